@@ -1,0 +1,25 @@
+"""Symbols: a cell's equations, its derivation through time, its step Jacobian and bounds."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from derive.bptt import Derivation, differentiate
+    from derive.cell import Cell, Equation, catalogue
+    from derive.syntax import CellError
+
+__all__ = ["Cell", "CellError", "Derivation", "Equation", "catalogue", "differentiate"]
+
+_HOMES: Final = {
+    "Cell": "derive.cell", "Equation": "derive.cell", "catalogue": "derive.cell",
+    "CellError": "derive.syntax", "Derivation": "derive.bptt", "differentiate": "derive.bptt",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when first used: SymPy takes a second that `--help` saves."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'derive' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,257 @@
+"""A recurrent cell as data: its equations, symbols and source, checked when made.
+
+In: the reading of an equation text (`notation`) or expressions. Out: `Cell`, the value that
+every later stage starts from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from sympy import MatMul, MatrixExpr, MatrixSymbol, preorder_traversal
+
+from derive import notation, syntax
+from derive.cells import read_tables, tables
+from derive.expr import symbols_of
+from derive.notation import size_name
+from derive.syntax import CellError
+
+PREVIOUS: Final = "_prev"
+_KEYS: Final = {
+    "name": str, "source": str, "title": str, "equations": str,
+    "inputs": list, "constants": list, "scalars": list,
+    "sizes": dict, "latex": dict, "defaults": dict,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`target = value`, both of one shape."""
+
+    target: MatrixExpr
+    value: MatrixExpr
+
+    def __post_init__(self) -> None:
+        """Refuse unequal shapes.
+
+        Raises:
+            CellError: if target and value differ in shape.
+        """
+        if tuple(self.target.shape) != tuple(self.value.shape):
+            raise CellError(
+                f"{self.target} is {self.target.shape} but its value is {self.value.shape}"
+            )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One step of a recurrent network: s_t = F(s_{t−1}, x_t; θ), as the author wrote it.
+
+    A state's value one step earlier is the symbol of the same name with `_prev`.
+    `sequences` names the constants given anew at each step; `latex` maps a symbol to LaTeX.
+    """
+
+    name: str
+    inputs: tuple[MatrixSymbol, ...]
+    states: tuple[MatrixSymbol, ...]
+    parameters: tuple[MatrixSymbol, ...]
+    equations: tuple[Equation, ...]
+    constants: tuple[MatrixSymbol, ...] = ()
+    sequences: frozenset[str] = frozenset()
+    source: str = ""
+    title: str = ""
+    latex: Mapping[str, str] = field(default_factory=dict, hash=False)
+    defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    text: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        """Hold the promises: declared once, assigned once, nothing used before it is defined.
+
+        Raises:
+            CellError: if one of them is broken.
+        """
+        declared = [*self.inputs, *self.parameters, *self.constants]
+        known = {symbol.name: symbol for symbol in (*declared, *map(previous, self.states))}
+        if len(known) != len(declared) + len(self.states):
+            raise CellError("a symbol is declared twice", cell=self.name)
+        assigned: list[str] = []
+        timeless = timeless_symbols(self, self.equations)
+        for equation in self.equations:
+            for symbol in symbols_of(equation.value):
+                if known.get(symbol.name) != symbol:
+                    raise CellError(
+                        f"{symbol} is used in the equation of {equation.target} before it is "
+                        "defined, or with another shape",
+                        cell=self.name,
+                    )
+            if equation.target.name in known:
+                raise CellError(f"{equation.target} is assigned twice", cell=self.name)
+            known[equation.target.name] = equation.target
+            assigned.append(equation.target.name)
+            for node in preorder_traversal(equation.value):
+                if isinstance(node, MatMul) and not timeless.issuperset(
+                    symbol for factor in node.args[:-1] for symbol in symbols_of(factor)
+                ):
+                    raise CellError(
+                        f"in the equation of {equation.target}: the left operand of @ changes "
+                        "with time; only parameters and fixed constants may stand there",
+                        cell=self.name,
+                    )
+        for state in self.states:
+            if assigned.count(state.name) != 1:
+                raise CellError(f"the state {state} needs one equation", cell=self.name)
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        name: str,
+        equations: str,
+        inputs: Iterable[str] = ("x",),
+        source: str = "",
+        title: str = "",
+        constants: Iterable[str] = (),
+        scalars: Iterable[str] = (),
+        sizes: Mapping[str, str] | None = None,
+        latex: Mapping[str, str] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> Cell:
+        """The cell that the equation text means; shapes follow from the equations.
+
+        Raises:
+            CellError: where the text or a declaration cannot be, with line and column.
+        """
+        if not name.isidentifier() or not name.isascii():
+            raise CellError(f"the name {name!r} must be letters, digits and _", cell=name)
+        bare = tuple(constant.removesuffix("[t]") for constant in constants)
+        for what, declared in (
+            ("inputs", tuple(inputs)), ("constants", bare), ("scalars", tuple(scalars)),
+            ("sizes", tuple((sizes or {}).values())),
+        ):  # fmt: skip
+            for symbol in declared:
+                if reason := syntax.refusal(symbol):
+                    raise CellError(f"in {what!r}: {reason}", cell=name)
+        reading = notation.read(
+            syntax.parse(equations, name),
+            inputs=tuple(inputs),
+            constants=bare,
+            scalars=tuple(scalars),
+            sizes=sizes,
+            cell=name,
+            text=equations,
+        )
+        return cls(
+            name=name,
+            inputs=reading.inputs,
+            states=reading.states,
+            parameters=reading.parameters,
+            constants=reading.constants,
+            sequences=frozenset(c.removesuffix("[t]") for c in constants if c.endswith("[t]")),
+            equations=tuple(Equation(*pair) for pair in reading.equations),
+            source=source,
+            title=title or name,
+            latex=dict(latex or {}),
+            defaults=dict(defaults or {}),
+            text=equations.strip("\n"),
+        )
+
+    @property
+    def previous_states(self) -> tuple[MatrixSymbol, ...]:
+        """The states one step earlier, in the order of the states."""
+        return tuple(map(previous, self.states))
+
+    @cached_property
+    def digest(self) -> str:
+        """A fingerprint of the mathematics: symbols, shapes and equations."""
+        parts = [
+            f"{role} {s.name} {dimensions(s)} {s.name in self.sequences}"
+            for role in ("inputs", "states", "parameters", "constants")
+            for s in getattr(self, role)
+        ]
+        parts += [f"{e.target.name} = {e.value!r}" for e in self.equations]
+        return hashlib.sha256("\n".join([self.name, *parts]).encode()).hexdigest()[:16]
+
+
+def previous(state: MatrixSymbol) -> MatrixSymbol:
+    """The state one step earlier."""
+    return MatrixSymbol(state.name + PREVIOUS, *state.shape)
+
+
+def timeless_symbols(cell: Cell, equations: tuple[Equation, ...]) -> frozenset[MatrixSymbol]:
+    """The symbols that neither time nor the batch changes: θ, fixed constants, their kin."""
+    fixed = {*cell.parameters, *(c for c in cell.constants if c.name not in cell.sequences)}
+    for equation in equations:
+        if equation.target not in cell.states and fixed.issuperset(symbols_of(equation.value)):
+            fixed.add(equation.target)
+    return frozenset(fixed)
+
+
+def dimensions(symbol: MatrixSymbol) -> tuple[str, ...]:
+    """The size names of a symbol: ("n", "m") a matrix, ("n",) a column, () a scalar."""
+    rows, cols = symbol.shape
+    if cols != 1:
+        return size_name(rows), size_name(cols)
+    return () if rows == 1 else (size_name(rows),)
+
+
+def load(path: Path) -> dict[str, Cell]:
+    """The cells of a file: one at the top level, or a table for each.
+
+    Raises:
+        CellError: if the file is no cell file, or a cell of it cannot be.
+        OSError: if it cannot be read.
+    """
+    return {name: build(name, table, path.name) for name, table in read_tables(path).items()}
+
+
+def build(name: str, table: Mapping[str, Any], file: str) -> Cell:
+    """The cell of one table.
+
+    Raises:
+        CellError: if a key is unknown or of the wrong type, or the cell cannot be.
+    """
+    for key, value in table.items():
+        if key not in _KEYS:
+            raise CellError(f"{file}: unknown key {key!r}; known are {', '.join(_KEYS)}")
+        if not isinstance(value, _KEYS[key]):
+            raise CellError(
+                f"{file}: {key!r} must be a {_KEYS[key].__name__}, came {type(value).__name__}"
+            )
+        strings = value if isinstance(value, list) else value.values() if key in {
+            "sizes", "latex"} else ()  # fmt: skip
+        if not all(isinstance(item, str) for item in strings):
+            raise CellError(f"{file}: {key!r} must hold strings only")
+    if "equations" not in table:
+        raise CellError(f"{file}: cell {name!r} has no 'equations'")
+    return Cell.parse(**{"inputs": ["x"], **table, "name": name})
+
+
+class Catalogue(Mapping[str, Cell]):
+    """The cells that come with the package, each parsed when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, Cell] = {}
+
+    def __getitem__(self, name: str) -> Cell:
+        """The cell of that name.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        if name not in self._cells:
+            self._cells[name] = build(name, tables()[name], name)
+        return self._cells[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tables())
+
+    def __len__(self) -> int:
+        return len(tables())
+
+
+catalogue: Final = Catalogue()

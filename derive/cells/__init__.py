@@ -1,0 +1,43 @@
+"""The catalogue as plain tables: a family of cells per `.toml` file. Needs no SymPy.
+
+In: a cell file, the user's or ours. Out: the keys of each cell in it, nothing parsed yet.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from derive.syntax import CellError
+
+FOLDER: Final = Path(__file__).parent
+
+
+def read_tables(path: Path) -> dict[str, dict[str, Any]]:
+    """The cells of a file by name: one at the top level, or a table for each.
+
+    Raises:
+        CellError: if the file is no TOML, or holds no cell.
+        OSError: if it cannot be read.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise CellError(f"{path.name}: not a cell file: {problem}") from None
+    if "equations" in data:
+        return {str(data.get("name", path.stem)): data}
+    if not data or not all(isinstance(table, dict) for table in data.values()):
+        raise CellError(f"{path.name}: expected the key 'equations' (a text), found none")
+    return data
+
+
+@cache
+def tables() -> dict[str, dict[str, Any]]:
+    """The catalogue's cells by name, file after file."""
+    return {
+        name: table
+        for path in sorted(FOLDER.glob("*.toml"))
+        for name, table in read_tables(path).items()
+    }

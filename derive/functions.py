@@ -1,0 +1,168 @@
+"""The elementwise functions of a cell: formula, slope, range. The one table that knows them.
+
+In: a name as an author writes it. Out: an `ElementwiseFunction`. A spelling for a target
+language (NumPy, LaTeX) belongs to that language's printer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sympy import (
+    Expr,
+    Heaviside,
+    Interval,
+    Max,
+    Min,
+    Number,
+    Piecewise,
+    Rational,
+    S,
+    Set,
+    Symbol,
+    cos,
+    exp,
+    log,
+    pi,
+    sin,
+    sqrt,
+    tanh,
+)
+
+X: Final = Symbol("x", real=True)
+Y: Final = Symbol("y", real=True)
+ALPHA: Final = Symbol("alpha", positive=True)
+BETA: Final = Symbol("beta", positive=True)
+
+
+@dataclass(frozen=True)
+class ElementwiseFunction:
+    """φ applied to every entry: y = φ(x), slope φ′(x), and φ′ through y where that is possible.
+
+    Assumes: `range` and `slope_range` hold for the default parameters; at a kink `slope` takes
+    the value stated in `kink` (a subgradient).
+    """
+
+    name: str
+    formula: Expr
+    slope: Expr
+    slope_from_output: Expr | None
+    range: Set
+    slope_range: Set
+    latex: str
+    parameters: tuple[tuple[Symbol, Number], ...] = ()
+    kink: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a row with symbols nobody will bind.
+
+        Raises:
+            ValueError: if a formula uses a symbol other than x, y and the parameters.
+        """
+        bound = {symbol for symbol, _ in self.parameters}
+        for what, expr, own in (
+            ("formula", self.formula, {X}),
+            ("slope", self.slope, {X}),
+            ("slope_from_output", self.slope_from_output or S.Zero, {Y}),
+        ):
+            if unknown := expr.free_symbols - own - bound:
+                raise ValueError(f"function {self.name!r}: {what} uses unbound {unknown}")
+
+    def bind(self, expr: Expr, parameters: tuple[Number, ...]) -> Expr:
+        """The expression with the parameters put in; defaults where none is given."""
+        given = parameters + tuple(default for _, default in self.parameters[len(parameters) :])
+        return expr.subs(
+            {symbol: value for (symbol, _), value in zip(self.parameters, given, strict=True)}
+        )
+
+
+_SIGMOID = 1 / (1 + exp(-X))
+_GELU_INNER = sqrt(2 / pi) * (X + Rational("0.044715") * X**3)
+
+_ROWS = (
+    ElementwiseFunction(
+        "tanh", tanh(X), 1 - tanh(X) ** 2, 1 - Y**2,
+        Interval(-1, 1), Interval(0, 1), r"\tanh",
+    ),
+    ElementwiseFunction(
+        "sigmoid", _SIGMOID, _SIGMOID * (1 - _SIGMOID), Y * (1 - Y),
+        Interval(0, 1), Interval(0, Rational(1, 4)), r"\sigma",
+    ),
+    ElementwiseFunction(
+        "identity", X, S.One, S.One,
+        S.Reals, Interval(1, 1), r"\operatorname{id}",
+    ),
+    ElementwiseFunction(
+        "relu", Max(X, 0), Heaviside(X, 0), Heaviside(Y, 0),
+        Interval(0, S.Infinity), Interval(0, 1), r"\operatorname{relu}",
+        kink="slope 0 at 0",
+    ),
+    ElementwiseFunction(
+        "leaky_relu", Piecewise((X, X > 0), (ALPHA * X, True)),
+        Piecewise((1, X > 0), (ALPHA, True)), Piecewise((1, Y > 0), (ALPHA, True)),
+        S.Reals, Interval(Rational(1, 100), 1), r"\operatorname{lrelu}",
+        parameters=((ALPHA, Rational(1, 100)),), kink="slope α at 0",
+    ),
+    ElementwiseFunction(
+        "elu", Piecewise((X, X > 0), (ALPHA * (exp(X) - 1), True)),
+        Piecewise((1, X > 0), (ALPHA * exp(X), True)), Piecewise((1, Y > 0), (Y + ALPHA, True)),
+        Interval(-1, S.Infinity), Interval(0, 1), r"\operatorname{elu}",
+        parameters=((ALPHA, S.One),), kink="slope α at 0",
+    ),
+    ElementwiseFunction(
+        "softplus", log(1 + exp(X)), _SIGMOID, 1 - exp(-Y),
+        Interval(0, S.Infinity), Interval(0, 1), r"\operatorname{softplus}",
+    ),
+    ElementwiseFunction(
+        "softsign", Piecewise((X / (1 + X), X > 0), (X / (1 - X), True)),
+        Piecewise((1 / (1 + X) ** 2, X > 0), (1 / (1 - X) ** 2, True)),
+        Piecewise(((1 - Y) ** 2, Y > 0), ((1 + Y) ** 2, True)),
+        Interval(-1, 1), Interval(0, 1), r"\operatorname{softsign}",
+    ),
+    ElementwiseFunction(
+        "hard_sigmoid", Min(Max(X / 5 + Rational(1, 2), 0), 1),
+        Piecewise((Rational(1, 5), (X > Rational(-5, 2)) & (X < Rational(5, 2))), (0, True)),
+        Piecewise((Rational(1, 5), (Y > 0) & (Y < 1)), (0, True)),
+        Interval(0, 1), Interval(0, Rational(1, 5)), r"\operatorname{hsigm}",
+        kink="slope 0 at ±5/2",
+    ),
+    ElementwiseFunction(
+        "hard_tanh", Min(Max(X, -1), 1),
+        Piecewise((1, (X > -1) & (X < 1)), (0, True)),
+        Piecewise((1, (Y > -1) & (Y < 1)), (0, True)),
+        Interval(-1, 1), Interval(0, 1), r"\operatorname{htanh}",
+        kink="slope 0 at ±1",
+    ),
+    ElementwiseFunction(
+        "scaled_tanh", ALPHA * tanh(BETA * X),
+        ALPHA * BETA * (1 - tanh(BETA * X) ** 2), BETA * (ALPHA - Y**2 / ALPHA),
+        Interval(-Rational("1.7159"), Rational("1.7159")),
+        Interval(0, Rational("1.7159") * Rational(2, 3)), r"\operatorname{stanh}",
+        parameters=((ALPHA, Rational("1.7159")), (BETA, Rational(2, 3))),
+    ),
+    ElementwiseFunction(
+        "exp", exp(X), exp(X), Y,
+        Interval(0, S.Infinity), Interval(0, S.Infinity), r"\exp",
+    ),
+    ElementwiseFunction(
+        "sin", sin(X), cos(X), None,
+        Interval(-1, 1), Interval(-1, 1), r"\sin",
+    ),
+    ElementwiseFunction(
+        "gelu", X / 2 * (1 + tanh(_GELU_INNER)),
+        (1 + tanh(_GELU_INNER)) / 2
+        + X / 2 * (1 - tanh(_GELU_INNER) ** 2)
+        * sqrt(2 / pi) * (1 + 3 * Rational("0.044715") * X**2),
+        None,
+        Interval(-Rational("0.1701"), S.Infinity),
+        Interval(-Rational("0.1290"), Rational("1.1290")), r"\operatorname{gelu}",
+    ),
+    ElementwiseFunction(
+        "silu", X * _SIGMOID, _SIGMOID * (1 + X * (1 - _SIGMOID)), None,
+        Interval(-Rational("0.2785"), S.Infinity),
+        Interval(-Rational("0.0999"), Rational("1.0999")), r"\operatorname{silu}",
+    ),
+)  # fmt: skip
+
+FUNCTIONS: Final[dict[str, ElementwiseFunction]] = {row.name: row for row in _ROWS}

@@ -1,0 +1,272 @@
+"""Equation text → syntax trees. Knows the grammar and nothing of shapes; needs no SymPy.
+
+In: the text of a cell's equations. Out: one `Assignment` a line, each node with its place.
+Nothing is executed: the text is read by the tokeniser and the recursive descent below, both
+bounded in size and depth.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+MAX_TEXT: Final = 20_000
+MAX_DEPTH: Final = 90  # of the descent: three calls a bracket
+MAX_HEIGHT: Final = 60  # of the tree: brackets, and operands in a row
+MAX_NAME: Final = 40
+
+_TOKEN: Final = re.compile(
+    r"(?P<number>(\d+\.\d*|\.\d+|\d+)([eE][+-]?\d{1,3})?)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<operator>\.T\b|[-+*/@=(),])"
+)
+_RESERVED: Final = frozenset({
+    "T", "B", "t", "np", "params", "inputs", "initial", "constants", "states", "tape",
+    "cotangents", "forward", "backward", "dtype", "concat", "softmax", "sizes", "true", "false",
+})  # fmt: skip
+_RESERVED_ENDINGS: Final = ("_bar", "_bars", "_carry", "_all", "_slope")
+
+
+class CellError(ValueError):
+    """A cell that cannot be: says where, what was expected, what came and what to do."""
+
+    def __init__(
+        self, message: str, *, cell: str = "", line: int = 0, column: int = 0, text: str = ""
+    ) -> None:
+        self.message, self.cell, self.line, self.column = message, cell, line, column
+        where = [f"cell {cell!r}"] if cell else []
+        if line:
+            where.append(f"line {line}, column {column}")
+        caret = f"\n    {text}\n    {' ' * (column - 1)}^" if text else ""
+        super().__init__(f"{', '.join(where)}: {message}{caret}" if where else message + caret)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the syntax tree: a number, a name, a call or an operator, with its place."""
+
+    kind: str
+    value: str
+    children: tuple[Node, ...]
+    line: int
+    column: int
+
+    def walk(self) -> Iterator[Node]:
+        """Every node below and including this one, in the order of reading."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def height(self) -> int:
+        """The number of nodes on the longest way down."""
+        level: tuple[Node, ...] = (self,)
+        height = 0
+        while level:
+            height += 1
+            level = tuple(child for node in level for child in node.children)
+        return height
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """`target = value`, one line of a cell."""
+
+    target: Node
+    value: Node
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    value: str
+    line: int
+    column: int
+
+
+class _Parser:
+    """Recursive descent over the tokens; one method a grammar rule."""
+
+    def __init__(self, text: str, cell: str) -> None:
+        self.cell = cell
+        self.lines = text.split("\n")
+        self.tokens = list(self._tokens())
+        self.position = 0
+
+    def error(self, message: str, place: _Token | Node) -> CellError:
+        line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
+        return CellError(
+            message, cell=self.cell, line=place.line, column=place.column, text=line.rstrip()
+        )
+
+    def _tokens(self) -> Iterator[_Token]:
+        open_brackets = 0
+        for number, line in enumerate(self.lines, 1):
+            code = line.split("#", 1)[0]
+            at = 0
+            while at < len(code):
+                if code[at] in " \t\r":
+                    at += 1
+                    continue
+                match = _TOKEN.match(code, at)
+                if match is None:
+                    place = _Token("", code[at], number, at + 1)
+                    raise self.error(
+                        f"unexpected {code[at]!r}: the notation has names, numbers, "
+                        "@ * / + - .T , ( ) and =",
+                        place,
+                    )
+                kind = str(match.lastgroup)
+                token = _Token(kind, match.group(), number, at + 1)
+                open_brackets += {"(": 1, ")": -1}.get(token.value, 0)
+                yield token
+                at = match.end()
+            if open_brackets <= 0:
+                yield _Token("end of line", "", number, len(code.rstrip()) + 1)
+        yield _Token("end of line", "", len(self.lines), len(self.lines[-1]) + 1)
+
+    @property
+    def current(self) -> _Token:
+        return self.tokens[self.position]
+
+    def take(self) -> _Token:
+        token = self.current
+        if self.position < len(self.tokens) - 1:
+            self.position += 1
+        return token
+
+    def expect(self, value: str, what: str) -> _Token:
+        if self.current.value != value:
+            came = repr(self.current.value) if self.current.value else self.current.kind
+            raise self.error(f"expected {what}, came {came}", self.current)
+        return self.take()
+
+    def assignments(self) -> Iterator[Assignment]:
+        while self.position < len(self.tokens) - 1:
+            if self.current.kind == "end of line":
+                self.take()
+                continue
+            if self.current.kind != "name":
+                raise self.error(
+                    f"expected a name to assign to, came {self.current.value!r}", self.current
+                )
+            target = self.name(self.take())
+            self.expect("=", "'=' after the name")
+            value = self.sum(0)
+            if self.current.kind != "end of line":
+                raise self.error(
+                    f"expected an operator or the end of the line, came {self.current.value!r}",
+                    self.current,
+                )
+            if value.height() > MAX_HEIGHT:
+                raise self.error(
+                    f"nested deeper than {MAX_HEIGHT}: give a part of it a name of its own", target
+                )
+            yield Assignment(target, value)
+
+    def binary(self, operators: str, operand: str, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            raise self.error(
+                f"nested deeper than {MAX_DEPTH}: give a part of it a name of its own",
+                self.current,
+            )
+        rule = getattr(self, operand)
+        left: Node = rule(depth + 1)
+        while self.current.kind == "operator" and self.current.value in operators:
+            token = self.take()
+            right: Node = rule(depth + 1)
+            left = Node(token.value, token.value, (left, right), token.line, token.column)
+        return left
+
+    def sum(self, depth: int) -> Node:
+        return self.binary("+-", "term", depth)
+
+    def term(self, depth: int) -> Node:
+        return self.binary("*/@", "unary", depth)
+
+    def unary(self, depth: int) -> Node:
+        if self.current.value in {"-", "+"} and self.current.kind == "operator":
+            token = self.take()
+            if depth > MAX_DEPTH:
+                raise self.error(f"nested deeper than {MAX_DEPTH}", token)
+            operand = self.unary(depth + 1)
+            if token.value == "+":
+                return operand
+            return Node("negate", "-", (operand,), token.line, token.column)
+        node = self.primary(depth)
+        while self.current.value == ".T":
+            token = self.take()
+            node = Node("transpose", ".T", (node,), token.line, token.column)
+        return node
+
+    def primary(self, depth: int) -> Node:
+        token = self.take()
+        if token.kind == "number":
+            return Node("number", token.value, (), token.line, token.column)
+        if token.value == "(":
+            inner = self.sum(depth + 1)
+            self.expect(")", "')'")
+            return inner
+        if token.kind == "name":
+            if self.current.value == "(":
+                return self.call(token, depth)
+            return self.name(token)
+        came = repr(token.value) if token.value else f"the {token.kind}"
+        raise self.error(f"expected a name, a number or '(', came {came}", token)
+
+    def call(self, token: _Token, depth: int) -> Node:
+        self.take()
+        arguments = [self.sum(depth + 1)]
+        while self.current.value == ",":
+            self.take()
+            arguments.append(self.sum(depth + 1))
+        self.expect(")", "',' or ')'")
+        return Node("call", token.value, tuple(arguments), token.line, token.column)
+
+    def name(self, token: _Token) -> Node:
+        if reason := refusal(token.value):
+            raise self.error(reason, token)
+        return Node("name", token.value, (), token.line, token.column)
+
+
+def refusal(name: str) -> str:
+    """Why a name cannot be a symbol of a cell; empty if it can."""
+    bare = name.removesuffix("_prev")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or not bare:
+        return f"{name!r} is no symbol: a name starts with a letter, then letters, digits and _"
+    if keyword.iskeyword(bare) or keyword.issoftkeyword(bare):
+        return f"{name!r} is a keyword of Python: choose another name"
+    if bare in _RESERVED:
+        return f"{name!r} is taken by the emitted code: choose another name"
+    if bare.endswith((*_RESERVED_ENDINGS, "_prev")) or "__" in name or name.endswith("_"):
+        return (
+            f"{name!r} is taken by the derivation ({', '.join(_RESERVED_ENDINGS)}, a second "
+            "_prev, double or trailing underscores): choose another name"
+        )
+    if len(name) > MAX_NAME:
+        return f"the name {name[:12]}… is longer than {MAX_NAME} letters: choose a shorter one"
+    return ""
+
+
+def parse(text: str, cell: str = "") -> tuple[Assignment, ...]:
+    """The assignments of a cell's text, a line each; a line goes on inside brackets.
+
+    Raises:
+        CellError: where the text is not of the grammar, with line, column and a caret.
+    """
+    if len(text) > MAX_TEXT:
+        raise CellError(f"{len(text)} characters of equations; at most {MAX_TEXT}", cell=cell)
+    return tuple(_Parser(text, cell).assignments())
+
+
+def states_of(assignments: tuple[Assignment, ...]) -> tuple[str, ...]:
+    """The names that also occur with `_prev`, in the order of assignment."""
+    previous = {
+        node.value.removesuffix("_prev")
+        for assignment in assignments
+        for node in assignment.value.walk()
+        if node.kind == "name" and node.value.endswith("_prev")
+    }
+    return tuple(a.target.value for a in assignments if a.target.value in previous)
