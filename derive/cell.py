@@ -75,6 +75,8 @@ class Cell:
         Raises:
             CellError: if one of them is broken.
         """
+        if not self.inputs:
+            raise CellError("no inputs: a cell needs one, which tells T and B", cell=self.name)
         declared = [*self.inputs, *self.parameters, *self.constants]
         known = {symbol.name: symbol for symbol in (*declared, *map(previous, self.states))}
         if len(known) != len(declared) + len(self.states):

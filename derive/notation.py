@@ -119,6 +119,8 @@ class _Reader:
                 if node.kind == "name":
                     self._check_use(node, assigned, targets)
             target = assignment.target
+            if target.value in FUNCTIONS or target.value in {"concat", "softmax"}:
+                raise self.error(f"{target.value!r} is a function: choose another name", target)
             if target.value in assigned:
                 raise self.error(
                     f"{target.value!r} is assigned in line {assigned[target.value]} already: "
@@ -145,6 +147,8 @@ class _Reader:
 
     def _check_use(self, node: Node, assigned: dict[str, int], targets: dict[str, Node]) -> None:
         name = node.value.removesuffix("_prev")
+        if name in FUNCTIONS or name in {"concat", "softmax"}:
+            raise self.error(f"{name!r} is a function: give it an argument in brackets", node)
         if node.value.endswith("_prev"):
             if name in self.inputs:
                 raise self.error(

@@ -25,9 +25,9 @@ _TOKEN: Final = re.compile(
 )
 _RESERVED: Final = frozenset({
     "T", "B", "t", "np", "params", "inputs", "initial", "constants", "states", "tape",
-    "cotangents", "forward", "backward", "dtype", "concat", "softmax", "sizes", "true", "false",
+    "cotangents", "forward", "backward", "dtype", "range", "sizes", "true", "false",
 })  # fmt: skip
-_RESERVED_ENDINGS: Final = ("_bar", "_bars", "_carry", "_all", "_slope")
+_RESERVED_ENDINGS: Final = ("_bar", "_bars", "_carry", "_all", "_initial")
 
 
 class CellError(ValueError):
@@ -245,6 +245,8 @@ def refusal(name: str) -> str:
             f"{name!r} is taken by the derivation ({', '.join(_RESERVED_ENDINGS)}, a second "
             "_prev, double or trailing underscores): choose another name"
         )
+    if name.startswith("tmp_"):
+        return f"{name!r} is taken by the emitted code (tmp_…): choose another name"
     if len(name) > MAX_NAME:
         return f"the name {name[:12]}… is longer than {MAX_NAME} letters: choose a shorter one"
     return ""

@@ -1,0 +1,388 @@
+"""Expressions → presentation tree: the one place that knows how mathematics is written.
+
+In: matrix expressions, with or without time, and what a cell says of its symbols. Out: boxes,
+their terms in the order in which the expression stores them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+from sympy import Basic, Expr, Identity, Integer, MatAdd, MatMul, MatrixExpr, MatrixSymbol
+from sympy import Number as SympyNumber
+from sympy import Add, Mul, OneMatrix, Pow, Rational, Transpose, ZeroMatrix
+from sympy import Symbol as SympySymbol
+from sympy.matrices.expressions import DiagMatrix, HadamardProduct
+
+from derive import boxes
+from derive.boxes import ACCENTS, GREEK, PRIME, TRANSPOSED, Accent, Box, Fenced, Fraction, Grid
+from derive.boxes import Large, Marked, Number, Operator, Row, Script, Sum, Symbol, row, sub, sup
+from derive.expr import At, Blocks, Broadcast, Columns, Concat, Elementwise, Partial, Quotient
+from derive.expr import Rows, Slope, Softmax, TimeProduct, TimeSum, split_coefficient
+from derive.functions import ElementwiseFunction
+from derive.norms import BlockBound, Largest, MaxAbs, Norm
+from derive.notation import size_name
+
+SUM, PRODUCT, ATOM = 1, 2, 3
+_ENDINGS: Final = ("_prev_bar", "_bar_loss", "_bar_carry", "_bar", "_prev")
+_TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a cell's symbols are written: LaTeX given by the author; which names bear a time.
+
+    `timed` holds the names that change with time; the plain symbol then means step `now`.
+    """
+
+    latex: Mapping[str, str] = field(default_factory=dict)
+    timed: frozenset[str] = frozenset()
+    now: str = "t"
+
+
+PLAIN: Final = Notation()
+
+
+@cache
+def spelled(name: str) -> Box:
+    """The box of a name: W_fh, c_tilde, alpha, a_c_tilde, W2."""
+    parts: list[Box] = []
+    for place, token in enumerate(name.split("_")):
+        if token in ACCENTS and parts:
+            parts[-1] = boxes.accent(token, parts[-1])
+        else:
+            parts.append(_word(token) if place == 0 else _subscript(token))
+    return parts[0] if len(parts) == 1 else _join(parts[0], parts[1:])
+
+
+def _join(base: Box, below: list[Box]) -> Box:
+    for part in below:
+        base = sub(base, part)
+    return base
+
+
+def _word(token: str) -> Box:
+    letters = token.rstrip("0123456789")
+    if letters and letters != token:
+        return sub(Symbol(letters), Number(token[len(letters) :]))
+    return Symbol(token) if letters else Number(token)
+
+
+def _subscript(token: str) -> Box:
+    if token in GREEK or not token.isalpha() or len(token) > 3:
+        return _word(token)
+    return row(*map(Symbol, token))
+
+
+@cache
+def parse_latex(text: str) -> Box:
+    """The box of a symbol's LaTeX: letters, accents, Greek, \\mathrm, scripts.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    tokens = [token for token in _TOKEN.findall(text) if not token.isspace()]
+    if "".join(tokens) != re.sub(r"\s+", "", text):
+        raise ValueError(f"the LaTeX {text!r} has a character that no symbol has")
+    found, rest = _latex_row(tokens, text)
+    if rest:
+        raise ValueError(f"the LaTeX {text!r} has a brace too many")
+    return found
+
+
+def _latex_row(tokens: list[str], text: str) -> tuple[Box, list[str]]:
+    items: list[Box] = []
+    while tokens and tokens[0] != "}":
+        if tokens[0] in "_^'" and items:
+            if tokens[0] == "'":
+                items[-1], tokens = sup(items[-1], PRIME), tokens[1:]
+                continue
+            script = sub if tokens[0] == "_" else sup
+            inner, tokens = _latex_atom(tokens[1:], text)
+            items[-1] = script(items[-1], inner)
+        else:
+            item, tokens = _latex_atom(tokens, text)
+            items.append(item)
+    if not items:
+        raise ValueError(f"the LaTeX {text!r} is empty where a symbol is expected")
+    return row(*items), tokens
+
+
+def _latex_atom(tokens: list[str], text: str) -> tuple[Box, list[str]]:
+    if not tokens or tokens[0] in "}_^'":
+        raise ValueError(f"the LaTeX {text!r} ends where a symbol is expected")
+    head, *rest = tokens
+    if head == "{":
+        inner, rest = _latex_row(rest, text)
+        if not rest:
+            raise ValueError(f"the LaTeX {text!r} lacks a closing brace")
+        return inner, rest[1:]
+    if not head.startswith("\\"):
+        return boxes.box(head.replace("-", "−").replace("*", "∗")), rest
+    name = head[1:]
+    if name in GREEK or name in {"tanh", "exp", "sin", "cos", "log", "max", "min"}:
+        return Symbol(name), rest
+    if name in ACCENTS and name != "carry":
+        inner, rest = _latex_atom(rest, text)
+        return boxes.accent(name, inner), rest
+    if name in {"mathrm", "operatorname", "text"} and rest[:1] == ["{"] and "}" in rest:
+        end = rest.index("}")
+        return Symbol("".join(rest[1:end])), rest[end + 1 :]
+    raise ValueError(f"the LaTeX {text!r} uses {head}; known are letters, accents and \\mathrm")
+
+
+def size_box(extent: Expr) -> Box:
+    """A size: n, n + m, 2."""
+    names = size_name(extent).split("+")
+    made = [_join(Symbol(n.split("_")[0]), [_subscript(p) for p in n.split("_")[1:]])
+            if not n[0].isdigit() and "_" in n else _word(n) for n in names]  # fmt: skip
+    return made[0] if len(made) == 1 else Sum(tuple(("+", part) for part in made))
+
+
+def space_of(expr: MatrixExpr) -> Box:
+    """The space a matrix lives in: ℝ^{n×m}, ℝ^n for a column, ℝ for a scalar."""
+    rows, cols = expr.shape
+    if (rows, cols) == (1, 1):
+        return Symbol("ℝ")
+    if cols == 1:
+        return sup(Symbol("ℝ"), size_box(rows))
+    return sup(Symbol("ℝ"), row(size_box(rows), "×", size_box(cols)))
+
+
+def time_box(time: Expr) -> Box:
+    """A time: t, t − 1, k + 1, 0."""
+    letters = [part for part in time.args if part.is_Symbol] if time.is_Add else []
+    shift = sum((part for part in time.args if part.is_Number), Integer(0)) if letters else 0
+    if not letters:
+        return Number(str(time)) if time.is_Number else Symbol(str(time))
+    sign = "+" if shift > 0 else "−"
+    return Sum((("+", Symbol(str(letters[0]))), (sign, Number(str(abs(shift))))))
+
+
+def size_shift(start: Expr, extent: Expr) -> Box:
+    """The index range of `extent` rows after the first `start`: 1:n, n+1:n+m."""
+    first = Number("1") if start == 0 else Sum((("+", size_box(start)), ("+", Number("1"))))
+    return row(first, ":", size_box(extent if start == 0 else start + extent))
+
+
+class Layout:
+    """Builds the boxes of expressions, symbols and equations in one cell's notation."""
+
+    def __init__(self, notation: Notation = PLAIN) -> None:
+        self.notation = notation
+
+    def symbol(self, name: str, time: Box | None = None) -> Box:
+        """A symbol by name, at a time or none: primal, cotangent, or a part of a cotangent."""
+        now = Symbol(self.notation.now)
+        ending = next((end for end in _ENDINGS if name.endswith(end)), "")
+        base = name.removesuffix(ending)
+        if ending in {"_prev", "_prev_bar"}:
+            time = Sum((("+", now), ("−", Number("1"))))
+        elif time is None and (ending == "_bar_loss" or base in self.notation.timed):
+            time = now
+        given = self.notation.latex.get(base)
+        made = parse_latex(given) if given else spelled(base)
+        if ending == "_bar_loss":
+            loss = row("∂", sub("L", time or now))
+            return Marked(Fraction(loss, row("∂", sub(made, time or now))))
+        kind = {"_bar": "bar", "_bar_carry": "carry", "_prev_bar": "carry"}.get(ending)
+        if kind:
+            made = boxes.accent(kind, made)
+        made = made if time is None else sub(made, time)
+        return Marked(made) if kind else made
+
+    def of(self, expr: Basic) -> Box:
+        """The box of an expression."""
+        return self._level(expr)[0]
+
+    def factor(self, expr: Basic, level: int = PRODUCT) -> Box:
+        """The box of an expression where at least the level binds; in parentheses if less."""
+        made, binds = self._level(expr)
+        return made if binds >= level else Fenced(made)
+
+    def function(self, row_: ElementwiseFunction, primed: bool = False) -> Box:
+        """φ or φ′."""
+        name = parse_latex(row_.latex)
+        return sup(name, PRIME) if primed else name
+
+    def partial(self, of: Basic, by: Basic) -> Box:
+        """∂u/∂v as a fraction."""
+        return Fraction(row("∂", self.of(of)), row("∂", self.of(by)))
+
+    def _level(self, expr: Basic) -> tuple[Box, int]:
+        match expr:
+            case MatrixSymbol():
+                return self.symbol(expr.name), ATOM
+            case At():
+                return self.symbol(expr.args[0].name, time_box(expr.args[1])), ATOM
+            case SympyNumber():
+                return self._number(expr)
+            case ZeroMatrix():
+                return Number("0"), ATOM
+            case OneMatrix():
+                return Number("1"), ATOM
+            case Identity():
+                return Symbol("I"), ATOM
+            case MatAdd():
+                return self._sum(expr.args), SUM
+            case MatMul():
+                return self._product(expr)
+            case HadamardProduct():
+                return self._hadamard(expr.args), PRODUCT
+            case Quotient(args=(top, bottom)):
+                return Fraction(self.of(top), self.of(bottom)), ATOM
+            case Broadcast(args=(scalar, *_)):
+                return self._level(scalar)
+            case Elementwise() | Slope():
+                return self._applied(expr), ATOM
+            case Softmax(args=(argument,)):
+                return row("softmax", Fenced(self.of(argument))), ATOM
+            case Transpose():
+                return sup(self.factor(expr.arg, ATOM), TRANSPOSED), ATOM
+            case DiagMatrix():
+                return row("diag", Fenced(self.of(expr.args[0]))), ATOM
+            case Concat():
+                return Grid(tuple((self.of(part),) for part in expr.args)), ATOM
+            case Blocks():
+                entries, order = tuple(map(self.of, expr.args)), expr.order
+                return Grid(tuple(entries[k : k + order] for k in range(0, order**2, order))), ATOM
+            case Rows(args=(argument, start, extent)):
+                return self._part(argument, size_shift(start, extent)), ATOM
+            case Columns(args=(argument, start, extent)):
+                return self._part(argument, row(":", ",", size_shift(start, extent))), ATOM
+            case Partial(args=(of, by)):
+                return self.partial(of, by), ATOM
+            case TimeSum(args=(body, index, first, last)):
+                letter = Symbol(str(index))
+                return self._large("∑", letter, time_box(first), time_box(last), body), PRODUCT
+            case TimeProduct(args=(body, index, latest, earliest)):
+                letter = Symbol(str(index))
+                limits = time_box(latest), time_box(earliest)
+                return self._large("∏", letter, *limits, body), PRODUCT
+            case SympySymbol():
+                return spelled(str(expr)), ATOM
+            case Norm(args=(matrix,)):
+                return sub(Fenced(self.of(matrix), "‖", "‖"), "2"), ATOM
+            case MaxAbs(args=(column,)):
+                return sub(Fenced(self.of(column), "‖", "‖"), "∞"), ATOM
+            case BlockBound(args=(of, by, time)):
+                index = row(self.symbol(of.name), self.symbol(by.name))
+                return sub(Symbol("N"), index, ",", time_box(time)), ATOM
+            case Largest():
+                return Symbol("gamma"), ATOM
+            case Pow(args=(base, exponent)):
+                return sup(self.factor(base, ATOM), time_box(exponent)), ATOM
+            case Add(args=terms):
+                return Sum(tuple(("+", self.factor(term)) for term in terms)), SUM
+            case Mul(args=factors):
+                return row(*(self.factor(part) for part in factors)), PRODUCT
+        raise TypeError(f"no way to write {type(expr).__name__}: give it a case in layout.py")
+
+    def _number(self, number: SympyNumber) -> tuple[Box, int]:
+        if number < 0:
+            return Sum((("−", self._number(-number)[0]),)), SUM
+        if isinstance(number, Rational) and number.q != 1:
+            decimal = _decimal(number)
+            if decimal:
+                return Number(decimal), ATOM
+            return Fraction(Number(str(number.p)), Number(str(number.q))), ATOM
+        return Number(str(number)), ATOM
+
+    def _sum(self, args: tuple[MatrixExpr, ...]) -> Box:
+        terms = []
+        for place, term in enumerate(args):
+            number, rest = split_coefficient(term)
+            sign = "−" if number < 0 else "+"
+            unsigned = term if number > 0 else _scaled(-number, rest)
+            made, binds = self._level(unsigned)
+            is_open = _opens(made) and place < len(args) - 1
+            terms.append((sign, Fenced(made) if binds == SUM or is_open else made))
+        return Sum(tuple(terms))
+
+    def _product(self, expr: MatMul) -> tuple[Box, int]:
+        number, rest = split_coefficient(expr)
+        if number < 0:
+            return self._sum((expr,)), SUM
+        factors = list(rest.args if isinstance(rest, MatMul) else (rest,))
+        if isinstance(rest, OneMatrix):
+            return self._number(number)
+        if isinstance(factors[0], OneMatrix) and factors[0].shape[0] == 1 and len(factors) == 2:
+            inner = self.of(factors[1])
+            entry = sub(inner if isinstance(inner, (Script, Marked)) else Fenced(inner), "i")
+            made: list[Box] = [Large("∑", Symbol("i")), entry]
+        else:
+            made = [
+                self._ones(part) if isinstance(part, OneMatrix) else self.factor(part, ATOM)
+                if isinstance(part, (HadamardProduct, MatAdd)) else self._closed(part, last)
+                for part, last in zip(factors, [False] * (len(factors) - 1) + [True], strict=True)
+            ]  # fmt: skip
+        lead = [] if number == 1 else [self._number(number)[0]]
+        return row(*lead, *made), PRODUCT
+
+    def _closed(self, part: MatrixExpr, last: bool) -> Box:
+        made = self.factor(part)
+        return Fenced(made) if _opens(made) and not last else made
+
+    def _ones(self, ones: OneMatrix) -> Box:
+        rows, cols = ones.shape
+        return Script(Number("1"), sub=size_box(rows)) if cols == 1 else sup(
+            Script(Number("1"), sub=size_box(cols)), TRANSPOSED)  # fmt: skip
+
+    def _hadamard(self, factors: tuple[MatrixExpr, ...]) -> Box:
+        items: list[Box] = []
+        for place, part in enumerate(factors):
+            scalar = isinstance(part, Broadcast)
+            after_scalar = place > 0 and isinstance(factors[place - 1], Broadcast)
+            if place and not scalar and not after_scalar:
+                items.append(Operator("⊙"))
+            made, binds = self._level(part)
+            bare = binds == ATOM or (scalar and binds == PRODUCT)
+            items.append(made if bare else Fenced(made))
+        return row(*items)
+
+    def _applied(self, expr: Elementwise | Slope) -> Box:
+        name = self.function(expr.function, isinstance(expr, Slope))
+        inside = [self.of(expr.argument)]
+        for number in expr.parameters:
+            inside += [Operator(";" if len(inside) == 1 else ","), self._number(number)[0]]
+        return row(name, Fenced(row(*inside)))
+
+    def _part(self, argument: MatrixExpr, index: Box) -> Box:
+        inner = self.of(argument)
+        marked = isinstance(inner, Marked)
+        made = Script(Fenced(inner, "[", "]"), sub=index)
+        return Marked(made) if marked else made
+
+    def _large(self, sign: str, index: Box, first: Box, last: Box, body: MatrixExpr) -> Box:
+        inner, binds = self._level(body)
+        head = Large(sign, row(index, "=", first), last)
+        if sign == "∏":
+            head = Large(sign, row(index, "=", first), last)
+        if binds == SUM:
+            return Row((head, Fenced(inner)))
+        return Row((head, *(inner.items if isinstance(inner, Row) else (inner,))))
+
+
+def _opens(made: Box) -> bool:
+    """Whether a ∑ or ∏ in the box would swallow what follows it."""
+    return isinstance(made, Row) and any(isinstance(item, Large) for item in made.items)
+
+
+def _scaled(number: SympyNumber, rest: MatrixExpr) -> MatrixExpr:
+    if number == 1:
+        return rest
+    return MatMul(number, *(rest.args if isinstance(rest, MatMul) else (rest,)))
+
+
+def _decimal(number: Rational) -> str:
+    """A fraction as a short decimal, if it is one and 10 or 100 or … is its denominator's."""
+    digits = number.q
+    for prime in (2, 5):
+        while digits % prime == 0:
+            digits //= prime
+    text = f"{float(number):.6g}"
+    return text if digits == 1 and number.q > 9 and len(text) < 8 else ""

@@ -1,0 +1,219 @@
+"""Program → NumPy source text. Pure: the same program and style give the same text.
+
+In: a program, a style, what the header says. Out: a module that depends on NumPy alone, with
+the interface `forward(params, inputs, initial, constants)`, `backward(params, tape,
+cotangents)`. A loop is written as expressions, one equation a line, for readers; or in place,
+into arrays made before the loop, for speed (`inplace.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sympy import Expr, Symbol
+
+from numeric.expressions import Spelled, shape_text, size_text
+from numeric.inplace import allocated, write_in_place
+from numeric.preamble import CHECKS
+from numeric.program import LENGTH, TEMPORARY, Block, Program, Statement
+
+CLASH: Final = "_size"
+BlockWriter = Callable[[Spelled, Block], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a module says of itself: its title, the lines below it, and the declared names.
+
+    `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    declared: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+def emit(program: Program, style: str, header: Header) -> str:
+    """The source of the module."""
+    program = _clear_sizes(program)
+    spelled = Spelled(program, style)
+    write = write_in_place if style == "fused" else write_expressions
+    passes = [*_forward(program, spelled, write), "", "", *_backward(program, spelled, write)]
+    top = ['"""' + header.title, "", *header.lines, '"""', "", "import numpy as np", ""]
+    for group, declared in header.declared.items():
+        top += [f"{group} = {{", *(f'    "{k}": {_tuple(v)},' for k, v in declared.items()), "}"]
+        if not declared:
+            top[-2:] = [f"{group} = {{}}"]
+    helpers = "\n".join(spelled.helpers[name] for name in sorted(spelled.helpers))
+    text = "\n".join([*top, helpers, "", *passes, ""])
+    return _two_blank_lines(text + "\n" + CHECKS)
+
+
+def _tuple(names: tuple[str, ...]) -> str:
+    inner = ", ".join(f'"{name}"' for name in names)
+    return f"({inner},)" if len(names) == 1 else f"({inner})"
+
+
+def _two_blank_lines(text: str) -> str:
+    """Definitions two lines apart, and nothing further."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith("def ") or (line and not lines):
+            while lines and not lines[-1]:
+                lines.pop()
+            lines += ["", ""] if lines else []
+        lines.append(line.rstrip())
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+# ---- the two functions ----------------------------------------------------------------------
+
+
+def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str]:
+    needed = _reads(program, "forward") | set(program.tape())
+    body: list[str] = []
+    for argument in program.arguments:
+        name, key, dims = argument.name, argument.key, program.dims[argument.name]
+        if argument.group == "initial":
+            longer = shape_text(program.dims[key]).replace("(T,", "(T + 1,", 1)
+            body += [
+                f"{key}_all = np.empty({longer}, dtype)",
+                f'{key}_all[0] = initial.get("{key}", 0)',
+                f"{key}_prev, {key} = {key}_all[:-1], {key}_all[1:]",
+            ]
+        elif argument.group == "constants" and dims[:1] == (LENGTH,):
+            rows = f'constants["{key}"].reshape(T, -1, {size_text(dims[-1])})'
+            body.append(f"{name} = np.broadcast_to({rows}, {shape_text(dims)})")
+        elif argument.group != "cotangents" and name in needed:
+            body.append(f'{name} = {argument.group}["{key}"]')
+    body += _blocks(program, spelled, write, "forward")
+    kept = "".join(f', "{name}": {name}' for name in program.tape())
+    states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
+    body += [f'tape = {{"sizes": sizes, "dtype": dtype{kept}}}', f"return {{{states}}}, tape"]
+    check = [
+        "sizes, kinds = {}, {}",
+        'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
+        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
+        'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
+        "dtype = next(iter(kinds))",
+    ]
+    return [
+        "def forward(params, inputs, initial=None, constants=None):",
+        '    """The states of every step, and the tape that `backward` needs."""',
+        *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
+    ]
+
+
+def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str]:
+    needed = _reads(program, "backward")
+    body: list[str] = []
+    for argument in program.arguments:
+        if argument.group == "params" and argument.name in needed:
+            body.append(f'{argument.name} = params["{argument.key}"]')
+        elif argument.group == "cotangents":
+            shape = shape_text(program.dims[argument.name])
+            absent = f"np.zeros({shape}, dtype)"
+            body.append(f'{argument.name} = cotangents.get("{argument.key}", {absent})')
+    body += [f'{name} = tape["{name}"]' for name in program.tape()]
+    body += _blocks(program, spelled, write, "backward")
+    body.append("return {")
+    for group in ("params", "inputs", "initial"):
+        pairs = [f'        "{r.key}": {r.name},' for r in program.results if r.group == group]
+        body += [f'    "{group}": {{', *pairs, "    },"]
+    body.append("}")
+    check = [
+        "try:",
+        '    sizes, dtype = dict(tape["sizes"]), tape["dtype"]',
+        "except (TypeError, KeyError):",
+        '    raise ValueError("tape: expected what forward returned") from None',
+        'kinds = {dtype: "forward"}',
+        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        "cotangents = _take(",
+        '    "cotangents", cotangents, STATES, ("T", "B"), sizes, kinds, optional=True',
+        ")",
+    ]
+    return [
+        "def backward(params, tape, cotangents):",
+        '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step."""',
+        *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
+    ]
+
+
+def _blocks(program: Program, spelled: Spelled, write: BlockWriter, phase: str) -> list[str]:
+    return [
+        line for block in program.blocks if block.phase == phase for line in write(spelled, block)
+    ]
+
+
+def _reads(program: Program, phase: str) -> set[str]:
+    return {
+        name
+        for block in program.blocks
+        if block.phase == phase
+        for statement in block.statements
+        for name in statement.reads
+    }
+
+
+def _sizes(program: Program, body: list[str]) -> Iterator[str]:
+    """The sizes that the text below needs, by their own names."""
+    words = set(re.findall(r"\w+", "\n".join(body)))
+    extents = {s for dims in program.dims.values() for extent in dims for s in extent.free_symbols}
+    for name in sorted(str(extent) for extent in extents):
+        if name in words:
+            yield f'{name} = sizes["{name.removesuffix(CLASH)}"]'
+
+
+def _clear_sizes(program: Program) -> Program:
+    """The program with sizes renamed that some array is called like."""
+    extents = {s for dims in program.dims.values() for extent in dims for s in extent.free_symbols}
+    clashing = {s: Symbol(f"{s}{CLASH}") for s in extents if str(s) in program.dims}
+    if not clashing:
+        return program
+
+    def clear(statement: Statement) -> Statement:
+        settings = (s.subs(clashing) if isinstance(s, Expr) else s for s in statement.settings)
+        return replace(statement, settings=tuple(settings))
+
+    return replace(
+        program,
+        dims={k: tuple(e.subs(clashing) for e in d) for k, d in program.dims.items()},
+        views={k: (v[0], *(e.subs(clashing) for e in v[1:])) for k, v in program.views.items()},
+        blocks=tuple(
+            replace(block, statements=tuple(map(clear, block.statements)))
+            for block in program.blocks
+        ),
+    )
+
+
+# ---- loops as expressions -------------------------------------------------------------------
+
+
+def write_expressions(spelled: Spelled, block: Block) -> Iterator[str]:
+    """The block, one equation a line; temporaries used once stand where they are used."""
+    program, indent = spelled.program, ""
+    if block.loop:
+        for name in allocated(program, block):
+            yield f"{name} = np.empty({shape_text(program.dims[name])}, dtype)"
+        for carry in block.carries:
+            yield f"{carry.name} = np.zeros({shape_text(program.dims[carry.name])}, dtype)"
+            spelled.renamed[carry.update] = carry.name
+        yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
+        indent = "    "
+    uses = Counter(name for s in block.statements for name in s.reads)
+    for statement in block.statements:
+        text, binds = spelled.expression(statement, bool(block.loop))
+        target = statement.target
+        if target.startswith(TEMPORARY) and uses[target] == 1 and not statement.accumulate:
+            spelled.inlined[target] = (text, binds)
+            continue
+        if statement.comment:
+            yield f"{indent}# {statement.comment}"
+        sign = "+=" if statement.accumulate else "="
+        left, _ = spelled.operand(target, bool(block.loop))
+        yield f"{indent}{left} {sign} {text}"

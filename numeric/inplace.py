@@ -1,0 +1,153 @@
+"""Loops in place: every operation writes into an array made before the loop.
+
+In: a block of a program whose passes have run. Out: its lines, one NumPy call each, no array
+made inside the loop. A value that no other block reads lives in a buffer; buffers of one shape
+are handed on when their value is dead. A view (columns of another array) is made once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from numeric.expressions import KINDS, Spelled, shape_text, slice_text
+from numeric.program import Block, Dims, Operand, Program, Statement
+
+def allocated(program: Program, block: Block) -> Iterator[str]:
+    """The arrays with a row for each t that the block fills, wholes before their parts."""
+    wholes = [
+        program.views[s.target][0] if s.target in program.views else s.target
+        for s in block.statements
+        if not s.accumulate
+    ]
+    for name in dict.fromkeys(wholes):
+        if program.is_sequence(name) and name not in program.shifted.values():
+            yield name
+
+
+@dataclass
+class _Buffers:
+    """Which buffer holds which value, statement after statement."""
+
+    program: Program
+    block: Block
+    names: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, Dims] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Give every value that stays inside the loop a buffer, reusing those of dead values."""
+        last: dict[str, int] = {}
+        for place, statement in enumerate(self.block.statements):
+            for name in (*statement.reads, statement.target):
+                last[self.whole(name)] = place
+        kept = {carry.update for carry in self.block.carries}
+        kept |= {carry.name for carry in self.block.carries}
+        free: defaultdict[Dims, list[str]] = defaultdict(list)
+        for place, statement in enumerate(self.block.statements):
+            name = self.whole(statement.target)
+            if statement.accumulate or self.program.is_sequence(name) or name in self.names:
+                continue
+            dims = self.program.dims[name]
+            if name in kept or not free[dims]:
+                self.names[name] = name
+                self.shapes[name] = dims
+            else:
+                self.names[name] = free[dims].pop()
+            for dead, at in last.items():
+                if at == place and dead in self.names and dead not in kept and dead != name:
+                    free[self.program.dims[dead]].append(self.names[dead])
+                    last[dead] = -1
+
+    def whole(self, name: str) -> str:
+        return self.program.views[name][0] if name in self.program.views else name
+
+
+def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
+    """The block's lines; a block without a loop is written as assignments."""
+    program = spelled.program
+    if not block.loop:
+        yield from _straight(spelled, block)
+        return
+    for name in allocated(program, block):
+        yield f"{name} = np.empty({shape_text(program.dims[name])}, dtype)"
+    buffers = _Buffers(program, block)
+    for carry in block.carries:
+        yield f"{carry.name} = np.zeros({shape_text(program.dims[carry.name])}, dtype)"
+        spelled.renamed[carry.update] = carry.name
+    for name, dims in buffers.shapes.items():
+        if name not in {carry.update for carry in block.carries}:
+            yield f"{name} = np.empty({shape_text(dims)}, dtype)"
+    for value, buffer in buffers.names.items():
+        spelled.renamed.setdefault(value, buffer)
+    yield from _views(spelled, block)
+    yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
+    for statement in block.statements:
+        if statement.comment:
+            yield f"    # {statement.comment}"
+        for line in _call(spelled, statement):
+            yield f"    {line}"
+
+
+def _views(spelled: Spelled, block: Block) -> Iterator[str]:
+    program = spelled.program
+    used = {name for s in block.statements for name in (*s.reads, s.target)}
+    for name, (whole, start, size) in program.views.items():
+        if name in used:
+            array = spelled.renamed.get(whole, whole)
+            yield f"{name} = {array}[..., {slice_text(start, size)}]"
+
+
+def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
+    for statement in block.statements:
+        text, _ = spelled.expression(statement, in_loop=False)
+        sign = "+=" if statement.accumulate else "="
+        yield f"{statement.target} {sign} {text}"
+
+
+def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
+    """The calls of one statement inside a loop, each writing into its target."""
+    target, _ = spelled.operand(statement.target, in_loop=True)
+
+    def text(operand: Operand) -> str:
+        return spelled.operand(operand, in_loop=True)[0]
+
+    if statement.accumulate:
+        yield f"{target} += {spelled.expression(statement, in_loop=True)[0]}"
+        return
+    operands = [text(operand) for operand in statement.operands]
+    match statement.op:
+        case "add":
+            yield from _sum(target, operands, statement.settings)
+        case "multiply" | "divide":
+            ufunc = f"np.{statement.op}"
+            yield f"{ufunc}({operands[0]}, {operands[1]}, out={target})"
+            for operand in operands[2:]:
+                yield f"{ufunc}({target}, {operand}, out={target})"
+        case "apply":
+            yield f"np.matmul({operands[0]}, {operands[1]}.T, out={target})"
+        case "pull":
+            yield f"np.matmul({operands[0]}, {operands[1]}, out={target})"
+        case "function" | "slope" | "slope_from_output":
+            name, *parameters = statement.settings
+            call = spelled.helper(name, KINDS[statement.op], tuple(parameters))
+            yield f"{call}({operands[0]}, {target})"
+        case "concat":
+            yield f"np.concatenate(({', '.join(operands)}), axis=-1, out={target})"
+        case _:
+            yield f"{target}[...] = {spelled.expression(statement, in_loop=True)[0]}"
+
+
+def _sum(target: str, operands: list[str], signs: tuple[int, ...]) -> Iterator[str]:
+    """A signed sum, beginning with a term that has a plus where there is one."""
+    terms = sorted(zip(signs, operands, strict=True), key=lambda term: -term[0])
+    (sign, first), *rest = terms
+    if not rest:
+        yield f"np.copyto({target}, {first})" if sign > 0 else f"np.negative({first}, out={target})"
+        return
+    if sign < 0:
+        yield f"np.negative({first}, out={target})"
+        first = target
+    for sign, operand in rest:
+        yield f"np.{'add' if sign > 0 else 'subtract'}({first}, {operand}, out={target})"
+        first = target

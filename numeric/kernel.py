@@ -1,0 +1,129 @@
+"""Cell → callable gradient code: the pipeline in one function, and the loading of its source.
+
+In: a cell and a style. Out: `Kernel`: the source, and `forward` and `backward` built from that
+source alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+from typing import Any, Final
+
+from derive.bptt import differentiate
+from derive.cell import Cell, dimensions
+from numeric.emit import Header, emit
+from numeric.lower import lower
+from numeric.passes import FUSED, READABLE, optimise
+from numeric.spelling import STYLES
+
+DISTRIBUTION: Final = "bptt-toolkit"
+VOLATILE: Final = ("Made by ", "Verified: ")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Gradient code of a cell: (params, inputs) → states, and cotangents → gradients."""
+
+    cell: Cell
+    style: str
+    source: str
+    module: ModuleType = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Build the module from the source alone."""
+        object.__setattr__(self, "module", load(self.source, f"{self.cell.name}_{self.style}"))
+
+    def forward(
+        self,
+        params: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        initial: Mapping[str, Any] | None = None,
+        constants: Mapping[str, Any] | None = None,
+    ) -> tuple[dict[str, Any], Any]:
+        """The states of every step, and the tape.
+
+        Shapes: inputs (T, B, m), initial (B, n), states (T, B, n).
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        return self.module.forward(params, inputs, initial, constants)  # type: ignore[no-any-return]
+
+    def backward(
+        self, params: Mapping[str, Any], tape: Any, cotangents: Mapping[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """∂L/∂params, ∂L/∂inputs, ∂L/∂initial, from cotangents[s][t] = ∂L/∂s_t.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        return self.module.backward(params, tape, cotangents)  # type: ignore[no-any-return]
+
+
+def load(source: str, name: str) -> ModuleType:
+    """The module that our own emitted source is."""
+    module = ModuleType(name)
+    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+    return module
+
+
+def declared(cell: Cell) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The module constants: name → size names, for each group."""
+    groups = {"PARAMETERS": cell.parameters, "INPUTS": cell.inputs, "STATES": cell.states}
+    found = {
+        group: {symbol.name: dimensions(symbol) for symbol in symbols}
+        for group, symbols in groups.items()
+    }
+    found["CONSTANTS"] = {
+        c.name: (*(("T",) if c.name in cell.sequences else ()), *dimensions(c))
+        for c in cell.constants
+    }
+    return found
+
+
+def toolkit_version() -> str:
+    """The installed version of this toolkit; "0" where it runs from a bare folder."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "0"
+
+
+@lru_cache(maxsize=64)
+def compile_cell(cell: Cell, style: str = "fused", verified: str = "") -> Kernel:
+    """The kernel of a cell: derived, lowered, improved, emitted and loaded.
+
+    Raises:
+        ValueError: if the style is unknown.
+    """
+    if style not in STYLES:
+        raise ValueError(f"style: expected one of {', '.join(STYLES)}, came {style!r}")
+    program = lower(differentiate(cell), "input" if style == "stable" else "output")
+    program = optimise(program, FUSED if style == "fused" else READABLE)
+    used = {
+        statement.settings[0]
+        for block in program.blocks
+        for statement in block.statements
+        if statement.op in {"function", "slope", "slope_from_output"}
+    }
+    lines = [
+        *(f"    {line.strip()}" for line in cell.text.split("\n") if line.strip()),
+        "",
+        f"Cell digest {cell.digest}, style {style}.",
+        *(f"Error of {name}: {STYLES[style][name].error}." for name in sorted(used)),
+        f"{VOLATILE[0]}{DISTRIBUTION} {toolkit_version()}.",
+        *([f"{VOLATILE[1]}{verified}."] if verified else []),
+    ]
+    title = f"States and gradients of the cell {cell.name!r} through time."
+    return Kernel(cell, style, emit(program, style, Header(title, tuple(lines), declared(cell))))
+
+
+def same_code(left: str, right: str) -> bool:
+    """Whether two modules are equal, the lines on version and verification apart."""
+    drop = re.compile(rf"^({'|'.join(VOLATILE)}).*\n", re.MULTILINE)
+    return drop.sub("", left) == drop.sub("", right)

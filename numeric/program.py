@@ -1,0 +1,305 @@
+"""The loop program: what the emitted code does, before it is spelled in NumPy.
+
+In: statements made by `lower`. Out: `Program`, checked when made, and a small interpreter that
+gives it its meaning. Every name is assigned once, except accumulators, which only ever grow.
+Inside a loop an array whose first dimension is T is read and written at the loop's t; a carry
+holds the value handed from one turn of the loop to the next. Rows are samples: (B, n).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+from sympy import Expr, Number, Symbol
+
+from derive.functions import FUNCTIONS
+
+LENGTH: Final = Symbol("T", integer=True)
+BATCH: Final = Symbol("B", integer=True)
+TEMPORARY: Final = "tmp_"  # how a name begins that no equation has
+
+Operand = str | Number
+Dims = tuple[Expr, ...]
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`target = op(operands)`, or `target += …` where it accumulates.
+
+    `settings`: signs of an "add"; function name and numbers of a "function" or its slopes;
+    start and size of "columns" and "rows"; dimensions of "zeros" and "spread".
+    """
+
+    target: str
+    op: str
+    operands: tuple[Operand, ...]
+    settings: tuple[Any, ...] = ()
+    accumulate: bool = False
+    comment: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names it needs."""
+        return tuple(operand for operand in self.operands if isinstance(operand, str))
+
+
+@dataclass(frozen=True)
+class Carry:
+    """A loop's `name`, zero before the first turn, takes the value of `update` after each."""
+
+    name: str
+    update: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Statements done once, or at each t where `loop` is "forward" or "reverse"."""
+
+    phase: str
+    statements: tuple[Statement, ...]
+    loop: str = ""
+    carries: tuple[Carry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An array the caller gives, in the group of the interface it belongs to."""
+
+    group: str
+    key: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """Forward and backward pass in one scope; what crosses from one to the other is the tape.
+
+    `shifted` maps a state's previous value to the state: two views, one step apart, of one
+    array of T+1 rows whose first row is the initial state. `views` maps a name to the array
+    whose columns, from a start on and so many, it is another name for: either is assigned.
+    """
+
+    arguments: tuple[Argument, ...]
+    blocks: tuple[Block, ...]
+    results: tuple[Argument, ...]
+    dims: Mapping[str, Dims]
+    shifted: Mapping[str, str] = field(default_factory=dict)
+    views: Mapping[str, tuple[str, Expr, Expr]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Hold the promises: single assignment, every read defined, every name has dimensions.
+
+        Raises:
+            ValueError: naming the statement that breaks one.
+        """
+        known = {argument.name for argument in self.arguments} | {*self.shifted}
+        for block in self.blocks:
+            known |= {carry.name for carry in block.carries}
+            for statement in block.statements:
+                if missing := {r for r in statement.reads if not self._is_known(r, known)}:
+                    raise ValueError(f"{statement} reads {missing}, not defined before it")
+                if statement.op not in OPERATIONS:
+                    raise ValueError(f"{statement}: unknown operation {statement.op!r}")
+                if (statement.target in known) != statement.accumulate:
+                    raise ValueError(f"{statement} assigns a second time, or grows from nothing")
+                known.add(statement.target)
+            if missing := {carry.update for carry in block.carries} - known:
+                raise ValueError(f"a carry is updated from {missing}, never assigned")
+        if missing := {result.name for result in self.results} - known:
+            raise ValueError(f"results {missing} are never assigned")
+        if missing := known - set(self.dims):
+            raise ValueError(f"no dimensions for {missing}")
+
+    def _is_known(self, name: str, known: set[str]) -> bool:
+        """Whether a name, what it is a part of, or all its parts are assigned."""
+        parts = [part for part, (whole, *_) in self.views.items() if whole == name]
+        return (
+            name in known
+            or (name in self.views and self._is_known(self.views[name][0], known))
+            or (bool(parts) and known.issuperset(parts))
+        )
+
+    def is_sequence(self, name: str) -> bool:
+        """Whether the array has a row for each t."""
+        return self.dims[name][:1] == (LENGTH,)
+
+    def definitions(self) -> dict[str, tuple[int, Statement]]:
+        """For each computed name: its block's number and its (first) statement."""
+        found: dict[str, tuple[int, Statement]] = {}
+        for number, block in enumerate(self.blocks):
+            for statement in block.statements:
+                found.setdefault(statement.target, (number, statement))
+        return found
+
+    def tape(self) -> tuple[str, ...]:
+        """What the backward pass reads of what the forward pass made or was given."""
+        given = {a.name for a in self.arguments if a.group in {"params", "cotangents"}}
+        made = {
+            s.target for b in self.blocks if b.phase == "backward" for s in b.statements
+        } | {c.name for b in self.blocks if b.phase == "backward" for c in b.carries}
+        reads = [
+            name
+            for block in self.blocks
+            if block.phase == "backward"
+            for statement in block.statements
+            for name in statement.reads
+        ]
+        return tuple(dict.fromkeys(n for n in reads if n not in given and n not in made))
+
+
+def initial_name(state: str) -> str:
+    """The argument that holds a state before the first step."""
+    return f"{state}_initial"
+
+
+def promoted(program: Program) -> Program:
+    """The same program, with a row for each t of every loop value that another block reads."""
+    home = {
+        statement.target: number
+        for number, block in enumerate(program.blocks)
+        if block.loop
+        for statement in block.statements
+        if not statement.accumulate
+    }
+    needed = {
+        name
+        for number, block in enumerate(program.blocks)
+        for statement in block.statements
+        for name in statement.reads
+        if home.get(name, number) != number
+    }
+    needed |= {result.name for result in program.results if result.name in home}
+    dims = {
+        name: (LENGTH, *d) if name in needed and d[:1] != (LENGTH,) else d
+        for name, d in program.dims.items()
+    }
+    return replace(program, dims=dims)
+
+
+# ---- meaning: each operation on plain arrays ------------------------------------------------
+
+
+def _add(operands: list[Any], settings: tuple[Any, ...]) -> Any:
+    total = operands[0] if settings[0] > 0 else -operands[0]
+    for sign, operand in zip(settings[1:], operands[1:], strict=True):
+        total = total + operand if sign > 0 else total - operand
+    return total
+
+
+def _multiply(operands: list[Any], settings: tuple[Any, ...]) -> Any:
+    result = operands[0]
+    for operand in operands[1:]:
+        result = result * operand
+    return result
+
+
+def _outer(operands: list[Any], settings: tuple[Any, ...]) -> Any:
+    u, v = (np.asarray(operand) for operand in operands)
+    return u.reshape(-1, u.shape[-1]).T @ v.reshape(-1, v.shape[-1])
+
+
+def _function(formula: str) -> Callable[[list[Any], tuple[Any, ...]], Any]:
+    def evaluate(operands: list[Any], settings: tuple[Any, ...]) -> Any:
+        name, *parameters = settings
+        row = FUNCTIONS[name]
+        expr = row.bind(getattr(row, formula), tuple(parameters))
+        (symbol,) = expr.free_symbols or {Symbol("unused")}
+        entry = np.vectorize(lambda x: float(expr.subs(symbol, float(x))), otypes=[float])
+        return entry(operands[0]) if np.size(operands[0]) else np.asarray(operands[0])
+
+    return evaluate
+
+
+def _softmax(operands: list[Any], settings: tuple[Any, ...]) -> Any:
+    e = np.exp(operands[0] - np.max(operands[0], axis=-1, keepdims=True, initial=-np.inf))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+OPERATIONS: Final[dict[str, Callable[[list[Any], tuple[Any, ...]], Any]]] = {
+    "add": _add,
+    "multiply": _multiply,
+    "divide": lambda o, s: o[0] / o[1],
+    "apply": lambda o, s: o[0] @ o[1].T,
+    "pull": lambda o, s: o[0] @ o[1],
+    "outer": _outer,
+    "product": lambda o, s: o[0] @ o[1],
+    "transpose": lambda o, s: o[0].T,
+    "function": _function("formula"),
+    "slope": _function("slope"),
+    "slope_from_output": _function("slope_from_output"),
+    "softmax": _softmax,
+    "concat": lambda o, s: np.concatenate(o, axis=-1),
+    "stack": lambda o, s: np.concatenate(o, axis=0),
+    "columns": lambda o, s: o[0][..., s[0] : s[0] + s[1]],
+    "rows": lambda o, s: o[0][s[0] : s[0] + s[1]],
+    "total": lambda o, s: np.sum(o[0], axis=-1, keepdims=True),
+    "gather": lambda o, s: np.sum(
+        np.asarray(o[0]), axis=tuple(range(np.ndim(o[0]) - len(s))) if s else None
+    ),
+    "spread": lambda o, s: np.broadcast_to(o[0], s),
+    "zeros": lambda o, s: np.zeros(s),
+}
+
+
+def run(
+    program: Program, given: Mapping[str, Array], sizes: Mapping[str, int]
+) -> dict[str, Array]:
+    """The results by name, from the arguments by name: the program's meaning, slow and plain."""
+    at = {Symbol(k, integer=True, positive=True): v for k, v in sizes.items() if k not in "TB"}
+    at |= {LENGTH: sizes["T"], BATCH: sizes["B"]}
+
+    def shape(dims: Dims) -> tuple[int, ...]:
+        return tuple(int(extent.subs(at)) for extent in dims)
+
+    values: dict[str, Array] = dict(given)
+    for previous, state in program.shifted.items():
+        rows = np.zeros((sizes["T"] + 1, *shape(program.dims[state])[1:]))
+        rows[0] = given[initial_name(state)]
+        values[previous], values[state] = rows[:-1], rows[1:]
+
+    def step(statement: Statement, t: int | None) -> None:
+        def read(operand: Operand) -> Any:
+            if not isinstance(operand, str):
+                return float(operand)
+            value = values[operand]
+            return value[t] if t is not None and program.is_sequence(operand) else value
+
+        settings = tuple(
+            int(s.subs(at)) if isinstance(s, Expr) and s.free_symbols else s
+            for s in statement.settings
+        )
+        if statement.op in {"columns", "rows", "zeros", "spread", "gather"}:
+            settings = tuple(int(s) for s in settings)
+        value = OPERATIONS[statement.op]([read(o) for o in statement.operands], settings)
+        target = statement.target
+        if statement.accumulate:
+            values[target] = values[target] + value
+        elif t is not None and program.is_sequence(target):
+            if target not in values:
+                values[target] = np.zeros(shape(program.dims[target]))
+            values[target][t] = value
+        else:
+            values[target] = np.asarray(value)
+
+    for block in program.blocks:
+        for carry in block.carries:
+            values[carry.name] = np.zeros(shape(program.dims[carry.name]))
+        for target in {s.target for s in block.statements if program.is_sequence(s.target)}:
+            values.setdefault(target, np.zeros(shape(program.dims[target])))
+        for t in _times(block.loop, sizes["T"]):
+            for statement in block.statements:
+                step(statement, t)
+            for carry in block.carries:
+                values[carry.name] = values[carry.update]
+    return {result.name: values[result.name] for result in program.results}
+
+
+def _times(loop: str, length: int) -> Iterator[int | None]:
+    if not loop:
+        yield None
+    else:
+        yield from range(length) if loop == "forward" else range(length - 1, -1, -1)
