@@ -16,7 +16,7 @@ from typing import Final
 
 from sympy import Expr, Symbol
 
-from numeric.expressions import Spelled, shape_text, size_text
+from numeric.expressions import Spelled, shape_text
 from numeric.inplace import allocated, write_in_place
 from numeric.preamble import CHECKS
 from numeric.program import LENGTH, TEMPORARY, Block, Program, Statement
@@ -40,16 +40,19 @@ class Header:
 def emit(program: Program, style: str, header: Header) -> str:
     """The source of the module."""
     program = _clear_sizes(program)
-    spelled = Spelled(program, style)
+    helpers: dict[str, str] = {}
     write = write_in_place if style == "fused" else write_expressions
-    passes = [*_forward(program, spelled, write), "", "", *_backward(program, spelled, write)]
+    passes = [
+        *_forward(program, Spelled(program, style, helpers), write),
+        *_backward(program, Spelled(program, style, helpers), write),
+    ]
     top = ['"""' + header.title, "", *header.lines, '"""', "", "import numpy as np", ""]
     for group, declared in header.declared.items():
         top += [f"{group} = {{", *(f'    "{k}": {_tuple(v)},' for k, v in declared.items()), "}"]
         if not declared:
             top[-2:] = [f"{group} = {{}}"]
-    helpers = "\n".join(spelled.helpers[name] for name in sorted(spelled.helpers))
-    text = "\n".join([*top, helpers, "", *passes, ""])
+    functions = [helpers[name] for name in sorted(helpers)]
+    text = "\n".join([*top, *functions, *passes])
     return _two_blank_lines(text + "\n" + CHECKS)
 
 
@@ -86,14 +89,18 @@ def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str
                 f"{key}_prev, {key} = {key}_all[:-1], {key}_all[1:]",
             ]
         elif argument.group == "constants" and dims[:1] == (LENGTH,):
-            rows = f'constants["{key}"].reshape(T, -1, {size_text(dims[-1])})'
-            body.append(f"{name} = np.broadcast_to({rows}, {shape_text(dims)})")
+            body += [
+                f'{name} = constants["{key}"]',
+                f"{name} = np.broadcast_to({name} if {name}.ndim == 3 else {name}[:, None], "
+                f"{shape_text(dims)})",
+            ]
         elif argument.group != "cotangents" and name in needed:
             body.append(f'{name} = {argument.group}["{key}"]')
     body += _blocks(program, spelled, write, "forward")
-    kept = "".join(f', "{name}": {name}' for name in program.tape())
     states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
-    body += [f'tape = {{"sizes": sizes, "dtype": dtype{kept}}}', f"return {{{states}}}, tape"]
+    body += ["tape = {", '    "sizes": sizes,', '    "dtype": dtype,']
+    body += [f'    "{name}": {spelled.operand(name)[0]},' for name in program.tape()]
+    body += ["}", f"return {{{states}}}, tape"]
     check = [
         "sizes, kinds = {}, {}",
         'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',

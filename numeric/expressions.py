@@ -26,7 +26,8 @@ class Spelled:
     """The right sides of a program's statements in one style.
 
     `helpers` collects the emitted functions; `inlined` holds the text of temporaries that are
-    written where they are used; `renamed` what an array is called in the text.
+    written where they are used; `renamed` what an array is called in the text; `viewed`
+    which views have a line already.
     """
 
     program: Program
@@ -34,6 +35,7 @@ class Spelled:
     helpers: dict[str, str] = field(default_factory=dict)
     inlined: dict[str, tuple[str, int]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    viewed: set[str] = field(default_factory=set)
 
     @property
     def spellings(self) -> dict[str, Spelling]:
@@ -41,7 +43,7 @@ class Spelled:
 
     # ---- operands ---------------------------------------------------------------------------
 
-    def operand(self, operand: Operand, in_loop: bool) -> tuple[str, int]:
+    def operand(self, operand: Operand, in_loop: bool = False) -> tuple[str, int]:
         """The text of an operand and how tightly it binds."""
         if not isinstance(operand, str):
             return number_text(operand)
@@ -73,13 +75,17 @@ class Spelled:
     def _divide(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         return " / ".join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
 
-    def _apply(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+    def _apply(self, statement: Statement, in_loop: bool, transposed: str = ".T") -> tuple[str, int]:
         a, w = (self.bound(o, in_loop, ATOM) for o in statement.operands)
-        return f"{a} @ {w}.T", PRODUCT
+        dims = self.dims(statement.operands[0], in_loop)
+        if len(dims) == 3:
+            columns = size_text(self.dims(statement.target, in_loop)[-1])
+            rows = f"{a}.reshape(T * B, {size_text(dims[-1])})"
+            return f"({rows} @ {w}{transposed}).reshape(T, B, {columns})", ATOM
+        return f"{a} @ {w}{transposed}", PRODUCT
 
     def _pull(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        a, w = (self.bound(o, in_loop, ATOM) for o in statement.operands)
-        return f"{a} @ {w}", PRODUCT
+        return self._apply(statement, in_loop, "")
 
     _product = _pull
 

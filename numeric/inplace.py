@@ -12,15 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from numeric.expressions import KINDS, Spelled, shape_text, slice_text
-from numeric.program import Block, Dims, Operand, Program, Statement
+from numeric.program import TEMPORARY, Block, Dims, Operand, Program, Statement
 
 def allocated(program: Program, block: Block) -> Iterator[str]:
     """The arrays with a row for each t that the block fills, wholes before their parts."""
-    wholes = [
-        program.views[s.target][0] if s.target in program.views else s.target
-        for s in block.statements
-        if not s.accumulate
-    ]
+    wholes = [program.extent(s.target)[0] for s in block.statements if not s.accumulate]
     for name in dict.fromkeys(wholes):
         if program.is_sequence(name) and name not in program.shifted.values():
             yield name
@@ -60,7 +56,7 @@ class _Buffers:
                     last[dead] = -1
 
     def whole(self, name: str) -> str:
-        return self.program.views[name][0] if name in self.program.views else name
+        return self.program.extent(name)[0]
 
 
 def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
@@ -80,7 +76,7 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
             yield f"{name} = np.empty({shape_text(dims)}, dtype)"
     for value, buffer in buffers.names.items():
         spelled.renamed.setdefault(value, buffer)
-    yield from _views(spelled, block)
+    yield from _views(spelled, block.statements)
     yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
     for statement in block.statements:
         if statement.comment:
@@ -89,20 +85,46 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
             yield f"    {line}"
 
 
-def _views(spelled: Spelled, block: Block) -> Iterator[str]:
+def _views(spelled: Spelled, statements: tuple[Statement, ...]) -> Iterator[str]:
     program = spelled.program
-    used = {name for s in block.statements for name in (*s.reads, s.target)}
+    used = {name for s in statements for name in (*s.reads, s.target)}
     for name, (whole, start, size) in program.views.items():
-        if name in used:
+        if name in used and name not in spelled.viewed:
+            spelled.viewed.add(name)
             array = spelled.renamed.get(whole, whole)
             yield f"{name} = {array}[..., {slice_text(start, size)}]"
 
 
 def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
-    for statement in block.statements:
+    """Statements outside the loops, on whole sequences; a sum goes into a term that is done."""
+    program = spelled.program
+    for place, statement in enumerate(block.statements):
+        yield from _views(spelled, (statement,))
+        target = spelled.operand(statement.target, in_loop=False)[0]
+        first = statement.operands[0] if statement.operands else None
+        if statement.op in KINDS:
+            name, *parameters = statement.settings
+            call = spelled.helper(name, KINDS[statement.op], tuple(parameters))
+            source = spelled.operand(first, in_loop=False)[0] if first is not None else ""
+            yield f"{target} = np.empty_like({source})"
+            yield f"{call}({source}, {target})"
+            continue
+        later = {name for s in block.statements[place + 1 :] for name in s.reads}
+        if (
+            statement.op == "add"
+            and statement.target.startswith(TEMPORARY)
+            and isinstance(first, str)
+            and first.startswith(TEMPORARY)
+            and first not in later
+            and program.dims[first] == program.dims[statement.target]
+            and statement.settings[0] > 0
+        ):
+            spelled.renamed[statement.target] = first
+            operands = [spelled.operand(o, in_loop=False)[0] for o in statement.operands]
+            yield from _sum(first, operands, statement.settings)
+            continue
         text, _ = spelled.expression(statement, in_loop=False)
-        sign = "+=" if statement.accumulate else "="
-        yield f"{statement.target} {sign} {text}"
+        yield f"{target} {'+=' if statement.accumulate else '='} {text}"
 
 
 def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:

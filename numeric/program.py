@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
-from sympy import Expr, Number, Symbol
+from sympy import Expr, Number, S, Symbol
 
 from derive.functions import FUNCTIONS
 
@@ -115,12 +115,34 @@ class Program:
             raise ValueError(f"no dimensions for {missing}")
 
     def _is_known(self, name: str, known: set[str]) -> bool:
-        """Whether a name, what it is a part of, or all its parts are assigned."""
-        parts = [part for part, (whole, *_) in self.views.items() if whole == name]
-        return (
-            name in known
-            or (name in self.views and self._is_known(self.views[name][0], known))
-            or (bool(parts) and known.issuperset(parts))
+        """Whether a name is assigned: itself, the whole it is of, or views that cover it."""
+        if name in known:
+            return True
+        whole, start, size = self.extent(name)
+        if whole in known:
+            return True
+        parts = [self.extent(view)[1:] for view in self.views if view in known
+                 and self.views[view][0] == whole]  # fmt: skip
+        reached = start
+        while (start + size - reached).is_positive:
+            ends = [s + e for s, e in parts if not (s - reached).is_positive]
+            further = [end for end in ends if (end - reached).is_positive]
+            if not further:
+                return False
+            reached = further[0]
+        return True
+
+    def extent(self, name: str) -> tuple[str, Expr, Expr]:
+        """The array a name lives in, and the columns of it that it is."""
+        dims = self.dims[name]
+        return self.views.get(name) or (name, S.Zero, dims[-1] if dims else S.One)
+
+    def overlap(self, left: str, right: str) -> bool:
+        """Whether two names share an entry."""
+        (a, start_a, size_a), (b, start_b, size_b) = self.extent(left), self.extent(right)
+        return a == b and bool(
+            left == right
+            or ((start_a + size_a - start_b).is_positive and (start_b + size_b - start_a).is_positive)
         )
 
     def is_sequence(self, name: str) -> bool:
@@ -137,18 +159,14 @@ class Program:
 
     def tape(self) -> tuple[str, ...]:
         """What the backward pass reads of what the forward pass made or was given."""
-        given = {a.name for a in self.arguments if a.group in {"params", "cotangents"}}
-        made = {
-            s.target for b in self.blocks if b.phase == "backward" for s in b.statements
-        } | {c.name for b in self.blocks if b.phase == "backward" for c in b.carries}
-        reads = [
-            name
-            for block in self.blocks
-            if block.phase == "backward"
-            for statement in block.statements
-            for name in statement.reads
-        ]
-        return tuple(dict.fromkeys(n for n in reads if n not in given and n not in made))
+        known = {a.name for a in self.arguments if a.group in {"params", "cotangents"}}
+        reads = []
+        for block in self.blocks:
+            if block.phase == "backward":
+                known |= {self.extent(s.target)[0] for s in block.statements}
+                known |= {carry.name for carry in block.carries}
+                reads += [self.extent(name)[0] for s in block.statements for name in s.reads]
+        return tuple(dict.fromkeys(name for name in reads if name not in known))
 
 
 def initial_name(state: str) -> str:
@@ -159,12 +177,14 @@ def initial_name(state: str) -> str:
 def promoted(program: Program) -> Program:
     """The same program, with a row for each t of every loop value that another block reads."""
     home = {
-        statement.target: number
+        name: number
         for number, block in enumerate(program.blocks)
         if block.loop
         for statement in block.statements
         if not statement.accumulate
+        for name in (statement.target, program.extent(statement.target)[0])
     }
+    home |= {view: home[whole] for view, (whole, *_) in program.views.items() if whole in home}
     needed = {
         name
         for number, block in enumerate(program.blocks)
@@ -173,6 +193,8 @@ def promoted(program: Program) -> Program:
         if home.get(name, number) != number
     }
     needed |= {result.name for result in program.results if result.name in home}
+    wholes = {program.extent(name)[0] for name in needed}
+    needed |= wholes | {view for view, (whole, *_) in program.views.items() if whole in wholes}
     dims = {
         name: (LENGTH, *d) if name in needed and d[:1] != (LENGTH,) else d
         for name, d in program.dims.items()
@@ -261,6 +283,17 @@ def run(
         rows[0] = given[initial_name(state)]
         values[previous], values[state] = rows[:-1], rows[1:]
 
+    def store(name: str) -> Array:
+        whole, start, size = program.extent(name)
+        if whole not in values:
+            values[whole] = np.zeros(shape(program.dims[whole]))
+        first, count = shape((start, size))
+        return values[whole][..., first : first + count]
+
+    wholes = {whole for whole, *_ in program.views.values()}
+    for view in program.views:
+        values[view] = store(view)
+
     def step(statement: Statement, t: int | None) -> None:
         def read(operand: Operand) -> Any:
             if not isinstance(operand, str):
@@ -279,9 +312,9 @@ def run(
         if statement.accumulate:
             values[target] = values[target] + value
         elif t is not None and program.is_sequence(target):
-            if target not in values:
-                values[target] = np.zeros(shape(program.dims[target]))
             values[target][t] = value
+        elif program.extent(target)[0] in wholes:
+            values.setdefault(target, store(target))[...] = value
         else:
             values[target] = np.asarray(value)
 
