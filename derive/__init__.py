@@ -19,7 +19,11 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, imported when first used: SymPy takes a second that `--help` saves."""
+    """The public names, imported when first used: SymPy takes a second that `--help` saves.
+
+    Raises:
+        AttributeError: for any other name.
+    """
     if name not in _HOMES:
         raise AttributeError(f"module 'derive' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

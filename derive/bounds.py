@@ -18,6 +18,7 @@ from sympy import (
     Identity,
     MatAdd,
     MatMul,
+    MatPow,
     MatrixExpr,
     MatrixSymbol,
     Mul,
@@ -30,9 +31,9 @@ from sympy.matrices.expressions import DiagMatrix
 
 from derive.bptt import EARLIER, FACTOR, TIME, Derivation
 from derive.cell import Equation
-from derive.expr import At, Concat, Partial, Slope, product, split_coefficient
+from derive.expr import At, Concat, Partial, Slope, TimeProduct, product, split_coefficient
 from derive.functions import FUNCTIONS
-from derive.norms import BlockBound, Largest, MaxAbs, Norm
+from derive.norms import BlockBound, Largest, MaxAbs, Norm, Radius
 
 PASCANU: Final = (
     "Pascanu, Mikolov and Bengio 2013, On the difficulty of training recurrent neural networks, "
@@ -45,6 +46,14 @@ TERZI: Final = (
 MILLER: Final = "Miller and Hardt 2019, Stable recurrent models, ICLR, arXiv:1805.10369"
 
 
+BONASSI: Final = (
+    "Bonassi, Farina and Scattolini 2021, On the stability properties of gated recurrent units "
+    "neural networks, arXiv:2011.06806"
+)
+_A, _B, _M = (MatrixSymbol(name, 2, 2) for name in "ABM")
+_D, _Y = MatrixSymbol("d", 2, 1), MatrixSymbol("y", 2, 1)
+
+
 @dataclass(frozen=True)
 class Relation:
     """Two expressions and the sign between them."""
@@ -52,6 +61,13 @@ class Relation:
     left: Basic
     sign: str
     right: Basic
+
+
+_INEQUALITIES: Final = (
+    Relation(Norm(MatAdd(_A, _B)), "≤", Add(Norm(_A), Norm(_B), evaluate=False)),
+    Relation(Norm(MatMul(_A, _B)), "≤", Mul(Norm(_A), Norm(_B), evaluate=False)),
+    Relation(Norm(DiagMatrix(_D)), "=", MaxAbs(_D)),
+)
 
 
 @dataclass(frozen=True)
@@ -91,8 +107,8 @@ class Bound:
 class Theorem:
     """A claim on the product of step Jacobians: assumptions, proof, and its limits.
 
-    `verdict` is one sentence for page one; `constants` are symbol → value pairs to print;
-    `entries` define the matrix N_t where the theorem uses one.
+    `verdict` is one sentence for page one; `entries` define the matrix N_t where the theorem
+    uses one; `rate` is r and `supremum` the value of γ in it where the bound is r^{t−k}.
     """
 
     name: str
@@ -106,6 +122,18 @@ class Theorem:
     advice: Line
     sources: tuple[str, ...]
     entries: tuple[Relation, ...] = ()
+    rate: Expr | None = None
+    supremum: Expr | None = None
+
+
+_ONE_TRAJECTORY: Final = Line(
+    "It speaks of one trajectory. For all inputs at once, the entries need bounds on the gates "
+    "and states that hold for all inputs."
+)
+_LOOSE: Final = Line(
+    "A large right side does not imply that gradients explode: each inequality of the proof may "
+    "be far from equality."
+)
 
 
 def dominate(block: MatrixExpr, time: Expr = TIME) -> Expr:
@@ -153,7 +181,20 @@ def theorem(derivation: Derivation) -> Theorem:
     simple = _diagonal_times_matrix(derivation)
     if simple is not None:
         return _contraction(derivation, *simple)
-    return _block_domination(derivation)
+    return _block_domination(derivation) if len(derivation.cell.states) > 1 else _stepwise(
+        derivation
+    )
+
+
+def _shifted(expr: Basic) -> MatrixExpr:
+    """The expression of step t at step j."""
+    if expr == TIME:
+        return FACTOR
+    if not expr.args or isinstance(expr, MatrixSymbol):
+        return expr
+    if isinstance(expr, At):
+        return At(expr.args[0], expr.args[1] - TIME + FACTOR)
+    return expr.func(*map(_shifted, expr.args))
 
 
 def _name(symbol: MatrixExpr) -> str:
@@ -170,13 +211,11 @@ def _diagonal_times_matrix(derivation: Derivation) -> tuple[Slope, MatrixExpr] |
         case MatMul(args=(DiagMatrix(args=(Slope() as slope,)), *rest)):
             matrix = product(*rest)
             bounded = FUNCTIONS[slope.function.name].slope_range
-            if matrix.has(At) or slope.parameters or not bounded.is_subset(_FINITE):
+            finite = bounded.inf.is_finite and bounded.sup.is_finite
+            if matrix.has(At) or slope.parameters or not finite:
                 return None
             return slope, matrix
     return None
-
-
-_FINITE: Final = FUNCTIONS["sin"].slope_range
 
 
 def _sup(slope: Slope) -> Expr:
@@ -198,7 +237,7 @@ def _contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> Th
     norm, target = _chain_norm(derivation)
     step = derivation.part("jacobian")[-1]
     chain = derivation.part("chain")[-1]
-    local = _at(step.equation, FACTOR)
+    local = Equation(*(_shifted(side) for side in (step.equation.target, step.equation.value)))
     slope_j = local.value.args[0].args[0]
     any_slope = Slope(slope.args[0], MatrixSymbol("u", 1, 1))
     numbers = Relation(gamma, "=", supremum)
@@ -209,8 +248,8 @@ def _contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> Th
         assumptions=(
             Line("The norm is the spectral norm: {0} is the largest singular value of {1}.",
                  (Norm(matrix), matrix)),
-            Line("{0} is the least upper bound of {1} over all real {2}; here {3}.",
-                 (gamma, any_slope, Symbol("u"), numbers)),
+            Line("The absolute value of {0} is at most {1} for every real {2}; here {3}.",
+                 (any_slope, gamma, Symbol("u"), numbers)),
             Line("Nothing is assumed of the inputs, the initial state or the other parameters."),
         ),
         statement=(Line("For all {0},", (Relation(EARLIER, "≤", TIME),)),),
@@ -250,109 +289,140 @@ def _contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> Th
                     "carry a gradient over many steps; above 1, clip the gradient's norm.",
                     (rate,)),
         sources=(PASCANU,),
+        rate=rate,
+        supremum=supremum,
     )  # fmt: skip
 
 
 def _block_domination(derivation: Derivation) -> Theorem:
-    """‖∂s_t/∂s_k‖₂ ≤ ‖N_t ⋯ N_{k+1}‖₂ entry by entry and as a whole."""
-    entries = domination(derivation)
+    """‖∂s_t/∂s_k‖₂ ≤ ‖N_t ⋯ N_{k+1}‖₂, by blocks and as a whole."""
     states = derivation.cell.states
-    norm, target = _chain_norm(derivation)
     order = len(states)
-    bounding = MatrixSymbol("N", order, order)
-    fixed = MatrixSymbol("N_hat", order, order)
-    whole = _n_product(bounding)
-    step = derivation.part("jacobian")[-1]
-    chain = derivation.part("chain")[-1]
-    bound = Bound(norm, "upper", Norm(whole), (), "submultiplicativity of the norm")
-    radius = _Radius(fixed)
+    norm, target = _chain_norm(derivation)
+    bounding, fixed = MatrixSymbol("N", order, order), MatrixSymbol("N_hat", order, order)
+    whole = TimeProduct(At(bounding, FACTOR), FACTOR, TIME, EARLIER + 1)
+    step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
     lag = TIME - EARLIER
-    several = order > 1
-    block = Partial(At(states[0], TIME), At(states[-1], EARLIER))
+    small = Relation(Radius(fixed), "<", S.One)
+    pair = Relation(EARLIER, "<", TIME)
+    below = Relation(At(bounding, TIME), "≤", fixed)
+    first, last = states[0], states[-1]
+    block = Norm(Partial(At(first, TIME), At(last, EARLIER)))
+    one_block = Norm(Partial(At(first, TIME), At(last, TIME - 1)))
+    bounded = Norm(whole)
     return Theorem(
-        name="Block domination" if several else "Step by step",
+        name="Block domination",
         assumptions=(
-            Line("The norm is the spectral norm {0}, for the whole Jacobian and for each block; "
-                 "{1} is the largest absolute value of an entry.",
-                 (Norm(MatrixSymbol("M", 1, 1)), MaxAbs(MatrixSymbol("d", 1, 1)))),
-            Line("The values of the gates and states are those of one trajectory at the steps "
-                 "{0}; nothing else is assumed.",
-                 (Relation(FACTOR, "=", _Steps(EARLIER + 1, TIME)),)),
+            Line("{0} is the spectral norm, for the whole Jacobian and for each block; {1} is the "
+                 "largest absolute value of an entry.", (Norm(_M), MaxAbs(_D))),
+            Line("Gates and states take the values of one trajectory at the steps {0}, …, {1}. "
+                 "Nothing else is assumed.", (EARLIER + 1, TIME)),
         ),
         statement=(
-            Line("Let {0} be the {1} matrix with the entries below. Then for all {2},"
-                 if several else "Let {0} be the number below. Then for all {2},",
-                 (At(bounding, TIME), Symbol(f"{order}×{order}"), Relation(EARLIER, "<", TIME))),
+            Line(f"Let {{0}} be the {order} × {order} matrix with the entries below. Then for "
+                 "all {1},", (At(bounding, TIME), pair)),
         ),
-        bound=bound,
+        bound=Bound(norm, "upper", bounded, (), "submultiplicativity of the norm"),
         consequences=(
-            *((Line("The same holds for each block: {0} is at most the entry of {1} in the row "
-                    "of {2} and the column of {3}.",
-                    (Norm(block), whole, states[0], states[-1])),) if several else ()),
-            Line("If {0} entry by entry at every step, with a fixed {1} of spectral radius {2}, "
-                 "then {3} tends to 0 geometrically as {4} grows: the gradient vanishes along "
-                 "that trajectory. The condition is sufficient.",
-                 (Relation(At(bounding, TIME), "≤", fixed), fixed,
-                  Relation(radius, "<", S.One), norm, lag)),
-            Line("If {0} is unbounded as {1} grows, then so is {2}. For gradients to explode "
-                 "this is necessary. It is not sufficient.", (norm, lag, Norm(whole))),
+            Line("The same holds block by block: {0} is at most the entry of {1} in the row of "
+                 "{2} and the column of {3}.", (block, whole, first, last)),
+            Line("If {0} entry by entry at every step, with a fixed {1} such that {2}, then {3} "
+                 "tends to 0 geometrically as {4} grows: the gradient vanishes along that "
+                 "trajectory. The condition is sufficient.", (below, fixed, small, norm, lag)),
+            Line("If {0} exceeds 1 for some pair {1}, then so does {2}. For gradients to explode "
+                 "this is necessary. It is not sufficient.", (norm, pair, bounded)),
         ),
         proof=(
-            Line("{0} and {1}, and {2}. Applied to the blocks up to ({3}) these give {4} "
-                 "for each block.",
-                 (Relation(Norm(_plus("A", "B")), "≤", _norms("A", "B", Add)),
-                  Relation(Norm(_times("A", "B")), "≤", _norms("A", "B", Mul)),
-                  Relation(Norm(DiagMatrix(MatrixSymbol("d", 2, 1))), "=",
-                           MaxAbs(MatrixSymbol("d", 2, 1))),
-                  step.number,
-                  Relation(Norm(Partial(At(states[0], TIME), At(states[-1], TIME - 1))), "≤",
-                           BlockBound(states[0].name, states[-1].name, TIME)))),
+            Line("{0}, {1} and {2}. Applied to the blocks of the step Jacobian, up to ({3}), these "
+                 "give {4}, and the like for every block.",
+                 (*_INEQUALITIES, step.number,
+                  Relation(one_block, "≤", BlockBound(first.name, last.name, TIME)))),
             Line("A block of a product is a sum of products of blocks. By induction over the "
-                 "factors of ({0}), each block of {1} is bounded by the entry of {2} in its "
-                 "place.", (chain.number, target, whole)),
-            Line("For a vector {0}, the norms of the parts of its image under {1} are at most "
-                 "{2} applied to the norms of the parts of {0}. Euclidean norms of these "
-                 "vectors of norms give the bound.", (MatrixSymbol("y", 2, 1), target, whole)),
-            Line("All entries are nonnegative, so {0} implies {1}, and "
-                 "the right side decays geometrically if {2}.",
-                 (Relation(At(bounding, FACTOR), "≤", fixed),
-                  Relation(Norm(whole), "≤", Norm(_Power(fixed, lag))),
-                  Relation(radius, "<", S.One))),
-        ) if several else (
-            Line("{0}, {1} and {2} bound the Jacobian ({3}) of each step by {4}.",
-                 (Relation(Norm(_plus("A", "B")), "≤", _norms("A", "B", Add)),
-                  Relation(Norm(_times("A", "B")), "≤", _norms("A", "B", Mul)),
-                  Relation(Norm(DiagMatrix(MatrixSymbol("d", 2, 1))), "=",
-                           MaxAbs(MatrixSymbol("d", 2, 1))), step.number, At(bounding, FACTOR))),
+                 "factors of ({0}), the norm of each block of {1} is at most the entry of {2} in "
+                 "its place.", (chain.number, target, whole)),
+            Line("Let {0} be a vector. The norms of the parts of {1} are at most {2} applied to "
+                 "the norms of the parts of {0}. The Euclidean lengths of these two vectors of "
+                 "norms give the bound.", (_Y, MatMul(target, _Y), whole)),
+            Line("All entries are nonnegative. So {0} at every step gives {1}, which decays "
+                 "geometrically if {2}.",
+                 (below, Relation(bounded, "≤", Norm(MatPow(fixed, lag))), small)),
+        ),
+        silent=(_ONE_TRAJECTORY, _LOOSE, *_carousel(derivation)),
+        verdict=Line("Undecided without a trajectory. Along one, it vanishes if the matrices {0} "
+                     "of the bound stay below a fixed {1} with {2}, and can explode only if "
+                     "their product does.", (At(bounding, TIME), fixed, small)),
+        advice=_measure(norm),
+        sources=(MILLER, TERZI, BONASSI),
+        entries=domination(derivation),
+    )  # fmt: skip
+
+
+def _stepwise(derivation: Derivation) -> Theorem:
+    """‖∂h_t/∂h_k‖₂ ≤ N_t ⋯ N_{k+1}, numbers; for one state."""
+    state = derivation.cell.states[0]
+    norm, _ = _chain_norm(derivation)
+    step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
+    entry = BlockBound(state.name, state.name, TIME)
+    entry_j = BlockBound(state.name, state.name, FACTOR)
+    whole = TimeProduct(entry_j, FACTOR, TIME, EARLIER + 1)
+    rate, lag = Symbol("r"), TIME - EARLIER
+    small = Relation(rate, "<", S.One)
+    pair = Relation(EARLIER, "<", TIME)
+    below = Relation(entry, "≤", rate)
+    one = Norm(Partial(At(state, TIME), At(state, TIME - 1)))
+    return Theorem(
+        name="Step by step",
+        assumptions=(
+            Line("{0} is the spectral norm; {1} is the largest absolute value of an entry.",
+                 (Norm(_M), MaxAbs(_D))),
+            Line("Gates and states take the values of one trajectory at the steps {0}, …, {1}. "
+                 "Nothing else is assumed.", (EARLIER + 1, TIME)),
+        ),
+        statement=(Line("Let {0} be the number below. Then for all {1},", (entry, pair)),),
+        bound=Bound(norm, "upper", whole, (), "submultiplicativity of the norm"),
+        consequences=(
+            Line("If {0} at every step, with a fixed {1}, then {2} tends to 0 geometrically as "
+                 "{3} grows: the gradient vanishes along that trajectory. The condition is "
+                 "sufficient.", (below, small, norm, lag)),
+            Line("If {0} exceeds 1 for some pair {1}, then so does one of the numbers {2}. For "
+                 "gradients to explode this is necessary. It is not sufficient.",
+                 (norm, pair, entry)),
+        ),
+        proof=(
+            Line("{0}, {1} and {2}. Applied to the step Jacobian ({3}) these give {4}.",
+                 (*_INEQUALITIES, step.number, Relation(one, "≤", entry))),
             Line("The norm of the product ({0}) is at most the product of the norms.",
                  (chain.number,)),
         ),
-        silent=(
-            Line("It speaks of one trajectory. For all inputs at once, the entries need bounds "
-                 "on the gates and states that hold for all inputs."),
-            Line("A large right side does not imply that gradients explode: each inequality of "
-                 "the proof may be far from equality."),
-            *_carousel(derivation),
-        ),
-        verdict=Line("Undecided without a trajectory. Along one, it vanishes if the matrices {0} "
-                     "of the bound stay below a fixed {1} with {2}; it can explode only if their "
-                     "product does." if several else
-                     "Undecided without a trajectory. Along one, it vanishes if the numbers {0} "
-                     "of the bound stay below a fixed {1} with {2}.",
-                     (At(bounding, TIME), fixed, Relation(radius, "<", S.One))),
-        advice=Line("Gates do not exclude either behaviour. Measure {0} on your own sequences, "
-                    "and clip the gradient's norm.", (norm,)),
-        sources=(MILLER, TERZI),
-        entries=entries,
+        silent=(_ONE_TRAJECTORY, _LOOSE),
+        verdict=Line("Undecided without a trajectory. Along one, it vanishes if the numbers {0} "
+                     "of the bound stay below a fixed {1}, and can explode only if one of them "
+                     "exceeds 1.", (entry, small)),
+        advice=_measure(norm),
+        sources=(BONASSI,),
+        entries=domination(derivation),
     )  # fmt: skip
+
+
+def _measure(norm: Expr) -> Line:
+    return Line(
+        "The equations exclude neither behaviour. Measure {0} on your own sequences, and clip "
+        "the gradient's norm.",
+        (norm,),
+    )
 
 
 def _carousel(derivation: Derivation) -> tuple[Line, ...]:
     """Why a gate below 1 is no proof of vanishing: the other blocks close a second path."""
     states = derivation.cell.states
     for state in states:
-        own = derivation.step_jacobian.blocks[state.name, state.name]
-        others = [s for s in states if s != state]
+        blocks = derivation.step_jacobian.blocks
+        own = blocks[state.name, state.name]
+        others = [
+            s for s in states if s != state
+            and not isinstance(blocks[s.name, state.name], ZeroMatrix)
+            and not isinstance(blocks[state.name, s.name], ZeroMatrix)
+        ]  # fmt: skip
         if isinstance(own, DiagMatrix) and isinstance(own.args[0], MatrixSymbol) and others:
             now, before = At(state, TIME), At(state, TIME - 1)
             return (

@@ -17,8 +17,19 @@ from sympy.matrices.expressions import DiagMatrix
 
 from derive.adjoint import BAR, Adjoint, AdjointEquation, bar, carry, from_loss, reverse
 from derive.cell import PREVIOUS, Cell, Equation, timeless_symbols
-from derive.expr import At, Blocks, Concat, Partial, TimeProduct, TimeSum, add, product, replace
-from derive.expr import symbols_of, transpose
+from derive.expr import (
+    At,
+    Blocks,
+    Concat,
+    Partial,
+    TimeProduct,
+    TimeSum,
+    add,
+    product,
+    replace,
+    symbols_of,
+    transpose,
+)
 from derive.jacobian import StepJacobian, partials, step_jacobian
 from derive.naming import name_intermediates
 
@@ -198,9 +209,7 @@ def differentiate(cell: Cell) -> Derivation:
     chain = states.chain()
     parameter_gradients = tuple(_over_time(clock, e) for e in adjoint.parameters)
     input_gradients = tuple(map(clock.equation, adjoint.inputs))
-    initial = tuple(
-        Equation(At(bar(s), Integer(0)), At(carry(s), Integer(0))) for s in cell.states
-    )
+    initial = tuple(Equation(At(bar(s), Integer(0)), At(carry(s), Integer(0))) for s in cell.states)
     steps: list[Step] = []
 
     def note(

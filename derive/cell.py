@@ -18,7 +18,7 @@ from sympy import MatMul, MatrixExpr, MatrixSymbol, preorder_traversal
 from derive import notation, syntax
 from derive.cells import read_tables, tables
 from derive.expr import symbols_of
-from derive.notation import size_name
+from derive.shapes import size_name
 from derive.syntax import CellError
 
 PREVIOUS: Final = "_prev"

@@ -142,7 +142,7 @@ class Columns(MatrixExpr):  # type: ignore[misc]
 
 
 class At(MatrixExpr):  # type: ignore[misc]
-    """A sequence's value at one time: h_t, h_{t−1}, …"""
+    """A sequence's value at one time: h_t or h_{t−1}."""
 
     def __new__(cls, symbol: MatrixSymbol, time: Expr) -> At:
         return cast("At", Basic.__new__(cls, symbol, sympify(time)))
@@ -156,9 +156,7 @@ class TimeSum(MatrixExpr):  # type: ignore[misc]
     """Σ of the body for index = first, …, last."""
 
     def __new__(cls, body: MatrixExpr, index: Symbol, first: Expr, last: Expr) -> TimeSum:
-        return cast(
-            "TimeSum", Basic.__new__(cls, body, index, sympify(first), sympify(last))
-        )
+        return cast("TimeSum", Basic.__new__(cls, body, index, sympify(first), sympify(last)))
 
     @property
     def shape(self) -> Shape:
@@ -168,9 +166,7 @@ class TimeSum(MatrixExpr):  # type: ignore[misc]
 class TimeProduct(MatrixExpr):  # type: ignore[misc]
     """∏ of square factors, index from `latest` down to `earliest`, the latest on the left."""
 
-    def __new__(
-        cls, body: MatrixExpr, index: Symbol, latest: Expr, earliest: Expr
-    ) -> TimeProduct:
+    def __new__(cls, body: MatrixExpr, index: Symbol, latest: Expr, earliest: Expr) -> TimeProduct:
         return cast(
             "TimeProduct", Basic.__new__(cls, body, index, sympify(latest), sympify(earliest))
         )

@@ -72,9 +72,9 @@ class ElementwiseFunction:
     def bind(self, expr: Expr, parameters: tuple[Number, ...]) -> Expr:
         """The expression with the parameters put in; defaults where none is given."""
         given = parameters + tuple(default for _, default in self.parameters[len(parameters) :])
-        return expr.subs(
-            {symbol: value for (symbol, _), value in zip(self.parameters, given, strict=True)}
-        )
+        return expr.subs({
+            symbol: value for (symbol, _), value in zip(self.parameters, given, strict=True)
+        })
 
 
 _SIGMOID = 1 / (1 + exp(-X))
@@ -122,7 +122,7 @@ _ROWS = (
     ),
     ElementwiseFunction(
         "hard_sigmoid", Min(Max(X / 5 + Rational(1, 2), 0), 1),
-        Piecewise((Rational(1, 5), (X > Rational(-5, 2)) & (X < Rational(5, 2))), (0, True)),
+        Piecewise((Rational(1, 5), (Rational(-5, 2) < X) & (Rational(5, 2) > X)), (0, True)),
         Piecewise((Rational(1, 5), (Y > 0) & (Y < 1)), (0, True)),
         Interval(0, 1), Interval(0, Rational(1, 5)), r"\operatorname{hsigm}",
         kink="slope 0 at ±5/2",

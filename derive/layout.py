@@ -14,7 +14,7 @@ from typing import Final
 
 from sympy import Basic, Expr, Identity, Integer, MatAdd, MatMul, MatrixExpr, MatrixSymbol
 from sympy import Number as SympyNumber
-from sympy import Add, Mul, OneMatrix, Pow, Rational, Transpose, ZeroMatrix
+from sympy import Add, MatPow, Mul, OneMatrix, Pow, Rational, Transpose, ZeroMatrix
 from sympy import Symbol as SympySymbol
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
@@ -24,8 +24,8 @@ from derive.boxes import Large, Marked, Number, Operator, Row, Script, Sum, Symb
 from derive.expr import At, Blocks, Broadcast, Columns, Concat, Elementwise, Partial, Quotient
 from derive.expr import Rows, Slope, Softmax, TimeProduct, TimeSum, split_coefficient
 from derive.functions import ElementwiseFunction
-from derive.norms import BlockBound, Largest, MaxAbs, Norm
-from derive.notation import size_name
+from derive.norms import BlockBound, Largest, MaxAbs, Norm, Radius
+from derive.shapes import size_name
 
 SUM, PRODUCT, ATOM = 1, 2, 3
 _ENDINGS: Final = ("_prev_bar", "_bar_loss", "_bar_carry", "_bar", "_prev")
@@ -154,13 +154,38 @@ def space_of(expr: MatrixExpr) -> Box:
 
 
 def time_box(time: Expr) -> Box:
-    """A time: t, t − 1, k + 1, 0."""
-    letters = [part for part in time.args if part.is_Symbol] if time.is_Add else []
-    shift = sum((part for part in time.args if part.is_Number), Integer(0)) if letters else 0
-    if not letters:
+    """A time or a lag: t, t − 1, k + 1, t − k, 0."""
+    if not time.is_Add:
         return Number(str(time)) if time.is_Number else Symbol(str(time))
-    sign = "+" if shift > 0 else "−"
-    return Sum((("+", Symbol(str(letters[0]))), (sign, Number(str(abs(shift))))))
+    terms = []
+    for part in time.args:
+        count, letter = part.as_coeff_Mul()
+        made = Number(str(abs(count))) if letter == 1 else Symbol(str(letter))
+        terms.append((letter == 1, bool(count < 0), "−" if count < 0 else "+", made))
+    terms.sort(key=lambda term: term[:2])
+    return Sum(tuple(term[2:] for term in terms))
+
+
+def scalar_box(expr: Expr) -> Box | None:
+    """A scalar formula in letters, + − · and powers, constants first; None for any other."""
+    if expr.is_Number:
+        return Layout().of(expr)
+    if expr.is_Symbol:
+        return spelled(expr.name)
+    if expr.is_Add:
+        terms = sorted(expr.args, key=lambda term: not term.is_number)
+        signs = ["−" if term.as_coeff_Mul()[0] < 0 else "+" for term in terms]
+        parts = [scalar_box(term if s == "+" else -term) for term, s in zip(terms, signs, strict=True)]
+        return None if None in parts else Sum(tuple(zip(signs, parts, strict=True)))  # type: ignore[arg-type]
+    if expr.is_Mul:
+        made = [scalar_box(factor) for factor in sorted(expr.args, key=lambda f: f.is_Add)]
+        if None in made:
+            return None
+        return row(*(Fenced(part) if isinstance(part, Sum) else part for part in made))  # type: ignore[misc]
+    if expr.is_Pow and expr.args[1].is_Integer and expr.args[1] > 1:
+        base = scalar_box(expr.args[0])
+        return None if base is None else sup(base, Number(str(expr.args[1])))
+    return None
 
 
 def size_shift(start: Expr, extent: Expr) -> Box:
@@ -272,10 +297,16 @@ class Layout:
             case BlockBound(args=(of, by, time)):
                 index = row(self.symbol(of.name), self.symbol(by.name))
                 return sub(Symbol("N"), index, ",", time_box(time)), ATOM
+            case Radius(args=(matrix,)):
+                return row("rho", Fenced(self.of(matrix))), ATOM
+            case MatPow(args=(base, exponent)):
+                return sup(self.factor(base, ATOM), time_box(exponent)), ATOM
             case Largest():
                 return Symbol("gamma"), ATOM
             case Pow(args=(base, exponent)):
                 return sup(self.factor(base, ATOM), time_box(exponent)), ATOM
+            case Add() if all(part.as_coeff_Mul()[1].is_Atom for part in expr.args):
+                return time_box(expr), SUM
             case Add(args=terms):
                 return Sum(tuple(("+", self.factor(term)) for term in terms)), SUM
             case Mul(args=factors):
@@ -360,8 +391,6 @@ class Layout:
     def _large(self, sign: str, index: Box, first: Box, last: Box, body: MatrixExpr) -> Box:
         inner, binds = self._level(body)
         head = Large(sign, row(index, "=", first), last)
-        if sign == "∏":
-            head = Large(sign, row(index, "=", first), last)
         if binds == SUM:
             return Row((head, Fenced(inner)))
         return Row((head, *(inner.items if isinstance(inner, Row) else (inner,))))

@@ -47,3 +47,10 @@ class Largest(_Nonnegative):
     def __new__(cls, function: str | Str) -> Largest:
         name = function if isinstance(function, Str) else Str(function)
         return cast("Largest", Basic.__new__(cls, name))
+
+
+class Radius(_Nonnegative):
+    """ρ(M), the spectral radius: the largest absolute value of an eigenvalue."""
+
+    def __new__(cls, matrix: MatrixExpr) -> Radius:
+        return cast("Radius", Basic.__new__(cls, matrix))

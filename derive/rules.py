@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
+from typing import Final, TypeAlias
 
 from sympy import MatAdd, MatMul, MatrixExpr, OneMatrix, S, Transpose
 from sympy.matrices.expressions import HadamardProduct
@@ -36,7 +36,7 @@ from derive.expr import (
     transpose,
 )
 
-Node = MatrixExpr
+Node: TypeAlias = MatrixExpr
 Pullback = Callable[[Node, Node, Node], tuple[Node, ...]]
 Pushforward = Callable[[Node, Node, tuple[Node, ...]], Node]
 
@@ -59,7 +59,11 @@ def vjp_sum(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
 
 
 def vjp_product(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
-    """Y = c A b: Ā = c ȳ bᵀ, b̄ = c Aᵀ ȳ."""
+    """Y = c A b: Ā = c ȳ bᵀ, b̄ = c Aᵀ ȳ.
+
+    Raises:
+        ValueError: for more than two matrices; `naming` gives inner products a name.
+    """
     y_bar = scale(split_coefficient(node)[0], y_bar)
     match operands(node):
         case (a,):
@@ -100,8 +104,7 @@ def vjp_concat(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
     """Y = [a; b; …]: each part receives its own rows of ȳ."""
     starts = accumulate((part.shape[0] for part in node.args), initial=S.Zero)
     return tuple(
-        Rows(y_bar, start, part.shape[0])
-        for start, part in zip(starts, node.args, strict=False)
+        Rows(y_bar, start, part.shape[0]) for start, part in zip(starts, node.args, strict=False)
     )
 
 

@@ -130,7 +130,12 @@ def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[st
     body += _blocks(program, spelled, write, "backward")
     body.append("return {")
     for group in ("params", "inputs", "initial"):
-        pairs = [f'        "{r.key}": {r.name},' for r in program.results if r.group == group]
+        pairs = [
+            f'        "{r.key}": ' + (f"{r.name}," if program.dims[r.name] else
+                                     f"np.asanyarray({r.name}),")
+            for r in program.results
+            if r.group == group
+        ]  # fmt: skip
         body += [f'    "{group}": {{', *pairs, "    },"]
     body.append("}")
     check = [

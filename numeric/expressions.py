@@ -39,6 +39,7 @@ class Spelled:
 
     @property
     def spellings(self) -> dict[str, Spelling]:
+        """The table of the style."""
         return STYLES[self.style]
 
     # ---- operands ---------------------------------------------------------------------------
@@ -53,6 +54,7 @@ class Spelled:
         return (f"{name}[t]" if in_loop and self.program.is_sequence(operand) else name), ATOM
 
     def bound(self, operand: Operand, in_loop: bool, level: int) -> str:
+        """The text of an operand, in brackets where it binds less than the level."""
         text, binds = self.operand(operand, in_loop)
         return text if binds >= level else f"({text})"
 
@@ -75,7 +77,9 @@ class Spelled:
     def _divide(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         return " / ".join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
 
-    def _apply(self, statement: Statement, in_loop: bool, transposed: str = ".T") -> tuple[str, int]:
+    def _apply(
+        self, statement: Statement, in_loop: bool, transposed: str = ".T"
+    ) -> tuple[str, int]:
         a, w = (self.bound(o, in_loop, ATOM) for o in statement.operands)
         dims = self.dims(statement.operands[0], in_loop)
         if len(dims) == 3:
@@ -111,8 +115,10 @@ class Spelled:
         text, _ = self.operand(statement.operands[0], in_loop)
         if spelled == f"np.{name}({letter})":
             return f"np.{name}({text})", ATOM
-        if statement.op == "slope_from_output" and spelled.count(letter) <= 2 and (
-            "np." not in spelled
+        if (
+            statement.op == "slope_from_output"
+            and spelled.count(letter) <= 2
+            and ("np." not in spelled)
         ):
             inner = self.bound(statement.operands[0], in_loop, ATOM)
             return re.sub(rf"\b{letter}\b", inner, spelled), SUM
@@ -129,7 +135,7 @@ class Spelled:
         text = spell(getattr(self.spellings[name], kind), name, parameters)
         if self.style == "fused":
             body = IN_PLACE.get(call) or (
-                f"\ndef {call}({letter}, out):\n    np.copyto(out, {text}, casting=\"unsafe\")\n"
+                f'\ndef {call}({letter}, out):\n    np.copyto(out, {text}, casting="unsafe")\n'
             )
         else:
             body = f"\ndef {call}({letter}):\n    return {text}\n"
@@ -167,7 +173,7 @@ class Spelled:
         source = self.bound(statement.operands[0], in_loop, ATOM)
         lead = len(self.dims(statement.operands[0], in_loop)) - len(statement.settings)
         if not statement.settings:
-            return f"{source}.sum()", ATOM
+            return f"{source}.sum(keepdims=True).reshape(())", ATOM
         axes = "0" if lead == 1 else str(tuple(range(lead)))
         return f"{source}.sum(axis={axes})", ATOM
 
@@ -181,10 +187,12 @@ class Spelled:
         return f"np.zeros({shape_text(statement.settings)}, dtype)", ATOM
 
     def dims(self, operand: Operand, in_loop: bool) -> Dims:
+        """The dimensions of the array that the text of an operand stands for."""
         if not isinstance(operand, str):
             return ()
         dims = self.program.dims[operand]
         return dims[1:] if in_loop and self.program.is_sequence(operand) else dims
+
 
 _IDENTIFIER: Final = str.maketrans({".": "p", "/": "_over_", "(": None, ")": None, " ": None})
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from numeric.expressions import KINDS, Spelled, shape_text, slice_text
 from numeric.program import TEMPORARY, Block, Dims, Operand, Program, Statement
 
+
 def allocated(program: Program, block: Block) -> Iterator[str]:
     """The arrays with a row for each t that the block fills, wholes before their parts."""
     wholes = [program.extent(s.target)[0] for s in block.statements if not s.accumulate]

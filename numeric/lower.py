@@ -7,7 +7,7 @@ a vector parameter's gradient summed over the batch. And the only place that kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from sympy import (
@@ -16,7 +16,6 @@ from sympy import (
     MatMul,
     MatrixExpr,
     MatrixSymbol,
-    Number,
     OneMatrix,
     S,
     Transpose,
@@ -40,6 +39,8 @@ from derive.expr import (
     symbols_of,
     transpose,
 )
+from derive.layout import Layout, Notation
+from derive.typeset import Text
 from numeric.program import (
     BATCH,
     LENGTH,
@@ -69,6 +70,7 @@ class _Lowering:
     known: dict[MatrixExpr, str] = field(default_factory=dict)
     count: int = 0
     in_loop: bool = True
+    comments: dict[str, str] = field(default_factory=dict)
 
     def is_timeless(self, expr: MatrixExpr) -> bool:
         return self.timeless.issuperset(symbols_of(expr))
@@ -87,7 +89,9 @@ class _Lowering:
             self.count += 1
             name = f"{TEMPORARY}{self.count}"
         self.dims[name] = dims
-        statement = Statement(name, op, tuple(operands), settings)
+        statement = Statement(
+            name, op, tuple(operands), settings, comment=self.comments.get(name, "")
+        )
         changing = [*dims, *(d for read in statement.reads for d in self.dims[read])]
         once = self.in_loop and op != "zeros" and not {BATCH, LENGTH}.intersection(changing)
         (self.prelude if once else self.statements).append(statement)
@@ -239,7 +243,9 @@ class _Lowering:
 
     def zeros(self, symbol: MatrixSymbol) -> None:
         dims = self.layout(symbol)
-        self.emit("zeros", [], dims, *dims, name=_name(bar(symbol)))
+        name = _name(bar(symbol))
+        self.dims[name] = dims
+        self.statements.append(Statement(name, "zeros", (), dims))
 
     def accumulate(self, equation: AdjointEquation, each_step: bool) -> None:
         """Add the shares of one step, or those that come once, to a parameter's cotangent."""
@@ -248,16 +254,17 @@ class _Lowering:
             if term.each_step != each_step:
                 continue
             made = self.value(term.value)
+            comment = self.comments.get(target, "")
             reduced = isinstance(made, str) and self.dims[made] == self.dims[target]
             last = self.statements[-1] if self.statements else None
             if reduced and last is not None and last.target == made and last.op == "outer":
-                self.statements[-1] = replace(last, target=target, accumulate=True)
+                self.statements[-1] = replace(last, target=target, accumulate=True, comment=comment)
             elif reduced:
-                self.statements.append(Statement(target, "add", (made,), (1,), accumulate=True))
+                self.statements.append(Statement(target, "add", (made,), (1,), True, comment))
             else:
                 settings = self.dims[target]
                 self.statements.append(
-                    Statement(target, "gather", (made,), settings, accumulate=True)
+                    Statement(target, "gather", (made,), settings, True, comment)
                 )
 
     def blocks(self, phase: str, loop: str = "", carries: tuple[Carry, ...] = ()) -> list[Block]:
@@ -278,13 +285,33 @@ def _name(symbol: MatrixSymbol) -> str:
     return name.removesuffix(LOSS) + "_bars" if name.endswith(LOSS) else name
 
 
+def _comments(derivation: Derivation) -> Iterator[tuple[str, str]]:
+    """For each array that an equation of the derivation assigns: its number and the equation."""
+    layout, text = Layout(Notation(derivation.cell.latex)), Text()
+    gradients = derivation.part("gradients")
+    handed = [step for step in derivation.part("recursion") if step.terms]
+    for equations, steps in (
+        (derivation.forward, derivation.part("forward")),
+        (derivation.adjoint, derivation.part("adjoint")),
+        ((*derivation.parameters, *derivation.inputs), gradients),
+        (derivation.carries, handed),
+    ):
+        for equation, step in zip(equations, steps, strict=False):
+            left, right = (
+                text(layout.of(side)) for side in (step.equation.target, step.equation.value)
+            )
+            yield _name(equation.target), f"({step.number}) {left} = {right}"
+
+
 def lower(derivation: Derivation, slope_from: str = "output") -> Program:
     """The program of forward and backward pass; slopes from the "output" or the "input"."""
     cell = derivation.cell
     fixed = timeless_symbols(cell, derivation.forward)
     work = _Lowering({*fixed, *(bar(symbol) for symbol in fixed)}, slope_from)
-    named = (*cell.inputs, *cell.parameters, *cell.constants, *(e.target for e in derivation.forward))
+    targets = (equation.target for equation in derivation.forward)
+    named = (*cell.inputs, *cell.parameters, *cell.constants, *targets)
     work.reserved = {symbol.name for symbol in named}
+    work.comments = dict(_comments(derivation))
     arguments: list[Argument] = []
 
     def argue(group: str, key: str, name: str, dims: tuple[Expr, ...]) -> None:

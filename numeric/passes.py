@@ -74,7 +74,11 @@ def hoist(program: Program) -> Program:
         early: set[str] = set()
         for statement in block.statements:
             ready = not statement.accumulate and available.issuperset(statement.reads)
-            if ready and statement.op in {"apply", "pull"} and statement.target not in program.views:
+            if (
+                ready
+                and statement.op in {"apply", "pull"}
+                and statement.target not in program.views
+            ):
                 views = [v for v, (whole, *_) in program.views.items() if whole == statement.target]
                 for name in (statement.target, *views):
                     dims[name] = (LENGTH, *_at_one_time(dims[name]))
@@ -125,22 +129,23 @@ def _split_sum(
 def defer(program: Program) -> Program:
     """Products that no later step reads are done for all t at once, after the loop."""
     blocks: list[Block] = []
+    dims = dict(program.dims)
     for block in program.blocks:
         if not block.loop:
             blocks.append(block)
             continue
+        products = {s.target for s in block.statements if s.op in _PRODUCTS}
         needed = {carry.update for carry in block.carries}
         needed |= {program.extent(name)[0] for name in needed}
         inside: list[Statement] = []
         after: list[Statement] = []
         for statement in reversed(block.statements):
             whole = program.extent(statement.target)[0]
-            if statement.op in _PRODUCTS and not {statement.target, whole} & needed:
-                after.append(statement)
-            elif statement.op == "add" and not {statement.target, whole} & needed and all(
-                any(s.target == name and s.op in _PRODUCTS for s in block.statements)
-                for name in statement.reads
-            ):
+            sums_products = statement.op == "add" and products.issuperset(statement.reads)
+            late = statement.op in _PRODUCTS or sums_products
+            if late and not {statement.target, whole} & needed:
+                if not statement.accumulate:
+                    dims[statement.target] = (LENGTH, *_at_one_time(dims[statement.target]))
                 after.append(statement)
             else:
                 inside.append(statement)
@@ -148,7 +153,7 @@ def defer(program: Program) -> Program:
         blocks.append(replace(block, statements=tuple(reversed(inside))))
         if after:
             blocks.append(Block(block.phase, tuple(reversed(after))))
-    return _without_zeros(promoted(replace(program, blocks=tuple(blocks))))
+    return _without_zeros(promoted(replace(program, blocks=tuple(blocks), dims=dims)))
 
 
 def _without_zeros(program: Program) -> Program:

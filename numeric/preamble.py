@@ -1,8 +1,8 @@
-'''The part of an emitted module that is the same in all: how it checks its own arguments.
+"""The part of an emitted module that is the same in all: how it checks its own arguments.
 
 The text travels with the module, which depends on NumPy alone. It accepts float32 and float64,
 and lets complex128 and object arrays through for the complex-step and the exact check.
-'''
+"""
 
 from __future__ import annotations
 

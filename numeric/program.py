@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from sympy import Expr, Number, S, Symbol
@@ -21,9 +21,9 @@ LENGTH: Final = Symbol("T", integer=True)
 BATCH: Final = Symbol("B", integer=True)
 TEMPORARY: Final = "tmp_"  # how a name begins that no equation has
 
-Operand = str | Number
-Dims = tuple[Expr, ...]
-Array = np.ndarray[Any, Any]
+Operand: TypeAlias = str | Number
+Dims: TypeAlias = tuple[Expr, ...]
+Array: TypeAlias = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,10 @@ class Program:
         (a, start_a, size_a), (b, start_b, size_b) = self.extent(left), self.extent(right)
         return a == b and bool(
             left == right
-            or ((start_a + size_a - start_b).is_positive and (start_b + size_b - start_a).is_positive)
+            or (
+                (start_a + size_a - start_b).is_positive
+                and (start_b + size_b - start_a).is_positive
+            )
         )
 
     def is_sequence(self, name: str) -> bool:
@@ -267,9 +270,7 @@ OPERATIONS: Final[dict[str, Callable[[list[Any], tuple[Any, ...]], Any]]] = {
 }
 
 
-def run(
-    program: Program, given: Mapping[str, Array], sizes: Mapping[str, int]
-) -> dict[str, Array]:
+def run(program: Program, given: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, Array]:
     """The results by name, from the arguments by name: the program's meaning, slow and plain."""
     at = {Symbol(k, integer=True, positive=True): v for k, v in sizes.items() if k not in "TB"}
     at |= {LENGTH: sizes["T"], BATCH: sizes["B"]}

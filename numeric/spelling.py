@@ -36,13 +36,18 @@ PLAIN: Final[dict[str, Spelling]] = {
     ),
     "sigmoid": Spelling(
         "1 / (1 + np.exp(-a))", "1 / (1 + np.exp(-a)) / (1 + np.exp(a))", "y * (1 - y)",
-        "value: a few u (exp overflows to the right limit below a = −709; float32: −88); slope "
-        "from the output: u e^a for a > 0",
+        "value: a few u (exp overflows to the right limit below a = −709; "
+        "float32: −88); slope from the output: u e^a for a > 0",
     ),
     "identity": Spelling("a", "np.ones_like(a)", "np.ones_like(y)"),
-    "relu": Spelling("np.maximum(a, 0)", "np.where(a > 0, np.ones_like(a), np.zeros_like(a))", "np.where(y > 0, np.ones_like(y), np.zeros_like(y))"),
+    "relu": Spelling(
+        "np.maximum(a, 0)",
+        "np.where(a > 0, np.ones_like(a), np.zeros_like(a))",
+        "np.where(y > 0, np.ones_like(y), np.zeros_like(y))",
+    ),
     "leaky_relu": Spelling(
-        "np.where(a > 0, a, {alpha} * a)", "np.where(a > 0, np.ones_like(a), {alpha} * np.ones_like(a))",
+        "np.where(a > 0, a, {alpha} * a)",
+        "np.where(a > 0, np.ones_like(a), {alpha} * np.ones_like(a))",
         "np.where(y > 0, np.ones_like(y), {alpha} * np.ones_like(y))",
     ),
     "elu": Spelling(

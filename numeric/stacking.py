@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from sympy import Expr, S
 
@@ -100,9 +101,7 @@ class _Stacker:
         if not all(name in self.views for name in names):
             return False
         parts = [self.views[name] for name in names]
-        return all(
-            a[0] == b[0] and a[1] + a[2] == b[1] for a, b in zip(parts, parts[1:], strict=False)
-        )
+        return all(a[0] == b[0] and a[1] + a[2] == b[1] for a, b in pairwise(parts))
 
     # ---- making wholes ----------------------------------------------------------------------
 
@@ -199,10 +198,9 @@ class _Stacker:
         wholes = dict.fromkeys(whole for whole, *_ in self.views.values())
         for whole in wholes:
             parts = sorted(
-                (name for name in self.views if self.views[name][0] == whole
-                 and not name.startswith(f"{TEMPORARY}{name}")),
+                (name for name in self.views if self.views[name][0] == whole),
                 key=lambda name: list(self.views).index(name),
-            )  # fmt: skip
+            )
             for run in _runs(parts):
                 if self.neighbours(run) and self.merge_readers_of(run):
                     return True
@@ -223,9 +221,9 @@ class _Stacker:
                     and s.operands[position] == name and not s.accumulate
                 ]  # fmt: skip
                 group += alike[:1]
-            if len(group) == len(run) and not any(s.target in self.views for s in group):
-                if self.merge(group):
-                    return True
+            stacked = any(s.target in self.views for s in group)
+            if len(group) == len(run) and not stacked and self.merge(group):
+                return True
         return False
 
     def merge(self, group: list[Statement], *, pack: bool = False) -> bool:
@@ -241,7 +239,9 @@ class _Stacker:
             operands.append(operand)
         else:
             whole = self.side_by_side([s.target for s in group], "values")
-            if self.exchange(group, replace(group[0], target=whole, operands=tuple(operands))):
+            if self.exchange(
+                group, replace(group[0], target=whole, operands=tuple(operands), comment="")
+            ):
                 return True
         self.dims, self.views, self.before = saved[:3]
         self.stacks.clear()

@@ -1,0 +1,28 @@
+"""Numbers: loop programs, gradient code, its verification, measured and certified norms."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from numeric.kernel import Kernel, compile_cell
+    from numeric.verify import Verdict, verify
+
+__all__ = ["Kernel", "Verdict", "compile_cell", "verify"]
+
+_HOMES: Final = {
+    "Kernel": "numeric.kernel", "compile_cell": "numeric.kernel",
+    "Verdict": "numeric.verify", "verify": "numeric.verify",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when first used.
+
+    Raises:
+        AttributeError: for any other name.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module 'numeric' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

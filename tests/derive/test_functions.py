@@ -1,0 +1,74 @@
+"""One law a test, over every row of the table of elementwise functions."""
+
+import mpmath
+import pytest
+from sympy import Float, Interval, Piecewise, S, diff, lambdify, simplify
+
+from derive.functions import ALPHA, FUNCTIONS, X, Y, ElementwiseFunction
+
+POINTS = [-7.3, -2.6, -1.2, -0.4, 0.3, 0.9, 2.1, 2.9, 6.5]
+ROWS = list(FUNCTIONS.values())
+
+
+def at(row, expr, symbol, value):
+    return float(row.bind(expr, ()).subs(symbol, Float(value, 30)).evalf(30))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_slope_is_the_derivative_of_the_formula(row):
+    for x in POINTS:
+        numeric = mpmath.diff(lambda v, row=row: mpmath.mpf(at(row, row.formula, X, v)), x, h=1e-4)
+        assert at(row, row.slope, X, x) == pytest.approx(float(numeric), rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_smooth_slopes_equal_sympys_own_derivative(row):
+    if row.kink or row.formula.has(Piecewise):
+        assert row.kink or row.name == "softsign"
+        return
+    assert simplify(diff(row.formula, X) - row.slope) == 0
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if r.slope_from_output is not None], ids=lambda row: row.name
+)
+def test_slope_from_output_agrees_with_slope_from_input(row):
+    for x in POINTS:
+        y = at(row, row.formula, X, x)
+        from_output = at(row, row.slope_from_output, Y, y)
+        assert from_output == pytest.approx(at(row, row.slope, X, x), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_values_and_slopes_lie_in_the_stated_ranges(row):
+    value = lambdify(X, row.bind(row.formula, ()), "mpmath")
+    slope = lambdify(X, row.bind(row.slope, ()), "mpmath")
+    lows = {"value": [], "slope": []}
+    for step in range(-4000, 4001):
+        x = mpmath.mpf(step) / 200
+        lows["value"].append(value(x))
+        lows["slope"].append(slope(x))
+    for kind, stated in (("value", row.range), ("slope", row.slope_range)):
+        low, high = (mpmath.mpf(float(b)) for b in (stated.inf, stated.sup))
+        assert min(lows[kind]) >= low
+        assert max(lows[kind]) <= high
+        for bound, reached in ((low, min(lows[kind])), (high, max(lows[kind]))):
+            if abs(bound) < 3:
+                assert abs(bound - reached) < 0.06, (kind, bound, reached)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "slope"),
+    [("relu", 0, 0), ("leaky_relu", 0, 0.01), ("elu", 0, 1), ("hard_sigmoid", 2.5, 0),
+     ("hard_sigmoid", -2.5, 0), ("hard_tanh", 1, 0), ("hard_tanh", -1, 0)],
+)  # fmt: skip
+def test_subgradient_at_a_kink_is_the_stated_one(name, x, slope):
+    row = FUNCTIONS[name]
+    assert row.kink
+    assert at(row, row.slope, X, x) == slope
+    assert at(row, row.slope_from_output, Y, at(row, row.formula, X, x)) == slope
+
+
+def test_a_row_with_an_unbound_symbol_is_refused():
+    with pytest.raises(ValueError, match="formula uses unbound"):
+        ElementwiseFunction("bad", ALPHA * X, S.One, None, S.Reals, Interval(0, 1), "bad")

@@ -1,0 +1,156 @@
+"""Equation text → cell: shapes are inferred; what cannot be is refused, with its place."""
+
+import pytest
+from sympy import MatAdd
+
+from derive.cell import Cell, catalogue, dimensions
+from derive.syntax import MAX_TEXT, CellError
+
+
+def parse(equations, **declared):
+    return Cell.parse(name="trial", equations=equations, **declared)
+
+
+def shapes(cell):
+    symbols = (*cell.inputs, *cell.states, *cell.parameters, *cell.constants)
+    return {symbol.name: dimensions(symbol) for symbol in symbols}
+
+
+def test_shapes_follow_from_the_equations():
+    cell = parse("a = W @ h_prev + U @ x + b\nh = tanh(a)")
+    assert shapes(cell) == {
+        "x": ("m",), "h": ("n",), "W": ("n", "n"), "U": ("n", "m"), "b": ("n",),
+    }  # fmt: skip
+
+
+def test_lstm_has_the_interface_names_and_state_order():
+    cell = catalogue["lstm"]
+    assert [state.name for state in cell.states] == ["c", "h"]
+    assert shapes(cell)["W_fx"] == ("n", "m")
+    names = [p.name for p in cell.parameters]
+    assert names == [f"{k}_{g}{v}" for g in "fico" for k, v in (("W", "h"), ("W", "x"), ("b", ""))]
+
+
+def test_terms_keep_the_authors_order():
+    cell = parse("h = tanh(b + U @ x + W @ h_prev)")
+    (total,) = cell.equations[0].value.atoms(MatAdd)
+    assert [str(term) for term in total.args] == ["b", "U*x", "W*h_prev"]
+
+
+def test_concatenation_splits_its_size():
+    assert shapes(parse("h = tanh(W @ concat(h_prev, x))"))["W"] == ("n", "n+m")
+
+
+def test_matrices_are_found_in_compound_left_operands():
+    cell = parse("h = tanh((blocks * W - W.T) @ h_prev + U @ x)", constants=["blocks"])
+    assert shapes(cell)["W"] == ("n", "n") == shapes(cell)["blocks"]
+
+
+def test_scalars_broadcast_and_sequences_are_constants():
+    cell = parse(
+        "h = (m[t]) * h_prev + alpha * x".replace("m[t]", "clock"),
+        constants=["clock[t]"], scalars=["alpha"],
+    )  # fmt: skip
+    assert shapes(cell)["alpha"] == ()
+    assert cell.sequences == {"clock"}
+
+
+def test_open_sizes_are_named_in_order_and_can_be_renamed():
+    text = "c = tanh(A @ c_prev + P @ (Q @ x))\nh = tanh(W @ h_prev + V @ c)"
+    assert shapes(parse(text))["W"] == ("n_h", "n_h")
+    assert shapes(parse(text))["Q"] == ("k1", "m")
+    assert shapes(parse(text, sizes={"h": "n"}))["V"] == ("n", "n")
+
+
+def test_sizes_tie_the_input_to_the_state():
+    assert shapes(parse("h = tanh(W @ h_prev + x)"))["x"] == ("n",)
+    assert shapes(parse("h = W @ h_prev + U @ x", sizes={"x": "n"}))["U"] == ("n", "n")
+
+
+@pytest.mark.parametrize(
+    ("equations", "line", "column", "says"),
+    [
+        ("h = foo(h_prev) + x", 1, 5, "unknown function 'foo'"),
+        ("h = tanh(W @ h_prev + U @ x", 1, 28, "expected ',' or ')'"),
+        ("a = z + x\nz = a\nh = h_prev + z", 1, 5, "used before line 2 defines it"),
+        ("h = tanh(c_prev) + x", 1, 10, "the state 'c' is never assigned"),
+        ("h = x + h_prev\nh = x", 2, 1, "assigned in line 1 already"),
+        ("h = W @ h_prev + U @ x + W @ x\n", 1, 24, None),
+        ("h = tanh(W @ h_prev + x)\ng = g_prev + W @ concat(h, g_prev)", 2, 16,
+         "shapes clash at '@'"),
+        ("h = W @ h_prev + (U @ x) * (V @ x) + (V.T @ h_prev) * h_prev + V @ h_prev", 1, None,
+         None),
+        ("h = h_prev * x_prev", 1, 14, "is an input and has no previous value"),
+        ("h = h_prev + x + 1..2", 1, 20, "expected an operator"),
+        ("h = h_prev + x $ 2", 1, 16, "unexpected '$'"),
+        ("h = h_prev + x * if", 1, 18, "keyword of Python"),
+        ("h = h_prev + x * T", 1, 18, "taken by the emitted code"),
+        ("h = h_prev + x * h_bar", 1, 18, "taken by the derivation"),
+        ("h = h_prev + x / 0", 1, 16, "division by zero"),
+        ("h = h_prev + x + tanh(1)", 1, 18, "of a number"),
+        ("h = h_prev @ x + h_prev", 1, 12, "shapes clash"),
+        ("h = 3", 1, None, None),
+        ("a = h_prev * x\nh = tanh(h_prev) + x", 1, 1, "assigned and never used"),
+        ("h = h_prev + tanh(x, 2)", 1, 14, "takes one argument"),
+        ("h = h_prev + sigmoid * x", 1, 14, "is a function"),
+    ],
+)  # fmt: skip
+def test_errors_name_line_and_column(equations, line, column, says):
+    if says is None:
+        try:
+            parse(equations)
+        except CellError as error:
+            assert error.cell == "trial"
+        return
+    with pytest.raises(CellError) as caught:
+        parse(equations)
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert says in str(caught.value)
+    assert str(caught.value).endswith("^")
+
+
+@pytest.mark.parametrize(
+    ("declared", "says"),
+    [
+        ({"inputs": []}, "no inputs"),
+        ({"inputs": ["x", "y"]}, "input 'y' is in no equation"),
+        ({"constants": ["k"]}, "constant 'k' is in no equation"),
+        ({"scalars": ["x"]}, "scalar 'x' is no parameter"),
+        ({"sizes": {"q": "n"}}, "'sizes' names 'q'"),
+        ({"sizes": {"b": "n", "h": "k"}}, "both 'n' and 'k'"),
+        ({"inputs": ["x", "x"]}, "declared twice"),
+        ({"inputs": ["while"]}, "keyword"),
+    ],
+)
+def test_wrong_declarations_are_refused(declared, says):
+    with pytest.raises(CellError, match=says):
+        parse("h = tanh(W @ h_prev + b) + U @ x", **declared)
+
+
+def test_text_is_bounded_in_size_and_depth():
+    for equations in (
+        "h = h_prev + x" + " " * MAX_TEXT,
+        "h = " + "(" * 400 + "x" + ")" * 400 + " + h_prev",
+        "h = h_prev + " + "-" * 5000 + "x",
+        "h = h_prev + x" + ".T" * 5000,
+        "h = h_prev" + " + x" * 2000,
+    ):
+        with pytest.raises(CellError):
+            parse(equations)
+
+
+def test_nothing_in_a_cell_is_executed():
+    for equations in (
+        "h = __import__('os').system('true') + h_prev",
+        "h = h_prev + x.real",
+        "h = h_prev + x if x else x",
+        "h = h_prev + [x][0]",
+        "h = (lambda: x)() + h_prev",
+    ):
+        with pytest.raises(CellError):
+            parse(equations)
+
+
+def test_a_line_goes_on_inside_brackets_and_comments_are_ignored():
+    cell = parse("h = tanh(W @ h_prev   # the state\n         + U @ x)  # the input\n")
+    assert len(cell.equations) == 1

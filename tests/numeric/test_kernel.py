@@ -1,0 +1,213 @@
+"""The emitted module: its text, its checks of its own arguments, its arithmetic's promises."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+from sympy import Rational
+
+from derive.cell import Cell, catalogue
+from derive.functions import FUNCTIONS, X
+from numeric.kernel import compile_cell, same_code
+from numeric.spelling import IN_PLACE, STYLES
+from test_program import MIXED, arguments
+
+STYLED = pytest.mark.parametrize("style", STYLES)
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+def run(cell, style, dtype=float, **changes):
+    given, cotangents = arguments(cell, dtype=dtype)
+    for group, change in changes.items():
+        if group in given:
+            given[group] = {**given[group], **change} if isinstance(change, dict) else change
+    kernel = compile_cell(cell, style)
+    states, tape = kernel.forward(*given.values())
+    cotangents = {**cotangents, **changes.get("cotangents", {})}
+    return states, kernel.backward(given["params"], tape, cotangents)
+
+
+@STYLED
+@pytest.mark.parametrize("name", list(catalogue))
+def test_source_is_as_reviewed(name, style, golden):
+    golden(GOLDEN / f"{name}_{style}.py", compile_cell(catalogue[name], style).source)
+
+
+@STYLED
+def test_dtype_is_kept(style):
+    for dtype in (np.float32, np.float64, np.complex128):
+        for cell in (catalogue["lstm"], MIXED):
+            states, gradients = run(cell, style, dtype)
+            arrays = [*states.values(), *(a for g in gradients.values() for a in g.values())]
+            assert {array.dtype for array in arrays} == {np.dtype(dtype)}
+            assert all(isinstance(array, np.ndarray) for array in arrays)
+
+
+@STYLED
+@pytest.mark.parametrize(
+    ("group", "change", "says"),
+    [
+        ("params", {"W_fh": np.zeros((3, 4))}, r"params\['W_fh'\]: expected shape \(n, n\)"),
+        ("params", {"W_fh": np.zeros((3, 3), int)}, "expected float32 or float64, came int64"),
+        ("params", {"W_fh": np.zeros((3, 3), "f4")}, "give all arrays one dtype"),
+        ("params", {"W_q": np.zeros(3)}, "unknown name 'W_q'; expected W_fh"),
+        ("params", [1, 2], "params: expected a dict of arrays, came list"),
+        ("inputs", {"x": np.zeros((4, 3))}, r"inputs\['x'\]: expected shape \(T, B, m\)"),
+        ("inputs", {"x": np.zeros((4, 3, 5))}, "expected shape"),
+        ("initial", {"h": np.zeros((2, 3))}, r"initial\['h'\]: expected shape \(B, n\)"),
+        ("initial", {"g": np.zeros((3, 3))}, "initial: unknown name 'g'"),
+        ("constants", {"k": np.zeros(2)}, "constants: unknown name 'k'; expected none"),
+        ("cotangents", {"h": np.zeros((5, 3, 3))}, r"cotangents\['h'\]: expected shape"),
+        ("cotangents", {"q": np.zeros((4, 3, 3))}, "cotangents: unknown name 'q'"),
+    ],
+)
+def test_a_wrong_argument_is_named(style, group, change, says):
+    with pytest.raises(ValueError, match=says):
+        run(catalogue["lstm"], style, **{group: change})
+
+
+@STYLED
+def test_a_missing_parameter_and_a_foreign_tape_are_named(style):
+    kernel = compile_cell(catalogue["rnn"], style)
+    given, _ = arguments(catalogue["rnn"])
+    with pytest.raises(ValueError, match=r"params\['b'\]: expected an array, it is missing"):
+        kernel.forward({k: v for k, v in given["params"].items() if k != "b"}, given["inputs"])
+    with pytest.raises(ValueError, match="tape: expected what forward returned"):
+        kernel.backward(given["params"], {}, {})
+
+
+@STYLED
+def test_the_emitted_file_stands_alone(style, tmp_path):
+    path = tmp_path / "gradients.py"
+    path.write_text(compile_cell(catalogue["lstm"], style).source, encoding="utf-8")
+    code = (
+        "import sys, numpy as np, gradients as g\n"
+        "try: g.forward({}, {'x': np.zeros((2, 2, 2))})\n"
+        "except ValueError as error: print(error)\n"
+        "print(sorted(m for m in sys.modules if m in {'derive', 'numeric', 'reports', 'sympy'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    assert done.stdout == "params['W_fh']: expected an array, it is missing\n[]\n"
+
+
+@STYLED
+def test_absent_states_and_cotangents_are_zero(style):
+    cell = catalogue["lstm"]
+    given, cotangents = arguments(cell)
+    kernel = compile_cell(cell, style)
+    none = {k: 0 * v for k, v in given["initial"].items()}
+    states, tape = kernel.forward(given["params"], given["inputs"])
+    same, other = kernel.forward(given["params"], given["inputs"], none)
+    assert np.array_equal(states["h"], same["h"])
+    left = kernel.backward(given["params"], tape, {"h": cotangents["h"]})
+    right = kernel.backward(
+        given["params"], other, {"h": cotangents["h"], "c": 0 * cotangents["c"]}
+    )
+    assert all(np.array_equal(left["params"][k], v) for k, v in right["params"].items())
+
+
+@STYLED
+def test_sequence_constants_may_differ_by_sample(style):
+    given, _ = arguments(MIXED)
+    kernel = compile_cell(MIXED, style)
+    clock = given["constants"]["clock"]
+    wide = np.broadcast_to(clock[:, None], (4, 3, 3)).copy()
+    states, _ = kernel.forward(*given.values())
+    given["constants"]["clock"] = wide
+    same, _ = kernel.forward(*given.values())
+    assert np.array_equal(states["h"], same["h"])
+    wide[:, 1] += 1
+    other, _ = kernel.forward(*given.values())
+    changed = np.any(states["h"] != other["h"], axis=(0, 2))
+    assert changed.tolist() == [False, True, False]
+
+
+def test_a_symbol_may_be_called_like_a_size():
+    cell = Cell.parse(name="trial", equations="m = W @ m_prev + n * x")
+    for style in STYLES:
+        assert run(cell, style)[0]["m"].shape == (4, 3, 3)
+
+
+def test_code_is_compared_without_its_volatile_lines():
+    plain = compile_cell(catalogue["rnn"], "fused").source
+    verified = compile_cell(catalogue["rnn"], "fused", "today, by all checks").source
+    assert plain != verified
+    assert same_code(plain, verified)
+    assert not same_code(plain, plain.replace("h_bar", "h_bat"))
+
+
+def test_an_unknown_style_is_refused():
+    with pytest.raises(ValueError, match="style: expected one of textbook, fused, stable"):
+        compile_cell(catalogue["rnn"], "fancy")
+
+
+# ---- spellings against 50 digits --------------------------------------------------------------
+
+
+def test_every_function_has_a_spelling_in_every_style():
+    for table in STYLES.values():
+        assert set(table) == set(FUNCTIONS)
+        for name, spelling in table.items():
+            has = FUNCTIONS[name].slope_from_output is not None
+            assert has or not spelling.slope_from_output
+    assert {name.split("_slope")[0] for name in IN_PLACE} <= set(FUNCTIONS)
+
+
+def module_of(name, style, slope):
+    cell = Cell.parse(name="probe", equations=f"h = {name}(x) + 0 * h_prev")
+    kernel = compile_cell(cell, style)
+    if not slope:
+        return lambda a: kernel.forward({}, {"x": a[None, None]})[0]["h"][0, 0]
+
+    def slope_of(a):
+        _, tape = kernel.forward({}, {"x": a[None, None]})
+        return kernel.backward({}, tape, {"h": np.ones((1, 1, a.size))})["inputs"]["x"][0, 0]
+
+    return slope_of
+
+
+def loss_of_digits(name, style, slope, a):
+    """The relative error that the style states, in units of u, as a function of |a|."""
+    cancels = {
+        ("textbook", "tanh", True): np.exp(2 * abs(a)),
+        ("fused", "tanh", True): np.exp(2 * abs(a)),
+        ("textbook", "sigmoid", True): np.exp(np.maximum(a, 0)),
+        ("fused", "sigmoid", True): np.exp(abs(a)),
+        ("fused", "sigmoid", False): np.exp(np.maximum(-a, 0)),
+        ("textbook", "elu", True): np.exp(np.maximum(-a, 0)),
+        ("fused", "elu", True): np.exp(np.maximum(-a, 0)),
+    }
+    for other in ("textbook", "fused"):
+        cancels[other, "softsign", True] = 1 + abs(a)
+        cancels[other, "scaled_tanh", True] = np.exp(4 / 3 * abs(a))
+    for other in STYLES:
+        cancels[other, "gelu", slope] = np.exp(np.minimum(2 * abs(a) + 0.1 * abs(a) ** 3, 300))
+        cancels[other, "sin", slope] = 1 + abs(a) * 100
+    return 8 * (1 + abs(a)) * cancels.get((style, name, slope), 1)
+
+
+@STYLED
+@pytest.mark.parametrize("slope", [False, True], ids=["value", "slope"])
+@pytest.mark.parametrize("name", list(FUNCTIONS))
+def test_the_stated_errors_hold_against_fifty_digits(name, style, slope):
+    row = FUNCTIONS[name]
+    a = np.concatenate([np.linspace(-30, 30, 61), np.linspace(-3.1, 3.3, 41), [-1e-8, 1e-8]])
+    got = module_of(name, style, slope)(a)
+    if name == "gelu":
+        a, got = a[abs(a) < 6], got[abs(a) < 6]
+    with mpmath.workdps(50):
+        formula = row.bind(row.slope if slope else row.formula, ())
+        want = [mpmath.mpf(str(formula.subs(X, x).evalf(50))) for x in map(exactly, a)]
+        u = mpmath.mpf(2) ** -53
+        for x, g, w in zip(a, got, want, strict=True):
+            allowed = u * float(loss_of_digits(name, style, slope, x)) * abs(w)
+            assert abs(mpmath.mpf(float(g)) - w) <= allowed, (x, g, w)
+
+
+def exactly(x):
+    """The double as a rational."""
+    return Rational(*float(x).as_integer_ratio())

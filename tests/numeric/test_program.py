@@ -1,0 +1,184 @@
+"""Lowering and passes: the program means the derivation, and every pass keeps the meaning."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from derive.bptt import differentiate
+from derive.cell import Cell, catalogue
+from numeric.kernel import compile_cell, declared
+from numeric.lower import lower
+from numeric.passes import FUSED, defer, hoist, optimise, share
+from numeric.program import Block, Carry, Program, Statement, initial_name, run
+from numeric.stacking import stack
+
+GATED = Cell.parse(
+    name="gated",
+    equations="""
+z = sigmoid(W_zh @ h_prev + W_zx @ x + b_z)
+r = sigmoid(W_rh @ h_prev + W_rx @ x + b_r)
+h_tilde = tanh(W_hh @ (r * h_prev) + W_hx @ x + b_h)
+h = (1 - z) * h_prev + z * h_tilde
+""",
+)
+MIXED = Cell.parse(
+    name="mixed",
+    equations="""
+z = sigmoid(W @ concat(h_prev, x))
+q = tanh((blocks * V - V.T) @ h_prev + U @ softmax(x) + A @ p)
+h = (sigmoid(zeta) * (1 - z) + sigmoid(nu)) * q + z / (1 + h_prev * h_prev) * clock
+""",
+    constants=["blocks", "clock[t]"],
+    scalars=["zeta", "nu"],
+)
+CELLS = [*catalogue.values(), GATED, MIXED]
+SIZES = {"T": 4, "B": 3, "n": 3, "m": 2, "k1": 2}
+BY_NAME = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+
+
+def arguments(cell, sizes=SIZES, dtype=float):
+    """Random arguments in the interface's groups, and cotangents."""
+    random = np.random.default_rng(7)
+
+    def draw(dims, *lead):
+        shape = [sum(sizes[part] for part in d.split("+")) for d in dims]
+        return np.asarray(random.normal(size=(*lead, *shape)), dtype)
+
+    T, B, names = sizes["T"], sizes["B"], declared(cell)
+    return {
+        "params": {k: draw(d) for k, d in names["PARAMETERS"].items()},
+        "inputs": {k: draw(d, T, B) for k, d in names["INPUTS"].items()},
+        "initial": {k: draw(d, B) for k, d in names["STATES"].items()},
+        "constants": {k: draw(d) for k, d in names["CONSTANTS"].items()},
+    }, {k: draw(d, T, B) for k, d in names["STATES"].items()}
+
+
+def meaning(cell, program, sizes=SIZES):
+    """The program's results by group and key, by the interpreter."""
+    given, cotangents = arguments(cell, sizes)
+    flat = {**given["params"], **given["inputs"]}
+    flat |= {initial_name(k): v for k, v in given["initial"].items()}
+    flat |= {f"{k}_bars": v for k, v in cotangents.items()}
+    for name, value in given["constants"].items():
+        sequence = name in cell.sequences
+        shape = (sizes["T"], sizes["B"], value.shape[-1])
+        flat[name] = np.broadcast_to(value[:, None], shape) if sequence else value
+    values = run(program, flat, sizes)
+    return {(r.group, r.key): values[r.name] for r in program.results}
+
+
+def assert_same(left, right, tolerance=1e-12):
+    assert left.keys() == right.keys()
+    for key, value in left.items():
+        assert value.shape == right[key].shape, key
+        scale = np.abs(right[key]).max(initial=0)
+        assert np.abs(value - right[key]).max(initial=0) <= tolerance * scale, key
+
+
+def kernel_meaning(cell, style):
+    given, cotangents = arguments(cell)
+    kernel = compile_cell(cell, style)
+    states, tape = kernel.forward(*given.values())
+    gradients = kernel.backward(given["params"], tape, cotangents)
+    found = {("states", k): v for k, v in states.items()}
+    for group, arrays in gradients.items():
+        found |= {(group, k): v for k, v in arrays.items()}
+    return found
+
+
+@BY_NAME
+@pytest.mark.parametrize("style", ["textbook", "fused", "stable"])
+def test_emitted_code_means_what_the_plain_program_means(cell, style):
+    assert_same(kernel_meaning(cell, style), meaning(cell, lower(differentiate(cell))), 1e-11)
+
+
+@BY_NAME
+def test_each_pass_keeps_the_meaning(cell):
+    program = lower(differentiate(cell))
+    wanted = meaning(cell, program)
+    for improve in FUSED:
+        program = improve(program)
+        assert_same(meaning(cell, program), wanted)
+
+
+def test_passes_do_their_work_on_the_lstm():
+    program = optimise(lower(differentiate(catalogue["lstm"])), FUSED)
+    inside = [s for block in program.blocks if block.loop for s in block.statements]
+    products = [s.op for s in inside if s.op in {"apply", "pull", "outer", "gather"}]
+    assert products == ["apply", "pull"]
+    assert not any(s.accumulate for s in inside)
+
+
+def wrong_hoist(program):
+    """A mutant: the recurrent product done before the loop, from states not yet computed."""
+    blocks = list(program.blocks)
+    place = next(i for i, block in enumerate(blocks) if block.loop)
+    first = blocks[place].statements[0]
+    blocks[place] = replace(blocks[place], statements=blocks[place].statements[1:])
+    blocks.insert(place, Block("forward", (first,)))
+    return replace(program, blocks=tuple(blocks),
+                   dims={**program.dims, first.target: program.dims["h"]})  # fmt: skip
+
+
+def wrong_stack(program):
+    """A mutant: two gates' columns exchanged."""
+    stacked = stack(program)
+    views = dict(stacked.views)
+    views["f"], views["i"] = views["i"], views["f"]
+    return replace(stacked, views=views)
+
+
+def wrong_defer(program):
+    """A mutant: a weight gradient from one step only."""
+    blocks = list(program.blocks)
+    place = next(i for i, b in enumerate(blocks) if b.phase == "backward" and b.loop)
+    kept = tuple(replace(s, accumulate=False) if s.target == "b_f_bar" else s
+                 for s in blocks[place].statements)  # fmt: skip
+    before = [
+        replace(b, statements=tuple(s for s in b.statements if s.target != "b_f_bar"))
+        for b in blocks[:place]
+    ]
+    return replace(
+        program, blocks=(*before, replace(blocks[place], statements=kept), *blocks[place + 1 :])
+    )
+
+
+@pytest.mark.parametrize("mutant", [wrong_hoist, wrong_stack, wrong_defer])
+def test_a_pass_that_changes_the_meaning_is_seen(mutant):
+    cell = catalogue["lstm"]
+    program = lower(differentiate(cell))
+    with pytest.raises(AssertionError):
+        assert_same(meaning(cell, mutant(program)), meaning(cell, program))
+
+
+@BY_NAME
+@pytest.mark.parametrize("sizes", [SIZES | {"T": 0}, SIZES | {"B": 0}, SIZES | {"n": 1, "m": 1}])
+def test_passes_keep_the_meaning_at_degenerate_sizes(cell, sizes):
+    program = lower(differentiate(cell))
+    assert_same(meaning(cell, optimise(program, FUSED), sizes), meaning(cell, program, sizes))
+
+
+@pytest.mark.parametrize(
+    ("statements", "carries", "says"),
+    [
+        ((Statement("new", "add", ("a",), (1,)),), (), "not defined before it"),
+        ((Statement("x", "add", ("x",), (1,)),), (), "assigns a second time"),
+        ((Statement("new", "add", ("x",), (1,), accumulate=True),), (), "grows from nothing"),
+        ((Statement("new", "wave", ("x",)),), (), "unknown operation"),
+        ((Statement("new", "add", ("x",), (1,)),), (), "no dimensions"),
+        ((), (Carry("c", "d"),), "never assigned"),
+    ],
+)
+def test_a_program_that_breaks_its_promises_is_refused(statements, carries, says):
+    block = Block("forward", statements, "forward", carries)
+    program = lower(differentiate(catalogue["rnn"]))
+    with pytest.raises(ValueError, match=says):
+        Program(program.arguments, (block,), (), program.dims)
+
+
+def test_shared_work_is_done_once():
+    program = lower(differentiate(MIXED))
+    count = lambda p: sum(len(block.statements) for block in p.blocks)  # noqa: E731
+    assert count(share(program)) < count(program)
+    assert count(defer(hoist(program))) <= count(program) + len(program.arguments)
