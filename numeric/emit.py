@@ -18,8 +18,8 @@ from sympy import Expr, Symbol
 
 from numeric.expressions import Spelled, shape_text
 from numeric.inplace import allocated, write_in_place
-from numeric.preamble import CHECKS
-from numeric.program import LENGTH, TEMPORARY, Block, Program, Statement
+from numeric.preamble import CHECKS, WHOLE_NUMBERS
+from numeric.program import LENGTH, TEMPORARY, Block, Program, Statement, initial_name
 
 CLASH: Final = "_size"
 BlockWriter = Callable[[Spelled, Block], Iterator[str]]
@@ -38,7 +38,7 @@ class Header:
 
 
 def emit(program: Program, style: str, header: Header) -> str:
-    """The source of the module."""
+    """The source of a cell's module."""
     program = _clear_sizes(program)
     helpers: dict[str, str] = {}
     write = write_in_place if style == "fused" else write_expressions
@@ -46,6 +46,19 @@ def emit(program: Program, style: str, header: Header) -> str:
         *_forward(program, Spelled(program, style, helpers), write),
         *_backward(program, Spelled(program, style, helpers), write),
     ]
+    return _module(header, helpers, passes, CHECKS)
+
+
+def emit_network(program: Program, style: str, header: Header, lead: tuple[str, ...]) -> str:
+    """The source of a network's module; `lead`: the sizes before q of the targets."""
+    program = _clear_sizes(program)
+    helpers: dict[str, str] = {}
+    write = write_in_place if style == "fused" else write_expressions
+    one = _network(program, Spelled(program, style, helpers), write, lead)
+    return _module(header, helpers, one, CHECKS + WHOLE_NUMBERS)
+
+
+def _module(header: Header, helpers: dict[str, str], passes: list[str], checks: str) -> str:
     top = ['"""' + header.title, "", *header.lines, '"""', "", "import numpy as np", ""]
     for group, declared in header.declared.items():
         top += [f"{group} = {{", *(f'    "{k}": {_tuple(v)},' for k, v in declared.items()), "}"]
@@ -53,7 +66,7 @@ def emit(program: Program, style: str, header: Header) -> str:
             top[-2:] = [f"{group} = {{}}"]
     functions = [helpers[name] for name in sorted(helpers)]
     text = "\n".join([*top, *functions, *passes])
-    return _two_blank_lines(text + "\n" + CHECKS)
+    return _two_blank_lines(text + "\n" + checks)
 
 
 def _tuple(names: tuple[str, ...]) -> str:
@@ -76,17 +89,21 @@ def _two_blank_lines(text: str) -> str:
 # ---- the two functions ----------------------------------------------------------------------
 
 
-def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str]:
-    needed = _reads(program, "forward") | set(program.tape())
+def bindings(program: Program, needed: set[str]) -> list[str]:
+    """A local name for every array that was given; states of T+1 rows, one of them given."""
     body: list[str] = []
     for argument in program.arguments:
         name, key, dims = argument.name, argument.key, program.dims[argument.name]
         if argument.group == "initial":
-            longer = shape_text(program.dims[key]).replace("(T,", "(T + 1,", 1)
+            state = next(s for s in program.shifted.values() if initial_name(s) == name)
+            previous = next(p for p, s in program.shifted.items() if s == state)
+            longer = shape_text(program.dims[state]).replace("(T,", "(T + 1,", 1)
+            late = state in program.backwards
+            views = (f"{state}_all[1:]", f"{state}_all[:-1]")
             body += [
-                f"{key}_all = np.empty({longer}, dtype)",
-                f'{key}_all[0] = initial.get("{key}", 0)',
-                f"{key}_prev, {key} = {key}_all[:-1], {key}_all[1:]",
+                f"{state}_all = np.empty({longer}, dtype)",
+                f'{state}_all[{"T" if late else "0"}] = initial.get("{key}", 0)',
+                f"{previous}, {state} = " + ", ".join(views if late else reversed(views)),
             ]
         elif argument.group == "constants" and dims[:1] == (LENGTH,):
             body += [
@@ -94,8 +111,13 @@ def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str
                 f"{name} = np.broadcast_to({name} if {name}.ndim == 3 else {name}[:, None], "
                 f"{shape_text(dims)})",
             ]
-        elif argument.group != "cotangents" and name in needed:
+        elif argument.group in {"params", "inputs", "constants"} and name in needed:
             body.append(f'{name} = {argument.group}["{key}"]')
+    return body
+
+
+def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str]:
+    body = bindings(program, _reads(program, "forward") | set(program.tape()))
     body += _blocks(program, spelled, write, "forward")
     states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
     body += ["tape = {", '    "sizes": sizes,', '    "dtype": dtype,']
@@ -128,16 +150,7 @@ def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[st
             body.append(f'{argument.name} = cotangents.get("{argument.key}", {absent})')
     body += [f'{name} = tape["{name}"]' for name in program.tape()]
     body += _blocks(program, spelled, write, "backward")
-    body.append("return {")
-    for group in ("params", "inputs", "initial"):
-        pairs = [
-            f'        "{r.key}": ' + (f"{r.name}," if program.dims[r.name] else
-                                     f"np.asanyarray({r.name}),")
-            for r in program.results
-            if r.group == group
-        ]  # fmt: skip
-        body += [f'    "{group}": {{', *pairs, "    },"]
-    body.append("}")
+    body += ["return {", *gradients(program), "}"]
     check = [
         "try:",
         '    sizes, dtype = dict(tape["sizes"]), tape["dtype"]',
@@ -152,6 +165,91 @@ def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[st
     return [
         "def backward(params, tape, cotangents):",
         '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step."""',
+        *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
+    ]
+
+
+def gradients(program: Program) -> Iterator[str]:
+    """The entries of the dict of gradients, group by group."""
+    for group in ("params", "inputs", "initial"):
+        yield f'    "{group}": {{'
+        for result in program.results:
+            if result.group == group:
+                scalar = not program.dims[result.name]
+                value = f"np.asanyarray({result.name})" if scalar else result.name
+                yield f'        "{result.key}": {value},'
+        yield "    },"
+
+
+def _network(
+    program: Program, spelled: Spelled, write: BlockWriter, lead: tuple[str, ...]
+) -> list[str]:
+    groups = {argument.group: argument for argument in program.arguments}
+    spread = "".join(f'"{size}", ' for size in lead)
+    needed = {name for phase in ("forward", "backward") for name in _reads(program, phase)}
+    whole = [a for a in program.arguments if a.group == "indices"]
+    targets = groups["targets"]
+    check = ["sizes, kinds = {}, {}"]
+    declared = "INPUTS"
+    for argument in whole:
+        declared = f'{{k: v for k, v in INPUTS.items() if k != "{argument.key}"}}'
+        check += [
+            f'if not hasattr(inputs, "keys") or "{argument.key}" not in inputs:',
+            f"    raise ValueError(\"inputs['{argument.key}']: expected integers, it is missing\")",
+            f'{argument.name} = _whole("inputs[\'{argument.key}\']", inputs["{argument.key}"], '
+            '("T", "B"), sizes)',
+            f'inputs = {{k: v for k, v in inputs.items() if k != "{argument.key}"}}',
+        ]
+    check += [
+        f'inputs = _take("inputs", inputs, {declared}, ("T", "B"), sizes, kinds)',
+        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
+        'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
+        "dtype = next(iter(kinds))",
+    ]
+    ragged = [
+        "ragged = lengths is not None",
+        "if ragged:",
+        '    lengths = _whole("lengths", lengths, ("B",), sizes, T + 1)',
+        "else:",
+        "    lengths = np.full(B, T)",
+        "outside = (np.arange(T)[:, None] >= lengths)[:, :, None]",
+    ]
+    if "ends" in groups:
+        ragged += [
+            "if B and lengths.min() < 1:",
+            '    raise ValueError("lengths: a loss at the last step needs lengths of 1 or more")',
+            "ends = lengths - 1",
+        ]
+    bound = bindings(program, needed)
+    for argument in program.arguments:
+        if argument.group == "inputs":
+            name = argument.name
+            bound += [
+                "if ragged:",
+                f"    {name} = np.where(outside, np.zeros_like({name}), {name})",
+            ]
+    for argument in whole:
+        bound.append(f'{argument.name} = _whole("inputs[\'{argument.key}\']", {argument.name}, '
+                     '("T", "B"), sizes, sizes["v"], ~outside[:, :, 0])')  # fmt: skip
+    if targets.name in needed and program.dims[targets.name] == program.dims["logits"]:
+        bound += [
+            'targets = _take("targets", {"targets": targets}, {"targets": ("q",)}, '
+            f"({spread}), sizes, kinds)",
+            'targets = targets["targets"]',
+        ]
+    else:
+        inside = ", ~outside[:, :, 0]" if len(lead) == 2 else ""
+        bound.append(f'targets = _whole("targets", targets, ({spread}), sizes, sizes["q"]{inside})')
+    body = [*ragged, *bound]
+    for phase in ("forward", "backward"):
+        body += _blocks(program, spelled, write, phase)
+    body += ["return loss, {", *gradients(program), "}"]
+    return [
+        "def loss_and_gradient(",
+        "    params, inputs, targets, initial=None, constants=None, lengths=None",
+        "):",
+        '    """L summed over time and batch, and its gradients: params, inputs, initial."""',
         *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
     ]
 

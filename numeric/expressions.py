@@ -13,6 +13,7 @@ from typing import Final
 from sympy import Expr, Number
 
 from derive.functions import FUNCTIONS
+from numeric.preamble import HELPERS
 from numeric.program import Dims, Operand, Program, Statement
 from numeric.spelling import IN_PLACE, STYLES, Spelling
 
@@ -182,6 +183,36 @@ class Spelled:
         if not isinstance(statement.operands[0], str):
             return f"np.full({shape_text(statement.settings)}, {text}, dtype)", ATOM
         return f"np.broadcast_to({text}, {shape_text(statement.settings)})", ATOM
+
+    def _select(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        parts = ", ".join(self.operand(o, in_loop)[0] for o in statement.operands)
+        return f"np.where({parts})", ATOM
+
+    def _embed(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        table, places = (self.operand(o, in_loop)[0] for o in statement.operands)
+        return f"{table}[{places}]", ATOM
+
+    def _at_end(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        rows, ends = (self.operand(o, in_loop)[0] for o in statement.operands)
+        return f"{rows}[{ends}, np.arange(B)]", ATOM
+
+    def _scatter(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return self._emitted(statement, shape_text(statement.settings), "dtype")
+
+    def _from_end(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return self._emitted(statement, shape_text(statement.settings), "dtype")
+
+    def _cross_entropy(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return self._emitted(statement)
+
+    def _cross_entropy_slope(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return self._emitted(statement)
+
+    def _emitted(self, statement: Statement, *more: str) -> tuple[str, int]:
+        """A call of a function that travels with the module."""
+        self.helpers[statement.op] = HELPERS[statement.op]
+        parts = [self.operand(o)[0] for o in statement.operands]
+        return f"{statement.op}({', '.join([*parts, *more])})", ATOM
 
     def _zeros(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         return f"np.zeros({shape_text(statement.settings)}, dtype)", ATOM

@@ -155,6 +155,11 @@ def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
             name, *parameters = statement.settings
             call = spelled.helper(name, KINDS[statement.op], tuple(parameters))
             yield f"{call}({operands[0]}, {target})"
+        case "select":
+            where, old, new = operands
+            yield f"np.copyto({target}, {new})"
+            yield "if ragged:"
+            yield f"    np.copyto({target}, {old}, where={where})"
         case "concat":
             yield f"np.concatenate(({', '.join(operands)}), axis=-1, out={target})"
         case _:

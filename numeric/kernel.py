@@ -16,9 +16,13 @@ from typing import Any, Final
 
 from derive.bptt import differentiate
 from derive.cell import Cell, dimensions
-from numeric.emit import Header, emit
+from derive.network import Network
+from derive.shapes import size_name
+from numeric.compose import compose
+from numeric.emit import Header, emit, emit_network
 from numeric.lower import lower
 from numeric.passes import FUSED, READABLE, optimise
+from numeric.program import LENGTH, Program
 from numeric.spelling import STYLES
 
 DISTRIBUTION: Final = "bptt-toolkit"
@@ -65,6 +69,28 @@ class Kernel:
         return self.module.backward(params, tape, cotangents)  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class NetworkKernel:
+    """Code of a network: (params, inputs, targets) → loss and gradients."""
+
+    network: Network
+    style: str
+    source: str
+    module: ModuleType = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Build the module from the source alone."""
+        object.__setattr__(self, "module", load(self.source, f"{self.network.name}_{self.style}"))
+
+    def loss_and_gradient(self, *arguments: Any, **named: Any) -> tuple[Any, dict[str, Any]]:
+        """L summed over time and batch, and its gradients.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        return self.module.loss_and_gradient(*arguments, **named)  # type: ignore[no-any-return]
+
+
 def load(source: str, name: str) -> ModuleType:
     """The module that our own emitted source is."""
     module = ModuleType(name)
@@ -101,29 +127,76 @@ def compile_cell(cell: Cell, style: str = "fused", verified: str = "") -> Kernel
     Raises:
         ValueError: if the style is unknown.
     """
+    program = lower(differentiate(cell), _slope_from(style))
+    program = optimise(program, FUSED if style == "fused" else READABLE)
+    title = f"States and gradients of the cell {cell.name!r} through time."
+    lines = _header_lines(cell, style, program, verified)
+    return Kernel(cell, style, emit(program, style, Header(title, lines, declared(cell))))
+
+
+@lru_cache(maxsize=64)
+def compile_network(network: Network, style: str = "fused", verified: str = "") -> NetworkKernel:
+    """The kernel of a network.
+
+    Raises:
+        ValueError: if the style is unknown.
+    """
+    program = compose(network, _slope_from(style))
+    program = optimise(program, FUSED if style == "fused" else READABLE)
+    title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
+    lines = _header_lines(network.cell, style, program, verified)
+    header = Header(title, lines, declared_network(network, program))
+    lead = ("B",) if network.loss_at == "last" else ("T", "B")
+    return NetworkKernel(network, style, emit_network(program, style, header, lead))
+
+
+def declared_network(network: Network, program: Program) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The module constants of a network, from the arguments of its program."""
+    lead = {"params": 0, "inputs": 2, "indices": 2, "initial": 1}
+    names = {"params": "PARAMETERS", "inputs": "INPUTS", "indices": "INPUTS", "initial": "STATES"}
+    found: dict[str, dict[str, tuple[str, ...]]] = {
+        "PARAMETERS": {}, "INPUTS": {}, "STATES": {}, "CONSTANTS": {},
+    }  # fmt: skip
+    for argument in program.arguments:
+        dims = program.dims[argument.name]
+        if argument.group in names:
+            sizes = tuple(map(size_name, dims[lead[argument.group] :]))
+            found[names[argument.group]][argument.key] = sizes
+        elif argument.group == "constants":
+            timed = dims[:1] == (LENGTH,)
+            sizes = tuple(map(size_name, dims[2:] if timed else dims))
+            found["CONSTANTS"][argument.key] = ("T", *sizes) if timed else sizes
+    return found
+
+
+def _slope_from(style: str) -> str:
     if style not in STYLES:
         raise ValueError(f"style: expected one of {', '.join(STYLES)}, came {style!r}")
-    program = lower(differentiate(cell), "input" if style == "stable" else "output")
-    program = optimise(program, FUSED if style == "fused" else READABLE)
+    return "input" if style == "stable" else "output"
+
+
+def _header_lines(cell: Cell, style: str, program: Program, verified: str) -> tuple[str, ...]:
     used = {
         statement.settings[0]
         for block in program.blocks
         for statement in block.statements
         if statement.op in {"function", "slope", "slope_from_output"}
     }
-    lines = [
+    return (
         *(f"    {line.strip()}" for line in cell.text.split("\n") if line.strip()),
         "",
         f"Cell digest {cell.digest}, style {style}.",
         *(f"Error of {name}: {STYLES[style][name].error}." for name in sorted(used)),
         f"{VOLATILE[0]}{DISTRIBUTION} {toolkit_version()}.",
         *([f"{VOLATILE[1]}{verified}."] if verified else []),
-    ]
-    title = f"States and gradients of the cell {cell.name!r} through time."
-    return Kernel(cell, style, emit(program, style, Header(title, tuple(lines), declared(cell))))
+    )
 
 
 def same_code(left: str, right: str) -> bool:
     """Whether two modules are equal, the lines on version and verification apart."""
-    drop = re.compile(rf"^({'|'.join(VOLATILE)}).*\n", re.MULTILINE)
-    return drop.sub("", left) == drop.sub("", right)
+    return without_volatile(left) == without_volatile(right)
+
+
+def without_volatile(source: str) -> str:
+    """A module without the lines that change though its code does not."""
+    return re.sub(rf"^({'|'.join(VOLATILE)}).*\n", "", source, flags=re.MULTILINE)

@@ -92,8 +92,8 @@ def hoist(program: Program) -> Program:
         if before:
             blocks.append(Block(block.phase, tuple(before)))
         blocks.append(replace(block, statements=tuple(inside)))
-        available |= {statement.target for statement in block.statements}
-        available |= set(program.shifted)
+        done = {statement.target for statement in block.statements}
+        available |= done | {prev for prev, state in program.shifted.items() if state in done}
     return replace(program, blocks=tuple(blocks), dims=dims)
 
 

@@ -60,3 +60,64 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
         arrays[name] = array
     return arrays
 '''
+
+WHOLE_NUMBERS: Final = '''
+def _whole(name, given, dims, sizes, bound=None, inside=None):
+    """An array of integers of the shape its sizes say, below `bound` where `inside`."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name}: expected integers, came {array.dtype}")
+    if array.ndim == len(dims):
+        for extent, size in zip(array.shape, dims):
+            sizes.setdefault(size, extent)
+    expected = tuple(sizes.get(size, -1) for size in dims)
+    if array.shape != expected:
+        spelled = ", ".join(dims) + ("," if len(dims) == 1 else "")
+        raise ValueError(f"{name}: expected shape ({spelled}) = {expected}, came {array.shape}")
+    if bound is not None:
+        array = array if inside is None else np.where(inside, array, 0)
+        if ((array < 0) | (array >= bound)).any():
+            raise ValueError(
+                f"{name}: expected integers from 0 to {bound - 1}, "
+                f"came {array.min()} to {array.max()}"
+            )
+    return array
+'''
+
+HELPERS: Final[dict[str, str]] = {
+    "cross_entropy": '''
+def cross_entropy(o, targets, outside=None):
+    """−Σ log softmax(o)[target]."""
+    shifted = o - np.max(o, axis=-1, keepdims=True)
+    normaliser = np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+    picked = normaliser - np.take_along_axis(shifted, targets[..., None], axis=-1)
+    if outside is not None:
+        picked = np.where(outside, np.zeros_like(picked), picked)
+    return picked.sum(keepdims=True).reshape(())
+''',
+    "cross_entropy_slope": '''
+def cross_entropy_slope(o, targets, outside=None):
+    """softmax(o) − the one-hot target."""
+    e = np.exp(o - np.max(o, axis=-1, keepdims=True))
+    slope = e / np.sum(e, axis=-1, keepdims=True)
+    place = targets[..., None]
+    np.put_along_axis(slope, place, np.take_along_axis(slope, place, axis=-1) - 1, axis=-1)
+    if outside is not None:
+        slope = np.where(outside, np.zeros_like(slope), slope)
+    return slope
+''',
+    "scatter": '''
+def scatter(rows, places, shape, dtype):
+    """Each row added to the row of the table that its place names."""
+    total = np.zeros(shape, dtype)
+    np.add.at(total, places, rows)
+    return total
+''',
+    "from_end": '''
+def from_end(rows, ends, shape, dtype):
+    """Zeros, but for each sample's row at its last step."""
+    spread = np.zeros(shape, dtype)
+    spread[ends, np.arange(shape[1])] = rows
+    return spread
+''',
+}

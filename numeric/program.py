@@ -81,6 +81,7 @@ class Program:
     `shifted` maps a state's previous value to the state: two views, one step apart, of one
     array of T+1 rows whose first row is the initial state. `views` maps a name to the array
     whose columns, from a start on and so many, it is another name for: either is assigned.
+    `backwards` holds the states that run from T to 1: there "previous" is one step later.
     """
 
     arguments: tuple[Argument, ...]
@@ -89,6 +90,7 @@ class Program:
     dims: Mapping[str, Dims]
     shifted: Mapping[str, str] = field(default_factory=dict)
     views: Mapping[str, tuple[str, Expr, Expr]] = field(default_factory=dict)
+    backwards: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Hold the promises: single assignment, every read defined, every name has dimensions.
@@ -244,6 +246,37 @@ def _softmax(operands: list[Any], settings: tuple[Any, ...]) -> Any:
     return e / e.sum(axis=-1, keepdims=True)
 
 
+def _scatter(operands: list[Any], settings: tuple[Any, ...]) -> Any:
+    rows, places = operands
+    total = np.zeros(settings)
+    np.add.at(total, places, rows)
+    return total
+
+
+def _from_end(operands: list[Any], settings: tuple[Any, ...]) -> Any:
+    rows, ends = operands
+    spread = np.zeros(settings)
+    spread[ends, np.arange(len(ends))] = rows
+    return spread
+
+
+def _log_softmax(o: Any) -> Any:
+    shifted = o - np.max(o, axis=-1, keepdims=True, initial=-np.inf)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _cross_entropy(operands: list[Any], settings: tuple[Any, ...]) -> Any:
+    o, targets, *outside = operands
+    picked = np.take_along_axis(_log_softmax(o), targets[..., None], axis=-1)
+    return -np.sum(np.where(outside[0], 0, picked) if outside else picked)
+
+
+def _cross_entropy_slope(operands: list[Any], settings: tuple[Any, ...]) -> Any:
+    o, targets, *outside = operands
+    slope = np.exp(_log_softmax(o)) - (np.arange(o.shape[-1]) == targets[..., None])
+    return np.where(outside[0], 0, slope) if outside else slope
+
+
 OPERATIONS: Final[dict[str, Callable[[list[Any], tuple[Any, ...]], Any]]] = {
     "add": _add,
     "multiply": _multiply,
@@ -267,7 +300,17 @@ OPERATIONS: Final[dict[str, Callable[[list[Any], tuple[Any, ...]], Any]]] = {
     ),
     "spread": lambda o, s: np.broadcast_to(o[0], s),
     "zeros": lambda o, s: np.zeros(s),
+    "select": lambda o, s: np.where(*o),
+    "embed": lambda o, s: o[0][o[1]],
+    "scatter": _scatter,
+    "at_end": lambda o, s: o[0][o[1], np.arange(len(o[1]))],
+    "from_end": _from_end,
+    "cross_entropy": _cross_entropy,
+    "cross_entropy_slope": _cross_entropy_slope,
 }
+
+
+_SIZED: Final = frozenset({"columns", "rows", "zeros", "spread", "gather", "scatter", "from_end"})
 
 
 def run(program: Program, given: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, Array]:
@@ -281,8 +324,10 @@ def run(program: Program, given: Mapping[str, Array], sizes: Mapping[str, int]) 
     values: dict[str, Array] = dict(given)
     for previous, state in program.shifted.items():
         rows = np.zeros((sizes["T"] + 1, *shape(program.dims[state])[1:]))
-        rows[0] = given[initial_name(state)]
         values[previous], values[state] = rows[:-1], rows[1:]
+        if state in program.backwards:
+            values[previous], values[state] = rows[1:], rows[:-1]
+        rows[-1 if state in program.backwards else 0] = given[initial_name(state)]
 
     def store(name: str) -> Array:
         whole, start, size = program.extent(name)
@@ -306,7 +351,7 @@ def run(program: Program, given: Mapping[str, Array], sizes: Mapping[str, int]) 
             int(s.subs(at)) if isinstance(s, Expr) and s.free_symbols else s
             for s in statement.settings
         )
-        if statement.op in {"columns", "rows", "zeros", "spread", "gather"}:
+        if statement.op in _SIZED:
             settings = tuple(int(s) for s in settings)
         value = OPERATIONS[statement.op]([read(o) for o in statement.operands], settings)
         target = statement.target

@@ -2,21 +2,19 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import mpmath
 import numpy as np
 import pytest
 from sympy import Rational
+from test_program import MIXED, arguments
 
 from derive.cell import Cell, catalogue
 from derive.functions import FUNCTIONS, X
-from numeric.kernel import compile_cell, same_code
+from numeric.kernel import compile_cell, same_code, without_volatile
 from numeric.spelling import IN_PLACE, STYLES
-from test_program import MIXED, arguments
 
 STYLED = pytest.mark.parametrize("style", STYLES)
-GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 def run(cell, style, dtype=float, **changes):
@@ -31,9 +29,9 @@ def run(cell, style, dtype=float, **changes):
 
 
 @STYLED
-@pytest.mark.parametrize("name", list(catalogue))
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
 def test_source_is_as_reviewed(name, style, golden):
-    golden(GOLDEN / f"{name}_{style}.py", compile_cell(catalogue[name], style).source)
+    golden(f"{name}_{style}.py.txt", without_volatile(compile_cell(catalogue[name], style).source))
 
 
 @STYLED
