@@ -7,7 +7,6 @@ expressions. Norms of matrices are spectral norms ‖·‖₂ throughout.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from sympy import (
@@ -31,6 +30,7 @@ from sympy.matrices.expressions import DiagMatrix
 
 from derive.bptt import EARLIER, FACTOR, TIME, Derivation
 from derive.cell import Equation
+from derive.claims import Bound, Line, Relation, Theorem
 from derive.expr import At, Concat, Partial, Slope, TimeProduct, product, split_coefficient
 from derive.functions import FUNCTIONS
 from derive.norms import BlockBound, Largest, MaxAbs, Norm, Radius
@@ -54,76 +54,11 @@ _A, _B, _M = (MatrixSymbol(name, 2, 2) for name in "ABM")
 _D, _Y = MatrixSymbol("d", 2, 1), MatrixSymbol("y", 2, 1)
 
 
-@dataclass(frozen=True)
-class Relation:
-    """Two expressions and the sign between them."""
-
-    left: Basic
-    sign: str
-    right: Basic
-
-
 _INEQUALITIES: Final = (
     Relation(Norm(MatAdd(_A, _B)), "≤", Add(Norm(_A), Norm(_B), evaluate=False)),
     Relation(Norm(MatMul(_A, _B)), "≤", Mul(Norm(_A), Norm(_B), evaluate=False)),
     Relation(Norm(DiagMatrix(_D)), "=", MaxAbs(_D)),
 )
-
-
-@dataclass(frozen=True)
-class Line:
-    """A sentence whose slots {0}, {1}, … hold expressions, relations or step numbers."""
-
-    text: str
-    slots: tuple[Basic | Relation | int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Bound:
-    """`quantity ≤ expression` (upper) or `≥` (lower), under the assumptions."""
-
-    quantity: Expr
-    side: str
-    expression: Expr
-    assumptions: tuple[Line, ...]
-    source: str
-
-    def __post_init__(self) -> None:
-        """Refuse a side that is neither.
-
-        Raises:
-            ValueError: if `side` is not "upper" or "lower".
-        """
-        if self.side not in {"upper", "lower"}:
-            raise ValueError(f"side is 'upper' or 'lower', came {self.side!r}")
-
-    @property
-    def relation(self) -> Relation:
-        """The bound as an inequality."""
-        return Relation(self.quantity, "≤" if self.side == "upper" else "≥", self.expression)
-
-
-@dataclass(frozen=True)
-class Theorem:
-    """A claim on the product of step Jacobians: assumptions, proof, and its limits.
-
-    `verdict` is one sentence for page one; `entries` define the matrix N_t where the theorem
-    uses one; `rate` is r and `supremum` the value of γ in it where the bound is r^{t−k}.
-    """
-
-    name: str
-    assumptions: tuple[Line, ...]
-    statement: tuple[Line, ...]
-    bound: Bound | None
-    consequences: tuple[Line, ...]
-    proof: tuple[Line, ...]
-    silent: tuple[Line, ...]
-    verdict: Line
-    advice: Line
-    sources: tuple[str, ...]
-    entries: tuple[Relation, ...] = ()
-    rate: Expr | None = None
-    supremum: Expr | None = None
 
 
 _ONE_TRAJECTORY: Final = Line(
@@ -181,8 +116,8 @@ def theorem(derivation: Derivation) -> Theorem:
     simple = _diagonal_times_matrix(derivation)
     if simple is not None:
         return _contraction(derivation, *simple)
-    return _block_domination(derivation) if len(derivation.cell.states) > 1 else _stepwise(
-        derivation
+    return (
+        _block_domination(derivation) if len(derivation.cell.states) > 1 else _stepwise(derivation)
     )
 
 
@@ -234,7 +169,7 @@ def _contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> Th
     gamma, supremum = Largest(slope.function.name), _sup(slope)
     rate = Mul(gamma, Norm(matrix), evaluate=False)
     lag = TIME - EARLIER
-    norm, target = _chain_norm(derivation)
+    norm, _ = _chain_norm(derivation)
     step = derivation.part("jacobian")[-1]
     chain = derivation.part("chain")[-1]
     local = Equation(*(_shifted(side) for side in (step.equation.target, step.equation.value)))
@@ -282,15 +217,17 @@ def _contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> Th
                  "terms over all pairs, and the terms with {2} near {3} need not be small.",
                  (At(state, EARLIER), now, EARLIER, TIME)),
         ),
-        verdict=Line("Vanishes if {0}, for all inputs; can explode only if {1}. "
-                     "Otherwise this bound leaves it undecided.",
-                     (Relation(rate, "<", S.One), Relation(rate, ">", S.One))),
+        verdict=Line("Vanishes if {0}, for all inputs; can explode only if {1}. Above 1, "
+                     "Theorem 1 leaves it undecided. Here {2}, which {3} never exceeds.",
+                     (Relation(rate, "<", S.One), Relation(rate, ">", S.One), numbers,
+                      any_slope)),
         advice=Line("Watch {0} during training. While it stays below 1, no input lets this cell "
                     "carry a gradient over many steps; above 1, clip the gradient's norm.",
                     (rate,)),
         sources=(PASCANU,),
         rate=rate,
         supremum=supremum,
+        matrices=(matrix,),
     )  # fmt: skip
 
 
@@ -349,7 +286,7 @@ def _block_domination(derivation: Derivation) -> Theorem:
         ),
         silent=(_ONE_TRAJECTORY, _LOOSE, *_carousel(derivation)),
         verdict=Line("Undecided without a trajectory. Along one, it vanishes if the matrices {0} "
-                     "of the bound stay below a fixed {1} with {2}, and can explode only if "
+                     "of Theorem 1 stay below a fixed {1} with {2}, and can explode only if "
                      "their product does.", (At(bounding, TIME), fixed, small)),
         advice=_measure(norm),
         sources=(MILLER, TERZI, BONASSI),
@@ -396,7 +333,7 @@ def _stepwise(derivation: Derivation) -> Theorem:
         ),
         silent=(_ONE_TRAJECTORY, _LOOSE),
         verdict=Line("Undecided without a trajectory. Along one, it vanishes if the numbers {0} "
-                     "of the bound stay below a fixed {1}, and can explode only if one of them "
+                     "of Theorem 1 stay below a fixed {1}, and can explode only if one of them "
                      "exceeds 1.", (entry, small)),
         advice=_measure(norm),
         sources=(BONASSI,),

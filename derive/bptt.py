@@ -32,6 +32,7 @@ from derive.expr import (
 )
 from derive.jacobian import StepJacobian, partials, step_jacobian
 from derive.naming import name_intermediates
+from derive.notebook import Line, html_of, latex_of
 
 TIME: Final = Symbol("t", integer=True)
 EARLIER: Final = Symbol("k", integer=True)
@@ -78,6 +79,16 @@ class Derivation:
     def part(self, name: str) -> tuple[Step, ...]:
         """The steps of one part, in order."""
         return tuple(step for step in self.steps if step.part == name)
+
+    def _repr_latex_(self) -> str:
+        return latex_of(_numbered(self.steps), self.cell.notation)
+
+    def _repr_html_(self) -> str:
+        return html_of(_numbered(self.steps), self.cell.notation)
+
+
+def _numbered(steps: tuple[Step, ...]) -> list[Line]:
+    return [(step.equation.target, step.equation.value, step.number) for step in steps]
 
 
 @dataclass(frozen=True)

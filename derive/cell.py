@@ -17,7 +17,11 @@ from sympy import MatMul, MatrixExpr, MatrixSymbol, preorder_traversal
 
 from derive import notation, syntax
 from derive.cells import read_tables, tables
+from derive.constants import check_defaults
 from derive.expr import symbols_of
+from derive.layout import Notation
+from derive.letters import parse_latex
+from derive.notebook import html_of, latex_of
 from derive.shapes import size_name
 from derive.syntax import CellError
 
@@ -47,13 +51,20 @@ class Equation:
                 f"{self.target} is {self.target.shape} but its value is {self.value.shape}"
             )
 
+    def _repr_latex_(self) -> str:
+        return latex_of([(self.target, self.value, None)])
+
+    def _repr_html_(self) -> str:
+        return html_of([(self.target, self.value, None)])
+
 
 @dataclass(frozen=True)
 class Cell:
     """One step of a recurrent network: s_t = F(s_{t−1}, x_t; θ), as the author wrote it.
 
     A state's value one step earlier is the symbol of the same name with `_prev`.
-    `sequences` names the constants given anew at each step; `latex` maps a symbol to LaTeX.
+    `sequences` names the constants given anew at each step; `latex` maps a symbol to LaTeX;
+    `defaults` maps a constant to a number, values or a rule (`derive.constants`).
     """
 
     name: str
@@ -107,6 +118,16 @@ class Cell:
         for state in self.states:
             if assigned.count(state.name) != 1:
                 raise CellError(f"the state {state} needs one equation", cell=self.name)
+        check_defaults(self.defaults, self.constants, self.sequences, self.name)
+        for symbol, text in self.latex.items():
+            if symbol not in known:
+                raise CellError(
+                    f"'latex' names {symbol!r}, which is in no equation", cell=self.name
+                )
+            try:
+                parse_latex(text)
+            except ValueError as problem:
+                raise CellError(f"'latex' of {symbol!r}: {problem}", cell=self.name) from None
 
     @classmethod
     def parse(
@@ -166,6 +187,20 @@ class Cell:
     def previous_states(self) -> tuple[MatrixSymbol, ...]:
         """The states one step earlier, in the order of the states."""
         return tuple(map(previous, self.states))
+
+    @cached_property
+    def notation(self) -> Notation:
+        """How the cell's symbols are written: its own LaTeX, and which names bear a time."""
+        fixed = timeless_symbols(self, self.equations)
+        targets = (equation.target for equation in self.equations)
+        symbols = (*self.inputs, *self.states, *self.constants, *targets)
+        return Notation(self.latex, frozenset(s.name for s in symbols if s not in fixed))
+
+    def _repr_latex_(self) -> str:
+        return latex_of([(e.target, e.value, None) for e in self.equations], self.notation)
+
+    def _repr_html_(self) -> str:
+        return html_of([(e.target, e.value, None) for e in self.equations], self.notation)
 
     @cached_property
     def digest(self) -> str:

@@ -6,30 +6,76 @@ their terms in the order in which the expression stores them.
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Final
 
-from sympy import Basic, Expr, Identity, Integer, MatAdd, MatMul, MatrixExpr, MatrixSymbol
+from sympy import (
+    Add,
+    Basic,
+    Expr,
+    Identity,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixExpr,
+    MatrixSymbol,
+    Mul,
+    OneMatrix,
+    Pow,
+    Rational,
+    Transpose,
+    ZeroMatrix,
+)
 from sympy import Number as SympyNumber
-from sympy import Add, MatPow, Mul, OneMatrix, Pow, Rational, Transpose, ZeroMatrix
 from sympy import Symbol as SympySymbol
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive import boxes
-from derive.boxes import ACCENTS, GREEK, PRIME, TRANSPOSED, Accent, Box, Fenced, Fraction, Grid
-from derive.boxes import Large, Marked, Number, Operator, Row, Script, Sum, Symbol, row, sub, sup
-from derive.expr import At, Blocks, Broadcast, Columns, Concat, Elementwise, Partial, Quotient
-from derive.expr import Rows, Slope, Softmax, TimeProduct, TimeSum, split_coefficient
+from derive.boxes import (
+    PRIME,
+    TRANSPOSED,
+    Box,
+    Fenced,
+    Fraction,
+    Grid,
+    Large,
+    Marked,
+    Number,
+    Operator,
+    Row,
+    Script,
+    Sum,
+    Symbol,
+    row,
+    sub,
+    sup,
+)
+from derive.expr import (
+    SCALAR,
+    At,
+    Blocks,
+    Broadcast,
+    Columns,
+    Concat,
+    Elementwise,
+    Partial,
+    Quotient,
+    Rows,
+    Slope,
+    Softmax,
+    TimeProduct,
+    TimeSum,
+    split_coefficient,
+)
 from derive.functions import ElementwiseFunction
-from derive.norms import BlockBound, Largest, MaxAbs, Norm, Radius
+from derive.letters import join, parse_latex, spelled, subscript, word
+from derive.norms import BlockBound, Determinant, EntryProduct, Largest, MaxAbs, Norm, Radius
 from derive.shapes import size_name
 
 SUM, PRODUCT, ATOM = 1, 2, 3
 _ENDINGS: Final = ("_prev_bar", "_bar_loss", "_bar_carry", "_bar", "_prev")
-_TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
 
 
 @dataclass(frozen=True)
@@ -47,100 +93,14 @@ class Notation:
 PLAIN: Final = Notation()
 
 
-@cache
-def spelled(name: str) -> Box:
-    """The box of a name: W_fh, c_tilde, alpha, a_c_tilde, W2."""
-    parts: list[Box] = []
-    for place, token in enumerate(name.split("_")):
-        if token in ACCENTS and parts:
-            parts[-1] = boxes.accent(token, parts[-1])
-        else:
-            parts.append(_word(token) if place == 0 else _subscript(token))
-    return parts[0] if len(parts) == 1 else _join(parts[0], parts[1:])
-
-
-def _join(base: Box, below: list[Box]) -> Box:
-    for part in below:
-        base = sub(base, part)
-    return base
-
-
-def _word(token: str) -> Box:
-    letters = token.rstrip("0123456789")
-    if letters and letters != token:
-        return sub(Symbol(letters), Number(token[len(letters) :]))
-    return Symbol(token) if letters else Number(token)
-
-
-def _subscript(token: str) -> Box:
-    if token in GREEK or not token.isalpha() or len(token) > 3:
-        return _word(token)
-    return row(*map(Symbol, token))
-
-
-@cache
-def parse_latex(text: str) -> Box:
-    """The box of a symbol's LaTeX: letters, accents, Greek, \\mathrm, scripts.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    tokens = [token for token in _TOKEN.findall(text) if not token.isspace()]
-    if "".join(tokens) != re.sub(r"\s+", "", text):
-        raise ValueError(f"the LaTeX {text!r} has a character that no symbol has")
-    found, rest = _latex_row(tokens, text)
-    if rest:
-        raise ValueError(f"the LaTeX {text!r} has a brace too many")
-    return found
-
-
-def _latex_row(tokens: list[str], text: str) -> tuple[Box, list[str]]:
-    items: list[Box] = []
-    while tokens and tokens[0] != "}":
-        if tokens[0] in "_^'" and items:
-            if tokens[0] == "'":
-                items[-1], tokens = sup(items[-1], PRIME), tokens[1:]
-                continue
-            script = sub if tokens[0] == "_" else sup
-            inner, tokens = _latex_atom(tokens[1:], text)
-            items[-1] = script(items[-1], inner)
-        else:
-            item, tokens = _latex_atom(tokens, text)
-            items.append(item)
-    if not items:
-        raise ValueError(f"the LaTeX {text!r} is empty where a symbol is expected")
-    return row(*items), tokens
-
-
-def _latex_atom(tokens: list[str], text: str) -> tuple[Box, list[str]]:
-    if not tokens or tokens[0] in "}_^'":
-        raise ValueError(f"the LaTeX {text!r} ends where a symbol is expected")
-    head, *rest = tokens
-    if head == "{":
-        inner, rest = _latex_row(rest, text)
-        if not rest:
-            raise ValueError(f"the LaTeX {text!r} lacks a closing brace")
-        return inner, rest[1:]
-    if not head.startswith("\\"):
-        return boxes.box(head.replace("-", "−").replace("*", "∗")), rest
-    name = head[1:]
-    if name in GREEK or name in {"tanh", "exp", "sin", "cos", "log", "max", "min"}:
-        return Symbol(name), rest
-    if name in ACCENTS and name != "carry":
-        inner, rest = _latex_atom(rest, text)
-        return boxes.accent(name, inner), rest
-    if name in {"mathrm", "operatorname", "text"} and rest[:1] == ["{"] and "}" in rest:
-        end = rest.index("}")
-        return Symbol("".join(rest[1:end])), rest[end + 1 :]
-    raise ValueError(f"the LaTeX {text!r} uses {head}; known are letters, accents and \\mathrm")
-
-
 def size_box(extent: Expr) -> Box:
-    """A size: n, n + m, 2."""
-    names = size_name(extent).split("+")
-    made = [_join(Symbol(n.split("_")[0]), [_subscript(p) for p in n.split("_")[1:]])
-            if not n[0].isdigit() and "_" in n else _word(n) for n in names]  # fmt: skip
-    return made[0] if len(made) == 1 else Sum(tuple(("+", part) for part in made))
+    """A size: n, n + m, 2n, 2."""
+    made: list[tuple[str, Box]] = []
+    for name, times in Counter(size_name(extent).split("+")).items():
+        head, *below = name.split("_")
+        symbol = join(word(head), [subscript(part) for part in below])
+        made.append(("+", symbol if times == 1 else row(Number(str(times)), symbol)))
+    return made[0][1] if len(made) == 1 else Sum(tuple(made))
 
 
 def space_of(expr: MatrixExpr) -> Box:
@@ -150,7 +110,11 @@ def space_of(expr: MatrixExpr) -> Box:
         return Symbol("ℝ")
     if cols == 1:
         return sup(Symbol("ℝ"), size_box(rows))
-    return sup(Symbol("ℝ"), row(size_box(rows), "×", size_box(cols)))
+    sides = (
+        Fenced(made) if isinstance(made, Sum) else made for made in map(size_box, (rows, cols))
+    )
+    first, second = sides
+    return sup(Symbol("ℝ"), row(first, "×", second))
 
 
 def time_box(time: Expr) -> Box:
@@ -173,15 +137,22 @@ def scalar_box(expr: Expr) -> Box | None:
     if expr.is_Symbol:
         return spelled(expr.name)
     if expr.is_Add:
-        terms = sorted(expr.args, key=lambda term: not term.is_number)
-        signs = ["−" if term.as_coeff_Mul()[0] < 0 else "+" for term in terms]
-        parts = [scalar_box(term if s == "+" else -term) for term, s in zip(terms, signs, strict=True)]
-        return None if None in parts else Sum(tuple(zip(signs, parts, strict=True)))  # type: ignore[arg-type]
+        terms: list[tuple[str, Box]] = []
+        for term in sorted(expr.args, key=lambda part: not part.is_number):
+            sign = "−" if term.as_coeff_Mul()[0] < 0 else "+"
+            made = scalar_box(term if sign == "+" else -term)
+            if made is None:
+                return None
+            terms.append((sign, made))
+        return Sum(tuple(terms))
     if expr.is_Mul:
-        made = [scalar_box(factor) for factor in sorted(expr.args, key=lambda f: f.is_Add)]
-        if None in made:
-            return None
-        return row(*(Fenced(part) if isinstance(part, Sum) else part for part in made))  # type: ignore[misc]
+        factors: list[Box] = []
+        for factor in sorted(expr.args, key=lambda part: part.is_Add):
+            made = scalar_box(factor)
+            if made is None:
+                return None
+            factors.append(Fenced(made) if isinstance(made, Sum) else made)
+        return row(*factors)
     if expr.is_Pow and expr.args[1].is_Integer and expr.args[1] > 1:
         base = scalar_box(expr.args[0])
         return None if base is None else sup(base, Number(str(expr.args[1])))
@@ -295,10 +266,15 @@ class Layout:
             case MaxAbs(args=(column,)):
                 return sub(Fenced(self.of(column), "‖", "‖"), "∞"), ATOM
             case BlockBound(args=(of, by, time)):
-                index = row(self.symbol(of.name), self.symbol(by.name))
+                plain = Layout(Notation(self.notation.latex))
+                index = row(plain.symbol(of.name), plain.symbol(by.name))
                 return sub(Symbol("N"), index, ",", time_box(time)), ATOM
             case Radius(args=(matrix,)):
                 return row("rho", Fenced(self.of(matrix))), ATOM
+            case Determinant(args=(matrix,)):
+                return row("det", self.factor(matrix, ATOM)), ATOM
+            case EntryProduct(args=(column,)):
+                return row(Large("∏", Symbol("i")), sub(Fenced(self.of(column)), "i")), PRODUCT
             case MatPow(args=(base, exponent)):
                 return sup(self.factor(base, ATOM), time_box(exponent)), ATOM
             case Largest():
@@ -343,7 +319,9 @@ class Layout:
             return self._number(number)
         if isinstance(factors[0], OneMatrix) and factors[0].shape[0] == 1 and len(factors) == 2:
             inner = self.of(factors[1])
-            entry = sub(inner if isinstance(inner, (Script, Marked)) else Fenced(inner), "i")
+            entry = sub(
+                inner if isinstance(inner, (Symbol, Script, Marked)) else Fenced(inner), "i"
+            )
             made: list[Box] = [Large("∑", Symbol("i")), entry]
         else:
             made = [
@@ -368,7 +346,7 @@ class Layout:
         for place, part in enumerate(factors):
             scalar = isinstance(part, Broadcast)
             after_scalar = place > 0 and isinstance(factors[place - 1], Broadcast)
-            if place and not scalar and not after_scalar:
+            if place and not scalar and not after_scalar and part.shape != SCALAR:
                 items.append(Operator("⊙"))
             made, binds = self._level(part)
             bare = binds == ATOM or (scalar and binds == PRODUCT)
@@ -408,10 +386,10 @@ def _scaled(number: SympyNumber, rest: MatrixExpr) -> MatrixExpr:
 
 
 def _decimal(number: Rational) -> str:
-    """A fraction as a short decimal, if it is one and 10 or 100 or … is its denominator's."""
+    """A fraction as a short decimal, if it is one; halves and quarters stay."""
     digits = number.q
     for prime in (2, 5):
         while digits % prime == 0:
             digits //= prime
     text = f"{float(number):.6g}"
-    return text if digits == 1 and number.q > 9 and len(text) < 8 else ""
+    return text if digits == 1 and number.q > 4 and len(text) < 8 else ""

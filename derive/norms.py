@@ -54,3 +54,21 @@ class Radius(_Nonnegative):
 
     def __new__(cls, matrix: MatrixExpr) -> Radius:
         return cast("Radius", Basic.__new__(cls, matrix))
+
+
+class Determinant(Expr):  # type: ignore[misc]
+    """Det(M) of a square matrix."""
+
+    is_commutative = True
+
+    def __new__(cls, matrix: MatrixExpr) -> Determinant:
+        return cast("Determinant", Basic.__new__(cls, matrix))
+
+
+class EntryProduct(Expr):  # type: ignore[misc]
+    """∏_i v_i over the entries of a column, which is det diag(v)."""
+
+    is_commutative = True
+
+    def __new__(cls, column: MatrixExpr) -> EntryProduct:
+        return cast("EntryProduct", Basic.__new__(cls, column))

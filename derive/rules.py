@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from sympy import MatAdd, MatMul, MatrixExpr, OneMatrix, S, Transpose
-from sympy.matrices.expressions import HadamardProduct
+from sympy import MatAdd, MatMul, MatrixExpr, Number, OneMatrix, S, Transpose
+from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.expr import (
     Broadcast,
@@ -129,8 +129,8 @@ VJP_RULES: Final[dict[type, Rule]] = {
 
 
 def jacobian_sum(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
-    """∂(Σ aᵢ) = Σ ∂aᵢ."""
-    return add(*parts)
+    """∂(Σ aᵢ) = Σ ∂aᵢ, terms with one matrix put together: diag(u) M + diag(v) M = diag(u+v) M."""
+    return collected(add(*parts))
 
 
 def jacobian_product(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
@@ -141,10 +141,12 @@ def jacobian_product(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
 
 def jacobian_hadamard(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
     """∂(a ⊙ b) = diag(b) ∂a + diag(a) ∂b."""
-    return add(
-        *(
-            product(diagonal(hadamard(*others)), part)
-            for (_, others), part in zip(_each_and_others(node.args), parts, strict=True)
+    return collected(
+        add(
+            *(
+                product(diagonal(hadamard(*others)), part)
+                for (_, others), part in zip(_each_and_others(node.args), parts, strict=True)
+            )
         )
     )
 
@@ -196,3 +198,45 @@ def _each_and_others(
     return tuple(
         (factor, factors[:place] + factors[place + 1 :]) for place, factor in enumerate(factors)
     )
+
+
+def collected(total: Node) -> Node:
+    """A sum of diag(d_j) M_j with equal M_j put together, and what their d_j share in front."""
+    if not isinstance(total, MatAdd):
+        return total
+    groups: dict[tuple[Node, ...] | Node, list[Node]] = {}
+    for term in total.args:
+        number, rest = split_coefficient(term)
+        factors = rest.args if isinstance(rest, MatMul) else (rest,)
+        if isinstance(factors[0], DiagMatrix):
+            groups.setdefault(factors[1:], []).append(scale(number, factors[0].args[0]))
+        else:
+            groups.setdefault(term, []).append(term)
+    return add(
+        *(
+            product(diagonal(_factored(vectors)), *tail) if isinstance(tail, tuple) else tail
+            for tail, vectors in groups.items()
+        )
+    )
+
+
+def _factored(vectors: list[Node]) -> Node:
+    """The sum of vectors with the factors of ⊙ that all of them have taken out."""
+    if len(vectors) == 1:
+        return vectors[0]
+    split = [split_coefficient(vector) for vector in vectors]
+    factors = [
+        list(rest.args) if isinstance(rest, HadamardProduct) else [rest] for _, rest in split
+    ]
+    shared = []
+    for factor in tuple(factors[0]):
+        if all(factor in others for others in factors):
+            shared.append(factor)
+            for others in factors:
+                others.remove(factor)
+    one = OneMatrix(*vectors[0].shape)
+    counts: dict[Node, Number] = {}
+    for (number, _), others in zip(split, factors, strict=True):
+        rest = hadamard(*others) if others else one
+        counts[rest] = counts.get(rest, S.Zero) + number
+    return hadamard(add(*(scale(number, rest) for rest, number in counts.items())), *shared)

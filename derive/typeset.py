@@ -8,12 +8,31 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
+from itertools import chain
 from typing import Final
 
-from derive.boxes import GREEK, PRIME, TRANSPOSED, Accent, Box, Delimiter, Fenced, Fraction, Grid
-from derive.boxes import Large, Marked, Number, Operator, Row, Script, Sum, Symbol, tall
+from derive.boxes import (
+    GREEK,
+    PRIME,
+    TRANSPOSED,
+    Accent,
+    Box,
+    Delimiter,
+    Fenced,
+    Fraction,
+    Grid,
+    Large,
+    Marked,
+    Number,
+    Operator,
+    Row,
+    Script,
+    Sum,
+    Symbol,
+    tall,
+)
 
 _LATEX_SIGNS: Final = {
     "−": "-", "⊙": r"\odot ", "×": r"\times ", "·": r"\cdot ", "≤": r"\le ", "≥": r"\ge ",
@@ -21,10 +40,19 @@ _LATEX_SIGNS: Final = {
     "∞": r"\infty ", "…": r"\dots ", "∗": "*", "⋯": r"\cdots ", "∀": r"\forall ", "ℓ": r"\ell ",
 }  # fmt: skip
 _LATEX_FENCES: Final = {"‖": r"\|", "{": r"\{", "}": r"\}"}
-_LATEX_FUNCTIONS: Final = frozenset(
-    ("tanh", "exp", "sin", "cos", "log", "max", "min", "sup", "inf", "det", "lim")
-)
-_LATEX_ACCENTS: Final = {"carry": "overleftarrow"}
+_LATEX_FUNCTIONS: Final = frozenset((
+    "tanh",
+    "exp",
+    "sin",
+    "cos",
+    "log",
+    "max",
+    "min",
+    "sup",
+    "inf",
+    "det",
+    "lim",
+))
 _SUPERSCRIPTS: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _COMBINING: Final = {
@@ -51,10 +79,8 @@ def _gap(left: Box, right: Box) -> bool:
             return False
         case (Symbol() | Script(sup=Operator("′")), Fenced()):
             return False
-        case (Symbol(), Symbol(name)):
-            return len(name) > 1 and name not in GREEK
         case (Symbol(), _):
-            return _is_word(right)
+            return _is_word(left) or _is_word(right)
     return True
 
 
@@ -98,7 +124,7 @@ class Text:
                 return sign
             case Large(sign, lower, upper):
                 above = f"^{{{self(upper)}}}" if upper else ""
-                return f"{sign}_{{{self(lower).replace(' ', '')}}}{above.replace(' ', '')} "
+                return sign + self._sub(lower) + above.replace(" ", "") + " "
             case Grid(rows):
                 return "[" + "; ".join(", ".join(map(self, line)) for line in rows) + "]"
             case Marked(body):
@@ -125,7 +151,7 @@ class Text:
         text = self(item).replace(" ", "")
         if text.isascii() and text.isdigit():
             return text.translate(_SUBSCRIPTS)
-        return f"_{text}" if text.isalnum() else f"_{{{text}}}"
+        return f"_{text}" if text.isalnum() or len(text) == 1 else f"_{{{text}}}"
 
     def _sup(self, item: Box | None) -> str:
         if item is None:
@@ -158,15 +184,18 @@ class Latex:
                 return "".join(_thin(self(part), gap) for part, gap in spaced(items))
             case Sum(terms):
                 first = ("-" if terms[0][0] == "−" else "") + self(terms[0][1])
-                rest = (f" {_LATEX_SIGNS.get(sign, sign)} {self(term)}" for sign, term in terms[1:])
-                return first + "".join(rest)
+                more = (f" {_LATEX_SIGNS.get(sign, sign)} {self(term)}" for sign, term in terms[1:])
+                return first + "".join(more)
             case Script(base, sub, sup):
-                below = f"_{{{self(sub)}}}" if sub else ""
+                below = f"_{{{self._small(sub)}}}" if sub else ""
                 if sup == PRIME:
-                    return f"{self(base)}'{below}"
-                return self._base(base) + below + (f"^{{{self(sup).strip()}}}" if sup else "")
+                    return f"{self(base).strip()}'{below}"
+                return self._base(base) + below + (f"^{{{self._small(sup)}}}" if sup else "")
+            case Accent("carry", base):
+                arrow = r"\scriptscriptstyle\leftarrow"
+                return rf"\overset{{{arrow}}}{{{self(_dotless(base))}}}"
             case Accent(kind, base):
-                return rf"\{_LATEX_ACCENTS.get(kind, kind)}{{{self(base)}}}"
+                return rf"\{kind}{{{self(_dotless(base))}}}"
             case Fraction(top, bottom):
                 return rf"\frac{{{self(top)}}}{{{self(bottom)}}}"
             case Fenced(body, opening, closing):
@@ -177,12 +206,18 @@ class Latex:
                 return (rf"\Bigg{side}" if grown else "") + _LATEX_FENCES.get(sign, sign)
             case Large(sign, lower, upper):
                 head = r"\sum" if sign == "∑" else r"\prod"
-                return f"{head}_{{{self(lower)}}}" + (f"^{{{self(upper)}}} " if upper else " ")
+                above = f"^{{{self._small(upper)}}}" if upper else ""
+                return f"{head}_{{{self._small(lower)}}}{above} "
             case Grid(rows):
-                body = r" \\ ".join(" & ".join(map(self, line)) for line in rows)
-                return rf"\begin{{bmatrix}}{body}\end{{bmatrix}}"
+                high = self.display and any(map(tall, chain(*rows)))
+                skip, style = (r" \\[1.1em] ", r"\displaystyle ") if high else (r" \\ ", "")
+                inside = skip.join(" & ".join(style + self(part) for part in line) for line in rows)
+                return rf"\begin{{bmatrix}}{inside}\end{{bmatrix}}"
             case Marked(body):
                 return f"{self.mark}{{{self(body)}}}" if self.mark else self(body)
+
+    def _small(self, item: Box) -> str:
+        return self(item).strip().replace(" - ", "-").replace(" + ", "+")
 
     def _base(self, base: Box) -> str:
         text = self(base)
@@ -196,6 +231,10 @@ class Latex:
         if not size and sign == "‖":
             return r"\lVert " if side == "l" else r"\rVert "
         return size + _LATEX_FENCES.get(sign, sign)
+
+
+def _dotless(base: Box) -> Box:
+    return Symbol(base.name + "math") if base in {Symbol("i"), Symbol("j")} else base
 
 
 def _has_large(item: Box) -> bool:
@@ -218,18 +257,24 @@ def _thin(text: str, gap: bool) -> str:
 def _latex_symbol(name: str) -> str:
     if name in GREEK or name in _LATEX_FUNCTIONS:
         return rf"\{name} "
+    if name in {"imath", "jmath"}:
+        return rf"\{name} "
     if name == "ℝ":
         return r"\mathbb{R}"
     if len(name) == 1:
         return _LATEX_SIGNS.get(name, name)
-    return rf"\operatorname{{{name}}}"
+    return rf"\mathrm{{{name}}}"
 
 
 @dataclass(frozen=True)
 class MathML:
-    """Presentation MathML without the enclosing <math>; `mark` is the class of a cotangent."""
+    """Presentation MathML without the enclosing <math>; `mark` is the class of a cotangent.
+
+    `tight` leaves no space around signs, as in subscripts and limits.
+    """
 
     mark: str = ""
+    tight: bool = False
 
     def __call__(self, item: Box) -> str:
         """The box as MathML."""
@@ -239,21 +284,21 @@ class MathML:
             case Number(text):
                 return f"<mn>{escape(text)}</mn>"
             case Operator(sign):
-                return _mathml_sign(sign)
+                return self._sign(sign)
             case Row(items):
                 thin = '<mspace width="0.17em"/>'
                 return _mrow(*(thin * gap + self(part) for part, gap in spaced(items)))
             case Sum(terms):
                 lead = '<mo form="prefix">−</mo>' if terms[0][0] == "−" else ""
-                rest = (f"<mo>{sign}</mo>{self(term)}" for sign, term in terms[1:])
-                return _mrow(lead + self(terms[0][1]), *rest)
+                more = (self._sign(sign) + self(term) for sign, term in terms[1:])
+                return _mrow(lead + self(terms[0][1]), *more)
             case Script(base, sub, sup):
-                parts = "".join(self(part) for part in (base, sub, sup) if part)
+                parts = self(base) + "".join(self._small(part) for part in (sub, sup) if part)
                 kind = "msubsup" if sub and sup else "msub" if sub else "msup"
                 return f"<{kind}>{parts}</{kind}>"
             case Accent(kind, base):
-                stretchy = "true" if kind == "carry" else "false"
-                mark = f'<mo stretchy="{stretchy}">{_MATHML_ACCENTS[kind]}</mo>'
+                small = ' mathsize="60%"' if kind == "carry" else ""
+                mark = f'<mo stretchy="false"{small}>{_MATHML_ACCENTS[kind]}</mo>'
                 return f'<mover accent="true">{self(base)}{mark}</mover>'
             case Fraction(top, bottom):
                 return f"<mfrac>{self(top)}{self(bottom)}</mfrac>"
@@ -262,34 +307,38 @@ class MathML:
                              _mathml_fence(closing, "postfix", tall(body)))  # fmt: skip
             case Delimiter(sign, _):
                 return _mathml_fence(sign, "prefix" if sign in "([{" else "postfix", grown=False)
-            case Large(sign, lower, None):
-                return f'<munder><mo movablelimits="false">{sign}</mo>{self(lower)}</munder>'
             case Large(sign, lower, upper):
-                limits = self(lower) + self(upper)  # type: ignore[arg-type]
-                head = f'<mo movablelimits="false">{sign}</mo>'
-                return f"<munderover>{head}{limits}</munderover>"
+                limits = self._small(lower) + (self._small(upper) if upper else "")
+                kind = "munderover" if upper else "munder"
+                return f"<{kind}><mo>{sign}</mo>{limits}</{kind}>"
             case Grid(rows):
-                lines = "".join(
+                inside = "".join(
                     "<mtr>" + "".join(f"<mtd>{self(part)}</mtd>" for part in line) + "</mtr>"
                     for line in rows
                 )
-                return f"<mrow><mo>[</mo><mtable>{lines}</mtable><mo>]</mo></mrow>"
+                table = f'<mtable displaystyle="true">{inside}</mtable>'
+                return _mrow('<mo form="prefix">[</mo>', table, '<mo form="postfix">]</mo>')
             case Marked(body):
                 return f'<mrow class="{self.mark}">{self(body)}</mrow>' if self.mark else self(body)
+
+    def _small(self, item: Box) -> str:
+        return replace(self, tight=True)(item)
+
+    def _sign(self, sign: str) -> str:
+        if sign in "∂∞":
+            return f"<mi>{sign}</mi>"
+        if sign in "⊤…⋯":
+            return f'<mi mathvariant="normal">{sign}</mi>'
+        if sign.strip() in {",", ":", ";", "/"}:
+            after = "0" if self.tight or sign in ",:/" else "0.17em"
+            return f'<mo lspace="0" rspace="{after}">{sign.strip()}</mo>'
+        space = ' lspace="0" rspace="0"' if self.tight else ""
+        form = ' form="infix"' if sign in "+−" else ""
+        return f"<mo{form}{space}>{escape(sign)}</mo>"
 
 
 def _mrow(*parts: str) -> str:
     return f"<mrow>{''.join(parts)}</mrow>"
-
-
-def _mathml_sign(sign: str) -> str:
-    if sign in "∂∞":
-        return f"<mi>{sign}</mi>"
-    if sign in "⊤…⋯":
-        return f'<mi mathvariant="normal">{sign}</mi>'
-    if sign in ",:;":
-        return f'<mo lspace="0" rspace="{"0.17em" if sign == ";" else "0"}">{sign}</mo>'
-    return f"<mo>{escape(sign)}</mo>"
 
 
 def _mathml_fence(sign: str, form: str, grown: bool) -> str:
@@ -301,24 +350,3 @@ def math_element(body: str, display: bool = False) -> str:
     """A <math> element of its own; display style without the block's centring."""
     style = ' displaystyle="true"' if display else ""
     return f"<math{style}>{body}</math>"
-
-
-def latex_lines(rows: Sequence[tuple[Box, Box]]) -> str:
-    """Equations aligned at the relation sign, as display mathematics for a notebook."""
-    latex = Latex()
-    body = " \\\\\n".join(f"{latex(left)} &= {latex(right)}" for left, right in rows)
-    return f"$$\\begin{{aligned}}\n{body}\n\\end{{aligned}}$$"
-
-
-def mathml_lines(rows: Sequence[tuple[Box, Box]]) -> str:
-    """Equations aligned at the relation sign, as a MathML table."""
-    mathml = MathML()
-    cell = '<mtd style="text-align:{}">{}</mtd>'
-    lines = "".join(
-        "<mtr>"
-        + cell.format("right", mathml(left))
-        + cell.format("left", _mrow("<mo>=</mo>", mathml(right)))
-        + "</mtr>"
-        for left, right in rows
-    )
-    return f'<math display="block" displaystyle="true"><mtable>{lines}</mtable></math>'

@@ -146,8 +146,11 @@ def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[st
             body.append(f'{argument.name} = params["{argument.key}"]')
         elif argument.group == "cotangents":
             shape = shape_text(program.dims[argument.name])
-            absent = f"np.zeros({shape}, dtype)"
-            body.append(f'{argument.name} = cotangents.get("{argument.key}", {absent})')
+            body += [
+                f'{argument.name} = cotangents.get("{argument.key}")',
+                f"if {argument.name} is None:",
+                f"    {argument.name} = np.broadcast_to(np.zeros((), dtype), {shape})",
+            ]
     body += [f'{name} = tape["{name}"]' for name in program.tape()]
     body += _blocks(program, spelled, write, "backward")
     body += ["return {", *gradients(program), "}"]

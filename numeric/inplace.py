@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from numeric.expressions import KINDS, Spelled, shape_text, slice_text
-from numeric.program import TEMPORARY, Block, Dims, Operand, Program, Statement
+from numeric.program import TEMPORARY, WHOLE, Block, Dims, Operand, Program, Statement
 
 
 def allocated(program: Program, block: Block) -> Iterator[str]:
@@ -78,6 +78,8 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
     for value, buffer in buffers.names.items():
         spelled.renamed.setdefault(value, buffer)
     yield from _views(spelled, block.statements)
+    for name in dict.fromkeys(str(s.operands[1]) for s in block.statements if s.op == "apply"):
+        yield f"{name}_T = {name}.T.copy()"
     yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
     for statement in block.statements:
         if statement.comment:
@@ -99,6 +101,7 @@ def _views(spelled: Spelled, statements: tuple[Statement, ...]) -> Iterator[str]
 def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
     """Statements outside the loops, on whole sequences; a sum goes into a term that is done."""
     program = spelled.program
+    others = [s for other in program.blocks if other is not block for s in other.statements]
     for place, statement in enumerate(block.statements):
         yield from _views(spelled, (statement,))
         target = spelled.operand(statement.target, in_loop=False)[0]
@@ -110,13 +113,17 @@ def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
             yield f"{target} = np.empty_like({source})"
             yield f"{call}({source}, {target})"
             continue
-        later = {name for s in block.statements[place + 1 :] for name in s.reads}
+        later = {
+            program.extent(name)[0]
+            for s in (*block.statements[place + 1 :], *others)
+            for name in s.reads
+        }
         if (
             statement.op == "add"
             and statement.target.startswith(TEMPORARY)
             and isinstance(first, str)
-            and first.startswith(TEMPORARY)
-            and first not in later
+            and (first.startswith(TEMPORARY) or first.endswith(WHOLE))
+            and program.extent(first)[0] not in later
             and program.dims[first] == program.dims[statement.target]
             and statement.settings[0] > 0
         ):
@@ -148,7 +155,7 @@ def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
             for operand in operands[2:]:
                 yield f"{ufunc}({target}, {operand}, out={target})"
         case "apply":
-            yield f"np.matmul({operands[0]}, {operands[1]}.T, out={target})"
+            yield f"np.matmul({operands[0]}, {operands[1]}_T, out={target})"
         case "pull":
             yield f"np.matmul({operands[0]}, {operands[1]}, out={target})"
         case "function" | "slope" | "slope_from_output":

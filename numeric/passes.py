@@ -56,7 +56,7 @@ def share(program: Program) -> Program:
                 done.setdefault(key, statement.target)
             kept.append(statement)
         blocks.append(replace(block, statements=tuple(kept)))
-    return replace(program, blocks=tuple(blocks))
+    return promoted(replace(program, blocks=tuple(blocks)))
 
 
 def hoist(program: Program) -> Program:
@@ -136,7 +136,7 @@ def defer(program: Program) -> Program:
             continue
         products = {s.target for s in block.statements if s.op in _PRODUCTS}
         needed = {carry.update for carry in block.carries}
-        needed |= {program.extent(name)[0] for name in needed}
+        needed |= {program.extent(name)[0] for name in needed} | {*program.shifted.values()}
         inside: list[Statement] = []
         after: list[Statement] = []
         for statement in reversed(block.statements):

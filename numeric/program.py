@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-from sympy import Expr, Number, S, Symbol
+from sympy import Expr, Number, S, Symbol, lambdify
 
 from derive.functions import FUNCTIONS
 
 LENGTH: Final = Symbol("T", integer=True)
 BATCH: Final = Symbol("B", integer=True)
 TEMPORARY: Final = "tmp_"  # how a name begins that no equation has
+WHOLE: Final = "_all"  # how the name of an array ends that others are parts of
 
 Operand: TypeAlias = str | Number
 Dims: TypeAlias = tuple[Expr, ...]
@@ -229,14 +231,21 @@ def _outer(operands: list[Any], settings: tuple[Any, ...]) -> Any:
     return u.reshape(-1, u.shape[-1]).T @ v.reshape(-1, v.shape[-1])
 
 
+@cache
+def _entrywise(name: str, formula: str, parameters: tuple[Number, ...]) -> Callable[[Any], Any]:
+    row = FUNCTIONS[name]
+    expr = row.bind(getattr(row, formula), parameters)
+    (symbol,) = expr.free_symbols or {Symbol("unused")}
+    entry: Callable[[Any], Any] = lambdify(symbol, expr, "numpy")
+    return entry
+
+
 def _function(formula: str) -> Callable[[list[Any], tuple[Any, ...]], Any]:
     def evaluate(operands: list[Any], settings: tuple[Any, ...]) -> Any:
         name, *parameters = settings
-        row = FUNCTIONS[name]
-        expr = row.bind(getattr(row, formula), tuple(parameters))
-        (symbol,) = expr.free_symbols or {Symbol("unused")}
-        entry = np.vectorize(lambda x: float(expr.subs(symbol, float(x))), otypes=[float])
-        return entry(operands[0]) if np.size(operands[0]) else np.asarray(operands[0])
+        argument = np.asarray(operands[0], float)
+        values = _entrywise(name, formula, tuple(parameters))(argument)
+        return np.broadcast_to(values, argument.shape)
 
     return evaluate
 
@@ -315,8 +324,8 @@ _SIZED: Final = frozenset({"columns", "rows", "zeros", "spread", "gather", "scat
 
 def run(program: Program, given: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, Array]:
     """The results by name, from the arguments by name: the program's meaning, slow and plain."""
-    at = {Symbol(k, integer=True, positive=True): v for k, v in sizes.items() if k not in "TB"}
-    at |= {LENGTH: sizes["T"], BATCH: sizes["B"]}
+    extents = {s for dims in program.dims.values() for e in dims for s in e.free_symbols}
+    at = {extent: sizes[str(extent)] for extent in extents | {LENGTH, BATCH}}
 
     def shape(dims: Dims) -> tuple[int, ...]:
         return tuple(int(extent.subs(at)) for extent in dims)

@@ -19,10 +19,12 @@ from numeric.program import (
     BATCH,
     LENGTH,
     TEMPORARY,
+    WHOLE,
     Block,
     Operand,
     Program,
     Statement,
+    promoted,
 )
 
 _ENTRYWISE = frozenset({"add", "multiply", "divide", "function", "slope", "slope_from_output"})
@@ -50,7 +52,7 @@ def stack(program: Program) -> Program:
         ))
         for b in blocks
     ]  # fmt: skip
-    return replace(program, blocks=tuple(b for b in blocks if b.statements))
+    return promoted(replace(program, blocks=tuple(b for b in blocks if b.statements)))
 
 
 @dataclass
@@ -107,9 +109,9 @@ class _Stacker:
 
     def fresh(self, stem: str) -> str:
         count = 1
-        while f"{stem}_{count}_all" in self.dims:
+        while f"{stem}_{count}{WHOLE}" in self.dims:
             count += 1
-        return f"{stem}_{count}_all"
+        return f"{stem}_{count}{WHOLE}"
 
     def side_by_side(self, names: list[str], stem: str) -> str:
         """A whole of which the names are the columns, in order."""

@@ -33,6 +33,8 @@ def test_a_cell_can_be_made_from_expressions():
         ({"equations": (STEP, STEP)}, "assigned twice"),
         ({"states": (h, MatrixSymbol("c", n, 1))}, "needs one equation"),
         ({"inputs": (MatrixSymbol("x", n, 1),)}, "with another shape"),
+        ({"latex": {"q": "q"}}, "'latex' names 'q'"),
+        ({"latex": {"h": r"\\input{a}"}}, "'latex' of 'h'"),
     ],
 )
 def test_a_broken_promise_is_refused(change, says):

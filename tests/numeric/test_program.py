@@ -33,7 +33,16 @@ h = (sigmoid(zeta) * (1 - z) + sigmoid(nu)) * q + z / (1 + h_prev * h_prev) * cl
     scalars=["zeta", "nu"],
 )
 CELLS = [*catalogue.values(), GATED, MIXED]
-SIZES = {"T": 4, "B": 3, "n": 3, "m": 2, "k1": 2}
+
+
+class Sizes(dict):
+    """Sizes by name; what no test fixes is 3 for a state and 2 for the rest."""
+
+    def __missing__(self, name):
+        return 3 if name.startswith("n") else 2
+
+
+SIZES = Sizes(T=4, B=3, n=3, m=2)
 BY_NAME = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 
 
@@ -62,7 +71,7 @@ def meaning(cell, program, sizes=SIZES):
     flat |= {f"{k}_bars": v for k, v in cotangents.items()}
     for name, value in given["constants"].items():
         sequence = name in cell.sequences
-        shape = (sizes["T"], sizes["B"], value.shape[-1])
+        shape = (sizes["T"], sizes["B"], *value.shape[1:])
         flat[name] = np.broadcast_to(value[:, None], shape) if sequence else value
     values = run(program, flat, sizes)
     return {(r.group, r.key): values[r.name] for r in program.results}
@@ -153,7 +162,7 @@ def test_a_pass_that_changes_the_meaning_is_seen(mutant):
 
 
 @BY_NAME
-@pytest.mark.parametrize("sizes", [SIZES | {"T": 0}, SIZES | {"B": 0}, SIZES | {"n": 1, "m": 1}])
+@pytest.mark.parametrize("sizes", [Sizes(SIZES | {"T": 0}), Sizes(SIZES | {"B": 0}), Sizes(SIZES | {"n": 1, "m": 1})])
 def test_passes_keep_the_meaning_at_degenerate_sizes(cell, sizes):
     program = lower(differentiate(cell))
     assert_same(meaning(cell, optimise(program, FUSED), sizes), meaning(cell, program, sizes))

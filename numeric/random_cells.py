@@ -1,0 +1,150 @@
+"""Random equation texts: what a strategy needs to know of the notation to write in it.
+
+In: a source of choices. Out: the text of a cell that the notation accepts. Every choice tried
+first is the simplest, so that shrinking leads to a cell of few operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from derive.functions import FUNCTIONS
+
+TAME: Final = tuple(name for name in FUNCTIONS if name != "exp")
+NUMBERS: Final = ("2", "0.5", "0.3", "1.25")
+
+
+class Choices(Protocol):
+    """Where the random choices come from."""
+
+    def whole(self, most: int) -> int:
+        """A number from 0 to `most`, the simplest first."""
+
+
+@dataclass
+class Writer:
+    """Writes expressions of column vectors of one size, from the names known so far.
+
+    Every matrix name is used with one pair of sizes; some names are used again.
+    """
+
+    choices: Choices
+    known: list[str]
+    inputs: list[str]
+    matrices: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+    vectors: list[str] = field(default_factory=list)
+    scalars: list[str] = field(default_factory=list)
+
+    def vector(self, depth: int) -> str:
+        """An expression of size n of at most this depth."""
+        rules = (self.leaf, *_RULES) if depth else (self.leaf,)
+        rule = rules[self.choices.whole(len(rules) - 1)]
+        return rule(depth) if rule == self.leaf else rule(self, depth - 1)
+
+    def leaf(self, depth: int) -> str:
+        """A state, an earlier result, an input through a matrix, or a bias."""
+        options = [*self.known, *(f"U_{x} @ {x}" for x in self.inputs), ""]
+        chosen = options[self.choices.whole(len(options) - 1)]
+        return f"({chosen})" if "@" in chosen else chosen or self.again(self.vectors, "b")
+
+    def again(self, names: list[str], letter: str) -> str:
+        """A name of the list once more, or a new one."""
+        place = self.choices.whole(len(names))
+        if place < len(names):
+            return names[place]
+        names.append(f"{letter}{len(names) + 1}")
+        return names[-1]
+
+    def matrix(self, kind: tuple[str, ...], letter: str) -> str:
+        """A matrix of these sizes, new or used before."""
+        return self.again(self.matrices.setdefault(kind, []), letter)
+
+
+def _call(write: Writer, depth: int) -> str:
+    name = TAME[write.choices.whole(len(TAME) - 1)]
+    return f"{name}({write.vector(depth)})"
+
+
+def _square(write: Writer, depth: int) -> str:
+    matrix = write.matrix(("n", "n"), "W")
+    transposed = ".T" if write.choices.whole(1) else ""
+    return f"({matrix}{transposed} @ {write.vector(depth)})"
+
+
+def _sum(write: Writer, depth: int) -> str:
+    sign = "+-"[write.choices.whole(1)]
+    return f"({write.vector(depth)} {sign} {write.vector(depth)})"
+
+
+def _hadamard(write: Writer, depth: int) -> str:
+    return f"({write.vector(depth)} * {write.vector(depth)})"
+
+
+def _number(write: Writer, depth: int) -> str:
+    number = NUMBERS[write.choices.whole(len(NUMBERS) - 1)]
+    operator = ("*", "+", "-")[write.choices.whole(2)]
+    return f"({number} {operator} {write.vector(depth)})"
+
+
+def _scalar(write: Writer, depth: int) -> str:
+    return f"({write.again(write.scalars, 'g')} * {write.vector(depth)})"
+
+
+def _quotient(write: Writer, depth: int) -> str:
+    return f"({write.vector(depth)} / (2 + sigmoid({write.vector(depth)})))"
+
+
+def _softmax(write: Writer, depth: int) -> str:
+    return f"softmax({write.vector(depth)})"
+
+
+def _concat(write: Writer, depth: int) -> str:
+    matrix = write.matrix(("n", "n+n"), "V")
+    return f"({matrix} @ concat({write.vector(depth)}, {write.vector(depth)}))"
+
+
+def _skew(write: Writer, depth: int) -> str:
+    matrix = write.matrix(("n", "n"), "W")
+    return f"(({matrix} - {matrix}.T) @ {write.vector(depth)})"
+
+
+def _inner(write: Writer, depth: int) -> str:
+    row = write.matrix(("n", "1"), "p")
+    return f"(sigmoid({row}.T @ {write.vector(depth)}) * {write.vector(depth)})"
+
+
+_RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
+    _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _softmax, _concat, _skew, _inner,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of a cell and what it declares."""
+
+    equations: str
+    inputs: tuple[str, ...]
+    scalars: tuple[str, ...]
+    sizes: dict[str, str]
+
+
+def cell_text(choices: Choices, depth: int) -> Text:
+    """One to three states of one size, each a squashed expression of all that comes before."""
+    states = [f"s{number + 1}" for number in range(1 + choices.whole(2))]
+    inputs = [f"x{number + 1}" for number in range(1 + choices.whole(1))]
+    write = Writer(choices, [f"{state}_prev" for state in states], inputs)
+    lines = []
+    for state in states:
+        inner = write.vector(depth)
+        line = inner if not choices.whole(1) else f"tanh({inner})"
+        lines.append([state, line])
+        write.known.append(state)
+    text = "\n".join(" = ".join(line) for line in lines)
+    first = [f"{state}_prev" for state in states if f"{state}_prev" not in text]
+    first += [f"(U_{x} @ {x})" for x in inputs if f"U_{x} " not in text]
+    lines[0][1] = " + ".join([lines[0][1], *first])
+    text = "\n".join(" = ".join(line) for line in lines)
+    used = tuple(name for name in write.scalars if f"{name} " in text)
+    return Text(text, tuple(inputs), used, dict.fromkeys(states, "n"))

@@ -1,0 +1,160 @@
+"""Somebody's file in a process of its own, under a time limit, as an object to be verified.
+
+In: the path of a file. Out: `Sandbox`, with the module interface. Oracles and comparison stay
+on this side; what crosses is plain arrays, copied. The file runs with the rights of whoever
+calls this: the process guards the verdict, not the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from numeric.field import current_seed
+from numeric.guard import Declared, Misbehaviour, Raised, Stopped, Subject
+from numeric.wire import encode, receive
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+TIME_LIMIT: Final = 20.0
+LOAD_LIMIT: Final = 60.0
+
+
+class Sandbox:
+    """A file's `forward` and `backward`, called in a process of its own.
+
+    Used as a context manager; at the end of the block the process is gone.
+    """
+
+    def __init__(self, path: Path | str, time_limit: float = TIME_LIMIT) -> None:
+        """Start the process and load the file in it.
+
+        Raises:
+            OSError: if the file cannot be read.
+        """
+        self.path = Path(path).resolve()
+        with self.path.open("rb"):
+            pass
+        self.time_limit = time_limit
+        self._dead: str | None = None
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "numeric.worker"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )  # fmt: skip
+        self._answers: queue.Queue[Any] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._declared: Declared | Misbehaviour
+        try:
+            answer = self._ask({"path": str(self.path)}, max(time_limit, LOAD_LIMIT))
+            self._declared = _declared(answer)
+        except Misbehaviour as problem:
+            self._declared = problem
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def subject(self) -> Subject:
+        """What the file declares, and its functions.
+
+        Raises:
+            Misbehaviour: if the file could not be loaded, or lacks a name of the interface.
+        """
+        if isinstance(self._declared, Misbehaviour):
+            raise self._declared
+        return Subject(self._declared, self._forward, self._backward)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        self._dead = self._dead or "the sandbox is closed: its process was ended"
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:
+                    continue
+
+    def _forward(
+        self, params: Any, inputs: Any, initial: Any = None, constants: Any = None
+    ) -> tuple[dict[str, Any], int]:
+        found = self._call(
+            {"call": "forward", "params": params, "inputs": inputs, "initial": initial,
+             "constants": constants}
+        )  # fmt: skip
+        return found["states"], found["tape"]
+
+    def _backward(self, params: Any, tape: int, cotangents: Any) -> Any:
+        return self._call({
+            "call": "backward",
+            "params": params,
+            "tape": tape,
+            "cotangents": cotangents,
+        })
+
+    def _call(self, message: dict[str, Any]) -> Any:
+        return self._ask({**message, "key": current_seed()}, self.time_limit)["result"]
+
+    def _ask(self, message: Mapping[str, Any], limit: float) -> Any:
+        if self._dead is not None:
+            raise Stopped(self._dead)
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(encode(message))
+            self._process.stdin.flush()
+            answer = self._answers.get(timeout=limit)
+        except queue.Empty:
+            raise self._end(f"no answer within {limit:g} s: the process was ended") from None
+        except OSError:
+            answer = None
+        if not isinstance(answer, dict):
+            status = self._process.wait()
+            raise self._end(f"the process ended by itself (exit status {status})")
+        if "error" in answer:
+            kind = Raised if answer.get("raised") else Misbehaviour
+            problem = kind(str(answer["error"]))
+            if answer.get("kind") == "ValueError":
+                problem.__cause__ = ValueError(str(answer["error"]))
+            raise problem
+        return answer
+
+    def _end(self, why: str) -> Stopped:
+        self._dead = why
+        self.close()
+        return Stopped(why)
+
+    def _listen(self) -> None:
+        stream = self._process.stdout
+        assert stream is not None
+        try:
+            while True:
+                self._answers.put(receive(stream))  # type: ignore[arg-type]
+        except (EOFError, ValueError, OSError):
+            self._answers.put(None)
+
+
+def _declared(answer: Any) -> Declared:
+    return {
+        group: {name: tuple(sizes) for name, sizes in names.items()}
+        for group, names in answer["declared"].items()
+    }

@@ -1,0 +1,83 @@
+"""Hypothesis strategies: a cell's calls in all sizes, regimes and dtypes, and whole cells.
+
+In: a cell, or nothing. Out: strategies of `Case` and of `Cell`. Values come from a drawn seed, never entry by entry:
+shrinking makes the sizes smaller and keeps the values generic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hypothesis import strategies as st
+
+from derive.cell import Cell
+from numeric.cases import REGIMES, Case, make_case, size_names
+from numeric.random_cells import cell_text
+
+SEEDS: Final = st.integers(0, 2**32 - 1)
+DTYPES: Final = ("float64", "float32")
+RELATIVE: Final = tuple(name for name in REGIMES if name != "saturated")
+
+
+@st.composite
+def sizes(draw: st.DrawFn, cell: Cell, largest: int = 4, smallest: int = 1) -> dict[str, int]:
+    """A number for every size name of the cell."""
+    return {name: draw(st.integers(smallest, largest)) for name in size_names(cell)}
+
+
+@st.composite
+def case(
+    draw: st.DrawFn,
+    cell: Cell,
+    *,
+    regimes: tuple[str, ...] = tuple(REGIMES),
+    dtypes: tuple[str, ...] = DTYPES,
+    largest: int = 4,
+    longest: int | None = None,
+) -> Case:
+    """A call of the cell: T, B and every size from 1 up, in a drawn regime and dtype."""
+    regime = draw(st.sampled_from(regimes))
+    steps = draw(st.integers(1, longest or REGIMES[regime].longest))
+    return make_case(
+        cell,
+        draw(sizes(cell, largest)),
+        steps=steps,
+        batch=draw(st.integers(1, 3)),
+        seed=draw(SEEDS),
+        regime=regime,
+        dtype=draw(st.sampled_from(dtypes)),
+    )
+
+
+@st.composite
+def degenerate_case(draw: st.DrawFn, cell: Cell) -> Case:
+    """A call with T = 0, B = 0 or inputs of size 0, one of them at least."""
+    found = draw(sizes(cell, 3))
+    widths = {str(extent) for symbol in cell.inputs for extent in symbol.shape[:1]}
+    widths -= {str(extent) for symbol in cell.states for extent in symbol.shape[:1]}
+    empty = draw(st.sampled_from(["T", "B", *sorted(widths & {*found})]))
+    if empty in found:
+        found[empty] = 0
+    steps = 0 if empty == "T" else draw(st.integers(1, 3))
+    batch = 0 if empty == "B" else draw(st.integers(1, 2))
+    return make_case(cell, found, steps=steps, batch=batch, seed=draw(SEEDS))
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    draw: st.DrawFn
+
+    def whole(self, most: int) -> int:
+        """A number from 0 to `most`."""
+        return self.draw(st.integers(0, most))
+
+
+@st.composite
+def cells(draw: st.DrawFn, deepest: int = 3) -> Cell:
+    """A random valid cell: one to three states, all nodes and functions, shared parameters."""
+    text = cell_text(_Drawn(draw), draw(st.integers(1, deepest)))
+    return Cell.parse(
+        name="random", equations=text.equations, inputs=text.inputs, scalars=text.scalars,
+        sizes=text.sizes,
+    )  # fmt: skip

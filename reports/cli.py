@@ -1,0 +1,259 @@
+"""The command `bptt`: arguments in, one answer and one exit status out.
+
+In: the command line. Out: an answer on standard output, or a refusal of one or two lines. The
+command's own module is imported when it is called: `--help`, `--version` and `list` need
+neither SymPy nor NumPy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Final, NoReturn
+
+from derive.syntax import CellError
+from reports.console import (
+    DISTRIBUTION,
+    FAULT,
+    GOOD,
+    REFUSED,
+    CommandError,
+    as_json,
+    toolkit_version,
+)
+
+STYLES: Final = ("textbook", "fused", "stable")
+PROFILES: Final = ("dev", "ci", "nightly")
+_NOWHERE: Final = os.path.join(os.devnull, "none")  # so that no cache is left in the user's folder
+_CELL: Final = "a name in the catalogue, a cell file (.toml) or package.module:NAME"
+_TOP: Final = """\
+Derives the gradients of recurrent cells through time, emits them as NumPy code, verifies that
+code, and writes reports.
+
+CELL is a name that `bptt list` shows; the path of a cell file (FILE.toml, or FILE.toml:NAME if
+it holds several), which is plain data: nothing in it is executed; or package.module:NAME, a
+Python object, whose module is imported."""
+_EXITS: Final = """\
+exit status: 0 good; 1 a wrong gradient or a stale file; 2 usage, cell file, I/O or a missing
+engine; 3 inconclusive; 101 a fault of this program (BPTT_DEBUG=1 shows its traceback)"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what it does in a line and in full, an example, and its arguments."""
+
+    name: str
+    short: str
+    full: str
+    example: str
+    arguments: tuple[Callable[[argparse.ArgumentParser], object], ...] = ()
+
+    @property
+    def home(self) -> str:
+        """The module whose `run` carries it out."""
+        return f"reports.commands.{self.name.replace('-', '_')}"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            CommandError: always.
+        """
+        raise CommandError(f"{self.prog}: {message}; see `{self.prog} --help`")
+
+
+def _argument(*names: str, **settings: object) -> Callable[[argparse.ArgumentParser], object]:
+    return lambda parser: parser.add_argument(*names, **settings)  # type: ignore[arg-type]
+
+
+def _seed(text: str) -> int:
+    """A seed.
+
+    Raises:
+        ArgumentTypeError: if it is no whole number from 0 up.
+    """
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, came {text!r}")
+    return int(text)
+
+
+_ONE_CELL: Final = _argument("cell", metavar="CELL", help=_CELL)
+_SEED: Final = _argument(
+    "--seed", type=_seed, default=0, metavar="N", help="what everything random is drawn from (0)"
+)
+_OF: Final = _argument(
+    "--cell", dest="of", metavar="CELL", help="the cell that FILE.py computes; FILE.py needs it"
+)
+_PROFILE: Final = _argument(
+    "--profile", choices=PROFILES, default="dev", help="how many examples each check sees (dev)"
+)
+
+COMMANDS: Final = (
+    Command(
+        "list", "the catalogue: name, states, source",
+        "Lists the cells of the catalogue with their states and where they come from.",
+        "bptt list",
+    ),
+    Command(
+        "show", "equations, gradients and step Jacobian of a cell",
+        "Prints a cell's equations, shapes and parameter count, its adjoint equations, the\n"
+        "recursion through time, parameter gradients, step Jacobian and product chain.",
+        "bptt show lstm --format latex",
+        (
+            _ONE_CELL,
+            _argument("--format", choices=("text", "latex"), default="text",
+                      help="Unicode text, or LaTeX (text)"),
+        ),
+    ),
+    Command(
+        "emit", "gradient code of a cell, verified before it is written",
+        "Writes a module with the functions forward and backward. It depends on NumPy alone.\n"
+        "The code is verified first, and its header says what was verified. Without -o it\n"
+        "goes to standard output.",
+        "bptt emit lstm --style textbook -o lstm.py",
+        (
+            _ONE_CELL,
+            _argument("-o", "--output", type=Path, metavar="FILE.py", help="where to write it"),
+            _argument("--style", choices=STYLES, default="fused",
+                      help="for readers, for speed, or for accuracy in saturation (fused)"),
+            _argument("--check", action="store_true",
+                      help="write nothing; exit status 1 if FILE.py is out of date, its lines on "
+                           "versions and verification apart"),
+            _SEED,
+        ),
+    ),
+    Command(
+        "verify", "check gradient code against a cell's equations",
+        "Runs every check on our code of CELL in all styles, or on FILE.py, any module with\n"
+        "the same functions forward and backward, against the cell named by --cell. FILE.py is\n"
+        "your own code: it is run, in a process of its own, with your rights.\n"
+        "Prints a verdict for each gradient, the smallest counterexample and, for a wrong\n"
+        "gradient, what is known of the cause.",
+        "bptt verify my_lstm.py --cell lstm",
+        (
+            _argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"),
+            _OF, _PROFILE, _SEED,
+        ),
+    ),
+    Command(
+        "write-test", "a pytest file that verifies gradient code",
+        "Prints a pytest file that verifies our code of CELL, or your FILE.py against the cell\n"
+        "named by --cell. Paths stand in it as you gave them, so run pytest from here.",
+        "bptt write-test my_lstm.py --cell lstm > test_my_lstm.py",
+        (_argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"), _OF, _SEED),
+    ),
+    Command(
+        "report", "a report on a cell as .tex, .html and .pdf",
+        "Writes DIR/NAME.tex, DIR/NAME.html and, where a TeX engine is found, DIR/NAME.pdf for\n"
+        "each cell; figures go to DIR/figures.",
+        "bptt report rnn lstm -o out",
+        (
+            _argument("cells", metavar="CELL", nargs="+", help=_CELL),
+            _argument("-o", "--output", type=Path, metavar="DIR", required=True,
+                      help="the folder, made if it does not exist"),
+            _argument("--formats", metavar="LIST",
+                      help="some of tex,html,pdf (all of them; pdf only where a TeX engine is "
+                           "found)"),
+            _SEED,
+        ),
+    ),
+    Command(
+        "doctor", "versions, TeX engine and import paths",
+        "Prints the versions in use, the TeX engine that was found, and where the three\n"
+        "packages derive, numeric and reports are imported from.",
+        "bptt doctor",
+    ),
+)  # fmt: skip
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    common = Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    common.add_argument("-q", "--quiet", action="store_true", help="say only what was asked for")
+    top = Parser("bptt", description=_TOP, epilog=_EXITS, formatter_class=raw)
+    top.add_argument("--version", action="version", version=f"{DISTRIBUTION} {toolkit_version()}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        made = commands.add_parser(
+            command.name,
+            help=command.short,
+            description=command.full,
+            epilog=f"example: {command.example}",
+            formatter_class=raw,
+            parents=[common],
+        )
+        for add in command.arguments:
+            add(made)
+    return top
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command: its exit status."""
+    if words is None:
+        words = sys.argv[1:]
+        os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", _NOWHERE)
+    try:
+        return _main(words)
+    except BrokenPipeError:  # who reads our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    except KeyboardInterrupt:
+        sys.stderr.write("bptt: interrupted\n")
+        return REFUSED
+
+
+def _main(words: Sequence[str]) -> int:
+    try:
+        arguments = parser().parse_args(words)
+    except SystemExit:  # --help and --version have printed what they print
+        return GOOD
+    except CommandError as problem:
+        return _refuse(words, str(problem), REFUSED)
+    command = next(c for c in COMMANDS if c.name == arguments.command)
+    try:
+        found = import_module(command.home).run(arguments)
+    except (CommandError, CellError) as problem:
+        return _refuse(words, str(problem), REFUSED)
+    except Exception as problem:
+        if os.environ.get("BPTT_DEBUG"):
+            traceback.print_exc()
+        what = f"{type(problem).__name__}: {problem}".split("\n", 1)[0]
+        hint = "set BPTT_DEBUG=1 for the traceback"
+        return _refuse(words, f"bptt: a fault of this program: {what}; {hint}", FAULT)
+    if arguments.json:
+        _say(as_json(command.name, found.status, found.data))
+    else:
+        said = (found.text, "" if arguments.quiet else found.notes)
+        _say("\n".join(part.rstrip("\n") for part in said if part))
+    return int(found.exit_status)
+
+
+def _refuse(words: Sequence[str], message: str, status: int) -> int:
+    """The message on standard error; with --json, an object that holds it as well."""
+    lines = "\n".join(message.split("\n")[:2])
+    sys.stderr.write(f"{lines}\n")
+    if "--json" in words:
+        names = {command.name for command in COMMANDS}
+        name = next((word for word in words if word in names), "bptt")
+        _say(as_json(name, "error", {"error": lines, "exit_status": status}))
+    return status
+
+
+def _say(text: str) -> None:
+    """The text on standard output, in whatever characters it can show."""
+    if text:
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stdout.flush()

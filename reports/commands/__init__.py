@@ -1,0 +1,1 @@
+"""One module a command: `run(arguments) -> Answer`, imported when the command is called."""

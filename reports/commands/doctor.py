@@ -1,0 +1,66 @@
+"""`bptt doctor`: what this installation consists of, and whether it holds together."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from argparse import Namespace
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from reports.console import DISTRIBUTION, Answer, CommandError, columns, toolkit_version
+from reports.pdf import HINT, find_engine
+
+PACKAGES: Final = ("derive", "numeric", "reports")
+NEEDED: Final = ("sympy", "numpy", "autograd", "hypothesis", "mpmath", "matplotlib", "rich")
+
+
+def run(arguments: Namespace) -> Answer:
+    """Versions, TeX engine and import paths.
+
+    Raises:
+        CommandError: if something needed is missing, or a package comes from elsewhere.
+    """
+    versions = {
+        DISTRIBUTION: toolkit_version(), "python": platform.python_version(),
+        **{name: _version(name) for name in NEEDED},
+    }  # fmt: skip
+    paths = {name: _path(name) for name in PACKAGES}
+    if missing := [name for name in NEEDED if versions[name] is None]:
+        raise CommandError(
+            f"{', '.join(missing)}: expected to be installed for {sys.executable}, not found; "
+            f"run python -m pip install {' '.join(missing)}"
+        )
+    homes = {None if path is None else str(Path(path).parent) for path in paths.values()}
+    if len(homes) > 1:
+        places = ", ".join(f"{name} from {path}" for name, path in paths.items())
+        raise CommandError(
+            f"{places}: expected one folder for all three; another package of the same name is "
+            "in the way"
+        )
+    engine = find_engine()
+    rows = [(name, str(found)) for name, found in versions.items()]
+    rows.append(("TeX engine", str(engine) if engine else f"none found; try: {HINT}"))
+    rows += [(name, str(path)) for name, path in paths.items()]
+    return Answer(
+        text="\n".join(columns(rows)),
+        data={
+            "versions": versions,
+            "tex_engine": str(engine) if engine else None,
+            "packages": paths,
+        },
+    )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _path(name: str) -> str | None:
+    spec = find_spec(name)
+    return str(Path(spec.origin).parent) if spec and spec.origin else None

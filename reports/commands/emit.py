@@ -1,0 +1,71 @@
+"""`bptt emit`: the gradient code of a cell, verified, then written whole or not at all."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from numeric.kernel import Kernel, compile_cell, same_code
+from numeric.verdict import PASS, Verdict
+from numeric.verify import verify
+from reports.commands.cells import find_cell
+from reports.console import Answer, CommandError, why, write_whole
+from reports.progress import progress
+
+
+def run(arguments: Namespace) -> Answer:
+    """The module; to standard output, to a file, or compared with that file.
+
+    Raises:
+        CommandError: for `--check` without a file, or a file that cannot be read or written.
+        CellError: if the cell cannot be.
+    """
+    if arguments.check and arguments.output is None:
+        raise CommandError("bptt emit: --check compares with a file: say which with -o FILE.py")
+    cell = find_cell(arguments.cell)
+    kernel = compile_cell(cell, arguments.style)
+    facts = {"cell": cell.name, "style": arguments.style, "digest": cell.digest}
+    if arguments.check:
+        return _check(arguments.cell, arguments.output, kernel, facts)
+    with progress(arguments.quiet) as tell:
+        verdict = verify(
+            kernel, seed=arguments.seed, progress=lambda check: tell(f"verifying: {check}")
+        )
+    facts |= {"seed": arguments.seed, "versions": dict(verdict.versions)}
+    facts["verdict"] = verdict.to_dict()
+    if verdict.status != PASS:
+        refused = f"{cell.name}: the code is not verified, so nothing was written"
+        return Answer(verdict.status, text=refused, notes=verdict.summary(), data=facts)
+    source = compile_cell(cell, arguments.style, what_was_verified(verdict)).source
+    facts["source"] = source
+    if arguments.output is None:
+        return Answer(text=source, data=facts)
+    write_whole(arguments.output, source)
+    facts["file"] = str(arguments.output)
+    return Answer(
+        notes=f"{arguments.output}: {cell.name}, style {arguments.style}, verified", data=facts
+    )
+
+
+def what_was_verified(verdict: Verdict) -> str:
+    """The header's words: the checks that passed, and what it takes to repeat them."""
+    passed = [name for name, check in verdict.checks.items() if check.status == PASS]
+    versions = ", ".join(f"{name} {version}" for name, version in verdict.versions.items())
+    return f"{', '.join(passed)}; profile {verdict.profile}, seed {verdict.seed}; {versions}"
+
+
+def _check(word: str, path: Path, kernel: Kernel, facts: dict[str, Any]) -> Answer:
+    try:
+        held = path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise CommandError(
+            f"{path}: cannot be read: {why(problem)}; write it first, without --check"
+        ) from None
+    except UnicodeDecodeError:
+        held = ""
+    facts |= {"file": str(path)}
+    again = f"bptt emit {word} --style {kernel.style} -o {path}"
+    if same_code(held, kernel.source):
+        return Answer(notes=f"{path}: up to date", data=facts)
+    return Answer("stale", text=f"{path}: out of date; write it again with `{again}`", data=facts)

@@ -1,0 +1,80 @@
+"""The flags that ask for a network, and the network they mean; one home for every command.
+
+In: a parser, or parsed arguments and a cell. Out: the flags, or `Network`. Adding the flags
+needs no SymPy, so that `bptt --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from derive.cell import Cell
+    from derive.network import Network
+
+READOUTS: Final = ("softmax", "linear")
+LOSSES: Final = ("cross_entropy", "squared_error")
+PLACES: Final = ("all", "last")
+
+
+def add_network_flags(parser: ArgumentParser) -> None:
+    """The flags of a network; any of them given asks for one."""
+    group = parser.add_argument_group(
+        "a network of the cell", "Any of these asks for layers of the cell, a readout and a loss."
+    )
+    group.add_argument("--layers", type=_layers, metavar="L", help="how many layers (1)")
+    group.add_argument(
+        "--bidirectional", action="store_true",
+        help="two directions in each layer, with their own parameters",
+    )  # fmt: skip
+    group.add_argument(
+        "--readout", choices=READOUTS, help="what reads the top layer (softmax)"
+    )  # fmt: skip
+    group.add_argument(
+        "--loss", choices=LOSSES,
+        help="cross_entropy for readout softmax, squared_error for linear, unless it is said",
+    )  # fmt: skip
+    group.add_argument("--loss-at", choices=PLACES, help="loss at every step, or the last (all)")
+
+
+def asks_for_network(arguments: Namespace) -> bool:
+    """Whether any of the flags was given."""
+    given = (arguments.layers, arguments.readout, arguments.loss, arguments.loss_at)
+    return bool(arguments.bidirectional) or any(value is not None for value in given)
+
+
+def network_from(arguments: Namespace, cell: Cell) -> Network | None:
+    """The network that the flags mean; None where none was given.
+
+    Raises:
+        CellError: if the settings do not go together.
+    """
+    if not asks_for_network(arguments):
+        return None
+    readout, loss = arguments.readout, arguments.loss
+    if readout is None:
+        readout = "linear" if loss == "squared_error" else "softmax"
+    if loss is None:
+        loss = "squared_error" if readout == "linear" else "cross_entropy"
+    found: Network = import_module("derive.network").Network(
+        cell,
+        layers=arguments.layers or 1,
+        bidirectional=bool(arguments.bidirectional),
+        readout=readout,
+        loss=loss,
+        loss_at=arguments.loss_at or "all",
+    )
+    return found
+
+
+def _layers(text: str) -> int:
+    """A number of layers.
+
+    Raises:
+        ArgumentTypeError: if it is no whole number from 1 up.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number from 1 up, came {text!r}")
+    return int(text)

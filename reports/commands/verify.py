@@ -1,0 +1,172 @@
+"""`bptt verify`: our code in every style, or a user's file, against the equations of a cell."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from derive.cell import Cell
+from numeric.guard import Misbehaviour
+from numeric.kernel import compile_cell
+from numeric.sandbox import Sandbox
+from numeric.spelling import STYLES
+from numeric.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Verdict
+from numeric.verify import verify
+from reports.commands.cells import find_cell
+from reports.console import Answer, CommandError, columns, painted, why
+from reports.progress import progress
+
+_WORST_LAST: Final = (NOT_APPLICABLE, PASS, INCONCLUSIVE, FAIL)
+
+
+def run(arguments: Namespace) -> Answer:
+    """The verdict of every style, or of the file.
+
+    Raises:
+        CommandError: if a file is given without its cell, or the file cannot be read.
+        CellError: if the cell cannot be.
+    """
+    path = user_file(arguments)
+    cell = find_cell(arguments.of if path else arguments.cell)
+    with progress(arguments.quiet) as tell:
+        verdicts = _verdicts(arguments, cell, path, tell)
+    found = merged(verdicts)
+    name = str(path) if path else cell.name
+    data = {"file": str(path), **found} if path else found
+    text = painted(f"{name}: {found['status']}")
+    return Answer(found["status"], text, "\n".join(_lines(verdicts, found)), data)
+
+
+def user_file(arguments: Namespace) -> Path | None:
+    """The file to be verified, if one is given.
+
+    Raises:
+        CommandError: if a file comes without its cell, or a cell with another.
+    """
+    given, of = arguments.cell, arguments.of
+    if not given.endswith(".py"):
+        if of is not None:
+            raise CommandError(
+                f"bptt {arguments.command}: --cell goes with a FILE.py, came {given!r}; leave "
+                "--cell out"
+            )
+        return None
+    if of is None:
+        raise CommandError(
+            f"bptt {arguments.command}: {given} needs --cell CELL: the cell that it computes"
+        )
+    path = Path(given)
+    if not path.is_file():
+        raise CommandError(f"{path}: no such file; name a Python file that exists")
+    return path
+
+
+def _verdicts(
+    arguments: Namespace, cell: Cell, path: Path | None, tell: Callable[[str], None]
+) -> dict[str, Verdict]:
+    """The verdict of each style; of a file under the name "file".
+
+    Raises:
+        CommandError: if the file cannot be read or loaded.
+    """
+    profile, seed = arguments.profile, arguments.seed
+
+    def checked(module: Any, name: str, **more: Any) -> Verdict:
+        say = lambda check: tell(f"{name}: {check}")  # noqa: E731
+        return verify(module, profile=profile, seed=seed, progress=say, **more)
+
+    if path is None:
+        return {style: checked(compile_cell(cell, style), style) for style in STYLES}
+    plain = compile_cell(cell, "textbook")
+    try:
+        with Sandbox(path) as sandbox:
+            return {"file": checked(sandbox.subject, path.name, cell=cell, plain=plain)}
+    except OSError as problem:
+        raise CommandError(f"{path}: cannot be read: {why(problem)}") from None
+    except Misbehaviour as problem:
+        raise CommandError(
+            f"{path}: expected a module with forward, backward, PARAMETERS, INPUTS and STATES; "
+            f"{problem}".replace("\n", " ")
+        ) from None
+
+
+def merged(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    """One object for all styles: of every check and gradient the worst, beside each verdict."""
+    single = {style: verdict.to_dict() for style, verdict in verdicts.items()}
+    first = next(iter(single.values()))
+    if len(single) == 1:
+        return first
+    worst = max(single, key=lambda style: _WORST_LAST.index(single[style]["status"]))
+    return {
+        **first,
+        "style": None,
+        "status": single[worst]["status"],
+        **{
+            part: {
+                name: _worst({style: found[part].get(name) for style, found in single.items()})
+                for name in dict.fromkeys(name for found in single.values() for name in found[part])
+            }
+            for part in ("checks", "gradients")
+        },
+        "counterexample": next(
+            (
+                {"style": style, **found["counterexample"]}
+                for style, found in single.items()
+                if found["counterexample"]
+            ),
+            None,
+        ),
+        "styles": single,
+    }
+
+
+def _worst(entries: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
+    """The entry with the worst status, then the largest error; and whose it is."""
+    style, entry = max(
+        ((style, entry) for style, entry in entries.items() if entry is not None),
+        key=lambda pair: (_WORST_LAST.index(pair[1]["status"]), pair[1].get("scaled_error") or 0),
+    )
+    return {**entry, "style": style}
+
+
+def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any]) -> list[str]:
+    """The verdict for people: every check, every gradient, what is wrong and where."""
+    several = len(verdicts) > 1
+    checks: list[tuple[str, ...]] = [("check", *(verdicts if several else ["status"]))]
+    for name in found["checks"]:
+        findings = (_finding(verdict.checks.get(name)) for verdict in verdicts.values())
+        checks.append((name, *findings))
+    gradients = [("gradient", "status", "scaled error")]
+    gradients += [
+        (name, gradient["status"], _number(gradient.get("scaled_error")))
+        for name, gradient in found["gradients"].items()
+    ]
+    lines = ["", *columns(checks, "  "), "", *columns(gradients, "  ")]
+    lines.append("  the largest error found, in float32 and where functions saturate as well")
+    for part in ("checks", "gradients"):
+        for name, entry in found[part].items():
+            style = f" ({entry['style']})" if several and entry.get("style") else ""
+            if entry.get("reason"):
+                lines.append(f"{name}{style}: {entry['reason']}")
+            if entry.get("diagnosis"):
+                lines.append(f"{name}{style}: {entry['diagnosis']}")
+    if found["counterexample"]:
+        held = ", ".join(f"{key} = {value}" for key, value in found["counterexample"].items())
+        lines.append(f"smallest counterexample: {held}")
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    repeat = f"profile {found['profile']}, seed {found['seed']}; {versions}"
+    return [*map(painted, lines), "", repeat]
+
+
+def _finding(check: Any) -> str:
+    if check is None:
+        return "not run"
+    count = check.figures.get("examples")
+    words = {NOT_APPLICABLE: "not applicable"}.get(check.status, check.status)
+    return f"{words}, {count} examples" if count else words
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"

@@ -1,0 +1,92 @@
+"""`bptt write-test`: a pytest file that verifies the code of a cell, or a user's file."""
+
+from __future__ import annotations
+
+import json
+import re
+from argparse import Namespace
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from derive.cell import Cell
+from numeric.spelling import STYLES
+from reports.commands.cells import CELL_FILE, find_cell
+from reports.commands.verify import user_file
+from reports.console import Answer
+
+_OURS: Final = Template('''\
+"""The emitted code of the cell '$cell' computes its states and gradients, in every style."""
+
+$imports
+
+@pytest.mark.parametrize("style", $styles)
+def test_gradients_of_$name(style: str) -> None:
+    verify_cell($found, style=style, seed=$seed)
+''')
+_THEIRS: Final = Template('''\
+"""The functions of $path compute the states and gradients of the cell '$cell'."""
+
+$imports
+SPEC = spec_from_file_location("$name", $path)
+MODULE = module_from_spec(SPEC)
+SPEC.loader.exec_module(MODULE)
+
+
+def test_gradients_of_$name() -> None:
+    verify_gradients($found, MODULE.forward, MODULE.backward, seed=$seed)
+''')
+
+
+def run(arguments: Namespace) -> Answer:
+    """The test file.
+
+    Raises:
+        CommandError: if a file comes without its cell, or there is no such cell.
+        CellError: if the cell cannot be.
+    """
+    path = user_file(arguments)
+    word = arguments.of if path else arguments.cell
+    cell = find_cell(word)
+    found, wanted = _spelled(word, cell)
+    if path is None:
+        template, name = _OURS, cell.name
+        wanted |= {"pytest": "", "numeric.testing": "verify_cell"}
+    else:
+        template, name = _THEIRS, re.sub(r"\W", "_", path.stem)
+        wanted |= {
+            "importlib.util": "module_from_spec, spec_from_file_location",
+            "numeric.testing": "verify_gradients",
+        }
+    source = template.substitute(
+        cell=cell.name, name=name, found=found, imports=_imports(wanted), seed=arguments.seed,
+        path=_quoted(path), styles=json.dumps([*STYLES]),
+    )  # fmt: skip
+    return Answer(text=source, data={"cell": cell.name, "seed": arguments.seed, "source": source})
+
+
+def _spelled(word: str, cell: Cell) -> tuple[str, dict[str, str]]:
+    """The cell in Python, and the imports that takes."""
+    if found := CELL_FILE.fullmatch(word):
+        return (
+            f"load(Path({_quoted(found['path'])}))[{_quoted(cell.name)}]",
+            {"pathlib": "Path", "derive.cell": "load"},
+        )
+    if ":" in word:
+        module, name = word.split(":")
+        return name, {module: name}
+    return f"catalogue[{_quoted(word)}]", {"derive": "catalogue"}
+
+
+def _imports(wanted: dict[str, str]) -> str:
+    """The import lines in three groups: the standard library, pytest, ours and the user's."""
+    groups: list[list[str]] = [[], [], []]
+    for module in sorted(wanted):
+        place = 0 if module in {"pathlib", "importlib.util"} else 1 if module == "pytest" else 2
+        names = wanted[module]
+        groups[place].append(f"from {module} import {names}" if names else f"import {module}")
+    return "\n\n".join("\n".join(group) for group in groups if group) + "\n"
+
+
+def _quoted(text: Path | str | None) -> str:
+    return json.dumps(str(text), ensure_ascii=False)

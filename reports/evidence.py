@@ -1,0 +1,293 @@
+"""The end of a report: how gradients vanish and explode, the code, what was verified, sources.
+
+In: `Facts`. Out: sections; those without anything to say are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from sympy import S
+
+from derive.boxes import Box, Fenced, Number, Operator, Row, Script, Sum, Symbol, row, sub, sup
+from derive.bptt import EARLIER, TIME
+from derive.cell import catalogue
+from derive.claims import Relation
+from derive.expr import At
+from derive.layout import size_box
+from numeric.spectra import Curve, Measurement
+from reports.checks import verified
+from reports.document import (
+    Block,
+    Bullets,
+    EquationRow,
+    Equations,
+    Figure,
+    Inlines,
+    Listing,
+    Paragraph,
+    Section,
+    Table,
+    Theorem,
+    Words,
+)
+from reports.facts import Facts
+from reports.words import listed
+
+FIGURE: Final = "gradient_norms"
+WERBOS: Final = "Werbos 1990, Backpropagation through time: what it does and how to do it, Proceedings of the IEEE 78"  # noqa: E501
+_SHOWN_LAGS: Final = (1, 10, 30, 60)
+_COMMENT: Final = re.compile(r"^\s+# \((\d+)\)")
+
+
+def proved(facts: Facts) -> tuple[Section, ...]:
+    """The last sections, as many as have something to say."""
+    made = (growth(facts), code(facts), verified(facts), sources(facts))
+    return tuple(section for section in made if section is not None)
+
+
+def growth(facts: Facts) -> Section:
+    """Definition, theorem, its limits, numbers, figure, table, advice."""
+    say, claim = facts.say, facts.claim
+    norm = claim.bound.quantity if claim.bound else S.One
+    lag = TIME - EARLIER
+    return Section("growth", "How gradients vanish and explode", (
+        Paragraph(say(
+            "Let {0}. Gradients *vanish* if {1} tends to 0 as {2} grows, and *explode* if it "
+            "grows without bound. Between these two the norm may stay, or grow and fall in turn.",
+            Relation(EARLIER, "<", TIME), norm, lag)),
+        _theorem(facts),
+        Paragraph(say("What the theorem does not say:")),
+        Bullets(tuple(say.line(line) for line in claim.silent)),
+        *_measured(facts),
+        Paragraph(say.line(claim.advice), "Advice."),
+    ))  # fmt: skip
+
+
+def _theorem(facts: Facts) -> Theorem:
+    say, claim = facts.say, facts.claim
+    bound = claim.bound.relation if claim.bound else None
+    entries = tuple(
+        EquationRow(facts.layout.of(e.left), facts.layout.of(e.right), sign=e.sign)
+        for e in claim.entries
+    )
+    return Theorem(claim.name, 1, (
+        Bullets(tuple(map(say.line, claim.assumptions))),
+        *(Paragraph(say.line(line)) for line in claim.statement),
+        *((Equations((EquationRow(facts.layout.of(bound.left), facts.layout.of(bound.right),
+                                  sign=bound.sign),)),) if bound else ()),
+        *((Paragraph(say("with")), Equations(entries)) if entries else ()),
+        Bullets(tuple(map(say.line, claim.consequences))),
+    ), tuple(map(say.line, claim.proof)))  # fmt: skip
+
+
+def _measured(facts: Facts) -> Iterator[Block]:
+    measured = facts.measurement
+    if measured is None:
+        return
+    say, claim = facts.say, facts.claim
+    norm, first = claim.bound.quantity if claim.bound else S.One, measured.curves[0]
+    gain = Symbol("g")
+    yield Paragraph(say(
+        "Recurrent weights are drawn from a normal distribution of variance {0}, other weights "
+        "of variance {1}, biases are 0, and inputs are normal; {2}, {3} steps, seed {4}. The last "
+        "step is {5}.",
+        row(sup(gain, Number("2")), "/", "n"),
+        row(sup(Number(f"{measured.input_scale:g}"), Number("2")), "/", "m"),
+        listed([say("{0}", row(Symbol(name), "=", Number(str(value))))
+                for name, value in measured.sizes], ", "),
+        str(measured.steps), str(measured.seed), row("t", "=", Number(str(measured.steps)))),
+        "Numbers.")  # fmt: skip
+    if first.constants:
+        yield Equations(tuple(_rate_row(facts, curve) for curve in measured.curves))
+    yield Figure(1, f"{facts.derivation.cell.name}-{FIGURE}", (
+        *_message(facts, measured), *say(
+            " Solid: measured {0}. Dashed: the upper bound of Theorem 1 for the same weights.",
+            norm)),
+        "Norms of the Jacobian between two times over the lag, measured and bounded.")  # fmt: skip
+    yield _table(facts, measured)
+
+
+def _message(facts: Facts, measured: Measurement) -> Inlines:
+    """What the curves show, in one sentence."""
+    say = facts.say
+
+    def gains(curves: list[Curve]) -> Inlines:
+        return listed([say("{0}", row("g", "=", Number(f"{c.gain:g}"))) for c in curves])
+
+    proved_ = [c for c in measured.curves if c.log10_upper[-1] < 0]
+    hidden = [c for c in measured.curves if c.log10_measured[-1] < 0 <= c.log10_upper[-1]]
+    grown = [c for c in measured.curves if c.log10_measured[-1] >= 0]
+    parts = []
+    if proved_:
+        parts.append(say("proves decay at {0}", gains(proved_)))
+    if hidden:
+        parts.append(say("misses the decay at {0}", gains(hidden)))
+    if grown:
+        parts.append(say("allows the growth at {0}", gains(grown)))
+    return say("The bound {0}.", listed(parts))
+
+
+def _rate_row(facts: Facts, curve: Curve) -> EquationRow:
+    layout, claim = facts.layout, facts.claim
+    values = [Number(f"{value:.3g}") for _, value in curve.constants]
+    product = 1.0
+    for _, value in curve.constants:
+        product *= value
+    middle: list[Box] = [values[0]]
+    for number in values[1:]:
+        middle += [Operator("×"), number]
+    verdict = "below 1: vanishes for all inputs" if product < 1 else "above 1: undecided"
+    gain = row("g", "=", Number(f"{curve.gain:g}"))
+    return EquationRow(
+        layout.of(claim.rate), row(*middle, Operator("="), Number(f"{product:.3g}")),
+        note=facts.say("at {0}; " + verdict, gain),
+    )  # fmt: skip
+
+
+def _table(facts: Facts, measured: Measurement) -> Table:
+    say = facts.say
+    lags = [lag for lag in _SHOWN_LAGS if lag <= measured.steps]
+    rows = [
+        (say("{0}", Number(f"{curve.gain:g}")) if lag == lags[0] else (), say(str(lag)),
+         say("{0}", _decimal(curve.log10_measured[lag - 1])),
+         say("{0}", _decimal(curve.log10_upper[lag - 1])),
+         say("{0}", _decimal(curve.log10_upper[lag - 1] - curve.log10_measured[lag - 1])))
+        for curve in measured.curves for lag in lags
+    ]  # fmt: skip
+    return Table(
+        2, say("Measured norm and bound, as decimal logarithms, and the decades between them."),
+        (say("gain {0}", Symbol("g")), say("lag {0}", row("t", "−", "k")), say("measured"),
+         say("bound"), say("decades between")),
+        tuple(rows), "rrrrr",
+    )  # fmt: skip
+
+
+def _decimal(value: float) -> Box:
+    text = f"{abs(value):.1f}"
+    return Sum((("−", Number(text)),)) if value < 0 and text != "0.0" else Number(text)
+
+
+def code(facts: Facts) -> Section | None:
+    """The two loops of the emitted module, each line with the equation it computes."""
+    if not facts.listing:
+        return None
+    say = facts.say
+    return Section("code", "The code", (
+        Paragraph(_code_text(facts)),
+        Listing(numbered_loops(facts.listing)),
+        Paragraph(say("To use it:")),
+        Listing(_usage(facts)),
+    ))  # fmt: skip
+
+
+def _code_text(facts: Facts) -> Inlines:
+    say = facts.say
+    command = Words(f"bptt emit {facts.derivation.cell.name} --style textbook", "code")
+    return say(
+        "The two loops of the module that {0} writes; checks of the arguments and allocation are "
+        "left out. Samples of a batch lie in rows there, so {1} becomes `x @ W.T`. The number at "
+        "the end of a line is that of the equation it computes.", command, row("W", "x"),
+    )  # fmt: skip
+
+
+def numbered_loops(listing: str) -> str:
+    """The loops over time, each line with the number of its equation behind it."""
+    shown: list[str] = []
+    inside, number = False, ""
+    for line in listing.split("\n"):
+        starts = line.startswith("    for t in ")
+        shown += [""] if starts and shown else []
+        inside = starts or (inside and line.startswith("        "))
+        if not inside:
+            continue
+        found = _COMMENT.match(line)
+        if found:
+            number = f"  # ({found[1]})"
+        else:
+            shown.append(line[4:] + number)
+            number = ""
+    return "\n".join(_aligned(shown))
+
+
+def _aligned(lines: list[str]) -> list[str]:
+    column = max((len(line.split("  # (")[0]) for line in lines), default=0)
+    column = min(column, 84)
+    made = []
+    for line in lines:
+        code_, mark, number = line.partition("  # (")
+        made.append(f"{code_:<{column}}  # ({number}" if mark else line)
+    return made
+
+
+def _usage(facts: Facts) -> str:
+    cell = facts.derivation.cell
+    state = cell.states[-1].name
+    first = cell.parameters[0].name if cell.parameters else ""
+    known = cell.name in catalogue
+    source = "from derive import catalogue" if known else "# cell: the Cell of this report"
+    given = f'catalogue["{cell.name}"]' if known else "cell"
+    return "\n".join((
+        source,
+        "from numeric import compile_cell",
+        f'kernel = compile_cell({given}, style="textbook")',
+        "states, tape = kernel.forward(params, inputs)",
+        f'gradients = kernel.backward(params, tape, {{"{state}": h_bars}})["params"]'
+        + (f'  # gradients["{first}"], …' if first else ""),
+    ))  # fmt: skip
+
+
+def sources(facts: Facts) -> Section:
+    """Where the cell and the theorem come from; what this derivation corrects."""
+    cell, say = facts.derivation.cell, facts.say
+    parts = [p.strip()[0].upper() + p.strip()[1:] for p in cell.source.split(";") if p.strip()]
+    items = [*parts, WERBOS, *facts.claim.sources]
+    corrections = tuple(_corrections(facts))
+    return Section("sources", "Sources", (
+        Bullets(tuple(say("{0}.", item.rstrip(".")) for item in items)),
+        *((Paragraph(say("Errors in print that this derivation corrects:")),
+           Bullets(corrections)) if corrections else ()),
+    ))  # fmt: skip
+
+
+def _corrections(facts: Facts) -> Iterator[Inlines]:
+    say, claim, derivation = facts.say, facts.claim, facts.derivation
+    if claim.rate is not None:
+        weight = Script(Symbol("W"), sub=Symbol("rec"))
+        slope = row("diag", Fenced(sup("φ", row("′"))))
+        yield say(
+            "Pascanu, Mikolov and Bengio write the state as {0} and print the factor as {1}. "
+            "For that state it is {2}, without the transpose. The first arXiv version of their "
+            "paper also says eigenvalue where the proof needs the largest singular value.",
+            Row((sub("x", "t"), Operator("="), weight, row("φ", Fenced(sub("x", "t", "−", "1"))),
+                 Operator("+"), Operator("⋯"))),
+            row(Script(Symbol("W"), sub=Symbol("rec"), sup=Operator("⊤")), slope),
+            row(weight, slope),
+        )  # fmt: skip
+        yield say(
+            "Entries of {0} between 0 and 1 bound no product: with all entries {1} the norm of "
+            "{0} is {2}.", claim.rate.args[-1].args[0], row("1", "/", "2"),
+            row(size_box(claim.rate.args[-1].args[0].shape[0]), "/", "2"),
+        )  # fmt: skip
+    if len(derivation.cell.states) > 1 and claim.entries:
+        step = derivation.part("recursion")[-2]
+        yield say(
+            "Tutorials hand back only the cotangent of {0}, through {1} alone. That drops the "
+            "path from {2} to {3} in ({4}); the result is not the gradient.",
+            *_dropped(facts), step.number,
+        )  # fmt: skip
+        yield say(
+            "That gates overcome vanishing and exploding gradients is no theorem: Theorem 1 "
+            "excludes neither.")  # fmt: skip
+
+
+def _dropped(facts: Facts) -> tuple[object, ...]:
+    states = facts.derivation.cell.states
+    hidden, inner = states[-1], states[0]
+    jacobian = next(
+        s.equation.target for s in facts.derivation.part("jacobian")
+        if s.equation.target.args == (At(hidden, TIME), At(hidden, TIME - 1))
+    )  # fmt: skip
+    return At(hidden, TIME), jacobian, At(inner, TIME - 1), At(inner, TIME)

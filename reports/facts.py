@@ -1,0 +1,67 @@
+"""What a report's sections may draw on: the derivation, what was measured, what was verified.
+
+In: values of `derive` and `numeric`. Out: `Facts`, with the cell's notation ready to use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sympy import preorder_traversal
+
+from derive.bounds import theorem
+from derive.boxes import Box
+from derive.bptt import Derivation
+from derive.claims import Theorem as Claim
+from derive.layout import Layout, Notation
+from numeric.spectra import Measurement
+from numeric.verdict import Verdict
+from reports.words import Speaker
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything a section may draw on."""
+
+    derivation: Derivation
+    listing: str = ""
+    verdict: Verdict | None = None
+    measurement: Measurement | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """How this cell's symbols are written."""
+        return Layout(notation_of(self.derivation))
+
+    @cached_property
+    def say(self) -> Speaker:
+        """The cell's speaker."""
+        return Speaker(self.layout)
+
+    @cached_property
+    def claim(self) -> Claim:
+        """The theorem on the cell's gradients."""
+        return theorem(self.derivation)
+
+    def symbol(self, name: str) -> Box:
+        """A symbol of the cell by its name, without time."""
+        return Layout(Notation(self.derivation.cell.latex)).symbol(name)
+
+    def uses(self, *kinds: type) -> bool:
+        """Whether an equation of the derivation holds one of these nodes."""
+        return any(
+            isinstance(node, kinds)
+            for step in self.derivation.steps
+            for node in preorder_traversal(step.equation.value)
+        )
+
+
+def notation_of(derivation: Derivation) -> Notation:
+    """The cell's notation, with the names of the intermediates that change with time."""
+    cell = derivation.cell
+    timeless = {equation.of.name for equation in derivation.parameters} | {
+        symbol.name for symbol in cell.constants if symbol.name not in cell.sequences
+    }
+    named = {equation.target.name for equation in derivation.forward}
+    return Notation(cell.latex, (cell.notation.timed | named) - timeless)

@@ -1,0 +1,107 @@
+"""What `bptt show` prints: equations, shapes, adjoint equations, recursion, Jacobian, chain.
+
+In: a cell. Out: plain text, or LaTeX for a document with amsmath and amssymb.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+from sympy import MatrixSymbol
+
+from derive.boxes import Box, row
+from derive.bptt import Step, differentiate
+from derive.cell import Cell
+from derive.layout import Layout, Notation, space_of
+from derive.typeset import Latex, Text
+from reports.derived import rule_note
+from reports.document import Inlines, Math
+from reports.facts import notation_of
+from reports.glance import count
+from reports.words import Speaker
+
+PARTS: Final = {
+    "forward": "Forward", "adjoint": "One step back", "recursion": "Recursion through time",
+    "gradients": "Gradients", "jacobian": "Step Jacobian", "chain": "Product chain",
+    "pairs": "Gradients as sums over pairs of times",
+}  # fmt: skip
+
+
+def show_text(cell: Cell, mark: tuple[str, str] = ("", "")) -> str:
+    """Everything on one cell as Unicode text; `mark` goes around cotangents."""
+    derivation = differentiate(cell)
+    layout, text = Layout(notation_of(derivation)), Text(mark)
+    plain = Text()
+    lines = [f"{cell.name}: {cell.title}"]
+    if cell.source:
+        lines.append(cell.source)
+    lines += ["", "Shapes"]
+    lines += _aligned([
+        (role, ", ".join(plain(row(_bare(layout, s), "∈", space_of(s))) for s in symbols))
+        for role, symbols in _roles(cell)
+    ])  # fmt: skip
+    lines += [f"  {plain(count(cell.parameters))} parameters"]
+    say = Speaker(layout)
+    for part, title in PARTS.items():
+        steps = derivation.part(part)
+        if steps:
+            lines += ["", title, *_steps(layout, text, say, steps)]
+    return "\n".join(lines) + "\n"
+
+
+def _bare(layout: Layout, symbol: MatrixSymbol) -> Box:
+    """A symbol without its time."""
+    return Layout(Notation(layout.notation.latex)).of(symbol)
+
+
+def _roles(cell: Cell) -> Iterator[tuple[str, tuple[MatrixSymbol, ...]]]:
+    for role in ("inputs", "states", "parameters", "constants"):
+        if symbols := getattr(cell, role):
+            yield role, symbols
+
+
+def _aligned(rows: list[tuple[str, str]]) -> list[str]:
+    first = max(len(left) for left, _ in rows)
+    return [f"  {left:<{first}}  {right}" for left, right in rows]
+
+
+def _steps(layout: Layout, text: Text, say: Speaker, steps: tuple[Step, ...]) -> Iterator[str]:
+    plain = Text()
+    lefts = [layout.of(step.equation.target) for step in steps]
+    first = max(_columns(plain(left)) for left in lefts)
+    for step, left in zip(steps, lefts, strict=True):
+        pad = " " * (first - _columns(plain(left)))
+        right = text(layout.of(step.equation.value))
+        note = f"    [{_words(rule_note(say, step))}]" if step.terms else ""
+        yield f"{f'({step.number})':>6}  {pad}{text(left)} = {right}{note}"
+
+
+def _columns(text: str) -> int:
+    """How many columns a terminal gives the text: marks over a letter take none."""
+    return sum(not unicodedata.combining(letter) for letter in text)
+
+
+def _words(parts: Inlines) -> str:
+    plain = Text()
+    return "".join(plain(p.box) if isinstance(p, Math) else p.text for p in parts)
+
+
+def show_latex(cell: Cell) -> str:
+    """Everything on one cell as LaTeX: an align* for each part, numbered as in the report."""
+    derivation = differentiate(cell)
+    layout, latex = Layout(notation_of(derivation)), Latex()
+    made = [f"% {cell.name}: {cell.title}", f"% parameters: ${latex(count(cell.parameters))}$"]
+    for part, title in PARTS.items():
+        if steps := derivation.part(part):
+            made += [f"% {title}", r"\begin{align*}", *_latex_steps(layout, latex, steps),
+                     r"\end{align*}"]  # fmt: skip
+    return "\n".join(made) + "\n"
+
+
+def _latex_steps(layout: Layout, latex: Latex, steps: tuple[Step, ...]) -> Iterator[str]:
+    for step in steps:
+        left, right = layout.of(step.equation.target), layout.of(step.equation.value)
+        end = "" if step is steps[-1] else r" \\"
+        yield rf"{latex(left)} &= {latex(right)} \tag{{{step.number}}}{end}"

@@ -1,0 +1,140 @@
+"""Cell → files: NAME.tex, NAME.html, NAME.pdf and the figures, whole or not at all.
+
+In: a cell and a folder. Out: the paths written. Everything is made before anything is written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from derive.boxes import sub
+from derive.bptt import Derivation, differentiate
+from derive.cell import Cell
+from derive.layout import Layout, Notation
+from derive.typeset import Latex
+from numeric.kernel import compile_cell
+from numeric.spectra import Measurement, measure
+from numeric.verdict import Verdict
+from numeric.verify import verify
+from reports.contents import build
+from reports.document import Document, Figure
+from reports.figures import Picture, gradient_norms
+from reports.html import html
+from reports.pdf import HINT, EngineError, compile_pdf, find_engine
+from reports.tex import tex
+
+FORMATS: Final = ("tex", "html", "pdf")
+Progress = Callable[[str], None]
+
+
+def write_report(
+    cell: Cell,
+    folder: str | os.PathLike[str],
+    *,
+    formats: Iterable[str] = FORMATS,
+    progress: Progress | None = None,
+    profile: str = "dev",
+    seed: int = 0,
+    verdict: Verdict | None = None,
+    measurement: Measurement | None = None,
+) -> tuple[Path, ...]:
+    """The report of a cell in the folder, which is made if it is missing.
+
+    A verdict or a measurement that is given is not computed again.
+
+    Raises:
+        ValueError: for an unknown format.
+        EngineError: if "pdf" is asked for and no TeX engine is found, or it fails.
+        OSError: if the folder cannot be written to.
+    """
+    wanted = tuple(formats)
+    if unknown := [name for name in wanted if name not in FORMATS]:
+        raise ValueError(f"formats: expected some of {', '.join(FORMATS)}, came {unknown[0]!r}")
+    if "pdf" in wanted and find_engine() is None:
+        raise EngineError(f"no TeX engine (latexmk with pdflatex) found; try: {HINT}")
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    tell = progress or (lambda stage: None)
+    tell(f"{cell.name}: derive")
+    derivation = differentiate(cell)
+    tell(f"{cell.name}: emit")
+    kernel = compile_cell(cell, style="textbook")
+    if verdict is None:
+        verdict = verify(
+            kernel, profile=profile, seed=seed,
+            progress=lambda check: tell(f"{cell.name}: verify, {check}"),
+        )  # fmt: skip
+    tell(f"{cell.name}: measure")
+    measurement = measurement or measure(derivation, seed=seed)
+    document = build(derivation, kernel.source, verdict, measurement)
+    return _write(document, derivation, measurement, target, wanted, tell)
+
+
+def _write(
+    document: Document,
+    derivation: Derivation,
+    measurement: Measurement,
+    target: Path,
+    wanted: Sequence[str],
+    tell: Progress,
+) -> tuple[Path, ...]:
+    name = document.name
+    tell(f"{name}: write")
+    picture = gradient_norms(measurement, norm_label(derivation))
+    stems = [
+        block.stem for section in document.sections for block in section.blocks
+        if isinstance(block, Figure)
+    ]  # fmt: skip
+    files: dict[Path, bytes] = {}
+    for stem in stems:
+        files |= _pictures(target / "figures", stem, picture)
+    if "tex" in wanted or "pdf" in wanted:
+        files[target / f"{name}.tex"] = tex(document).encode()
+    if "html" in wanted:
+        files[target / f"{name}.html"] = html(document, dict.fromkeys(stems, picture.svg)).encode()
+    write_files(files)
+    written = list(files)
+    if "pdf" in wanted:
+        tell(f"{name}: compile")
+        compile_pdf(target / f"{name}.tex")
+        written.append(target / f"{name}.pdf")
+        if "tex" not in wanted:
+            (target / f"{name}.tex").unlink()
+            written.remove(target / f"{name}.tex")
+    return tuple(written)
+
+
+def _pictures(folder: Path, stem: str, picture: Picture) -> dict[Path, bytes]:
+    return {
+        folder / f"{stem}.pdf": picture.pdf, folder / f"{stem}.svg": picture.svg.encode(),
+    }  # fmt: skip
+
+
+def norm_label(derivation: Derivation) -> str:
+    """‖∂s_t/∂s_k‖₂ for the axis of a figure."""
+    cell = derivation.cell
+    letter = Layout(Notation(cell.latex)).symbol(derivation.chain.target.args[0].args[0].name)
+    latex = Latex()
+    now, then = latex(sub(letter, "t")), latex(sub(letter, "k"))
+    return rf"\|\partial {now}/\partial {then}\|_2"
+
+
+def write_files(files: dict[Path, bytes]) -> None:
+    """All the files, each whole: first beside their places, then moved there.
+
+    Raises:
+        OSError: if one cannot be written; none is left half-written.
+    """
+    partial = {path: path.with_name(path.name + ".part") for path in files}
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial[path].write_bytes(content)
+        for path, made in partial.items():
+            os.replace(made, path)
+    finally:
+        for made in partial.values():
+            made.unlink(missing_ok=True)

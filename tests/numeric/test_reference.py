@@ -1,0 +1,111 @@
+"""The oracles against each other, against differences, and against SymPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from derive import Cell, catalogue
+from numeric.cases import REGIMES, make_case
+from numeric.compare import agreement
+from numeric.kernel import compile_cell
+from numeric.multiprecision import MP, Forward
+from numeric.reference import autograd_answer, complex_step, precise_answer, states
+
+ALL = {
+    "rnn": catalogue["rnn"],
+    "lstm": catalogue["lstm"],
+    "mixed": Cell.parse(
+        name="mixed",
+        equations="""
+            p = softmax(W @ h_prev + U @ x)
+            h = g * sin(p) / (2 + exp(0.1 * x)) + relu(V @ concat(x, h_prev)) - 2 * k * h_prev
+        """,
+        scalars=("g",),
+        constants=("k[t]",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("regime", REGIMES)
+def test_reverse_in_float_and_forward_in_fifty_digits_agree(name: str, regime: str) -> None:
+    cell = ALL[name]
+    sizes = {"n": 3} if name == "mixed" else {"n": 3, "m": 2}
+    case = make_case(cell, sizes, steps=3, batch=2, seed=3, regime=regime)
+    one, other = autograd_answer(cell, case), precise_answer(cell, case)
+    apart, where = agreement(one, other)
+    assert apart < 1e-13, where
+    for state, value in other.states.items():
+        np.testing.assert_allclose(one.states[state], value, rtol=1e-12, atol=1e-14)
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    cell = ALL["mixed"]
+    case = make_case(cell, {"n": 2}, steps=3, batch=2, seed=7)
+    gradient = autograd_answer(cell, case).gradients
+
+    def loss() -> float:
+        return sum(float(np.sum(case.cotangents[s] * v)) for s, v in states(cell, case).items())
+
+    for group, name, value in case.groups():
+        flat, want = value.reshape(-1), gradient[group][name].reshape(-1)
+        for k in range(flat.size):
+            kept = flat[k]
+            flat[k] = kept + 1e-6
+            above = loss()
+            flat[k] = kept - 1e-6
+            below = loss()
+            flat[k] = kept
+            assert (above - below) / 2e-6 == pytest.approx(want[k], rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize(("steps", "batch"), [(0, 2), (2, 0), (0, 0)])
+def test_nothing_has_no_gradient(steps: int, batch: int) -> None:
+    cell = catalogue["lstm"]
+    case = make_case(cell, {"n": 3, "m": 2}, steps=steps, batch=batch)
+    for answer in (autograd_answer(cell, case), precise_answer(cell, case)):
+        assert answer.states["h"].shape == (steps, batch, 3)
+        for group, name, value in case.groups():
+            assert answer.gradients[group][name].shape == value.shape
+            assert not np.any(answer.gradients[group][name])
+
+
+def test_the_slope_at_a_kink_is_the_table_s() -> None:
+    cell = Cell.parse(name="kinks", equations="h = relu(h_prev) + hard_tanh(x) + leaky_relu(y)",
+                      inputs=("x", "y"))  # fmt: skip
+    case = make_case(cell, {"n": 2}, steps=1, batch=1)
+    case.initial["h"][:], case.inputs["x"][:], case.inputs["y"][:] = 0, [1, -1], 0
+    for answer in (autograd_answer(cell, case), precise_answer(cell, case)):
+        np.testing.assert_array_equal(answer.gradients["initial"]["h"], [[0, 0]])
+        np.testing.assert_array_equal(answer.gradients["inputs"]["x"], [[[0, 0]]])
+        np.testing.assert_allclose(
+            answer.gradients["inputs"]["y"], 0.01 * case.cotangents["h"], rtol=1e-15
+        )
+
+
+def test_the_complex_step_sees_a_direction_to_the_last_digit() -> None:
+    cell = catalogue["lstm"]
+    case = make_case(cell, {"n": 3, "m": 2}, steps=4, batch=2, seed=2)
+    gradient = autograd_answer(cell, case).gradients["params"]["W_fh"]
+    direction = np.random.default_rng(0).normal(size=(3, 3))
+    forward = compile_cell(cell, "textbook").forward
+    got, scale = complex_step(forward, case, "params", "W_fh", direction)
+    assert abs(got - np.sum(gradient * direction)) < 1e-14 * scale
+
+
+def test_float32_data_are_taken_as_they_are() -> None:
+    cell = catalogue["rnn"]
+    case = make_case(cell, {"n": 2, "m": 2}, steps=2, batch=1, dtype="float32")
+    assert autograd_answer(cell, case).gradients["params"]["W"].dtype == np.float64
+    np.testing.assert_array_equal(case.widened().params["W"], case.params["W"])
+
+
+def test_a_gradient_of_1e_300_keeps_its_digits() -> None:
+    cell = Cell.parse(name="tiny", equations="h = w * h_prev + 0 * x", inputs=("x",))
+    case = make_case(cell, {"n": 1}, steps=3, batch=1, seed=1)
+    case.params["w"][:] = 1e-100
+    value = precise_answer(cell, case).gradients["initial"]["h"][0, 0]
+    cotangent = case.cotangents["h"][:, 0, 0]
+    assert value == pytest.approx(1e-100 * cotangent[0], rel=1e-15)
+    assert Forward(MP.mpf(10) ** -310).tanh().value > 0

@@ -1,0 +1,197 @@
+"""Reports as documents: what they say, the same in both formats, and how they are built."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from samples import CELLS, SVG, measurement, page, source, verdict
+
+from derive import catalogue, differentiate
+from derive.boxes import Number, Symbol
+from numeric.verdict import Check, Gradient, Verdict
+from reports.checks import scientific
+from reports.contents import build
+from reports.document import EquationRow, Equations, Math, Reference, Table, Words
+from reports.figures import gradient_norms
+from reports.html import html, inline_svg
+from reports.tex import escape
+from reports.words import listed
+
+
+class Reading(HTMLParser):
+    """The text of a page a line per block, formulas in one piece."""
+
+    BLOCKS = frozenset((
+        "p",
+        "li",
+        "tr",
+        "h1",
+        "h2",
+        "figcaption",
+        "pre",
+        "section",
+        "title",
+        "td",
+        "th",
+    ))
+
+    def __init__(self):
+        super().__init__()
+        self.parts, self.hidden = [], 0
+
+    def handle_starttag(self, tag, attrs):
+        if tag in {"style", "svg"}:
+            self.hidden += 1
+        if tag in self.BLOCKS:
+            self.parts.append(" | " if tag in {"td", "th"} else "\n")
+
+    def handle_endtag(self, tag):
+        if tag in {"style", "svg"}:
+            self.hidden -= 1
+
+    def handle_data(self, data):
+        if not self.hidden:
+            self.parts.append(data.replace("\n", " ") if not data.count("\n    ") else data)
+
+
+def text_of(page: str) -> str:
+    reading = Reading()
+    reading.feed(page)
+    lines = (" ".join(line.split()) for line in "".join(reading.parts).split("\n"))
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_tex_is_the_golden_file(name, golden):
+    golden(f"{name}.tex", source(name))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_text_of_html_is_the_golden_file(name, golden):
+    golden(f"{name}.txt", text_of(page(name)))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_both_formats_hold_every_equation_once(name):
+    steps = differentiate(CELLS[name]).steps
+    for step in steps:
+        assert source(name).count(rf"\anchor{{eq-{step.number}}}") == 1
+        assert page(name).count(f'id="eq-{step.number}"') == 1
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_link_has_its_anchor(name):
+    made, text = page(name), source(name)
+    assert set(re.findall(r'href="#([^"]+)"', made)) <= set(re.findall(r'id="([^"]+)"', made))
+    anchors = set(re.findall(r"\\(?:anchor|hypertarget)\{([^}]+)\}", text))
+    assert set(re.findall(r"\\hyperlink\{([^}]+)\}", text)) <= anchors
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_html_needs_no_script_and_no_network(name):
+    made = page(name)
+    assert "<script" not in made
+    assert not re.search(r'(?:src|href)="(?!#|data:)', made)
+    assert "@import" not in made
+    assert "url(http" not in made
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_tex_uses_latex_base_alone(name):
+    packages = set(re.findall(r"\\usepackage(?:\[[^]]*\])?\{([^}]+)\}", source(name)))
+    known = {
+        "amsmath", "amssymb", "amsthm", "bm", "longtable", "graphicx", "hyperref", "geometry",
+        "color", "verbatim",
+    }  # fmt: skip
+    assert {package for group in packages for package in group.split(",")} <= known
+
+
+def test_without_values_their_sections_are_left_out():
+    bare = build(differentiate(catalogue["rnn"]))
+    titles = [section.title for section in bare.sections]
+    assert "The code" not in titles
+    assert "What was verified" not in titles
+    assert "not verified" in text_of(html(bare))
+
+
+def test_a_failure_is_said_on_page_one():
+    wrong = Verdict(
+        "rnn", "fail", {"autograd": Check("fail", "differs")},
+        {"params.W": Gradient("fail", 0.5, "by autograd")}, None, 0, "dev", {},
+    )  # fmt: skip
+    made = text_of(html(build(differentiate(catalogue["rnn"]), "", wrong)))
+    assert "Status fail: autograd" in made
+    assert "Not proved right: params.W" in made
+
+
+def test_the_listing_bears_the_numbers_of_its_equations():
+    made = text_of(page("rnn"))
+    assert "a = h_prev[t] @ W.T # (1)" in made
+    assert "h_bar = h_bars[t] + h_bar_carry # (3)" in made
+    assert "def forward" not in made
+
+
+def test_the_parameters_are_counted():
+    assert "4(n2+nm+n)" in text_of(page("lstm")).replace(" ", "")
+
+
+def test_the_number_of_the_rate_is_written_out():
+    assert "γ‖W‖2 | =1×2=2 | at g=1" in text_of(page("rnn"))
+
+
+def test_a_slot_may_hold_anything_of_a_document():
+    joined = listed([(Words("a"),), (Math(Symbol("b")),), (Reference("eq-1", "1"),)])
+    assert [getattr(part, "text", "") for part in joined] == ["a", ", ", "", " and ", "1"]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "power"), [(1.5e-6, "1.5", "6"), (9.99e-4, "1.0", "3"), (25.0, "2.5", "1")]
+)
+def test_scientific_notation(value, digits, power):
+    made = scientific(value)
+    assert made.items[0] == Number(digits)
+    assert power in str(made.items[2])
+
+
+def test_words_are_escaped():
+    assert escape(r"a_b 50% {x} \y ~ ⊙") == (
+        r"a\_b 50\% \{x\} \textbackslash{}y \~{} \ensuremath{\odot}"
+    )
+
+
+def test_a_table_refuses_ragged_rows():
+    cell = (Words("a"),)
+    with pytest.raises(ValueError, match="2 cells"):
+        Table(1, cell, (cell, cell), ((cell,),), "ll")
+
+
+def test_a_group_of_equations_is_not_empty():
+    with pytest.raises(ValueError, match="at least one"):
+        Equations(())
+    assert Equations((EquationRow(Symbol("a"), Symbol("b")),)).rows[0].sign == "="
+
+
+def test_figures_are_the_same_each_time_and_undated():
+    given = measurement(CELLS["rnn"])
+    once, again = (gradient_norms(given, "x") for _ in range(2))
+    assert once == again
+    assert once.pdf.startswith(b"%PDF")
+    assert b"CreationDate" not in once.pdf
+    assert "<dc:date>" not in once.svg
+
+
+def test_an_inlined_svg_keeps_its_ids_to_itself():
+    made = inline_svg(SVG, "f", "a picture")
+    assert made.startswith('<svg role="img" aria-label="a picture">')
+    assert 'id="f-a"' in made
+    assert 'href="#f-a"' in made
+
+
+def test_a_verdict_may_be_inconclusive():
+    checks = {"autograd": Check("inconclusive", "no example")}
+    made = Verdict("rnn", "inconclusive", checks, {}, None, 0, "dev", {})
+    assert verdict("rnn").status == "pass"
+    text = text_of(html(build(differentiate(catalogue["rnn"]), "", made)))
+    assert "Status inconclusive: autograd" in text

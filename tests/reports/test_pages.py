@@ -1,0 +1,180 @@
+"""Reports as pages: TeX compiled where an engine is found, HTML opened where a browser is."""
+
+from __future__ import annotations
+
+import html as entities
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from samples import CELLS, document, measurement, verdict
+
+from derive import catalogue
+from reports import write_report
+from reports.figures import gradient_norms
+from reports.html import html
+from reports.pdf import EngineError, compile_pdf, find_engine
+from reports.tex import tex
+from reports.write import write_files
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+ALLOWED_OVERFULL = 5.0
+MEASURE = """
+<script>
+const found = {};
+let waiting = 0;
+for (const frame of document.querySelectorAll("iframe")) {
+  waiting += 1;
+  frame.addEventListener("load", () => {
+    const page = frame.contentDocument;
+    const flat = [...page.querySelectorAll("math")].filter(math => {
+      const box = math.getBoundingClientRect();
+      return box.width < 1 || box.height < 1;
+    });
+    const root = page.documentElement;
+    found[frame.width] = {
+      scroll: root.scrollWidth, client: root.clientWidth,
+      math: page.querySelectorAll("math").length, flat: flat.map(math => math.outerHTML),
+    };
+    waiting -= 1;
+    if (waiting === 0)
+      document.getElementById("found").textContent = "found" + JSON.stringify(found) + "end";
+  });
+}
+</script>"""
+
+
+@pytest.fixture(scope="module", params=CELLS)
+def written(request, tmp_path_factory):
+    """A folder with the report of one cell, fixed values in it."""
+    name, folder = request.param, tmp_path_factory.mktemp("report")
+    picture = gradient_norms(measurement(CELLS[name]), r"\|J\|_2")
+    stem = f"{name}-gradient_norms"
+    write_files({
+        folder / "figures" / f"{stem}.pdf": picture.pdf,
+        folder / f"{name}.tex": tex(document(name)).encode(),
+        folder / f"{name}.html": html(document(name), {stem: picture.svg}).encode(),
+    })
+    return folder, name
+
+
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+def test_tex_compiles_with_no_box_above_five_points(written):
+    folder, name = written
+    log = compile_pdf(folder / f"{name}.tex")
+    assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(wide, default=0.0) <= ALLOWED_OVERFULL
+    assert "LaTeX Warning" not in log
+    assert "multiply defined" not in log
+    assert not list(folder.glob("*.part"))
+    assert not list(folder.glob("*.aux"))
+
+
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+def test_a_wide_box_is_seen(tmp_path):
+    source = tmp_path / "wide.tex"
+    source.write_text(
+        r"\documentclass{article}\begin{document}"
+        r"\noindent\hbox to 2\textwidth{x\hfil}\end{document}"
+    )
+    assert "Overfull" in compile_pdf(source)
+
+
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+def test_broken_tex_is_one_line(tmp_path):
+    source = tmp_path / "broken.tex"
+    source.write_text(r"\documentclass{article}\begin{document}\nothing\end{document}")
+    with pytest.raises(EngineError, match=r"broken\.tex: latexmk failed: Undefined control"):
+        compile_pdf(source)
+    assert not (tmp_path / "broken.pdf").exists()
+
+
+def browse(page: Path) -> subprocess.CompletedProcess[str]:
+    folder = page.parent / "profile"
+    return subprocess.run(
+        [
+            str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--enable-logging=stderr", f"--user-data-dir={folder}", "--virtual-time-budget=8000",
+            "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+
+
+def frames(text: str) -> str:
+    inside = entities.escape(text, quote=True)
+    made = "".join(
+        f'<iframe width="{width}" height="900" srcdoc="{inside}"></iframe>' for width in (360, 1200)
+    )
+    return f"<!DOCTYPE html><meta charset=utf-8><body><pre id=found></pre>{made}{MEASURE}"
+
+
+def measured(page: Path, text: str) -> tuple[dict[str, dict[str, object]], str]:
+    page.write_text(frames(text), encoding="utf-8")
+    done = browse(page)
+    found = re.search(r"found(\{.*\})end", done.stdout, re.DOTALL)
+    assert found, done.stderr[-2000:]
+    return json.loads(entities.unescape(found[1])), done.stderr
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+def test_html_fits_a_phone_and_a_desk(written):
+    folder, name = written
+    text = (folder / f"{name}.html").read_text(encoding="utf-8")
+    found, log = measured(folder / "frames.html", text)
+    assert "CONSOLE" not in log
+    for width in ("360", "1200"):
+        assert found[width]["scroll"] <= found[width]["client"], width
+        assert found[width]["math"] > 50
+        assert found[width]["flat"] == []
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+def test_a_page_that_scrolls_or_complains_is_seen(tmp_path):
+    bad = "<p style='width:1500px'>x<math></math></p><script>console.error('no')</script>"
+    found, log = measured(tmp_path / "bad.html", bad)
+    assert "CONSOLE" in log
+    assert found["360"]["scroll"] > found["360"]["client"]
+    assert len(found["360"]["flat"]) == 1
+
+
+def test_write_report_writes_whole_files(tmp_path):
+    cell, told = catalogue["rnn"], []
+    paths = write_report(
+        cell, tmp_path / "out", formats=("tex", "html"), progress=told.append,
+        verdict=verdict("rnn"), measurement=measurement(cell),
+    )  # fmt: skip
+    names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in paths)
+    assert names == [
+        "figures/rnn-gradient_norms.pdf", "figures/rnn-gradient_norms.svg", "rnn.html", "rnn.tex",
+    ]  # fmt: skip
+    assert all(path.stat().st_size > 1000 for path in paths)
+    assert not list((tmp_path / "out").rglob("*.part"))
+    assert told[0] == "rnn: derive"
+
+
+def test_a_missing_engine_is_one_line_with_a_hint(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match="apt-get install latexmk texlive-latex-base"):
+        write_report(catalogue["rnn"], tmp_path / "out", formats=("pdf",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_format_is_named(tmp_path):
+    with pytest.raises(ValueError, match="'docx'"):
+        write_report(catalogue["rnn"], tmp_path, formats=("docx",))
+
+
+def test_nothing_is_left_half_written(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(OSError, match="file"):
+        write_files({tmp_path / "a.tex": b"a", blocked / "b.tex": b"b"})
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,161 @@
+"""Who may import whom: the imports as they stand in the files, each forbidden edge by name."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from derive import catalogue
+from numeric.kernel import compile_cell
+from numeric.spelling import STYLES
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("derive", "numeric", "reports")
+ALLOWED = {
+    "derive": {"derive", "sympy"},
+    "numeric": {"numeric", "derive", "sympy", "numpy", "mpmath"},
+    "reports": {"reports", "numeric", "derive", "sympy", "numpy", "matplotlib", "rich"},
+}
+ONLY_IN = {
+    "autograd": {"numeric/reference.py"},
+    "hypothesis": {"numeric/strategies.py", "numeric/verify.py", "numeric/testing.py"},
+    "matplotlib": {"reports/figures.py"},
+    "rich": {"reports/progress.py"},
+}
+NEVER = {("numeric.emit", "numeric.reference"), ("numeric.reference", "numeric.emit")}
+LAZY = {
+    "derive/__init__.py", "numeric/__init__.py", "reports/__init__.py",
+    "reports/cli.py", "reports/commands/cells.py",
+}  # fmt: skip
+BY_NAME = {"import_module", "__import__"}
+
+
+def files(root: Path = ROOT) -> list[Path]:
+    return sorted(path for package in PACKAGES for path in (root / package).rglob("*.py"))
+
+
+def module_name(path: Path, root: Path = ROOT) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+    """Every imported module by its full name; `from a import b` gives a and a.b."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                yield node, "." * node.level + (node.module or "")
+                continue
+            yield node, str(node.module)
+            for alias in node.names:
+                yield node, f"{node.module}.{alias.name}"
+
+
+def offences(path: Path, root: Path = ROOT) -> list[str]:
+    """What the file imports and may not, one line each."""
+    name = path.relative_to(root).as_posix()
+    own, package = module_name(path, root), name.split("/")[0]
+    tree = ast.parse(path.read_text(encoding="utf-8"), name)
+    found = []
+    for node, target in imports(tree):
+        edge = f"{name}:{node.lineno}: {own} → {target}"
+        top = target.split(".")[0]
+        if target.startswith("."):
+            found.append(f"{edge}: relative; write the full name")
+        elif top in ONLY_IN and name not in ONLY_IN[top]:
+            found.append(f"{edge}: only {', '.join(sorted(ONLY_IN[top]))} may import {top}")
+        elif top not in ONLY_IN and top not in ALLOWED[package] | sys.stdlib_module_names:
+            found.append(f"{edge}: {package} may import {', '.join(sorted(ALLOWED[package]))}")
+        if (own, target) in NEVER:
+            found.append(f"{edge}: these two share nothing")
+    for function in ast.walk(tree):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        for node in ast.walk(function):
+            inside = f"{name}:{getattr(node, 'lineno', 0)}: {own}"
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and name != "reports/cli.py":
+                found.append(f"{inside}: import inside a function")
+            if isinstance(node, ast.Call) and name not in LAZY:
+                called = node.func
+                label = getattr(called, "id", getattr(called, "attr", ""))
+                if label in BY_NAME:
+                    found.append(f"{inside}: {label} inside a function")
+    return list(dict.fromkeys(found))
+
+
+def closure(name: str) -> set[str]:
+    """The modules of ours that importing the module imports."""
+    trees = {module_name(path): path for path in files()}
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        now = waiting.pop()
+        if now in seen or now not in trees:
+            continue
+        seen.add(now)
+        tree = ast.parse(trees[now].read_text(encoding="utf-8"))
+        waiting += [target for _, target in imports(tree)]
+    return seen
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_file_imports_only_what_it_may(path: Path) -> None:
+    assert offences(path) == []
+
+
+def test_emitter_and_oracle_share_no_way_to_each_other() -> None:
+    assert "numeric.reference" not in closure("numeric.emit")
+    assert "numeric.emit" not in closure("numeric.reference")
+
+
+def test_emitted_code_imports_numpy_alone() -> None:
+    for name, style in zip(catalogue, cycle(STYLES), strict=False):
+        tree = ast.parse(compile_cell(catalogue[name], style).source)
+        assert {target for _, target in imports(tree)} == {"numpy"}, (name, style)
+
+
+MADE_UP = {
+    "derive/a.py": ("import numpy as np\n", "derive.a → numpy"),
+    "derive/b.py": ("from numeric import kernel\n", "derive.b → numeric"),
+    "derive/cells/c.py": ("from reports.document import Words\n", "derive.cells.c → reports"),
+    "numeric/d.py": ("from reports import write_report\n", "numeric.d → reports"),
+    "numeric/e.py": ("from autograd import grad\n", "only numeric/reference.py"),
+    "numeric/f.py": ("import hypothesis.strategies as st\n", "may import hypothesis"),
+    "numeric/emit.py": ("from numeric import reference\n", "share nothing"),
+    "numeric/reference.py": ("from numeric.emit import emit\n", "share nothing"),
+    "reports/g.py": ("import jinja2\n", "reports.g → jinja2"),
+    "reports/h.py": ("from . import document\n", "relative"),
+    "reports/i.py": ("def f():\n    import sympy\n", "import inside a function"),
+    "reports/j.py": ("def f():\n    return import_module('os')\n", "import_module inside"),
+    "reports/k.py": ("try:\n    import yaml\nexcept ImportError:\n    pass\n", "→ yaml"),
+    "reports/l.py": (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch\n", "→ torch"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MADE_UP)
+def test_the_checker_names_the_offending_edge(name: str, tmp_path: Path) -> None:
+    text, expected = MADE_UP[name]
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    found = offences(path, tmp_path)
+    assert found, "the checker accepts what it must refuse"
+    assert all(line.startswith(f"{name}:") for line in found)
+    assert any(expected in line for line in found), found
+
+
+def test_the_checker_accepts_what_is_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "numeric" / "fine.py"
+    path.parent.mkdir()
+    path.write_text("import json\nimport numpy as np\nfrom derive.cell import Cell\n")
+    assert offences(path, tmp_path) == []
