@@ -101,13 +101,16 @@ class _Builder:
             return Softmax(argument)
         for child, part in zip(node.children[1:], parts[1:], strict=True):
             if not isinstance(part, Number) or part <= 0:
-                raise self.shapes.error(f"{node.value} takes positive numbers after its argument", child)
+                raise self.shapes.error(
+                    f"after its argument {node.value} takes positive numbers", child
+                )
         return Elementwise(node.value, argument, *parts[1:])
 
     def matrix(self, part: MatrixExpr | Number, node: Node) -> MatrixExpr:
         if isinstance(part, Number):
-            raise self.shapes.error("a number cannot stand here: a vector or matrix was expected", node)
+            raise self.shapes.error("expected a vector or a matrix, came a number", node)
         return part
+
 
 def read(
     assignments: tuple[Assignment, ...],

@@ -69,6 +69,7 @@ class Shapes:
     places: dict[str, int] = field(default_factory=dict)
 
     def error(self, message: str, node: Node | None = None) -> CellError:
+        """The error to raise, at the place of a node."""
         if node is None:
             return CellError(message, cell=self.cell)
         line = self.text.split("\n")[node.line - 1].rstrip()
@@ -189,6 +190,7 @@ class Shapes:
                 )
 
     def shape_of_name(self, name: str) -> _Shape:
+        """The shape of a symbol, unknown sizes made for it when it is first met."""
         base = name.removesuffix("_prev")
         if base not in self.shapes:
             column = (_ONE,)
@@ -235,9 +237,15 @@ class Shapes:
         return left
 
     def is_scalar(self, shape: _Shape) -> bool:
+        """Whether the shape is (1, 1)."""
         return _resolve(shape[0]) == (_ONE,) == _resolve(shape[1])
 
     def infer_call(self, node: Node, children: list[_Shape]) -> _Shape:
+        """The shape of a function of its arguments.
+
+        Raises:
+            CellError: for an unknown function, or arguments it does not take.
+        """
         if node.value == "concat":
             for child, shape in zip(node.children, children, strict=True):
                 if not _unify(shape[1], (_ONE,)) or self.is_scalar(shape):
@@ -265,6 +273,7 @@ class Shapes:
         return children[0]
 
     def clash(self, node: Node, operator: str, left: _Shape, right: _Shape) -> CellError:
+        """The error of two shapes that cannot meet."""
         self.label()
         rule = (
             "the columns of the left must be the rows of the right"
@@ -278,6 +287,7 @@ class Shapes:
         )
 
     def spell(self, shape: _Shape) -> str:
+        """A shape as it is written: (n, m)."""
         return "(" + ", ".join(size_name(self.extent(side)) for side in shape) + ")"
 
     # ---- sizes get names --------------------------------------------------------------------
@@ -324,10 +334,12 @@ class Shapes:
                     unknown.name = f"k{count}"
 
     def extent(self, side: _Size) -> Expr:
+        """A size as an expression of the named sizes."""
         parts = _resolve(side)
         return S.One if parts == (_ONE,) else sum((size(u.name) for u in parts), S.Zero)
 
     def symbol(self, name: str) -> MatrixSymbol:
+        """The matrix symbol of a name."""
         rows, cols = self.shape_of_name(name)
         return MatrixSymbol(name, self.extent(rows), self.extent(cols))
 

@@ -342,7 +342,7 @@ class _Composer:
 
     def handed_down(self, layers: list[Layer]) -> str:
         """The cotangent of what a layer received, both directions added."""
-        first = self.network.cell.inputs[0].name
+        first: str = self.network.cell.inputs[0].name
         names = [self.prefix(layer) + first + BAR for layer in layers]
         if len(names) == 1:
             return names[0]

@@ -72,7 +72,8 @@ PLAIN: Final[dict[str, Spelling]] = {
         "np.where((y > 0) & (y < 1), 0.2 * np.ones_like(y), np.zeros_like(y))",
     ),
     "hard_tanh": Spelling(
-        "np.minimum(np.maximum(a, -1), 1)", "np.where((a > -1) & (a < 1), np.ones_like(a), np.zeros_like(a))",
+        "np.minimum(np.maximum(a, -1), 1)",
+        "np.where((a > -1) & (a < 1), np.ones_like(a), np.zeros_like(a))",
         "np.where((y > -1) & (y < 1), np.ones_like(y), np.zeros_like(y))",
     ),
     "scaled_tanh": Spelling(

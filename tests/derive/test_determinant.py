@@ -7,6 +7,8 @@ import pytest
 from sympy import preorder_traversal
 
 from derive import Cell, catalogue, differentiate
+from derive.bptt import TIME
+from derive.cell import previous
 from derive.determinant import determinant
 from derive.expr import At, replace
 from derive.layout import Layout
@@ -57,7 +59,11 @@ def test_it_equals_the_determinant_of_the_blocks(cell):
     ])
     entries, matrix = determinant(derivation).args
     column = entries.args[0]
-    plain = {at: at.args[0] for at in preorder_traversal(column) if isinstance(at, At)}
+    plain = {
+        at: at.args[0] if at.args[1] == TIME else previous(at.args[0])
+        for at in preorder_traversal(column)
+        if isinstance(at, At)
+    }
     written = replace(column, plain)
     found = np.prod(evaluate(written, values, sizes)) * np.linalg.det(values[matrix.args[0].name])
     assert found == pytest.approx(np.linalg.det(whole), rel=1e-10)

@@ -75,11 +75,8 @@ def test_sizes_tie_the_input_to_the_state():
         ("a = z + x\nz = a\nh = h_prev + z", 1, 5, "used before line 2 defines it"),
         ("h = tanh(c_prev) + x", 1, 10, "the state 'c' is never assigned"),
         ("h = x + h_prev\nh = x", 2, 1, "assigned in line 1 already"),
-        ("h = W @ h_prev + U @ x + W @ x\n", 1, 24, None),
         ("h = tanh(W @ h_prev + x)\ng = g_prev + W @ concat(h, g_prev)", 2, 16,
          "shapes clash at '@'"),
-        ("h = W @ h_prev + (U @ x) * (V @ x) + (V.T @ h_prev) * h_prev + V @ h_prev", 1, None,
-         None),
         ("h = h_prev * x_prev", 1, 14, "is an input and has no previous value"),
         ("h = h_prev + x + 1..2", 1, 20, "expected an operator"),
         ("h = h_prev + x $ 2", 1, 16, "unexpected '$'"),
@@ -89,19 +86,14 @@ def test_sizes_tie_the_input_to_the_state():
         ("h = h_prev + x / 0", 1, 16, "division by zero"),
         ("h = h_prev + x + tanh(1)", 1, 18, "of a number"),
         ("h = h_prev @ x + h_prev", 1, 12, "shapes clash"),
-        ("h = 3", 1, None, None),
+        ("h = h_prev + x\ng = 3", 2, 1, "assigned and never used"),
+        ("g = 3\nh = g * h_prev + x", 1, 5, "expected a vector or a matrix, came a number"),
         ("a = h_prev * x\nh = tanh(h_prev) + x", 1, 1, "assigned and never used"),
         ("h = h_prev + tanh(x, 2)", 1, 14, "takes one argument"),
         ("h = h_prev + sigmoid * x", 1, 14, "is a function"),
     ],
 )  # fmt: skip
 def test_errors_name_line_and_column(equations, line, column, says):
-    if says is None:
-        try:
-            parse(equations)
-        except CellError as error:
-            assert error.cell == "trial"
-        return
     with pytest.raises(CellError) as caught:
         parse(equations)
     assert (caught.value.line, caught.value.column) == (line, column)
