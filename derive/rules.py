@@ -239,4 +239,5 @@ def _factored(vectors: list[Node]) -> Node:
     for (number, _), others in zip(split, factors, strict=True):
         rest = hadamard(*others) if others else one
         counts[rest] = counts.get(rest, S.Zero) + number
-    return hadamard(add(*(scale(number, rest) for rest, number in counts.items())), *shared)
+    terms = sorted(counts.items(), key=lambda term: bool(term[1].is_negative))
+    return hadamard(add(*(scale(number, rest) for rest, number in terms)), *shared)
