@@ -44,8 +44,8 @@ def word(token: str) -> Box:
 
 
 def subscript(token: str) -> Box:
-    """A part of a name after the first: one or two letters slant, one by one."""
-    if token in GREEK or not token.isalpha() or len(token) > 2:
+    """A part of a name after the first: one or two letters slant, one by one (xi is x, i)."""
+    if not token.isalpha() or len(token) > 2:
         return word(token)
     return row(*map(Symbol, token))
 

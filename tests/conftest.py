@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two workers share two cores
+
 GOLDEN = Path(__file__).parent / "golden"
 
 settings.register_profile("dev", deadline=None)

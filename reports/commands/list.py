@@ -20,7 +20,7 @@ def run(arguments: Namespace) -> Answer:
             "title": table.get("title", name),
             "source": table.get("source", ""),
         }
-        for name, table in sorted(tables().items())
+        for name, table in tables().items()
     ]
     if arguments.quiet:
         return Answer(text="\n".join(cell["name"] for cell in cells), data={"cells": cells})
