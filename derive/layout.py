@@ -83,11 +83,13 @@ class Notation:
     """How a cell's symbols are written: LaTeX given by the author; which names bear a time.
 
     `timed` holds the names that change with time; the plain symbol then means step `now`.
+    `letters` gives the box of a name outright, before anything else is asked.
     """
 
     latex: Mapping[str, str] = field(default_factory=dict)
     timed: frozenset[str] = frozenset()
     now: str = "t"
+    letters: Mapping[str, Box] = field(default_factory=dict)
 
 
 PLAIN: Final = Notation()
@@ -180,8 +182,10 @@ class Layout:
             time = Sum((("+", now), ("−", Number("1"))))
         elif time is None and (ending == "_bar_loss" or base in self.notation.timed):
             time = now
-        given = self.notation.latex.get(base)
-        made = parse_latex(given) if given else spelled(base)
+        made = self.notation.letters.get(base)
+        if made is None:
+            given = self.notation.latex.get(base)
+            made = parse_latex(given) if given else spelled(base)
         if ending == "_bar_loss":
             loss = row("∂", sub("L", time or now))
             return Marked(Fraction(loss, row("∂", sub(made, time or now))))

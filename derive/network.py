@@ -1,7 +1,7 @@
-"""Layers, directions, readout and loss: how cells join to a network, and how errors pass on.
+"""Layers, directions, readout and loss: how cells join to a network.
 
-In: a cell and the numbers of the network. Out: `Network`, its layers with the sizes they have
-there, and the equations that join them: what a layer receives, and what it hands down.
+In: a cell and the numbers of the network. Out: `Network`, and its layers with the sizes they
+have there. The equations that join them are in `joins`.
 """
 
 from __future__ import annotations
@@ -10,25 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from sympy import Expr, MatrixExpr, MatrixSymbol
+from sympy import Expr, MatrixSymbol
 
-from derive.adjoint import bar, from_loss, pull_back
-from derive.bptt import LENGTH, TIME
-from derive.cell import Cell, Equation
-from derive.expr import (
-    At,
-    Concat,
-    Rows,
-    Softmax,
-    TimeSum,
-    add,
-    negate,
-    product,
-    replace,
-    size,
-    symbols_of,
-    transpose,
-)
+from derive.cell import Cell
+from derive.expr import size
 from derive.syntax import CellError
 
 READOUTS: Final = ("softmax", "linear")
@@ -132,84 +117,3 @@ class Network:
             if symbol.name == state.name + BELOW:
                 return state
         return None
-
-
-@dataclass(frozen=True)
-class Join:
-    """An equation that joins parts of a network, with its title and the rule it follows from."""
-
-    title: str
-    equation: Equation
-    rule: str
-
-
-def _directions(network: Network, letter: str, depth: str) -> tuple[MatrixSymbol, ...]:
-    rows = network.output.shape[0]
-    names = [f"{letter}_{depth}", f"{letter}_{depth}_rev"]
-    return tuple(MatrixSymbol(n, rows, 1) for n in names[: 1 + network.bidirectional])
-
-
-def joins(network: Network) -> tuple[Join, ...]:
-    """What a layer receives, the readout and the loss; then their cotangents, top to bottom.
-
-    The cotangent of a layer's input is what its loss term is for the layer below.
-    """
-    letter = network.output.name
-    below, above = _directions(network, letter, "low"), _directions(network, letter, "top")
-    x = MatrixSymbol("x_up", network.width, 1)
-    q = size("q")
-    V = MatrixSymbol("V", q, network.width)
-    c, o, p, y = (MatrixSymbol(name, q, 1) for name in ("c_out", "o_out", "p", "y"))
-    top = _stacked(above)
-    made: list[Join] = []
-    if network.layers > 1:
-        made.append(Join("up", Equation(_at(x), _stacked(below)), "what a layer receives"))
-    logits = add(product(V, _stacked(above, timed=False)), c)
-    made.append(Join("readout", Equation(_at(o), _timed(logits, {V, c})), "readout"))
-    out = o
-    if network.readout == "softmax":
-        made.append(Join("readout", Equation(_at(p), Softmax(_at(o))), "softmax"))
-        out = p
-    difference = add(_at(out), negate(_at(y)))
-    if network.loss == "cross_entropy":
-        made.append(Join("loss", Equation(_at(bar(o)), difference),
-                         "Jacobian of softmax, times −y ⊘ p"))  # fmt: skip
-    else:
-        made.append(Join("loss", Equation(_at(bar(out)), difference), "slope of ½‖·‖²"))
-        if network.readout == "softmax":
-            for _, share, path in pull_back(bar(p), p, Softmax(o)):
-                made.append(Join("loss", Equation(_at(bar(o)), _timed(share, set())), path[0]))
-    first = LENGTH if network.loss_at == "last" else 1
-    for leaf, share in ((V, product(_at(bar(o)), transpose(top))), (c, _at(bar(o)))):
-        total = TimeSum(share, TIME, first, LENGTH)
-        made.append(Join("readout gradients", Equation(bar(leaf), total), "matrix product"))
-    for place, state in enumerate(above):
-        share = _part(product(transpose(V), _at(bar(o))), place, state, network)
-        made.append(Join("down", Equation(At(from_loss(state), TIME), share),
-                         "the readout's cotangent, handed to the top layer"))  # fmt: skip
-    if network.layers > 1:
-        for place, state in enumerate(below):
-            share = _part(_at(bar(x)), place, state, network)
-            made.append(Join("down", Equation(At(from_loss(state), TIME), share),
-                             "∂L/∂x_t of the layer above is this layer's"))  # fmt: skip
-    return tuple(made)
-
-
-def _at(symbol: MatrixSymbol) -> MatrixExpr:
-    return At(symbol, TIME)
-
-
-def _timed(expr: MatrixExpr, fixed: set[MatrixSymbol]) -> MatrixExpr:
-    return replace(expr, {s: _at(s) for s in symbols_of(expr) if s not in fixed})
-
-
-def _stacked(parts: tuple[MatrixSymbol, ...], *, timed: bool = True) -> MatrixExpr:
-    shown = [_at(part) if timed else part for part in parts]
-    return shown[0] if len(shown) == 1 else Concat(*shown)
-
-
-def _part(whole: MatrixExpr, place: int, part: MatrixSymbol, network: Network) -> MatrixExpr:
-    if not network.bidirectional:
-        return whole
-    rows = part.shape[0]
-    return Rows(whole, place * rows, rows)

@@ -72,11 +72,16 @@ def residue(number: Fraction) -> int:
 
 @dataclass
 class RandomFunctions:
-    """One random function for exp, one for its inverse, one for the sine's half tangent."""
+    """One random function for exp, one for its inverse, one for the sine's half tangent.
+
+    `ties` counts comparisons of different elements with equal shadows: what they decided is
+    the shadows' rounding.
+    """
 
     key: bytes
     powers: dict[int, int] = field(default_factory=lambda: {0: 1})
     logarithms: dict[int, int] = field(default_factory=lambda: {1: 0})
+    ties: int = 0
 
     def hash(self, what: bytes, value: int) -> int:
         digest = blake2b(what + value.to_bytes(8), key=self.key, digest_size=16).digest()
@@ -165,6 +170,14 @@ class Dual(Element):
 
     def key(self) -> float:
         return self.shadow
+
+    def _other(self, other: Any) -> float:
+        taken = other if isinstance(other, Dual) else self.lift(other)
+        if self.shadow == taken.shadow and self.value != taken.value:
+            functions = _CURRENT.get(None)
+            if functions is not None:
+                functions.ties += 1
+        return taken.shadow
 
     def __repr__(self) -> str:
         return f"Dual({self.value}, {self.tangent}, {self.shadow:g})"
@@ -310,11 +323,13 @@ def _sinh(shadow: float) -> float:
     return math.copysign(_exp(abs(shadow)) / 2, shadow) if abs(shadow) > 20 else math.sinh(shadow)
 
 
-def random_duals(rng: np.random.Generator, shape: tuple[int, ...]) -> DualArray:
-    """Uniform field elements without tangent, with standard normal shadows."""
+def random_duals(
+    rng: np.random.Generator, shape: tuple[int, ...], deviation: float = 1.0
+) -> DualArray:
+    """Uniform field elements without tangent, with normal shadows."""
     count = math.prod(shape)
     values = rng.integers(0, PRIME, count)
-    shadows = rng.normal(size=count)
+    shadows = rng.normal(size=count) * deviation
     array = np.empty(count, dtype=object)
     array[:] = [Dual(int(v), 0, float(s)) for v, s in zip(values, shadows, strict=True)]
     return array.reshape(shape).view(DualArray)

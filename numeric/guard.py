@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -29,6 +29,14 @@ class Raised(Misbehaviour):
 
 class Stopped(Misbehaviour):
     """The module's process is gone: it ended itself or was out of time."""
+
+
+class Watched(Protocol):
+    """Code under test, whatever its functions are."""
+
+    @property
+    def declared(self) -> Declared:
+        """Its module constants."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +66,26 @@ def subject_of(thing: Any) -> Subject:
     """
     if isinstance(inner := getattr(thing, "subject", thing), Subject):
         return inner
-    home = getattr(thing, "module", thing)
+    declared = declarations(getattr(thing, "module", thing))
+    for name in ("forward", "backward"):
+        if not callable(getattr(thing, name, None)):
+            raise Misbehaviour(f"{name}: expected a function of this name, found none")
+    return Subject(declared, thing.forward, thing.backward)
+
+
+def declarations(home: Any) -> Declared:
+    """The module constants.
+
+    Raises:
+        Misbehaviour: if one of them is missing or is something else.
+    """
     declared = {}
     for group in CONSTANT_NAMES:
         found = getattr(home, group, {} if group == "CONSTANTS" else None)
         if not isinstance(found, Mapping):
             raise Misbehaviour(f"{group}: expected a dict, name → tuple of size names")
         declared[group] = {str(name): _names(sizes) for name, sizes in found.items()}
-    for name in ("forward", "backward"):
-        if not callable(getattr(thing, name, None)):
-            raise Misbehaviour(f"{name}: expected a function of this name, found none")
-    return Subject(declared, thing.forward, thing.backward)
+    return declared
 
 
 def _names(sizes: Any) -> tuple[str, ...]:
@@ -78,7 +95,7 @@ def _names(sizes: Any) -> tuple[str, ...]:
 class Guard:
     """The subject's two functions, each call watched."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Watched) -> None:
         self.subject = subject
         self._returned: list[tuple[str, Any, Any]] = []
 
@@ -95,19 +112,19 @@ class Guard:
             Misbehaviour: if the module writes to an argument or returns something else.
         """
         groups = {"params": params, "inputs": inputs, "initial": initial, "constants": constants}
-        given = _labelled(groups)
+        given = labelled(groups)
         result = self._call("forward", given, (params, inputs, initial, constants or None))
         if not isinstance(result, tuple) or len(result) != 2:
-            raise Misbehaviour(f"forward returned {_kind(result)}: expected (states, tape)")
+            raise Misbehaviour(f"forward returned {kind_of(result)}: expected (states, tape)")
         states, inner = result
         dtype = next(iter(given.values())).dtype if given else np.dtype(float)
         steps, batch = next(iter(inputs.values())).shape[:2]
-        sizes = _sizes(self.subject.declared["PARAMETERS"], params)
-        sizes |= _sizes(self.subject.declared["INPUTS"], inputs)
-        sizes |= _sizes(self.subject.declared["STATES"], initial or {})
+        sizes = sizes_in(self.subject.declared["PARAMETERS"], params)
+        sizes |= sizes_in(self.subject.declared["INPUTS"], inputs)
+        sizes |= sizes_in(self.subject.declared["STATES"], initial or {})
         shapes = {}
         for name, names in self.subject.declared["STATES"].items():
-            shapes[name] = (steps, batch, *(_extent(size, sizes) for size in names))
+            shapes[name] = (steps, batch, *(extent_in(size, sizes) for size in names))
         states = self._check("states", states, shapes, dtype, given)
         expected = {
             group: {name: np.shape(array) for name, array in arrays.items()}
@@ -124,11 +141,11 @@ class Guard:
         Raises:
             Misbehaviour: if the module writes to an argument or returns something else.
         """
-        given = _labelled({"params": params, "cotangents": cotangents})
+        given = labelled({"params": params, "cotangents": cotangents})
         result = self._call("backward", given, (params, tape.inner, cotangents))
         if not isinstance(result, Mapping) or {*result} != {*tape.shapes}:
             raise Misbehaviour(
-                f"backward returned {_kind(result)}: expected a dict with the keys "
+                f"backward returned {kind_of(result)}: expected a dict with the keys "
                 + ", ".join(tape.shapes)
             )
         return {
@@ -164,13 +181,13 @@ class Guard:
         if not isinstance(found, Mapping) or {*found} != {*shapes}:
             raise Misbehaviour(
                 f"{group}: expected a dict with the keys {', '.join(shapes) or 'none'}, "
-                f"came {_kind(found)}"
+                f"came {kind_of(found)}"
             )
         checked = {}
         for name, shape in shapes.items():
             label, value = f"{group}[{name!r}]", found[name]
             if not isinstance(value, (np.ndarray, np.generic, Element)):
-                raise Misbehaviour(f"{label}: expected an array, came {_kind(value)}")
+                raise Misbehaviour(f"{label}: expected an array, came {kind_of(value)}")
             array = np.asanyarray(value)
             if array.shape != shape:
                 raise Misbehaviour(f"{label}: expected shape {shape}, came {array.shape}")
@@ -187,7 +204,8 @@ class Guard:
         return checked
 
 
-def _labelled(groups: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+def labelled(groups: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Every array of the groups under the name that a message gives it."""
     return {
         f"{group}[{name!r}]": array
         for group, arrays in groups.items()
@@ -195,7 +213,8 @@ def _labelled(groups: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
     }
 
 
-def _sizes(declared: Mapping[str, Iterable[str]], arrays: Mapping[str, Any]) -> dict[str, int]:
+def sizes_in(declared: Mapping[str, Iterable[str]], arrays: Mapping[str, Any]) -> dict[str, int]:
+    """The sizes that the arrays have, by the names declared for their last axes."""
     found: dict[str, int] = {}
     for name, array in arrays.items():
         names = tuple(declared.get(name, ()))
@@ -204,7 +223,8 @@ def _sizes(declared: Mapping[str, Iterable[str]], arrays: Mapping[str, Any]) -> 
     return found
 
 
-def _extent(size: str, sizes: Mapping[str, int]) -> int:
+def extent_in(size: str, sizes: Mapping[str, int]) -> int:
+    """The number that a size name stands for, "n+m" a sum; −1 where it is unknown."""
     if size in sizes:
         return sizes[size]
     return sum(int(part) if part.isdigit() else sizes.get(part, -1) for part in size.split("+"))
@@ -216,7 +236,8 @@ def _same(left: Any, right: Any) -> bool:
     return np.array_equal(left, right, equal_nan=True)
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a value is, in words."""
     if isinstance(value, Mapping):
         return "a dict with the keys " + (", ".join(map(str, value)) or "none")
     return f"{type(value).__name__}"

@@ -22,6 +22,9 @@ class Choices(Protocol):
     def whole(self, most: int) -> int:
         """A number from 0 to `most`, the simplest first."""
 
+    def part(self, make: Callable[[], str]) -> str:
+        """What the function makes, as a part that may take the place of one around it."""
+
 
 @dataclass
 class Writer:
@@ -39,11 +42,14 @@ class Writer:
 
     def vector(self, depth: int) -> str:
         """An expression of size n of at most this depth."""
-        rules = (self.leaf, *_RULES) if depth else (self.leaf,)
-        rule = rules[self.choices.whole(len(rules) - 1)]
-        return rule(depth) if rule == self.leaf else rule(self, depth - 1)
+        return self.choices.part(lambda: self.node(depth))
 
-    def leaf(self, depth: int) -> str:
+    def node(self, depth: int) -> str:
+        """A leaf, or one operation on smaller expressions."""
+        chosen = self.choices.whole(len(_RULES)) if depth else 0
+        return _RULES[chosen - 1](self, depth - 1) if chosen else self.leaf()
+
+    def leaf(self) -> str:
         """A state, an earlier result, an input through a matrix, or a bias."""
         options = [*self.known, *(f"U_{x} @ {x}" for x in self.inputs), ""]
         chosen = options[self.choices.whole(len(options) - 1)]

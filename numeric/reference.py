@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import autograd.numpy as anp
 import numpy as np
-from autograd import grad
+from autograd import value_and_grad
 
 from derive.cell import Cell
 from numeric.cases import GROUPS, Case
@@ -71,9 +71,14 @@ def autograd_answer(cell: Cell, case: Case) -> Answer:
     if case.steps == 0 or case.batch == 0:
         zeros = {g: {n: np.zeros(np.shape(a)) for n, a in v.items()} for g, v in variables.items()}
         return Answer(states(cell, case), zeros)
+    return Answer(states(cell, case), reverse(loss, variables)[1])
+
+
+def reverse(loss: Callable[[Any], Any], variables: Mapping[str, Arrays]) -> tuple[Any, Any]:
+    """L and its gradients, by autograd's reverse accumulation."""
     with np.errstate(all="ignore"):
-        gradients = grad(loss)(variables)
-    return Answer(states(cell, case), gradients)
+        value, gradients = value_and_grad(loss)(variables)
+    return value, gradients
 
 
 def precise_answer(cell: Cell, case: Case) -> Answer:
@@ -99,14 +104,7 @@ def precise_answer(cell: Cell, case: Case) -> Answer:
         for value, cotangent in zip(values, case.cotangents[name], strict=True):
             for entry, weight in zip(value.ravel(), np.ravel(cotangent), strict=True):
                 total = total + entry * float(weight)
-    count = sum(np.size(value) for value in named.values())
-    flat = np.zeros(count) if total.derivatives is None else total.derivatives.astype(float)
-    gradients: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
-    place = 0
-    for (group, name), value in named.items():
-        size = np.size(value)
-        gradients[group][name] = flat[place : place + size].reshape(np.shape(value))
-        place += size
+    gradients = collected(total, named)
     rounded = np.vectorize(lambda entry: float(entry.value), otypes=[float])
     return Answer(
         {
@@ -119,6 +117,19 @@ def precise_answer(cell: Cell, case: Case) -> Answer:
         },
         gradients,
     )
+
+
+def collected(total: Forward, named: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
+    """The derivatives of a number, each group's arrays by name, rounded once to float64."""
+    count = sum(np.size(value) for value in named.values())
+    flat = np.zeros(count) if total.derivatives is None else total.derivatives.astype(float)
+    gradients: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    place = 0
+    for (group, name), value in named.items():
+        size = np.size(value)
+        gradients[group][name] = flat[place : place + size].reshape(np.shape(value))
+        place += size
+    return gradients
 
 
 def complex_step(

@@ -6,15 +6,17 @@ explains, and keeps for each gradient its largest error and who found it wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from derive.cell import Cell
-from numeric.cases import Case
+from numeric.cases import Case, ordinary_cases, smaller_cases
 from numeric.compare import Difference, rounding_bounds
-from numeric.conduct import Result, call
+from numeric.conduct import Result, call, check_arguments, check_declared, check_promises
 from numeric.guard import Guard, Misbehaviour, Stopped
+from numeric.reference import Answer, autograd_answer, precise_answer
+from numeric.strategies import case as cases
 from numeric.verdict import FAIL, INCONCLUSIVE, PASS, Gradient
 
 
@@ -31,6 +33,61 @@ class Session:
     counterexample: dict[str, Any] | None = None
     stopped: Stopped | None = None
 
+    # ---- what is verified: a cell's module; `network_session.py` puts a network in its place ----
+
+    def autograd(self, case: Any) -> Answer:
+        """States and gradients by autograd."""
+        return autograd_answer(self.cell, case)
+
+    def precise(self, case: Any) -> Answer:
+        """States and gradients to fifty digits."""
+        return precise_answer(self.cell, case)
+
+    def cases(self, **limits: Any) -> Any:
+        """A Hypothesis strategy of calls."""
+        return cases(self.cell, **limits)
+
+    def battery(self, regimes: Iterable[str], **limits: Any) -> Iterator[Case]:
+        """Set cases of the regimes."""
+        return ordinary_cases(self.cell, regimes, seed=self.seed, **limits)
+
+    def smaller(self, case: Any) -> Iterator[Case]:
+        """The case with one size smaller, each in turn."""
+        return smaller_cases(self.cell, case)
+
+    def interface(self) -> None:
+        """The promises of the module interface.
+
+        Raises:
+            Misbehaviour: if one is broken.
+        """
+        check_declared(self.cell, self.guard)
+        check_promises(self.cell, self.guard)
+
+    def arguments(self) -> int:
+        """Wrong arguments are refused by name: how many were tried.
+
+        Raises:
+            Misbehaviour: if one is not.
+        """
+        return check_arguments(self.cell, self.guard)
+
+    def labels(self) -> list[str]:
+        """Every gradient as the verdict calls it."""
+        cell = self.cell
+        groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
+        return [f"{group}.{s.name}" for group, symbols in groups.items() for s in symbols]
+
+    def result_by(self, guard: Any, case: Any) -> Result:
+        """What that module makes of the case."""
+        return call(guard, case)
+
+    def bounds_by(self, guard: Any, case: Any) -> tuple[Result, bool]:
+        """What rounding explains in that module."""
+        return rounding_bounds(guard, case)
+
+    # ---- what the checks do with it -------------------------------------------------------------
+
     def result(self, case: Case) -> Result:
         """What the module makes of the case.
 
@@ -39,7 +96,7 @@ class Session:
             Misbehaviour: if it misbehaves.
         """
         try:
-            return call(self.guard, case)
+            return self.result_by(self.guard, case)
         except Stopped as problem:
             self.stopped = self.stopped or problem
             raise
@@ -49,7 +106,7 @@ class Session:
         for guard in (self.guard, self.plain):
             if guard is not None:
                 try:
-                    return rounding_bounds(guard, case)
+                    return self.bounds_by(guard, case)
                 except Misbehaviour:
                     continue
         return None
@@ -74,11 +131,8 @@ class Session:
 
     def gradients(self) -> Mapping[str, Gradient]:
         """Each gradient: wrong if any check found it so, right if it was compared."""
-        cell = self.cell
-        groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
-        labels = [f"{group}.{s.name}" for group, symbols in groups.items() for s in symbols]
         found = {}
-        for label in labels:
+        for label in self.labels():
             error = self.errors.get(label)
             if label in self.wrong:
                 found[label] = Gradient(FAIL, error, f"by {self.wrong[label]}")

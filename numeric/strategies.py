@@ -1,11 +1,12 @@
 """Hypothesis strategies: a cell's calls in all sizes, regimes and dtypes, and whole cells.
 
-In: a cell, or nothing. Out: strategies of `Case` and of `Cell`. Values come from a drawn seed, never entry by entry:
-shrinking makes the sizes smaller and keeps the values generic.
+In: a cell, or nothing. Out: strategies of `Case` and of `Cell`. Values come from a drawn seed,
+never entry by entry: shrinking makes the sizes smaller and keeps the values generic.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,6 +72,10 @@ class _Drawn:
     def whole(self, most: int) -> int:
         """A number from 0 to `most`."""
         return self.draw(st.integers(0, most))
+
+    def part(self, make: Callable[[], str]) -> str:
+        """What the function makes; Hypothesis may shrink it to a part of itself."""
+        return self.draw(st.builds(make))
 
 
 @st.composite

@@ -20,16 +20,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
 from derive.cell import Cell
-from numeric.cases import Case, ordinary_cases, smaller_cases
+from numeric.cases import Case
 from numeric.compare import Difference, agreement, as_result, differences, in_range
-from numeric.conduct import Result, check_arguments, check_declared, check_promises
+from numeric.conduct import Result
 from numeric.directions import analytic, duality
 from numeric.guard import Guard, Misbehaviour, Subject, subject_of
 from numeric.kernel import compile_cell
-from numeric.reference import Answer, autograd_answer, precise_answer
+from numeric.reference import Answer
 from numeric.session import Session
 from numeric.strategies import RELATIVE
-from numeric.strategies import case as cases
 from numeric.verdict import FAIL, INCONCLUSIVE, PASS, Check, Verdict, conclude
 
 __all__ = ["PROFILES", "Verdict", "verify", "versions"]
@@ -136,12 +135,12 @@ def _shrunk(
     session: Session, attempt: Callable[[Case], float], case: Case, problem: Exception
 ) -> Exception:
     """The failure of the smallest case that one smaller size after another leads to."""
-    smaller: Iterator[Case] = iter(smaller_cases(session.cell, case))
+    smaller: Iterator[Case] = iter(session.smaller(case))
     while session.stopped is None and (candidate := next(smaller, None)) is not None:
         failure = _first_failure(attempt, [candidate])
         if failure is not None:
             case, problem = failure
-            smaller = iter(smaller_cases(session.cell, case))
+            smaller = iter(session.smaller(case))
     return problem
 
 
@@ -155,7 +154,7 @@ def _autograd(session: Session, examples: int) -> Check:
     def test(case: Case) -> float:
         nonlocal doubles, granted
         got = session.result(case)
-        want = autograd_answer(session.cell, case)
+        want = session.autograd(case)
         if not in_range(want, LARGEST[case.dtype]):
             reject()
         tolerance = TOLERANCES[case.dtype]
@@ -166,8 +165,8 @@ def _autograd(session: Session, examples: int) -> Check:
         doubles, granted = doubles + double, granted + (double and excess)
         return _require(session, found, tolerance, "autograd")
 
-    strategy = cases(session.cell, regimes=RELATIVE)
-    battery = ordinary_cases(session.cell, RELATIVE, seed=session.seed)
+    strategy = session.cases(regimes=RELATIVE)
+    battery = session.battery(RELATIVE)
     check = _search(session, "autograd", battery, strategy, examples, test)
     if check.status == PASS and doubles > MIN_EXAMPLES and granted > doubles / 2:
         reason = f"beyond {TOLERANCES['float64']:g} in {granted} of {doubles} float64 examples"
@@ -200,10 +199,10 @@ def _high_precision(session: Session, examples: int) -> Check:
     def test(case: Case) -> float:
         nonlocal largest_share, apart, place
         got = session.result(case)
-        float_answer = autograd_answer(session.cell, case)
+        float_answer = session.autograd(case)
         if not in_range(float_answer, LARGEST[case.dtype]):
             reject()
-        want = precise_answer(session.cell, case)
+        want = session.precise(case)
         if case.regime != "saturated":
             other, where = agreement(float_answer, want)
             if other > ORACLES_AGREE and _oracle_is_right(session, case, float_answer, want):
@@ -217,8 +216,8 @@ def _high_precision(session: Session, examples: int) -> Check:
         tolerance = -1.0 if np.all(np.isfinite(explained)) else TOLERANCES[case.dtype]
         return _require(session, found, tolerance, "high_precision")
 
-    strategy = cases(session.cell, largest=2, longest=3)
-    battery = ordinary_cases(session.cell, ("saturated",), seed=session.seed, largest=2)
+    strategy = session.cases(largest=2, longest=3)
+    battery = session.battery(("saturated",), largest=2)
     check = _search(session, "high_precision", battery, strategy, examples, test)
     figures = {
         **check.figures, "digits": 50, "share_of_bound": largest_share, "oracles_apart": apart
@@ -241,8 +240,7 @@ def _oracle_is_right(session: Session, case: Case, found: Answer, want: Answer) 
 def _interface(session: Session) -> Check:
     """The promises of the module interface."""
     try:
-        check_declared(session.cell, session.guard)
-        check_promises(session.cell, session.guard)
+        session.interface()
     except Misbehaviour as problem:
         return Check(FAIL, str(problem))
     return Check(PASS)
@@ -251,7 +249,7 @@ def _interface(session: Session) -> Check:
 def _arguments(session: Session) -> Check:
     """Wrong arguments are refused by name."""
     try:
-        count = check_arguments(session.cell, session.guard)
+        count = session.arguments()
     except Misbehaviour as problem:
         return Check(FAIL, str(problem))
     return Check(PASS, None, {"examples": count})

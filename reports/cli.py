@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from derive.syntax import CellError
+from reports.commands.network import add_network_flags
 from reports.console import (
     DISTRIBUTION,
     FAULT,
@@ -113,6 +114,7 @@ COMMANDS: Final = (
             _ONE_CELL,
             _argument("--format", choices=("text", "latex"), default="text",
                       help="Unicode text, or LaTeX (text)"),
+            add_network_flags,
         ),
     ),
     Command(
@@ -155,16 +157,18 @@ COMMANDS: Final = (
     Command(
         "report", "a report on a cell as .tex, .html and .pdf",
         "Writes DIR/NAME.tex, DIR/NAME.html and, where a TeX engine is found, DIR/NAME.pdf for\n"
-        "each cell; figures go to DIR/figures.",
+        "each cell, or for layers of it; figures go to DIR/figures. With --all it writes the\n"
+        "whole catalogue with an index.html; what has not changed since is kept.",
         "bptt report rnn lstm -o out",
         (
-            _argument("cells", metavar="CELL", nargs="+", help=_CELL),
+            _argument("cells", metavar="CELL", nargs="*", help=_CELL),
+            _argument("--all", action="store_true", help="every cell of the catalogue"),
             _argument("-o", "--output", type=Path, metavar="DIR", required=True,
                       help="the folder, made if it does not exist"),
             _argument("--formats", metavar="LIST",
-                      help="some of tex,html,pdf (all of them; pdf only where a TeX engine is "
-                           "found)"),
-            _SEED,
+                      help="some of tex,html,pdf (all of them, pdf only where a TeX engine is "
+                           "found; with --all html,tex)"),
+            _SEED, add_network_flags,
         ),
     ),
     Command(

@@ -7,10 +7,24 @@ from __future__ import annotations
 
 from collections import Counter
 from math import gcd
+from typing import Final
 
 from sympy import MatrixSymbol, expand
 
-from derive.boxes import Box, Fenced, Fraction, Large, Number, Sum, Symbol, row, sub, sup
+from derive.boxes import (
+    Box,
+    Fenced,
+    Fraction,
+    Grid,
+    Large,
+    Number,
+    Sum,
+    Symbol,
+    row,
+    sub,
+    sup,
+    width,
+)
 from derive.expr import Blocks, Columns, Concat, Quotient, Rows, size
 from derive.layout import Layout, Notation, size_box, space_of
 from reports.checks import summary
@@ -26,6 +40,9 @@ from reports.document import (
 )
 from reports.facts import Facts
 from reports.words import listed
+
+SHORT: Final = 6.0
+"""Up to this width in em a block of the step Jacobian is written out on page one."""
 
 
 def glance(facts: Facts) -> Section:
@@ -45,7 +62,7 @@ def glance(facts: Facts) -> Section:
         parameter_table(facts),
         Paragraph(say("It maps a small change of {0} to the change of {1} that it causes.",
                       *_state_pair(facts)), "The step Jacobian."),
-        Equations((_jacobian_row(facts),)),
+        Equations((jacobian_row(facts),)),
         Paragraph(say.line(claim.verdict), "Its gradients."),
         Paragraph(summary(facts), "Verified."),
         conventions(facts),
@@ -60,15 +77,25 @@ def _state_pair(facts: Facts) -> tuple[Box, Box]:
     return timed.symbol(symbol + "_prev"), timed.symbol(symbol)
 
 
-def _jacobian_row(facts: Facts) -> EquationRow:
-    for step in (*facts.derivation.part("chain"), *facts.derivation.part("jacobian")):
-        value = step.equation.value
-        if step.part == "jacobian" or isinstance(value, Blocks):
-            return EquationRow(
-                facts.layout.of(step.equation.target), facts.layout.of(value),
-                space=space_of(step.equation.target),
-            )  # fmt: skip
-    raise ValueError("a derivation without a step Jacobian")
+def jacobian_row(facts: Facts) -> EquationRow:
+    """The step Jacobian on one line; of several blocks the short ones are written out."""
+    blocks, layout = facts.derivation.part("jacobian"), facts.layout
+    whole = next(
+        (
+            s.equation
+            for s in facts.derivation.part("chain")
+            if isinstance(s.equation.value, Blocks)
+        ),
+        blocks[-1].equation,
+    )
+    value = layout.of(whole.value)
+    if isinstance(value, Grid):
+        short = {
+            layout.of(step.equation.target): made for step in blocks
+            if width(made := layout.of(step.equation.value)) <= SHORT
+        }  # fmt: skip
+        value = Grid(tuple(tuple(short.get(entry, entry) for entry in line) for line in value.rows))
+    return EquationRow(layout.of(whole.target), value, space=space_of(whole.target))
 
 
 def parameter_table(facts: Facts) -> Table:

@@ -37,7 +37,12 @@ LINE: Final = 34.0
 """Where a long right side is broken, in em."""
 _MATH: Final = MathML("ct")
 _MARKS: Final = re.compile(r"[,.;:)]+")
-_STYLE: Final = Path(__file__).with_name("report.css")
+STYLE: Final = Path(__file__).with_name("report.css")
+HEAD: Final = """\
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">"""
 
 
 def inline(part: Inline) -> str:
@@ -176,30 +181,32 @@ def _code(text: str) -> str:
     return re.sub(r"(#[^\n]*)", r'<span class="comment">\1</span>', escape(text))
 
 
-def html(document: Document, figures: Mapping[str, str] | None = None) -> str:
-    """The whole file; `figures` holds the SVG text of each figure by its stem."""
+def html(document: Document, figures: Mapping[str, str] | None = None, home: str = "") -> str:
+    """The whole file; `figures` holds the SVG text of each figure by its stem.
+
+    `home` is the page beside it that lists all cells; without one there is no link.
+    """
     write = _Writer(figures or {})
     contents = "\n".join(
         f'<li><a href="#{part.anchor}">{escape(part.title)}</a></li>' for part in document.sections
     )
     sections = "\n".join(write.section(p, k) for k, p in enumerate(document.sections, start=1))
     title = f"{document.title}: {document.subtitle}"
+    back = f'<p><a href="{home}#{document.name}" rel="up">All cells</a></p>\n' if home else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
+{HEAD}
 <meta name="author" content="{escape(document.author)}">
 <meta name="keywords" content="{escape(", ".join(document.keywords))}">
 <title>{escape(title)}</title>
-<link rel="icon" href="data:,">
 <style>
-{_STYLE.read_text(encoding="utf-8").strip()}
+{STYLE.read_text(encoding="utf-8").strip()}
 </style>
 </head>
 <body>
-<nav aria-label="Contents"><ol>
+<nav aria-label="Contents">
+{back}<ol>
 {contents}
 </ol></nav>
 <main>

@@ -40,10 +40,12 @@ def write_report(
     seed: int = 0,
     verdict: Verdict | None = None,
     measurement: Measurement | None = None,
+    home: str = "",
 ) -> tuple[Path, ...]:
     """The report of a cell in the folder, which is made if it is missing.
 
-    A verdict or a measurement that is given is not computed again.
+    A verdict or a measurement that is given is not computed again; `home` is a page in the
+    folder that lists the cells, to which the report links.
 
     Raises:
         ValueError: for an unknown format.
@@ -70,7 +72,7 @@ def write_report(
     tell(f"{cell.name}: measure")
     measurement = measurement or measure(derivation, seed=seed)
     document = build(derivation, kernel.source, verdict, measurement)
-    return _write(document, derivation, measurement, target, wanted, tell)
+    return _write(document, derivation, measurement, target, wanted, tell, home)
 
 
 def _write(
@@ -80,6 +82,7 @@ def _write(
     target: Path,
     wanted: Sequence[str],
     tell: Progress,
+    home: str = "",
 ) -> tuple[Path, ...]:
     name = document.name
     tell(f"{name}: write")
@@ -94,7 +97,8 @@ def _write(
     if "tex" in wanted or "pdf" in wanted:
         files[target / f"{name}.tex"] = tex(document).encode()
     if "html" in wanted:
-        files[target / f"{name}.html"] = html(document, dict.fromkeys(stems, picture.svg)).encode()
+        page = html(document, dict.fromkeys(stems, picture.svg), home)
+        files[target / f"{name}.html"] = page.encode()
     write_files(files)
     written = list(files)
     if "pdf" in wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ from numeric.kernel import compile_cell
 from numeric.verdict import FAIL, INCONCLUSIVE, PASS
 from numeric.verify import verify
 from reports.commands.cells import find_cell
+from reports.commands.network import asks_for_network
 from reports.console import Answer, CommandError, why
+from reports.gallery import FORMATS as GALLERY_FORMATS
+from reports.gallery import write_gallery
+from reports.index import INDEX
 from reports.pdf import HINT, EngineError, find_engine
-from reports.progress import progress
+from reports.progress import progress, progress_bar
 from reports.write import FORMATS, write_report
 
 
@@ -25,6 +30,10 @@ def run(arguments: Namespace) -> Answer:
         CommandError: for an unknown format or cell, an unwritable folder, a missing engine.
         CellError: if a cell cannot be.
     """
+    if arguments.all:
+        return _gallery(arguments)
+    if not arguments.cells:
+        raise CommandError("bptt report: expected a CELL, or --all for the whole catalogue")
     formats, remark = wanted_formats(arguments.formats)
     cells = [find_cell(word) for word in arguments.cells]
     _require_names(cells)
@@ -49,16 +58,10 @@ def run(arguments: Namespace) -> Answer:
             except EngineError as problem:
                 raise CommandError(str(problem)) from None
             files += map(str, made)
-    statuses = {found["status"] for found in verified.values()}
-    worst = next((status for status in (FAIL, INCONCLUSIVE) if status in statuses), "ok")
-    doubts = [
-        f"{name}: {found['status']}; the report says what was found"
-        for name, found in verified.items()
-        if found["status"] != PASS
-    ]
+    worst, doubts = _judged(verified)
     return Answer(
         worst,
-        text="\n".join(doubts),
+        text=doubts,
         notes="\n".join([*files, *([remark] if remark else [])]),
         data={
             "cells": [cell.name for cell in cells],
@@ -67,6 +70,54 @@ def run(arguments: Namespace) -> Answer:
             "seed": arguments.seed,
             "verified": verified,
             **({"remark": remark} if remark else {}),
+        },
+    )
+
+
+def _judged(verified: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    """The worst status, and a line for each cell that did not pass."""
+    statuses = {found["status"] for found in verified.values()}
+    worst = next((status for status in (FAIL, INCONCLUSIVE) if status in statuses), "ok")
+    return worst, "\n".join(
+        f"{name}: {found['status']}; the report says what was found"
+        for name, found in verified.items()
+        if found["status"] != PASS
+    )
+
+
+def _gallery(arguments: Namespace) -> Answer:
+    """The whole catalogue with its index; what has not changed is kept."""
+    if arguments.cells or asks_for_network(arguments):
+        raise CommandError(
+            "bptt report: --all means every cell of the catalogue: no CELL and no network beside it"
+        )
+    formats = GALLERY_FORMATS
+    if arguments.formats is not None:
+        formats = tuple(wanted_formats(arguments.formats)[0])
+    folder: Path = arguments.output
+    require_folder(folder)
+    with progress_bar(arguments.quiet, "reports") as tell:
+        try:
+            found = write_gallery(folder, formats=formats, seed=arguments.seed, progress=tell)
+        except OSError as problem:
+            raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
+        except EngineError as problem:
+            raise CommandError(str(problem)) from None
+    worst, doubts = _judged(found.verified)
+    counted = f"{len(found.made)} reports made, {len(found.kept)} kept: {folder / INDEX}"
+    return Answer(
+        worst,
+        text=doubts,
+        notes=counted,
+        data={
+            "cells": list(found.verified),
+            "formats": list(formats),
+            "index": str(folder / INDEX),
+            "files": [*map(str, found.files)],
+            "made": list(found.made),
+            "kept": list(found.kept),
+            "seed": arguments.seed,
+            "verified": found.verified,
         },
     )
 

@@ -11,8 +11,7 @@ from derive.cell import build, catalogue, load
 from derive.cells import FOLDER, read_tables, tables
 from derive.syntax import CellError
 from numeric import interop
-from numeric.cases import make_case, shape_of
-from numeric.conduct import ordinary_sizes
+from numeric.cases import make_case, ordinary_sizes, shape_of
 from numeric.defaults import default_constants
 from numeric.exact import exact_check
 from numeric.guard import Guard, subject_of

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from derive.cell import Cell, catalogue
-from derive.network import Network, joins
+from derive.joins import joins
+from derive.network import Network
 from derive.syntax import CellError
 from numeric.compose import compose
 from numeric.kernel import compile_cell, compile_network

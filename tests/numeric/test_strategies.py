@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import assume, find, given, settings
+from sympy import MatAdd, MatMul, OneMatrix, Transpose, preorder_traversal
+from sympy.matrices.expressions import HadamardProduct
 
 from derive import Cell, catalogue
-from numeric.cases import REGIMES, make_case, size_names
-from numeric.strategies import case, degenerate_case
+from derive.expr import Broadcast, Concat, Elementwise, Quotient, Softmax
+from derive.functions import FUNCTIONS
+from numeric.cases import REGIMES, make_case, ordinary_sizes, size_names
+from numeric.compare import agreement, in_range
+from numeric.interpret import NODES
+from numeric.random_cells import TAME
+from numeric.reference import autograd_answer, precise_answer
+from numeric.strategies import case, cells, degenerate_case
 
 LSTM = catalogue["lstm"]
 
@@ -79,3 +87,42 @@ def test_saturated_means_saturated() -> None:
     made = make_case(cell, {"n": 40, "m": 3}, steps=1, batch=1, regime="saturated")
     a = made.params["W"] @ made.initial["h"][0] + made.params["U"] @ made.inputs["x"][0, 0]
     assert np.median(np.abs(a + made.params["b"])) > 5
+
+
+@settings(max_examples=40, derandomize=True)
+@given(cells(deepest=2))
+def test_a_random_cell_is_valid_and_its_oracles_agree(cell: Cell) -> None:
+    made = make_case(cell, ordinary_sizes(cell, 2), steps=2, batch=2, seed=1, regime="small")
+    one = autograd_answer(cell, made)
+    assume(in_range(one, 1e6))
+    apart, where = agreement(one, precise_answer(cell, made))
+    assert apart < 1e-9, where
+
+
+def test_random_cells_reach_every_node_and_function() -> None:
+    nodes, functions, states = set(), set(), set()
+
+    @settings(max_examples=200, database=None, derandomize=True)
+    @given(cells())
+    def collect(cell: Cell) -> None:
+        states.add(len(cell.states))
+        for equation in cell.equations:
+            for node in preorder_traversal(equation.value):
+                nodes.add(type(node))
+                if isinstance(node, Elementwise):
+                    functions.add(node.function.name)
+
+    collect()
+    written = {MatAdd, MatMul, HadamardProduct, Transpose, Elementwise, Softmax, Quotient}
+    assert written | {Broadcast, Concat, OneMatrix} <= nodes & {*NODES}
+    assert {*TAME} == {*FUNCTIONS} - {"exp"}
+    assert len({*TAME} - functions) <= 3
+    assert states == {1, 2, 3}
+
+
+@pytest.mark.parametrize("word", ["softmax", "concat", "relu(", "W1.T"])
+def test_a_random_cell_shrinks_to_few_operations(word: str) -> None:
+    found = find(cells(), lambda cell: word in cell.text, settings=settings(database=None))
+    assert len(found.states) == 1
+    assert found.text.count("tanh") <= 1
+    assert found.text.count("(") <= 4

@@ -1,0 +1,326 @@
+"""Along a trajectory: certified bounds of ‖J_T ⋯ J_{T−l+1}‖₂ at every lag l, beside its measure.
+
+In: a `Run`. Out: `Track`, decimal logarithms by method. What is certified is the product of the
+exact Jacobians at the stored float states. Products are kept with a power of two and a bound of
+their error, so they neither under- nor overflow.
+
+Windows: ‖J_T ⋯ J_k‖ ≤ ∏ ‖products of w consecutive factors‖, each enclosed. Whole products are
+built from segments of 1, 2, 4, … steps, so that few factors meet and errors stay small.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from numeric.domination import Domination, Parts
+from numeric.enclose import enclose
+from numeric.jacobians import Jacobians, Run, enclosed_values
+from numeric.verified import Near, bounds, frobenius, lowered, multiply, raised, top
+
+Array = Any
+WINDOWS: Final = (1, 2, 5, 10, 20)
+_SMALL: Final = 100
+_EACH: Final = 32
+_POINTS: Final = 48
+
+
+@dataclass(frozen=True)
+class Track:
+    """log10 of ‖∂s_T/∂s_{T−l}‖₂ for l = 1, 2, …: measured, and certified bounds by method.
+
+    A lower bound of −∞ or an upper one of +∞ says nothing. `blocks` are measured block norms of
+    the longest product, log10, row state by column state.
+    """
+
+    lags: tuple[int, ...]
+    log10_measured: tuple[float, ...]
+    log10_upper: dict[str, tuple[float, ...]]
+    log10_lower: dict[str, tuple[float, ...]]
+    blocks: dict[tuple[str, str], float] = field(default_factory=dict)
+
+
+@dataclass
+class _Windows:
+    """Σ log10 ‖window‖ at every lag, for one length; remainders by the next shorter length."""
+
+    length: int
+    shorter: _Windows | None
+    totals: list[float] = field(default_factory=lambda: [0.0])
+    product: Near | None = None
+    count: int = 0
+
+    def add(self, factor: Near, norm: float) -> tuple[Near, float] | None:
+        """One more factor, itself a window of the next shorter length, with log10 of its norm."""
+        self.product = factor if self.product is None else multiply(self.product, factor)
+        self.count += 1
+        steps = self.shorter.length if self.shorter else 1
+        if self.count * steps < self.length:
+            return None
+        whole, log = self.product, norm
+        if self.length > 1:
+            whole = self.product.balanced()
+            log = whole.log10(bounds(whole)[1], 1)
+        self.product, self.count = None, 0
+        return whole, log
+
+
+def chains(windows: Sequence[int]) -> dict[int, int]:
+    """For each window length the largest shorter one that divides it; 1 is always there."""
+    lengths = sorted({1, *windows})
+    return {w: max(v for v in lengths if w % v == 0 and v < w) for w in lengths if w > 1}
+
+
+class _Bank:
+    """All windows; a completed window of one length goes on into those it divides."""
+
+    def __init__(self, windows: Sequence[int]) -> None:
+        parents = chains(windows)
+        self.all = {1: _Windows(1, None)}
+        for length, divisor in parents.items():
+            self.all[length] = _Windows(length, self.all[divisor])
+        self.users = {v: [w for w, divisor in parents.items() if divisor == v] for v in self.all}
+        self.base = dict.fromkeys(self.all, 0)
+
+    def add(self, lag: int, factor: Near, log: float) -> None:
+        self._feed(1, lag, factor, log)
+        for length, window in self.all.items():
+            if len(window.totals) == lag:  # no window ended here: the rest by shorter windows
+                base, shorter = self.base[length], window.shorter
+                assert shorter is not None
+                rest = shorter.totals[lag] - shorter.totals[base]
+                window.totals.append(_up(window.totals[base] + rest))
+
+    def _feed(self, length: int, lag: int, factor: Near, log: float) -> None:
+        window = self.all[length]
+        done = window.add(factor, log)
+        if done is None:
+            return
+        product, norm = done
+        window.totals.append(_up(window.totals[self.base[length]] + norm))
+        self.base[length] = lag
+        for user in self.users[length]:
+            self._feed(user, lag, product, norm)
+
+
+def _up(value: float) -> float:
+    return value + 1e-14 * (1 + abs(value)) if math.isfinite(value) else value
+
+
+@dataclass
+class _Segment:
+    product: Near
+    size: int
+    norm: float
+
+
+class Segments:
+    """J_T ⋯ J_{T−l+1} for l = 1, 2, … from segments of 1, 2, 4, … steps, as a binary counter."""
+
+    def __init__(self, tight: bool) -> None:
+        self.stack: list[_Segment] = []
+        self.prefix: list[_Segment] = []
+        self.tight = tight
+
+    def add(self, factor: Near, norm: float) -> Near:
+        """The product with one more, earlier factor, ‖factor‖₂ ≤ norm."""
+        new = _Segment(factor.balanced(), 1, norm)
+        if new.product.exponent != factor.exponent:
+            new.norm = math.inf
+        while self.stack and self.stack[-1].size == new.size:
+            before = self.stack.pop()
+            self.prefix.pop()
+            new = self._joined(before, new)
+        whole = self._joined(self.prefix[-1], new) if self.prefix else new
+        self.stack.append(new)
+        self.prefix.append(whole)
+        return whole.product
+
+    def _joined(self, a: _Segment, b: _Segment) -> _Segment:
+        norms = None
+        if math.isfinite(a.norm) and math.isfinite(b.norm):
+            norms = (a.norm, b.norm)
+        product = multiply(a.product, b.product, norms)
+        norm = raised(frobenius(product.matrix) + product.error)
+        if self.tight and a.size == b.size:
+            norm = bounds(product)[1]
+        return _Segment(product, a.size + b.size, norm)
+
+
+def follow(
+    run: Run,
+    *,
+    lags: int | None = None,
+    windows: Sequence[int] = WINDOWS,
+    dominate: bool = True,
+) -> Track:
+    """Every bound at every lag up to `lags`, T being the last step.
+
+    Raises:
+        ValueError: for a lag or a window below 1, or a lag beyond the sequence.
+    """
+    count = run.steps if lags is None else lags
+    if not 1 <= count <= run.steps:
+        raise ValueError(f"lag: expected 1 to {run.steps}, the steps there are, came {count}")
+    if any(window < 1 for window in windows):
+        raise ValueError(f"window: expected lengths from 1, came {min(windows)}")
+    jacobians = Jacobians(run)
+    size = sum(jacobians.widths)
+    small = size <= _SMALL and count <= 2000
+    bank, segments = _Bank([w for w in windows if w <= count]), Segments(count <= 5000)
+    measured: list[float] = []
+    upper, lower = [], []
+    direction = None
+    grid = {*range(1, _EACH + 1), *np.linspace(1, count, _POINTS).astype(int).tolist()}
+    start: Array | None = None
+    product = None
+    for lag, factor in enumerate(jacobians.backwards(count), 1):
+        _, norm, start = bounds(factor, start)
+        bank.add(lag, factor, factor.log10(norm, 1))
+        product = segments.add(factor, norm)
+        if small or lag in grid:
+            low, high, direction = bounds(product)
+            value = top(product.matrix, direction)[0]
+        else:
+            value, direction = top(product.matrix, direction, 8)
+            image = float(np.linalg.norm(product.matrix @ direction))
+            rounding = 1e-12 * size * frobenius(product.matrix)
+            low = lowered(lowered(image, size) - raised(product.error + rounding))
+            high = raised(frobenius(product.matrix) + product.error)
+        measured.append(product.log10(value, 0))
+        upper.append(product.log10(high, 1))
+        lower.append(product.log10(low, -1))
+    above = {f"window_{w}": tuple(found.totals[1:]) for w, found in bank.all.items()
+             if w in windows}  # fmt: skip
+    above["product"] = tuple(upper)
+    if dominate:
+        above = {"trajectory": tuple(_dominated(jacobians, count)), **above}
+    return Track(
+        tuple(range(1, count + 1)), tuple(measured), above, {"direction": tuple(lower)},
+        _blocks(jacobians, product),
+    )  # fmt: skip
+
+
+def _blocks(jacobians: Jacobians, product: Near | None) -> dict[tuple[str, str], float]:
+    """log10 of the measured norm of each block."""
+    found = {}
+    starts = np.cumsum([0, *jacobians.widths])
+    for a, of in enumerate(jacobians.names if product else []):
+        for b, by in enumerate(jacobians.names):
+            assert product is not None
+            block = product.matrix[starts[a] : starts[a + 1], starts[b] : starts[b + 1]]
+            found[of, by] = product.log10(top(block)[0], 0)
+    return found
+
+
+def dominating(jacobians: Jacobians, steps: int, parts: Parts) -> Iterator[Array]:
+    """N_T, N_{T−1}, …: the suprema are those of one step."""
+    run = jacobians.run
+    last = run.steps
+    left = steps
+    domination: Domination | None = None
+    while left > 0:
+        first = max(0, last - min(256, left))
+        values = enclosed_values(run, first, last)
+        domination = domination or Domination(run.derivation, values, parts)
+        sup = {}
+        for column in jacobians.columns:
+            bound = enclose(column, values, run.sizes).magnitude
+            sup[column] = np.broadcast_to(bound, (len(bound), last - first))
+        for t in range(last - first - 1, -1, -1):
+            now = {
+                name: value if value.shape[1] == 1 or name in jacobians.timeless
+                else value[:, t : t + 1]
+                for name, value in values.items()
+            }  # fmt: skip
+            yield domination.matrix({c: bound[:, t] for c, bound in sup.items()}, now)
+        left -= last - first
+        last = first
+
+
+def _dominated(jacobians: Jacobians, steps: int) -> Iterator[float]:
+    """log10 of ‖N_T ⋯ N_{T−l+1}‖ for l = 1, 2, …"""
+    product: Near | None = None
+    for N in dominating(jacobians, steps, Parts(jacobians.run.sizes)):
+        product = Near(N) if product is None else log_product(product, N)
+        product = product.balanced()
+        size = matrix_norm(product.matrix)
+        yield product.log10(size, 1)
+
+
+def log_product(product: Near, N: Array) -> Near:
+    """Product N of nonnegative matrices, rounded up."""
+    inner = len(N) + 8
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = (product.matrix @ N) * (1 + 2.0**-52 * inner) + 1e-290
+    return Near(np.where(np.isnan(found), np.inf, found), 0.0, product.exponent)
+
+
+def matrix_norm(N: Array) -> float:
+    """At least ‖N‖₂ of a nonnegative matrix: √(‖N‖₁ ‖N‖_∞) or ‖N‖_F."""
+    if not np.all(np.isfinite(N)):
+        return math.inf
+    rows, columns = float(N.sum(axis=1).max()), float(N.sum(axis=0).max())
+    return min(raised(math.sqrt(rows * columns), 2 * len(N)), frobenius(N))
+
+
+def lyapunov_exponents(run: Run, count: int | None = None, every: int = 1) -> tuple[float, ...]:
+    """The largest exponents, in natural logarithms a step: measured by QR along the sequence.
+
+    Q_t R_t = J_tᵀ Q_{t+1} from the last step to the first: the singular values of a product and
+    of its transpose are equal. Re-orthonormalised every `every` steps.
+
+    Source: Engelken, Wolf and Abbott 2020, Lyapunov spectra of chaotic recurrent networks.
+    """
+    jacobians = Jacobians(run)
+    size = sum(jacobians.widths)
+    count = size if count is None else min(count, size)
+    Q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(size, count)))
+    sums = np.zeros(count)
+    for step, factor in enumerate(jacobians.backwards(), 1):
+        Q = factor.matrix.T @ Q
+        if step % every == 0 or step == run.steps:
+            Q, R = np.linalg.qr(Q)
+            with np.errstate(divide="ignore"):
+                sums += np.log(np.abs(np.diag(R)))
+    return tuple(float(value) for value in np.sort(sums / max(run.steps, 1))[::-1])
+
+
+def heat_map(run: Run, points: int = 32) -> tuple[tuple[int, ...], Array]:
+    """log10 ‖∂s_t/∂s_k‖₂, measured, over a grid of times; NaN above the diagonal.
+
+    Segments between neighbouring times are multiplied up from each k: points²/2 products.
+
+    Shapes: times (p,), from 0 to T; the array (p, p), row t, column k.
+    """
+    times = tuple(np.unique(np.linspace(0, run.steps, points).astype(int)).tolist())
+    wanted = set(times[:-1])
+    segments: list[Near] = []
+    part: Near | None = None
+    for back, factor in enumerate(Jacobians(run).backwards(), 1):
+        plain = Near(factor.matrix)
+        part = plain if part is None else Near(part.matrix @ plain.matrix, 0.0, part.exponent)
+        part = part.balanced()
+        if run.steps - back in wanted:
+            segments.append(part)
+            part = None
+    segments.reverse()
+    found = np.full((len(times), len(times)), np.nan)
+    for k in range(len(times)):
+        found[k, k] = 0.0
+        whole: Near | None = None
+        direction: Array | None = None
+        for t in range(k + 1, len(times)):
+            left = segments[t - 1]
+            if whole is None:
+                whole = left
+            else:
+                exponent = left.exponent + whole.exponent
+                whole = Near(left.matrix @ whole.matrix, 0.0, exponent).balanced()
+            value, direction = top(whole.matrix, direction, 12)
+            found[t, k] = whole.log10(value, 0)
+    return times, found
