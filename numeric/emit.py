@@ -101,7 +101,7 @@ def bindings(program: Program, needed: set[str]) -> list[str]:
             late = state in program.backwards
             views = (f"{state}_all[1:]", f"{state}_all[:-1]")
             body += [
-                f"{state}_all = np.empty({longer}, dtype)",
+                f"{state}_all = np.empty_like(like, shape={longer})",
                 f'{state}_all[{"T" if late else "0"}] = initial.get("{key}", 0)',
                 f"{previous}, {state} = " + ", ".join(views if late else reversed(views)),
             ]
@@ -120,7 +120,7 @@ def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str
     body = bindings(program, _reads(program, "forward") | set(program.tape()))
     body += _blocks(program, spelled, write, "forward")
     states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
-    body += ["tape = {", '    "sizes": sizes,', '    "dtype": dtype,']
+    body += ["tape = {", '    "sizes": sizes,', '    "like": like,']
     body += [f'    "{name}": {spelled.operand(name)[0]},' for name in program.tape()]
     body += ["}", f"return {{{states}}}, tape"]
     check = [
@@ -129,7 +129,7 @@ def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
         'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
-        "dtype = next(iter(kinds))",
+        "like = next(iter((*inputs.values(), *params.values())))",
     ]
     return [
         "def forward(params, inputs, initial=None, constants=None):",
@@ -149,17 +149,17 @@ def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[st
             body += [
                 f'{argument.name} = cotangents.get("{argument.key}")',
                 f"if {argument.name} is None:",
-                f"    {argument.name} = np.broadcast_to(np.zeros((), dtype), {shape})",
+                f"    {argument.name} = np.broadcast_to(np.zeros_like(like, shape=()), {shape}, True)",
             ]
     body += [f'{name} = tape["{name}"]' for name in program.tape()]
     body += _blocks(program, spelled, write, "backward")
     body += ["return {", *gradients(program), "}"]
     check = [
         "try:",
-        '    sizes, dtype = dict(tape["sizes"]), tape["dtype"]',
+        '    sizes, like = dict(tape["sizes"]), tape["like"]',
         "except (TypeError, KeyError):",
         '    raise ValueError("tape: expected what forward returned") from None',
-        'kinds = {dtype: "forward"}',
+        'kinds = {like.dtype: "forward"}',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         "cotangents = _take(",
         '    "cotangents", cotangents, STATES, ("T", "B"), sizes, kinds, optional=True',
@@ -208,7 +208,7 @@ def _network(
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
         'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
-        "dtype = next(iter(kinds))",
+        "like = next(iter((*inputs.values(), *params.values())))",
     ]
     ragged = [
         "ragged = lengths is not None",
@@ -312,9 +312,9 @@ def write_expressions(spelled: Spelled, block: Block) -> Iterator[str]:
     program, indent = spelled.program, ""
     if block.loop:
         for name in allocated(program, block):
-            yield f"{name} = np.empty({shape_text(program.dims[name])}, dtype)"
+            yield f"{name} = np.empty_like(like, shape={shape_text(program.dims[name])})"
         for carry in block.carries:
-            yield f"{carry.name} = np.zeros({shape_text(program.dims[carry.name])}, dtype)"
+            yield f"{carry.name} = np.zeros_like(like, shape={shape_text(program.dims[carry.name])})"
             spelled.renamed[carry.update] = carry.name
         yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
         indent = "    "

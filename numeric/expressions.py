@@ -181,7 +181,7 @@ class Spelled:
     def _spread(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         text, _ = self.operand(statement.operands[0], in_loop)
         if not isinstance(statement.operands[0], str):
-            return f"np.full({shape_text(statement.settings)}, {text}, dtype)", ATOM
+            return f"np.full_like(like, {text}, shape={shape_text(statement.settings)})", ATOM
         return f"np.broadcast_to({text}, {shape_text(statement.settings)})", ATOM
 
     def _select(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
@@ -197,10 +197,10 @@ class Spelled:
         return f"{rows}[{ends}, np.arange(B)]", ATOM
 
     def _scatter(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        return self._emitted(statement, shape_text(statement.settings), "dtype")
+        return self._emitted(statement, shape_text(statement.settings), "like")
 
     def _from_end(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        return self._emitted(statement, shape_text(statement.settings), "dtype")
+        return self._emitted(statement, shape_text(statement.settings), "like")
 
     def _cross_entropy(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         return self._emitted(statement)
@@ -215,7 +215,7 @@ class Spelled:
         return f"{statement.op}({', '.join([*parts, *more])})", ATOM
 
     def _zeros(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        return f"np.zeros({shape_text(statement.settings)}, dtype)", ATOM
+        return f"np.zeros_like(like, shape={shape_text(statement.settings)})", ATOM
 
     def dims(self, operand: Operand, in_loop: bool) -> Dims:
         """The dimensions of the array that the text of an operand stands for."""

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from numeric.expressions import KINDS, Spelled, shape_text, slice_text
 from numeric.program import TEMPORARY, WHOLE, Block, Dims, Operand, Program, Statement
+
+_FRESH: Final = frozenset({"apply", "pull", "product"})  # results that are no view of another
 
 
 def allocated(program: Program, block: Block) -> Iterator[str]:
@@ -67,14 +70,14 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
         yield from _straight(spelled, block)
         return
     for name in allocated(program, block):
-        yield f"{name} = np.empty({shape_text(program.dims[name])}, dtype)"
+        yield f"{name} = np.empty_like(like, shape={shape_text(program.dims[name])})"
     buffers = _Buffers(program, block)
     for carry in block.carries:
-        yield f"{carry.name} = np.zeros({shape_text(program.dims[carry.name])}, dtype)"
+        yield f"{carry.name} = np.zeros_like(like, shape={shape_text(program.dims[carry.name])})"
         spelled.renamed[carry.update] = carry.name
     for name, dims in buffers.shapes.items():
         if name not in {carry.update for carry in block.carries}:
-            yield f"{name} = np.empty({shape_text(dims)}, dtype)"
+            yield f"{name} = np.empty_like(like, shape={shape_text(dims)})"
     for value, buffer in buffers.names.items():
         spelled.renamed.setdefault(value, buffer)
     yield from _views(spelled, block.statements)
@@ -102,6 +105,7 @@ def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
     """Statements outside the loops, on whole sequences; a sum goes into a term that is done."""
     program = spelled.program
     others = [s for other in program.blocks if other is not block for s in other.statements]
+    made = program.definitions()
     for place, statement in enumerate(block.statements):
         yield from _views(spelled, (statement,))
         target = spelled.operand(statement.target, in_loop=False)[0]
@@ -123,6 +127,8 @@ def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
             and statement.target.startswith(TEMPORARY)
             and isinstance(first, str)
             and (first.startswith(TEMPORARY) or first.endswith(WHOLE))
+            and first in made
+            and made[first][1].op in _FRESH
             and program.extent(first)[0] not in later
             and program.dims[first] == program.dims[statement.target]
             and statement.settings[0] > 0

@@ -35,6 +35,7 @@ from derive.expr import (
     Rows,
     Slope,
     Softmax,
+    scale,
     split_coefficient,
     symbols_of,
     transpose,
@@ -79,6 +80,8 @@ class _Lowering:
         """The dimensions of an expression's array: rows of samples, or as it stands."""
         rows, cols = expr.shape
         if not self.is_timeless(expr):
+            if 1 not in (rows, cols):
+                return (rows, cols)  # u vᵀ, summed over the batch
             return (BATCH, rows if cols == 1 else cols)
         return () if (rows, cols) == SCALAR else (rows,) if cols == 1 else (rows, cols)
 
@@ -113,6 +116,8 @@ class _Lowering:
             value = number if isinstance(rest, OneMatrix) else S.Zero
             return self.emit("spread", [value], dims, *dims, name=name) if name else value
         if number != 1:
+            if isinstance(rest, MatMul) and BATCH not in dims and not self.is_timeless(rest):
+                return self.value(MatMul(scale(number, rest.args[0]), *rest.args[1:]), name)
             if number == -1:
                 return self.emit("add", [self.value(rest)], dims, -1, name=name)
             return self.emit("multiply", [number, self.value(rest)], dims, name=name)
@@ -136,7 +141,8 @@ class _Lowering:
                 scalar = self.value(rest.args[0])
                 return self.emit("spread", [scalar], dims, *dims, name=name) if name else scalar
             case Concat():
-                parts = [self.full(part) for part in rest.args]
+                part_of = self.full if self.is_timeless(rest) else self.rows
+                parts = [part_of(part) for part in rest.args]
                 return self.emit("concat", parts, dims, name=name)
             case Rows():
                 source, start, size = rest.args
@@ -226,11 +232,11 @@ class _Lowering:
                 return self.emit("outer", operands, tuple(_chain(factors).shape), name=name)
         first, rest = factors[0], _chain(factors[1:])
         if first.shape[0] == 1:
-            if isinstance(first, OneMatrix):
-                return self.emit("total", [self.full(rest)], dims, name=name)
-            both = [self.full(transpose(first)), self.full(rest)]
-            entries = self.emit("multiply", both, self.layout(rest))
-            return self.emit("total", [entries], dims, name=name)
+            entries = self.full(rest)
+            if not isinstance(first, OneMatrix):
+                both = [self.full(transpose(first)), entries]
+                entries = self.emit("multiply", both, self.layout(rest))
+            return self.emit("total" if dims else "gather", [entries], dims, name=name)
         op, matrix = ("pull", first.arg) if isinstance(first, Transpose) else ("apply", first)
         return self.emit(op, [self.full(rest), self.value(matrix)], dims, name=name)
 
@@ -238,7 +244,11 @@ class _Lowering:
 
     def assign(self, equation: Equation) -> None:
         name = _name(equation.target)
-        self.value(equation.value, name)
+        if self.is_timeless(equation.value) and equation.target not in self.timeless:
+            dims = self.layout(equation.target)
+            self.emit("spread", [self.value(equation.value)], dims, *dims, name=name)
+        else:
+            self.value(equation.value, name)
         self.known.setdefault(equation.value, name)
 
     def zeros(self, symbol: MatrixSymbol) -> None:
@@ -257,7 +267,8 @@ class _Lowering:
             comment = self.comments.get(target, "")
             reduced = isinstance(made, str) and self.dims[made] == self.dims[target]
             last = self.statements[-1] if self.statements else None
-            if reduced and last is not None and last.target == made and last.op == "outer":
+            fresh = last is not None and last.target == made and not last.accumulate
+            if reduced and fresh and last is not None and last.op == "outer":
                 self.statements[-1] = replace(last, target=target, accumulate=True, comment=comment)
             elif reduced:
                 self.statements.append(Statement(target, "add", (made,), (1,), True, comment))
@@ -285,7 +296,7 @@ def _name(symbol: MatrixSymbol) -> str:
     return name.removesuffix(LOSS) + "_bars" if name.endswith(LOSS) else name
 
 
-def _comments(derivation: Derivation) -> Iterator[tuple[str, str]]:
+def numbered_equations(derivation: Derivation) -> Iterator[tuple[str, str]]:
     """For each array that an equation of the derivation assigns: its number and the equation."""
     layout, text = Layout(Notation(derivation.cell.latex)), Text()
     gradients = derivation.part("gradients")
@@ -311,7 +322,7 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
     targets = (equation.target for equation in derivation.forward)
     named = (*cell.inputs, *cell.parameters, *cell.constants, *targets)
     work.reserved = {symbol.name for symbol in named}
-    work.comments = dict(_comments(derivation))
+    work.comments = dict(numbered_equations(derivation))
     arguments: list[Argument] = []
 
     def argue(group: str, key: str, name: str, dims: tuple[Expr, ...]) -> None:

@@ -74,6 +74,7 @@ def hoist(program: Program) -> Program:
         early: set[str] = set()
         for statement in block.statements:
             ready = not statement.accumulate and available.issuperset(statement.reads)
+            ready = ready and statement.target not in program.shifted.values()
             if (
                 ready
                 and statement.op in {"apply", "pull"}

@@ -19,7 +19,7 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
         if name not in declared:
             known = ", ".join(declared) or "none"
             raise ValueError(f"{group}: unknown name {name!r}; expected {known}")
-    arrays = {}
+    arrays, shapes = {}, {}
     for name, dims in declared.items():
         if name not in given:
             if optional:
@@ -45,11 +45,14 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
             for extent, size in zip(array.shape, names):
                 if "+" not in size:
                     sizes.setdefault(size, extent)
-                elif sum(part not in sizes for part in set(size.split("+"))) == 1:
-                    parts = size.split("+")
-                    known = sum(sizes[part] for part in parts if part in sizes)
-                    unknown = [part for part in parts if part not in sizes]
-                    sizes[unknown[0]] = (extent - known) // len(unknown)
+        arrays[name], shapes[name] = array, names
+    for name, names in shapes.items():
+        array = arrays[name]
+        for extent, size in zip(array.shape, names):
+            unknown = [part for part in size.split("+") if part not in sizes]
+            if unknown and array.ndim == len(names) and len(set(unknown)) == 1:
+                known = sum(sizes.get(part, 0) for part in size.split("+"))
+                sizes[unknown[0]] = (extent - known) // len(unknown)
         expected = tuple(sum(sizes.get(p, -1) for p in size.split("+")) for size in names)
         if array.shape != expected:
             spelled = ", ".join(names) + ("," if len(names) == 1 else "")
@@ -57,7 +60,6 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
             raise ValueError(
                 f"{group}[{name!r}]: expected shape ({spelled}){values}, came {array.shape}"
             )
-        arrays[name] = array
     return arrays
 '''
 
@@ -107,16 +109,16 @@ def cross_entropy_slope(o, targets, outside=None):
     return slope
 ''',
     "scatter": '''
-def scatter(rows, places, shape, dtype):
+def scatter(rows, places, shape, like):
     """Each row added to the row of the table that its place names."""
-    total = np.zeros(shape, dtype)
+    total = np.zeros_like(like, shape=shape)
     np.add.at(total, places, rows)
     return total
 ''',
     "from_end": '''
-def from_end(rows, ends, shape, dtype):
+def from_end(rows, ends, shape, like):
     """Zeros, but for each sample's row at its last step."""
-    spread = np.zeros(shape, dtype)
+    spread = np.zeros_like(like, shape=shape)
     spread[ends, np.arange(shape[1])] = rows
     return spread
 ''',

@@ -68,6 +68,8 @@ class _Stacker:
     def __post_init__(self) -> None:
         self.dims = dict(self.program.dims)
         self.views = dict(self.program.views)
+        self.pinned = {carry.update for block in self.program.blocks for carry in block.carries}
+        self.pinned |= {*self.program.shifted.values(), *(r.name for r in self.program.results)}
 
     def run(self) -> None:
         self.stack_products()
@@ -189,6 +191,7 @@ class _Stacker:
             if statement.op == "apply" and self.is_fixed(statement.operands[1]):
                 groups[statement.operands[0]].append(statement)
         for vector, group in groups.items():
+            group = [s for s in group if s.target not in self.pinned]
             if len(group) > 1 and not any(s.target in self.views for s in group):
                 group.sort(key=lambda statement: self.use(statement.target))
                 weights = self.stacked(tuple(str(s.operands[1]) for s in group), "weights")
@@ -230,7 +233,7 @@ class _Stacker:
 
     def merge(self, group: list[Statement], *, pack: bool = False) -> bool:
         """One statement for a group alike, if its operands can stand side by side."""
-        if len({id(s) for s in group}) < len(group):
+        if len({id(s) for s in group}) < len(group) or self.pinned & {s.target for s in group}:
             return False
         saved = dict(self.dims), dict(self.views), list(self.before), dict(self.stacks)
         operands: list[Operand] = []
@@ -273,13 +276,11 @@ class _Stacker:
     def can_move(self, name: str) -> bool:
         """Whether the value may live in columns of another array: made entry by entry, here."""
         makers = [s for s in self.statements if s.target == name]
-        kept = {carry.update for block in self.program.blocks for carry in block.carries}
-        kept |= {*self.program.shifted.values(), *(r.name for r in self.program.results)}
         return (
             len(makers) == 1
             and makers[0].op in _ENTRYWISE
             and name not in self.views
-            and name not in kept
+            and name not in self.pinned
             and self.dims[name][:1] == (BATCH,)
         )
 
@@ -329,7 +330,7 @@ class _Stacker:
     def in_order_of_stack(self, terms: list[Statement]) -> list[Statement]:
         """The products in the order in which their weights, or vectors, already stand."""
         for names in self.stacks:
-            if {str(pull.operands[1]) for pull in terms} == set(names):
+            if sorted(str(pull.operands[1]) for pull in terms) == sorted(names):
                 return sorted(terms, key=lambda pull: names.index(str(pull.operands[1])))
         if all(str(pull.operands[0]) in self.views for pull in terms):
             order = list(self.views)

@@ -11,7 +11,9 @@ from test_program import MIXED, arguments
 
 from derive.cell import Cell, catalogue
 from derive.functions import FUNCTIONS, X
+from numeric.cases import make_case, ordinary_sizes
 from numeric.kernel import compile_cell, same_code, without_volatile
+from numeric.reference import autograd_answer
 from numeric.spelling import IN_PLACE, STYLES
 
 STYLED = pytest.mark.parametrize("style", STYLES)
@@ -209,3 +211,42 @@ def test_the_stated_errors_hold_against_fifty_digits(name, style, slope):
 def exactly(x):
     """The double as a rational."""
     return Rational(*float(x).as_integer_ratio())
+
+
+# ---- cells that random search found broken once ------------------------------------------------
+
+ONCE_WRONG = {
+    "accumulator of an intermediate": "s = tanh((W - W.T) @ b) + r_prev + U @ x\nr = V @ "
+    "concat(s_prev, s_prev)",
+    "one product used twice": "s = tanh((U @ x) / (2 + sigmoid(U @ x))) + s_prev",
+    "a state that needs no state": "r = U @ x\ns = tanh(s_prev) + r_prev + V @ x",
+    "a state that is a stacked product": "s = tanh(W @ r_prev) + s_prev + U @ x\n"
+    "r = (W - W.T) @ r_prev",
+    "in place into a view of a parameter": "s = tanh(W @ r_prev) + s_prev\nr = (W - W.T) @ (U @ x)",
+    "a number times a product": "s = 2 * (U @ x) + s_prev - V @ x",
+    "a state without time": "s = U @ x + s_prev + r_prev\nr = b * b",
+    "batched beside unbatched": "s = tanh(V @ concat(U @ x - b, (W - W.T) @ b)) + s_prev",
+    "sizes that a later array tells": "s = tanh(V @ concat(U @ x, b)) + s_prev",
+    "a scalar without time": "s = tanh(g * b) + s_prev + U @ x",
+    "an input that does not matter": "s = tanh(W @ s_prev + b) + 0 * x",
+    "zeros made by a function": "s = elu(W @ s_prev + U @ x) + tanh(relu(s_prev))",
+}
+
+
+@STYLED
+@pytest.mark.parametrize("what", ONCE_WRONG)
+def test_cells_that_were_wrong_once_are_right(what, style):
+    text = ONCE_WRONG[what]
+    cell = Cell.parse(name="once", equations=text, scalars=["g"] if "g *" in text else [])
+    kernel = compile_cell(cell, style)
+    case = make_case(cell, ordinary_sizes(cell), steps=4, batch=3, seed=1)
+    before = {name: value.copy() for name, value in case.params.items()}
+    wanted = autograd_answer(cell, case).gradients
+    _, tape = kernel.forward(case.params, case.inputs, case.initial, case.constants)
+    for gradients in (kernel.backward(case.params, tape, case.cotangents) for _ in range(2)):
+        for group, arrays in gradients.items():
+            for name, value in arrays.items():
+                want = np.asarray(wanted[group][name])
+                assert value.shape == want.shape, name
+                assert np.abs(value - want).max() <= 1e-12 * np.abs(want).max(), name
+    assert all(np.array_equal(before[name], value) for name, value in case.params.items())
