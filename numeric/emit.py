@@ -149,7 +149,8 @@ def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[st
             body += [
                 f'{argument.name} = cotangents.get("{argument.key}")',
                 f"if {argument.name} is None:",
-                f"    {argument.name} = np.broadcast_to(np.zeros_like(like, shape=()), {shape}, True)",
+                f"    {argument.name} = np.zeros_like(like, shape=())",
+                f"    {argument.name} = np.broadcast_to({argument.name}, {shape}, True)",
             ]
     body += [f'{name} = tape["{name}"]' for name in program.tape()]
     body += _blocks(program, spelled, write, "backward")
@@ -314,7 +315,8 @@ def write_expressions(spelled: Spelled, block: Block) -> Iterator[str]:
         for name in allocated(program, block):
             yield f"{name} = np.empty_like(like, shape={shape_text(program.dims[name])})"
         for carry in block.carries:
-            yield f"{carry.name} = np.zeros_like(like, shape={shape_text(program.dims[carry.name])})"
+            shape = shape_text(program.dims[carry.name])
+            yield f"{carry.name} = np.zeros_like(like, shape={shape})"
             spelled.renamed[carry.update] = carry.name
         yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
         indent = "    "
