@@ -247,9 +247,10 @@ class _Lowering:
         if self.is_timeless(equation.value) and equation.target not in self.timeless:
             dims = self.layout(equation.target)
             self.emit("spread", [self.value(equation.value)], dims, *dims, name=name)
-        else:
-            self.value(equation.value, name)
-        self.known.setdefault(equation.value, name)
+            return
+        self.value(equation.value, name)
+        if not isinstance(equation.value, MatrixSymbol):
+            self.known.setdefault(equation.value, name)
 
     def zeros(self, symbol: MatrixSymbol) -> None:
         dims = self.layout(symbol)
