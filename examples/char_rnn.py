@@ -58,7 +58,8 @@ def entropies(text: str) -> tuple[float, float]:
 
 def windows(ids: Array, rng: np.random.Generator) -> Array:
     """Pieces of the text from anywhere, one a column. Shapes: ids (length,), (STEPS + 1, BATCH)."""
-    return ids[rng.integers(len(ids) - STEPS, size=BATCH) + np.arange(STEPS + 1)[:, None]]
+    starts = rng.integers(len(ids) - STEPS, size=BATCH)
+    return ids[np.arange(STEPS + 1)[:, None] + starts]  # type: ignore[no-any-return]
 
 
 def streams(ids: Array, batch: int) -> Array:

@@ -162,7 +162,7 @@ class Model:
     def run(
         self, params: Arrays, ids: Array, state: Arrays | None = None, lengths: Array | None = None
     ) -> tuple[Array, Arrays]:
-        """log p of every output, and the states after step T, by the forward code of the cell.
+        """Log p of every output, and the states after step T, by the forward code of the cell.
 
         Shapes: ids (T, B), log p (T, B, q). Beyond a sample's length both are meaningless.
         """
