@@ -295,6 +295,7 @@ class _Stacker:
                 for pull in self.statements
                 if pull.target == name and pull.op == "pull" and sign > 0
                 and self.is_fixed(pull.operands[1]) and len(self.readers(str(name))) == 1
+                and total.operands.count(name) == 1
             ]  # fmt: skip
             if len({pull.operands for pull in terms}) < max(2, len(terms)):
                 continue

@@ -227,6 +227,8 @@ ONCE_WRONG = {
     "a state without time": "s = U @ x + s_prev + r_prev\nr = b * b",
     "batched beside unbatched": "s = tanh(V @ concat(U @ x - b, (W - W.T) @ b)) + s_prev",
     "sizes that a later array tells": "s = tanh(V @ concat(U @ x, b)) + s_prev",
+    "a product added and taken away": "s = tanh((W - W.T) @ sigmoid((U @ x) * b)) + s_prev\n"
+    "r = tanh((U @ x - U @ x) * s_prev) + s + r_prev",
     "a state that repeats a parameter": "s = tanh(W.T @ (sigmoid(W.T @ b) * r_prev)) + U @ x\n"
     "r = b\nq = s_prev + q_prev",
     "a scalar without time": "s = tanh(g * b) + s_prev + U @ x",
