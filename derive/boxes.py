@@ -97,6 +97,7 @@ class Delimiter:
 
     sign: str
     tall: bool
+    closing: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,47 +235,66 @@ def _signs(item: Box) -> int:
     return 0
 
 
-def _stream(item: Box) -> Iterator[tuple[Box, int]]:
-    """The box in unbreakable pieces; 1 marks a good place to break before, 2 a possible one."""
+UNIT: Final = 3.0
+"""A row within a row that is no wider than this, in em, stays in one piece: Δt."""
+
+
+def _stream(item: Box, depth: int = 0) -> Iterator[tuple[Box, int]]:
+    """The box in unbreakable pieces, each with the level of a break before it; 0 is none.
+
+    Level 1 is + and − of the outermost sum, 2 is ⊙ beside it, 3 and 4 the same within
+    parentheses, and so on.
+    """
     match item:
         case Sum(terms):
             for place, (sign, term) in enumerate(terms):
                 if place or sign == "−":
-                    yield Operator(sign), int(place > 0)
-                yield from _stream(term)
+                    yield Operator(sign), (2 * depth + 1) * (place > 0)
+                yield from _stream(term, depth)
         case Row(items):
             for part in items:
                 if isinstance(part, Operator) and part.sign in "⊙×·":
-                    yield part, 2
+                    yield part, 2 * depth + 2
+                elif isinstance(part, Row) and width(part) <= UNIT:
+                    yield part, 0
                 else:
-                    yield from _stream(part)
+                    yield from _stream(part, depth)
         case Fenced(Sum() | Row() as body, opening, closing):
             yield Delimiter(opening, tall(body)), 0
-            yield from _stream(body)
-            yield Delimiter(closing, tall(body)), 0
+            yield from _stream(body, depth + 1)
+            yield Delimiter(closing, tall(body), closing=True), 0
+        case Script(Fenced(Sum() | Row() as body, opening, closing), below, above):
+            yield Delimiter(opening, tall(body)), 0
+            yield from _stream(body, depth + 1)
+            yield Script(Delimiter(closing, tall(body), closing=True), below, above), 0
         case _:
             yield item, 0
+
+
+def _pieces(parts: list[tuple[Box, int]], limit: float, level: int = 1) -> Iterator[list[Box]]:
+    """The parts in pieces that fit the limit, broken at as outer a level as will do."""
+    whole = [part for part, _ in parts]
+    if sum(map(width, whole)) <= limit or level > max(mark for _, mark in parts):
+        yield whole
+        return
+    found: list[list[tuple[Box, int]]] = [[]]
+    for part, mark in parts:
+        if mark == level and found[-1]:
+            found.append([])
+        found[-1].append((part, mark))
+    for piece in found:
+        yield from _pieces(piece, limit, level + 1)
 
 
 def lines(item: Box, limit: float) -> tuple[Box, ...]:
     """The box on as few lines as fit the limit in em, broken before + and −, else before ⊙."""
     if width(item) <= limit:
         return (item,)
-    segments: list[list[list[Box]]] = []
-    for part, mark in _stream(item):
-        if mark == 1 or not segments:
-            segments.append([[]])
-        elif mark == 2:
-            segments[-1].append([])
-        segments[-1][-1].append(part)
-    found: list[list[Box]] = [[]]
     indent = 2.0
-    for segment in segments:
-        whole = [part for piece in segment for part in piece]
-        pieces = [whole] if sum(map(width, whole)) <= limit - indent else segment
-        for piece in pieces:
-            room = limit - indent * (len(found) > 1) - sum(map(width, found[-1]))
-            if found[-1] and sum(map(width, piece)) > room:
-                found.append([])
-            found[-1].extend(piece)
+    found: list[list[Box]] = [[]]
+    for piece in _pieces(list(_stream(item)), limit - indent):
+        room = limit - indent * (len(found) > 1) - sum(map(width, found[-1]))
+        if found[-1] and sum(map(width, piece)) > room:
+            found.append([])
+        found[-1].extend(piece)
     return tuple(row(*line) for line in found)

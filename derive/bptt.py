@@ -92,16 +92,18 @@ def _numbered(steps: tuple[Step, ...]) -> list[Line]:
 
 
 @dataclass(frozen=True)
-class _Clock:
+class Clock:
     """Puts a time on the symbols of a step: h ↦ h_t, h_prev ↦ h_{t−1}, W ↦ W."""
 
     cell: Cell
     timeless: frozenset[MatrixSymbol]
 
     def at(self, expr: MatrixExpr, time: Expr) -> MatrixExpr:
+        """The expression, every symbol of it at that time."""
         return replace(expr, {s: self.symbol(s, time) for s in symbols_of(expr)})
 
     def symbol(self, symbol: MatrixSymbol, time: Expr) -> MatrixExpr:
+        """The symbol at that time; one step earlier if it is a previous state."""
         for state in self.cell.states:
             if symbol.name == state.name + PREVIOUS:
                 return At(state, time - 1)
@@ -112,10 +114,11 @@ class _Clock:
         return At(symbol, time)
 
     def equation(self, equation: Equation, time: Expr = TIME) -> Equation:
+        """The equation with both sides at that time."""
         return Equation(self.at(equation.target, time), self.at(equation.value, time))
 
 
-def _over_time(clock: _Clock, equation: AdjointEquation) -> Equation:
+def _over_time(clock: Clock, equation: AdjointEquation) -> Equation:
     """∂L/∂θ: each step's share summed over t, then what is added once."""
     steps = [clock.at(term.value, TIME) for term in equation.terms if term.each_step]
     once = [term.value for term in equation.terms if not term.each_step]
@@ -124,7 +127,7 @@ def _over_time(clock: _Clock, equation: AdjointEquation) -> Equation:
     return Equation(equation.target, add(*summed, *once) if summed or once else zero)
 
 
-def _recursion(clock: _Clock, derivation: Adjoint) -> Iterator[tuple[Equation, str]]:
+def _recursion(clock: Clock, derivation: Adjoint) -> Iterator[tuple[Equation, str]]:
     """The boundary condition at T, what each step hands back, and the two joined."""
     for state, handed in zip(clock.cell.states, derivation.carries, strict=True):
         zero = ZeroMatrix(*state.shape)
@@ -144,7 +147,7 @@ def _recursion(clock: _Clock, derivation: Adjoint) -> Iterator[tuple[Equation, s
 class _States:
     """The whole state s_t, its Jacobian factor J_j, and how both are written for a cell."""
 
-    def __init__(self, clock: _Clock, jacobian: StepJacobian) -> None:
+    def __init__(self, clock: Clock, jacobian: StepJacobian) -> None:
         cell = clock.cell
         self.clock, self.single = clock, len(cell.states) == 1
         taken = {s.name for s in (*cell.inputs, *cell.parameters, *cell.constants)}
@@ -215,7 +218,7 @@ def differentiate(cell: Cell) -> Derivation:
     forward = name_intermediates(cell)
     adjoint = reverse(cell, forward)
     jacobian = step_jacobian(cell, forward)
-    clock = _Clock(cell, timeless_symbols(cell, forward))
+    clock = Clock(cell, timeless_symbols(cell, forward))
     states = _States(clock, jacobian)
     chain = states.chain()
     parameter_gradients = tuple(_over_time(clock, e) for e in adjoint.parameters)

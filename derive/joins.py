@@ -15,9 +15,9 @@ from typing import Final
 from sympy import Basic, Expr, MatrixExpr, MatrixSymbol
 
 from derive.adjoint import bar, from_loss, pull_back
-from derive.boxes import PRIME, Box, Fenced, Number, Operator, Sum, Symbol, row, sup
+from derive.boxes import PRIME, Box, Fenced, Number, Script, Sum, Symbol, row, sup
 from derive.bptt import LENGTH, TIME, Derivation, Step, differentiate
-from derive.cell import Equation, dimensions
+from derive.cell import Equation
 from derive.expr import (
     At,
     Concat,
@@ -103,7 +103,7 @@ class Joined:
                 for name in names:
                     given = cell.latex.get(name)
                     base = parse_latex(given) if given else spelled(name)
-                    made = sup(base, *above) if above else base
+                    made = _marked(base, above) if above else base
                     letters[name + tag + "_rev" * reverse] = made
         return Notation(cell.latex, frozenset(), letters=letters)
 
@@ -164,7 +164,9 @@ class Joined:
         yield Join("up", Equation(At(x, TIME), self._stacked(LOW)), "what the layer below hands up")
         for extra in others:
             state = network.lower_state(extra)
-            for end in self.directions if state is not None else ():
+            if state is None:
+                continue
+            for end in self.directions:
                 equation = Equation(
                     At(MatrixSymbol(extra.name + UP + end, *extra.shape), TIME),
                     At(MatrixSymbol(state.name + LOW + end, *extra.shape), TIME),
@@ -235,14 +237,16 @@ class Joined:
                     if s.equation.target == At(bar(first), TIME))  # fmt: skip
         shares = [self.tagged(step.equation.value, UP + end) for end in self.directions]
         x_bar = bar(MatrixSymbol(first.name + UP, network.width, 1))
-        why = "both directions added" if network.bidirectional else "the layer's own letters"
+        why = "both directions added" if network.bidirectional else "the gradient of an input"
         yield Join("down", Equation(At(x_bar, TIME), add(*shares)), why, step.number)
         for place, end in enumerate(self.directions):
             arrives = self._part(At(x_bar, TIME), place)
             yield self._received(network.output, end, arrives)
         for extra in others:
             state = network.lower_state(extra)
-            for end in self.directions if state is not None else ():
+            if state is None:
+                continue
+            for end in self.directions:
                 extra_bar = bar(MatrixSymbol(extra.name + UP + end, *extra.shape))
                 yield self._received(state, end, At(extra_bar, TIME))
 
@@ -254,7 +258,7 @@ class Joined:
         term = At(from_loss(MatrixSymbol(state.name + LOW + end, *state.shape)), TIME)
         target = At(bar(MatrixSymbol(state.name + LOW + end, *state.shape)), TIME)
         return Join("down", Equation(target, replace(own, {term: arrives})),
-                    "what the layer above sends, as the loss term", step.number)  # fmt: skip
+                    "the loss term from above", step.number)  # fmt: skip
 
     def _part(self, whole: MatrixExpr, place: int) -> MatrixExpr:
         if not self.network.bidirectional:
@@ -282,6 +286,13 @@ class Joined:
         tied = self.network.input_size != size("m")
         wider = {size("m"): self.network.width} if depth and not tied else {}
         return tuple(side.subs(wider) for side in symbol.shape)
+
+
+def _marked(base: Box, above: tuple[Box, ...]) -> Box:
+    """The letter with a superscript, after the one it may have."""
+    if isinstance(base, Script) and base.sup is not None:
+        return Script(base.base, base.sub, row(base.sup, ",", *above))
+    return sup(base, *above)
 
 
 def turn(expr: Basic) -> MatrixExpr:

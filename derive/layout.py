@@ -132,35 +132,6 @@ def time_box(time: Expr) -> Box:
     return Sum(tuple(term[2:] for term in terms))
 
 
-def scalar_box(expr: Expr) -> Box | None:
-    """A scalar formula in letters, + − · and powers, constants first; None for any other."""
-    if expr.is_Number:
-        return Layout().of(expr)
-    if expr.is_Symbol:
-        return spelled(expr.name)
-    if expr.is_Add:
-        terms: list[tuple[str, Box]] = []
-        for term in sorted(expr.args, key=lambda part: not part.is_number):
-            sign = "−" if term.as_coeff_Mul()[0] < 0 else "+"
-            made = scalar_box(term if sign == "+" else -term)
-            if made is None:
-                return None
-            terms.append((sign, made))
-        return Sum(tuple(terms))
-    if expr.is_Mul:
-        factors: list[Box] = []
-        for factor in sorted(expr.args, key=lambda part: part.is_Add):
-            made = scalar_box(factor)
-            if made is None:
-                return None
-            factors.append(Fenced(made) if isinstance(made, Sum) else made)
-        return row(*factors)
-    if expr.is_Pow and expr.args[1].is_Integer and expr.args[1] > 1:
-        base = scalar_box(expr.args[0])
-        return None if base is None else sup(base, Number(str(expr.args[1])))
-    return None
-
-
 def size_shift(start: Expr, extent: Expr) -> Box:
     """The index range of `extent` rows after the first `start`: 1:n, n+1:n+m."""
     first = Number("1") if start == 0 else Sum((("+", size_box(start)), ("+", Number("1"))))
@@ -243,6 +214,8 @@ class Layout:
                 return row("softmax", Fenced(self.of(argument))), ATOM
             case Transpose():
                 return sup(self.factor(expr.arg, ATOM), TRANSPOSED), ATOM
+            case DiagMatrix(args=(vector,)) if is_uniform(vector):
+                return row(self.factor(vector), "I"), PRODUCT
             case DiagMatrix():
                 return row("diag", Fenced(self.of(expr.args[0]))), ATOM
             case Concat():
@@ -267,6 +240,8 @@ class Layout:
                 return spelled(str(expr)), ATOM
             case Norm(args=(matrix,)):
                 return sub(Fenced(self.of(matrix), "‖", "‖"), "2"), ATOM
+            case MaxAbs(args=(column,)) if is_uniform(column):
+                return Fenced(self.of(column), "|", "|"), ATOM
             case MaxAbs(args=(column,)):
                 return sub(Fenced(self.of(column), "‖", "‖"), "∞"), ATOM
             case BlockBound(args=(of, by, time)):
@@ -328,9 +303,14 @@ class Layout:
             )
             made: list[Box] = [Large("∑", Symbol("i")), entry]
         else:
+            scalars = [isinstance(f, DiagMatrix) and is_uniform(f.args[0]) for f in factors]
+            if any(scalars) and not all(scalars):
+                factors = [f.args[0] if alone else f
+                           for f, alone in zip(factors, scalars, strict=True)]  # fmt: skip
             made = [
                 self._ones(part) if isinstance(part, OneMatrix) else self.factor(part, ATOM)
-                if isinstance(part, (HadamardProduct, MatAdd)) else self._closed(part, last)
+                if isinstance(part, (HadamardProduct, MatAdd)) and not is_uniform(part)
+                else self._closed(part, last)
                 for part, last in zip(factors, [False] * (len(factors) - 1) + [True], strict=True)
             ]  # fmt: skip
         lead = [] if number == 1 else [self._number(number)[0]]
@@ -347,7 +327,14 @@ class Layout:
 
     def _hadamard(self, factors: tuple[MatrixExpr, ...]) -> Box:
         items: list[Box] = []
+        if _is_cotangent(factors[0]):  # its scalar factors are ours to place: in front
+            factors = tuple(sorted(factors, key=lambda part: not isinstance(part, Broadcast)))
+        repeated = Counter(part for part in factors if isinstance(part, Broadcast))
         for place, part in enumerate(factors):
+            if repeated[part] > 1:
+                if part not in factors[:place]:
+                    items.append(sup(self.factor(part, ATOM), Number(str(repeated[part]))))
+                continue
             scalar = isinstance(part, Broadcast)
             after_scalar = place > 0 and isinstance(factors[place - 1], Broadcast)
             if place and not scalar and not after_scalar and part.shape != SCALAR:
@@ -376,6 +363,18 @@ class Layout:
         if binds == SUM:
             return Row((head, Fenced(inner)))
         return Row((head, *(inner.items if isinstance(inner, Row) else (inner,))))
+
+
+def is_uniform(vector: MatrixExpr) -> bool:
+    """Whether every entry of the column is the same scalar by its form: 1 − α, Δt γ."""
+    if isinstance(vector, (MatAdd, HadamardProduct, MatMul)):
+        return all(part.is_Number or is_uniform(part) for part in vector.args)
+    return isinstance(vector, (Broadcast, OneMatrix))
+
+
+def _is_cotangent(part: MatrixExpr) -> bool:
+    symbol = part.args[0] if isinstance(part, At) else part
+    return isinstance(symbol, MatrixSymbol) and symbol.name.endswith("_bar")
 
 
 def _opens(made: Box) -> bool:

@@ -13,7 +13,6 @@ from typing import Final
 from sympy import Expr, MatrixSymbol
 
 from derive.cell import Cell
-from derive.expr import size
 from derive.syntax import CellError
 
 READOUTS: Final = ("softmax", "linear")
@@ -71,13 +70,42 @@ class Network:
             raise CellError(f"layers: expected 1 or more, came {self.layers}")
         if self.loss == "cross_entropy" and self.readout != "softmax":
             raise CellError("loss cross_entropy needs readout softmax, came readout linear")
-        tied = self.input_size != size("m")
-        if tied and self.layers > 1 and self.width != self.input_size:
+        if self.layers > 1:
+            self._require_stackable()
+
+    def _require_stackable(self) -> None:
+        cell = self.cell
+        others = [x for x in cell.inputs[1:] if self.lower_state(x) is None]
+        for extent, width in self._fed():
+            for symbol in (*cell.states, *cell.constants, *others):
+                sizes = {s for own in symbol.shape for s in own.free_symbols}
+                if extent != width and extent in sizes:
+                    raise CellError(
+                        f"{symbol.name!r} has the size {extent} of an input, but a layer hands up "
+                        f"{width}: layers of this cell cannot be stacked so",
+                        cell=cell.name,
+                    )
+        if len({extent for extent, _ in self._fed()}) < len({*self._fed()}):
             raise CellError(
-                f"its input has the size {self.input_size} of its state: layers of two "
-                "directions hand up twice that and cannot be stacked",
-                cell=self.cell.name,
+                "one size for two inputs that layers below feed with different sizes: layers of "
+                "this cell cannot be stacked so",
+                cell=cell.name,
             )
+
+    def _fed(self) -> tuple[tuple[Expr, Expr], ...]:
+        """The size of each input that a layer below feeds, and the size of what feeds it."""
+        first, *others = self.cell.inputs
+        lower = [(x, self.lower_state(x)) for x in others]
+        return (
+            (first.shape[0], self.width),
+            *((x.shape[0], state.shape[0]) for x, state in lower if state is not None),
+        )
+
+    def sizes_in(self, layer: Layer) -> dict[Expr, Expr]:
+        """The input sizes of the cell that are others in this layer: those of what feeds it."""
+        if not layer.depth:
+            return {}
+        return {extent: width for extent, width in self._fed() if extent != width}
 
     @property
     def name(self) -> str:

@@ -31,6 +31,7 @@ from derive.boxes import (
     Script,
     Sum,
     Symbol,
+    row,
     tall,
 )
 
@@ -71,11 +72,11 @@ def spaced(items: Sequence[Box]) -> Iterator[tuple[Box, bool]]:
 
 def _gap(left: Box, right: Box) -> bool:
     match left, right:
-        case (Delimiter(sign), _) if sign in ")]}":
+        case (Delimiter(closing=True), _):
             return not isinstance(right, (Operator, Delimiter))
         case (Operator() | Large() | Delimiter() | Number(), _):
             return False
-        case (_, Operator() | Delimiter() | Number()):
+        case (_, Operator() | Delimiter() | Number() | Script(base=Delimiter())):
             return False
         case (Symbol() | Script(sup=Operator("′")), Fenced()):
             return False
@@ -188,9 +189,13 @@ class Latex:
                 return first + "".join(more)
             case Script(base, sub, sup):
                 below = f"_{{{self._small(sub)}}}" if sub else ""
+                flat = sup is not None and isinstance(base, Accent) and base.kind == "carry"
                 if sup == PRIME:
-                    return f"{self(base).strip()}'{below}"
-                return self._base(base) + below + (f"^{{{self._small(sup)}}}" if sup else "")
+                    made = self(base).strip()
+                    return (rf"\smash[t]{{{made}}}" if flat else made) + "'" + below
+                above = f"^{{{self._small(sup)}}}" if sup else ""
+                made = self._base(base)
+                return (rf"\smash[t]{{{made}}}" if flat else made) + below + above
             case Accent("carry", base):
                 arrow = r"\scriptscriptstyle\leftarrow"
                 return rf"\overset{{{arrow}}}{{{self(_dotless(base))}}}"
@@ -201,8 +206,10 @@ class Latex:
             case Fenced(body, opening, closing):
                 left, right = self._fence(opening, "l", body), self._fence(closing, "r", body)
                 return f"{left}{self(body)}{right}"
-            case Delimiter(sign, grown):
-                side = "l" if sign in "([{" else "r"
+            case Delimiter(sign, grown, closing):
+                side = "r" if closing else "l"
+                if sign == "‖" and not grown:
+                    return rf"\{side}Vert "
                 return (rf"\Bigg{side}" if grown else "") + _LATEX_FENCES.get(sign, sign)
             case Large(sign, lower, upper):
                 head = r"\sum" if sign == "∑" else r"\prod"
@@ -293,7 +300,12 @@ class MathML:
                 more = (self._sign(sign) + self(term) for sign, term in terms[1:])
                 return _mrow(lead + self(terms[0][1]), *more)
             case Script(base, sub, sup):
-                parts = self(base) + "".join(self._small(part) for part in (sub, sup) if part)
+                primed, sup = _unprimed(sup)
+                mark = '<mo lspace="0" rspace="0">′</mo>' if primed else ""
+                body = _mrow(self(base), mark) if primed else self(base)
+                if not sub and not sup:
+                    return body
+                parts = body + "".join(self._small(part) for part in (sub, sup) if part)
                 kind = "msubsup" if sub and sup else "msub" if sub else "msup"
                 return f"<{kind}>{parts}</{kind}>"
             case Accent(kind, base):
@@ -305,8 +317,8 @@ class MathML:
             case Fenced(body, opening, closing):
                 return _mrow(_mathml_fence(opening, "prefix", tall(body)), self(body),
                              _mathml_fence(closing, "postfix", tall(body)))  # fmt: skip
-            case Delimiter(sign, _):
-                return _mathml_fence(sign, "prefix" if sign in "([{" else "postfix", grown=False)
+            case Delimiter(sign, _, closing):
+                return _mathml_fence(sign, "postfix" if closing else "prefix", grown=False)
             case Large(sign, lower, upper):
                 limits = self._small(lower) + (self._small(upper) if upper else "")
                 kind = "munderover" if upper else "munder"
@@ -335,6 +347,16 @@ class MathML:
         space = ' lspace="0" rspace="0"' if self.tight else ""
         form = ' form="infix"' if sign in "+−" else ""
         return f"<mo{form}{space}>{escape(sign)}</mo>"
+
+
+def _unprimed(above: Box | None) -> tuple[bool, Box | None]:
+    """Whether a superscript begins with a prime, and the rest: ′ is raised as it stands."""
+    match above:
+        case Operator("′"):
+            return True, None
+        case Row((Operator("′"), *rest)):
+            return True, row(*rest)
+    return False, above
 
 
 def _mrow(*parts: str) -> str:

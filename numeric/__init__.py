@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from numeric.kernel import Kernel, compile_cell
-    from numeric.verify import Verdict, verify
+    from numeric.verification import Verdict, verify
 
 __all__ = ["Kernel", "Verdict", "compile_cell", "verify"]
 
 _HOMES: Final = {
     "Kernel": "numeric.kernel", "compile_cell": "numeric.kernel",
-    "Verdict": "numeric.verify", "verify": "numeric.verify",
+    "Verdict": "numeric.verification", "verify": "numeric.verification",
 }  # fmt: skip
 
 

@@ -22,9 +22,12 @@ from numeric.intervals import Interval, interval
 Array = Any
 Arrays = Mapping[str, Array]
 Box = dict[str, Interval]
-_ROUNDS: Final = 300
-_WIDEN_EVERY: Final = 4
+_ROUNDS: Final = 150
+_WIDEN_EVERY: Final = 6
+_BEYOND: Final = (1 + 1e-6, 1.01, 1.3)
 _LARGEST: Final = 1e8
+_SHRINKS: Final = 240
+_NARROW: Final = 200
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ class Setting:
             made[symbol.name] = Interval(low, high)
         return made
 
+    @property
+    def width(self) -> int:
+        """The number of entries of the whole state."""
+        return sum(int(value.shape[0]) for value in self.initial().values())
+
     def inputs(self) -> Box:
         """The box of the inputs."""
         return self.box(self.derivation.cell.inputs, self.input_box)
@@ -110,7 +118,7 @@ class Ranges:
         return {name: values[name] for name in states}
 
     def moments(self, t: int) -> Box:
-        """The constants that are given anew at each step, at step t = 0, 1, …"""
+        """The constants that are given anew at each step, at step t from 0 on."""
         cell = self.setting.derivation.cell
         return {name: interval(_f64(self.setting.constants[name])[t][:, None])
                 for name in cell.sequences}  # fmt: skip
@@ -135,22 +143,22 @@ def invariant_box(ranges: Ranges) -> Box | None:
         growth = {name: (box[name].lo - grown[name].lo, grown[name].hi - box[name].hi)
                   for name in box}  # fmt: skip
         if before is not None and count % _WIDEN_EVERY == 0:
-            grown = {name: _extrapolated(grown[name], growth[name], before[name])
-                     for name in grown}  # fmt: skip
-            before = None
-        else:
-            before = growth
-        box = grown
+            for more in _BEYOND:
+                wide = {name: _extrapolated(grown[name], growth[name], before[name], more)
+                        for name in grown}  # fmt: skip
+                if _inside(ranges.step(wide), wide):
+                    return _shrunk(ranges, wide, start)
+        box, before = grown, growth
     return None
 
 
-def _extrapolated(box: Interval, growth: Any, before: Any) -> Interval:
+def _extrapolated(box: Interval, growth: Any, before: Any, more: float) -> Interval:
     """Ends moved to where a geometric growth would end, and a little beyond."""
     ends = []
     for now, then in zip(growth, before, strict=True):
-        ratio = np.clip(now / np.maximum(then, 1e-300), 0.0, 0.9999)
-        ends.append(now * ratio / (1 - ratio) * 1.01 + 1e-9 * (now > 0))
-    slack = 1e-12 * (1 + box.magnitude)
+        ratio = np.clip(now / np.maximum(then, 1e-300), 0.0, 0.99999)
+        ends.append((now * ratio / (1 - ratio)) * more)
+    slack = (more - 1) * 1e-3 * (1e-3 + box.magnitude)
     return Interval(box.lo - ends[0] - slack, box.hi + ends[1] + slack)
 
 
@@ -158,16 +166,33 @@ def _inside(image: Box, box: Box) -> bool:
     return all(image[name].within(box[name]) for name in box)
 
 
-def _shrunk(ranges: Ranges, box: Box, start: Box, rounds: int = 100) -> Box:
-    for _ in range(rounds):
+def _shrunk(ranges: Ranges, box: Box, start: Box) -> Box:
+    before: dict[str, Any] | None = None
+    width = ranges.setting.width
+    for count in range(1, (_SHRINKS if width <= _NARROW else _SHRINKS // 4) + 1):
         image = ranges.step(box)
         smaller = {name: image[name].hull(start[name]).meet(box[name]) for name in box}
-        gain = max(float(np.max((box[n].hi - box[n].lo) - (smaller[n].hi - smaller[n].lo),
-                                initial=0.0)) for n in box)  # fmt: skip
+        loss = {n: (smaller[n].lo - box[n].lo, box[n].hi - smaller[n].hi) for n in box}
         box = smaller
-        if gain < 1e-9:
+        if max(float(np.max(end, initial=0.0)) for ends in loss.values() for end in ends) < 1e-9:
             break
+        if before is not None and count % _WIDEN_EVERY == 0:
+            narrow = {n: _narrowed(box[n], start[n], loss[n], before[n]) for n in box}
+            if _inside(ranges.step(narrow), narrow):
+                box = narrow
+        before = loss
     return box
+
+
+def _narrowed(box: Interval, start: Interval, loss: Any, before: Any) -> Interval:
+    """Ends moved to almost where a geometric shrinking would end, the initial box kept."""
+    ends = []
+    for now, then in zip(loss, before, strict=True):
+        ratio = np.clip(now / np.maximum(then, 1e-300), 0.0, 0.99999)
+        ends.append(0.95 * now * ratio / (1 - ratio))
+    lo, hi = np.minimum(box.lo + ends[0], start.lo), np.maximum(box.hi - ends[1], start.hi)
+    good = lo <= hi
+    return Interval(np.where(good, lo, box.lo), np.where(good, hi, box.hi))
 
 
 def boxes_over_time(ranges: Ranges, steps: int) -> Iterator[tuple[Box, Box]]:

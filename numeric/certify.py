@@ -10,34 +10,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from numeric.boxes import Box, Ranges, Setting, boxes_over_time, invariant_box
-from numeric.domination import ROWS, SPECTRAL, Domination, Parts, Partition
+from numeric.carousel import carousel
+from numeric.domination import ROWS, SPECTRAL, Domination, Partition, Parts
 from numeric.enclose import enclose
-from numeric.intervals import Interval, gamma, interval
+from numeric.intervals import Interval, gamma
 from numeric.jacobians import diagonal_columns
+from numeric.methods import Method, certified_rate, chain, log_product, powers
 from numeric.split import split_rate
-from numeric.tracks import log_product, matrix_norm
-from numeric.verified import Near, frobenius, log_collatz, perron_rate, raised
+from numeric.verified import Near, frobenius, raised
 
 Array = Any
 _FINEST: Final = 1024
 _PERIOD: Final = 64
-
-
-@dataclass(frozen=True)
-class Method:
-    """One way to bound: its rate a step (∞ if none) and log10 upper bounds at the lags 1, 2, …"""
-
-    name: str
-    rate: float
-    log10_upper: tuple[float, ...]
-    matrix: Array = field(default=None, repr=False, compare=False)
-    vector: tuple[float, ...] = ()
+_LONGEST: Final = 5000
 
 
 @dataclass(frozen=True)
@@ -51,6 +42,7 @@ class Certificate:
     methods: tuple[Method, ...]
     steps: int
     rest_rate: float | None = None
+    carousel_rate: float | None = None
 
     @property
     def rate(self) -> float:
@@ -73,27 +65,40 @@ class Certificate:
 
 
 def certify(
-    setting: Setting, lags: int = 60, partition: Partition | None = None
+    setting: Setting,
+    lags: int = 60,
+    partition: Partition | None = None,
+    steps: int | None = None,
 ) -> Certificate:
-    """Every a-priori bound that the setting admits.
+    """Every a-priori bound that the setting admits, for sequences of so many steps.
 
+    `steps` matters only where the bounds change with time; the lags go back from the last step.
     With a partition (size name → lengths of its parts) one more method uses it.
+
+    Raises:
+        ValueError: for fewer steps than lags, or more than there are constants for.
     """
+    given = [len(setting.constants[name]) for name in setting.derivation.cell.sequences]
+    steps = steps or min(given, default=lags)
+    if steps < lags or steps > min(given, default=steps):
+        raise ValueError(f"steps: expected {lags}, the lags, to {min(given, default=steps)}, the "
+                         f"steps whose constants are given, came {steps}")  # fmt: skip
     ranges = Ranges(setting)
     box = invariant_box(ranges)
     rest = resting_rate(ranges)
     if box is None or setting.derivation.cell.sequences:
-        return Certificate(box, tuple(_over_time(ranges, box, lags, partition)), lags, rest)
+        made = tuple(_over_time(ranges, box, lags, partition, steps)) if steps <= _LONGEST else ()
+        return Certificate(box, made, steps, rest)
     values = ranges.values(box)
     methods = [
         *_by_parts(setting, values, lags, partition),
         *split_rate(ranges, values, lags),
     ]
-    return Certificate(box, tuple(methods), lags, rest)
+    return Certificate(box, tuple(methods), steps, rest, carousel(setting, values))
 
 
 def suprema(setting: Setting, values: Mapping[str, Interval]) -> dict[Any, Array]:
-    """sup |d_i| of each column d of a diag(d)."""
+    """Sup |d_i| of each column d of a diag(d)."""
     found = {}
     for column in diagonal_columns(setting.derivation.step_jacobian):
         found[column] = enclose(column, values, setting.sizes).magnitude[:, 0]
@@ -107,13 +112,8 @@ def dominations(setting: Setting, partition: Partition | None) -> Iterator[tuple
     yield "states, ∞-norm", Parts(sizes), ROWS
     if partition:
         yield "modules, 2-norm", Parts(sizes, partition), SPECTRAL
-    width = sum(_width(setting, state) for state in setting.derivation.cell.states)
-    if width <= _FINEST:
+    if setting.width <= _FINEST:
         yield "units", Parts(sizes, finest=True), SPECTRAL
-
-
-def _width(setting: Setting, state: Any) -> int:
-    return int(setting.initial()[state.name].shape[0])
 
 
 def _by_parts(
@@ -122,60 +122,18 @@ def _by_parts(
     sup = suprema(setting, values)
     for name, parts, norm in dominations(setting, partition):
         N = Domination(setting.derivation, values, parts, norm).matrix(sup, values)
-        yield powers(name, N, lags, _constant(setting, norm))
-
-
-def _constant(setting: Setting, norm: str) -> float:
-    """‖P‖₂ ≤ √d ‖P‖_∞ for d rows."""
-    width = sum(_width(setting, state) for state in setting.derivation.cell.states)
-    return 1.0 if norm == SPECTRAL else raised(math.sqrt(width))
-
-
-def powers(name: str, N: Array, lags: int, constant: float = 1.0) -> Method:
-    """‖N^l‖ at every lag, and a rate with Nv ≤ rv: rational for small N, else rounded up."""
-    if not np.all(np.isfinite(N)):
-        return Method(name, math.inf, (math.inf,) * lags, N)
-    rate, vector = certified_rate(N)
-    found = []
-    product = Near(N)
-    for lag in range(1, lags + 1):
-        if lag > 1:
-            product = log_product(product, N).balanced()
-        norm = matrix_norm(product.matrix)
-        if constant != 1.0:
-            norm = min(norm, raised(float(product.matrix.sum(axis=1).max()), len(N))) * constant
-            norm = raised(norm)
-        found.append(product.log10(norm, 1))
-    return Method(name, rate, tuple(found), N, vector)
-
-
-def certified_rate(N: Array) -> tuple[float, tuple[float, ...]]:
-    """(r, v) with Nv ≤ rv; for more than 16 parts in outward-rounded floats."""
-    if len(N) <= 16:
-        return perron_rate(N)
-    v = np.ones(len(N))
-    best, vector = log_collatz(N, v), v
-    for _ in range(200):
-        v = N @ v + 1e-9 * v.max()
-        if not np.all(np.isfinite(v)) or v.max() == 0:
-            break
-        v = v / v.max()
-        rate = log_collatz(N, v)
-        if rate < best:
-            best, vector = rate, v
-    return best, tuple(vector.tolist())
+        yield powers(name, N, lags, norm, setting.width)
 
 
 # ---- bounds that change with time --------------------------------------------------------------
 
 
 def _over_time(
-    ranges: Ranges, box: Box | None, lags: int, partition: Partition | None
+    ranges: Ranges, box: Box | None, lags: int, partition: Partition | None, steps: int
 ) -> Iterator[Method]:
     """N(T) ⋯ N(T−l+1), each of its own step; a rate where the constants repeat."""
     setting = ranges.setting
     kinds = [kind for kind in dominations(setting, partition) if kind[0] != "units" or box]
-    steps = _steps(setting, lags)
     matrices: dict[str, list[Array]] = {name: [] for name, _, _ in kinds}
     made: dict[tuple[str, bytes], Array] = {}
     dominators: dict[str, Domination] = {}
@@ -190,14 +148,7 @@ def _over_time(
             made[name, key] = N
             matrices[name].append(N)
     for name, _, norm in kinds:
-        yield _varying(name, matrices[name], lags, _constant(setting, norm),
-                       periodic=box is not None)  # fmt: skip
-
-
-def _steps(setting: Setting, lags: int) -> int:
-    sequences = setting.derivation.cell.sequences
-    lengths = [len(setting.constants[name]) for name in sequences]
-    return min(lengths) if lengths else lags
+        yield _varying(name, matrices[name], lags, norm, setting.width, periodic=box is not None)
 
 
 def _moments(ranges: Ranges, box: Box | None, steps: int) -> Iterator[tuple[Box, Box]]:
@@ -210,13 +161,9 @@ def _moments(ranges: Ranges, box: Box | None, steps: int) -> Iterator[tuple[Box,
 
 
 def _varying(
-    name: str, matrices: Sequence[Array], lags: int, constant: float, periodic: bool
+    name: str, matrices: Sequence[Array], lags: int, norm: str, width: int, periodic: bool
 ) -> Method:
-    found: list[float] = []
-    product: Near | None = None
-    for N in reversed(matrices[-lags:] if lags <= len(matrices) else matrices):
-        product = (Near(N) if product is None else log_product(product, N)).balanced()
-        found.append(product.log10(raised(matrix_norm(product.matrix) * constant), 1))
+    found = chain(list(reversed(matrices[-lags:])), norm, width)
     found += [math.inf] * (lags - len(found))
     period = _period(matrices) if periodic else 0
     rate = math.inf
@@ -224,7 +171,7 @@ def _varying(
         whole = Near(matrices[-1])
         for N in reversed(matrices[-period:-1]):
             whole = log_product(whole, N)
-        if whole.exponent == 0 and np.all(np.isfinite(whole.matrix)):
+        if np.all(np.isfinite(whole.matrix)):
             rate = certified_rate(whole.matrix)[0] ** (1 / period) * (1 + 1e-14)
     return Method(name, rate, tuple(found))
 
@@ -306,6 +253,3 @@ def radius_below(near: Near) -> float:
     largest = float(np.abs(values).max())
     spread = raised((R + E * largest * (1 + error)) / (1 - E), 4 * d)
     return max(0.0, largest * (1 - error) - 2 * d * spread * (1 + error))
-
-
-__all__ = ["Certificate", "Method", "certify", "interval", "powers", "resting_rate"]

@@ -120,7 +120,7 @@ def agreement(one: Answer, other: Answer) -> tuple[float, str]:
     """
     worst, place, overall = 0.0, "", 0.0
     for arrays in other.gradients.values():
-        overall = max(overall, *(float(np.max(np.abs(a), initial=0)) for a in arrays.values()))
+        overall = max([overall, *(float(np.max(np.abs(a), initial=0)) for a in arrays.values())])
     for group, found, expected in _pairs(as_result(one), other):
         for name, want in expected.items():
             off = float(np.max(np.abs(found[name] - want), initial=0))

@@ -8,6 +8,7 @@ ended (`outside`) states are held and their cotangents handed on, so that paddin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -33,8 +34,16 @@ from numeric.program import (
 )
 
 OUTSIDE, TARGETS, ENDS, LOSS = "outside", "targets", "ends", "loss"
-INPUT, VOCABULARY = size("m"), size("v")
-OUTPUTS = size("q")
+VOCABULARY, OUTPUTS = size("v"), size("q")
+_OWN = re.compile(
+    r"layer\d+_\w*|(readout|embedding|top|error)(_\w+)?|\w+_indices|outside|targets|ends|loss"
+    r"|ragged|lengths|logits|outputs"
+)
+
+
+def local(name: str) -> str:
+    """What an array that keeps its name is called in the code, where its name is taken."""
+    return f"{name}_given" if _OWN.fullmatch(name) else name
 
 
 def dropout_name(depth: int) -> str:
@@ -71,13 +80,17 @@ class _Composer:
     # ---- a layer ----------------------------------------------------------------------------
 
     def prefix(self, layer: Layer) -> str:
-        return layer.name.replace(".", "_") + "_"
+        """What the layer's names begin with; no name of the cell looks like another direction's."""
+        reverse = "reverse"
+        while any(name.startswith(f"{reverse}_") for name in self.base.dims):
+            reverse += "d"
+        return f"layer{layer.depth}_" + f"{reverse}_" * layer.reverse
 
     def rename(self, layer: Layer, name: str) -> str:
         """What an array of the cell's program is called in the layer."""
         cell = self.network.cell
         if name in {constant.name for constant in cell.constants}:
-            return name
+            return local(name)
         prefix = self.prefix(layer)
         if name.startswith(TEMPORARY):
             return TEMPORARY + prefix + name.removeprefix(TEMPORARY)
@@ -86,19 +99,17 @@ class _Composer:
     def layer(self, layer: Layer, fed: dict[str, str]) -> tuple[Block, ...]:
         """The layer's blocks; `fed` says which array stands for each of the cell's inputs."""
         cell, base = self.network.cell, self.base
-        widened = {INPUT: layer.width} if self.network.input_size == INPUT else {}
+        widened = self.network.sizes_in(layer)
         names = {name: self.rename(layer, name) for name in base.dims} | fed
         for name, dims in base.dims.items():
             if name not in fed:
-                self.dims[names[name]] = tuple(extent.subs(widened) for extent in dims)
+                self.dims[names[name]] = tuple(extent.xreplace(widened) for extent in dims)
         for argument in base.arguments:
             name = names[argument.name]
             if argument.group in {"params", "initial"}:
                 key = f"{layer.name}.{argument.key}"
                 self.arguments.append(Argument(argument.group, key, name))
-            elif argument.group == "constants" and argument.name not in {
-                a.name for a in self.arguments
-            }:
+            elif argument.group == "constants" and name not in {a.name for a in self.arguments}:
                 self.arguments.append(Argument("constants", argument.key, name))
         for result in base.results:
             if result.group in {"params", "initial"}:
@@ -116,7 +127,7 @@ class _Composer:
                     s,
                     target=names[s.target],
                     operands=tuple(names[o] if isinstance(o, str) else o for o in s.operands),
-                    settings=tuple(x.subs(widened) if isinstance(x, Expr) else x
+                    settings=tuple(x.xreplace(widened) if isinstance(x, Expr) else x
                                    for x in s.settings),
                 )
                 for s in block.statements
@@ -203,13 +214,14 @@ class _Composer:
         if self.network.embedding:
             table = self.argue("params", "embedding.E", "embedding_E", (VOCABULARY, width))
             places = self.argue("indices", first.name, f"{first.name}_indices", (LENGTH, BATCH))
-            dims = (LENGTH, BATCH, width)
-            name = self.put(self.forward, "forward", first.name, "embed", (table, places), dims)
+            dims, name = (LENGTH, BATCH, width), local(first.name)
+            name = self.put(self.forward, "forward", name, "embed", (table, places), dims)
         else:
-            name = self.argue("inputs", first.name, first.name, (LENGTH, BATCH, width))
+            name = self.argue("inputs", first.name, local(first.name), (LENGTH, BATCH, width))
         for x in others:
             dims = (LENGTH, BATCH, x.shape[0])
-            fed[False, x.name] = fed[True, x.name] = self.argue("inputs", x.name, x.name, dims)
+            name_there = self.argue("inputs", x.name, local(x.name), dims)
+            fed[False, x.name] = fed[True, x.name] = name_there
         fed[False, first.name] = fed[True, first.name] = name
         return fed
 
@@ -233,7 +245,7 @@ class _Composer:
         for x in others:
             state = network.lower_state(x)
             for layer in layers:
-                source = self.prefix(layer) + state.name if state is not None else x.name
+                source = self.prefix(layer) + state.name if state is not None else local(x.name)
                 fed[layer.reverse, x.name] = source
         return fed
 
@@ -318,7 +330,11 @@ class _Composer:
                 if state is not None and depth < network.layers - 1:
                     above = replace(layer, depth=depth + 1)
                     bars = self.prefix(layer) + state.name + "_bars"
-                    arrived[bars] = self.prefix(above) + x.name + BAR
+                    part = self.prefix(above) + x.name + BAR
+                    if bars in arrived:
+                        part = self.put(self.backward, "backward", f"{bars}_bars", "add",
+                                        (arrived[bars], part), self.dims[part], 1, 1)  # fmt: skip
+                    arrived[bars] = part
         return arrived
 
     def with_cotangents(

@@ -27,6 +27,7 @@ from sympy import (
     MatrixSymbol,
     Number,
     Rational,
+    S,
     preorder_traversal,
 )
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
@@ -34,11 +35,13 @@ from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 from derive.expr import Broadcast, Elementwise, Slope, Softmax
 from derive.expr import replace as exchange
 from numeric import intervals as iv
-from numeric.interpret import NODES, Arithmetic, Step, scalar
+from numeric.interpret import NODES, Arithmetic, scalar
+from numeric.interpret import _Step as Step
 from numeric.intervals import Interval, interval
 
 Array = Any
 _PIVOTS: Final = 3
+_LEAK: Final = Rational(1, 100)
 
 
 def number(value: Expr) -> Interval:
@@ -53,7 +56,11 @@ def number(value: Expr) -> Interval:
 
 
 def _where(condition: Any, yes: Any, no: Any) -> Interval:
-    """Never used: kinks go by `VALUES` and `SLOPES`."""
+    """Refuse: kinks go by `VALUES` and `SLOPES`.
+
+    Raises:
+        TypeError: always.
+    """
     raise TypeError("an interval has no one side of a kink")
 
 
@@ -80,18 +87,18 @@ def _clipped(low: float, high: float) -> Callable[[Interval], Interval]:
     return lambda x: Interval(np.clip(x.lo, low, high), np.clip(x.hi, low, high))
 
 
-def _leaky(x: Interval, alpha: Any = Rational(1, 100)) -> Interval:
+def _leaky(x: Interval, alpha: Any = _LEAK) -> Interval:
     """Max(x, 0) + α min(x, 0), increasing for α ≥ 0."""
     return _clipped(0.0, np.inf)(x) + number(alpha) * _clipped(-np.inf, 0.0)(x)
 
 
-def _elu(x: Interval, alpha: Any = Rational(1)) -> Interval:
+def _elu(x: Interval, alpha: Any = S.One) -> Interval:
     below = _clipped(-np.inf, 0.0)(x)
     return _clipped(0.0, np.inf)(x) + number(alpha) * (iv.exp(below) - 1.0)
 
 
 def _softsign(x: Interval) -> Interval:
-    """x / (1 + |x|) at both ends, within ±1."""
+    """X / (1 + |x|) at both ends, within ±1."""
 
     def at(point: Array) -> Interval:
         finite = interval(np.clip(point, -1e300, 1e300))
@@ -164,7 +171,7 @@ def _between(x: Interval, edge: float, high: Interval) -> Interval:
     return _steps(x, inside, outside, high, interval(0.0))
 
 
-def _elu_slope(x: Interval, alpha: Any = Rational(1)) -> Interval:
+def _elu_slope(x: Interval, alpha: Any = S.One) -> Interval:
     return _half(x, number(alpha) * iv.exp(_clipped(-np.inf, 0.0)(x)))
 
 
@@ -172,7 +179,7 @@ SLOPES: Final[dict[str, Callable[..., Interval]]] = {
     "tanh": _tanh_slope, "sigmoid": _sigmoid_slope,
     "identity": lambda x: interval(np.ones_like(x.lo)),
     "relu": lambda x: _half(x, interval(0.0)),
-    "leaky_relu": lambda x, alpha=Rational(1, 100): _half(x, number(alpha)),
+    "leaky_relu": lambda x, alpha=_LEAK: _half(x, number(alpha)),
     "elu": _elu_slope, "softplus": iv.sigmoid,
     "softsign": _falling(lambda d: reciprocal_square(1.0 + d)),
     "hard_sigmoid": lambda x: _between(x, 2.5, iv.rational(Fraction(1, 5))),
@@ -223,7 +230,7 @@ def _diagonal(node: DiagMatrix, step: Step) -> Interval:
     column = step(node.args[0])
     if column.shape[1] != 1:
         raise ValueError(f"{node} differs from step to step: it is no one matrix")
-    return interval(np.eye(column.shape[0])) * column
+    return interval(np.eye(column.shape[0])).__mul__(column)
 
 
 def _hadamard(node: HadamardProduct, step: Step) -> Interval:
@@ -264,7 +271,8 @@ class _Enclosing(Step):
         rule = _OWN.get(type(node)) or NODES.get(type(node))
         if rule is None:
             raise TypeError(f"no enclosure for the node {type(node).__name__}: {node}")
-        return rule(node, self)  # type: ignore[no-any-return]
+        found: Interval = rule(node, self)
+        return found
 
 
 def enclose(

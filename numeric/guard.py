@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from numeric.elements import Element
+from numeric.elements import Element, ElementArray
 
 Declared = Mapping[str, Mapping[str, tuple[str, ...]]]
 CONSTANT_NAMES: Final = ("PARAMETERS", "INPUTS", "STATES", "CONSTANTS")
@@ -188,7 +188,7 @@ class Guard:
             label, value = f"{group}[{name!r}]", found[name]
             if not isinstance(value, (np.ndarray, np.generic, Element)):
                 raise Misbehaviour(f"{label}: expected an array, came {kind_of(value)}")
-            array = np.asanyarray(value)
+            array = value if isinstance(value, ElementArray) else np.asarray(value)
             if array.shape != shape:
                 raise Misbehaviour(f"{label}: expected shape {shape}, came {array.shape}")
             if array.dtype != dtype:

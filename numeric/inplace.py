@@ -130,6 +130,7 @@ def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
             and first in made
             and made[first][1].op in _FRESH
             and program.extent(first)[0] not in later
+            and not any(program.overlap(first, other) for other in statement.reads[1:])
             and program.dims[first] == program.dims[statement.target]
             and statement.settings[0] > 0
         ):

@@ -92,7 +92,7 @@ COMPLEX: Final = Arithmetic(decide=np.real)
 
 
 @dataclass(frozen=True)
-class Step:
+class _Step:
     """The values known at one time step, and the sizes."""
 
     values: Mapping[str, Array]
@@ -128,60 +128,60 @@ def extent_of(extent: Expr, sizes: Mapping[str, int]) -> int:
 # ---- matrices --------------------------------------------------------------------------------
 
 
-def _symbol(node: MatrixSymbol, step: Step) -> Array:
+def _symbol(node: MatrixSymbol, step: _Step) -> Array:
     return step.values[node.name]
 
 
-def _sum(node: MatAdd, step: Step) -> Array:
+def _sum(node: MatAdd, step: _Step) -> Array:
     return reduce(operator.add, step.all(node.args))
 
 
-def _product(node: MatMul, step: Step) -> Array:
+def _product(node: MatMul, step: _Step) -> Array:
     number, rest = split_coefficient(node)
     factors = rest.args if isinstance(rest, MatMul) else (rest,)
     value = reduce(operator.matmul, step.all(factors))
     return value if number == 1 else step.arithmetic.number(number) * value
 
 
-def _hadamard(node: HadamardProduct, step: Step) -> Array:
+def _hadamard(node: HadamardProduct, step: _Step) -> Array:
     return reduce(operator.mul, step.all(node.args))
 
 
-def _quotient(node: Quotient, step: Step) -> Array:
+def _quotient(node: Quotient, step: _Step) -> Array:
     return step(node.args[0]) / step(node.args[1])
 
 
-def _transpose(node: Transpose, step: Step) -> Array:
+def _transpose(node: Transpose, step: _Step) -> Array:
     return step(node.arg).T
 
 
-def _constant(number: int) -> Callable[[MatrixExpr, Step], Array]:
-    def rule(node: MatrixExpr, step: Step) -> Array:
+def _constant(number: int) -> Callable[[MatrixExpr, _Step], Array]:
+    def rule(node: MatrixExpr, step: _Step) -> Array:
         rows, columns = map(step.size, node.shape)
         return step.arithmetic.full(rows, columns, Integer(number))
 
     return rule
 
 
-def _identity(node: Identity, step: Step) -> Array:
+def _identity(node: Identity, step: _Step) -> Array:
     rows = step.size(node.shape[0])
     zero, one = (step.arithmetic.full(rows, rows, Integer(number)) for number in (0, 1))
     return np.where(np.eye(rows, dtype=bool), one, zero)
 
 
-def _diagonal(node: DiagMatrix, step: Step) -> Array:
+def _diagonal(node: DiagMatrix, step: _Step) -> Array:
     vector = step(node.args[0])
     if vector.shape[1] != 1:
         raise ValueError(f"{node} differs from sample to sample: it is no one matrix")
     return _identity(Identity(node.shape[0]), step) * vector
 
 
-def _broadcast(node: Broadcast, step: Step) -> Array:
+def _broadcast(node: Broadcast, step: _Step) -> Array:
     rows, columns = map(step.size, node.shape)
     return step.arithmetic.full(rows, columns, Integer(1)) * step(node.args[0])
 
 
-def _concat(node: Concat, step: Step) -> Array:
+def _concat(node: Concat, step: _Step) -> Array:
     parts = step.all(node.args)
     columns = max(part.shape[1] for part in parts) if all(p.shape[1] for p in parts) else 0
     ones = step.arithmetic.full(1, columns, Integer(1))
@@ -189,17 +189,17 @@ def _concat(node: Concat, step: Step) -> Array:
     return step.arithmetic.namespace.concatenate(wide)
 
 
-def _rows(node: Rows, step: Step) -> Array:
+def _rows(node: Rows, step: _Step) -> Array:
     start, size = map(step.size, node.args[1:])
     return step(node.args[0])[start : start + size]
 
 
-def _columns(node: Columns, step: Step) -> Array:
+def _columns(node: Columns, step: _Step) -> Array:
     start, size = map(step.size, node.args[1:])
     return step(node.args[0])[:, start : start + size]
 
 
-def _softmax(node: Softmax, step: Step) -> Array:
+def _softmax(node: Softmax, step: _Step) -> Array:
     argument = step(node.args[0])
     if step.arithmetic.shifted and argument.size:
         argument = argument - argument.max(axis=0, keepdims=True)
@@ -207,19 +207,19 @@ def _softmax(node: Softmax, step: Step) -> Array:
     return powers / powers.sum(axis=0, keepdims=True)
 
 
-def _elementwise(node: Elementwise, step: Step) -> Array:
+def _elementwise(node: Elementwise, step: _Step) -> Array:
     formula = node.function.bind(node.function.formula, node.parameters)
     return scalar(formula, step(node.argument), step.arithmetic)
 
 
-def _slope(node: Slope, step: Step) -> Array:
+def _slope(node: Slope, step: _Step) -> Array:
     slope = node.function.bind(node.function.slope, node.parameters)
     argument = step(node.argument)
     value = scalar(slope, argument, step.arithmetic)
     return value if np.ndim(value) else argument * step.arithmetic.number(Integer(0)) + value
 
 
-NODES: Final[dict[type, Callable[[Any, Step], Array]]] = {
+NODES: Final[dict[type, Callable[[Any, _Step], Array]]] = {
     MatrixSymbol: _symbol, MatAdd: _sum, MatMul: _product, HadamardProduct: _hadamard,
     Quotient: _quotient, Transpose: _transpose, OneMatrix: _constant(1), ZeroMatrix: _constant(0),
     Identity: _identity, DiagMatrix: _diagonal, Broadcast: _broadcast, Concat: _concat,
@@ -340,7 +340,7 @@ def evaluate(
     Raises:
         TypeError: if a node has no meaning in numbers.
     """
-    return Step(values, sizes, arithmetic)(expression)
+    return _Step(values, sizes, arithmetic)(expression)
 
 
 def sizes_of(cell: Cell, arrays: Mapping[str, Array]) -> dict[str, int]:

@@ -25,6 +25,7 @@ _TINY: Final = 1e-300
 _SMALL: Final = 1e-290
 _NORMAL: Final = 2.3e-308  # above the smallest normal number: below it a float may become 0
 _MARGIN: Final = ULPS * 2.0**-52
+_QUIET: Final = np.errstate(all="ignore")  # an infinite end is an answer here
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Interval:
         return np.clip(0.5 * lo + 0.5 * hi, lo, hi)
 
     @property
+    @_QUIET
     def radius(self) -> Array:
         """At least the distance of any value from `middle`."""
         if self.lo is self.hi:
@@ -117,6 +119,7 @@ class Interval:
         """|x|."""
         return Interval(self.mignitude, self.magnitude)
 
+    @_QUIET
     def square(self) -> Interval:
         """x², which is not negative."""
         a = self.absolute()
@@ -127,6 +130,7 @@ class Interval:
     def __neg__(self) -> Interval:
         return Interval(-self.hi, -self.lo)
 
+    @_QUIET
     def __add__(self, other: Any) -> Interval:
         b = interval(other)
         return Interval(
@@ -140,17 +144,18 @@ class Interval:
         return self + (-interval(other))
 
     def __rsub__(self, other: Any) -> Interval:
-        return (-self) + other
+        return (-self).__add__(other)
 
+    @_QUIET
     def __mul__(self, other: Any) -> Interval:
         b = interval(other)
-        zero = ((self.lo == 0) & (self.hi == 0)) | ((b.lo == 0) & (b.hi == 0))
+        same = _harmless(self) | _harmless(b)
         ends = [_finite_product(p, q) for p in {id(e): e for e in (self.lo, self.hi)}.values()
                 for q in {id(e): e for e in (b.lo, b.hi)}.values()]  # fmt: skip
         low, high = ends[0], ends[0]
         for end in ends[1:]:
             low, high = np.minimum(low, end), np.maximum(high, end)
-        return Interval(_down(low, zero), _up(high, zero))
+        return Interval(_down(low, same), _up(high, same))
 
     __rmul__ = __mul__
 
@@ -191,6 +196,7 @@ def rational(number: Fraction) -> Interval:
     return Interval(np.asarray(below), np.asarray(above))
 
 
+@_QUIET
 def around(middle: Array, radius: Array) -> Interval:
     """The interval of that middle and radius; no bound where the radius is not finite."""
     known = np.isfinite(radius) & np.isfinite(middle)
@@ -203,6 +209,7 @@ def gamma(terms: int) -> float:
     return terms * UNIT / (1 - terms * UNIT) * (1 + 4 * UNIT)
 
 
+@_QUIET
 def reciprocal(x: Interval) -> Interval:
     """1 / x; no bound where 0 is within."""
     bad = (x.lo <= 0) & (x.hi >= 0)
@@ -213,6 +220,7 @@ def reciprocal(x: Interval) -> Interval:
     )
 
 
+@_QUIET
 def matmul(a: Interval, b: Interval) -> Interval:
     """A B by middles and radii.
 
@@ -225,11 +233,12 @@ def matmul(a: Interval, b: Interval) -> Interval:
     if inner == 0:
         return interval(np.zeros((*a.shape[:-1], *b.shape[1:])))
     am, bm, ar, br = a.middle, b.middle, a.radius, b.radius
-    with np.errstate(invalid="ignore", over="ignore"):
-        middle = am @ bm
-        spread = np.abs(am) @ (br + gamma(inner + 2) * np.abs(bm))
-        if ar.any():
-            spread = spread + ar @ (np.abs(bm) + br)
+    if not (am.any() or ar.any()) or not (bm.any() or br.any()):
+        return interval(np.zeros((*a.shape[:-1], *b.shape[1:])))
+    middle = am @ bm
+    spread = np.abs(am) @ (br + gamma(inner + 2) * np.abs(bm))
+    if ar.any():
+        spread = spread + ar @ (np.abs(bm) + br)
     spread = np.where(np.isnan(spread), np.inf, spread)
     return around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * _TINY)
 
@@ -240,10 +249,14 @@ def stack(parts: list[Interval]) -> Interval:
 
 
 def _finite_product(a: Array, b: Array) -> Array:
-    """a b, where 0 times no bound is 0."""
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        found = a * b
+    """A b, where 0 times no bound is 0."""
+    found = a * b
     return np.where(np.isnan(found), 0.0, found) if np.isnan(found).any() else found
+
+
+def _harmless(x: Interval) -> Array:
+    """Whether a product with x is exact: x is 0, 1 or −1."""
+    return (x.lo == x.hi) & ((x.lo == 0) | (np.abs(x.lo) == 1))
 
 
 def _down(value: Array, exact: Array) -> Array:
@@ -259,19 +272,21 @@ def _up(value: Array, exact: Array) -> Array:
 # ---- functions at points -----------------------------------------------------------------------
 
 
+@_QUIET
 def widened(value: Array) -> Interval:
     """A function's float value with its error of `ULPS` units around it; 0 stays 0."""
     spread = np.abs(value) * _MARGIN
     return Interval(_down(value - spread, value == 0), _up(value + spread, value == 0))
 
 
+@_QUIET
 def exp(x: Interval) -> Interval:
     """e^x, which is not negative."""
-    with np.errstate(over="ignore", under="ignore"):
-        low, high = widened(np.exp(x.lo)).lo, widened(np.exp(x.hi)).hi
+    low, high = widened(np.exp(x.lo)).lo, widened(np.exp(x.hi)).hi
     return Interval(np.where(low < _NORMAL, 0.0, low), np.maximum(high, _NORMAL))
 
 
+@_QUIET
 def tanh(x: Interval) -> Interval:
     """Tanh x, between −1 and 1; between 0 and x where x is too small for relative errors."""
     low, high = widened(np.tanh(x.lo)).lo, widened(np.tanh(x.hi)).hi
@@ -286,6 +301,7 @@ def sigmoid(x: Interval) -> Interval:
     return Interval(np.maximum(found.lo, 0.0), np.minimum(found.hi, 1.0))
 
 
+@_QUIET
 def softplus(x: Interval) -> Interval:
     """log(1 + e^x) = max(x, 0) + log1p(e^(−|x|)) at both ends."""
 

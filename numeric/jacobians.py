@@ -18,6 +18,7 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.bptt import Derivation
 from derive.cell import timeless_symbols
 from derive.expr import Concat, Partial, split_coefficient, symbols_of
+from derive.jacobian import StepJacobian
 from numeric.enclose import enclose, number
 from numeric.interpret import as_columns, extent_of, sizes_of
 from numeric.intervals import UNIT, Interval, gamma, interval
@@ -130,13 +131,9 @@ class Jacobians:
         self.fixed = timeless_symbols(cell, run.derivation.forward)
         self.timeless = {symbol.name for symbol in self.fixed}
         self.names = [state.name for state in cell.states]
-        named = dict(jacobian.named)
         self.named = jacobian.named
         self.blocks = {pair: value for pair, value in jacobian.blocks.items()}
-        found: dict[MatrixExpr, None] = {}
-        for value in (*named.values(), *self.blocks.values()):
-            _columns_of(value, found)
-        self.columns = tuple(found)
+        self.columns = diagonal_columns(jacobian)
         self.widths = [run.states[name].shape[1] for name in self.names]
         self.constant: dict[MatrixExpr, Near] = {}
         self.norms: dict[MatrixExpr, float] = {}
@@ -172,6 +169,19 @@ class Jacobians:
             whole[starts[a] : starts[a + 1], starts[b] : starts[b + 1]] = block.matrix
             squares += block.error**2
         return Near(whole, raised(float(np.sqrt(squares)), len(self.blocks)))
+
+
+def diagonal_columns(jacobian: StepJacobian) -> tuple[MatrixExpr, ...]:
+    """Each d of a diag(d) in the blocks and the named results, once."""
+    return columns_in(*(value for _, value in jacobian.named), *jacobian.blocks.values())
+
+
+def columns_in(*expressions: MatrixExpr) -> tuple[MatrixExpr, ...]:
+    """Each d of a diag(d) in the expressions, once."""
+    found: dict[MatrixExpr, None] = {}
+    for value in expressions:
+        _columns_of(value, found)
+    return tuple(found)
 
 
 def _columns_of(node: MatrixExpr, found: dict[MatrixExpr, None]) -> None:
@@ -281,8 +291,9 @@ class _Assembly:
                     found = Near(np.ldexp(found.matrix, found.exponent),
                                  float(np.ldexp(found.error, found.exponent)))  # fmt: skip
             node = Identity(1)
+        made: Near | Diagonal = found
         if coefficient == 1:
-            return found
+            return made
         if coefficient == -1:
             return (Diagonal(-found.entries, found.error) if isinstance(found, Diagonal)
                     else Near(-found.matrix, found.error))  # fmt: skip
@@ -291,10 +302,11 @@ class _Assembly:
         return self.product(1, [(Identity(1), factor), (node, found)])
 
     def sum(self, terms: list[Near | Diagonal]) -> Near | Diagonal:
-        if all(isinstance(term, Diagonal) for term in terms):
-            entries = sum(term.entries for term in terms)  # type: ignore[union-attr]
-            sizes = sum(float(np.abs(t.entries).max(initial=0.0)) for t in terms)  # type: ignore[union-attr]
-            error = sum(term.error for term in terms)
+        flat = [term for term in terms if isinstance(term, Diagonal)]
+        if len(flat) == len(terms):
+            entries = sum(term.entries for term in flat)
+            sizes = sum(float(np.abs(term.entries).max(initial=0.0)) for term in flat)
+            error = sum(term.error for term in flat)
             return Diagonal(entries, raised(error + gamma(len(terms)) * sizes, len(terms)))
         dense = [term for term in terms if isinstance(term, Near)]
         total = dense[0].matrix.copy()
@@ -303,7 +315,7 @@ class _Assembly:
             total += term.matrix
             error += term.error
             size += frobenius(term.matrix)
-        for diagonal in (term for term in terms if isinstance(term, Diagonal)):
+        for diagonal in flat:
             total.flat[:: len(total) + 1] += diagonal.entries
             error += diagonal.error
             size += frobenius(diagonal.entries)

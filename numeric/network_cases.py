@@ -229,14 +229,15 @@ def ordinary_network_sizes(network: Network, largest: int = 5) -> dict[str, int]
 
 
 def ordinary_network_cases(
-    network: Network, regimes: Iterable[str], *, seed: int = 0, largest: int = 5
-) -> Iterator[NetworkCase]:
+    network: Network, regimes: Iterable[str], *, seed: int = 0, largest: int = 5, steps: int = 4,
+    batch: int = 3,
+) -> Iterator[NetworkCase]:  # fmt: skip
     """Cases that no mistake of the usual kind survives: several steps, samples and lengths."""
     sizes = ordinary_network_sizes(network, largest)
     for number, regime in enumerate(regimes):
         for dtype in ("float64", "float32"):
             yield make_network_case(
-                network, sizes, steps=min(4, REGIMES[regime].longest), batch=3,
+                network, sizes, steps=min(steps, REGIMES[regime].longest), batch=batch,
                 seed=seed + number + (dtype == "float32"), regime=regime, dtype=dtype,
             )  # fmt: skip
 
@@ -247,7 +248,7 @@ def smaller_network_cases(network: Network, case: NetworkCase) -> Iterator[Netwo
     for by_half in (True, False):
         for name, size in extents_now.items():
             less = size // 2 if by_half else size - 1
-            if less >= 1:
+            if less >= (2 if name == "q" else 1):
                 extents = {**extents_now, name: less}
                 steps, batch = extents.pop("T"), extents.pop("B")
                 yield make_network_case(

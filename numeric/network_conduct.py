@@ -132,7 +132,11 @@ def _padded_otherwise(network: Network, case: NetworkCase) -> Iterator[tuple[str
 
 
 def _require_equal(left: Found, right: Found, what: str, slack: float = 0.0) -> None:
-    """Loss and gradients equal to the bit, or to so much of the array's largest entry."""
+    """Loss and gradients equal to the bit, or to so much of the array's largest entry.
+
+    Raises:
+        Misbehaviour: if they are not.
+    """
     pairs = {"loss": (left[0], right[0])}
     pairs |= {
         f"{group}[{name!r}]": (array, right[1][group][name])
@@ -177,13 +181,13 @@ def _wrong_calls(network: Network, case: NetworkCase) -> Iterator[tuple[str, str
         arrays = getattr(case, group)
         for name, array in arrays.items():
             for what, value in _wrong_arrays(array):
-                yield name, what, replace(case, **{group: {**arrays, name: value}})
+                yield name, what, _with(case, group, {**arrays, name: value})
             if group != "initial":
                 less = {other: value for other, value in arrays.items() if other != name}
                 said = "constants" if group == "constants" and not less else name
-                yield said, "its absence", replace(case, **{group: less})
+                yield said, "its absence", _with(case, group, less)
         more = {**arrays, "no_such_name": np.zeros(2)}
-        yield "no_such_name", "an unknown name", replace(case, **{group: more})
+        yield "no_such_name", "an unknown name", _with(case, group, more)
     for what, value in _wrong_arrays(case.targets):
         yield "targets", what, replace(case, targets=value)
     lengths = case.lengths
@@ -199,6 +203,11 @@ def _wrong_calls(network: Network, case: NetworkCase) -> Iterator[tuple[str, str
         q = case.sizes["q"]
         yield "targets", "the number q", replace(case, targets=np.full_like(case.targets, q))
         yield "targets", "less than 0", replace(case, targets=case.targets - q)
+
+
+def _with(case: NetworkCase, group: str, arrays: Any) -> NetworkCase:
+    changed: dict[str, Any] = {group: arrays}
+    return replace(case, **changed)
 
 
 def _wrong_arrays(array: Any) -> Iterator[tuple[str, Any]]:

@@ -80,14 +80,14 @@ def _top(network: Network, case: NetworkCase, arithmetic: Arithmetic) -> Array:
     received = inputs[first.name]
     below: dict[bool, Mapping[str, Array]] = {}
     for depth in range(network.layers):
-        states = {}
+        states: dict[bool, Mapping[str, Array]] = {}
         for layer in network.stack:
             if layer.depth == depth:
                 fed = {first.name: received}
                 for x in others:
-                    state = network.lower_state(x)
-                    handed = state is not None and depth > 0
-                    fed[x.name] = below[layer.reverse][state.name] if handed else inputs[x.name]
+                    fed[x.name] = inputs[x.name]
+                    if depth and (state := network.lower_state(x)) is not None:
+                        fed[x.name] = below[layer.reverse][state.name]
                 states[layer.reverse] = _layer(network, layer, case, fed, arithmetic)
         output = network.output.name
         parts = [states[reverse][output] for reverse in sorted(states)]

@@ -74,9 +74,7 @@ def _compare(
     return ExactResult(agree, verdicts, error_probability(results, len(functions.powers)))
 
 
-def _moved(
-    case: NetworkCase, rng: np.random.Generator, chosen: Callable[..., bool]
-) -> NetworkCase:
+def _moved(case: NetworkCase, rng: np.random.Generator, chosen: Callable[..., bool]) -> NetworkCase:
     """The case with random tangents on the chosen arrays."""
     named = {
         (group, name): with_tangents(value, rng) if chosen(group, name) else value

@@ -1,7 +1,8 @@
 """Random equation texts: what a strategy needs to know of the notation to write in it.
 
 In: a source of choices. Out: the text of a cell that the notation accepts. Every choice tried
-first is the simplest, so that shrinking leads to a cell of few operations.
+first is the simplest, and operands are drawn before what joins them, so that shrinking leads
+to a cell of few operations: a simpler operation keeps its operands.
 """
 
 from __future__ import annotations
@@ -69,19 +70,19 @@ class Writer:
 
 
 def _call(write: Writer, depth: int) -> str:
-    name = TAME[write.choices.whole(len(TAME) - 1)]
-    return f"{name}({write.vector(depth)})"
+    argument = write.vector(depth)
+    return f"{TAME[write.choices.whole(len(TAME) - 1)]}({argument})"
 
 
 def _square(write: Writer, depth: int) -> str:
-    matrix = write.matrix(("n", "n"), "W")
+    vector = write.vector(depth)
     transposed = ".T" if write.choices.whole(1) else ""
-    return f"({matrix}{transposed} @ {write.vector(depth)})"
+    return f"({write.matrix(('n', 'n'), 'W')}{transposed} @ {vector})"
 
 
 def _sum(write: Writer, depth: int) -> str:
-    sign = "+-"[write.choices.whole(1)]
-    return f"({write.vector(depth)} {sign} {write.vector(depth)})"
+    one, two = write.vector(depth), write.vector(depth)
+    return f"({one} {'+-'[write.choices.whole(1)]} {two})"
 
 
 def _hadamard(write: Writer, depth: int) -> str:
@@ -89,17 +90,20 @@ def _hadamard(write: Writer, depth: int) -> str:
 
 
 def _number(write: Writer, depth: int) -> str:
+    vector = write.vector(depth)
     number = NUMBERS[write.choices.whole(len(NUMBERS) - 1)]
-    operator = ("*", "+", "-")[write.choices.whole(2)]
-    return f"({number} {operator} {write.vector(depth)})"
+    return f"({number} {'*+-'[write.choices.whole(2)]} {vector})"
 
 
 def _scalar(write: Writer, depth: int) -> str:
-    return f"({write.again(write.scalars, 'g')} * {write.vector(depth)})"
+    vector = write.vector(depth)
+    return f"({write.again(write.scalars, 'g')} * {vector})"
 
 
 def _quotient(write: Writer, depth: int) -> str:
-    return f"({write.vector(depth)} / (2 + sigmoid({write.vector(depth)})))"
+    one, two = write.vector(depth), write.vector(depth)
+    number = "2 + " if write.choices.whole(1) else ""
+    return f"({one} / ({number}sigmoid({two})))"
 
 
 def _softmax(write: Writer, depth: int) -> str:
@@ -107,18 +111,18 @@ def _softmax(write: Writer, depth: int) -> str:
 
 
 def _concat(write: Writer, depth: int) -> str:
-    matrix = write.matrix(("n", "n+n"), "V")
-    return f"({matrix} @ concat({write.vector(depth)}, {write.vector(depth)}))"
+    one, two = write.vector(depth), write.vector(depth)
+    return f"({write.matrix(('n', 'n+n'), 'V')} @ concat({one}, {two}))"
 
 
 def _skew(write: Writer, depth: int) -> str:
-    matrix = write.matrix(("n", "n"), "W")
-    return f"(({matrix} - {matrix}.T) @ {write.vector(depth)})"
+    vector, matrix = write.vector(depth), write.matrix(("n", "n"), "W")
+    return f"(({matrix} - {matrix}.T) @ {vector})"
 
 
 def _inner(write: Writer, depth: int) -> str:
-    row = write.matrix(("n", "1"), "p")
-    return f"(sigmoid({row}.T @ {write.vector(depth)}) * {write.vector(depth)})"
+    one, two = write.vector(depth), write.vector(depth)
+    return f"(sigmoid({write.matrix(('n', '1'), 'p')}.T @ {one}) * {two})"
 
 
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
@@ -149,7 +153,7 @@ def cell_text(choices: Choices, depth: int) -> Text:
         write.known.append(state)
     text = "\n".join(" = ".join(line) for line in lines)
     first = [f"{state}_prev" for state in states if f"{state}_prev" not in text]
-    first += [f"(U_{x} @ {x})" for x in inputs if f"U_{x} " not in text]
+    first += [x for x in inputs if f"U_{x} " not in text]
     lines[0][1] = " + ".join([lines[0][1], *first])
     text = "\n".join(" = ".join(line) for line in lines)
     used = tuple(name for name in write.scalars if f"{name} " in text)

@@ -19,20 +19,25 @@ from typing import Any, Final, Self
 
 from numeric.field import current_seed
 from numeric.guard import Declared, Misbehaviour, Raised, Stopped, Subject
+from numeric.network_guard import NAME as LOSS_AND_GRADIENT
+from numeric.network_guard import NetworkSubject
 from numeric.wire import encode, receive
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TIME_LIMIT: Final = 20.0
 LOAD_LIMIT: Final = 60.0
+_NO_ANSWER: Final = "the process sent what is no answer, and was ended"
 
 
 class Sandbox:
-    """A file's `forward` and `backward`, called in a process of its own.
+    """A file's functions, called in a process of its own: those of a cell or of a network.
 
     Used as a context manager; at the end of the block the process is gone.
     """
 
-    def __init__(self, path: Path | str, time_limit: float = TIME_LIMIT) -> None:
+    def __init__(
+        self, path: Path | str, time_limit: float = TIME_LIMIT, *, network: bool = False
+    ) -> None:
         """Start the process and load the file in it.
 
         Raises:
@@ -42,6 +47,7 @@ class Sandbox:
         with self.path.open("rb"):
             pass
         self.time_limit = time_limit
+        self._network = network
         self._dead: str | None = None
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
@@ -50,10 +56,17 @@ class Sandbox:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )  # fmt: skip
         self._answers: queue.Queue[Any] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._requests: queue.Queue[bytes | None] = queue.Queue()
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._listen, self._speak)
+        ]
+        for thread in self._threads:
+            thread.start()
         self._declared: Declared | Misbehaviour
         try:
-            answer = self._ask({"path": str(self.path)}, max(time_limit, LOAD_LIMIT))
+            answer = self._ask(
+                {"path": str(self.path), "network": network}, max(time_limit, LOAD_LIMIT)
+            )
             self._declared = _declared(answer)
         except Misbehaviour as problem:
             self._declared = problem
@@ -62,7 +75,7 @@ class Sandbox:
             raise
 
     @property
-    def subject(self) -> Subject:
+    def subject(self) -> Subject | NetworkSubject:
         """What the file declares, and its functions.
 
         Raises:
@@ -70,6 +83,8 @@ class Sandbox:
         """
         if isinstance(self._declared, Misbehaviour):
             raise self._declared
+        if self._network:
+            return NetworkSubject(self._declared, self._loss_and_gradient)
         return Subject(self._declared, self._forward, self._backward)
 
     def __enter__(self) -> Self:
@@ -84,12 +99,15 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; a pipe that something else still holds is left to its thread."""
         self._dead = self._dead or "the sandbox is closed: its process was ended"
         self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
+        self._requests.put(None)
+        streams = (self._process.stdout, self._process.stdin)
+        for thread, stream in zip(self._threads, streams, strict=True):
+            thread.join(timeout=1)
+            if stream is not None and not thread.is_alive():
                 try:
                     stream.close()
                 except OSError:
@@ -102,6 +120,8 @@ class Sandbox:
             {"call": "forward", "params": params, "inputs": inputs, "initial": initial,
              "constants": constants}
         )  # fmt: skip
+        if not isinstance(found, dict) or {*found} != {"states", "tape"}:
+            raise self._end(_NO_ANSWER)
         return found["states"], found["tape"]
 
     def _backward(self, params: Any, tape: int, cotangents: Any) -> Any:
@@ -112,23 +132,31 @@ class Sandbox:
             "cotangents": cotangents,
         })
 
+    def _loss_and_gradient(self, *arguments: Any) -> Any:
+        found = self._call({"call": LOSS_AND_GRADIENT, "arguments": arguments})
+        if not isinstance(found, dict) or {*found} != {"loss", "gradients"}:
+            raise self._end(_NO_ANSWER)
+        return found["loss"], found["gradients"]
+
     def _call(self, message: dict[str, Any]) -> Any:
-        return self._ask({**message, "key": current_seed()}, self.time_limit)["result"]
+        answer = self._ask({**message, "key": current_seed()}, self.time_limit)
+        if "result" not in answer:
+            raise self._end(_NO_ANSWER)
+        return answer["result"]
 
     def _ask(self, message: Mapping[str, Any], limit: float) -> Any:
         if self._dead is not None:
             raise Stopped(self._dead)
-        assert self._process.stdin is not None
+        self._requests.put(encode(message))
         try:
-            self._process.stdin.write(encode(message))
-            self._process.stdin.flush()
             answer = self._answers.get(timeout=limit)
         except queue.Empty:
             raise self._end(f"no answer within {limit:g} s: the process was ended") from None
-        except OSError:
-            answer = None
         if not isinstance(answer, dict):
-            status = self._process.wait()
+            try:
+                status = self._process.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                raise self._end(_NO_ANSWER) from None
             raise self._end(f"the process ended by itself (exit status {status})")
         if "error" in answer:
             kind = Raised if answer.get("raised") else Misbehaviour
@@ -143,6 +171,16 @@ class Sandbox:
         self.close()
         return Stopped(why)
 
+    def _speak(self) -> None:
+        stream = self._process.stdin
+        assert stream is not None
+        try:
+            while (request := self._requests.get()) is not None:
+                stream.write(request)
+                stream.flush()
+        except (OSError, ValueError):
+            self._answers.put(None)
+
     def _listen(self) -> None:
         stream = self._process.stdout
         assert stream is not None
@@ -154,7 +192,10 @@ class Sandbox:
 
 
 def _declared(answer: Any) -> Declared:
-    return {
-        group: {name: tuple(sizes) for name, sizes in names.items()}
-        for group, names in answer["declared"].items()
-    }
+    try:
+        return {
+            group: {name: tuple(sizes) for name, sizes in names.items()}
+            for group, names in answer["declared"].items()
+        }
+    except (AttributeError, KeyError, TypeError):
+        raise Misbehaviour(_NO_ANSWER) from None

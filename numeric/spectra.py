@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sympy import Abs, Add, Expr, MatrixSymbol, Mul
+from sympy import Abs, Add, Expr, MatrixSymbol, Mul, preorder_traversal
+from sympy.matrices.expressions import HadamardProduct
 
 from derive.bounds import dominate, theorem
 from derive.bptt import Derivation
 from derive.cell import Cell, previous, timeless_symbols
 from derive.claims import Theorem
-from derive.expr import symbols_of
+from derive.expr import Broadcast, symbols_of
 from derive.norms import BlockBound, Largest, MaxAbs, Norm
 from numeric.cases import shape_of, size_names
+from numeric.defaults import default_constants
 from numeric.interpret import as_columns, evaluate
 
 Array = Any
@@ -107,19 +109,40 @@ def log10_products(factors: Sequence[Array]) -> list[float]:
     return found
 
 
+def multipliers(cell: Cell) -> dict[MatrixSymbol, bool]:
+    """The vector and scalar parameters that are factors of ⊙; whether one scales a state."""
+    found: dict[MatrixSymbol, bool] = {}
+    states = {*cell.states, *cell.previous_states}
+    for equation in cell.equations:
+        for node in preorder_traversal(equation.value):
+            if isinstance(node, HadamardProduct):
+                factors = [f.args[0] if isinstance(f, Broadcast) else f for f in node.args]
+                scales = not states.isdisjoint(factors)
+                for factor in {*factors} & {*cell.parameters}:
+                    if factor.shape[1] == 1:
+                        found[factor] = found.get(factor, False) or scales
+    return found
+
+
 def draw(
     cell: Cell, sizes: Mapping[str, int], gain: float, steps: int, seed: int, input_scale: float
 ) -> dict[str, dict[str, Array]]:
-    """Recurrent weights N(0, gain²/n), other weights N(0, scale²/columns), biases 0.
+    """Recurrent matrices N(0, gain²/n), other matrices N(0, scale²/columns), biases 0.
 
-    Inputs, initial states and constants are N(0, 1).
+    What multiplies a state entry by entry is N(0, gain²), or gain itself if it is one number;
+    other factors of ⊙ are 1. Inputs and initial states are N(0, 1); constants are the cell's
+    defaults.
     """
     rng = np.random.default_rng(seed)
     own = {s.shape[0] for s in cell.states}
+    factors = multipliers(cell)
 
     def parameter(symbol: MatrixSymbol) -> Array:
         shape = shape_of(symbol, sizes)
         values = rng.normal(size=shape)
+        if symbol in factors:
+            own_gain = gain if factors[symbol] else 1.0
+            return values * gain if factors[symbol] and shape else np.full(shape, own_gain)
         if len(shape) < 2:
             return np.zeros(shape)
         width = gain if symbol.shape[1] in own else input_scale
@@ -129,12 +152,7 @@ def draw(
         "parameters": {s.name: parameter(s) for s in cell.parameters},
         "inputs": {s.name: rng.normal(size=(steps, *shape_of(s, sizes))) for s in cell.inputs},
         "initial": {s.name: rng.normal(size=shape_of(s, sizes)) for s in cell.states},
-        "constants": {
-            s.name: rng.normal(
-                size=(*((steps,) if s.name in cell.sequences else ()), *shape_of(s, sizes))
-            )
-            for s in cell.constants
-        },
+        "constants": default_constants(cell, {**sizes, "T": steps}, rng),
     }
 
 
@@ -148,7 +166,10 @@ def measure(
     seed: int = 0,
     input_scale: float = 0.3,
 ) -> Measurement:
-    """‖∂s_t/∂s_k‖₂ and its upper bound for random weights of several gains."""
+    """‖∂s_t/∂s_k‖₂ and its upper bound for random weights of several gains.
+
+    One curve alone where the gain plays no part: no weight of the cell multiplies a state.
+    """
     cell = derivation.cell
     of_states = {name for s in cell.states for name in map(str, s.shape[0].free_symbols)}
     sizes = {n: state_size if n in of_states else input_size for n in size_names(cell)}
@@ -164,6 +185,8 @@ def measure(
             rate = math.log10(math.prod(value for _, value in constants))
             upper = [rate * lag for lag in range(1, steps + 1)]
         curves.append(Curve(gain, tuple(measured), tuple(upper), constants))
+    if len({(curve.log10_measured, curve.log10_upper) for curve in curves}) == 1:
+        curves = curves[:1]
     return Measurement(tuple(curves), tuple(sizes.items()), steps, seed, input_scale)
 
 

@@ -13,7 +13,9 @@ from typing import Final
 from hypothesis import strategies as st
 
 from derive.cell import Cell
+from derive.network import Network
 from numeric.cases import REGIMES, Case, make_case, size_names
+from numeric.network_cases import NetworkCase, make_network_case, network_sizes
 from numeric.random_cells import cell_text
 
 SEEDS: Final = st.integers(0, 2**32 - 1)
@@ -63,6 +65,34 @@ def degenerate_case(draw: st.DrawFn, cell: Cell) -> Case:
     steps = 0 if empty == "T" else draw(st.integers(1, 3))
     batch = 0 if empty == "B" else draw(st.integers(1, 2))
     return make_case(cell, found, steps=steps, batch=batch, seed=draw(SEEDS))
+
+
+@st.composite
+def network_case(
+    draw: st.DrawFn,
+    network: Network,
+    *,
+    regimes: tuple[str, ...] = tuple(REGIMES),
+    dtypes: tuple[str, ...] = DTYPES,
+    largest: int = 3,
+    longest: int = 4,
+    widest: int = 3,
+) -> NetworkCase:
+    """A call of the network: T, B and every size from 1 up, lengths from 0 where that may be.
+
+    A softmax has two outputs at least: of one its gradient is nothing but rounding.
+    """
+    found = {name: draw(st.integers(1, largest)) for name in network_sizes(network)}
+    regime = draw(st.sampled_from(regimes))
+    return make_network_case(
+        network,
+        {**found, "q": max(2, found["q"])},
+        steps=draw(st.integers(1, longest)),
+        batch=draw(st.integers(1, widest)),
+        seed=draw(SEEDS),
+        regime=regime,
+        dtype=draw(st.sampled_from(dtypes)),
+    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numeric.conduct import declared_by
 from numeric.guard import Subject
 from numeric.kernel import compile_cell
 from numeric.verdict import PASS, Verdict
-from numeric.verify import verify
+from numeric.verification import verify
 
 
 def verify_cell(

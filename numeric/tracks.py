@@ -20,13 +20,16 @@ import numpy as np
 from numeric.domination import Domination, Parts
 from numeric.enclose import enclose
 from numeric.jacobians import Jacobians, Run, enclosed_values
+from numeric.methods import log_product, matrix_norm
 from numeric.verified import Near, bounds, frobenius, lowered, multiply, raised, top
+from numeric.windows import Windows
 
 Array = Any
 WINDOWS: Final = (1, 2, 5, 10, 20)
 _SMALL: Final = 100
 _EACH: Final = 32
 _POINTS: Final = 48
+_SCALED: Final = 10
 
 
 @dataclass(frozen=True)
@@ -45,73 +48,6 @@ class Track:
 
 
 @dataclass
-class _Windows:
-    """Σ log10 ‖window‖ at every lag, for one length; remainders by the next shorter length."""
-
-    length: int
-    shorter: _Windows | None
-    totals: list[float] = field(default_factory=lambda: [0.0])
-    product: Near | None = None
-    count: int = 0
-
-    def add(self, factor: Near, norm: float) -> tuple[Near, float] | None:
-        """One more factor, itself a window of the next shorter length, with log10 of its norm."""
-        self.product = factor if self.product is None else multiply(self.product, factor)
-        self.count += 1
-        steps = self.shorter.length if self.shorter else 1
-        if self.count * steps < self.length:
-            return None
-        whole, log = self.product, norm
-        if self.length > 1:
-            whole = self.product.balanced()
-            log = whole.log10(bounds(whole)[1], 1)
-        self.product, self.count = None, 0
-        return whole, log
-
-
-def chains(windows: Sequence[int]) -> dict[int, int]:
-    """For each window length the largest shorter one that divides it; 1 is always there."""
-    lengths = sorted({1, *windows})
-    return {w: max(v for v in lengths if w % v == 0 and v < w) for w in lengths if w > 1}
-
-
-class _Bank:
-    """All windows; a completed window of one length goes on into those it divides."""
-
-    def __init__(self, windows: Sequence[int]) -> None:
-        parents = chains(windows)
-        self.all = {1: _Windows(1, None)}
-        for length, divisor in parents.items():
-            self.all[length] = _Windows(length, self.all[divisor])
-        self.users = {v: [w for w, divisor in parents.items() if divisor == v] for v in self.all}
-        self.base = dict.fromkeys(self.all, 0)
-
-    def add(self, lag: int, factor: Near, log: float) -> None:
-        self._feed(1, lag, factor, log)
-        for length, window in self.all.items():
-            if len(window.totals) == lag:  # no window ended here: the rest by shorter windows
-                base, shorter = self.base[length], window.shorter
-                assert shorter is not None
-                rest = shorter.totals[lag] - shorter.totals[base]
-                window.totals.append(_up(window.totals[base] + rest))
-
-    def _feed(self, length: int, lag: int, factor: Near, log: float) -> None:
-        window = self.all[length]
-        done = window.add(factor, log)
-        if done is None:
-            return
-        product, norm = done
-        window.totals.append(_up(window.totals[self.base[length]] + norm))
-        self.base[length] = lag
-        for user in self.users[length]:
-            self._feed(user, lag, product, norm)
-
-
-def _up(value: float) -> float:
-    return value + 1e-14 * (1 + abs(value)) if math.isfinite(value) else value
-
-
-@dataclass
 class _Segment:
     product: Near
     size: int
@@ -119,12 +55,15 @@ class _Segment:
 
 
 class Segments:
-    """J_T ⋯ J_{T−l+1} for l = 1, 2, … from segments of 1, 2, 4, … steps, as a binary counter."""
+    """J_T ⋯ J_{T−l+1} for l = 1, 2, … from segments of 1, 2, 4, … steps, as a binary counter.
 
-    def __init__(self, tight: bool) -> None:
+    Halves of at least `least` steps get a tight norm of their product; shorter ones ‖·‖_F.
+    """
+
+    def __init__(self, least: float) -> None:
         self.stack: list[_Segment] = []
         self.prefix: list[_Segment] = []
-        self.tight = tight
+        self.least = least
 
     def add(self, factor: Near, norm: float) -> Near:
         """The product with one more, earlier factor, ‖factor‖₂ ≤ norm."""
@@ -146,7 +85,7 @@ class Segments:
             norms = (a.norm, b.norm)
         product = multiply(a.product, b.product, norms)
         norm = raised(frobenius(product.matrix) + product.error)
-        if self.tight and a.size == b.size:
+        if a.size == b.size and a.size >= self.least:
             norm = bounds(product)[1]
         return _Segment(product, a.size + b.size, norm)
 
@@ -171,7 +110,9 @@ def follow(
     jacobians = Jacobians(run)
     size = sum(jacobians.widths)
     small = size <= _SMALL and count <= 2000
-    bank, segments = _Bank([w for w in windows if w <= count]), Segments(count <= 5000)
+    chosen = [window for window in windows if window <= count]
+    bank = Windows(chosen, [w for w in chosen if small or w >= _SCALED])
+    segments = Segments(math.inf if count > 5000 else 1 if small else 8)
     measured: list[float] = []
     upper, lower = [], []
     direction = None
@@ -194,8 +135,7 @@ def follow(
         measured.append(product.log10(value, 0))
         upper.append(product.log10(high, 1))
         lower.append(product.log10(low, -1))
-    above = {f"window_{w}": tuple(found.totals[1:]) for w, found in bank.all.items()
-             if w in windows}  # fmt: skip
+    above = bank.log10_upper()
     above["product"] = tuple(upper)
     if dominate:
         above = {"trajectory": tuple(_dominated(jacobians, count)), **above}
@@ -243,29 +183,13 @@ def dominating(jacobians: Jacobians, steps: int, parts: Parts) -> Iterator[Array
 
 
 def _dominated(jacobians: Jacobians, steps: int) -> Iterator[float]:
-    """log10 of ‖N_T ⋯ N_{T−l+1}‖ for l = 1, 2, …"""
+    """log10 of ‖N_T ⋯ N_{T−l+1}‖ for l = 1, 2, and so on."""
     product: Near | None = None
     for N in dominating(jacobians, steps, Parts(jacobians.run.sizes)):
         product = Near(N) if product is None else log_product(product, N)
         product = product.balanced()
         size = matrix_norm(product.matrix)
         yield product.log10(size, 1)
-
-
-def log_product(product: Near, N: Array) -> Near:
-    """Product N of nonnegative matrices, rounded up."""
-    inner = len(N) + 8
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = (product.matrix @ N) * (1 + 2.0**-52 * inner) + 1e-290
-    return Near(np.where(np.isnan(found), np.inf, found), 0.0, product.exponent)
-
-
-def matrix_norm(N: Array) -> float:
-    """At least ‖N‖₂ of a nonnegative matrix: √(‖N‖₁ ‖N‖_∞) or ‖N‖_F."""
-    if not np.all(np.isfinite(N)):
-        return math.inf
-    rows, columns = float(N.sum(axis=1).max()), float(N.sum(axis=0).max())
-    return min(raised(math.sqrt(rows * columns), 2 * len(N)), frobenius(N))
 
 
 def lyapunov_exponents(run: Run, count: int | None = None, every: int = 1) -> tuple[float, ...]:

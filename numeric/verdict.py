@@ -7,7 +7,7 @@ different kinds passed and none is undecided.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -43,19 +43,28 @@ class Check:
 
 @dataclass(frozen=True)
 class Gradient:
-    """One gradient: right or wrong, and its largest error over its largest entry."""
+    """One gradient: right or wrong, and its largest error over its largest entry.
+
+    `diagnosis` names the mistake; `steps` says for each time step whether the gradient is right
+    for cotangents that are zero at all other steps.
+    """
 
     status: str
     scaled_error: float | None = None
     reason: str | None = None
     diagnosis: str | None = None
+    steps: Mapping[int, bool] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The gradient as plain data."""
         reason = {} if self.reason is None else {"reason": self.reason}
         error = plain(self.scaled_error)
         return {
-            "status": self.status, "scaled_error": error, "diagnosis": self.diagnosis, **reason
+            "status": self.status, "scaled_error": error, "diagnosis": self.diagnosis,
+            "steps": None if self.steps is None else {
+                str(step): PASS if right else FAIL for step, right in self.steps.items()
+            },
+            **reason,
         }  # fmt: skip
 
 
@@ -76,6 +85,7 @@ class Verdict:
     profile: str
     versions: Mapping[str, str]
     style: str | None = None
+    network: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a status that the checks do not bear.
@@ -91,6 +101,7 @@ class Verdict:
         return {
             "status": self.status,
             "cell": self.cell,
+            **({} if self.network is None else {"network": self.network}),
             "style": self.style,
             "seed": self.seed,
             "profile": self.profile,
@@ -102,7 +113,7 @@ class Verdict:
 
     def summary(self) -> str:
         """The verdict in a few lines: what failed, where, and the smallest counterexample."""
-        lines = [f"{self.cell}: {self.status}"]
+        lines = [f"{self.network or self.cell}: {self.status}"]
         for name, check in self.checks.items():
             lines.append(
                 f"  {name}: {check.status}" + (f", {check.reason}" if check.reason else "")
@@ -110,10 +121,26 @@ class Verdict:
         wrong = [name for name, gradient in self.gradients.items() if gradient.status == FAIL]
         if wrong:
             lines.append(f"  wrong gradients: {', '.join(wrong)}")
+        lines += [f"  {line}" for line in diagnoses(g.diagnosis for g in self.gradients.values())]
         if self.counterexample:
             held = ", ".join(f"{key}={value}" for key, value in self.counterexample.items())
             lines.append(f"  smallest counterexample: {held}")
         return "\n".join(lines)
+
+
+def diagnoses(sentences: Iterable[str | None]) -> list[str]:
+    """The sentences on all gradients, those that say the same of several joined in one."""
+    joined: dict[str, list[str]] = {}
+    for sentence in filter(None, sentences):
+        name, found, rest = sentence.partition(" equals ")
+        joined.setdefault(rest if found else sentence, []).append(name if found else "")
+    lines = []
+    for rest, names in joined.items():
+        *others, last = names
+        verb = "each equal" if others else "equals"
+        told = f"{', '.join(others)} and {last}" if others else last
+        lines.append(f"{told} {verb} {rest}" if last else rest)
+    return lines
 
 
 def conclude(checks: Mapping[str, Check], gradients: Mapping[str, Gradient]) -> str:

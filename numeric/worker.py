@@ -17,7 +17,9 @@ from types import ModuleType
 from typing import Any, BinaryIO, Final
 
 from numeric.field import random_functions
-from numeric.guard import Guard, Misbehaviour, Raised, Tape, subject_of
+from numeric.guard import Misbehaviour, Raised, Tape, subject_of
+from numeric.network_guard import NAME as LOSS_AND_GRADIENT
+from numeric.network_guard import NetworkGuard, network_subject_of
 from numeric.wire import encode, receive
 
 _TAPES: Final = 8
@@ -55,11 +57,12 @@ def explain(problem: BaseException, path: Path) -> str:
 class Worker:
     """The loaded file and the tapes of its latest forward calls."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, network: bool = False) -> None:
         self.path = path
-        subject = subject_of(load(path))
+        module = load(path)
+        subject = network_subject_of(module) if network else subject_of(module)
         self.declared = subject.declared
-        self.guard = Guard(subject)
+        self.guard = NetworkGuard(subject)
         self.tapes: OrderedDict[int, Tape] = OrderedDict()
         self.count = 0
 
@@ -70,6 +73,9 @@ class Worker:
             Misbehaviour: if the file misbehaves in it.
         """
         with random_functions(call["key"]):
+            if call["call"] == LOSS_AND_GRADIENT:
+                loss, gradients = self.guard.loss_and_gradient(*call["arguments"])
+                return {"loss": loss, "gradients": gradients}
             if call["call"] == "backward":
                 tape = self.tapes[call["tape"]]
                 return self.guard.backward(call["params"], tape, call["cotangents"])
@@ -105,9 +111,10 @@ def serve(requests: BinaryIO, results: BinaryIO) -> None:
         results.write(data)
         results.flush()
 
-    path = Path(receive(requests)["path"])
+    first = receive(requests)
+    path = Path(first["path"])
     try:
-        worker = Worker(path)
+        worker = Worker(path, network=first["network"])
     except Misbehaviour as problem:
         send(reply(problem, path))
         return

@@ -21,6 +21,7 @@ _METHODS: Final = {
     "autograd": "automatic differentiation of the cell's equations, by autograd",
     "high_precision": "the gradient in arithmetic of many digits, by mpmath",
     "complex_step": "directional derivatives of the equations by a complex step",
+    "padding": "the same sequences with other values in their padding, and without it",
     "exact": "the emitted code itself over a finite field, where equality is exact",
 }
 _ORACLES: Final = {
@@ -72,6 +73,7 @@ def verified(facts: Facts) -> Section | None:
     if verdict is None:
         return None
     say, name = facts.say, facts.derivation.cell.name
+    name = f"{name} {facts.flags}".rstrip()
     again = f"bptt verify {name} --profile {verdict.profile} --seed {verdict.seed}"
     versions = ", ".join(f"{package} {version}" for package, version in verdict.versions.items())
     rows = tuple(_row(facts, check, found) for check, found in verdict.checks.items())

@@ -119,7 +119,8 @@ COMMANDS: Final = (
     ),
     Command(
         "emit", "gradient code of a cell, verified before it is written",
-        "Writes a module with the functions forward and backward. It depends on NumPy alone.\n"
+        "Writes a module with the functions forward and backward, or for layers of the cell\n"
+        "with the function loss_and_gradient. It depends on NumPy alone.\n"
         "The code is verified first, and its header says what was verified. Without -o it\n"
         "goes to standard output.",
         "bptt emit lstm --style textbook -o lstm.py",
@@ -131,20 +132,21 @@ COMMANDS: Final = (
             _argument("--check", action="store_true",
                       help="write nothing; exit status 1 if FILE.py is out of date, its lines on "
                            "versions and verification apart"),
-            _SEED,
+            _SEED, add_network_flags,
         ),
     ),
     Command(
         "verify", "check gradient code against a cell's equations",
         "Runs every check on our code of CELL in all styles, or on FILE.py, any module with\n"
-        "the same functions forward and backward, against the cell named by --cell. FILE.py is\n"
-        "your own code: it is run, in a process of its own, with your rights.\n"
+        "the same functions, against the cell named by --cell: forward and backward, or for\n"
+        "layers of the cell loss_and_gradient. FILE.py is your own code: it is run, in a\n"
+        "process of its own, with your rights.\n"
         "Prints a verdict for each gradient, the smallest counterexample and, for a wrong\n"
         "gradient, what is known of the cause.",
         "bptt verify my_lstm.py --cell lstm",
         (
             _argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"),
-            _OF, _PROFILE, _SEED,
+            _OF, _PROFILE, _SEED, add_network_flags,
         ),
     ),
     Command(
@@ -153,6 +155,31 @@ COMMANDS: Final = (
         "named by --cell. Paths stand in it as you gave them, so run pytest from here.",
         "bptt write-test my_lstm.py --cell lstm > test_my_lstm.py",
         (_argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"), _OF, _SEED),
+    ),
+    Command(
+        "bounds", "certified bounds on the gradient's growth, beside its measure",
+        "Bounds the norm of the Jacobian between two times for a cell with given or drawn\n"
+        "weights: for all inputs in a box, and along a sequence, given or drawn. Every bound is\n"
+        "certified. With --input-box and no --inputs there is no sequence, and the verdict\n"
+        "speaks of all lags; else it speaks of the lag asked for.",
+        "bptt bounds lstm --weights lstm.safetensors --inputs x.npy --lag 100",
+        (
+            _ONE_CELL,
+            _argument("--weights", type=Path, metavar="FILE",
+                      help=".npz or .safetensors, named as here or as PyTorch does (drawn)"),
+            _argument("--inputs", type=Path, metavar="FILE.npy",
+                      help="a sequence of the shape (T, m) (drawn)"),
+            _argument("--input-box", metavar="X", help="inputs in [-X, X], or LOW,HIGH"),
+            _argument("--initial-box", metavar="X", help="initial states likewise (0)"),
+            _argument("--size", type=int, metavar="n", help="size of the state (32)"),
+            _argument("--gain", type=float, default=1.0, metavar="g",
+                      help="drawn recurrent weights have the variance g²/n (1)"),
+            _argument("--lag", type=int, metavar="T",
+                      help="the largest lag (all steps of --inputs, else 60)"),
+            _argument("--window", metavar="k,k,…",
+                      help="lengths of the products that are multiplied out (1,2,5,10,20)"),
+            _SEED,
+        ),
     ),
     Command(
         "report", "a report on a cell as .tex, .html and .pdf",

@@ -16,9 +16,9 @@ from derive.boxes import Box, Fenced, Number, Sum, Symbol, row
 from derive.bptt import TIME, Derivation, Step
 from derive.determinant import determinant
 from derive.expr import At, Elementwise, Partial, Slope
-from derive.functions import FUNCTIONS, ElementwiseFunction, Y
+from derive.functions import FUNCTIONS
 from derive.jacobian import partials
-from derive.layout import Layout, Notation, scalar_box, space_of
+from derive.layout import Layout, Notation, space_of
 from reports.document import (
     Bullets,
     EquationRow,
@@ -29,6 +29,7 @@ from reports.document import (
     Words,
 )
 from reports.facts import Facts
+from reports.functions import slope_rows
 from reports.words import Speaker, listed
 
 _SLOPE: Final = re.compile(r"(\w+)′")
@@ -101,31 +102,15 @@ def forward(facts: Facts) -> Section:
 
 def _functions(facts: Facts) -> Iterator[Paragraph | Equations]:
     used = dict.fromkeys(
-        node.function.name
+        (node.function.name, tuple(node.parameters))
         for step in facts.derivation.steps
         for node in preorder_traversal(step.equation.value)
         if isinstance(node, (Elementwise, Slope))
     )
-    rows = [made for name in used for made in _slope_rows(facts, FUNCTIONS[name])]
+    rows = [made for name, given in used for made in slope_rows(facts.say, FUNCTIONS[name], given)]
     if rows:
-        yield Paragraph(facts.say(
-            "The slopes of the functions, with {0} for the function's value, and what they "
-            "cannot exceed:" , row("y")))  # fmt: skip
+        yield Paragraph(facts.say("The slopes of the functions, and what they cannot exceed:"))
         yield Equations(tuple(rows))
-
-
-def _slope_rows(facts: Facts, function: ElementwiseFunction) -> Iterator[EquationRow]:
-    through = function.slope_from_output
-    primed, plain = facts.layout.function(function, primed=True), facts.layout.function(function)
-    box = scalar_box(through) if through is not None and through.is_polynomial(Y) else None
-    if box is None:
-        return
-    low, high = function.slope_range.inf, function.slope_range.sup
-    within = row(scalar_box(low) or "", "≤", row(primed, Fenced(Symbol("u"))), "≤",
-                 scalar_box(high) or "")  # fmt: skip
-    where = row("y", "=", row(plain, Fenced(Symbol("u"))))
-    note = facts.say("where {0}; {1}", where, within)
-    yield EquationRow(row(primed, Fenced(Symbol("u"))), box, note=note)
 
 
 def one_step_back(facts: Facts) -> Section:

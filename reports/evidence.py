@@ -5,7 +5,7 @@ In: `Facts`. Out: sections; those without anything to say are left out.
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,11 +13,10 @@ from sympy import S
 
 from derive.boxes import Box, Fenced, Number, Operator, Row, Script, Sum, Symbol, row, sub, sup
 from derive.bptt import EARLIER, TIME
-from derive.cell import catalogue
 from derive.claims import Relation
 from derive.expr import At
 from derive.layout import size_box
-from numeric.spectra import Curve, Measurement
+from numeric.spectra import Curve, Measurement, multipliers
 from reports.checks import verified
 from reports.document import (
     Block,
@@ -34,12 +33,12 @@ from reports.document import (
     Words,
 )
 from reports.facts import Facts
+from reports.listing import numbered_loops, usage
 from reports.words import listed
 
 FIGURE: Final = "gradient_norms"
 WERBOS: Final = "Werbos 1990, Backpropagation through time: what it does and how to do it, Proceedings of the IEEE 78"  # noqa: E501
 _SHOWN_LAGS: Final = (1, 10, 30, 60)
-_COMMENT: Final = re.compile(r"^\s+# \((\d+)\)")
 
 
 def proved(facts: Facts) -> tuple[Section, ...]:
@@ -89,16 +88,30 @@ def _measured(facts: Facts) -> Iterator[Block]:
         return
     say, claim = facts.say, facts.claim
     norm, first = claim.bound.quantity if claim.bound else S.One, measured.curves[0]
-    gain = Symbol("g")
+    gain, alone = Symbol("g"), len(measured.curves) == 1
+    square = sup(gain, Number("2"))
+    factors = multipliers(facts.derivation.cell)
+    words = "Recurrent weights are drawn from a normal distribution of variance {0}, other weights "
+    words += "of variance {1}, biases are 0, and inputs are normal"
+    if any(factors.values()):
+        words += "; what multiplies a state entry by entry has variance {6}, or is {7} if it is a "
+        words += "single number"
+    if not all(factors.values()):
+        words += "; other factors of ⊙ are 1"
+    cell = facts.derivation.cell
+    if cell.constants:
+        known = all(constant.name in cell.defaults for constant in cell.constants)
+        words += "; constants have their defaults" if known else "; constants are normal"
+    if alone:
+        words = "Weights of inputs are drawn from a normal distribution of variance {1}, biases "
+        words += "are 0, and inputs are normal; no weight multiplies a state"
     yield Paragraph(say(
-        "Recurrent weights are drawn from a normal distribution of variance {0}, other weights "
-        "of variance {1}, biases are 0, and inputs are normal; {2}, {3} steps, seed {4}. The last "
-        "step is {5}.",
-        row(sup(gain, Number("2")), "/", "n"),
+        words + "; {2}, {3} steps, seed {4}. The last step is {5}.", row(square, "/", "n"),
         row(sup(Number(f"{measured.input_scale:g}"), Number("2")), "/", "m"),
         listed([say("{0}", row(Symbol(name), "=", Number(str(value))))
                 for name, value in measured.sizes], ", "),
-        str(measured.steps), str(measured.seed), row("t", "=", Number(str(measured.steps)))),
+        str(measured.steps), str(measured.seed), row("t", "=", Number(str(measured.steps))),
+        square, gain),
         "Numbers.")  # fmt: skip
     if first.constants:
         yield Equations(tuple(_rate_row(facts, curve) for curve in measured.curves))
@@ -115,18 +128,21 @@ def _message(facts: Facts, measured: Measurement) -> Inlines:
     say = facts.say
 
     def gains(curves: list[Curve]) -> Inlines:
-        return listed([say("{0}", row("g", "=", Number(f"{c.gain:g}"))) for c in curves])
+        if len(measured.curves) == 1:
+            return ()
+        made = listed([say("{0}", row("g", "=", Number(f"{c.gain:g}"))) for c in curves])
+        return (Words(" at "), *made)
 
     proved_ = [c for c in measured.curves if c.log10_upper[-1] < 0]
     hidden = [c for c in measured.curves if c.log10_measured[-1] < 0 <= c.log10_upper[-1]]
     grown = [c for c in measured.curves if c.log10_measured[-1] >= 0]
     parts = []
     if proved_:
-        parts.append(say("proves decay at {0}", gains(proved_)))
+        parts.append(say("proves decay{0}", gains(proved_)))
     if hidden:
-        parts.append(say("misses the decay at {0}", gains(hidden)))
+        parts.append(say("misses the decay{0}", gains(hidden)))
     if grown:
-        parts.append(say("allows the growth at {0}", gains(grown)))
+        parts.append(say("allows the growth{0}", gains(grown)))
     return say("The bound {0}.", listed(parts))
 
 
@@ -150,22 +166,28 @@ def _rate_row(facts: Facts, curve: Curve) -> EquationRow:
 def _table(facts: Facts, measured: Measurement) -> Table:
     say = facts.say
     lags = [lag for lag in _SHOWN_LAGS if lag <= measured.steps]
-    rows = [
+    rows: list[tuple[Inlines, ...]] = [
         (say("{0}", Number(f"{curve.gain:g}")) if lag == lags[0] else (), say(str(lag)),
          say("{0}", _decimal(curve.log10_measured[lag - 1])),
          say("{0}", _decimal(curve.log10_upper[lag - 1])),
          say("{0}", _decimal(curve.log10_upper[lag - 1] - curve.log10_measured[lag - 1])))
         for curve in measured.curves for lag in lags
     ]  # fmt: skip
+    head: tuple[Inlines, ...] = (
+        say("gain {0}", Symbol("g")), say("lag {0}", row("t", "−", "k")), say("measured"),
+        say("bound"), say("decades between"),
+    )  # fmt: skip
+    if len(measured.curves) == 1:
+        rows, head = [cells[1:] for cells in rows], head[1:]
     return Table(
         2, say("Measured norm and bound, as decimal logarithms, and the decades between them."),
-        (say("gain {0}", Symbol("g")), say("lag {0}", row("t", "−", "k")), say("measured"),
-         say("bound"), say("decades between")),
-        tuple(rows), "rrrrr",
+        head, tuple(rows), "r" * len(head),
     )  # fmt: skip
 
 
 def _decimal(value: float) -> Box:
+    if not math.isfinite(value):
+        return Number("–") if math.isnan(value) else Number("−∞" if value < 0 else "∞")
     text = f"{abs(value):.1f}"
     return Sum((("−", Number(text)),)) if value < 0 and text != "0.0" else Number(text)
 
@@ -179,7 +201,7 @@ def code(facts: Facts) -> Section | None:
         Paragraph(_code_text(facts)),
         Listing(numbered_loops(facts.listing)),
         Paragraph(say("To use it:")),
-        Listing(_usage(facts)),
+        Listing(usage(facts.derivation.cell)),
     ))  # fmt: skip
 
 
@@ -191,52 +213,6 @@ def _code_text(facts: Facts) -> Inlines:
         "left out. Samples of a batch lie in rows there, so {1} becomes `x @ W.T`. The number at "
         "the end of a line is that of the equation it computes.", command, row("W", "x"),
     )  # fmt: skip
-
-
-def numbered_loops(listing: str) -> str:
-    """The loops over time, each line with the number of its equation behind it."""
-    shown: list[str] = []
-    inside, number = False, ""
-    for line in listing.split("\n"):
-        starts = line.startswith("    for t in ")
-        shown += [""] if starts and shown else []
-        inside = starts or (inside and line.startswith("        "))
-        if not inside:
-            continue
-        found = _COMMENT.match(line)
-        if found:
-            number = f"  # ({found[1]})"
-        else:
-            shown.append(line[4:] + number)
-            number = ""
-    return "\n".join(_aligned(shown))
-
-
-def _aligned(lines: list[str]) -> list[str]:
-    column = max((len(line.split("  # (")[0]) for line in lines), default=0)
-    column = min(column, 84)
-    made = []
-    for line in lines:
-        code_, mark, number = line.partition("  # (")
-        made.append(f"{code_:<{column}}  # ({number}" if mark else line)
-    return made
-
-
-def _usage(facts: Facts) -> str:
-    cell = facts.derivation.cell
-    state = cell.states[-1].name
-    first = cell.parameters[0].name if cell.parameters else ""
-    known = cell.name in catalogue
-    source = "from derive import catalogue" if known else "# cell: the Cell of this report"
-    given = f'catalogue["{cell.name}"]' if known else "cell"
-    return "\n".join((
-        source,
-        "from numeric import compile_cell",
-        f'kernel = compile_cell({given}, style="textbook")',
-        "states, tape = kernel.forward(params, inputs)",
-        f'gradients = kernel.backward(params, tape, {{"{state}": h_bars}})["params"]'
-        + (f'  # gradients["{first}"], …' if first else ""),
-    ))  # fmt: skip
 
 
 def sources(facts: Facts) -> Section:

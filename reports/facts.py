@@ -22,12 +22,13 @@ from reports.words import Speaker
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything a section may draw on."""
+    """Everything a section may draw on; `flags` are those of the network it is a layer of."""
 
     derivation: Derivation
     listing: str = ""
     verdict: Verdict | None = None
     measurement: Measurement | None = None
+    flags: str = ""
 
     @cached_property
     def layout(self) -> Layout:

@@ -6,6 +6,7 @@ In: a `Measurement`. Out: the bytes of the two files.
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +23,6 @@ _STYLE: Final[dict[str, Any]] = {
     "ytick.major.width": 0.6,
 }  # fmt: skip
 _SHADES: Final = ("#8A8A8A", "#4A4A4A", "#000000")
-_FLOOR: Final = -300.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def gradient_norms(measured: Measurement, norm: str) -> Picture:
         shades = [_SHADES[round(k * (len(_SHADES) - 1) / max(1, len(curves) - 1))]
                   for k in range(len(curves))]  # fmt: skip
         for curve, shade in zip(curves, shades, strict=True):
-            axes.plot(list(curve.lags), curve.log10_measured, color=shade, linewidth=1.4)
-            axes.plot(list(curve.lags), curve.log10_upper, color=shade, linewidth=1.0,
+            axes.plot(list(curve.lags), _shown(curve.log10_measured), color=shade, linewidth=1.4)
+            axes.plot(list(curve.lags), _shown(curve.log10_upper), color=shade, linewidth=1.0,
                       dashes=(4, 2.5))  # fmt: skip
         last = measured.steps
         _label(axes, curves, shades, last)
@@ -59,14 +59,19 @@ def gradient_norms(measured: Measurement, norm: str) -> Picture:
         return Picture(_bytes(figure, "pdf"), _bytes(figure, "svg").decode())
 
 
+def _shown(values: tuple[float, ...]) -> list[float]:
+    """The values, with a gap where a norm is 0."""
+    return [value if math.isfinite(value) else math.nan for value in values]
+
+
 def _label(axes: Any, curves: tuple[Curve, ...], shades: list[str], last: int) -> None:
     """Labels at the right ends, pushed apart where they would overlap."""
     marks: list[tuple[float, str, str]] = []
-    for curve, shade in zip(curves, shades, strict=True):
-        gain = rf"$g={curve.gain:g}$"
-        marks.append((max(curve.log10_measured[-1], _FLOOR), f"measured, {gain}", shade))
-        marks.append((max(curve.log10_upper[-1], _FLOOR), f"bound, {gain}", shade))
     low, high = axes.get_ylim()
+    for curve, shade in zip(curves, shades, strict=True):
+        gain = rf", $g={curve.gain:g}$" * (len(curves) > 1)
+        marks.append((max(curve.log10_measured[-1], low), f"measured{gain}", shade))
+        marks.append((max(curve.log10_upper[-1], low), f"bound{gain}", shade))
     apart = (high - low) / 17
     marks.sort()
     places = [place for place, _, _ in marks]

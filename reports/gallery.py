@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from derive.cell import Cell, catalogue
 from numeric.kernel import compile_cell
-from numeric.verify import verify
+from numeric.verification import verify
 from reports.index import INDEX, Entry, index_page
 from reports.write import write_files, write_report
 
@@ -138,14 +138,14 @@ def _make(job: _Job) -> tuple[str, dict[str, Any]]:
     paths = write_report(
         cell, folder, formats=job.formats, seed=job.seed, verdict=verdict, home=INDEX
     )
-    errors = [check.figures.get("scaled_error") for check in verdict.checks.values()]
+    seen = [check.figures.get("examples") for check in verdict.checks.values()]
     return cell.name, {
         "cell": fingerprint(cell),
         "files": {path.relative_to(folder).as_posix(): _sum_of(path) for path in paths},
         "verified": {
             "status": verdict.status,
             "checks": {name: check.status for name, check in verdict.checks.items()},
-            "scaled_error": max((e for e in errors if isinstance(e, float)), default=0.0),
+            "examples": sum(count for count in seen if isinstance(count, int)),
         },
     }
 

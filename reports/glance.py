@@ -25,6 +25,7 @@ from derive.boxes import (
     sup,
     width,
 )
+from derive.constants import RULES
 from derive.expr import Blocks, Columns, Concat, Quotient, Rows, size
 from derive.layout import Layout, Notation, size_box, space_of
 from reports.checks import summary
@@ -41,7 +42,7 @@ from reports.document import (
 from reports.facts import Facts
 from reports.words import listed
 
-SHORT: Final = 6.0
+SHORT: Final = 8.0
 """Up to this width in em a block of the step Jacobian is written out on page one."""
 
 
@@ -60,6 +61,7 @@ def glance(facts: Facts) -> Section:
                       listed([say("{0}", s) for s in cell.inputs])), "One step."),
         Equations(authored),
         parameter_table(facts),
+        *given(facts),
         Paragraph(say("It maps a small change of {0} to the change of {1} that it causes.",
                       *_state_pair(facts)), "The step Jacobian."),
         Equations((jacobian_row(facts),)),
@@ -113,6 +115,33 @@ def parameter_table(facts: Facts) -> Table:
         1, say("The parameters; together they hold {0} numbers.", total),
         (say("parameters"), say("space"), say("numbers")), rows, "lll",
     )  # fmt: skip
+
+
+def given(facts: Facts) -> tuple[Paragraph, ...]:
+    """The constants: what the cell is given and does not learn, and what they are by default."""
+    cell, say = facts.derivation.cell, facts.say
+    if not cell.constants:
+        return ()
+    many = len(cell.constants) > 1
+    names = listed([say("{0}", row(facts.symbol(c.name), "∈", space_of(c)))
+                    for c in cell.constants])  # fmt: skip
+    words = say("{0} " + ("are" if many else "is") + " given, not learned: nothing is "
+                "differentiated by " + ("them." if many else "it."), names)  # fmt: skip
+    timed = [say("{0}", facts.symbol(name)) for name in sorted(cell.sequences)]
+    if timed:
+        words = (*words, *say(" {0} is given anew at each step.", listed(timed)))
+    said_: list[Inlines] = []
+    rules = any(isinstance(value, str) for value in cell.defaults.values())
+    separators = ("; ", "; ") if rules else (" and ", ", ")
+    for name, value in cell.defaults.items():
+        letter = facts.symbol(name)
+        if isinstance(value, str):
+            said_.append(say("{0} is " + RULES[value], letter))
+        elif not isinstance(value, list):
+            said_.append(say("{0}", row(letter, "=", Number(f"{value:g}"))))
+    if said_:
+        words = (*words, *say(" By default {0}.", listed(said_, *separators)))
+    return (Paragraph(words, "Given."),)
 
 
 def count(parameters: tuple[MatrixSymbol, ...]) -> Box:

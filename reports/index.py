@@ -12,13 +12,14 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+from sympy import Mul, S
+
 from derive.bptt import differentiate
 from derive.cell import Cell
 from derive.cells import FOLDER, read_tables
-from derive.claims import Line
+from derive.claims import Line, Relation
 from numeric.verdict import PASS
-from reports.checks import scientific
-from reports.document import EquationRow, Equations, Inlines
+from reports.document import EquationRow, Equations, Inlines, Words
 from reports.facts import Facts
 from reports.glance import count, jacobian_row
 from reports.html import HEAD, STYLE, equations, said
@@ -158,15 +159,21 @@ def _card(entry: Entry, formats: Sequence[str]) -> str:
 
 
 def _growth(facts: Facts) -> Inlines:
-    """The first sentence of the verdict on the cell's gradients."""
-    verdict = facts.claim.verdict
-    return facts.say.line(Line(verdict.text.split(". ")[0].rstrip(".") + ".", verdict.slots))
+    """The verdict on the cell's gradients in one sentence."""
+    claim = facts.claim
+    if claim.rate is None or claim.supremum is None:
+        return facts.say.line(Line(claim.verdict.text.split(". ")[0] + ".", claim.verdict.slots))
+    slope, norm = claim.supremum, claim.rate.args[-1]
+    rate = norm if slope == 1 else Mul(slope, norm, evaluate=False)
+    return facts.say("Vanishes for all inputs if {0}; can explode only if {1}.",
+                     Relation(rate, "<", S.One), Relation(rate, ">", S.One))  # fmt: skip
 
 
 def _verified(facts: Facts, verified: Mapping[str, Any]) -> Inlines:
-    """The verdict on the code, and the largest error that was seen."""
+    """The verdict on the code, and in how many examples it was sought."""
     if verified["status"] == PASS:
-        error = verified["scaled_error"]
-        return facts.say("verified; largest error {0}", scientific(error))
+        exact = "exact" in verified["checks"]
+        text = "verified, exactly and in {0} examples" if exact else "verified in {0} examples"
+        return facts.say(text, str(verified["examples"]))
     bad = [name.replace("_", " ") for name, status in verified["checks"].items() if status != PASS]
-    return facts.say("*{0}*: " + ", ".join(bad), str(verified["status"]))
+    return facts.say("{0}: " + ", ".join(bad), Words(str(verified["status"]), "emphasis"))

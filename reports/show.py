@@ -6,7 +6,7 @@ In: a cell. Out: plain text, or LaTeX for a document with amsmath and amssymb.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sympy import MatrixSymbol
@@ -15,17 +15,25 @@ from derive.boxes import Box, row
 from derive.bptt import Step, differentiate
 from derive.cell import Cell
 from derive.layout import Layout, Notation, space_of
+from derive.network import Network
 from derive.typeset import Latex, Text
 from reports.derived import rule_note
-from reports.document import Inlines, Math
-from reports.facts import notation_of
+from reports.document import EquationRow, Equations, Inlines, Math
+from reports.facts import Facts, notation_of
 from reports.glance import count
+from reports.layers import NetworkFacts, network_count
 from reports.words import Speaker
 
 PARTS: Final = {
     "forward": "Forward", "adjoint": "One step back", "recursion": "Recursion through time",
     "gradients": "Gradients", "jacobian": "Step Jacobian", "chain": "Product chain",
     "pairs": "Gradients as sums over pairs of times",
+}  # fmt: skip
+
+JOINS: Final = {
+    "up": "From layer to layer", "readout": "Readout", "loss": "The loss, backward",
+    "readout gradients": "Gradients of the readout", "top": "To the top layer",
+    "down": "To the layer below",
 }  # fmt: skip
 
 
@@ -51,6 +59,41 @@ def show_text(cell: Cell, mark: tuple[str, str] = ("", "")) -> str:
     return "\n".join(lines) + "\n"
 
 
+def show_network_text(network: Network, mark: tuple[str, str] = ("", "")) -> str:
+    """One layer as the cell is shown, then how layers, directions and readout join."""
+    facts = NetworkFacts(network, Facts(differentiate(network.cell)))
+    text = Text(mark)
+    lines = [f"{network.name}: layers of {network.cell.title}", "", "One layer", ""]
+    lines += [show_text(network.cell, mark).rstrip("\n"), ""]
+    lines.append(f"{Text()(network_count(facts))} parameters in the whole network")
+    for title, group in _joined(facts):
+        lines += ["", title, *_lines(text, group.rows)]
+    return "\n".join(lines) + "\n"
+
+
+def show_network_latex(network: Network) -> str:
+    """The same as LaTeX: an align* for each part, numbered as in the report."""
+    facts, latex = NetworkFacts(network, Facts(differentiate(network.cell))), Latex()
+    made = [show_latex(network.cell).rstrip("\n"),
+            f"% parameters of the whole network: ${latex(network_count(facts))}$"]  # fmt: skip
+    for title, group in _joined(facts):
+        rows = [
+            rf"{latex(row_.left)} &= {latex(row_.right)} \tag{{{row_.number}}}"
+            for row_ in group.rows
+        ]
+        made += [f"% {title}", r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"]
+    return "\n".join(made) + "\n"
+
+
+def _joined(facts: NetworkFacts) -> Iterator[tuple[str, Equations]]:
+    """The parts of a network's story that have equations, with their titles."""
+    for part, title in JOINS.items():
+        if joins := facts.joined.part(part):
+            yield title, facts.rows(joins)
+    if facts.turned:
+        yield "The reverse direction, from T to 1", facts.turned_rows()
+
+
 def _bare(layout: Layout, symbol: MatrixSymbol) -> Box:
     """A symbol without its time."""
     return Layout(Notation(layout.notation.latex)).of(symbol)
@@ -68,14 +111,22 @@ def _aligned(rows: list[tuple[str, str]]) -> list[str]:
 
 
 def _steps(layout: Layout, text: Text, say: Speaker, steps: tuple[Step, ...]) -> Iterator[str]:
+    return _lines(text, [
+        EquationRow(layout.of(step.equation.target), layout.of(step.equation.value), step.number,
+                    rule_note(say, step) if step.terms else ())
+        for step in steps
+    ])  # fmt: skip
+
+
+def _lines(text: Text, rows: Sequence[EquationRow]) -> Iterator[str]:
+    """Numbered equations, aligned at the sign, the rule behind each."""
     plain = Text()
-    lefts = [layout.of(step.equation.target) for step in steps]
-    first = max(_columns(plain(left)) for left in lefts)
-    for step, left in zip(steps, lefts, strict=True):
-        pad = " " * (first - _columns(plain(left)))
-        right = text(layout.of(step.equation.value))
-        note = f"    [{_words(rule_note(say, step))}]" if step.terms else ""
-        yield f"{f'({step.number})':>6}  {pad}{text(left)} = {right}{note}"
+    first = max(_columns(plain(row_.left)) for row_ in rows)
+    for row_ in rows:
+        pad = " " * (first - _columns(plain(row_.left)))
+        note = f"    [{_words(row_.note)}]" if row_.note else ""
+        number = f"({row_.number})"
+        yield f"{number:>6}  {pad}{text(row_.left)} = {text(row_.right)}{note}"
 
 
 def _columns(text: str) -> int:

@@ -11,7 +11,21 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from derive.boxes import GREEK, Box, Large, Operator, Row, lines, tall, width
+from derive.boxes import (
+    GREEK,
+    Box,
+    Fenced,
+    Grid,
+    Large,
+    Marked,
+    Operator,
+    Row,
+    Script,
+    Sum,
+    lines,
+    tall,
+    width,
+)
 from derive.typeset import Latex
 from reports.document import (
     Block,
@@ -53,9 +67,6 @@ _SPECIAL: Final = {
     "%": r"\%", "_": r"\_", "^": r"\^{}", "~": r"\~{}", "–": "--", "—": "---",
     "“": "``", "”": "''", "’": "'",
 }  # fmt: skip
-_STRUTS: Final = (
-    r"\rule[-0.55em]{0pt}{1.7em}", r"\rule[-1.15em]{0pt}{2.9em}", r"\rule[-1.6em]{0pt}{3.7em}"
-)  # fmt: skip
 _PREAMBLE: Final = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[margin=25mm]{geometry}
 \usepackage{amsmath,amssymb,amsthm}
@@ -145,7 +156,8 @@ def _row(row: EquationRow, room: float, note: bool, space: bool, number: bool) -
     if len(parts) > 1:
         more = "".join(rf" \\ &\quad {{}}{_DISPLAY(part)}" for part in parts[1:])
         first = rf"\begin{{aligned}}[t] &{first}{more} \end{{aligned}}"
-    strut = _STRUTS[max(map(_height, (row.left, *parts)))]
+    deep = max(map(_depth, (row.left, *parts)))
+    strut = rf"\rule[-{deep:.3g}em]{{0pt}}{{{2 * deep + 0.6:.3g}em}}"
     cells = [rf"$\displaystyle {_DISPLAY(row.left)}$", rf"$\displaystyle {first}$"]
     if note:
         cells.append(rf"\raggedright\note{{{said(row.note)}}}")
@@ -157,11 +169,20 @@ def _row(row: EquationRow, room: float, note: bool, space: bool, number: bool) -
     return strut + " & ".join(cells) + (r" \tabularnewline")
 
 
-def _height(box: Box) -> int:
-    """0 for a line of letters, 1 with a fraction, 2 with limits above and below."""
-    if isinstance(box, Row) and any(isinstance(item, Large) for item in box.items):
-        return 2
-    return int(tall(box))
+def _depth(box: Box) -> float:
+    """How far a row reaches below its line, in em."""
+    match box:
+        case Row(items) | Grid((items,)):
+            return max(map(_depth, items), default=0.55)
+        case Sum(terms):
+            return max(_depth(term) for _, term in terms)
+        case Grid(rows):
+            return sum(max(map(_depth, line)) + 0.15 for line in rows)
+        case Script(base) | Marked(base) | Fenced(base):
+            return _depth(base)
+        case Large():
+            return 1.6
+    return 1.15 if tall(box) else 0.55
 
 
 def _length(parts: Inlines) -> float:

@@ -72,11 +72,11 @@ class Speaker:
             yield self.formula(slot)
 
 
-def listed(parts: Sequence[Inlines], last: str = " and ") -> Inlines:
+def listed(parts: Sequence[Inlines], last: str = " and ", other: str = ", ") -> Inlines:
     """The parts as an enumeration: a, b and c."""
     found: list[Inline] = []
     for place, part in enumerate(parts):
         if place:
-            found.append(Words(last if place == len(parts) - 1 else ", "))
+            found.append(Words(last if place == len(parts) - 1 else other))
         found.extend(part)
     return tuple(found)

@@ -14,15 +14,17 @@ from derive.boxes import sub
 from derive.bptt import Derivation, differentiate
 from derive.cell import Cell
 from derive.layout import Layout, Notation
+from derive.network import Network
 from derive.typeset import Latex
-from numeric.kernel import compile_cell
+from numeric.kernel import compile_cell, compile_network
 from numeric.spectra import Measurement, measure
 from numeric.verdict import Verdict
-from numeric.verify import verify
+from numeric.verification import verify
 from reports.contents import build
 from reports.document import Document, Figure
 from reports.figures import Picture, gradient_norms
 from reports.html import html
+from reports.network import build_network
 from reports.pdf import HINT, EngineError, compile_pdf, find_engine
 from reports.tex import tex
 
@@ -52,12 +54,7 @@ def write_report(
         EngineError: if "pdf" is asked for and no TeX engine is found, or it fails.
         OSError: if the folder cannot be written to.
     """
-    wanted = tuple(formats)
-    if unknown := [name for name in wanted if name not in FORMATS]:
-        raise ValueError(f"formats: expected some of {', '.join(FORMATS)}, came {unknown[0]!r}")
-    if "pdf" in wanted and find_engine() is None:
-        raise EngineError(f"no TeX engine (latexmk with pdflatex) found; try: {HINT}")
-    target = Path(folder)
+    wanted, target = _checked(formats), Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     tell = progress or (lambda stage: None)
     tell(f"{cell.name}: derive")
@@ -72,13 +69,60 @@ def write_report(
     tell(f"{cell.name}: measure")
     measurement = measurement or measure(derivation, seed=seed)
     document = build(derivation, kernel.source, verdict, measurement)
-    return _write(document, derivation, measurement, target, wanted, tell, home)
+    picture = gradient_norms(measurement, norm_label(derivation))
+    return _write(document, picture, target, wanted, tell, home)
+
+
+def write_network_report(
+    network: Network,
+    folder: str | os.PathLike[str],
+    *,
+    formats: Iterable[str] = FORMATS,
+    progress: Progress | None = None,
+    profile: str = "dev",
+    seed: int = 0,
+    verdict: Verdict | None = None,
+) -> tuple[Path, ...]:
+    """The report of a network in the folder, which is made if it is missing.
+
+    A verdict that is given is not computed again.
+
+    Raises:
+        ValueError: for an unknown format.
+        EngineError: if "pdf" is asked for and no TeX engine is found, or it fails.
+        OSError: if the folder cannot be written to.
+    """
+    wanted, target = _checked(formats), Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    tell = progress or (lambda stage: None)
+    tell(f"{network.name}: derive")
+    kernel = compile_network(network, style="textbook")
+    if verdict is None:
+        verdict = verify(
+            kernel, profile=profile, seed=seed,
+            progress=lambda check: tell(f"{network.name}: verify, {check}"),
+        )  # fmt: skip
+    return _write(build_network(network, kernel.source, verdict), None, target, wanted, tell)
+
+
+def _checked(formats: Iterable[str]) -> tuple[str, ...]:
+    """The formats.
+
+    Raises:
+        ValueError: for an unknown one.
+        EngineError: if "pdf" is among them and no TeX engine is found.
+    """
+    wanted = tuple(formats)
+    if unknown := [name for name in wanted if name not in FORMATS]:
+        raise ValueError(f"formats: expected some of {', '.join(FORMATS)}, came {unknown[0]!r}")
+    if "pdf" in wanted and find_engine() is None:
+        raise EngineError(f"no TeX engine (latexmk with pdflatex) found; try: {HINT}")
+    return wanted
 
 
 def _write(
     document: Document,
-    derivation: Derivation,
-    measurement: Measurement,
+    picture: Picture | None,
     target: Path,
     wanted: Sequence[str],
     tell: Progress,
@@ -86,18 +130,20 @@ def _write(
 ) -> tuple[Path, ...]:
     name = document.name
     tell(f"{name}: write")
-    picture = gradient_norms(measurement, norm_label(derivation))
     stems = [
         block.stem for section in document.sections for block in section.blocks
         if isinstance(block, Figure)
     ]  # fmt: skip
     files: dict[Path, bytes] = {}
+    figures: dict[str, str] = {}
     for stem in stems:
-        files |= _pictures(target / "figures", stem, picture)
+        if picture is not None:
+            files |= _pictures(target / "figures", stem, picture)
+            figures[stem] = picture.svg
     if "tex" in wanted or "pdf" in wanted:
         files[target / f"{name}.tex"] = tex(document).encode()
     if "html" in wanted:
-        page = html(document, dict.fromkeys(stems, picture.svg), home)
+        page = html(document, figures, home)
         files[target / f"{name}.html"] = page.encode()
     write_files(files)
     written = list(files)

@@ -1,4 +1,4 @@
-"""`bptt emit`: the gradient code of a cell, verified, then written whole or not at all."""
+"""`bptt emit`: gradient code of a cell or a network, verified, then written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from numeric.kernel import Kernel, compile_cell, same_code
+from numeric.kernel import Kernel, NetworkKernel, compile_cell, compile_network, same_code
 from numeric.verdict import PASS, Verdict
-from numeric.verify import verify
+from numeric.verification import verify
 from reports.commands.cells import find_cell
+from reports.commands.network import flags, network_from, settings
 from reports.console import Answer, CommandError, why, write_whole
 from reports.progress import progress
 
@@ -24,10 +25,20 @@ def run(arguments: Namespace) -> Answer:
     if arguments.check and arguments.output is None:
         raise CommandError("bptt emit: --check compares with a file: say which with -o FILE.py")
     cell = find_cell(arguments.cell)
-    kernel = compile_cell(cell, arguments.style)
-    facts = {"cell": cell.name, "style": arguments.style, "digest": cell.digest}
+    network = network_from(arguments, cell)
+    name = network.name if network else cell.name
+
+    def made(verified: str = "") -> Kernel | NetworkKernel:
+        if network is not None:
+            return compile_network(network, arguments.style, verified)
+        return compile_cell(cell, arguments.style, verified)
+
+    kernel = made()
+    facts: dict[str, Any] = {"cell": cell.name, "style": arguments.style, "digest": cell.digest}
+    if network is not None:
+        facts["network"] = settings(network)
     if arguments.check:
-        return _check(arguments.cell, arguments.output, kernel, facts)
+        return _check(arguments, kernel, facts)
     with progress(arguments.quiet) as tell:
         verdict = verify(
             kernel, seed=arguments.seed, progress=lambda check: tell(f"verifying: {check}")
@@ -35,16 +46,16 @@ def run(arguments: Namespace) -> Answer:
     facts |= {"seed": arguments.seed, "versions": dict(verdict.versions)}
     facts["verdict"] = verdict.to_dict()
     if verdict.status != PASS:
-        refused = f"{cell.name}: the code is not verified, so nothing was written"
+        refused = f"{name}: the code is not verified, so nothing was written"
         return Answer(verdict.status, text=refused, notes=verdict.summary(), data=facts)
-    source = compile_cell(cell, arguments.style, what_was_verified(verdict)).source
+    source = made(what_was_verified(verdict)).source
     facts["source"] = source
     if arguments.output is None:
         return Answer(text=source, data=facts)
     write_whole(arguments.output, source)
     facts["file"] = str(arguments.output)
     return Answer(
-        notes=f"{arguments.output}: {cell.name}, style {arguments.style}, verified", data=facts
+        notes=f"{arguments.output}: {name}, style {arguments.style}, verified", data=facts
     )
 
 
@@ -55,7 +66,8 @@ def what_was_verified(verdict: Verdict) -> str:
     return f"{', '.join(passed)}; profile {verdict.profile}, seed {verdict.seed}; {versions}"
 
 
-def _check(word: str, path: Path, kernel: Kernel, facts: dict[str, Any]) -> Answer:
+def _check(arguments: Namespace, kernel: Kernel | NetworkKernel, facts: dict[str, Any]) -> Answer:
+    path: Path = arguments.output
     try:
         held = path.read_text(encoding="utf-8")
     except OSError as problem:
@@ -65,7 +77,8 @@ def _check(word: str, path: Path, kernel: Kernel, facts: dict[str, Any]) -> Answ
     except UnicodeDecodeError:
         held = ""
     facts |= {"file": str(path)}
-    again = f"bptt emit {word} --style {kernel.style} -o {path}"
+    words = [arguments.cell, *flags(arguments), "--style", kernel.style, "-o", str(path)]
+    again = " ".join(["bptt emit", *words])
     if same_code(held, kernel.source):
         return Answer(notes=f"{path}: up to date", data=facts)
     return Answer("stale", text=f"{path}: out of date; write it again with `{again}`", data=facts)

@@ -69,6 +69,21 @@ def network_from(arguments: Namespace, cell: Cell) -> Network | None:
     return found
 
 
+def settings(network: Network) -> dict[str, object]:
+    """What the flags say of the network, as plain data, and its name."""
+    names = ("name", "layers", "bidirectional", "readout", "loss", "loss_at")
+    return {name: getattr(network, name) for name in names}
+
+
+def flags(arguments: Namespace) -> list[str]:
+    """The flags that were given, as words of the command line."""
+    words = ["--bidirectional"] if arguments.bidirectional else []
+    for name in ("layers", "readout", "loss", "loss_at"):
+        if (value := getattr(arguments, name)) is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return words
+
+
 def _layers(text: str) -> int:
     """A number of layers.
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import tempfile
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from derive.cell import Cell
-from numeric.kernel import compile_cell
-from numeric.verdict import FAIL, INCONCLUSIVE, PASS
-from numeric.verify import verify
+from derive.network import Network
+from numeric.kernel import compile_cell, compile_network
+from numeric.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
+from numeric.verification import verify
 from reports.commands.cells import find_cell
-from reports.commands.network import asks_for_network
+from reports.commands.network import asks_for_network, network_from
 from reports.console import Answer, CommandError, why
 from reports.gallery import FORMATS as GALLERY_FORMATS
 from reports.gallery import write_gallery
 from reports.index import INDEX
 from reports.pdf import HINT, EngineError, find_engine
 from reports.progress import progress, progress_bar
-from reports.write import FORMATS, write_report
+from reports.write import FORMATS, write_network_report, write_report
 
 
 def run(arguments: Namespace) -> Answer:
@@ -36,27 +37,15 @@ def run(arguments: Namespace) -> Answer:
         raise CommandError("bptt report: expected a CELL, or --all for the whole catalogue")
     formats, remark = wanted_formats(arguments.formats)
     cells = [find_cell(word) for word in arguments.cells]
-    _require_names(cells)
+    subjects = [network_from(arguments, cell) or cell for cell in cells]
+    _require_names(subjects)
     require_folder(arguments.output)
     files: list[str] = []
     verified: dict[str, Any] = {}
     with progress(arguments.quiet) as tell:
-        for cell in cells:
-            kernel = compile_cell(cell, "textbook")
-            say = lambda stage, cell=cell: tell(f"{cell.name}: verify, {stage}")  # noqa: E731
-            verdict = verify(kernel, seed=arguments.seed, progress=say)
-            verified[cell.name] = verdict.to_dict()
-            try:
-                made = write_report(
-                    cell, arguments.output, formats=formats, progress=tell,
-                    seed=arguments.seed, verdict=verdict,
-                )  # fmt: skip
-            except OSError as problem:
-                raise CommandError(
-                    f"{arguments.output}: cannot be written: {why(problem)}"
-                ) from None
-            except EngineError as problem:
-                raise CommandError(str(problem)) from None
+        for subject in subjects:
+            verdict, made = _report(subject, arguments, formats, tell)
+            verified[subject.name] = verdict.to_dict()
             files += map(str, made)
     worst, doubts = _judged(verified)
     return Answer(
@@ -65,6 +54,7 @@ def run(arguments: Namespace) -> Answer:
         notes="\n".join([*files, *([remark] if remark else [])]),
         data={
             "cells": [cell.name for cell in cells],
+            "reports": [subject.name for subject in subjects],
             "formats": formats,
             "files": files,
             "seed": arguments.seed,
@@ -72,6 +62,38 @@ def run(arguments: Namespace) -> Answer:
             **({"remark": remark} if remark else {}),
         },
     )
+
+
+def _report(
+    subject: Cell | Network,
+    arguments: Namespace,
+    formats: Sequence[str],
+    tell: Callable[[str], None],
+) -> tuple[Verdict, tuple[Path, ...]]:
+    """The verdict on the code of a cell or a network, and the files of its report.
+
+    Raises:
+        CommandError: if they cannot be written, or the TeX engine fails.
+    """
+
+    def say(stage: str) -> None:
+        tell(f"{subject.name}: verify, {stage}")
+
+    folder, seed = arguments.output, arguments.seed
+    try:
+        if isinstance(subject, Network):
+            verdict = verify(compile_network(subject, "textbook"), seed=seed, progress=say)
+            return verdict, write_network_report(
+                subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict
+            )
+        verdict = verify(compile_cell(subject, "textbook"), seed=seed, progress=say)
+        return verdict, write_report(
+            subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict
+        )
+    except OSError as problem:
+        raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
+    except EngineError as problem:
+        raise CommandError(str(problem)) from None
 
 
 def _judged(verified: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
@@ -86,12 +108,16 @@ def _judged(verified: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
 
 
 def _gallery(arguments: Namespace) -> Answer:
-    """The whole catalogue with its index; what has not changed is kept."""
+    """The whole catalogue with its index; what has not changed is kept.
+
+    Raises:
+        CommandError: for cells or a network beside it, an unwritable folder, a missing engine.
+    """
     if arguments.cells or asks_for_network(arguments):
         raise CommandError(
             "bptt report: --all means every cell of the catalogue: no CELL and no network beside it"
         )
-    formats = GALLERY_FORMATS
+    formats: tuple[str, ...] = GALLERY_FORMATS
     if arguments.formats is not None:
         formats = tuple(wanted_formats(arguments.formats)[0])
     folder: Path = arguments.output
@@ -145,12 +171,12 @@ def wanted_formats(given: str | None) -> tuple[list[str], str]:
     return formats, ""
 
 
-def _require_names(cells: list[Cell]) -> None:
-    names = [cell.name for cell in cells]
+def _require_names(subjects: Sequence[Cell | Network]) -> None:
+    names = [subject.name for subject in subjects]
     for name in names:
         if names.count(name) > 1:
             raise CommandError(
-                f"bptt report: two cells are named {name!r}: give each its own folder with -o"
+                f"bptt report: two reports are named {name!r}: give each its own folder with -o"
             )
 
 

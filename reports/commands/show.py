@@ -8,11 +8,15 @@ from typing import Any, Final
 from derive.bptt import differentiate
 from derive.cell import Cell, dimensions
 from derive.layout import Layout
+from derive.network import Network
 from derive.typeset import Latex, Text
 from reports.commands.cells import find_cell
+from reports.commands.network import network_from
 from reports.console import Answer, colours_wanted
+from reports.facts import Facts
 from reports.glance import count
-from reports.show import show_latex, show_text
+from reports.layers import NetworkFacts
+from reports.show import show_latex, show_network_latex, show_network_text, show_text
 
 _ACCENT: Final = ("\x1b[31m", "\x1b[39m")
 
@@ -25,14 +29,22 @@ def run(arguments: Namespace) -> Answer:
         CellError: if the cell cannot be.
     """
     cell = find_cell(arguments.cell)
+    network = network_from(arguments, cell)
     if arguments.json:
-        return Answer(data=_facts(cell, arguments.format))
-    if arguments.format == "latex":
-        return Answer(text=show_latex(cell))
-    return Answer(text=show_text(cell, _ACCENT if colours_wanted() else ("", "")))
+        return Answer(data=_facts(cell, arguments.format, network))
+    accent = _ACCENT if colours_wanted() else ("", "")
+    return Answer(text=_text(network or cell, arguments.format, accent))
 
 
-def _facts(cell: Cell, form: str) -> dict[str, Any]:
+def _text(subject: Cell | Network, form: str, accent: tuple[str, str] = ("", "")) -> str:
+    """What is derived of a cell or a network, in one of the two forms."""
+    if isinstance(subject, Network):
+        latex = form == "latex"
+        return show_network_latex(subject) if latex else show_network_text(subject, accent)
+    return show_latex(subject) if form == "latex" else show_text(subject, accent)
+
+
+def _facts(cell: Cell, form: str, network: Network | None = None) -> dict[str, Any]:
     """What the text says, in parts: symbols with their sizes, and every step with its rule."""
     derivation = differentiate(cell)
     layout = Layout(cell.notation)
@@ -59,5 +71,22 @@ def _facts(cell: Cell, form: str) -> dict[str, Any]:
             for step in derivation.steps
         ],
         "format": form,
-        "text": show_latex(cell) if form == "latex" else show_text(cell),
+        "text": _text(network or cell, form),
+        **({"network": network.name, "joins": _joins(network, spell)} if network else {}),
     }
+
+
+def _joins(network: Network, spell: Latex | Text) -> list[dict[str, Any]]:
+    """How the parts of a network join: each equation with its number and its rule."""
+    facts = NetworkFacts(network, Facts(differentiate(network.cell)))
+    layout = facts.layout
+    return [
+        {
+            "number": facts.number(join),
+            "part": join.part,
+            "left": spell(layout.of(join.equation.target)),
+            "right": spell(layout.of(join.equation.value)),
+            "rule": join.rule,
+        }
+        for join in facts.joined.joins
+    ]

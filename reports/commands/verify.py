@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from derive.cell import Cell
+from derive.network import Network
 from numeric.guard import Misbehaviour
-from numeric.kernel import compile_cell
+from numeric.kernel import Kernel, NetworkKernel, compile_cell, compile_network
 from numeric.sandbox import Sandbox
 from numeric.spelling import STYLES
-from numeric.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Verdict
-from numeric.verify import verify
+from numeric.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Verdict, diagnoses
+from numeric.verification import verify
 from reports.commands.cells import find_cell
+from reports.commands.network import network_from, settings
 from reports.console import Answer, CommandError, columns, painted, why
 from reports.progress import progress
 
@@ -30,10 +32,13 @@ def run(arguments: Namespace) -> Answer:
     """
     path = user_file(arguments)
     cell = find_cell(arguments.of if path else arguments.cell)
+    network = network_from(arguments, cell)
     with progress(arguments.quiet) as tell:
-        verdicts = _verdicts(arguments, cell, path, tell)
+        verdicts = _verdicts(arguments, cell, network, path, tell)
     found = merged(verdicts)
-    name = str(path) if path else cell.name
+    if network is not None:
+        found["network"] = settings(network)
+    name = str(path) if path else network.name if network else cell.name
     data = {"file": str(path), **found} if path else found
     text = painted(f"{name}: {found['status']}")
     return Answer(found["status"], text, "\n".join(_lines(verdicts, found)), data)
@@ -64,8 +69,9 @@ def user_file(arguments: Namespace) -> Path | None:
 
 
 def _verdicts(
-    arguments: Namespace, cell: Cell, path: Path | None, tell: Callable[[str], None]
-) -> dict[str, Verdict]:
+    arguments: Namespace, cell: Cell, network: Network | None, path: Path | None,
+    tell: Callable[[str], None],
+) -> dict[str, Verdict]:  # fmt: skip
     """The verdict of each style; of a file under the name "file".
 
     Raises:
@@ -77,17 +83,21 @@ def _verdicts(
         say = lambda check: tell(f"{name}: {check}")  # noqa: E731
         return verify(module, profile=profile, seed=seed, progress=say, **more)
 
+    def ours(style: str) -> Kernel | NetworkKernel:
+        return compile_network(network, style) if network else compile_cell(cell, style)
+
     if path is None:
-        return {style: checked(compile_cell(cell, style), style) for style in STYLES}
-    plain = compile_cell(cell, "textbook")
+        return {style: checked(ours(style), style) for style in STYLES}
+    whose = {"cell": cell, "network": network, "plain": ours("textbook")}
+    functions = "loss_and_gradient" if network else "forward, backward"
     try:
-        with Sandbox(path) as sandbox:
-            return {"file": checked(sandbox.subject, path.name, cell=cell, plain=plain)}
+        with Sandbox(path, network=network is not None) as sandbox:
+            return {"file": checked(sandbox.subject, path.name, **whose)}
     except OSError as problem:
         raise CommandError(f"{path}: cannot be read: {why(problem)}") from None
     except Misbehaviour as problem:
         raise CommandError(
-            f"{path}: expected a module with forward, backward, PARAMETERS, INPUTS and STATES; "
+            f"{path}: expected a module with {functions}, PARAMETERS, INPUTS and STATES; "
             f"{problem}".replace("\n", " ")
         ) from None
 
@@ -148,10 +158,9 @@ def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any]) -> list[st
     for part in ("checks", "gradients"):
         for name, entry in found[part].items():
             style = f" ({entry['style']})" if several and entry.get("style") else ""
-            if entry.get("reason"):
+            if entry.get("reason") and not entry.get("diagnosis"):
                 lines.append(f"{name}{style}: {entry['reason']}")
-            if entry.get("diagnosis"):
-                lines.append(f"{name}{style}: {entry['diagnosis']}")
+    lines += diagnoses(entry.get("diagnosis") for entry in found["gradients"].values())
     if found["counterexample"]:
         held = ", ".join(f"{key} = {value}" for key, value in found["counterexample"].items())
         lines.append(f"smallest counterexample: {held}")

@@ -17,7 +17,7 @@ from numeric.exact import exact_check
 from numeric.guard import Guard, subject_of
 from numeric.kernel import compile_cell
 from numeric.spelling import STYLES
-from numeric.verify import verify
+from numeric.verification import verify
 
 NAMES = tuple(catalogue)
 FIXED = (

@@ -16,7 +16,7 @@ from numeric.guard import Guard, Misbehaviour, subject_of
 from numeric.kernel import load
 from numeric.running import Double, DoubleArray
 from numeric.sandbox import Sandbox
-from numeric.verify import verify
+from numeric.verification import verify
 from numeric.wire import _LENGTHS, decode, encode
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import pytest
 
 from derive import Cell, catalogue, differentiate
 from numeric.interpret import run
-from numeric.spectra import draw, log10_products, measure, trajectory
+from numeric.spectra import draw, log10_products, measure, multipliers, trajectory
 
 GRU = """
 z = sigmoid(W_zh @ h_prev + W_zx @ x + b_z)
@@ -96,3 +96,19 @@ def test_the_rate_of_the_rnn_is_that_of_its_weights():
 def test_measuring_twice_gives_the_same_numbers():
     derivation = differentiate(catalogue["lstm"])
     assert measure(derivation, [1.0], steps=5) == measure(derivation, [1.0], steps=5)
+
+
+def test_what_multiplies_a_state_is_drawn_with_the_gain_and_is_not_zero():
+    cell = catalogue["indrnn"]
+    assert {s.name: scales for s, scales in multipliers(cell).items()} == {"u": True}
+    assert {s.name: scales for s, scales in multipliers(catalogue["fast_rnn"]).items()} == {
+        "alpha": False, "beta": True,
+    }  # fmt: skip
+    assert multipliers(catalogue["lstm"]) == {}
+    found = measure(differentiate(cell), gains=(1.0, 2.0), state_size=8, steps=5)
+    assert all(math.isfinite(curve.log10_measured[0]) for curve in found.curves)
+
+
+def test_where_the_gain_plays_no_part_there_is_one_curve():
+    assert len(measure(differentiate(catalogue["t_rnn"]), state_size=4, steps=5).curves) == 1
+    assert len(measure(differentiate(catalogue["rnn"]), state_size=4, steps=5).curves) == 3

@@ -20,7 +20,7 @@ from numeric.running import Double, Single
 from numeric.spelling import STYLES
 from numeric.testing import verify_cell, verify_gradients
 from numeric.verdict import Check, Gradient, Verdict, conclude
-from numeric.verify import verify
+from numeric.verification import verify
 
 HERE = Path(__file__).parent
 ORACLES = {"autograd", "high_precision", "complex_step", "exact"}

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from derive import catalogue
-from numeric.kernel import compile_cell, same_code
+from derive.network import Network
+from numeric.kernel import compile_cell, compile_network, same_code
 from numeric.spelling import STYLES
-from numeric.verify import PROFILES
+from numeric.verification import PROFILES
 from reports import cli, console
 from reports.cli import COMMANDS, main
 from reports.console import CommandError, as_json, write_whole
@@ -109,7 +110,9 @@ def test_the_help_of_verify_warns_that_the_file_is_run(bptt: Any) -> None:
 
 def test_every_command_has_a_module_of_its_own() -> None:
     held = {path.stem for path in (ROOT / "reports" / "commands").glob("*.py")}
-    assert held - {"__init__", "cells"} == {made.home.split(".")[-1] for made in COMMANDS}
+    assert held - {"__init__", "cells", "network"} == {
+        made.home.split(".")[-1] for made in COMMANDS
+    }
 
 
 def test_choices_are_those_of_the_tables_they_stand_for() -> None:
@@ -133,7 +136,7 @@ def test_list_holds_the_catalogue(bptt: Any) -> None:
         cell = catalogue[found["name"]]
         assert found["states"] == [state.name for state in cell.states]
         assert found["source"] == cell.source
-    assert bptt("list", "-q").out.split() == sorted(catalogue)
+    assert bptt("list", "-q").out.split() == list(catalogue)
 
 
 @pytest.mark.parametrize("form", ["text", "latex"])
@@ -239,6 +242,80 @@ def test_verify_tells_a_right_file_from_a_wrong_one(bptt: Any) -> None:
     assert data["counterexample"]["T"] >= 1
 
 
+# ---- networks -------------------------------------------------------------------------------
+
+
+def test_emit_writes_a_network_verified(bptt: Any) -> None:
+    words = ("emit", "rnn", "--layers", 2, "--bidirectional", "--readout", "softmax", "-o", "f.py")
+    data = bptt(*words, "--json").data
+    assert data["network"] == {
+        "name": "rnn_2l_bi_softmax_cross_entropy_all", "layers": 2, "bidirectional": True,
+        "readout": "softmax", "loss": "cross_entropy", "loss_at": "all",
+    }  # fmt: skip
+    text = Path("f.py").read_text(encoding="utf-8")
+    assert same_code(text, compile_network(Network(catalogue["rnn"], 2, True)).source)
+    assert "\nVerified: interface, arguments, padding, autograd" in text
+    assert bptt(*words, "--check").status == 0
+    Path("f.py").write_text(text.replace("np.tanh", "np.sinh"), encoding="utf-8")
+    said = bptt(*words, "--check")
+    assert said.status == 1
+    assert "bptt emit rnn --bidirectional --layers 2 --readout softmax --style" in said.out
+    assert bptt("emit", "rnn", "-o", "f.py", "--check").status == 1
+
+
+def test_emit_writes_no_network_that_is_not_verified(
+    bptt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reports.commands import emit
+
+    def broken(network: Any, style: str, verified: str = "") -> Any:
+        kernel = compile_network(network, style, verified)
+        source = kernel.source.replace("axis=-1) - 1, axis=-1)", "axis=-1) - 2, axis=-1)")
+        return type(kernel)(network, style, source)
+
+    monkeypatch.setattr(emit, "compile_network", broken)
+    said = bptt("emit", "rnn", "--layers", 1, "-o", "f.py")
+    assert said.status == 1
+    assert "rnn_1l_softmax_cross_entropy_all" in said.out
+    assert not Path("f.py").exists()
+
+
+def test_verify_checks_a_network_in_every_style(bptt: Any) -> None:
+    said = bptt("verify", "rnn", "--loss", "squared_error", "--loss-at", "last", "--json")
+    data = said.data
+    assert said.status == 0
+    assert data["schema"] == "bptt.verify/1"
+    assert (data["status"], data["cell"]) == ("pass", "rnn")
+    assert (data["network"]["readout"], data["network"]["loss_at"]) == ("linear", "last")
+    assert {*data["styles"]} == {*STYLES}
+    assert {*data["gradients"]} == {
+        "params.layer0.W", "params.layer0.U", "params.layer0.b", "params.readout.V",
+        "params.readout.c", "inputs.x", "initial.layer0.h",
+    }  # fmt: skip
+    assert data["checks"]["padding"]["status"] == "pass"
+
+
+def test_verify_tells_a_right_network_from_a_wrong_one(bptt: Any) -> None:
+    source = compile_network(Network(catalogue["rnn"], 2), "textbook").source
+    held = "layer0_h_total_bar = layer1_x_bar[t] + layer0_h_bar_carry"
+    assert held in source
+    Path("right.py").write_text(source, encoding="utf-8")
+    without = source.replace(held, "layer0_h_total_bar = layer0_h_bar_carry")
+    Path("wrong.py").write_text(without, encoding="utf-8")
+    words = ("--cell", "rnn", "--layers", 2)
+    assert bptt("verify", "right.py", *words, "-q").out == "right.py: pass\n"
+    said = bptt("verify", "wrong.py", *words, "--json")
+    assert said.status == 1
+    wrong = {n for n, found in said.data["gradients"].items() if found["status"] == "fail"}
+    assert wrong == {
+        "params.layer0.W", "params.layer0.U", "params.layer0.b", "inputs.x", "initial.layer0.h"
+    }  # fmt: skip
+    assert said.data["counterexample"]["lengths"] is None or said.data["counterexample"]["T"] <= 2
+    said = bptt("verify", "right.py", "--cell", "rnn")
+    assert is_refusal(said)
+    assert "forward: expected a function of this name" in said.err
+
+
 def test_write_test_prints_a_file_that_passes_or_fails_with_the_code(bptt: Any) -> None:
     Path("mgu.toml").write_text(MGU, encoding="utf-8")
     Path("right.py").write_text(compile_cell(catalogue["rnn"]).source, encoding="utf-8")
@@ -317,10 +394,32 @@ USAGE = {
     "cell with a cell": ("verify", "rnn", "--cell", "lstm"),
     "a file that does not load": ("verify", "broken.py", "--cell", "rnn"),
     "a file that is no module of ours": ("verify", "empty.py", "--cell", "rnn"),
+    "no layers": ("emit", "rnn", "--layers", "0"),
+    "a loss without its readout": (
+        "verify",
+        "rnn",
+        "--readout",
+        "linear",
+        "--loss",
+        "cross_entropy",
+    ),
+    "a cell's file for a network's": ("verify", "cell.py", "--cell", "rnn", "--layers", "1"),
     "a negative seed": ("verify", "rnn", "--seed", "-1"),
     "unwritable folder": ("report", "rnn", "-o", "occupied/out", "--formats", "html"),
     "the folder is a file": ("report", "rnn", "-o", "occupied", "--formats", "html"),
     "unknown format": ("report", "rnn", "-o", "out", "--formats", "html,doc"),
+    "a report on nothing": ("report", "-o", "out"),
+    "everything and a cell": ("report", "rnn", "--all", "-o", "out"),
+    "everything as a network": ("report", "--all", "--layers", "2", "-o", "out"),
+    "no layer": ("show", "rnn", "--layers", "0"),
+    "a loss that its readout lacks": (
+        "show",
+        "rnn",
+        "--readout",
+        "linear",
+        "--loss",
+        "cross_entropy",
+    ),
     "no format": ("report", "rnn", "-o", "out", "--formats", ","),
 }
 
@@ -352,6 +451,7 @@ def test_wrong_usage_is_refused_in_a_line_or_two(name: str, bptt: Any) -> None:
     Path("occupied").write_text("")
     Path("broken.py").write_text("1 +\n")
     Path("empty.py").write_text("")
+    Path("cell.py").write_text(compile_cell(catalogue["rnn"]).source, encoding="utf-8")
     before = {*Path().rglob("*")}
     assert is_refusal(said := bptt(*USAGE[name])), said
     assert {path for path in Path().rglob("*") if "__pycache__" not in path.parts} == before

@@ -14,22 +14,24 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, Verbosity, given, reject, target
+from hypothesis import HealthCheck, Phase, Verbosity, given, target
 from hypothesis import seed as with_seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
 from derive.cell import Cell
+from derive.network import Network
 from numeric.cases import Case
 from numeric.compare import Difference, agreement, as_result, differences, in_range
 from numeric.conduct import Result
+from numeric.diagnose import diagnose
 from numeric.directions import analytic, duality
-from numeric.guard import Guard, Misbehaviour, Subject, subject_of
-from numeric.kernel import compile_cell
+from numeric.guard import Misbehaviour
+from numeric.network_session import session_of
 from numeric.reference import Answer
 from numeric.session import Session
 from numeric.strategies import RELATIVE
-from numeric.verdict import FAIL, INCONCLUSIVE, PASS, Check, Verdict, conclude
+from numeric.verdict import FAIL, INCONCLUSIVE, PASS, Check, Gradient, Verdict, conclude
 
 __all__ = ["PROFILES", "Verdict", "verify", "versions"]
 
@@ -55,6 +57,11 @@ PROFILES: Final[Mapping[str, Profile]] = {
     "dev": Profile(autograd=80, high_precision=16, exact=10),
     "ci": Profile(autograd=200, high_precision=40, exact=25),
     "nightly": Profile(autograd=2000, high_precision=200, exact=200),
+}
+NETWORK_PROFILES: Final[Mapping[str, Profile]] = {
+    "dev": Profile(autograd=16, high_precision=2, exact=4),
+    "ci": Profile(autograd=80, high_precision=16, exact=10),
+    "nightly": Profile(autograd=800, high_precision=80, exact=80),
 }
 
 
@@ -156,7 +163,7 @@ def _autograd(session: Session, examples: int) -> Check:
         got = session.result(case)
         want = session.autograd(case)
         if not in_range(want, LARGEST[case.dtype]):
-            reject()
+            raise UnsatisfiedAssumption
         tolerance = TOLERANCES[case.dtype]
         found = list(differences(got, want))
         double, excess = case.dtype == "float64", any(d.scaled > tolerance for d in found)
@@ -177,12 +184,16 @@ def _autograd(session: Session, examples: int) -> Check:
 def _explained(
     session: Session, case: Case, got: Result, want: Answer, found: list[Difference]
 ) -> list[Difference]:
-    """The same differences beside what rounding explains; to the error of the oracle."""
+    """The same differences beside what rounding explains; to the error of the oracle.
+
+    Raises:
+        UnsatisfiedAssumption: if rounding could have turned a comparison round.
+    """
     bounds = session.bounds(case)
     if bounds is None:
         return found
     if not bounds[1]:
-        reject()
+        raise UnsatisfiedAssumption
     return list(differences(got, want, bounds[0], ORACLE_ERROR))
 
 
@@ -201,7 +212,7 @@ def _high_precision(session: Session, examples: int) -> Check:
         got = session.result(case)
         float_answer = session.autograd(case)
         if not in_range(float_answer, LARGEST[case.dtype]):
-            reject()
+            raise UnsatisfiedAssumption
         want = session.precise(case)
         if case.regime != "saturated":
             other, where = agreement(float_answer, want)
@@ -263,10 +274,19 @@ _CHECKS: Final[Mapping[str, Callable[[Session, Profile], Check]]] = {
 }
 
 
+_NETWORK_CHECKS: Final[Mapping[str, Callable[[Any, Profile], Check]]] = {
+    "padding": lambda session, profile: session.padding(profile.exact),
+    "autograd": _CHECKS["autograd"],
+    "high_precision": _CHECKS["high_precision"],
+    "exact": lambda session, profile: session.exact(profile.exact),
+}
+
+
 def verify(
     module: Any,
     *,
     cell: Cell | None = None,
+    network: Network | None = None,
     profile: str = "dev",
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -274,52 +294,71 @@ def verify(
 ) -> Verdict:
     """Whether the module computes its cell's states and gradients, by every check that applies.
 
-    `plain` is code of the same cell whose rounding stands in for that of a module that cannot
-    run on numbers with error bounds; the textbook style if none is given.
+    Of a network: its loss and gradients. `plain` is code of the same cell or network whose
+    rounding stands in for that of a module that cannot run on numbers with error bounds; the
+    textbook style if none is given.
 
     Raises:
         ValueError: if the profile is unknown, or no cell is given for a module without one.
     """
-    cell = cell or getattr(module, "cell", None)
+    network = network or getattr(module, "network", None)
+    cell = network.cell if network else cell or getattr(module, "cell", None)
     if cell is None:
         raise ValueError("cell: which cell the module should compute is not said; pass cell=…")
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, came {profile!r}")
     checks: dict[str, Check] = {}
-    ours = getattr(module, "cell", None) is not None
+    ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
     tell = progress or (lambda name: None)
-    try:
-        subject = subject_of(module)
-    except Misbehaviour as problem:
-        subject = Subject({}, module, module)
+    session, problem = session_of(module, cell, network, plain, ours, seed)
+    if problem is not None:
         checks["interface"] = Check(FAIL, str(problem))
-    if plain is None and not ours:
-        plain = compile_cell(cell, "textbook")
-    stand_in = None if plain is None else Guard(subject_of(plain))
-    session = Session(cell, Guard(subject), stand_in, seed)
-    if not checks:
+    else:
         tell("interface")
         checks["interface"] = _interface(session)
         if ours and checks["interface"].status == PASS:
             tell("arguments")
             checks["arguments"] = _arguments(session)
     if checks["interface"].status == PASS:
-        for name, check in _CHECKS.items():
+        examples = (PROFILES if network is None else NETWORK_PROFILES)[profile]
+        for name, check in (_CHECKS if network is None else _NETWORK_CHECKS).items():
             tell(name)
             try:
-                checks[name] = check(session, PROFILES[profile])
-            except Misbehaviour as problem:
-                checks[name] = Check(FAIL, str(problem))
+                checks[name] = check(session, examples)
+            except Misbehaviour as found:
+                checks[name] = Check(FAIL, str(found))
             if session.stopped is not None:
                 break
     if not ours:
         checks = _weigh(session, checks)
     gradients = session.gradients()
+    if network is None and problem is None:
+        tell("diagnosis")
+        gradients = _diagnosed(session)
     return Verdict(
         cell=cell.name, status=conclude(checks, gradients), checks=checks, gradients=gradients,
         counterexample=session.counterexample, seed=seed, profile=profile, versions=versions(),
-        style=getattr(module, "style", None),
+        style=getattr(module, "style", None), network=network.name if network else None,
     )  # fmt: skip
+
+
+def _diagnosed(session: Session) -> Mapping[str, Gradient]:
+    """The gradients, each judged at single time steps, and a wrong one with its mistake."""
+    try:
+        found = diagnose(
+            session.cell, session.result, seed=session.seed, failing=session.wrong,
+            counterexample=session.counterexample,
+        )  # fmt: skip
+    except Misbehaviour:
+        return session.gradients()
+    for label, finding in found.items():
+        if finding.wrong:
+            session.wrong.setdefault(label, "time_steps")
+            session.errors.setdefault(label, finding.scaled_error)
+    return {
+        label: replace(gradient, diagnosis=found[label].sentence, steps=found[label].steps)
+        for label, gradient in session.gradients().items()
+    }
 
 
 def _weigh(session: Session, checks: dict[str, Check]) -> dict[str, Check]:

@@ -1,0 +1,158 @@
+"""Every mistake of the corpus is found and named; right code in other words is left alone."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+from corpus import CORPUS, Wrong, right
+from variants import CHOICES, COUNT, drawn
+
+from derive import catalogue, differentiate
+from numeric.backward import Change, Tape
+from numeric.cases import make_case, ordinary_sizes
+from numeric.diagnose import relative_error
+from numeric.kernel import load
+from numeric.reference import autograd_answer
+from numeric.sandbox import Sandbox
+from numeric.testing import verify_gradients
+from numeric.verdict import diagnoses
+from numeric.verification import PROFILES, Profile, verify
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+VARIANTS = range(COUNT if NIGHTLY else 20)
+
+
+@pytest.fixture(autouse=True)
+def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks with few examples, and few pairs of mistakes, unless the night is long."""
+    if not NIGHTLY:
+        quick = Profile(autograd=6, high_precision=2, exact=2)
+        monkeypatch.setitem(PROFILES, "dev", quick)
+        monkeypatch.setattr("numeric.diagnose.PAIRS", 1000)
+
+
+def numbers(sentence: str) -> set[int]:
+    """The equations that a sentence names."""
+    return {
+        int(n) for n in re.findall(r"(?:equations? |; |, | and )(\d+)(?=[:,)]| and )", sentence)
+    }
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len(CORPUS) >= 15
+    assert sum(wrong.equation is not None for wrong in CORPUS) >= 13
+    assert {wrong.cell for wrong in CORPUS} == {"rnn", "lstm", "gru", "peephole_lstm"}
+    assert len({wrong.story for wrong in CORPUS}) == len(CORPUS)
+
+
+@pytest.mark.parametrize("wrong", CORPUS, ids=lambda wrong: f"{wrong.cell}: {wrong.story}")
+def test_the_mistake_is_found_and_named(wrong: Wrong) -> None:
+    verdict = verify(load(wrong.source(), "wrong"), cell=catalogue[wrong.cell])
+    assert verdict.status == "fail"
+    gradient = verdict.gradients[wrong.gradient]
+    assert gradient.status == "fail"
+    group, name = wrong.gradient.split(".")
+    short = f"d{name}_0" if group == "initial" else f"d{name}"
+    assert gradient.diagnosis is not None
+    assert gradient.diagnosis.startswith(f"{short} equals ")
+    if wrong.equation is None:
+        assert "no gradient with one or two terms changed" in gradient.diagnosis
+        return
+    assert wrong.equation in numbers(gradient.diagnosis), gradient.diagnosis
+    assert wrong.says in gradient.diagnosis
+    silent = [k for k, g in verdict.gradients.items() if g.status == "fail" and not g.diagnosis]
+    assert silent == []
+    named = [g.diagnosis for g in verdict.gradients.values() if g.diagnosis]
+    assert not [s for s in named if "no gradient" in s], named
+
+
+@pytest.mark.parametrize("cell", CHOICES)
+def test_the_right_file_passes(cell: str) -> None:
+    verdict = verify(load(right(cell), cell), cell=catalogue[cell])
+    assert verdict.status == "pass", verdict.summary()
+    for gradient in verdict.gradients.values():
+        assert gradient.diagnosis is None
+        assert gradient.steps == dict.fromkeys(range(1, 5), True)
+
+
+@pytest.mark.parametrize("number", VARIANTS)
+def test_right_code_in_other_words_passes(number: int) -> None:
+    cell, module = drawn(number)
+    verdict = verify(module, cell=catalogue[cell])
+    assert verdict.status == "pass", verdict.summary()
+
+
+def test_the_variants_take_every_form() -> None:
+    forms = {(cell, form) for cell, choices in CHOICES.items() for c in choices for form in c}
+    for cell in CHOICES:
+        for choices in CHOICES[cell]:
+            assert choices[0] in right(cell) or (cell, choices[0]) not in forms or len(choices) > 1
+
+
+def steps_of(wrong: Wrong) -> Iterator[tuple[str, tuple[bool, ...]]]:
+    verdict = verify(load(wrong.source(), "wrong"), cell=catalogue[wrong.cell])
+    for label, gradient in verdict.gradients.items():
+        assert gradient.steps is not None
+        yield label, tuple(gradient.steps.values())
+
+
+def test_single_time_steps_tell_where_a_gradient_is_right() -> None:
+    (tutorial,) = (w for w in CORPUS if "tutorial form" in w.story)
+    found = dict(steps_of(tutorial))
+    assert found["params.W_fh"] == (True, False, False, False)
+    data = verify(load(tutorial.source(), "wrong"), cell=catalogue["lstm"]).to_dict()
+    assert data["gradients"]["params.W_fh"]["steps"] == {
+        "1": "pass", "2": "fail", "3": "fail", "4": "fail",
+    }  # fmt: skip
+    assert "dropped" in data["gradients"]["params.W_fh"]["diagnosis"]
+
+
+def test_a_file_in_a_process_of_its_own_is_diagnosed(tmp_path) -> None:
+    (wrong,) = (w for w in CORPUS if w.story == "missing transpose on the way back")
+    path = tmp_path / "wrong.py"
+    path.write_text(wrong.source(), encoding="utf-8")
+    with Sandbox(path) as sandbox:
+        verdict = verify(sandbox.subject, cell=catalogue["rnn"])
+    assert "W for Wᵀ" in verdict.gradients["params.U"].diagnosis
+    assert "dU, db, dx and dh_0 each equal the gradient" in verdict.summary().replace("dW, ", "")
+
+
+def test_two_functions_are_diagnosed() -> None:
+    module = load(CORPUS[1].source(), "wrong")
+    with pytest.raises(AssertionError, match=r"dW equals the gradient with h_t for h_\{t−1\}"):
+        verify_gradients(catalogue["rnn"], module.forward, module.backward)
+
+
+def test_another_forward_pass_is_said_to_be_one() -> None:
+    source = right("rnn").replace("h[t] = np.tanh(", "h[t] = np.sin(")
+    verdict = verify(load(source, "sine"), cell=catalogue["rnn"])
+    assert "computes another h, from t = 1 on" in verdict.gradients["params.W"].diagnosis
+
+
+def test_what_no_term_explains_is_told_with_its_place() -> None:
+    old, new = "dh_next = da @ W", "dh_next = (1 + 0.1 * t) * (da @ W)"
+    source = right("rnn").replace(old, new)
+    verdict = verify(load(source, "odd"), cell=catalogue["rnn"])
+    sentence = verdict.gradients["params.U"].diagnosis
+    assert sentence.startswith("dU equals no gradient with one or two terms changed")
+    assert "rightly at t = 1, wrongly at t = 2, 3 and 4" in sentence
+    assert "smallest counterexample: T = 1, B = 1, n = 1, m = 1" in sentence
+
+
+def test_equal_sentences_are_said_once() -> None:
+    assert diagnoses(["dW equals X", None, "db equals X", "dU equals Y"]) == [
+        "dW and db each equal X", "dU equals Y",
+    ]  # fmt: skip
+
+
+def test_the_adjoint_in_numbers_is_the_gradient_of_every_cell() -> None:
+    for cell in catalogue.values():
+        case = make_case(cell, ordinary_sizes(cell), steps=3, batch=2, seed=1)
+        found = Tape(differentiate(cell), case).gradients(Change())
+        want = autograd_answer(cell, case).gradients
+        for group, name, _ in case.groups():
+            off = relative_error(found[f"{group}.{name}"], want[group][name], 1e-14)
+            assert off < 1e-11, (cell.name, name)

@@ -1,0 +1,166 @@
+"""Whatever a file under audit does, it passes only with right gradients, and nobody waits long."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from corpus import right
+
+from derive import catalogue
+from numeric.kernel import load
+from numeric.sandbox import Sandbox
+from numeric.verification import PROFILES, Profile, verify
+
+LIMIT = 2.0
+RNN = right("rnn")
+DOUBLED = RNN.replace("da = dh * (1 - h[t] ** 2)", "da = 2 * dh * (1 - h[t] ** 2)")
+START = "    x, h = tape\n"
+YES = "lambda *arguments, **named: True"
+
+# what is put at the top of a file whose gradients are wrong
+AT_IMPORT = {
+    "comparisons of NumPy always agree": f"np.allclose = np.array_equal = np.isfinite = {YES}",
+    "NumPy's largest difference is none": "np.max = np.abs = lambda a, *r, **n: 0 * a",
+    "the guard of the checker looks away": (
+        "import numeric.guard\n"
+        "numeric.guard.Guard._check = lambda self, group, found, *rest: dict(found)\n"
+        "numeric.guard._same = lambda *arguments: True"
+    ),
+    "the verdict is replaced": (
+        "import numeric.verdict, numeric.verification, numeric.compare\n"
+        "numeric.verdict.conclude = lambda *arguments: 'pass'\n"
+        "numeric.verification.verify = lambda *arguments, **named: 'pass'\n"
+        "same = numeric.compare.Difference\n"
+        "numeric.compare.difference = lambda g, n, *r: same(g, n, 0, 0, '')"
+    ),
+    "it talks without end": "print('pass ' * 4_000_000)",
+    "it claims to have passed": "import sys\nsys.stderr.write('status: pass')\nstatus = 'pass'",
+    "equality is overloaded": (
+        "class Agreeing(np.ndarray):\n"
+        "    def __eq__(self, other): return np.ones(self.shape, bool)\n"
+        "    def __sub__(self, other): return np.zeros(self.shape)\n"
+        "    __hash__ = None"
+    ),
+}
+# what a right file does in its backward pass
+IN_BACKWARD = {
+    "infinity": 'dh_out = np.inf * np.ones_like(cotangents["h"])\n',
+    "NaN in one entry": "params = dict(params, b=np.nan * params['b'])\n    h = h * np.nan\n",
+    "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n",
+    "interrupted": "raise KeyboardInterrupt\n",
+    "without end": "return backward(params, tape, cotangents)\n",
+    "noise on every pipe": (
+        "import os\n"
+        "    for fd in range(3, 12):\n"
+        "        try: os.write(fd, bytes(range(64)))\n"
+        "        except OSError: pass\n"
+    ),
+    "silence on every pipe": (
+        "import os\n"
+        "    for fd in range(3, 12):\n"
+        "        try: os.close(fd)\n"
+        "        except OSError: pass\n"
+    ),
+    "a message of a terabyte": (
+        "import os, struct\n"
+        "    for fd in range(3, 12):\n"
+        "        try: os.write(fd, struct.pack('<QQ', 2**40, 2**40))\n"
+        "        except OSError: pass\n"
+    ),
+    "huge arrays": "return {'params': {n: np.zeros((900, 900)) for n in 'WUb'}, "
+    "'inputs': {'x': x}, 'initial': {'h': h[0]}}\n",
+    "the tape is used up": "h[...] = 0\n",
+    "the inputs returned": "return {'params': params, 'inputs': {'x': x}, "
+    "'initial': {'h': h[0]}}\n",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROFILES, "dev", Profile(autograd=4, high_precision=1, exact=1))
+
+
+def status_of(folder: Path, source: str) -> str:
+    path = folder / "file.py"
+    path.write_text(source, encoding="utf-8")
+    begin = time.monotonic()
+    with Sandbox(path, time_limit=LIMIT) as sandbox:
+        try:
+            verdict = verify(sandbox.subject, cell=catalogue["rnn"])
+        finally:
+            sandbox.close()
+    assert time.monotonic() - begin < 20 * LIMIT
+    return verdict.status
+
+
+@pytest.mark.parametrize("what", AT_IMPORT)
+def test_a_wrong_file_that_tampers_with_its_process_fails(tmp_path: Path, what: str) -> None:
+    source = DOUBLED.replace("import numpy as np\n", f"import numpy as np\n{AT_IMPORT[what]}\n", 1)
+    if "Agreeing" in source:
+        source = source.replace('{"W": dW,', '{"W": dW.view(Agreeing),')
+    assert status_of(tmp_path, source) == "fail"
+
+
+@pytest.mark.parametrize("what", IN_BACKWARD)
+def test_a_file_that_does_not_answer_rightly_fails(tmp_path: Path, what: str) -> None:
+    assert START in RNN
+    source = RNN.replace(START, START + "    " + IN_BACKWARD[what], 1)
+    assert status_of(tmp_path, source) == "fail"
+
+
+def test_the_file_without_tricks_passes(tmp_path: Path) -> None:
+    assert status_of(tmp_path, RNN) == "pass"
+
+
+def module_with(**changed: object) -> SimpleNamespace:
+    module = load(RNN, "right")
+    names = ("PARAMETERS", "INPUTS", "STATES", "forward", "backward")
+    return SimpleNamespace(**{**{name: getattr(module, name) for name in names}, **changed})
+
+
+def test_views_that_change_later_fail() -> None:
+    kept: dict[tuple[int, ...], np.ndarray] = {}
+    module = load(RNN, "right")
+
+    def backward(params, tape, cotangents):
+        found = module.backward(params, tape, cotangents)
+        W = found["params"]["W"]
+        buffer = kept.setdefault((W.shape, W.dtype.str), np.empty_like(W))
+        buffer[...] = W
+        found["params"]["W"] = buffer
+        return found
+
+    assert verify(module_with(backward=backward), cell=catalogue["rnn"]).status == "fail"
+
+
+def test_arrays_that_lie_about_themselves_fail() -> None:
+    class Agreeing(np.ndarray):
+        def __eq__(self, other):
+            return np.ones(self.shape, bool)
+
+        def __array_function__(self, function, types, arguments, named):
+            return np.zeros(self.shape)
+
+        __hash__ = None
+
+    module = load(DOUBLED, "wrong")
+
+    def backward(params, tape, cotangents):
+        found = module.backward(params, tape, cotangents)
+        return {g: {n: a.view(Agreeing) for n, a in v.items()} for g, v in found.items()}
+
+    assert verify(module_with(backward=backward), cell=catalogue["rnn"]).status != "pass"
+
+
+def test_arrays_that_are_the_arguments_fail() -> None:
+    module = load(RNN, "right")
+
+    def backward(params, tape, cotangents):
+        found = module.backward(params, tape, cotangents)
+        return {**found, "params": {**found["params"], "b": params["b"]}}
+
+    assert verify(module_with(backward=backward), cell=catalogue["rnn"]).status == "fail"

@@ -1,0 +1,199 @@
+"""A-priori certificates: sound over every cell, and the published conditions as special cases."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from derive import Cell, catalogue, differentiate
+from numeric.boxes import Ranges, Setting, invariant_box
+from numeric.carousel import cone_holds, cone_rate
+from numeric.cases import size_names
+from numeric.certify import certify
+from numeric.defaults import default_constants
+from numeric.jacobians import run
+from numeric.spectra import draw
+from numeric.tracks import follow
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+LAGS = 50 if NIGHTLY else 12
+
+
+def sizes_for(cell, n=4, m=3):
+    own = {str(s) for state in cell.states for s in state.shape[0].free_symbols}
+    return {name: n if name in own else m for name in size_names(cell)}
+
+
+def setting(name, gain=0.5, seed=0, box=(-1.0, 1.0), start=(-0.5, 0.5), n=4, scale=0.3, **changed):
+    cell = catalogue[name]
+    sizes = sizes_for(cell, n)
+    drawn = draw(cell, sizes, gain, 1, seed, scale)["parameters"]
+    rng = np.random.default_rng(seed + 1)
+    for symbol in cell.parameters:
+        if drawn[symbol.name].ndim < 2:
+            drawn[symbol.name] = rng.normal(size=drawn[symbol.name].shape) * 0.3
+    drawn |= changed
+    constants = default_constants(cell, {**sizes, "T": 40 if NIGHTLY else 16})
+    return Setting(differentiate(cell), drawn, sizes, box, start, constants)
+
+
+def sequence(found, steps, seed):
+    rng = np.random.default_rng(seed)
+    cell, (low, high), (first, last) = (
+        found.derivation.cell, found.input_box, found.initial_box
+    )  # fmt: skip
+    inputs = {name: rng.uniform(low, high, size=(steps, len(value.lo)))
+              for name, value in found.inputs().items()}  # fmt: skip
+    initial = {name: rng.uniform(first, last, size=len(value.lo))
+               for name, value in found.initial().items()}  # fmt: skip
+    constants = {name: value[:steps] if name in cell.sequences else value
+                 for name, value in found.constants.items()}  # fmt: skip
+    return run(found.derivation, found.parameters, inputs, initial, constants)
+
+
+@pytest.mark.parametrize("name", catalogue)
+@settings(max_examples=200 if NIGHTLY else 1)
+@given(seed=st.integers(0, 10**6), gain=st.sampled_from([0.1, 0.5, 1.0, 2.0]))
+def test_no_admissible_sequence_leaves_its_box_or_its_bounds(name, seed, gain):
+    found = setting(name, gain, seed)
+    steps = 40 if NIGHTLY else 14
+    lags = min(LAGS, steps)
+    certificate = certify(found, lags, steps=steps)
+    for draw_seed in range(2):
+        path = sequence(found, steps, seed + draw_seed)
+        if certificate.box is not None:
+            for state, box in certificate.box.items():
+                assert np.all(path.states[state] >= box.lo.T - 1e-9)
+                assert np.all(path.states[state] <= box.hi.T + 1e-9)
+        track = follow(path, lags=lags, windows=(1,), dominate=False)
+        for method in certificate.methods:
+            for above, measured in zip(method.log10_upper, track.log10_measured, strict=True):
+                assert measured <= above + 1e-9, method.name
+        if certificate.carousel_rate:
+            for lag, measured in enumerate(track.log10_measured, 1):
+                assert measured >= lag * math.log10(certificate.carousel_rate) - 1e-9
+
+
+def test_an_invariant_set_is_invariant_and_a_smaller_one_is_not():
+    found = setting("lstm", 0.3)
+    ranges = Ranges(found)
+    box = invariant_box(ranges)
+    assert box is not None
+    image = ranges.step(box)
+    assert all(image[n].lo.min() >= box[n].lo.min() - 1e-6 for n in box)
+    half = {n: type(v)(v.lo / 2, v.hi / 2) for n, v in box.items()}
+    assert not all(ranges.step(half)[n].within(half[n]) for n in half)
+
+
+def test_without_a_forget_gate_no_invariant_set_is_claimed():
+    certificate = certify(setting("lstm_nfg", 0.3), 10)
+    assert certificate.box is None
+    assert math.isinf(certificate.rate)
+    assert math.isfinite(certificate.log10_upper[-1])
+
+
+def test_pascanu_the_rnn_vanishes_when_the_largest_singular_value_is_below_one():
+    for seed in range(5):
+        found = setting("rnn", 0.45, seed, n=8)
+        sigma = np.linalg.svd(found.parameters["W"])[1][0]
+        method = certify(found, 3).methods[0]
+        assert method.rate <= sigma * (1 + 1e-9)
+        assert method.log10_upper[2] <= 3 * math.log10(sigma) + 1e-9
+
+
+def test_kanai_the_gru_at_rest_has_the_eigenvalues_of_a_half_plus_a_quarter():
+    zeros = {f"b_{g}": np.zeros(4) for g in "zrh"}
+    for gain in (1.0, 4.0):
+        found = setting("gru", gain, 3, **zeros)
+        eigenvalues = np.linalg.eigvals(found.parameters["W_hh"])
+        want = np.abs(0.5 + eigenvalues / 4).max()
+        assert certify(found, 2).rest_rate == pytest.approx(want, rel=1e-8)
+
+
+def test_the_lstm_at_rest_has_the_published_eigenvalue_and_may_explode():
+    zero = {name: np.zeros(4) for name in ("b_i", "b_c", "b_o")} | {"b_f": np.full(4, 2.0)}
+    found = setting("lstm", 6.0, 1, **zero)
+    eigenvalues = np.linalg.eigvals(found.parameters["W_ch"])
+    want = np.abs(1 / (1 + math.exp(-2)) + eigenvalues / 4).max()
+    assert want > 1
+    assert certify(found, 2).rest_rate == pytest.approx(want, rel=1e-8)
+
+
+def test_a_state_that_does_not_rest_gets_no_rate():
+    assert certify(setting("lstm", 1.0, 1), 2).rest_rate is None
+
+
+def test_bonassi_whatever_his_condition_certifies_is_certified_here():
+    """His σ̄ are suprema over |x| ≤ 1, |h| ≤ 1; z weighs the new state here, so σ̄_z is 1 − inf z."""
+    published = ours = 0
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        found = setting("gru", rng.uniform(0.02, 0.4), seed, start=(-1.0, 1.0), scale=0.3)
+        p = found.parameters
+
+        def rows(M):
+            return np.abs(M).sum(axis=1)
+
+        def sup(gate, sign, p=p):
+            net = sign * p[f"b_{gate}"] + rows(p[f"W_{gate}h"]) + rows(p[f"W_{gate}x"])
+            return float((1 / (1 + np.exp(-net))).max())
+
+        new = rows(p["W_hh"]) + rows(p["W_hx"]) + np.abs(p["b_h"])
+        candidate = float(np.tanh(new).max())
+        keep, reset = sup("z", -1), sup("r", 1)
+        left = rows(p["W_hh"]).max() * (rows(p["W_rh"]).max() / 4 + reset)
+        right = 1 - 0.25 * (1 + candidate) / (1 - keep) * rows(p["W_zh"]).max()
+        certified = certify(found, 1).rate < 1
+        published += left < right
+        ours += certified
+        assert certified or not left < right
+    assert ours >= published > 0
+
+
+def test_clockwork_the_rate_is_that_of_the_slowest_module():
+    found = setting("clockwork_rnn", 0.4, 2, n=8)
+    certificate = certify(found, 8, {"n": (2, 2, 2, 2)})
+    W = found.parameters["W_H"] * found.constants["blocks"]
+    norms = [np.linalg.norm(W[i : i + 2, i : i + 2], 2) for i in range(0, 8, 2)]
+    want = max(norm ** (1 / 2**i) for i, norm in enumerate(norms))
+    rate = next(m.rate for m in certificate.methods if m.name.startswith("modules"))
+    assert rate <= want * 1.05
+    dense = next(m.rate for m in certificate.methods if m.name == "states, 2-norm")
+    assert rate < dense
+
+
+@pytest.mark.parametrize("change", [{"alpha": 0.0}, {"omega": 0.5}, {"beta": 0.001}])
+def test_the_cone_is_checked_exactly_and_a_larger_rate_is_rejected(change):
+    numbers = {"low": 0.9, "alpha": 0.01, "beta": 0.02, "omega": 1.0} | change
+    rate = cone_rate(**numbers)
+    assert rate is not None
+    assert cone_holds(rate, **numbers)
+    assert not cone_holds(rate * 1.001, **numbers)
+
+
+def test_no_cone_is_claimed_beyond_the_condition():
+    assert cone_rate(0.5, 0.3, 0.2, 1.0) is None
+    assert cone_rate(-0.1, 0.0, 0.1, 1.0) is None
+
+
+def test_a_box_upside_down_is_refused():
+    with pytest.raises(ValueError, match="low ≤ high"):
+        setting("rnn", box=(1.0, -1.0))
+
+
+def test_a_partition_that_does_not_add_up_is_refused():
+    with pytest.raises(ValueError, match="add up to"):
+        certify(setting("rnn"), 2, {"n": (1, 1)})
+
+
+def test_a_fresh_cell_is_bounded_as_any_other():
+    cell = Cell.parse(name="fresh", equations="h = h_prev / 2 + 0.1 * tanh(W @ h_prev + U @ x)")
+    rng = np.random.default_rng(0)
+    weights = {"W": rng.normal(size=(3, 3)), "U": rng.normal(size=(3, 2))}
+    made = certify(Setting(differentiate(cell), weights, {"n": 3, "m": 2}), 5)
+    assert 0.5 <= made.rate < 1

@@ -1,0 +1,136 @@
+"""Intervals contain what they must: against exact rationals and mpmath at many digits."""
+
+from __future__ import annotations
+
+import operator
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from derive import Cell
+from derive.functions import FUNCTIONS
+from numeric import intervals as iv
+from numeric.enclose import SLOPES, VALUES, enclose
+from numeric.intervals import Interval, interval
+
+FLOATS = st.floats(-1e6, 1e6, allow_subnormal=True)
+PAIRS = st.tuples(FLOATS, FLOATS).map(sorted)
+
+
+def box(pair):
+    return Interval(np.array([pair[0]]), np.array([pair[1]]))
+
+
+@pytest.mark.parametrize("act", [operator.add, operator.sub, operator.mul, operator.truediv])
+@given(a=PAIRS, b=PAIRS, s=st.fractions(0, 1), t=st.fractions(0, 1))
+def test_operations_contain_the_exact_result(act, a, b, s, t):
+    x = Fraction(a[0]) + s * (Fraction(a[1]) - Fraction(a[0]))
+    y = Fraction(b[0]) + t * (Fraction(b[1]) - Fraction(b[0]))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        found = act(box(a), box(b))
+    if act is operator.truediv and y == 0:
+        return
+    exact = act(x, y)
+    low, high = found.lo[0], found.hi[0]
+    assert np.isneginf(low) or Fraction(low) <= exact
+    assert np.isposinf(high) or exact <= Fraction(high)
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 5), width=st.sampled_from([0.0, 1e-9, 1.0]))
+def test_matrix_products_contain_the_exact_product(seed, n, width):
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(n, 4)), rng.normal(size=(4, 3))
+    found = Interval(a - width, a + width) @ b
+    exact = [[sum(Fraction(a[i, k]) * Fraction(b[k, j]) for k in range(4)) for j in range(3)]
+             for i in range(n)]  # fmt: skip
+    for i in range(n):
+        for j in range(3):
+            assert Fraction(found.lo[i, j]) <= exact[i][j] <= Fraction(found.hi[i, j])
+
+
+def test_a_product_without_outward_rounding_would_be_caught():
+    a, b = np.full((1, 3), 0.1), np.full((3, 1), 0.1)
+    exact = 3 * Fraction(0.1) ** 2
+    bare = Fraction(float((a @ b)[0, 0]))
+    found = interval(a) @ b
+    assert bare != exact
+    assert Fraction(found.lo[0, 0]) < exact < Fraction(found.hi[0, 0])
+
+
+POINTS = np.concatenate([
+    np.linspace(-6, 6, 61), [-800.0, -745.0, -40.0, -20.0, 20.0, 40.0, 800.0, 1e-300, -1e-200, 1e-8]
+])  # fmt: skip
+
+
+def _exact(formula, x):
+    from sympy import lambdify
+
+    return lambdify(*formula, modules="mpmath")(mpmath.mpf(x))
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_functions_and_slopes_contain_the_exact_value(name):
+    from sympy import exp, tanh
+
+    from derive.functions import X
+
+    row = FUNCTIONS[name]
+    cell = Cell.parse(name="one", equations=f"h = {name}(h_prev) + 0 * x", sizes={"x": "n"})
+    del cell, exp, tanh
+    kinks = {-2.5, -1.0, 0.0, 1.0, 2.5}
+    mpmath.mp.dps = 60
+    for point in POINTS:
+        if float(point) in kinks and row.kink:
+            continue
+        if abs(point) > 50 and name in {"exp", "gelu", "silu", "elu", "softplus", "sin"}:
+            continue
+        for table, formula in ((VALUES, row.formula), (SLOPES, row.slope)):
+            if name not in table:
+                continue
+            bound = row.bind(formula, ())
+            want = (
+                _exact((X, bound), float(point)) if bound.free_symbols else mpmath.mpf(str(bound))
+            )
+            found = table[name](interval(np.array([point])))
+            assert mpmath.mpf(float(found.lo[0])) <= want <= mpmath.mpf(float(found.hi[0])), point
+    mpmath.mp.dps = 15
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+@given(pair=st.tuples(st.floats(-6, 6), st.floats(-6, 6)).map(sorted), s=st.floats(0, 1))
+def test_ranges_contain_every_point_of_the_box(name, pair, s):
+    point = pair[0] + s * (pair[1] - pair[0])
+    point = min(max(point, pair[0]), pair[1])
+    for table in (VALUES, SLOPES):
+        if name in table:
+            wide, one = table[name](box(pair)), table[name](box((point, point)))
+            assert wide.lo[0] <= one.hi[0]
+            assert one.lo[0] <= wide.hi[0]
+
+
+def test_a_convex_combination_stays_between_its_parts():
+    cell = Cell.parse(
+        name="mix", equations="h = (1 - z) * h_prev + z * x", constants=["z"], sizes={"x": "n"}
+    )
+    z = Interval(np.array([[0.1]]), np.array([[0.9]]))
+    unit = Interval(np.array([[-1.0]]), np.array([[1.0]]))
+    found = enclose(cell.equations[0].value, {"z": z, "h_prev": unit, "x": unit}, {"n": 1})
+    assert found.hi[0, 0] < 1 + 1e-12
+
+
+def test_an_empty_interval_is_refused():
+    with pytest.raises(ValueError, match="lower end"):
+        Interval(np.array([1.0]), np.array([0.0]))
+    with pytest.raises(ValueError, match="NaN"):
+        Interval(np.array([np.nan]), np.array([0.0]))
+
+
+def test_no_bound_times_zero_is_zero():
+    wide = Interval(np.array([-np.inf]), np.array([np.inf]))
+    assert (wide * 0.0).magnitude[0] == 0
+    assert np.isinf(iv.exp(wide).hi[0])
+    assert iv.tanh(wide).hi[0] == 1.0

@@ -1,0 +1,69 @@
+"""Every broken step of the compiler is noticed, and the whole one is not called broken."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from derive import Cell, rules
+from numeric import lower
+
+PATH = Path(__file__).parents[2] / "benchmarks" / "mutants.py"
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+
+
+def benchmark() -> ModuleType:
+    """The benchmark as a module, without its folder on the path."""
+    spec = importlib.util.spec_from_file_location("benchmark_mutants", PATH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+MUTANTS = benchmark()
+
+
+@pytest.mark.parametrize(
+    "mutant", MUTANTS.MUTANTS if NIGHTLY else MUTANTS.QUICK, ids=lambda mutant: mutant.name
+)
+def test_a_mutant_is_killed(mutant: object) -> None:
+    assert MUTANTS.noticed(mutant) is not None
+
+
+def test_without_a_mutant_nothing_is_noticed() -> None:
+    nothing = MUTANTS.Mutant("rules", "nothing", rules, "def vjp_sum", "def vjp_sum")
+    assert MUTANTS.noticed(nothing) is None
+
+
+def test_after_a_mutant_everything_is_as_before() -> None:
+    before = dict(vars(rules)), dict(vars(lower))
+    for mutant in (MUTANTS.MUTANTS[0], next(m for m in MUTANTS.MUTANTS if m.area == "lower")):
+        MUTANTS.noticed(mutant)
+    assert (dict(vars(rules)), dict(vars(lower))) == before
+
+
+def test_every_edit_finds_its_place_and_every_area_is_broken() -> None:
+    for mutant in MUTANTS.MUTANTS:
+        source = Path(mutant.module.__file__).read_text(encoding="utf-8")
+        assert mutant.old in source, mutant.name
+    areas = {mutant.area for mutant in MUTANTS.MUTANTS}
+    assert areas == {"rules", "adjoint", "lower", "passes", "stack", "emit"}
+    assert len({mutant.name for mutant in MUTANTS.MUTANTS}) == len(MUTANTS.MUTANTS)
+
+
+def test_a_mutant_that_only_an_unusual_cell_shows_survives_the_usual_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual = tuple(cell for cell in MUTANTS.CELLS if cell.name != "mixed")
+    monkeypatch.setattr(MUTANTS, "CELLS", usual)
+    (softmax,) = (m for m in MUTANTS.MUTANTS if m.what == "softmax: mean forgotten")
+    assert MUTANTS.noticed(softmax) is None
+    assert isinstance(MUTANTS.MIXED, Cell)

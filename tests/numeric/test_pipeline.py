@@ -1,0 +1,116 @@
+"""Random cells through the whole pipeline: derived, emitted in every style, exactly right.
+
+With any one rule of differentiation broken, a few random cells show it, and the one that is
+left after shrinking has at most three operations.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, example, find, given, settings
+from sympy import MatMul, MatrixExpr, MatrixSymbol
+
+from derive import Cell, differentiate
+from derive.expr import Broadcast, scale, split_coefficient
+from derive.rules import VJP_RULES
+from numeric.cases import make_case, ordinary_sizes
+from numeric.compare import difference, in_range
+from numeric.conduct import call
+from numeric.emit import Header, emit
+from numeric.exact import exact_check
+from numeric.guard import Guard, subject_of
+from numeric.kernel import declared, load
+from numeric.lower import lower
+from numeric.passes import FUSED, READABLE, optimise
+from numeric.reference import autograd_answer
+from numeric.spelling import STYLES
+from numeric.strategies import cells
+
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
+EXAMPLES = {"dev": 100, "ci": 100, "nightly": 2000}[PROFILE]
+LARGEST = 1e6
+# a sum in which the array that it is written into comes again
+AGAIN = Cell.parse(name="again", equations="s = (U @ x - U @ x) + s_prev + y", inputs=("x", "y"))
+BROKEN = [*VJP_RULES] if PROFILE == "nightly" else [*VJP_RULES][2:5:2]
+
+
+def guard_of(cell: Cell, derivation: Any, style: str) -> Guard:
+    program = lower(derivation, "input" if style == "stable" else "output")
+    program = optimise(program, FUSED if style == "fused" else READABLE)
+    source = emit(program, style, Header("", (), declared(cell)))
+    return Guard(subject_of(load(source, style)))
+
+
+def is_right(cell: Cell, guard: Guard) -> bool:
+    """Whether the code agrees with autograd, each array to its own size."""
+    case = make_case(cell, ordinary_sizes(cell, 2), steps=2, batch=2, seed=1, regime="small")
+    want = autograd_answer(cell, case)
+    if not in_range(want, LARGEST):
+        return True
+    _, gradients = call(guard, case)
+    sizes = [np.max(np.abs(want.gradients[g][name]), initial=0) for g, name, _ in case.groups()]
+    noise = 1e-13 * max(sizes)  # what is left where terms cancel
+    for group, name, _ in case.groups():
+        got, wanted = gradients[group][name], want.gradients[group][name]
+        near = np.max(np.abs(got - wanted), initial=0) <= noise
+        if not near and not difference(group, name, got, wanted).right(1e-9):
+            return False
+    return True
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow],
+          derandomize=PROFILE != "nightly", database=None)  # fmt: skip
+@given(cells())
+@example(AGAIN)
+def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:
+    derivation = differentiate(cell)
+    sizes = ordinary_sizes(cell, 2)
+    for number, style in enumerate(STYLES):
+        guard = guard_of(cell, derivation, style)
+        found = exact_check(cell, guard, sizes, steps=2, batch=2, seed=number)
+        assert found.right, (style, cell.text)
+        assert is_right(cell, guard), (style, cell.text)
+
+
+def operations(cell: Cell) -> int:
+    """The operations that a cell's equations write: sums, products, functions and the like."""
+
+    def count(node: MatrixExpr) -> int:
+        if isinstance(node, MatrixSymbol):
+            return 0
+        number, rest = split_coefficient(node)
+        scaled = number != 1 and not isinstance(rest, MatMul)
+        own = 0 if scaled or isinstance(node, Broadcast) else 1
+        return own + sum(count(part) for part in node.args if isinstance(part, MatrixExpr))
+
+    return sum(count(equation.value) for equation in cell.equations)
+
+
+@pytest.mark.parametrize("node", BROKEN, ids=lambda node: node.__name__)
+def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
+    node: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = VJP_RULES[node]
+
+    def wrong(y_bar: Any, y: Any, own: Any) -> tuple[Any, ...]:
+        first, *others = rule.pullback(y_bar, y, own)
+        return scale(2, first), *others
+
+    monkeypatch.setitem(VJP_RULES, node, replace(rule, pullback=wrong))
+    tried = 0
+
+    def shows_it(cell: Cell) -> bool:
+        nonlocal tried
+        tried += 1
+        return not is_right(cell, guard_of(cell, differentiate(cell), "textbook"))
+
+    quick = settings(max_examples=200, deadline=None, database=None, derandomize=True,
+                     phases=(Phase.generate, Phase.shrink),
+                     suppress_health_check=list(HealthCheck))  # fmt: skip
+    smallest = find(cells(), shows_it, settings=quick)
+    assert operations(smallest) <= 3, smallest.text

@@ -1,0 +1,168 @@
+"""Bounds along a trajectory: above and below the exact product, of every cell and in rationals."""
+
+from __future__ import annotations
+
+import math
+import os
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from derive import catalogue, differentiate
+from numeric.cases import size_names
+from numeric.jacobians import Jacobians, run
+from numeric.spectra import draw, trajectory
+from numeric.tracks import follow, heat_map, lyapunov_exponents
+from numeric.verified import Near
+from numeric.windows import Windows
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+STEPS = 50 if NIGHTLY else 13
+
+
+def drawn(name, n=4, m=3, steps=STEPS, gain=1.0, seed=0):
+    cell = catalogue[name]
+    own = {str(s) for state in cell.states for s in state.shape[0].free_symbols}
+    sizes = {size: n if size in own else m for size in size_names(cell)}
+    made = draw(cell, sizes, gain, steps, seed, 0.7)
+    rng = np.random.default_rng(seed)
+    for key, value in made["parameters"].items():
+        if value.ndim < 2:
+            made["parameters"][key] = rng.normal(size=value.shape) * 0.5
+    return differentiate(cell), made
+
+
+def path(name, **more):
+    derivation, made = drawn(name, **more)
+    return run(derivation, made["parameters"], made["inputs"], made["initial"], made["constants"])
+
+
+@pytest.mark.parametrize("name", catalogue)
+@settings(max_examples=300 if NIGHTLY else 2)
+@given(seed=st.integers(0, 10**6), gain=st.sampled_from([0.1, 1.0, 3.0]))
+def test_no_bound_is_violated_at_any_lag(name, seed, gain):
+    found = path(name, gain=gain, seed=seed)
+    track = follow(found, windows=(1, 2, 5, 10))
+    product, scale = np.eye(sum(Jacobians(found).widths)), 0.0
+    for place, factor in enumerate(Jacobians(found).backwards()):
+        product = product @ factor.matrix
+        norm = float(np.linalg.norm(product, 2))
+        if norm == 0:
+            break
+        product, scale = product / norm, scale + math.log10(norm)
+        if scale < -12 - math.log10(1 + place):
+            continue
+        for side, methods in ((1, track.log10_upper), (-1, track.log10_lower)):
+            for method, values in methods.items():
+                assert side * (values[place] - scale) >= -1e-9, method
+        assert track.log10_measured[place] == pytest.approx(scale, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "peephole_lstm", "clockwork_rnn"])
+def test_jacobians_equal_the_plain_evaluation_within_their_error(name):
+    derivation, made = drawn(name)
+    found = run(derivation, made["parameters"], made["inputs"], made["initial"], made["constants"])
+    plain = trajectory(derivation, **made).jacobians
+    for mine, other in zip(reversed(list(Jacobians(found).backwards())), plain, strict=True):
+        assert np.linalg.norm(mine.matrix - other) <= mine.error + 1e-13 * np.linalg.norm(other)
+        assert mine.error <= 1e-12 * (1 + np.linalg.norm(other))
+
+
+def test_the_rnn_is_checked_again_in_rationals():
+    """‖J_T⋯J_1‖_F² in exact rationals at slopes of 40 digits; ‖·‖₂ ≤ ‖·‖_F ≤ √n ‖·‖₂."""
+    import mpmath
+
+    found = path("rnn", n=3, m=2, steps=6)
+    mpmath.mp.dps = 60
+    W = [[Fraction(float(x)) for x in row] for row in found.parameters["W"]]
+    U, b = found.parameters["U"], found.parameters["b"]
+    product = [[Fraction(int(i == j)) for j in range(3)] for i in range(3)]
+    for t in range(6):
+        h, x = found.states["h"][t], found.inputs["x"][t]
+        rows = []
+        for i in range(3):
+            a = sum(W[i][j] * Fraction(float(h[j])) for j in range(3)) + Fraction(float(b[i]))
+            a += sum(Fraction(float(U[i, j])) * Fraction(float(x[j])) for j in range(2))
+            y = mpmath.tanh(mpmath.mpf(a.numerator) / a.denominator)
+            slope = Fraction(int(mpmath.nint((1 - y * y) * mpmath.mpf(10) ** 40)), 10**40)
+            rows.append([slope * W[i][j] for j in range(3)])
+        product = [[sum(rows[i][k] * product[k][j] for k in range(3)) for j in range(3)]
+                   for i in range(3)]  # fmt: skip
+    mpmath.mp.dps = 15
+    square = sum(entry**2 for row in product for entry in row)
+    exact = 0.5 * (math.log10(square.numerator) - math.log10(square.denominator))
+    track = follow(found, windows=(1, 2))
+    assert min(values[-1] for values in track.log10_upper.values()) >= exact - 0.5 * math.log10(3)
+    assert track.log10_lower["direction"][-1] <= exact
+    small = np.array([[float(entry) for entry in row] for row in product])
+    assert track.log10_measured[-1] == pytest.approx(math.log10(np.linalg.norm(small, 2)), abs=1e-9)
+
+
+def test_windows_and_scaling_hold_for_plain_matrices():
+    rng = np.random.default_rng(0)
+    sizes = 10.0 ** rng.integers(-3, 3, size=(12, 4, 1))
+    factors = list(rng.normal(size=(12, 4, 4)) * sizes)
+    windows = Windows((1, 2, 3, 6), (1, 2, 3, 6))
+    for lag, factor in enumerate(factors, 1):
+        windows.add(lag, Near(factor), math.log10(np.linalg.norm(factor, 2)))
+    product = np.eye(4)
+    for place, factor in enumerate(factors):
+        product = product @ factor
+        exact = math.log10(np.linalg.norm(product, 2))
+        for name, values in windows.log10_upper().items():
+            assert values[place] >= exact - 1e-9, name
+    found = windows.log10_upper()
+    assert found["window_6"][-1] <= found["window_3"][-1] <= found["window_1"][-1]
+
+
+def test_a_window_with_a_factor_left_out_would_be_caught():
+    shrink, grow = np.diag([1e-3, 1e-3]), np.diag([1e3, 1e3])
+    windows = Windows((2,))
+    for lag, factor in enumerate([shrink, grow, shrink, grow], 1):
+        windows.add(lag, Near(factor), math.log10(np.linalg.norm(factor, 2)))
+    assert windows.log10_upper()["window_2"][-1] == pytest.approx(0.0, abs=1e-9)
+    assert windows.log10_upper()["window_2"][2] == pytest.approx(-3.0, abs=1e-9)
+
+
+def test_long_products_neither_underflow_nor_overflow():
+    for gain, sign in ((0.3, -1), (6.0, 1)):
+        found = path("irnn" if sign > 0 else "rnn", n=3, steps=1500 if sign < 0 else 300, gain=gain)
+        track = follow(found, windows=(1, 10))
+        assert sign * track.log10_measured[-1] > 30 or math.isinf(track.log10_measured[-1])
+        assert not any(math.isnan(value) for value in track.log10_measured)
+
+
+def test_lyapunov_exponents_sum_to_the_determinant_and_lead_the_norm():
+    found = path("rnn", n=4, steps=200, gain=1.2)
+    exponents = lyapunov_exponents(found)
+    logs = [np.linalg.slogdet(factor.matrix)[1] for factor in Jacobians(found).backwards()]
+    assert sum(exponents) == pytest.approx(sum(logs) / 200, rel=1e-8)
+    track = follow(found, windows=(1,))
+    assert exponents[0] == pytest.approx(track.log10_measured[-1] * math.log(10) / 200, abs=0.05)
+
+
+def test_the_heat_map_agrees_with_the_products():
+    found = path("lstm", steps=12)
+    times, logs = heat_map(found, 5)
+    factors = [factor.matrix for factor in Jacobians(found).backwards()][::-1]
+    for i, t in enumerate(times):
+        for j, k in enumerate(times[:i]):
+            product = np.linalg.multi_dot([np.eye(8), *factors[k:t][::-1]])
+            assert logs[i, j] == pytest.approx(math.log10(np.linalg.norm(product, 2)), abs=1e-6)
+    assert np.isnan(logs[0, -1])
+
+
+@pytest.mark.parametrize(("lags", "windows"), [(0, (1,)), (99, (1,)), (3, (0,))])
+def test_lags_and_windows_out_of_range_are_refused(lags, windows):
+    with pytest.raises(ValueError, match=r"lag|window"):
+        follow(path("rnn", steps=5), lags=lags, windows=windows)
+
+
+def test_a_state_that_overflows_is_named():
+    derivation, made = drawn("irnn", steps=400, gain=400.0)
+    with pytest.raises(ValueError, match="the state h is not finite at step"):
+        run(derivation, made["parameters"], {"x": np.abs(made["inputs"]["x"]) * 1e5},
+            made["initial"])  # fmt: skip

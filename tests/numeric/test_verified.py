@@ -1,0 +1,134 @@
+"""Certified norms, checked again in exact rationals by another method."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numeric.certify import radius_below
+from numeric.intervals import interval
+from numeric.verified import (
+    Near,
+    bounds,
+    collatz,
+    frobenius,
+    multiply,
+    norm_bound,
+    perron_rate,
+    singular_values,
+)
+
+
+def exact(matrix):
+    return [[Fraction(float(entry)) for entry in row] for row in matrix]
+
+
+def gram(A):
+    columns = list(zip(*A, strict=True))
+    return [[sum(p * q for p, q in zip(a, b, strict=True)) for b in columns] for a in columns]
+
+
+def positive(M):
+    """Whether a symmetric rational matrix is positive definite, by elimination without roots."""
+    M = [list(row) for row in M]
+    for k in range(len(M)):
+        if M[k][k] <= 0:
+            return False
+        for i in range(k + 1, len(M)):
+            ratio = M[i][k] / M[k][k]
+            M[i] = [a - ratio * b for a, b in zip(M[i], M[k], strict=True)]
+    return True
+
+
+def below(A, bound):
+    """σ_max(A) < bound, exactly."""
+    G, s = gram(A), Fraction(bound) ** 2
+    return positive([[s * (i == j) - g for j, g in enumerate(row)] for i, row in enumerate(G)])
+
+
+def above(A, bound):
+    """σ_min(A) > bound ≥ 0, exactly."""
+    G, s = gram(A), Fraction(bound) ** 2
+    return positive([[g - s * (i == j) for j, g in enumerate(row)] for i, row in enumerate(G)])
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(2, 5), power=st.integers(-30, 30))
+def test_norm_bounds_hold_in_exact_rationals(seed, n, power):
+    A = np.random.default_rng(seed).normal(size=(n, n)) * 10.0**power
+    low, high, _ = bounds(Near(A))
+    small, large = singular_values(A)
+    tight = np.linalg.norm(A, 2)
+    assert below(exact(A), high)
+    assert below(exact(A), large)
+    assert small == 0 or above(exact(A), small)
+    assert not below(exact(A), low)
+    assert high <= tight * (1 + 1e-4)
+    assert large <= tight * (1 + 1e-10)
+    assert low >= tight * (1 - 1e-4)
+
+
+def test_the_exact_check_rejects_a_bound_a_little_too_small():
+    A = np.random.default_rng(3).normal(size=(4, 4))
+    assert not below(exact(A), np.linalg.norm(A, 2) * (1 - 1e-12))
+    assert not above(exact(A), np.linalg.svd(A)[1][-1] * (1 + 1e-12))
+
+
+@given(seed=st.integers(0, 10**6), length=st.integers(2, 8))
+def test_products_stay_within_their_error(seed, length):
+    rng = np.random.default_rng(seed)
+    factors = [rng.normal(size=(3, 3)) * 10.0 ** rng.integers(-80, 80) for _ in range(length)]
+    made, truth = Near(factors[0]).balanced(), exact(factors[0])
+    for factor in factors[1:]:
+        made = multiply(made, Near(factor).balanced())
+        columns = list(zip(*exact(factor), strict=True))
+        truth = [[sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
+                 for row in truth]  # fmt: skip
+    scale = Fraction(2) ** made.exponent
+    square = sum((t - scale * Fraction(float(m))) ** 2
+                 for row, line in zip(truth, made.matrix, strict=True)
+                 for t, m in zip(row, line, strict=True))  # fmt: skip
+    assert square <= (scale * Fraction(made.error)) ** 2
+    assert made.error <= 1e-10 * frobenius(made.matrix) * 10**length
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 5))
+def test_perron_rates_are_proved_in_rationals(seed, n):
+    N = np.abs(np.random.default_rng(seed).normal(size=(n, n)))
+    rate, vector = perron_rate(N)
+    for row, own in zip(exact(N), vector, strict=True):
+        total = sum(e * Fraction(v) for e, v in zip(row, vector, strict=True))
+        assert total <= Fraction(rate) * Fraction(own)
+    assert rate <= np.abs(np.linalg.eigvals(N)).max() * (1 + 1e-6)
+
+
+def test_triangular_and_zero_matrices_have_a_rate():
+    assert perron_rate(np.zeros((2, 2)))[0] == 0
+    rate, vector = perron_rate(np.array([[0.5, 7.0], [0.0, 0.5]]))
+    assert 0.5 <= rate < 0.51
+    assert min(vector) > 0
+    assert collatz([[Fraction(1, 3)]], [1.0]) >= 1 / 3
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(2, 6))
+def test_a_spectral_radius_is_bounded_from_below(seed, n):
+    J = np.random.default_rng(seed).normal(size=(n, n))
+    found = radius_below(Near(J, 1e-13))
+    assert found <= np.abs(np.linalg.eigvals(J)).max() * (1 + 1e-9)
+
+
+def test_a_defective_matrix_gets_no_false_radius():
+    J = np.array([[0.5, 1.0], [0.0, 0.5]])
+    assert radius_below(Near(J)) <= 0.5
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_what_is_not_finite_is_bounded_by_nothing(bad):
+    assert singular_values(np.array([[bad, 1.0], [1.0, 1.0]]))[1] == np.inf
+
+
+def test_an_interval_matrix_is_bounded_with_its_width():
+    assert norm_bound(interval(np.eye(3))) >= 1

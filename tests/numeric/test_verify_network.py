@@ -1,0 +1,350 @@
+"""Verification of networks: every kind passes, and every oracle rejects each single mistake."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from derive import Cell, catalogue
+from derive.network import Network
+from derive.syntax import CellError
+from numeric import network_conduct as conduct
+from numeric import verification
+from numeric.compare import differences
+from numeric.guard import Misbehaviour
+from numeric.kernel import compile_network, load
+from numeric.network_cases import make_network_case, ordinary_network_sizes
+from numeric.network_exact import exact_network_check
+from numeric.network_guard import NetworkGuard, network_subject_of
+from numeric.network_reference import autograd_network, precise_network
+from numeric.sandbox import Sandbox
+from numeric.spelling import STYLES
+from numeric.verification import verify
+
+OUTPUTS = (
+    ("softmax", "cross_entropy"), ("linear", "squared_error"), ("softmax", "squared_error"),
+)  # fmt: skip
+RNN, LSTM = catalogue["rnn"], catalogue["lstm"]
+OTHERS = {
+    "three layers, embedded, dropout": Network(RNN, 3, True, embedding=True, dropout=True),
+    "lstm, both ways": Network(LSTM, 1, True),
+    "lstm, two layers, embedded": Network(LSTM, 2, embedding=True, loss_at="last"),
+    "gru, three layers, dropout": Network(
+        catalogue["gru"], 3, readout="linear", loss="squared_error", dropout=True
+    ),
+    "memory handed upward": Network(catalogue["depth_gated_lstm"], 2),
+    "a clock": Network(catalogue["clockwork_rnn"], 2, dropout=True),
+    "a clock, both ways": Network(catalogue["clockwork_rnn"], 1, True, loss_at="last"),
+}
+
+
+def kinds() -> Iterator[tuple[Network, str]]:
+    """Every kind on the RNN, other cells where they matter; the styles in turn."""
+    settings = itertools.product((1, 2), (False, True), OUTPUTS, ("all", "last"))
+    networks = [Network(RNN, *how, *out, at) for *how, out, at in settings]
+    yield from zip([*networks, *OTHERS.values()], itertools.cycle(STYLES), strict=False)
+
+
+def cell(equations: str, **settings: object) -> Cell:
+    return Cell.parse(name="made_up", equations=equations, **settings)
+
+
+@pytest.mark.parametrize(
+    ("network", "style"), [*kinds()], ids=lambda part: getattr(part, "name", part)
+)
+def test_every_kind_passes_every_check(network: Network, style: str) -> None:
+    verdict = verify(compile_network(network, style))
+    assert verdict.status == "pass", verdict.summary()
+    assert {*verdict.checks} == {
+        "interface", "arguments", "padding", "autograd", "high_precision", "exact",
+    }  # fmt: skip
+    assert {check.status for check in verdict.checks.values()} == {"pass"}
+    assert verdict.checks["exact"].figures["error_probability"] < 1e-9
+    assert verdict.checks["high_precision"].figures["share_of_bound"] < 1
+    assert verdict.network == network.name
+    json.dumps(verdict.to_dict(), allow_nan=False)
+
+
+def test_the_verdict_names_every_gradient_as_the_interface_does() -> None:
+    verdict = verify(compile_network(Network(RNN, 1, True, embedding=True)))
+    layer = [f"{way}{name}" for way in ("", "reverse.") for name in "WUb"]
+    assert {*verdict.gradients} == {
+        *(f"params.layer0.{name}" for name in layer),
+        "params.embedding.E", "params.readout.V", "params.readout.c",
+        "initial.layer0.h", "initial.layer0.reverse.h",
+    }  # fmt: skip
+
+
+# ---- mutants ---------------------------------------------------------------------------------
+
+DEEP = Network(RNN, 2, True, embedding=True, dropout=True)
+LAST = Network(RNN, 1, True, loss_at="last")
+SQUARED = Network(RNN, 1, True, "softmax", "squared_error")
+UPWARD = Network(cell("h = tanh(W @ h_prev + U @ x + D @ h_below)", inputs=("x", "h_below")), 2)
+MUTANTS = {
+    "gradient of the reverse direction missing": (
+        DEEP, "layer1_input_bar = layer1_x_bar + layer1_reverse_x_bar",
+        "layer1_input_bar = layer1_x_bar"),
+    "readout's gradient paired with the wrong layer": (
+        DEEP, "readout_V_bar = logits_bar.reshape(T * B, q).T @ layer1_both",
+        "readout_V_bar = logits_bar.reshape(T * B, q).T @ layer0_both"),
+    "error not handed to the layer below": (
+        DEEP, "layer0_h_bars[t] + layer0_h_bar_carry", "layer0_h_bar_carry"),
+    "halves of the readout's cotangent swapped": (
+        DEEP, "layer1_h_bars = top_bar[..., :n]", "layer1_h_bars = top_bar[..., n:]"),
+    "dropout's mask not on the way back": (
+        DEEP, "layer0_kept_bar = layer1_input_bar * layer0_dropout",
+        "layer0_kept_bar = layer1_input_bar"),
+    "embedding's gradient overwritten": (
+        DEEP, "np.add.at(total, places, rows)", "total[places] = rows"),
+    "mean for sum": (
+        DEEP, "return picked.sum(keepdims=True)",
+        "return (1 / max(1, picked.shape[1])) * picked.sum(keepdims=True)"),
+    "mean for sum in the gradient": (
+        DEEP, "return slope\n", "return slope / max(1, slope.shape[1])\n"),
+    "reverse layer carried from the wrong side": (
+        DEEP, re.compile(r"(layer1_reverse_h_bar_carry = .*\n    for t in )range\(T\)"),
+        r"\1reversed(range(T))"),
+    "reverse layer paired with the step after": (
+        DEEP, "layer1_reverse_a_bar.T @ layer1_reverse_h_prev[t]",
+        "layer1_reverse_a_bar.T @ layer1_reverse_h[t]"),
+    "padding moves a state": (
+        DEEP, "np.where(outside[t], layer1_reverse_h_prev[t], np.tanh(layer1_reverse_a))",
+        "np.tanh(layer1_reverse_a)"),
+    "padding in the loss": (
+        DEEP, "if outside is not None:\n        picked", "if False:\n        picked"),
+    "padding in the loss and its gradient": (DEEP, "if outside is not None:", "if False:"),
+    "padding in the carry": (
+        DEEP, "np.where(outside[t], layer1_reverse_h_total_bar, "
+        "layer1_reverse_a_bar @ layer1_reverse_W)", "layer1_reverse_a_bar @ layer1_reverse_W"),
+    "padding in a parameter's gradient": (
+        DEEP, "layer1_reverse_h_bar = np.where(outside[t], 0, layer1_reverse_h_total_bar)",
+        "layer1_reverse_h_bar = layer1_reverse_h_total_bar"),
+    "slope without the one-hot target": (
+        DEEP, "np.take_along_axis(slope, place, axis=-1) - 1",
+        "np.take_along_axis(slope, place, axis=-1)"),
+    "the last step of the batch, not of the sample": (
+        LAST, "ends = lengths - 1", "ends = np.full(B, T - 1)"),
+    "the loss at the last step spread over all": (
+        LAST, "spread[ends, np.arange(shape[1])] = rows", "spread[:] = rows"),
+    "squared error without its half": (SQUARED, "0.5 * error", "1.0 * error"),
+    "softmax's mean left out": (SQUARED, "error_inside - tmp_mean", "error_inside"),
+    "state handed upward without its gradient": (
+        UPWARD, "layer0_h_bars_bars = layer1_x_bar + layer1_h_below_bar",
+        "layer0_h_bars_bars = layer1_x_bar"),
+}  # fmt: skip
+
+
+def mutant(name: str) -> tuple[Network, object]:
+    network, old, new = MUTANTS[name]
+    source = compile_network(network, "textbook").source
+    pattern = old if isinstance(old, re.Pattern) else re.compile(re.escape(old))
+    assert pattern.search(source), f"{pattern.pattern!r} is not in the code"
+    changed = pattern.sub(new if isinstance(old, re.Pattern) else lambda match: new, source)
+    return network, load(changed, "mutant")
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_both_oracles_reject_a_wrong_term(name: str) -> None:
+    network, module = mutant(name)
+    sizes = ordinary_network_sizes(network)
+    guard = NetworkGuard(network_subject_of(module))
+    exact, off = [], []
+    for seed in range(1, 4):
+        exact.append(exact_network_check(network, guard, sizes, steps=4, batch=3, seed=seed).right)
+        case = make_network_case(network, sizes, steps=4, batch=3, seed=seed)
+        loss, gradients = conduct.call_network(guard, case)
+        found = differences(({"L": loss}, gradients), autograd_network(network, case))
+        off.append(max(difference.scaled for difference in found))
+    assert not all(exact)
+    assert max(off) > 1e-6
+
+
+@pytest.mark.parametrize("name", [*MUTANTS][::3])
+def test_a_wrong_term_fails_with_a_small_example(name: str, monkeypatch: Any) -> None:
+    monkeypatch.delitem(verification._NETWORK_CHECKS, "high_precision")  # the slowest to shrink
+    network, module = mutant(name)
+    verdict = verify(module, network=network)
+    assert verdict.status == "fail"
+    found = {check: held.status for check, held in verdict.checks.items()}
+    assert {found[check] for check in ("autograd", "exact")} == {"fail"}, verdict.summary()
+    assert verdict.counterexample["T"] <= 3
+
+
+def test_only_the_wrong_gradients_are_called_wrong() -> None:
+    network, module = mutant("readout's gradient paired with the wrong layer")
+    verdict = verify(module, network=network)
+    assert [n for n, g in verdict.gradients.items() if g.status == "fail"] == ["params.readout.V"]
+    network, module = mutant("mean for sum")
+    verdict = verify(module, network=network)
+    assert "loss: got" in verdict.checks["autograd"].reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("return loss, {", "params['layer0.b'] += 1; return loss, {", "writes to its argument pa"),
+        ("return loss, {", "lengths[:] = T; return loss, {", "writes to its argument lengths"),
+        ("return loss, {", "targets[:] = 0; return loss, {", "writes to its argument targets"),
+        ("return loss, {", "return loss[None], {", r"expected shape \(\), came \(1,\)"),
+        ("return loss, {", "return {", r"expected \(loss, gradients\)"),
+        ("return loss, {", "return loss.astype(float), {", "expected dtype float32, came float64"),
+        ('"layer0.b": layer0_b_bar', '"layer0.b": layer0_b_bar[:1]', r"expected shape \(3,\)"),
+        ('"layer0.b": layer0_b_bar', '"layer0.b": layer0_b', "shares memory with the argument"),
+        ('"layer0.W": ("n", "n")', '"layer0.w": ("n", "n")', r"PARAMETERS\['layer0.W'\]: expected"),
+        ("lengths = np.full(B, T)", "lengths = np.full(B, min(T, 1))", "without lengths: other"),
+        ('initial.get("layer0.h", 0)', 'initial.get("layer0.h", 1)', r"without initial\['layer0.h"),
+        ("return loss, {", "loss = loss + (B == 0); return loss, {", "loss is not zero at T = 3"),
+    ],
+)  # fmt: skip
+def test_misbehaviour_is_a_failure_that_says_what(old: str, new: str, says: str) -> None:
+    network = Network(RNN, readout="linear", loss="squared_error")
+    source = compile_network(network, "textbook").source
+    assert old in source
+    verdict = verify(load(source.replace(old, new), "mutant"), network=network)
+    assert verdict.status == "fail"
+    with pytest.raises(AssertionError, match=says):
+        raise AssertionError(verdict.checks["interface"].reason)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("if ragged:\n        x = ", "if False:\n        x = ", "with other padding in inputs"),
+        ("~outside[:, :, 0]", "outside[:, :, 0] | True", "targets"),
+    ],
+)
+def test_padding_may_hold_anything(old: str, new: str, says: str) -> None:
+    network = Network(RNN)
+    source = compile_network(network, "textbook").source
+    assert old in source
+    verdict = verify(load(source.replace(old, new), "mutant"), network=network)
+    assert verdict.checks["padding"].status == "fail"
+    assert says in verdict.checks["padding"].reason
+
+
+def test_a_wrong_argument_that_is_accepted_fails() -> None:
+    kernel = compile_network(Network(RNN))
+
+    def lenient(params, inputs, targets, initial=None, constants=None, lengths=None):
+        known = {name: value for name, value in params.items() if name in kernel.module.PARAMETERS}
+        return kernel.loss_and_gradient(known, inputs, targets, initial, constants, lengths)
+
+    module = SimpleNamespace(
+        network=kernel.network, module=kernel.module, loss_and_gradient=lenient
+    )  # fmt: skip
+    verdict = verify(module)
+    assert verdict.checks["arguments"].status == "fail"
+    assert "no_such_name" in verdict.checks["arguments"].reason
+
+
+def test_what_is_no_network_s_module_fails() -> None:
+    verdict = verify(SimpleNamespace(PARAMETERS={}), network=Network(RNN))
+    assert verdict.status == "fail"
+    assert "INPUTS: expected a dict" in verdict.checks["interface"].reason
+
+
+# ---- in a process of its own -----------------------------------------------------------------
+
+
+def test_a_file_is_judged_in_its_own_process(tmp_path: Path) -> None:
+    network = Network(RNN, 2, embedding=True)
+    source = compile_network(network, "textbook").source
+    path = tmp_path / "mine.py"
+    for old, new, status in (
+        ("", "", "pass"),
+        ("np.add.at(total, places, rows)", "total[places] = rows", "fail"),
+        ("return loss, {", "raise SystemExit\n    return loss, {", "fail"),
+    ):
+        path.write_text(source.replace(old, new) if old else source, encoding="utf-8")
+        with Sandbox(path, network=True) as sandbox:
+            verdict = verify(sandbox.subject, network=network)
+        assert verdict.status == status, verdict.summary()
+    with Sandbox(path) as sandbox, pytest.raises(Misbehaviour, match="forward: expected a fun"):
+        assert sandbox.subject
+
+
+# ---- the oracles -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", [DEEP, LAST, SQUARED, UPWARD], ids=lambda n: n.name)
+def test_two_oracles_agree_and_a_length_is_the_sample_alone(network: Network) -> None:
+    sizes = {name: 2 for name in ordinary_network_sizes(network)}
+    case = make_network_case(network, sizes, steps=3, batch=2, seed=1)
+    case = replace(case, lengths=np.array([3, 1]))
+    one, other = autograd_network(network, case), precise_network(network, case)
+    assert one.states["L"] == pytest.approx(other.states["L"], rel=1e-14)
+    for group, arrays in other.gradients.items():
+        for name, want in arrays.items():
+            got = one.gradients[group][name]
+            assert np.max(np.abs(got - want)) <= 1e-12 * np.max(np.abs(want)), name
+
+
+# ---- cells that a network must join with care --------------------------------------------------
+
+CELLS = {
+    "output is not called h": cell("z = tanh(W @ z_prev + U @ x + b)"),
+    "the last state is handed up": cell(
+        "u = tanh(W @ u_prev + U @ x)\ns = tanh(V @ s_prev + Q @ u)"),
+    "two inputs": cell("h = tanh(W @ h_prev + U @ x + Y @ y)", inputs=("x", "y")),
+    "state and input of one size": cell("h = tanh(W @ h_prev + x)"),
+    "sizes of other names": cell("h = tanh(W @ h_prev + U @ x)", sizes={"x": "d", "h": "k"}),
+    "h handed up twice": cell(
+        "h = tanh(W @ h_prev + U @ (x + h_below))", inputs=("x", "h_below")),
+    "names of the network": cell(
+        "h = tanh(q @ h_prev + U @ loss + ends + c * v)", inputs=("loss",),
+        constants=("ends[t]", "c")),
+    "a name of another direction": cell("h = tanh(W @ h_prev + reverse_W @ targets)",
+                                        inputs=("targets",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_networks_of_unusual_cells(name: str) -> None:
+    for settings in ({"layers": 2}, {"layers": 1, "bidirectional": True, "loss_at": "last"}):
+        verdict = verify(compile_network(Network(CELLS[name], **settings), "fused"))
+        assert verdict.status == "pass", verdict.summary()
+
+
+@pytest.mark.parametrize(
+    ("equations", "settings"),
+    [
+        ("h = tanh(W @ h_prev + U @ (x * y))", {"inputs": ("x", "y")}),
+        ("h = tanh(W @ h_prev + U @ (k * x))", {"constants": ("k",)}),
+        ("h = tanh(W @ h_prev + x)", {"sizes": {"h": "m"}}),
+        ("h = tanh(W @ h_prev + U @ (x + h_below))", {"inputs": ("x", "h_below")}),
+    ],
+)
+def test_layers_that_would_not_fit_are_refused(equations: str, settings: dict) -> None:
+    found = cell(equations, **settings)
+    Network(found, 1, True)
+    with pytest.raises(CellError, match="cannot be stacked"):
+        Network(found, 2, True)
+
+
+def test_integers_of_any_kind_and_lists_are_taken() -> None:
+    kernel = compile_network(Network(LSTM, 1, embedding=True))
+    case = make_network_case(
+        kernel.network, ordinary_network_sizes(kernel.network), steps=4, batch=3, seed=1
+    )
+    params, inputs, targets, initial, _, lengths = case.arguments()
+    wanted, _ = kernel.loss_and_gradient(params, inputs, targets, initial, None, lengths)
+    for kind in (np.uint8, np.uint64, np.int16):
+        indices = {"x": inputs["x"].astype(kind)}
+        found, _ = kernel.loss_and_gradient(
+            params, indices, targets.astype(kind), initial, None, lengths.astype(kind)
+        )
+        assert found == wanted
+    found, _ = kernel.loss_and_gradient(
+        params, inputs, targets.tolist(), initial, None, lengths.tolist()
+    )
+    assert found == wanted

@@ -1,0 +1,146 @@
+"""`bptt bounds`: verdicts, strict JSON, checkpoints of PyTorch, and clear refusals."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from reports.cli import main
+
+SMALL = ["--size", "4", "--lag", "8", "--window", "1,2"]
+
+
+def said(capsys, *words):
+    status = main(["bounds", *words])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def data(capsys, *words):
+    status, out, _ = said(capsys, *words, "--json")
+    assert status == 0
+    return json.loads(out)
+
+
+def torch_lstm(n=4, m=3, layers=2, ends=("",)):
+    rng = np.random.default_rng(0)
+    found = {}
+    for layer in range(layers):
+        width = m if layer == 0 else n * len(ends)
+        for end in ends:
+            suffix = f"_l{layer}{end}"
+            found[f"weight_ih{suffix}"] = rng.normal(size=(4 * n, width)).astype("f4") * 0.3
+            found[f"weight_hh{suffix}"] = rng.normal(size=(4 * n, n)).astype("f4") * 0.3
+            found[f"bias_ih{suffix}"] = np.zeros(4 * n, "f4")
+            found[f"bias_hh{suffix}"] = np.zeros(4 * n, "f4")
+    return found
+
+
+def write_safetensors(path, arrays):
+    header, body = {}, b""
+    for name, value in arrays.items():
+        held = value.tobytes()
+        header[name] = {"dtype": "F32", "shape": list(value.shape),
+                        "data_offsets": [len(body), len(body) + len(held)]}  # fmt: skip
+        body += held
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "clockwork_rnn", "cornn"])
+def test_bounds_enclose_the_measure_at_every_lag(capsys, cell):
+    found = data(capsys, cell, *SMALL)
+    assert found["schema"] == "bptt.bounds/1"
+    assert found["lags"] == list(range(1, 9))
+    for side, group in ((1, "log10_upper"), (-1, "log10_lower")):
+        for values in found[group].values():
+            for bound, measured in zip(values, found["log10_measured"], strict=True):
+                assert bound is None or side * (bound - measured) >= -1e-9
+    assert {"window_1", "window_2", "trajectory"} <= set(found["log10_upper"])
+
+
+def test_a_box_without_inputs_speaks_of_all_lags(capsys):
+    calm = data(capsys, "rnn", "--size", "4", "--gain", "0.2", "--input-box", "1")
+    assert calm["verdict"] == "vanishes"
+    assert calm["rate"] < 1
+    assert calm["log10_measured"] is None
+    wild = data(capsys, "rnn", "--size", "4", "--gain", "4", "--input-box", "1")
+    assert wild["verdict"] == "explodes"
+    assert wild["lower_rate"] > 1
+    unknown = data(capsys, "lstm", "--size", "4", "--gain", "1", "--input-box", "1")
+    assert unknown["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize("ends", [("",), ("", "_reverse")])
+def test_a_checkpoint_of_pytorch_is_diagnosed_layer_by_layer(capsys, tmp_path, ends):
+    weights, inputs = tmp_path / "net.safetensors", tmp_path / "x.npy"
+    arrays = {f"lstm.{name}": value for name, value in torch_lstm(ends=ends).items()}
+    write_safetensors(weights, arrays)
+    np.save(inputs, np.random.default_rng(1).normal(size=(9, 3)))
+    found = data(capsys, "lstm", "--weights", str(weights), "--inputs", str(inputs))
+    assert len(found["layers"]) == 2 * len(ends)
+    assert found["mapping"]["layer1.W_fh"] == "rows of lstm.weight_hh_l1"
+    assert len(found["lags"]) == 9
+    status, text, _ = said(capsys, "lstm", "--weights", str(weights), "--inputs", str(inputs))
+    assert status == 0
+    assert "rows of lstm.weight_hh_l1" in text
+
+
+def test_an_npz_of_our_names_is_read(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "w.npz", W=rng.normal(size=(3, 3)), U=rng.normal(size=(3, 2)),
+             b=np.zeros(3))  # fmt: skip
+    found = data(capsys, "rnn", "--weights", str(tmp_path / "w.npz"), "--lag", "5")
+    assert found["mapping"] == {"W": "W", "U": "U", "b": "b"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rnn", "--lag", "0"], "--lag: expected a whole number from 1"),
+        (["rnn", "--input-box", "2,1"], "lies above the upper"),
+        (["rnn", "--initial-box", "a"], "--initial-box: expected X"),
+        (["rnn", "--window", "0"], "--window: expected whole numbers"),
+        (["rnn", "--size", "0"], "--size: expected"),
+        (["rnn", "--weights", "none.npz"], "cannot be read"),
+        (["rnn", "--weights", "none.pt"], "expected .npz or .safetensors"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(capsys, words, message):
+    status, _, err = said(capsys, *words)
+    assert status == 2
+    assert message in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"W": np.full((3, 3), np.nan)}, "9 of 9 entries are NaN"),
+        ({"W": np.zeros((3, 2))}, "expected the shape"),
+        ({"Wx": np.zeros((3, 3))}, "nearest: W"),
+        ({"W": np.zeros((3, 3), dtype=int)}, "floating-point"),
+    ],
+)
+def test_weights_that_cannot_be_are_named(capsys, tmp_path, change, message):
+    held = {"W": np.eye(3), "U": np.ones((3, 2)), "b": np.zeros(3)} | change
+    np.savez(tmp_path / "w.npz", **held)
+    status, _, err = said(capsys, "rnn", "--weights", str(tmp_path / "w.npz"))
+    assert status == 2
+    assert message in err
+
+
+def test_a_pickle_is_refused(capsys, tmp_path):
+    np.savez(tmp_path / "w.npz", W=np.array([{}], dtype=object))
+    assert said(capsys, "rnn", "--weights", str(tmp_path / "w.npz"))[0] == 2
+    (tmp_path / "w.safetensors").write_bytes(b"\xff" * 20)
+    assert said(capsys, "rnn", "--weights", str(tmp_path / "w.safetensors"))[0] == 2
+
+
+def test_inputs_outside_the_box_are_refused(capsys, tmp_path):
+    np.save(tmp_path / "x.npy", np.full((4, 8), 3.0))
+    status, _, err = said(capsys, "rnn", "--inputs", str(tmp_path / "x.npy"), "--input-box", "1")
+    assert status == 2
+    assert "the input box" in err
