@@ -251,7 +251,8 @@ class Gradients:
             return value[..., 0]
         if group == "inputs":
             (equation,) = (e for e in self.derivation.inputs if e.of.name == name)
-            value = _summed(self.tape._terms(equation, self.change.terms), self._known(), {})
+            terms = self.tape._terms(equation, self.change.terms)
+            value = _summed(terms, self._known(), self.tape.sizes)
             shape = (*self.tape.case.inputs[name].shape, 1)
             value = np.zeros(shape) if value is None else np.array(np.broadcast_to(value, shape))
             if self.change.stops_early:

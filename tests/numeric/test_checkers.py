@@ -36,7 +36,7 @@ def test_the_table_has_no_wrong_acceptance_of_ours(
     assert "not installed: absent" in printed
     rows = [line.split() for line in printed.splitlines() if line.startswith(("loss", "weights"))]
     assert len(rows) == 5
-    assert {row[-1] for row in rows} == {"–"}
+    assert {tuple(row[-2:]) for row in rows} == {("–", "missing")}
 
 
 def test_a_checker_of_ours_that_is_fooled_is_a_failure(
