@@ -78,7 +78,7 @@ class Cell:
     title: str = ""
     latex: Mapping[str, str] = field(default_factory=dict, hash=False)
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    text: str = field(default="", compare=False)
+    text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Hold the promises: declared once, assigned once, nothing used before it is defined.

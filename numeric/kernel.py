@@ -35,7 +35,7 @@ class Kernel:
 
     cell: Cell
     style: str
-    source: str
+    source: str = field(repr=False)
     module: ModuleType = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class NetworkKernel:
 
     network: Network
     style: str
-    source: str
+    source: str = field(repr=False)
     module: ModuleType = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

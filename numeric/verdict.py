@@ -111,6 +111,10 @@ class Verdict:
             "counterexample": plain(self.counterexample),
         }
 
+    def __str__(self) -> str:
+        """The summary, so that print shows a verdict as a person reads it."""
+        return self.summary()
+
     def summary(self) -> str:
         """The verdict in a few lines: what failed, where, and the smallest counterexample."""
         lines = [f"{self.network or self.cell}: {self.status}"]
