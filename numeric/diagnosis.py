@@ -21,6 +21,7 @@ from numeric.boxes import Setting
 from numeric.certify import Certificate, certify
 from numeric.domination import Partition
 from numeric.jacobians import Run, run
+from numeric.shares import PathShares, path_shares
 from numeric.tracks import WINDOWS, Track, follow
 
 Array = Any
@@ -36,7 +37,7 @@ _LARGEST: Final = 2100
 class Diagnosis:
     """The verdict on ∂s_t/∂s_k of one cell with one set of weights.
 
-    `rate` is a certified growth per step that no admissible sequence exceeds; `lower_rate` one
+    `shares` says which paths of a step carry the norm at the last lag. `rate` is a certified growth per step that no admissible sequence exceeds; `lower_rate` one
     that the sequence resting at zero reaches. Either may be None.
     """
 
@@ -53,6 +54,7 @@ class Diagnosis:
     certificate: Certificate | None = field(default=None, repr=False, compare=False)
     track: Track | None = field(default=None, repr=False, compare=False)
     run: Run | None = field(default=None, repr=False, compare=False)
+    shares: PathShares | None = field(default=None, repr=False, compare=False)
 
     @property
     def winner(self) -> str:
@@ -78,6 +80,7 @@ class Diagnosis:
             "invariant_set": bool(certificate and certificate.box is not None),
             "blocks": {f"{a},{b}": value for (a, b), value in track.blocks.items()}
             if track else {},
+            "path_shares": self.shares.to_dict() if self.shares else None,
         }  # fmt: skip
 
 
@@ -158,6 +161,7 @@ def diagnose(
         cell, verdict, because, tuple(said), tuple(range(1, count + 1)),
         track.log10_measured if track else None, upper, lower,
         rate if math.isfinite(rate) else None, rest, certificate, track, path,
+        path_shares(path, count, track.direction) if path and track else None,
     )  # fmt: skip
 
 

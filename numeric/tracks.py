@@ -37,7 +37,8 @@ class Track:
     """log10 of ‖∂s_T/∂s_{T−l}‖₂ for l = 1, 2, …: measured, and certified bounds by method.
 
     A lower bound of −∞ or an upper one of +∞ says nothing. `blocks` are measured block norms of
-    the longest product, log10, row state by column state.
+    the longest product, log10, row state by column state; `direction` is about the unit vector
+    that the longest product stretches most.
     """
 
     lags: tuple[int, ...]
@@ -45,6 +46,7 @@ class Track:
     log10_upper: dict[str, tuple[float, ...]]
     log10_lower: dict[str, tuple[float, ...]]
     blocks: dict[tuple[str, str], float] = field(default_factory=dict)
+    direction: Array | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass
@@ -141,7 +143,7 @@ def follow(
         above = {"trajectory": tuple(_dominated(jacobians, count)), **above}
     return Track(
         tuple(range(1, count + 1)), tuple(measured), above, {"direction": tuple(lower)},
-        _blocks(jacobians, product),
+        _blocks(jacobians, product), direction,
     )  # fmt: skip
 
 
