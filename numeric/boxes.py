@@ -28,6 +28,7 @@ _BEYOND: Final = (1 + 1e-6, 1.01, 1.3)
 _LARGEST: Final = 1e8
 _SHRINKS: Final = 240
 _NARROW: Final = 200
+_SLOWEST: Final = 1 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _extrapolated(box: Interval, growth: Any, before: Any, more: float) -> Inter
     """Ends moved to where a geometric growth would end, and a little beyond."""
     ends = []
     for now, then in zip(growth, before, strict=True):
-        ratio = np.clip(now / np.maximum(then, 1e-300), 0.0, 0.99999)
+        ratio = np.clip(now / np.maximum(then, 1e-300), 0.0, _SLOWEST)
         ends.append((now * ratio / (1 - ratio)) * more)
     slack = (more - 1) * 1e-3 * (1e-3 + box.magnitude)
     return Interval(box.lo - ends[0] - slack, box.hi + ends[1] + slack)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,23 +19,31 @@ from numeric.boxes import Box, Ranges, Setting, boxes_over_time, invariant_box
 from numeric.carousel import carousel
 from numeric.domination import ROWS, SPECTRAL, Domination, Partition, Parts
 from numeric.enclose import enclose
-from numeric.intervals import Interval, gamma
+from numeric.floors import least_rate
+from numeric.intervals import Interval
 from numeric.jacobians import diagonal_columns
 from numeric.methods import Method, certified_rate, chain, log_product, powers
+from numeric.resting import resting_rate
+from numeric.sharpen import Sharpened, balance
 from numeric.split import split_rate
-from numeric.verified import Near, frobenius, raised
+from numeric.verified import Near, raised
+from numeric.windows import up
 
 Array = Any
 _FINEST: Final = 1024
 _PERIOD: Final = 64
 _LONGEST: Final = 5000
+_BRIEF: Final = 20_000
 
 
 @dataclass(frozen=True)
 class Certificate:
     """What holds for every sequence in the boxes; `box` is None where no invariant set was found.
 
-    Without a box the bounds hold for sequences of at most `steps` steps, and there is no rate.
+    `methods` hold for sequences of any length if `unlimited`, else of at most `steps` steps, and
+    then none has a rate; `finite` are more methods for that many steps. `rest_rate` bounds the
+    growth at rest from below, `carousel_rate` that of ‖∂p_t/∂p_k y‖ for a kept state p, and
+    `least_rate` that of ‖∂s_t/∂s_k y‖, at every y and every admissible sequence.
     """
 
     box: Box | None
@@ -43,6 +51,13 @@ class Certificate:
     steps: int
     rest_rate: float | None = None
     carousel_rate: float | None = None
+    least_rate: float | None = None
+    finite: tuple[Method, ...] = ()
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether `methods` hold for sequences of any length."""
+        return self.box is not None or math.isfinite(self.rate)
 
     @property
     def rate(self) -> float:
@@ -86,15 +101,28 @@ def certify(
     ranges = Ranges(setting)
     box = invariant_box(ranges)
     rest = resting_rate(ranges)
-    if box is None or setting.derivation.cell.sequences:
+    if setting.derivation.cell.sequences:
         made = tuple(_over_time(ranges, box, lags, partition, steps)) if steps <= _LONGEST else ()
         return Certificate(box, made, steps, rest)
-    values = ranges.values(box)
-    methods = [
-        *_by_parts(setting, values, lags, partition),
-        *split_rate(ranges, values, lags),
-    ]
-    return Certificate(box, tuple(methods), steps, rest, carousel(setting, values))
+    values = ranges.values(box or _anything(setting))
+    methods = [method for method in _by_parts(setting, values, lags, partition)
+               if box is not None or math.isfinite(method.rate)]  # fmt: skip
+    methods += split_rate(ranges, values, lags) if box is not None else []
+    finite: tuple[Method, ...] = ()
+    long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)
+    if not long and min((method.rate for method in methods), default=math.inf) >= 1:
+        finite = tuple(_over_time(ranges, None, lags, partition, steps))
+    if not methods:
+        methods, finite = list(finite), ()
+    return Certificate(
+        box, tuple(methods), steps, rest, carousel(setting, values) if box is not None else None,
+        least_rate(setting, values), finite,
+    )  # fmt: skip
+
+
+def _anything(setting: Setting) -> Box:
+    """Every state there is: invariant under any step; slopes may still be bounded."""
+    return setting.box(setting.derivation.cell.states, (-math.inf, math.inf))
 
 
 def suprema(setting: Setting, values: Mapping[str, Interval]) -> dict[Any, Array]:
@@ -123,6 +151,28 @@ def _by_parts(
     for name, parts, norm in dominations(setting, partition):
         N = Domination(setting.derivation, values, parts, norm).matrix(sup, values)
         yield powers(name, N, lags, norm, setting.width)
+    yield from _sharpened(setting, values, lags, sup)
+
+
+def _sharpened(
+    setting: Setting, values: Box, lags: int, sup: Mapping[Any, Array]
+) -> Iterator[Method]:
+    """Sums by the row-stack, and the same with the matrices scaled by a diagonal."""
+    stacked = Sharpened(setting.derivation, values, setting.sizes)
+    method = powers("row-stack", stacked.matrix(sup, values), lags, SPECTRAL, setting.width)
+    yield method
+    scales = balance(stacked, sup, values) if math.isfinite(method.rate) else None
+    if scales is None:
+        return
+    scaled = Sharpened(setting.derivation, values, setting.sizes, scales)
+    found = powers("row-stack, scaled", scaled.matrix(sup, values), lags, SPECTRAL, setting.width)
+    if found.rate < method.rate:
+        extents = {state.shape[0] for state in setting.derivation.cell.states}
+        held = [scales.get(extent, np.ones(1)) for extent in extents]
+        spread = max(float(d.max()) for d in held) / min(float(d.min()) for d in held)
+        constant = math.log10(raised(spread))
+        upper = tuple(up(value + constant, value, constant) for value in found.log10_upper)
+        yield replace(found, log10_upper=upper)
 
 
 # ---- bounds that change with time --------------------------------------------------------------
@@ -182,74 +232,3 @@ def _period(matrices: Sequence[Array]) -> int:
         if all(np.array_equal(a, b) for a, b in zip(matrices[period:], matrices, strict=False)):
             return period
     return 0
-
-
-# ---- the state that rests at zero ----------------------------------------------------------------
-
-
-def resting_rate(ranges: Ranges) -> float | None:
-    """A lower bound of ρ(∂F/∂s) at s = 0, x = 0, where that state rests and is admissible.
-
-    Then ‖J^m‖ ≥ ρ^m along that sequence: if it exceeds 1, gradients explode there.
-    """
-    setting = ranges.setting
-    cell = setting.derivation.cell
-    if cell.sequences or not (_holds_zero(setting.inputs()) and _holds_zero(setting.initial())):
-        return None
-    states = setting.box(cell.states, (0.0, 0.0))
-    values = {**ranges.given, **setting.box(cell.inputs, (0.0, 0.0))}
-    values |= {f"{name}_prev": value for name, value in states.items()}
-    for equation in setting.derivation.forward:
-        values[equation.target.name] = enclose(equation.value, values, setting.sizes)
-    if any(values[state.name].magnitude.any() for state in cell.states):
-        return None
-    return radius_below(rest_jacobian(setting, values))
-
-
-def _holds_zero(box: Box) -> bool:
-    return all(np.all((value.lo <= 0) & (value.hi >= 0)) for value in box.values())
-
-
-def rest_jacobian(setting: Setting, values: Mapping[str, Interval]) -> Near:
-    """J where every symbol has one column."""
-    states = setting.derivation.cell.states
-    jacobian = setting.derivation.step_jacobian
-    rows = []
-    for of in states:
-        blocks = [enclose(jacobian.expanded(of.name, by.name), values, setting.sizes)
-                  for by in states]  # fmt: skip
-        rows.append(Interval(np.hstack([b.lo for b in blocks]), np.hstack([b.hi for b in blocks])))
-    whole = Interval(np.vstack([r.lo for r in rows]), np.vstack([r.hi for r in rows]))
-    return Near(whole.middle, frobenius(whole.radius))
-
-
-def radius_below(near: Near) -> float:
-    """A lower bound of ρ(J) for every J within the error.
-
-    Let V, Λ, Y be any floats (eigenvectors, eigenvalues, inverse), YV = I + E with ‖E‖ < 1 and
-    YJV = Λ + R. Then V⁻¹JV = Λ + (I + E)⁻¹(R − EΛ). Λ is diagonal, so the eigenvalues of J lie
-    in discs around Λ's of radius ε = (‖R‖ + ‖E‖‖Λ‖) / (1 − ‖E‖), and a component of m discs
-    holds m of them (Bauer and Fike; Geršgorin). The component of the largest reaches at most
-    2dε away from its centre.
-    """
-    J = near.matrix
-    d = len(J)
-    if not np.all(np.isfinite(J)) or not math.isfinite(near.error):
-        return 0.0
-    values, V = np.linalg.eig(J)
-    try:
-        Y = np.linalg.inv(V)
-    except np.linalg.LinAlgError:
-        return 0.0
-    vf, yf, jf = (frobenius(np.abs(matrix)) for matrix in (V, Y, J))
-    error = 4 * gamma(4 * d + 16)
-    E = frobenius(np.abs(Y @ V - np.eye(d))) + error * (yf * vf + d)
-    JV = J @ V
-    R = frobenius(np.abs(Y @ JV - np.diag(values)))
-    R += error * yf * (frobenius(np.abs(JV)) + jf * vf) + yf * vf * near.error
-    R += error * d * float(np.abs(values).max())
-    if not E < 1:
-        return 0.0
-    largest = float(np.abs(values).max())
-    spread = raised((R + E * largest * (1 + error)) / (1 - E), 4 * d)
-    return max(0.0, largest * (1 - error) - 2 * d * spread * (1 + error))

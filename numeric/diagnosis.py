@@ -37,8 +37,9 @@ _LARGEST: Final = 2100
 class Diagnosis:
     """The verdict on ∂s_t/∂s_k of one cell with one set of weights.
 
-    `shares` says which paths of a step carry the norm at the last lag. `rate` is a certified growth per step that no admissible sequence exceeds; `lower_rate` one
-    that the sequence resting at zero reaches. Either may be None.
+    `rate` is a certified growth per step that no admissible sequence exceeds; `lower_rate` one
+    that the sequence resting at zero reaches. Either may be None. `shares` says which paths of a
+    step carry the norm at the last lag.
     """
 
     cell: Cell
@@ -147,16 +148,20 @@ def diagnose(
     upper: dict[str, tuple[float, ...]] = {}
     if certificate is not None and certificate.methods:
         upper["a_priori"] = certificate.log10_upper
+    if certificate is not None and certificate.finite:
+        upper["a_priori_finite"] = tuple(
+            map(min, zip(*(m.log10_upper for m in certificate.finite), strict=True))
+        )
     lower: dict[str, tuple[float, ...]] = {}
     if track is not None:
         upper |= track.log10_upper
         lower |= track.log10_lower
-    if certificate is not None and certificate.carousel_rate:
-        log = math.log10(certificate.carousel_rate)
-        lower["carousel"] = tuple(m * log - 1e-12 * m * (1 + abs(log)) for m in range(1, count + 1))
+    for name, floor in _floors(certificate).items():
+        log = math.log10(floor)
+        lower[name] = tuple(m * log - 1e-12 * m * (1 + abs(log)) for m in range(1, count + 1))
     rate = certificate.rate if certificate else math.inf
     rest = certificate.rest_rate if certificate else None
-    verdict, because = _verdict(track, upper, lower, rate, rest, count)
+    verdict, because = _verdict(track, upper, lower, rate, rest, _floors(certificate), count)
     return Diagnosis(
         cell, verdict, because, tuple(said), tuple(range(1, count + 1)),
         track.log10_measured if track else None, upper, lower,
@@ -173,17 +178,29 @@ def _conditions(found: Certificate, box: Ends, first: Ends, cell: Cell) -> list[
     if cell.constants:
         again = ", repeated without end where a rate is stated" if cell.sequences else ""
         said.append(f"the constants are the given ones{again}")
-    if found.box is None:
-        said.append(
-            "no invariant set of the states was found: a_priori holds for sequences that start at "
-            f"step 0 and have at most {found.steps} steps, and there is no rate"
-        )
+    short = f"holds for sequences that start at step 0 and have at most {found.steps} steps"
+    if not found.unlimited:
+        said.append(f"no invariant set of the states was found: a_priori {short}, and there is "
+                    "no rate")  # fmt: skip
+    elif found.box is None:
+        said.append("no invariant set of the states was found: a_priori holds for any states")
+    if found.finite:
+        said.append(f"a_priori_finite {short}")
     return said
+
+
+def _floors(found: Certificate | None) -> dict[str, float]:
+    """Rates that the growth of no admissible sequence falls below, by method."""
+    if found is None:
+        return {}
+    rates = {"carousel": found.carousel_rate, "sigma_min": found.least_rate}
+    return {name: rate for name, rate in rates.items() if rate}
 
 
 def _verdict(
     track: Track | None, upper: Mapping[str, tuple[float, ...]],
-    lower: Mapping[str, tuple[float, ...]], rate: float, rest: float | None, lag: int,
+    lower: Mapping[str, tuple[float, ...]], rate: float, rest: float | None,
+    floors: Mapping[str, float], lag: int,
 ) -> tuple[str, str]:  # fmt: skip
     if track is None:
         if rate < 1:
@@ -191,6 +208,10 @@ def _verdict(
         if rest is not None and rest > 1:
             return EXPLODES, (f"the sequence of zero inputs from the zero state is admissible, and "
                               f"grows by {_down(rest)} a step or more")  # fmt: skip
+        for name, floor in floors.items():
+            if floor > 1:
+                return EXPLODES, (f"for all inputs in the box, by a factor of {_down(floor)} a "
+                                  f"step or more, by {name}")  # fmt: skip
         return UNDECIDED, "no certified rate is below 1, and no sequence is known to grow"
     above = min((values[-1], name) for name, values in upper.items())
     below = max((values[-1], name) for name, values in lower.items())

@@ -42,7 +42,7 @@ class Route:
     @property
     def label(self) -> str:
         """As h → f → c, or c → c × f where nothing is on the way."""
-        ends = [*self.via, *([] if self.via and self.via[-1] == self.of else [self.of])]
+        ends = [*self.via, self.of]
         if self.factors:
             ends[0] += " × " + " ".join(self.factors)
         return " → ".join([self.by, *ends])
@@ -141,12 +141,13 @@ class _Namer:
     def __call__(self, nodes: tuple[MatrixSymbol, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The results on the way, and the factors of an edge that has no name for itself."""
         states = {*self.cell.states}
-        via = tuple(node.name for node in nodes[1:] if node not in self.hidden)
+        inner = nodes[1:-1] if nodes[-1] in states else nodes[1:]
+        via = tuple(node.name for node in inner if node not in self.hidden)
         edges = list(pairwise(nodes))
-        bare = edges[:1] if nodes[1] in states else edges if via in {(), (nodes[-1].name,)} else []
+        bare = edges[:1] if nodes[1] in states else edges if not via else []
         factors: dict[str, None] = {}
         for source, target in bare:
             slope = self.slopes[target, source]
-            inner = {s for part in slope.atoms(Slope) for s in symbols_of(part.argument)}
-            factors |= {s.name: None for s in symbols_of(slope) if s not in inner}
+            within = {s for part in slope.atoms(Slope) for s in symbols_of(part.argument)}
+            factors |= {s.name: None for s in symbols_of(slope) if s not in within}
         return via, tuple(factors)

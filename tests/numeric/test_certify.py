@@ -90,11 +90,50 @@ def test_an_invariant_set_is_invariant_and_a_smaller_one_is_not():
     assert not all(ranges.step(half)[n].within(half[n]) for n in half)
 
 
-def test_without_a_forget_gate_no_invariant_set_is_claimed():
+def test_without_a_forget_gate_no_invariant_set_is_claimed_and_bounded_slopes_give_a_rate():
     certificate = certify(setting("lstm_nfg", 0.3), 10)
     assert certificate.box is None
+    assert 1 <= certificate.rate < 3
+    assert certificate.finite
+
+
+def test_where_slopes_grow_with_the_state_and_no_set_is_invariant_there_is_no_rate():
+    certificate = certify(setting("peephole_lstm", 2.0), 10)
+    assert certificate.box is None
+    assert not certificate.unlimited
     assert math.isinf(certificate.rate)
     assert math.isfinite(certificate.log10_upper[-1])
+
+
+def test_an_invariant_set_of_the_lstm_is_found_however_slowly_the_cell_grows():
+    """|c| ≤ ī ḡ / (1 − f̄) is finite for every net, here with f̄ close to 1."""
+    found = setting("lstm", 1.0, box=(-3.0, 3.0), n=24, scale=2.0)
+    box = invariant_box(Ranges(found))
+    assert box is not None
+    assert box["c"].magnitude.max() > 100
+    assert box["h"].magnitude.max() <= 1
+
+
+@pytest.mark.parametrize(("bound", "want"), [(0.9, "vanishes"), (1.1, "undecided")])
+def test_a_diagonal_jacobian_is_bounded_by_its_largest_entry(bound, want):
+    u = np.linspace(-bound, bound, 5)
+    found = setting("indrnn", n=5, u=u)
+    rate = certify(found, 3).rate
+    assert bound <= rate <= bound * (1 + 1e-12)
+    assert (rate < 1) == (want == "vanishes")
+
+
+def test_the_row_stack_is_never_worse_than_the_triangle_and_scaling_helps_the_rnn():
+    for name in ("lstm", "gru", "mut2", "cornn", "rhn_3"):
+        rates = {m.name: m.rate for m in certify(setting(name, 0.3, 4), 2).methods}
+        assert rates["row-stack"] <= rates["states, 2-norm"] * (1 + 1e-12)
+    found = setting("rnn", 0.6, 1, n=16)
+    methods = {m.name: m for m in certify(found, 40).methods}
+    scaled, plain = methods["row-stack, scaled"], methods["states, 2-norm"]
+    assert scaled.rate < 1 < plain.rate
+    radius = np.abs(np.linalg.eigvals(found.parameters["W"])).max()
+    assert scaled.rate >= radius
+    assert scaled.log10_upper[0] >= math.log10(np.linalg.norm(found.parameters["W"], 2))
 
 
 def test_pascanu_the_rnn_vanishes_when_the_largest_singular_value_is_below_one():

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numeric.certify import radius_below
 from numeric.intervals import interval
+from numeric.resting import radius_below
 from numeric.verified import (
     Near,
     bounds,
