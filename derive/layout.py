@@ -12,24 +12,19 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sympy import (
-    Add,
     Basic,
     Expr,
     Identity,
     MatAdd,
     MatMul,
-    MatPow,
     MatrixExpr,
     MatrixSymbol,
-    Mul,
     OneMatrix,
-    Pow,
     Rational,
     Transpose,
     ZeroMatrix,
 )
 from sympy import Number as SympyNumber
-from sympy import Symbol as SympySymbol
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive import boxes
@@ -71,10 +66,9 @@ from derive.expr import (
 )
 from derive.functions import ElementwiseFunction
 from derive.letters import join, parse_latex, spelled, subscript, word
-from derive.norms import BlockBound, Determinant, EntryProduct, Largest, MaxAbs, Norm, Radius
+from derive.scalars import ATOM, PRODUCT, SUM, is_uniform, scalar_box, time_box
 from derive.shapes import size_name
 
-SUM, PRODUCT, ATOM = 1, 2, 3
 _ENDINGS: Final = ("_prev_bar", "_bar_loss", "_bar_carry", "_bar", "_prev")
 
 
@@ -119,19 +113,6 @@ def space_of(expr: MatrixExpr) -> Box:
     return sup(Symbol("ℝ"), row(first, "×", second))
 
 
-def time_box(time: Expr) -> Box:
-    """A time or a lag: t, t − 1, k + 1, t − k, 0."""
-    if not time.is_Add:
-        return Number(str(time)) if time.is_Number else Symbol(str(time))
-    terms = []
-    for part in time.args:
-        count, letter = part.as_coeff_Mul()
-        made = Number(str(abs(count))) if letter == 1 else Symbol(str(letter))
-        terms.append((letter == 1, bool(count < 0), "−" if count < 0 else "+", made))
-    terms.sort(key=lambda term: term[:2])
-    return Sum(tuple(term[2:] for term in terms))
-
-
 def size_shift(start: Expr, extent: Expr) -> Box:
     """The index range of `extent` rows after the first `start`: 1:n, n+1:n+m."""
     first = Number("1") if start == 0 else Sum((("+", size_box(start)), ("+", Number("1"))))
@@ -169,6 +150,10 @@ class Layout:
     def of(self, expr: Basic) -> Box:
         """The box of an expression."""
         return self._level(expr)[0]
+
+    def plain(self, name: str) -> Box:
+        """A symbol by name, as its author writes it, without time."""
+        return Layout(Notation(self.notation.latex)).symbol(name)
 
     def factor(self, expr: Basic, level: int = PRODUCT) -> Box:
         """The box of an expression where at least the level binds; in parentheses if less."""
@@ -236,36 +221,9 @@ class Layout:
                 letter = Symbol(str(index))
                 limits = time_box(latest), time_box(earliest)
                 return self._large("∏", letter, *limits, body), PRODUCT
-            case SympySymbol():
-                return spelled(str(expr)), ATOM
-            case Norm(args=(matrix,)):
-                return sub(Fenced(self.of(matrix), "‖", "‖"), "2"), ATOM
-            case MaxAbs(args=(column,)) if is_uniform(column):
-                return Fenced(self.of(column), "|", "|"), ATOM
-            case MaxAbs(args=(column,)):
-                return sub(Fenced(self.of(column), "‖", "‖"), "∞"), ATOM
-            case BlockBound(args=(of, by, time)):
-                plain = Layout(Notation(self.notation.latex))
-                index = row(plain.symbol(of.name), plain.symbol(by.name))
-                return sub(Symbol("N"), index, ",", time_box(time)), ATOM
-            case Radius(args=(matrix,)):
-                return row("rho", Fenced(self.of(matrix))), ATOM
-            case Determinant(args=(matrix,)):
-                return row("det", self.factor(matrix, ATOM)), ATOM
-            case EntryProduct(args=(column,)):
-                return row(Large("∏", Symbol("i")), sub(Fenced(self.of(column)), "i")), PRODUCT
-            case MatPow(args=(base, exponent)):
-                return sup(self.factor(base, ATOM), time_box(exponent)), ATOM
-            case Largest():
-                return Symbol("gamma"), ATOM
-            case Pow(args=(base, exponent)):
-                return sup(self.factor(base, ATOM), time_box(exponent)), ATOM
-            case Add() if all(part.as_coeff_Mul()[1].is_Atom for part in expr.args):
-                return time_box(expr), SUM
-            case Add(args=terms):
-                return Sum(tuple(("+", self.factor(term)) for term in terms)), SUM
-            case Mul(args=factors):
-                return row(*(self.factor(part) for part in factors)), PRODUCT
+        found = scalar_box(self, expr)
+        if found is not None:
+            return found
         raise TypeError(f"no way to write {type(expr).__name__}: give it a case in layout.py")
 
     def _number(self, number: SympyNumber) -> tuple[Box, int]:
@@ -363,13 +321,6 @@ class Layout:
         if binds == SUM:
             return Row((head, Fenced(inner)))
         return Row((head, *(inner.items if isinstance(inner, Row) else (inner,))))
-
-
-def is_uniform(vector: MatrixExpr) -> bool:
-    """Whether every entry of the column is the same scalar by its form: 1 − α, Δt γ."""
-    if isinstance(vector, (MatAdd, HadamardProduct, MatMul)):
-        return all(part.is_Number or is_uniform(part) for part in vector.args)
-    return isinstance(vector, (Broadcast, OneMatrix))
 
 
 def _is_cotangent(part: MatrixExpr) -> bool:

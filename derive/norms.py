@@ -1,13 +1,14 @@
-"""Norms as expression nodes: ‖M‖₂, ‖v‖_∞, and the named bound on a block of a Jacobian.
+"""Norms as expression nodes: ‖M‖₂, ‖v‖_∞, suprema over steps, named bounds on blocks.
 
-In: matrix expressions. Out: scalar SymPy expressions that `layout` writes and `bounds` states.
+In: matrix expressions. Out: SymPy expressions that `scalars` writes and theorems state.
 """
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
-from sympy import Basic, Expr, MatrixExpr, sympify
+from sympy import Basic, Expr, MatrixExpr, Symbol, sympify
 from sympy.core.symbol import Str
 
 
@@ -72,3 +73,122 @@ class EntryProduct(Expr):  # type: ignore[misc]
 
     def __new__(cls, column: MatrixExpr) -> EntryProduct:
         return cast("EntryProduct", Basic.__new__(cls, column))
+
+
+class Supremum(_Nonnegative):
+    """The supremum of a number over all admissible steps t."""
+
+    def __new__(cls, body: Expr) -> Supremum:
+        return cast("Supremum", Basic.__new__(cls, body))
+
+
+class Infimum(_Nonnegative):
+    """The infimum of a number over all admissible steps t."""
+
+    def __new__(cls, body: Expr) -> Infimum:
+        return cast("Infimum", Basic.__new__(cls, body))
+
+
+class Smallest(Expr):  # type: ignore[misc]
+    """min_i v_i of a column v."""
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, column: MatrixExpr) -> Smallest:
+        return cast("Smallest", Basic.__new__(cls, column))
+
+
+class MinAbs(_Nonnegative):
+    """min_i |v_i| of a column v, which is σ_min(diag(v))."""
+
+    def __new__(cls, column: MatrixExpr) -> MinAbs:
+        return cast("MinAbs", Basic.__new__(cls, column))
+
+
+class SingularMin(_Nonnegative):
+    """σ_min(M), the smallest singular value of a square matrix."""
+
+    def __new__(cls, matrix: MatrixExpr) -> SingularMin:
+        return cast("SingularMin", Basic.__new__(cls, matrix))
+
+
+class RowNorm(_Nonnegative):
+    """‖M‖_∞ = max_i Σ_j |M_ij| of a matrix."""
+
+    def __new__(cls, matrix: MatrixExpr) -> RowNorm:
+        return cast("RowNorm", Basic.__new__(cls, matrix))
+
+
+class Component(_Nonnegative):
+    """v_a: the entry of a vector that belongs to the state a."""
+
+    def __new__(cls, vector: str | Str, state: str | Str) -> Component:
+        names = (name if isinstance(name, Str) else Str(name) for name in (vector, state))
+        return cast("Component", Basic.__new__(cls, *names))
+
+
+class BlockSup(_Nonnegative):
+    """N_ab: a number that ‖∂a/∂b‖₂ exceeds at no admissible step."""
+
+    def __new__(cls, of: str | Str, by: str | Str) -> BlockSup:
+        names = (name if isinstance(name, Str) else Str(name) for name in (of, by))
+        return cast("BlockSup", Basic.__new__(cls, *names))
+
+
+class Extreme(_Nonnegative):
+    """The largest ("max") or smallest ("min") of a nonnegative number over an index."""
+
+    def __new__(cls, kind: str | Str, index: Symbol, body: Expr) -> Extreme:
+        name = kind if isinstance(kind, Str) else Str(kind)
+        return cast("Extreme", Basic.__new__(cls, name, index, body))
+
+
+class StepProduct(_Nonnegative):
+    """∏ of nonnegative numbers over steps, index from `latest` down to `earliest`."""
+
+    def __new__(cls, body: Expr, index: Symbol, latest: Expr, earliest: Expr) -> StepProduct:
+        return cast(
+            "StepProduct", Basic.__new__(cls, body, index, sympify(latest), sympify(earliest))
+        )
+
+
+class Entries(MatrixExpr):  # type: ignore[misc]
+    """A k×k matrix of numbers, row by row."""
+
+    def __new__(cls, *entries: Expr) -> Entries:
+        return cast("Entries", Basic.__new__(cls, *entries))
+
+    @property
+    def order(self) -> int:
+        return math.isqrt(len(self.args))
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        return sympify(self.order), sympify(self.order)
+
+
+class EntrywiseAbs(MatrixExpr):  # type: ignore[misc]
+    """|M|: the absolute value of every entry."""
+
+    def __new__(cls, matrix: MatrixExpr) -> EntrywiseAbs:
+        return cast("EntrywiseAbs", Basic.__new__(cls, matrix))
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        return cast("tuple[Expr, Expr]", self.args[0].shape)
+
+
+class EntrywiseSup(EntrywiseAbs):
+    """The supremum of |v| over all admissible steps, entry by entry."""
+
+
+class Immediate(MatrixExpr):  # type: ignore[misc]
+    """∂⁺u/∂θ: the derivative within one step, the states before it held fixed."""
+
+    def __new__(cls, of: MatrixExpr, by: MatrixExpr) -> Immediate:
+        return cast("Immediate", Basic.__new__(cls, of, by))
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        return self.args[0].shape[0], self.args[1].shape[0]
