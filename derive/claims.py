@@ -28,6 +28,16 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Display:
+    """Relations set off from the text, aligned at their signs."""
+
+    relations: tuple[Relation, ...]
+
+
+Part = Line | Display
+
+
+@dataclass(frozen=True)
 class Bound:
     """`quantity ≤ expression` (upper) or `≥` (lower), under the assumptions."""
 
@@ -56,22 +66,29 @@ class Bound:
 class Theorem:
     """A claim on the product of step Jacobians: assumptions, proof, and its limits.
 
-    `verdict` is one sentence for page one; `entries` define the matrix N_t where the theorem
-    uses one; `rate` is r and `supremum` the value of γ in it where the bound is r^{t−k};
-    `matrices` are the constant factors of the step Jacobian there.
+    `entries` define the letters of the statement. The first theorem of a cell has also `verdict`,
+    one sentence for page one, and `advice`; where its bound is r^{t−k}, `rate` is r, `supremum`
+    the value of γ in it and `matrices` are the constant factors of the step Jacobian.
     """
 
     name: str
     assumptions: tuple[Line, ...]
-    statement: tuple[Line, ...]
+    statement: tuple[Part, ...]
     bound: Bound | None
-    consequences: tuple[Line, ...]
+    consequences: tuple[Part, ...]
     proof: tuple[Line, ...]
     silent: tuple[Line, ...]
-    verdict: Line
-    advice: Line
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = ()
     entries: tuple[Relation, ...] = ()
+    verdict: Line = Line("")
+    advice: Line = Line("")
     rate: Expr | None = None
     supremum: Expr | None = None
     matrices: tuple[MatrixExpr, ...] = ()
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every sentence of the claim, its proof and its limits."""
+        said = (*self.statement, *self.consequences)
+        return (*self.assumptions, *(part for part in said if isinstance(part, Line)),
+                *self.proof, *self.silent)  # fmt: skip

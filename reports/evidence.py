@@ -29,11 +29,11 @@ from reports.document import (
     Paragraph,
     Section,
     Table,
-    Theorem,
     Words,
 )
 from reports.facts import Facts
 from reports.listing import numbered_loops, usage
+from reports.theorems import theorem_blocks
 from reports.words import listed
 
 FIGURE: Final = "gradient_norms"
@@ -48,7 +48,7 @@ def proved(facts: Facts) -> tuple[Section, ...]:
 
 
 def growth(facts: Facts) -> Section:
-    """Definition, theorem, its limits, numbers, figure, table, advice."""
+    """Definition, theorem, its limits, numbers, figure, table, more theorems, advice."""
     say, claim = facts.say, facts.claim
     norm = claim.bound.quantity if claim.bound else S.One
     lag = TIME - EARLIER
@@ -57,29 +57,12 @@ def growth(facts: Facts) -> Section:
             "Let {0}. Gradients *vanish* if {1} tends to 0 as {2} grows, and *explode* if it "
             "grows without bound. Between these two the norm may stay, or grow and fall in turn.",
             Relation(EARLIER, "<", TIME), norm, lag)),
-        _theorem(facts),
-        Paragraph(say("What the theorem does not say:")),
-        Bullets(tuple(say.line(line) for line in claim.silent)),
+        *theorem_blocks(facts, 1),
         *_measured(facts),
+        *(block for number in range(2, len(facts.claims) + 1)
+          for block in theorem_blocks(facts, number)),
         Paragraph(say.line(claim.advice), "Advice."),
     ))  # fmt: skip
-
-
-def _theorem(facts: Facts) -> Theorem:
-    say, claim = facts.say, facts.claim
-    bound = claim.bound.relation if claim.bound else None
-    entries = tuple(
-        EquationRow(facts.layout.of(e.left), facts.layout.of(e.right), sign=e.sign)
-        for e in claim.entries
-    )
-    return Theorem(claim.name, 1, (
-        Bullets(tuple(map(say.line, claim.assumptions))),
-        *(Paragraph(say.line(line)) for line in claim.statement),
-        *((Equations((EquationRow(facts.layout.of(bound.left), facts.layout.of(bound.right),
-                                  sign=bound.sign),)),) if bound else ()),
-        *((Paragraph(say("with")), Equations(entries)) if entries else ()),
-        Bullets(tuple(map(say.line, claim.consequences))),
-    ), tuple(map(say.line, claim.proof)))  # fmt: skip
 
 
 def _measured(facts: Facts) -> Iterator[Block]:
@@ -216,10 +199,11 @@ def _code_text(facts: Facts) -> Inlines:
 
 
 def sources(facts: Facts) -> Section:
-    """Where the cell and the theorem come from; what this derivation corrects."""
+    """Where the cell and the theorems come from; what this derivation corrects."""
     cell, say = facts.derivation.cell, facts.say
     parts = [p.strip()[0].upper() + p.strip()[1:] for p in cell.source.split(";") if p.strip()]
-    items = [*parts, WERBOS, *facts.claim.sources]
+    cited = dict.fromkeys(source for claim in facts.claims for source in claim.sources)
+    items = [*parts, WERBOS, *cited]
     corrections = tuple(_corrections(facts))
     return Section("sources", "Sources", (
         Bullets(tuple(say("{0}.", item.rstrip(".")) for item in items)),

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from sympy import preorder_traversal
 
-from derive.bounds import theorem
+from derive.bounds import theorems
 from derive.boxes import Box
 from derive.bptt import Derivation
 from derive.claims import Theorem as Claim
@@ -41,9 +41,14 @@ class Facts:
         return Speaker(self.layout)
 
     @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The theorems on the cell's gradients; Theorem k of the report is the k-th."""
+        return theorems(self.derivation)
+
+    @property
     def claim(self) -> Claim:
-        """The theorem on the cell's gradients."""
-        return theorem(self.derivation)
+        """The first of them."""
+        return self.claims[0]
 
     def symbol(self, name: str) -> Box:
         """A symbol of the cell by its name, without time."""
