@@ -77,7 +77,8 @@ class Diagnosis:
             "rate": self.rate,
             "lower_rate": self.lower_rate,
             "winner": self.winner,
-            "methods": {m.name: m.rate for m in certificate.methods} if certificate else {},
+            "methods": {m.name: m.rate for m in certificate.methods if math.isfinite(m.rate)}
+            if certificate else {},
             "invariant_set": bool(certificate and certificate.box is not None),
             "blocks": {f"{a},{b}": value for (a, b), value in track.blocks.items()}
             if track else {},

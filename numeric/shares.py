@@ -38,8 +38,9 @@ _CHUNK: Final = 1024
 class PathShare:
     """One path: `share` of the norm, the mean over the steps; `size` the mean of its |share|.
 
-    `growth` is the geometric mean over the steps of ‖term r‖ / ‖r‖, r being what arrives at the
-    path's start on the way of v: by how much the path alone shrinks or stretches it a step.
+    `growth` is the geometric mean of ‖term r‖ / ‖r‖ over the steps where it is not 0, r being
+    what arrives at the path's start on the way of v: by how much the path alone shrinks or
+    stretches it a step.
     """
 
     route: Route
@@ -110,7 +111,7 @@ def path_shares(
     arriving, log10_norm = _arriving(run, graph, spans, v, count)
     if not math.isfinite(log10_norm):
         return None
-    totals = np.zeros((len(graph.routes), 3))
+    totals = np.zeros((len(graph.routes), 4))
     adjoint = arriving[:, -1]
     for first, last in _chunks(run.steps - count, run.steps, backwards=True):
         step = Steps(run, graph, first, last)
@@ -120,9 +121,8 @@ def path_shares(
             adjoint = _unit(step.backward(adjoint[:, None], spans, slice(s, s + 1))[:, 0])
         offset = first - (run.steps - count)
         totals += _flows(step, graph, spans, arriving[:, offset : offset + last - first], leaving)
-    shares = totals / count
-    made = [PathShare(route, float(a), float(b), math.exp(c) if c > -math.inf else 0.0)
-            for route, (a, b, c) in zip(graph.routes, shares, strict=True)]  # fmt: skip
+    made = [PathShare(route, float(a / count), float(b / count), math.exp(c / d) if d else 0.0)
+            for route, (a, b, c, d) in zip(graph.routes, totals, strict=True)]  # fmt: skip
     return PathShares(count, log10_norm, tuple(sorted(made, key=lambda p: -abs(p.share))))
 
 
@@ -170,7 +170,7 @@ def _arriving(
 def _flows(
     step: Steps, graph: PathGraph, spans: Mapping[str, slice], arriving: Array, leaving: Array
 ) -> Array:
-    """The sum over the steps of share, |share| and log growth, a row for each route."""
+    """Sums over the steps of share, |share|, log growth and of where it is not 0, by route."""
     count = arriving.shape[1]
     flows, growths = np.zeros((len(graph.routes), count)), np.zeros((len(graph.routes), count))
     adjoints = {of: step.adjoints(of, leaving[spans[of]])
@@ -190,7 +190,11 @@ def _flows(
             if adjoint is not None:
                 flows[place] = np.sum(adjoint * value, axis=0)
             sizes = np.linalg.norm(value, axis=0) / np.linalg.norm(start, axis=0)
-            growths[place] = np.log(np.where(np.isnan(sizes), 1.0, sizes))
+            growths[place] = np.log(sizes)
     total = flows.sum(axis=0)
     flows = np.where(total == 0, 0.0, flows / np.where(total == 0, 1.0, total))
-    return np.stack([flows.sum(axis=1), np.abs(flows).sum(axis=1), growths.sum(axis=1)], axis=1)
+    moving = np.isfinite(growths)
+    return np.stack([
+        flows.sum(axis=1), np.abs(flows).sum(axis=1),
+        np.where(moving, growths, 0.0).sum(axis=1), moving.sum(axis=1),
+    ], axis=1)  # fmt: skip

@@ -26,6 +26,7 @@ _TORCH: Final = re.compile(
     r"(?P<module>.*\.)?(?P<key>(?:weight|bias)_(?:ih|hh)(?:_l\d+(?:_reverse)?)?)"
 )
 _OURS: Final = re.compile(r"(?P<prefix>(?:layer\d+\.(?:reverse\.)?)?)(?P<name>\w+)")
+_KINDS: Final = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 _TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 _HEADER: Final = 100_000_000
 
@@ -104,16 +105,32 @@ def map_weights(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, 
         ValueError: naming what cannot be mapped, with the nearest expected; what is missing; a
             wrong shape; entries that are NaN or infinite.
     """
-    for name, value in arrays.items():
+    torch = {name: found for name in arrays if (found := _TORCH.fullmatch(name))}
+    for name in torch or [name for name in arrays if _known(cell, name)]:
+        value = arrays[name]
         if not np.issubdtype(np.asarray(value).dtype, np.floating):
             raise ValueError(f"{name}: expected floating-point numbers, came {value.dtype}")
         if bad := int(np.size(value) - np.isfinite(value).sum()):
             raise ValueError(f"{name}: {bad} of {np.size(value)} entries are NaN or infinite")
-    torch = {name: found for name in arrays if (found := _TORCH.fullmatch(name))}
     layers = _from_torch(cell, arrays, torch) if torch else _from_ours(cell, arrays)
+    if not layers:
+        wanted = ", ".join(symbol.name for symbol in cell.parameters)
+        raise ValueError(f"no parameters of {cell.name}: expected {wanted}")
     for layer in layers:
         _check(cell, layer)
     return layers
+
+
+def unused(cell: Cell, arrays: Mapping[str, Array]) -> tuple[str, ...]:
+    """The arrays that `map_weights` leaves alone: a readout, an embedding, other modules' parts."""
+    torch = any(_TORCH.fullmatch(name) for name in arrays)
+    return tuple(name for name in arrays
+                 if not (_TORCH.fullmatch(name) if torch else _known(cell, name)))  # fmt: skip
+
+
+def _known(cell: Cell, name: str) -> bool:
+    found = _OURS.fullmatch(name)
+    return found is not None and found["name"] in {symbol.name for symbol in cell.parameters}
 
 
 def _from_torch(
@@ -158,6 +175,7 @@ def _suffix(prefix: str) -> str:
 
 def _from_ours(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, ...]:
     known = [symbol.name for symbol in cell.parameters]
+    theirs = [f"{kind}_l0" for kind in _KINDS] if cell.name in TORCH else []
     layers: dict[str, dict[str, Array]] = {}
     origin: dict[str, dict[str, str]] = {}
     strange = []
@@ -166,7 +184,7 @@ def _from_ours(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, .
             continue
         found = _OURS.fullmatch(name)
         if found is None or found["name"] not in known:
-            near = get_close_matches(name.rsplit(".", 1)[-1], known, n=1, cutoff=0.0)
+            near = get_close_matches(name.rsplit(".", 1)[-1], [*known, *theirs], n=1, cutoff=0.0)
             strange.append(f"{name!r}" + (f" (nearest: {near[0]})" if near else ""))
             continue
         layers.setdefault(found["prefix"], {})[found["name"]] = np.asarray(value, np.float64)
@@ -175,8 +193,14 @@ def _from_ours(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, .
         raise ValueError(
             f"cannot map {', '.join(strange[:6])}{', …' if len(strange) > 6 else ''}; "
             f"{cell.name} has {', '.join(known)}"
+            + (f"; PyTorch's are {', '.join(theirs)}" if theirs else "")
         )
-    return tuple(LayerWeights(prefix, layers[prefix], origin[prefix]) for prefix in sorted(layers))
+    return tuple(LayerWeights(p, layers[p], origin[p]) for p in sorted(layers, key=_place))
+
+
+def _place(prefix: str) -> tuple[int, bool]:
+    """Layers in order, forward before reverse."""
+    return int((re.findall(r"\d+", prefix) or ["-1"])[0]), "reverse" in prefix
 
 
 def _check(cell: Cell, layer: LayerWeights) -> None:

@@ -178,7 +178,9 @@ COMMANDS: Final = (
                       help="the largest lag (all steps of --inputs, else 60)"),
             _argument("--window", metavar="k,k,…",
                       help="lengths of the products that are multiplied out (1,2,5,10,20)"),
-            _SEED,
+            _argument("--all-methods", action="store_true",
+                      help="print every method, path and layer"),
+            _SEED, add_network_flags,
         ),
     ),
     Command(

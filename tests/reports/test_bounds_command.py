@@ -144,3 +144,127 @@ def test_inputs_outside_the_box_are_refused(capsys, tmp_path):
     status, _, err = said(capsys, "rnn", "--inputs", str(tmp_path / "x.npy"), "--input-box", "1")
     assert status == 2
     assert "the input box" in err
+
+
+def test_the_answer_names_paths_a_heat_map_and_exponents(capsys):
+    found = data(capsys, "lstm", *SMALL)
+    paths = found["path_shares"]["paths"]
+    assert sum(path["share"] for path in paths) == pytest.approx(1)
+    assert {"c → c × f", "h → o → h"} <= {path["path"] for path in paths}
+    grid = found["heat_map"]
+    assert len(grid["log10"]) == len(grid["t"]) == 9
+    assert grid["log10"][8][0] == pytest.approx(found["log10_measured"][-1], abs=1e-6)
+    assert grid["log10"][0][8] is None
+    assert len(found["lyapunov"]) == 3
+    status, text, _ = said(capsys, "lstm", *SMALL)
+    assert status == 0
+    for part in ("most of the norm goes along", "t \\ k", "shares sum to 100 %", "Assumptions:"):
+        assert part in text
+    assert "\x1b" not in text
+    assert max(map(len, text.split("Assumptions:")[0].splitlines())) <= 120
+
+
+def test_methods_are_folded_unless_asked_for(capsys):
+    _, folded, _ = said(capsys, "rnn", "--size", "4", "--lag", "12")
+    _, whole, _ = said(capsys, "rnn", "--size", "4", "--lag", "12", "--all-methods")
+    assert folded.count("at most,") < whole.count("at most,")
+    assert "more methods with --all-methods" in folded
+    assert "window_2_scaled" in whole
+
+
+def test_layers_and_directions_are_diagnosed_each(capsys):
+    found = data(capsys, "gru", *SMALL, "--layers", "2", "--bidirectional", "--loss-at", "last")
+    names = ["layer0", "layer0.reverse", "layer1", "layer1.reverse"]
+    assert [layer["layer"] for layer in found["layers"]] == names
+    assert found["rate"] == max(layer["rate"] for layer in found["layers"])
+    assert found["network"]["loss_at"] == "last"
+    boxed = data(capsys, "gru", "--size", "4", "--layers", "2", "--input-box", "1", "--gain", "0.1")
+    above = boxed["layers"][1]["assumptions"][1]
+    assert "inputs lie in [-1, 1]" not in above
+    assert boxed["log10_measured"] is None
+    assert boxed["heat_map"] is None
+    status, text, _ = said(capsys, "gru", *SMALL, "--layers", "2")
+    assert status == 0
+    assert "carried by" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--layers", "3"], "holds 2 layers, one direction, but --layers asks"),
+        (["--bidirectional"], "but --bidirectional asks"),
+    ],
+)
+def test_a_file_with_other_layers_than_asked_for_is_refused(capsys, tmp_path, flags, message):
+    write_safetensors(tmp_path / "w.safetensors", torch_lstm())
+    status, _, err = said(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"), *flags)
+    assert status == 2
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_what_else_a_checkpoint_holds_is_listed_and_left_alone(capsys, tmp_path):
+    arrays = torch_lstm(layers=1) | {"fc.weight": np.zeros((2, 4), "f4")}
+    write_safetensors(tmp_path / "w.safetensors", arrays)
+    found = data(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"), "--lag", "5")
+    assert found["unused"] == ["fc.weight"]
+    _, text, _ = said(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"), "--lag", "5")
+    assert "not used: fc.weight" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("lstm.weight_ih_10", "nearest: weight_ih_l0"), ("Wfh", "nearest: W_fh")],
+)
+def test_names_that_cannot_be_mapped_come_with_the_nearest(capsys, tmp_path, name, message):
+    np.savez(tmp_path / "w.npz", **{name: np.zeros((4, 4))})
+    status, _, err = said(capsys, "lstm", "--weights", str(tmp_path / "w.npz"))
+    assert status == 2
+    assert message in err
+
+
+def test_weights_that_do_not_fit_the_inputs_are_named(capsys, tmp_path):
+    write_safetensors(tmp_path / "w.safetensors", torch_lstm())
+    np.save(tmp_path / "x.npy", np.zeros((5, 7)))
+    status, _, err = said(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"),
+                          "--inputs", str(tmp_path / "x.npy"))  # fmt: skip
+    assert status == 2
+    assert "the input x has 7 entries a step, but the parameters expect m = 3" in err
+
+
+def test_an_unstable_net_gets_an_answer_and_no_invariant_set(capsys):
+    found = data(capsys, "peephole_lstm", "--size", "4", "--gain", "3", "--input-box", "2")
+    assert found["verdict"] == "explodes"
+    assert found["lower_rate"] > 1
+    assert found["invariant_set"] is False
+    assert found["rate"] is None
+    assert any("no invariant set" in line for line in found["assumptions"])
+
+
+def test_what_is_no_number_is_null_with_a_reason(capsys, tmp_path):
+    dead = {"W": np.zeros((3, 3)), "U": np.ones((3, 2)), "b": np.zeros(3)}
+    np.savez(tmp_path / "w.npz", **dead)
+    found = data(capsys, "irnn", "--weights", str(tmp_path / "w.npz"), "--lag", "3")
+    assert found["log10_measured"] == [None] * 3
+    assert "log10_measured: the product is zero" in found["reason"]
+    assert found["path_shares"] is None
+    assert found["verdict"] == "vanishes"
+
+
+@pytest.mark.parametrize("cell", ["wmc_lstm", "atr", "nas", "depth_gated_lstm", "mut1", "rhn_3"])
+def test_cells_of_every_kind_are_bounded(capsys, cell):
+    found = data(capsys, cell, "--size", "3", "--lag", "4", "--window", "1,2")
+    assert found["cell"] == cell
+    assert found["path_shares"] is not None
+
+
+def test_a_fresh_cell_file_is_bounded(capsys, tmp_path):
+    (tmp_path / "unit.toml").write_text(
+        'name = "unit"\nequations = """\nz = sigmoid(W @ x + U @ h_prev + b)\n'
+        'h = (1 - z) * h_prev + z * softsign(V @ h_prev)\n"""\n'
+    )
+    found = data(capsys, str(tmp_path / "unit.toml"), *SMALL)
+    labels = {path["path"] for path in found["path_shares"]["paths"]}
+    assert "h → h × z" in labels
+    boxed = data(capsys, str(tmp_path / "unit.toml"), "--input-box", "1", "--size", "3")
+    assert boxed["invariant_set"] is True

@@ -1,0 +1,73 @@
+"""Layers one by one: each sees what the one below hands up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from derive import catalogue
+from derive.network import Network
+from numeric.layers import diagnose_layers, draw_layers, network_of
+from numeric.weights import LayerWeights, map_weights
+
+SIZES = {"n": 3, "m": 2}
+
+
+def test_a_layer_is_given_both_directions_of_the_layer_below():
+    network = Network(catalogue["lstm"], layers=2, bidirectional=True)
+    layers = draw_layers(network, SIZES, 1.0, 0)
+    x = np.random.default_rng(0).normal(size=(6, 2))
+    found = diagnose_layers(network, layers, SIZES, inputs={"x": x}, windows=(1,)).found
+    forward, backward = (one.run.states["h"][1:] for one in found[:2])
+    both = np.concatenate([forward, backward[::-1]], axis=1)
+    np.testing.assert_array_equal(found[2].run.inputs["x"], both)
+    np.testing.assert_array_equal(found[3].run.inputs["x"], both[::-1])
+    np.testing.assert_array_equal(found[1].run.inputs["x"], x[::-1])
+
+
+def test_a_cell_state_goes_up_where_the_cell_asks_for_it():
+    network = Network(catalogue["depth_gated_lstm"], layers=2)
+    sizes = {"n": 3, "m": 3}
+    layers = draw_layers(network, sizes, 1.0, 0)
+    rng = np.random.default_rng(0)
+    inputs = {x.name: rng.normal(size=(5, 3)) for x in network.cell.inputs}
+    lower, upper = diagnose_layers(network, layers, sizes, inputs=inputs, windows=(1,)).found
+    np.testing.assert_array_equal(upper.run.inputs["c_below"], lower.run.states["c"][1:])
+
+
+def test_the_box_of_a_higher_layer_is_the_invariant_set_of_the_lower():
+    network = Network(catalogue["gru"], layers=2)
+    layers = draw_layers(network, SIZES, 0.2, 0)
+    stack = diagnose_layers(network, layers, SIZES, input_box=(-2.0, 2.0), lag=3)
+    lower, upper = stack.found
+    box = lower.certificate.box["h"]
+    assert f"[{box.lo.min() - 1e-9 * (1 + box.magnitude.max()):g}, " in upper.assumptions[1]
+    assert stack.rate == max(lower.rate, upper.rate)
+    free = diagnose_layers(Network(catalogue["irnn"], layers=2),
+                           draw_layers(Network(catalogue["irnn"], layers=2), SIZES, 5.0, 0),
+                           SIZES, input_box=(-2.0, 2.0), lag=3)  # fmt: skip
+    assert "[-inf, inf]" in free.found[1].assumptions[1]
+
+
+def test_the_layer_that_decides_is_the_one_that_does_not_vanish():
+    network = Network(catalogue["rnn"], layers=2)
+    first, second = draw_layers(network, {"n": 3, "m": 3}, 0.2, 0)
+    wild = dict(second.parameters) | {"W": 30 * np.eye(3), "b": np.zeros(3)}
+    layers = (first, LayerWeights(second.prefix, wild, {}))
+    stack = diagnose_layers(network, layers, {"n": 3, "m": 3}, inputs={"x": np.zeros((9, 3))})
+    assert stack.found[0].verdict == "vanishes"
+    assert stack.found[stack.decisive].verdict == "explodes"
+
+
+def test_twelve_layers_come_in_their_order_and_a_gap_is_named():
+    cell = catalogue["rnn"]
+    arrays = {}
+    for layer in range(12):
+        width = 2 if layer == 0 else 3
+        arrays |= {f"layer{layer}.{name}": np.full(shape, layer / 10)
+                   for name, shape in (("W", (3, 3)), ("U", (3, width)), ("b", (3,)))}  # fmt: skip
+    layers = map_weights(cell, arrays)
+    assert [layer.prefix for layer in layers] == [f"layer{k}." for k in range(12)]
+    assert network_of(cell, layers).layers == 12
+    with pytest.raises(ValueError, match="expected layer0"):
+        network_of(cell, layers[1:3])
