@@ -56,6 +56,7 @@ class Diagnosis:
     track: Track | None = field(default=None, repr=False, compare=False)
     run: Run | None = field(default=None, repr=False, compare=False)
     shares: PathShares | None = field(default=None, repr=False, compare=False)
+    setting: Setting | None = field(default=None, repr=False, compare=False)
 
     @property
     def winner(self) -> str:
@@ -167,7 +168,7 @@ def diagnose(
         cell, verdict, because, tuple(said), tuple(range(1, count + 1)),
         track.log10_measured if track else None, upper, lower,
         rate if math.isfinite(rate) else None, rest, certificate, track, path,
-        path_shares(path, count, track.direction) if path and track else None,
+        path_shares(path, count, track.direction) if path and track else None, setting,
     )  # fmt: skip
 
 
