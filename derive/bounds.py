@@ -7,9 +7,11 @@ then lower ones. Which of them a cell gets is read off its equations, never off 
 from __future__ import annotations
 
 from derive.bptt import Derivation
+from derive.certified_rate import certified_rate
 from derive.claims import Theorem
 from derive.contraction import contraction, diagonal_times_matrix
 from derive.stepwise import block_domination, dominate, domination, stepwise
+from derive.totals import total_gradient
 
 __all__ = ["dominate", "domination", "theorem", "theorems"]
 
@@ -25,4 +27,5 @@ def theorem(derivation: Derivation) -> Theorem:
 
 def theorems(derivation: Derivation) -> tuple[Theorem, ...]:
     """All theorems that the cell's structure admits, the first one first."""
-    return (theorem(derivation),)
+    found = (theorem(derivation), certified_rate(derivation), total_gradient(derivation))
+    return tuple(claim for claim in found if claim is not None)

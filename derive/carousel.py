@@ -1,18 +1,19 @@
 """The pair of states that an LSTM is: s_p keeps itself, s_q is read from it.
 
 In: a `Derivation`. Out: `Carousel`: J_pp = diag(a), J_qp = diag(ψ) J_pp, J_qq = R + diag(ψ) J_pq,
-for the LSTM, its peephole form and whatever other cell has these blocks. Theorem E stands on it.
+for the LSTM, its peephole form and whatever other cell has these blocks; a is 𝟙 where s_p keeps
+itself whole. The cone theorem stands on it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Basic, MatAdd, MatMul, MatrixExpr, ZeroMatrix
+from sympy import Basic, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.bptt import Derivation
-from derive.expr import add, negate, product, split_coefficient
+from derive.expr import add, diagonal, hadamard, product, scale, split_coefficient
 
 
 @dataclass(frozen=True)
@@ -76,26 +77,29 @@ def _diagonal_of(block: MatrixExpr) -> MatrixExpr | None:
     found = []
     for term in _terms(block):
         number, rest = split_coefficient(term)
-        if not isinstance(rest, DiagMatrix):
+        if not isinstance(rest, (DiagMatrix, Identity)):
             return None
-        found.append(rest.args[0] if number == 1 else MatMul(number, rest.args[0]))
+        one = OneMatrix(rest.shape[0], 1)
+        found.append(scale(number, rest.args[0] if isinstance(rest, DiagMatrix) else one))
     return add(*found)
 
 
 def _in_front_of(term: MatrixExpr, block: MatrixExpr) -> MatrixExpr | None:
-    """ψ of a term ±diag(ψ) block, the block written by its name."""
+    """ψ of a term diag(ψ) block, the block written by its name."""
     number, rest = split_coefficient(term)
     match rest:
-        case MatMul(args=(DiagMatrix(args=(vector,)), tail)) if tail == block and number in {1, -1}:
-            return vector if number == 1 else negate(vector)
+        case MatMul(args=(DiagMatrix(args=(vector,)), tail)) if tail == block:
+            return scale(number, vector)
     return None
 
 
 def _reads(block: MatrixExpr, own: MatrixExpr, kept: MatrixExpr, readout: list[MatrixExpr]) -> bool:
-    """Whether J_qp = diag(ψ) J_pp, written as one diagonal or term by term."""
+    """Whether J_qp = diag(ψ) J_pp, written as one diagonal, one product or term by term."""
     if isinstance(block, DiagMatrix):
-        return _form(block.args[0]) == _form(HadamardProduct(add(*readout), kept))
-    wanted = sorted(_form(product(DiagMatrix(vector), own)) for vector in readout)
+        return _form(block.args[0]) == _form(hadamard(add(*readout), kept))
+    if _form(block) == _form(product(diagonal(add(*readout)), own)):
+        return True
+    wanted = sorted(_form(product(diagonal(vector), own)) for vector in readout)
     return sorted(map(_form, _terms(block))) == wanted
 
 

@@ -8,7 +8,7 @@ the condition ρ(N) < 1 where it has a closed form. Numbers for them are `numeri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sympy import (
     Abs,
@@ -19,7 +19,6 @@ from sympy import (
     MatAdd,
     MatMul,
     MatrixExpr,
-    MatrixSymbol,
     Max,
     Mul,
     Pow,
@@ -27,13 +26,12 @@ from sympy import (
     Symbol,
     ZeroMatrix,
 )
-from sympy.matrices.expressions import DiagMatrix, HadamardProduct
+from sympy.matrices.expressions import DiagMatrix
 
 from derive.bptt import Derivation
 from derive.claims import Relation
-from derive.expr import Columns, Concat, Partial, Rows, Slope, split_coefficient
-from derive.functions import FUNCTIONS
-from derive.norms import MaxAbs, Norm
+from derive.expr import Columns, Concat, Partial, Rows, split_coefficient
+from derive.quantities import Quantities
 
 Entries = tuple[tuple[Expr, ...], ...]
 
@@ -43,8 +41,7 @@ class Domination:
     """‖J_ab‖ ≤ N_ab for the parts a, b of the state, at every admissible step.
 
     `parts` names each part: the state and, where it is split, the number of the module.
-    `quantities` says what each named number is: the supremum, over all admissible steps, of the
-    largest absolute entry of a column.
+    `quantities` says what each named number is: the supremum over all admissible steps.
     """
 
     parts: tuple[tuple[str, int], ...]
@@ -97,34 +94,6 @@ class Domination:
         return omega if all(term.is_nonnegative for term in terms) else None
 
 
-@dataclass
-class _Namer:
-    """Names for suprema: f̂ for a column that has a name, q₁, q₂, … for others."""
-
-    split: bool
-    names: dict[MatrixExpr, Symbol] = field(default_factory=dict)
-
-    def supremum(self, column: MatrixExpr) -> Expr:
-        number, rest = split_coefficient(column)
-        if self.split and isinstance(rest, HadamardProduct):
-            return Mul(Abs(number), *(self.supremum(factor) for factor in rest.args))
-        if self.split and isinstance(rest, MatAdd) and rest.has(HadamardProduct):
-            return Mul(Abs(number), Add(*(self.supremum(term) for term in rest.args)))
-        if self.split and isinstance(rest, Slope) and not rest.parameters:
-            bounds = FUNCTIONS[rest.function.name].slope_range
-            if bounds.inf.is_finite and bounds.sup.is_finite:
-                return Mul(Abs(number), max(abs(bounds.inf), abs(bounds.sup)))
-        return Mul(Abs(number), self.name(rest))
-
-    def name(self, column: MatrixExpr) -> Expr:
-        if column not in self.names:
-            plain = isinstance(column, MatrixSymbol)
-            count = sum(1 for c in self.names if not isinstance(c, MatrixSymbol)) + 1
-            text = f"{column.name}_hat" if plain else f"q_{count}"
-            self.names[column] = Symbol(text, nonnegative=True)
-        return self.names[column]
-
-
 def domination_matrix(
     derivation: Derivation, modules: Mapping[str, int] | None = None, *, split: bool = False
 ) -> Domination:
@@ -143,7 +112,7 @@ def domination_matrix(
             raise ValueError(f"modules: expected states of the cell with counts from 1, came "
                              f"{name!r}: {count}")  # fmt: skip
     by_size = {s.shape[0]: counts[s.name] for s in states if counts[s.name] > 1}
-    namer = _Namer(split)
+    namer = Quantities(derivation, split=split)
     jacobian = derivation.step_jacobian
     rows: list[tuple[Expr, ...]] = []
     parts = tuple((s.name, i) for s in states for i in range(by_size.get(s.shape[0], 1)))
@@ -152,12 +121,10 @@ def domination_matrix(
     for a in states:
         for i in range(by_size.get(a.shape[0], 1)):
             rows.append(tuple(entry for b in states for entry in written[a.name, b.name][i]))
-    quantities = tuple(Relation(name, "=", MaxAbs(column))
-                       for column, name in namer.names.items())  # fmt: skip
-    return Domination(parts, tuple(rows), quantities)
+    return Domination(parts, tuple(rows), namer.relations())
 
 
-def _norms(block: MatrixExpr, by_size: Mapping[Expr, int], namer: _Namer) -> list[list[Expr]]:
+def _norms(block: MatrixExpr, by_size: Mapping[Expr, int], namer: Quantities) -> list[list[Expr]]:
     """A bound of the norm of each part of a block, by parts of its rows and columns.
 
     Raises:
@@ -195,7 +162,8 @@ def _norms(block: MatrixExpr, by_size: Mapping[Expr, int], namer: _Namer) -> lis
             return [[Add(*(row[j] for m in made for row in m)) for j in range(columns)]]
         case Partial():
             raise TypeError(f"no norm of the bare name {block}")
-    return [[Norm(_part(block, i, j, rows, columns)) for j in range(columns)] for i in range(rows)]
+    return [[namer.norm(_part(block, i, j, rows, columns)) for j in range(columns)]
+            for i in range(rows)]  # fmt: skip
 
 
 def _rows(column: MatrixExpr, i: int, count: int) -> MatrixExpr:
