@@ -236,3 +236,63 @@ def test_a_fresh_cell_is_bounded_as_any_other():
     weights = {"W": rng.normal(size=(3, 3)), "U": rng.normal(size=(3, 2))}
     made = certify(Setting(differentiate(cell), weights, {"n": 3, "m": 2}), 5)
     assert 0.5 <= made.rate < 1
+
+
+def _infinity(matrix):
+    return float(np.abs(matrix).sum(axis=1).max())
+
+
+def test_miller_and_hardt_whatever_their_conditions_certify_is_certified_here():
+    """With φ = sup f: ‖W_i‖, ‖W_o‖ < 1 − φ, ‖W_z‖ ≤ (1 − φ)/4, ‖W_f‖ < (1 − φ)², all in ‖·‖_∞.
+
+    Nets are drawn around the edge of their region, from a half to twice its size in each matrix.
+    """
+    published = ours = 0
+    for seed in range(80 if NIGHTLY else 16):
+        rng = np.random.default_rng(seed)
+        phi = float(rng.uniform(0.6, 0.75))
+        room = 1 - phi
+        edge = {"W_ih": room, "W_oh": room, "W_ch": room / 4, "W_fh": room**2}
+        size = rng.uniform(0.5, 1.6)
+        changed = {}
+        for name, most in edge.items():
+            W = rng.normal(size=(3, 3))
+            changed[name] = W * (most * size * rng.uniform(0.7, 1.0) / _infinity(W))
+        changed |= {f"b_{g}": np.zeros(3) for g in "ico"}
+        found = setting("lstm", 0.1, seed, n=3, scale=0.1, **changed)
+        rest = _infinity(changed["W_fh"]) + _infinity(found.parameters["W_fx"])
+        bias = math.log(phi / (1 - phi)) - rest
+        found = setting("lstm", 0.1, seed, n=3, scale=0.1, **changed, b_f=np.full(3, bias))
+        inside = all(_infinity(found.parameters[name]) < most for name, most in edge.items())
+        certified = certify(found, 1).rate < 1
+        published += inside
+        ours += certified
+        assert certified or not inside
+    assert published > 0
+    assert ours >= 2 * published
+
+
+def test_terzi_his_matrix_bounds_ours_entry_by_entry():
+    """A = [[σ̄_f, a], [σ̄_o σ̄_f, a σ̄_o + ¼ σ̄_x ‖W_oh‖]] with scalar suprema and slopes of ¼.
+
+    a = ¼ ‖W_fh‖ σ̄_i σ̄_g / (1 − σ̄_f) + σ̄_i ‖W_ch‖ + ¼ ‖W_ih‖ σ̄_g, at |x| ≤ 1, |h| ≤ 1.
+    """
+    published = 0
+    for seed in range(8):
+        found = setting("lstm", 0.05 + 0.05 * seed, seed, start=(0.0, 0.0), n=3, scale=0.2)
+        p = found.parameters
+        two = {g: np.linalg.norm(p[f"W_{g}h"], 2) for g in "fico"}
+        net = {g: float((np.abs(p[f"W_{g}h"]).sum(axis=1) + np.abs(p[f"W_{g}x"]).sum(axis=1)
+                         + (np.abs if g == "c" else np.asarray)(p[f"b_{g}"])).max())
+               for g in "fico"}  # fmt: skip
+        f, i, o = (1 / (1 + math.exp(-net[g])) for g in "fio")
+        g = math.tanh(net["c"])
+        x = math.tanh(i * g / (1 - f))
+        a = two["f"] * i * g / (1 - f) / 4 + i * two["c"] + two["i"] * g / 4
+        theirs = np.array([[f, a], [o * f, a * o + x * two["o"] / 4]])
+        ours = next(m for m in certify(found, 1).methods if m.name == "states, 2-norm")
+        assert np.all(ours.matrix <= theirs * (1 + 1e-9))
+        vanishes = np.abs(np.linalg.eigvals(theirs)).max() < 1
+        published += vanishes
+        assert ours.rate < 1 or not vanishes
+    assert published > 0
