@@ -113,15 +113,15 @@ def as_result(answer: Answer) -> Result:
     return dict(answer.states), {group: dict(a) for group, a in answer.gradients.items()}
 
 
-def agreement(one: Answer, other: Answer) -> tuple[float, str]:
-    """The largest error between two oracles over the array, and where it is.
+def agreement(one: Result, other: Answer) -> tuple[float, str]:
+    """The largest error between one result and an oracle's over the array, and where it is.
 
     An array that cancels to nothing is measured by the largest gradient.
     """
     worst, place, overall = 0.0, "", 0.0
     for arrays in other.gradients.values():
         overall = max([overall, *(float(np.max(np.abs(a), initial=0)) for a in arrays.values())])
-    for group, found, expected in _pairs(as_result(one), other):
+    for group, found, expected in _pairs(one, other):
         for name, want in expected.items():
             off = float(np.max(np.abs(found[name] - want), initial=0))
             largest = float(np.max(np.abs(want), initial=0))

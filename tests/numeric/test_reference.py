@@ -7,7 +7,7 @@ import pytest
 
 from derive import Cell, catalogue
 from numeric.cases import REGIMES, make_case
-from numeric.compare import agreement
+from numeric.compare import agreement, as_result
 from numeric.kernel import compile_cell
 from numeric.multiprecision import MP, Forward
 from numeric.reference import autograd_answer, complex_step, precise_answer, states
@@ -34,10 +34,24 @@ def test_reverse_in_float_and_forward_in_fifty_digits_agree(name: str, regime: s
     sizes = {"n": 3} if name == "mixed" else {"n": 3, "m": 2}
     case = make_case(cell, sizes, steps=3, batch=2, seed=3, regime=regime)
     one, other = autograd_answer(cell, case), precise_answer(cell, case)
-    apart, where = agreement(one, other)
+    apart, where = agreement(as_result(one), other)
     assert apart < 1e-13, where
     for state, value in other.states.items():
         np.testing.assert_allclose(one.states[state], value, rtol=1e-12, atol=1e-14)
+
+
+def test_what_cancels_to_nothing_is_measured_by_the_largest_gradient() -> None:
+    equations = "h = softmax(V @ h_prev) * tanh(W @ h_prev + U @ x)"
+    cell = Cell.parse(name="one", equations=equations)
+    case = make_case(cell, {"n": 1, "m": 2}, steps=3, batch=2, seed=1)
+    want = autograd_answer(cell, case)
+    got = as_result(want)
+    noise = float(np.max(np.abs(want.gradients["params"]["V"])))
+    assert 0 < noise < 1e-15
+    got[1]["params"]["V"] = np.zeros((1, 1))
+    assert agreement(got, want)[0] < 1e-15
+    got[1]["params"]["W"] = got[1]["params"]["W"] * (1 + 1e-9)
+    assert agreement(got, want) == (pytest.approx(1e-9), "params.W")
 
 
 def test_gradients_are_those_of_finite_differences() -> None:

@@ -12,7 +12,7 @@ from derive import Cell, catalogue
 from derive.expr import Broadcast, Concat, Elementwise, Quotient, Softmax
 from derive.functions import FUNCTIONS
 from numeric.cases import REGIMES, make_case, ordinary_sizes, size_names
-from numeric.compare import agreement, in_range
+from numeric.compare import agreement, as_result, in_range
 from numeric.interpret import NODES
 from numeric.random_cells import TAME
 from numeric.reference import autograd_answer, precise_answer
@@ -95,7 +95,7 @@ def test_a_random_cell_is_valid_and_its_oracles_agree(cell: Cell) -> None:
     made = make_case(cell, ordinary_sizes(cell, 2), steps=2, batch=2, seed=1, regime="small")
     one = autograd_answer(cell, made)
     assume(in_range(one, 1e6))
-    apart, where = agreement(one, precise_answer(cell, made))
+    apart, where = agreement(as_result(one), precise_answer(cell, made))
     assert apart < 1e-9, where
 
 
