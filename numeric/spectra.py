@@ -64,6 +64,7 @@ class Trajectory:
     dominating: tuple[Array, ...]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def trajectory(
     derivation: Derivation,
     parameters: Mapping[str, Array],
@@ -71,7 +72,7 @@ def trajectory(
     initial: Mapping[str, Array],
     constants: Mapping[str, Array] | None = None,
 ) -> Trajectory:
-    """J_t and N_t of one sequence.
+    """J_t and N_t of one sequence; a state that overflows gives a J_t that is not finite.
 
     Shapes: inputs (T, m), initial (n,), constants (T, size) where a sequence.
     """
