@@ -60,14 +60,14 @@ class Stack:
 
 
 def draw_layers(
-    network: Network, sizes: Mapping[str, int], gain: float, seed: int
+    network: Network, sizes: Mapping[str, int], gain: float, seed: int, input_scale: float = 1.0
 ) -> tuple[LayerWeights, ...]:
     """Random parameters for each layer and direction, as `spectra.draw` does for one cell."""
     made = []
     for place, layer in enumerate(network.stack):
         own = {**sizes, **{size_name(extent): extent_of(width, sizes)
                            for extent, width in network.sizes_in(layer).items()}}  # fmt: skip
-        values = draw(network.cell, own, gain, 1, seed + place, 1.0)["parameters"]
+        values = draw(network.cell, own, gain, 1, seed + place, input_scale)["parameters"]
         single = len(network.stack) == 1
         made.append(LayerWeights("" if single else f"{layer.name}.", values, {}))
     return tuple(made)

@@ -1,0 +1,163 @@
+"""Everything a report says in numbers about the bounds of a cell or a network.
+
+In: a network with drawn weights, or with given ones. Out: `Study`: the diagnosis of each layer,
+and of the layer that decides N in numbers, rates against the size of its weights, rates of its
+modules, the region of gates that is certified, and norms over a grid of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+from derive.bptt import differentiate
+from derive.cell import Cell, catalogue
+from derive.certificate import certificate
+from derive.network import Network
+from derive.shapes import size_name
+from numeric.cases import size_names
+from numeric.defaults import default_constants
+from numeric.diagnosis import Diagnosis
+from numeric.gains import CLOSED, Scan, scan
+from numeric.jacobians import run
+from numeric.layers import Stack, diagnose_layers, draw_layers, sizes_of_layer
+from numeric.modules import ModuleRates, module_rates, modules_of
+from numeric.region import Region, region
+from numeric.spectra import draw
+from numeric.tracks import Track, follow, heat_map
+from numeric.weights import LayerWeights
+from numeric.worked import Worked, admissible, work
+
+Array = Any
+SIZE: Final = 32
+INPUT_SIZE: Final = 8
+STEPS: Final = 60
+INPUT_SCALE: Final = 0.3
+"""Weights of inputs have this standard deviation over the square root of their columns."""
+KNOWN: Final = ("rnn", "lstm", "gru")
+_GRID: Final = 31
+_WIDE: Final = 150
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was found; `given` where the weights are not drawn, `drawn_inputs` where inputs are.
+
+    `worked` are factors on the recurrent weights of the deciding layer with N in numbers there.
+    `beside` are tracks of well-known cells of the same sizes and seed; empty for given weights.
+    """
+
+    stack: Stack
+    sizes: Mapping[str, int]
+    seed: int
+    given: bool
+    drawn_inputs: bool
+    box: tuple[float, float]
+    worked: tuple[tuple[float, Worked], ...]
+    scan: Scan | None
+    modules: ModuleRates | None
+    region: Region | None
+    times: tuple[int, ...]
+    heat: Array
+    beside: Mapping[str, Track]
+
+    @property
+    def place(self) -> int:
+        """Which layer is shown at length."""
+        return self.stack.decisive
+
+    @property
+    def one(self) -> Diagnosis:
+        """The diagnosis of that layer."""
+        return self.stack.found[self.place]
+
+
+def sizes_for(cell: Cell) -> dict[str, int]:
+    """The sizes of drawn nets: those of states and all others."""
+    own = {str(letter) for state in cell.states for letter in state.shape[0].free_symbols}
+    return {name: SIZE if name in own else INPUT_SIZE for name in size_names(cell)}
+
+
+def study(network: Network, seed: int = 0) -> Study:
+    """The study of drawn weights, gain 1, and inputs uniform in [−1, 1] from the zero state."""
+    sizes = sizes_for(network.cell)
+    layers = draw_layers(network, sizes, 1.0, seed, INPUT_SCALE)
+    inputs = uniform_inputs(network.cell, sizes, seed)
+    stack = diagnose_layers(network, layers, sizes, inputs=inputs, input_box=(-1.0, 1.0))
+    return _studied(stack, sizes, seed, (-1.0, 1.0), given=False, drawn_inputs=True)
+
+
+def study_given(
+    network: Network,
+    layers: Sequence[LayerWeights],
+    inputs: Mapping[str, Array] | None = None,
+    seed: int = 0,
+) -> Study:
+    """The study of given weights, on the inputs given or on inputs uniform in [−1, 1].
+
+    Shapes: inputs (T, m).
+
+    Raises:
+        ValueError: for parameters or inputs that do not fit each other or overflow.
+    """
+    cell = network.cell
+    sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
+    signal = uniform_inputs(cell, sizes, seed) if inputs is None else inputs
+    values = np.concatenate([np.ravel(value) for value in signal.values()])
+    box = (-1.0, 1.0) if inputs is None else (float(values.min()), float(values.max()))
+    for symbol in cell.inputs:
+        sizes[size_name(symbol.shape[0])] = np.shape(signal[symbol.name])[1]
+    stack = diagnose_layers(network, layers, sizes, inputs=signal, input_box=box)
+    return _studied(stack, sizes, seed, box, given=True, drawn_inputs=inputs is None)
+
+
+def uniform_inputs(cell: Cell, sizes: Mapping[str, int], seed: int) -> dict[str, Array]:
+    """Inputs uniform in [−1, 1].
+
+    Shapes: (T, m).
+    """
+    rng = np.random.default_rng(seed + 1)
+    return {s.name: rng.uniform(-1.0, 1.0, (STEPS, sizes[size_name(s.shape[0])]))
+            for s in cell.inputs}  # fmt: skip
+
+
+def _studied(
+    stack: Stack, sizes: Mapping[str, int], seed: int, box: tuple[float, float],
+    *, given: bool, drawn_inputs: bool,
+) -> Study:  # fmt: skip
+    one = stack.found[stack.decisive]
+    assert one.setting is not None
+    assert one.run is not None
+    derivation, setting = one.setting.derivation, one.setting
+    rates = scan(setting) if setting.width <= _WIDE else None
+    shown = work(certificate(derivation), setting, admissible(setting, one.certificate))
+    worked = [(1.0, shown)]
+    best = rates.certified(CLOSED) if rates else None
+    if rates and best is not None and best < 1.0:
+        worked.insert(0, (best, rates.worked[rates.factors.index(best)]))
+    times, heat = heat_map(one.run, min(_GRID, one.run.steps + 1))
+    held = one.certificate.box if one.certificate else None
+    beside = {} if given else known_tracks(seed)
+    return Study(
+        stack, dict(sizes), seed, given, drawn_inputs, box, tuple(worked), rates,
+        module_rates(setting, held) if modules_of(setting) else None, region(derivation),
+        times, heat, beside,
+    )  # fmt: skip
+
+
+@cache
+def known_tracks(seed: int) -> Mapping[str, Track]:
+    """Bounds of the best known cells: drawn as `study` draws, on inputs of the same law."""
+    found = {}
+    for name in KNOWN:
+        cell = catalogue[name]
+        derivation, sizes = differentiate(cell), sizes_for(cell)
+        drawn = draw(cell, sizes, 1.0, 1, seed, INPUT_SCALE)["parameters"]
+        inputs = uniform_inputs(cell, sizes, seed)
+        constants = default_constants(cell, {**sizes, "T": STEPS})
+        found[name] = follow(run(derivation, drawn, inputs, constants=constants))
+    return found
