@@ -91,7 +91,8 @@ def scan(setting: Setting, factors: tuple[float, ...] = FACTORS) -> Scan | None:
     upper: dict[str, list[float]] = {}
     lower: dict[str, list[float]] = {REST: [], CONE: []}
     worked: list[Worked] = []
-    partition = dict([found]) if (found := modules_of(setting)) else None
+    modules = modules_of(setting)
+    partition = dict([modules]) if modules else None
     near = True
     for place, factor in enumerate(factors):
         made = replace(setting, parameters=scaled(cell, setting.parameters, factor))

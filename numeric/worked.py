@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 import numpy as np
 from sympy import Add, Basic, Expr, Mul, Pow
@@ -26,6 +27,7 @@ from numeric.enclose import enclose, number
 from numeric.methods import certified_rate
 from numeric.verified import norm_bound, raised
 
+_ONE: Final = Fraction(1)
 Value = Fraction | None
 """An exact number; None where there is no finite one."""
 
@@ -118,7 +120,9 @@ def evaluate(expr: Basic, known: Callable[[Basic], Value]) -> Value:
             exact = [part for part in parts if part is not None]
             if len(exact) < len(parts):
                 return None
-            return sum(exact, Fraction(0)) if isinstance(expr, Add) else math.prod(exact)
+            return (
+                sum(exact, Fraction(0)) if isinstance(expr, Add) else math.prod(exact, start=_ONE)
+            )
         case Pow(args=(base, exponent)) if exponent.is_Integer and exponent > 0:
             made = evaluate(base, known)
             return None if made is None else Fraction(made ** int(exponent))
