@@ -9,9 +9,14 @@ from __future__ import annotations
 from derive.bptt import Derivation
 from derive.certified_rate import certified_rate
 from derive.claims import Theorem
+from derive.clockwork import clock_rate
+from derive.cone import kept_state
 from derive.contraction import contraction, diagonal_times_matrix
+from derive.convex import weighted_mean
+from derive.lower import no_uniform_explosion, smallest_singular_value, volume
 from derive.stepwise import block_domination, dominate, domination, stepwise
 from derive.totals import total_gradient
+from derive.zero_state import at_rest
 
 __all__ = ["dominate", "domination", "theorem", "theorems"]
 
@@ -27,5 +32,16 @@ def theorem(derivation: Derivation) -> Theorem:
 
 def theorems(derivation: Derivation) -> tuple[Theorem, ...]:
     """All theorems that the cell's structure admits, the first one first."""
-    found = (theorem(derivation), certified_rate(derivation), total_gradient(derivation))
+    found = (
+        theorem(derivation),
+        certified_rate(derivation),
+        total_gradient(derivation),
+        weighted_mean(derivation),
+        clock_rate(derivation),
+        kept_state(derivation),
+        smallest_singular_value(derivation),
+        volume(derivation),
+        at_rest(derivation),
+        no_uniform_explosion(derivation),
+    )
     return tuple(claim for claim in found if claim is not None)

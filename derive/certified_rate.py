@@ -38,8 +38,8 @@ def admissible() -> Line:
 
 
 _RANGE = Line(
-    "It is as good as its suprema. For all inputs at once they must hold for all inputs, and an "
-    "input without bounds brings a gate arbitrarily near its limits."
+    "It is as good as its suprema. For all inputs at once they must hold for all inputs; without a "
+    "bound on the inputs the value of a function may come arbitrarily near the ends of its range."
 )
 
 
@@ -92,7 +92,7 @@ def _matrix(derivation: Derivation, found: Certificate) -> Theorem:
     norm, target = chain_norm(derivation)
     N, first, last = found.symbol, found.names[0], found.names[-1]
     v = MatrixSymbol(letter(derivation, "v", "w", "q"), order, 1)
-    rate = Letter(letter(derivation, "r", "rho", "q"))
+    rate = Letter(letter(derivation, "r", "q", "kappa"))
     block = Norm(Partial(At(states[first], TIME), At(states[last], EARLIER)))
     ratio = Mul(Component(v.name, first), Pow(Component(v.name, last), -1), evaluate=False)
     shrunk = Pow(rate, LAG, evaluate=False)

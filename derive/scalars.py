@@ -213,6 +213,6 @@ def _exponent(write: Writer, exponent: Expr) -> Box:
     top, bottom = exponent.as_numer_denom()
     if bottom != 1:
         below = write.of(bottom)
-        return row(write.of(top), "/", below if isinstance(below, (Symbol, Number)) else
+        return row(write.of(top), "/", below if isinstance(below, (Symbol, Number, Script)) else
                    Fenced(below))  # fmt: skip
     return time_box(exponent)

@@ -22,5 +22,5 @@ BONASSI: Final = (
 )
 YOSHIHARA: Final = "Yoshihara et al. 2025, arXiv:2505.17696"
 KANAI: Final = "Kanai, Fujiwara and Iwamura 2017, NIPS"
-HOCHREITER: Final = "Hochreiter and Schmidhuber 1997, Long short-term memory, Neural Computation 9"
+HOCHREITER: Final = "Hochreiter and Schmidhuber 1997"
 KOUTNIK: Final = "Koutník, Greff, Gomez and Schmidhuber 2014, A clockwork RNN, ICML"

@@ -29,6 +29,7 @@ from derive.bptt import EARLIER, FACTOR, TIME, Derivation
 from derive.claims import Bound, Line, Relation, Theorem
 from derive.expr import At, Concat, Partial, TimeProduct, split_coefficient
 from derive.norms import BlockBound, MaxAbs, Norm, Radius
+from derive.quantities import letter
 from derive.sources import BONASSI, MILLER, TERZI
 
 _A, _B, _M = (MatrixSymbol(name, 2, 2) for name in "ABM")
@@ -175,7 +176,7 @@ def stepwise(derivation: Derivation) -> Theorem:
     entry = BlockBound(state.name, state.name, TIME)
     entry_j = BlockBound(state.name, state.name, FACTOR)
     whole = TimeProduct(entry_j, FACTOR, TIME, EARLIER + 1)
-    rate, lag = Symbol("r"), TIME - EARLIER
+    rate, lag = Symbol(letter(derivation, "r", "q", "kappa")), TIME - EARLIER
     small = Relation(rate, "<", S.One)
     pair = Relation(EARLIER, "<", TIME)
     below = Relation(entry, "≤", rate)
