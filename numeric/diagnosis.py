@@ -87,6 +87,7 @@ class Diagnosis:
         }  # fmt: skip
 
 
+@np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
 def diagnose(
     cell: Cell,
     parameters: Arrays,

@@ -7,6 +7,7 @@ the exact ∂F/∂s at the stored s_{t−1} and x_t differs from the matrix by a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -162,13 +163,13 @@ class Jacobians:
             step.partials[name] = step.matrix(value)
         starts = np.cumsum([0, *self.widths])
         whole = np.zeros((starts[-1], starts[-1]))
-        squares = 0.0
+        error = 0.0
         for (of, by), value in self.blocks.items():
             a, b = self.names.index(of), self.names.index(by)
             block = step.matrix(value)
             whole[starts[a] : starts[a + 1], starts[b] : starts[b + 1]] = block.matrix
-            squares += block.error**2
-        return Near(whole, raised(float(np.sqrt(squares)), len(self.blocks)))
+            error = math.hypot(error, block.error)
+        return Near(whole, raised(error, 2 * len(self.blocks)))
 
 
 def diagonal_columns(jacobian: StepJacobian) -> tuple[MatrixExpr, ...]:
@@ -235,7 +236,7 @@ class _Assembly:
                 return self.product(coefficient, [(f, self.of(f)) for f in factors])
             case Concat(args=parts) if not self.leaf(node):
                 made = [self.matrix(part) for part in parts]
-                error = raised(float(np.sqrt(sum(part.error**2 for part in made))))
+                error = raised(math.hypot(*(part.error for part in made)), 2 * len(made))
                 return Near(np.concatenate([part.matrix for part in made]), error)
         return self.outer(node)
 

@@ -239,7 +239,7 @@ def balance(domination: Sharpened, sup: Mapping[MatrixExpr, Array], now: Mapping
             p, q = node.shape
             scaled = np.exp(logs[p])[:, None] * matrix * np.exp(-logs[q])
             size, v = top(scaled)
-            if size == 0.0:
+            if not 0.0 < size < math.inf:
                 continue
             u = scaled @ v / size
             slopes[p] += weights[node] * u**2

@@ -122,6 +122,7 @@ def follow(
     start: Array | None = None
     product = None
     for lag, factor in enumerate(jacobians.backwards(count), 1):
+        factor = factor.balanced()
         _, norm, start = bounds(factor, start)
         bank.add(lag, factor, factor.log10(norm, 1))
         product = segments.add(factor, norm)
@@ -228,9 +229,12 @@ def heat_map(run: Run, points: int = 32) -> tuple[tuple[int, ...], Array]:
     segments: list[Near] = []
     part: Near | None = None
     for back, factor in enumerate(Jacobians(run).backwards(), 1):
-        plain = Near(factor.matrix)
-        part = plain if part is None else Near(part.matrix @ plain.matrix, 0.0, part.exponent)
-        part = part.balanced()
+        plain = Near(factor.matrix).balanced()
+        part = (
+            plain
+            if part is None
+            else Near(part.matrix @ plain.matrix, 0.0, part.exponent + plain.exponent).balanced()
+        )
         if run.steps - back in wanted:
             segments.append(part)
             part = None

@@ -96,6 +96,12 @@ def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple
     n = matrix.shape[1]
     if n == 0 or matrix.shape[0] == 0:
         return 0.0, np.zeros(n)
+    largest = float(np.max(np.abs(matrix)))
+    if not math.isfinite(largest):
+        return math.inf, np.zeros(n)
+    if largest and not 1e-120 < largest < 1e120:
+        size, vector = top(matrix / largest, start, steps)
+        return size * largest, vector
     steps = min(steps, n)
     vector = np.random.default_rng(n).normal(size=n) if start is None else start
     basis = np.zeros((steps, n))

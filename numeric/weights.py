@@ -8,6 +8,7 @@ Nothing of a file is executed: pickles are refused.
 from __future__ import annotations
 
 import json
+import math
 import re
 import zipfile
 from collections.abc import Mapping
@@ -59,9 +60,10 @@ def read_arrays(path: Path) -> dict[str, Array]:
     try:
         with np.load(path, allow_pickle=False) as held:
             return {name: held[name] for name in held.files}
-    except (ValueError, zipfile.BadZipFile, EOFError) as problem:
-        reason = str(problem).split("\n", 1)[0]
-        raise ValueError(f"{path.name}: no .npz archive of plain arrays: {reason}") from None
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError):
+        raise ValueError(
+            f"{path.name}: no .npz archive of plain arrays: it is damaged, or holds pickled objects"
+        ) from None
 
 
 def _safetensors(path: Path) -> dict[str, Array]:
@@ -76,6 +78,8 @@ def _safetensors(path: Path) -> dict[str, Array]:
         raise ValueError(f"{path.name}: no safetensors file: its header is longer than the file")
     try:
         header = json.loads(data[8 : 8 + length])
+        if not isinstance(header, dict):
+            raise ValueError(f"{path.name}: no safetensors file: its header is no JSON object")
         found = {}
         for name, entry in header.items():
             if name == "__metadata__":
@@ -84,17 +88,27 @@ def _safetensors(path: Path) -> dict[str, Array]:
             part = data[8 + length + start : 8 + length + end]
             found[name] = _tensor(name, entry["dtype"], part, tuple(entry["shape"]))
         return found
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        UnicodeDecodeError,
+        json.JSONDecodeError,
+    ) as problem:
         raise ValueError(f"{path.name}: no safetensors file: {problem}") from None
 
 
 def _tensor(name: str, kind: str, part: bytes, shape: tuple[int, ...]) -> Array:
-    if kind == "BF16":
+    if kind == "BF16" and len(part) == 2 * math.prod(shape):
         bits = np.frombuffer(part, dtype="<u2").astype(np.uint32) << 16
         return bits.view(np.float32).reshape(shape)
-    if kind not in _TYPES:
+    if kind not in {*_TYPES, "BF16"}:
         known = ", ".join((*_TYPES, "BF16"))
         raise ValueError(f"{name}: expected numbers of the type {known}, came {kind}")
+    width = int(_TYPES.get(kind, "<f2")[-1])
+    if len(part) != width * math.prod(shape):
+        raise ValueError(f"{name}: expected {width * math.prod(shape)} bytes, came {len(part)}: "
+                         "the file is cut short or damaged")  # fmt: skip
     return np.frombuffer(part, dtype=_TYPES[kind]).reshape(shape)
 
 
@@ -145,6 +159,7 @@ def _from_torch(
         raise ValueError(
             f"PyTorch's names, but {cell.name} is none of its cells: {', '.join(TORCH)}"
         )
+    _check_torch(cell, {found["key"]: np.shape(arrays[name]) for name, found in torch.items()})
     state = {found["key"]: np.asarray(arrays[name], np.float64) for name, found in torch.items()}
     params = from_torch(state, cell.name)
     (module,) = modules
@@ -166,6 +181,30 @@ def _from_torch(
             origin[name] = f"rows of {source}"
         made.append(LayerWeights(prefix, values, origin))
     return tuple(made)
+
+
+def _check_torch(cell: Cell, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a layer without its two matrices, or with others than the cell's gates need.
+
+    Raises:
+        ValueError: naming the array.
+    """
+    gates = len(TORCH[cell.name])
+    for suffix in dict.fromkeys(re.sub("^[a-z]+_[a-z]+", "", key) for key in shapes):
+        for kind in ("weight_hh", "weight_ih"):
+            if f"{kind}{suffix}" not in shapes:
+                raise ValueError(f"{kind}{suffix} is missing")
+        rows, *columns = shapes[f"weight_hh{suffix}"]
+        if len(columns) != 1 or rows != gates * columns[0]:
+            raise ValueError(
+                f"weight_hh{suffix}: expected the shape ({gates}·n, n), since {cell.name} stacks "
+                f"{gates} gate{'s'[: gates > 1]}, came {shapes[f'weight_hh{suffix}']}"
+            )
+        for kind, axes in (("weight_ih", 2), ("bias_ih", 1), ("bias_hh", 1)):
+            shape = shapes.get(f"{kind}{suffix}", (rows,))
+            if len(shape) != axes or shape[0] != rows:
+                wanted = f"({rows}, m)" if axes == 2 else f"({rows},)"
+                raise ValueError(f"{kind}{suffix}: expected the shape {wanted}, came {shape}")
 
 
 def _suffix(prefix: str) -> str:

@@ -38,6 +38,7 @@ _NULLS: Final = (
 )
 
 
+@np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
 def run(arguments: Namespace) -> Answer:
     """The verdict on every layer, the bounds at some lags, and the assumptions.
 

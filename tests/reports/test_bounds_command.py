@@ -273,3 +273,37 @@ def test_a_fresh_cell_file_is_bounded(capsys, tmp_path):
     assert "h → h × z" in labels
     boxed = data(capsys, str(tmp_path / "unit.toml"), "--input-box", "1", "--size", "3")
     assert boxed["invariant_set"] is True
+
+
+def test_weights_beyond_all_measure_get_an_answer_or_a_line(capsys):
+    status, out, err = said(capsys, "rnn", "--gain", "1e200", "--size", "3", "--lag", "4")
+    assert status == 0
+    assert "Warning" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weight_hh_l0": np.zeros((12, 4), "f4")}, "weight_hh_l0: expected the shape (4·n, n)"),
+        ({"bias_ih_l0": np.zeros(12, "f4")}, "bias_ih_l0: expected the shape (16,)"),
+        ({"weight_ih_l0": None}, "weight_ih_l0 is missing"),
+    ],
+)
+def test_a_checkpoint_of_another_shape_is_named_as_pytorch_names_it(
+    capsys, tmp_path, change, message
+):
+    arrays = {k: v for k, v in (torch_lstm(layers=1) | change).items() if v is not None}
+    write_safetensors(tmp_path / "w.safetensors", arrays)
+    status, _, err = said(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"))
+    assert status == 2
+    assert message in err
+
+
+@pytest.mark.parametrize("cut", [-40, 30])
+def test_a_file_cut_short_is_refused_in_a_line(capsys, tmp_path, cut):
+    path = tmp_path / "w.safetensors"
+    write_safetensors(path, torch_lstm(layers=1))
+    path.write_bytes(path.read_bytes()[:cut])
+    status, _, err = said(capsys, "lstm", "--weights", str(path))
+    assert status == 2
+    assert "cut short" in err or "no safetensors file" in err
