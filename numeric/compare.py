@@ -127,5 +127,5 @@ def agreement(one: Result, other: Answer) -> tuple[float, str]:
             largest = float(np.max(np.abs(want), initial=0))
             scale = largest if largest > CANCELLED * overall else overall
             if off > worst * scale:
-                worst, place = off / scale, f"{group}.{name}"
+                worst, place = off / scale if scale else np.inf, f"{group}.{name}"
     return worst, place

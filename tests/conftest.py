@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two workers share two cores
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it; two workers share two cores
+
+from numeric.verification import NETWORK_PROFILES, PROFILES, Profile
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -18,13 +20,23 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.register_profile(
     "nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
+settings.load_profile(PROFILE)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--regenerate", action="store_true", help="write the golden files instead of comparing"
     )
+
+
+@pytest.fixture
+def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verdict from few examples a check: enough for one mistake, unless the night is long."""
+    if PROFILE != "nightly":
+        few = Profile(autograd=6, high_precision=2, exact=4)
+        monkeypatch.setitem(PROFILES, "dev", few)
+        monkeypatch.setitem(NETWORK_PROFILES, "dev", few)
 
 
 @pytest.fixture

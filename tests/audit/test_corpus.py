@@ -19,18 +19,16 @@ from numeric.reference import autograd_answer
 from numeric.sandbox import Sandbox
 from numeric.testing import verify_gradients
 from numeric.verdict import diagnoses
-from numeric.verification import PROFILES, Profile, verify
+from numeric.verification import verify
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-VARIANTS = range(COUNT if NIGHTLY else 20)
+VARIANTS = range(COUNT if NIGHTLY else 8)
 
 
 @pytest.fixture(autouse=True)
-def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checks with few examples, and few pairs of mistakes, unless the night is long."""
+def few_pairs(few_examples: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few pairs of mistakes, unless the night is long."""
     if not NIGHTLY:
-        quick = Profile(autograd=6, high_precision=2, exact=2)
-        monkeypatch.setitem(PROFILES, "dev", quick)
         monkeypatch.setattr("numeric.diagnose.PAIRS", 1000)
 
 

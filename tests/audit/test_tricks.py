@@ -13,7 +13,9 @@ from corpus import right
 from derive import catalogue
 from numeric.kernel import load
 from numeric.sandbox import Sandbox
-from numeric.verification import PROFILES, Profile, verify
+from numeric.verification import verify
+
+pytestmark = pytest.mark.usefixtures("few_examples")
 
 LIMIT = 2.0
 RNN = right("rnn")
@@ -77,11 +79,6 @@ IN_BACKWARD = {
     "the inputs returned": "return {'params': params, 'inputs': {'x': x}, "
     "'initial': {'h': h[0]}}\n",
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PROFILES, "dev", Profile(autograd=4, high_precision=1, exact=1))
 
 
 def status_of(folder: Path, source: str) -> str:

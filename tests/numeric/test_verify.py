@@ -82,6 +82,7 @@ def test_emitted_code_passes(name: str, style: str) -> None:
     assert all(gradient.status == "pass" for gradient in verdict.gradients.values())
 
 
+@pytest.mark.usefixtures("few_examples")
 @pytest.mark.parametrize(("name", "what"), MUTANTS)
 def test_every_oracle_rejects_a_wrong_term(name: str, what: str) -> None:
     verdict = verify(module_of(name, *MUTANTS[name, what]), cell=catalogue[name])

@@ -30,6 +30,8 @@ from numeric.sandbox import Sandbox
 from numeric.spelling import STYLES
 from numeric.verification import verify
 
+pytestmark = pytest.mark.usefixtures("few_examples")
+
 OUTPUTS = (
     ("softmax", "cross_entropy"), ("linear", "squared_error"), ("softmax", "squared_error"),
 )  # fmt: skip
