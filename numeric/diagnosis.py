@@ -80,6 +80,8 @@ class Diagnosis:
             "winner": self.winner,
             "methods": {m.name: m.rate for m in certificate.methods if math.isfinite(m.rate)}
             if certificate else {},
+            "a_priori_winner": certificate.upper(self.lags[-1])[1]
+            if certificate and certificate.methods else None,
             "invariant_set": bool(certificate and certificate.box is not None),
             "blocks": {f"{a},{b}": value for (a, b), value in track.blocks.items()}
             if track else {},

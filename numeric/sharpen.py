@@ -130,7 +130,8 @@ class Sharpened(Domination):
             if isinstance(front, DiagMatrix):
                 own = own * sup[front.args[0]]
         own = own * (1 + gamma(16)) + 1e-300
-        if deep and len(factors) == 1 and isinstance(factors[0], (MatAdd, Partial)):
+        sums = [f for f in factors if isinstance(f, (MatAdd, Partial)) and not self.leaf(f)]
+        if deep and len(factors) == 1 and sums:
             yield from self._terms(factors[0], own, sup, deep)
         else:
             yield _Term(own, tuple(factors))

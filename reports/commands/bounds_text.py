@@ -110,6 +110,8 @@ def _table(one: Diagnosis, everything: bool) -> list[str]:
     for side, methods, show in (("at most", upper, ceiling), ("at least", one.log10_lower, floor)):
         for name, values in methods.items():
             mark = " *" if side == "at most" and name == one.winner else ""
+            if name == "a_priori" and one.certificate is not None:
+                mark += f" ({one.certificate.upper(one.lags[-1])[1]})"
             rows.append((f"{side}, {name}{mark}", *(show(values[lag - 1], 2) for lag in shown)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  " + row[0].ljust(widths[0]) + "".join(
