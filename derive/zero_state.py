@@ -114,15 +114,15 @@ def _eigenvalues(derivation: Derivation, found: Rest, J: MatrixSymbol) -> tuple[
     general = _shape(found.reduced, mu)
     numbers = _numbers(found.unbiased)
     plain = _shape(found.unbiased, mu)
-    whose = "Those" if lines else "The eigenvalues of {3}"
-    if general is not None and plain is not None and general.eigenvalue != plain.eigenvalue:
-        lines.append(Line(
-            whose + " are {0} for the eigenvalues {1} of {2} where each bias has equal entries"
-            + (", and {4} where all biases are zero." if numbers else "."),
-            (general.eigenvalue, mu, general.matrix, J, plain.eigenvalue)))  # fmt: skip
-    elif general is not None and general.eigenvalue != mu:
-        lines.append(Line(whose + " are {0} for the eigenvalues {1} of {2}.",
-                          (general.eigenvalue, mu, general.matrix, J)))  # fmt: skip
+    whose, tail = ("Those", ()) if lines else ("The eigenvalues of {3}", (J,))
+    varied = plain is not None and general is not None and general.eigenvalue != plain.eigenvalue
+    if general is not None and (varied or general.eigenvalue != mu):
+        text = whose + " are {0} for the eigenvalues {1} of {2}"
+        text += " where each bias has equal entries" if varied else ""
+        if varied and numbers and plain is not None:
+            text += f", and {{{3 + len(tail)}}} where all biases are zero"
+            tail += (plain.eigenvalue,)
+        lines.append(Line(text + ".", (general.eigenvalue, mu, general.matrix, *tail)))
     if numbers is None or plain is None:
         return tuple(lines)
     start, factor = numbers

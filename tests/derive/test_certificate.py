@@ -1,0 +1,115 @@
+"""N in named quantities: it dominates every step, and the closed condition decides ρ(N) < 1."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from on_paths import Numbers, derived, walk
+from sympy import Symbol, lambdify
+
+from derive import Cell, catalogue, differentiate
+from derive.bounds import theorems
+from derive.certificate import LAMBDA, certificate
+from derive.claims import Display
+from derive.norms import BlockSup
+from derive.quantities import Quantities, letter
+
+
+def matrix_of(name, found, numbers):
+    made = numbers(found.matrix)
+    return np.array(made).reshape(found.order, found.order)
+
+
+@pytest.mark.parametrize("name", catalogue)
+def test_the_printed_matrix_dominates_products_block_by_block(name):
+    path = walk(name, seed=3, gain=1.2, steps=4)
+    found = certificate(path.derivation)
+    N = matrix_of(name, found, Numbers(path, found.definitions))
+    power = np.eye(found.order)
+    for k in range(3, -1, -1):
+        power = power @ N
+        product = path.product(4, k)
+        for i, a in enumerate(found.names):
+            for j, b in enumerate(found.names):
+                norm = np.linalg.norm(path.block(product, a, b), 2)
+                assert norm <= power[i, j] * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "cornn", "t_gru"])
+def test_a_quarter_of_the_printed_matrix_does_not(name):
+    path = walk(name, seed=3, gain=1.2, steps=4)
+    found = certificate(path.derivation)
+    N = matrix_of(name, found, Numbers(path, found.definitions)) / 4
+    assert any(
+        np.linalg.norm(path.block(J, a, b), 2) > N[i, j]
+        for J in path.jacobians
+        for i, a in enumerate(found.names) for j, b in enumerate(found.names)
+    )  # fmt: skip
+
+
+def two_states():
+    return [n for n in catalogue if certificate(derived(n)).polynomial is not None]
+
+
+@pytest.mark.parametrize("name", two_states())
+def test_the_closed_condition_holds_if_and_only_if_the_radius_is_below_one(name):
+    found = certificate(derived(name))
+    blocks = sorted(found.matrix.atoms(BlockSup), key=str)
+    plain = {block: Symbol(f"N_{place}") for place, block in enumerate(blocks)}
+    matrix = found.matrix.xreplace(plain)
+    letters = sorted(matrix.atoms(Symbol), key=str)
+    entries = lambdify(letters, list(matrix.args), "numpy")
+    polynomial = lambdify([LAMBDA, *letters], found.polynomial.xreplace(plain), "numpy")
+    conditions = [lambdify(letters, (r.right - r.left).xreplace(plain), "numpy")
+                  for r in found.conditions]  # fmt: skip
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(200):
+        drawn = rng.uniform(0, 1.3, len(letters)) ** 2
+        N = np.array(entries(*drawn), dtype=float).reshape(2, 2)
+        eigenvalues = np.linalg.eigvals(N)
+        assert np.abs(polynomial(eigenvalues, *drawn)).max() < 1e-9
+        if conditions:
+            small = bool(np.abs(eigenvalues).max() < 1)
+            assert small == all(condition(*drawn) > 0 for condition in conditions)
+            seen.add(small)
+    assert seen == ({True, False} if conditions else set())
+
+
+def test_a_state_that_keeps_itself_whole_is_never_certified():
+    stuck = {n for n in catalogue if certificate(derived(n)).stuck}
+    assert stuck == {
+        "antisymmetric_rnn", "gated_antisymmetric_rnn", "cornn", "unicornn", "lstm_1997",
+    }  # fmt: skip
+    for name in stuck:
+        second = theorems(derived(name))[1]
+        assert any("whatever the weights" in getattr(p, "text", "") for p in second.consequences)
+        assert not any(isinstance(part, Display) for part in second.consequences)
+
+
+def test_a_vector_certifies_and_the_bound_holds_with_it():
+    path = walk("lstm", seed=1, gain=0.2, steps=8)
+    found = certificate(path.derivation)
+    N = matrix_of("lstm", found, Numbers(path, found.definitions))
+    assert np.abs(np.linalg.eigvals(N)).max() < 1
+    v = np.linalg.solve(np.eye(2) - N, np.ones(2))
+    rate = (N @ v / v).max()
+    assert rate <= 1 - 1 / v.max() + 1e-12 < 1
+    for k in range(8):
+        product = path.product(8, k)
+        for i, a in enumerate(found.names):
+            for j, b in enumerate(found.names):
+                norm = np.linalg.norm(path.block(product, a, b), 2)
+                assert norm <= v[i] / v[j] * rate ** (8 - k) * (1 + 1e-9)
+
+
+def test_letters_that_the_cell_has_are_not_taken_twice():
+    cell = Cell.parse(name="busy", equations="r = sigmoid(N @ h_prev)\nh = r * h_prev + x")
+    derivation = differentiate(cell)
+    assert letter(derivation, "r", "q") == "q"
+    assert certificate(derivation).symbol.name == "D"
+    assert letter(derivation, "r", "h") == "r_star"
+    names = Quantities(derivation)
+    assert [names.name(cell.states[0]).name, names.name(cell.parameters[0], "d_1").name] == [
+        "h_hat", "d_1",
+    ]  # fmt: skip

@@ -1,0 +1,81 @@
+"""Weighted means and clocks: which updates are such, and their rates on real products."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from on_paths import SEEDS, Numbers, derived, walk
+
+from derive import Cell, catalogue, differentiate
+from derive.clockwork import clock_rate, find_clock
+from derive.convex import find_update, weighted_mean
+
+MEANS = [n for n in catalogue if find_update(derived(n))]
+
+
+def rate_of(path):
+    """Min over units of w_min (1 − K − (1 − w_min) A), from the printed A and K."""
+    found, claim = find_update(path.derivation), weighted_mean(path.derivation)
+    numbers = Numbers(path, claim.entries)
+    steps = range(len(path.values))
+    low = np.min([numbers.matrix(found.weight, k) for k in steps], axis=0)
+    named = {str(r.left): r.right for r in claim.entries}
+    A = numbers.vector(named["A"]) if "A" in named else 0 * low
+    K = numbers.vector(named["K"]) if "K" in named else 0 * low
+    return low, 1 - (low * (1 - K - (1 - low) * A)).min(), bool(np.all(K + (1 - low) * A < 1))
+
+
+@pytest.mark.parametrize("name", MEANS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_row_sums_decay_at_the_rate(name, seed):
+    path = walk(name, seed, gain=0.15, steps=6)
+    low, rate, holds = rate_of(path)
+    assert low.min() > 0
+    for k in range(6):
+        norm = np.abs(path.product(6, k)).sum(axis=1).max()
+        if holds:
+            assert rate < 1
+            assert norm <= rate ** (6 - k) * (1 + 1e-9)
+
+
+def test_the_condition_holds_for_small_weights_and_fails_for_large_ones():
+    assert rate_of(walk("gru", 0, gain=0.05))[2]
+    assert not rate_of(walk("gru", 0, gain=5.0))[2]
+
+
+@pytest.mark.parametrize(("equations", "found"), [
+    ("z = sigmoid(V @ x)\nh = z * h_prev + (1 - z) * tanh(W @ h_prev)", True),
+    ("z = sigmoid(V @ x)\nh = tanh(W @ h_prev) * (1 - z) + h_prev * z", True),
+    ("z = tanh(V @ x)\nh = z * h_prev + (1 - z) * tanh(W @ h_prev)", False),
+    ("z = sigmoid(V @ x)\nh = z * h_prev + z * tanh(W @ h_prev)", False),
+    ("z = sigmoid(V @ x)\nh = z * h_prev + (1 - z) * tanh(W @ h_prev) + h_prev", False),
+])  # fmt: skip
+def test_which_updates_are_weighted_means(equations, found):
+    derivation = differentiate(Cell.parse(name="c", equations=equations))
+    assert (find_update(derivation) is not None) == found
+
+
+def test_the_clock_is_found_by_its_equation():
+    assert [n for n in catalogue if find_clock(derived(n))] == ["clockwork_rnn"]
+    learned = "h = k * tanh(W @ h_prev + U @ x) + (1 - k) * h_prev"
+    assert find_clock(differentiate(Cell.parse(name="c", equations=learned))) is None
+    given = Cell.parse(name="c", equations=learned, constants=["k[t]"])
+    assert find_clock(differentiate(given)).function == "tanh"
+    assert clock_rate(differentiate(given)).name == "Clockwork"
+
+
+def test_the_clockwork_decays_at_the_rate_of_its_slowest_module():
+    """Four units in modules of one, periods 1, 2, 4, 8; blocks beside the diagonal are large."""
+    rng = np.random.default_rng(0)
+    W = np.triu(rng.normal(size=(4, 4)) * 3)
+    np.fill_diagonal(W, [0.5, 0.6, 0.7, 0.8])
+    path = walk("clockwork_rnn", 0, steps=400, n=4, W_H=W)
+    blocks = path.values[0]["blocks"]
+    np.testing.assert_array_equal(blocks * W, W)
+    rate = max(d ** (1 / period) for d, period in zip(np.diag(W), (1, 2, 4, 8), strict=True))
+    norms = [np.linalg.norm(path.product(400, 400 - lag), 2) for lag in (100, 200, 400)]
+    dense = np.linalg.norm(W, 2)
+    assert dense > 1
+    for lag, norm in zip((100, 200, 400), norms, strict=True):
+        assert norm <= 1e6 * (rate * 1.02) ** lag
+    assert norms[2] < 1e-3

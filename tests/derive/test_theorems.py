@@ -1,0 +1,90 @@
+"""Which theorems a cell gets; that their sentences are whole; that deriving them takes no time."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import pytest
+from on_paths import derived
+
+from derive import catalogue, differentiate
+from derive.bounds import theorems
+from derive.certificate import certificate
+from derive.claims import Display, Line, Relation
+from derive.layout import Layout
+from derive.typeset import Text
+
+TEXT = Text()
+MEANS = {
+    "gru", "gru_reset_after", "mgu", "ligru", "ugrnn", "brc", "nbrc", "rhn", "minimal_rnn",
+    "light_ru", "t_rnn", "mut1", "mut2", "mut3",
+}  # fmt: skip
+CAROUSELS = {
+    "lstm", "lstm_1997", "coupled_lstm", "peephole_lstm", "depth_gated_lstm", "lstm_nig",
+    "lstm_nfg", "lstm_nog", "lstm_niaf", "lstm_noaf", "lstm_np", "lstm_cifg", "ran",
+    "multiplicative_lstm", "nas",
+}  # fmt: skip
+PRODUCTS = {"rnn", "irnn", "indrnn", "mi_rnn", "t_rnn", "brc"}
+
+
+@cache
+def claims(name):
+    return theorems(derived(name))
+
+
+def written(thing):
+    if isinstance(thing, Relation):
+        return f"{written(thing.left)} {thing.sign} {written(thing.right)}"
+    return TEXT(Layout().of(thing))
+
+
+def cells_with(title):
+    return {name for name in catalogue if title in {claim.name for claim in claims(name)}}
+
+
+def test_each_theorem_appears_for_the_cells_whose_structure_admits_it():
+    assert cells_with("Certified rate") == set(catalogue)
+    assert cells_with("Contraction") == {"rnn", "irnn"}
+    assert cells_with("What the kept state carries") == CAROUSELS
+    assert cells_with("Weighted means") == MEANS
+    assert cells_with("Clockwork") == {"clockwork_rnn"}
+    assert cells_with("Smallest singular value") == PRODUCTS
+    corners = CAROUSELS - {"lstm_nog", "ran", "multiplicative_lstm", "nas"}
+    assert cells_with("Volume") == PRODUCTS | corners
+    assert cells_with("No certificate of growth in all directions") == {"rnn"}
+    still = {n for n in catalogue if certificate(derived(n)).stuck}
+    assert cells_with("Total gradient and truncation") == set(catalogue) - still
+    resting = cells_with("The zero state")
+    assert {"rnn", "lstm", "gru", "peephole_lstm", "jordan", "cornn", "lem"} <= resting
+    assert resting.isdisjoint({"irnn", "clockwork_rnn", "scrn", "lstm_fgr", "cfn", "indrnn"})
+
+
+@pytest.mark.parametrize("name", catalogue)
+def test_every_sentence_is_whole_and_every_number_is_a_step(name):
+    derivation = derived(name)
+    made = claims(name)
+    assert made[1].name == "Certified rate"
+    for claim in made:
+        for line in claim.lines:
+            assert isinstance(line, Line)
+            used = {f"{{{place}}}" for place in range(len(line.slots))}
+            assert all(slot in line.text for slot in used), line.text
+            assert line.text.format(*map(str, line.slots))
+            numbers = [slot for slot in line.slots if isinstance(slot, int)]
+            parts = {derivation.steps[number - 1].part for number in numbers}
+            assert parts <= {"jacobian", "chain"}
+            for slot in line.slots:
+                assert isinstance(slot, int) or written(slot)
+        shown = (p for p in (*claim.statement, *claim.consequences) if isinstance(p, Display))
+        for relation in (*claim.entries, *(r for p in shown for r in p.relations)):
+            assert written(relation)
+        assert claim.proof
+        assert claim.silent
+
+
+def test_theorems_are_derived_in_no_time():
+    derivation = differentiate(catalogue["depth_gated_lstm"])
+    start = time.perf_counter()
+    theorems(derivation)
+    assert time.perf_counter() - start < 1.0
