@@ -163,7 +163,20 @@ def _heat(measured: Measured) -> list[str]:
     lines = ["", "  log10 of ‖∂s_t/∂s_k‖₂, measured:"]
     lines += ["    " + " ".join(cell.rjust(w) for cell, w in zip(row, width, strict=False))
               for row in rows]  # fmt: skip
-    return lines
+    return [*lines, *_where(measured)]
+
+
+def _where(measured: Measured) -> list[str]:
+    """Between which times of the grid the norm up to the last step changes most and least."""
+    times, last = measured.times, measured.logs[-1]
+    parts = [(float(last[k] - last[k + 1]) / (times[k + 1] - times[k]), times[k], times[k + 1])
+             for k in range(len(times) - 1)
+             if math.isfinite(last[k]) and math.isfinite(last[k + 1])]  # fmt: skip
+    if len(parts) < 3:
+        return []
+    (least, a, b), (most, c, d) = min(parts), max(parts)
+    return [f"    back from t = {times[-1]}: × {10**least:.3g} a step from {b} to {a}, the smallest; "
+            f"× {10**most:.3g} from {d} to {c}, the largest"]  # fmt: skip
 
 
 def _rate(value: float) -> str:

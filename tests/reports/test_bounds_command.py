@@ -163,7 +163,13 @@ def test_the_answer_names_paths_a_heat_map_and_exponents(capsys):
     assert len(found["lyapunov"]) == 3
     status, text, _ = said(capsys, "lstm", *SMALL)
     assert status == 0
-    for part in ("most of the norm goes along", "t \\ k", "shares sum to 100 %", "Assumptions:"):
+    for part in (
+        "most of the norm goes along",
+        "t \\ k",
+        "shares sum to 100 %",
+        "back from t = 8",
+        "Assumptions:",
+    ):
         assert part in text
     assert "\x1b" not in text
     assert max(map(len, text.split("Assumptions:")[0].splitlines())) <= 120
