@@ -175,8 +175,8 @@ def _where(measured: Measured) -> list[str]:
     if len(parts) < 3:
         return []
     (least, a, b), (most, c, d) = min(parts), max(parts)
-    return [f"    back from t = {times[-1]}: × {10**least:.3g} a step from {b} to {a}, the smallest; "
-            f"× {10**most:.3g} from {d} to {c}, the largest"]  # fmt: skip
+    ends = f"× {10**least:.3g} a step from {b} to {a}, × {10**most:.3g} from {d} to {c}"
+    return [f"    back from t = {times[-1]}, the smallest and the largest change: {ends}"]
 
 
 def _rate(value: float) -> str:
