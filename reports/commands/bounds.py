@@ -14,11 +14,12 @@ from derive.network import Network
 from derive.shapes import size_name
 from numeric.cases import size_names
 from numeric.diagnosis import Diagnosis
-from numeric.layers import Stack, diagnose_layers, draw_layers, network_of, sizes_of_layer
+from numeric.layers import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.tracks import WINDOWS, heat_map, lyapunov_exponents
-from numeric.weights import LayerWeights, map_weights, read_arrays, unused
+from numeric.weights import LayerWeights
 from reports.commands.bounds_text import Measured, stack_text
 from reports.commands.cells import find_cell
+from reports.commands.given import given_inputs, given_layers, normal_inputs
 from reports.commands.network import network_from, settings
 from reports.console import Answer, CommandError, toolkit_version, why
 
@@ -27,7 +28,6 @@ Ends = tuple[float, float]
 _SIZE: Final = 32
 _INPUT_SIZE: Final = 8
 _STEPS: Final = 60
-_SIGNAL: Final = 1.0
 _GRID: Final = 32
 _COARSE: Final = 11
 _EXPONENTS: Final = 3
@@ -97,11 +97,7 @@ def _windows(text: str | None) -> tuple[int, ...]:
 def _weights(
     cell: Cell, asked: Network | None, arguments: Namespace
 ) -> tuple[Network, tuple[LayerWeights, ...], str, tuple[str, ...]]:
-    """The layers' parameters, how they were drawn if they were, and what of a file is not used.
-
-    Raises:
-        ValueError: if the file holds other layers than the flags ask for.
-    """
+    """The layers' parameters, how they were drawn if they were, and what of a file is not used."""
     if arguments.weights is None:
         network = asked or Network(cell)
         sizes = _default_sizes(cell, arguments.size)
@@ -110,18 +106,8 @@ def _weights(
             f"with 1/columns, vectors 0, seed {arguments.seed}"
         )
         return network, draw_layers(network, sizes, arguments.gain, arguments.seed), said, ()
-    arrays = read_arrays(arguments.weights)
-    layers = map_weights(cell, arrays)
-    network = network_of(cell, layers)
-    for flag, came, wanted in (
-        ("--layers", network.layers, arguments.layers),
-        ("--bidirectional", network.bidirectional, arguments.bidirectional or None),
-    ):
-        if wanted is not None and came != wanted:
-            held = f"{network.layers} layer{'s'[: network.layers > 1]}, " + (
-                "both directions" if network.bidirectional else "one direction")  # fmt: skip
-            raise ValueError(f"{arguments.weights}: holds {held}, but {flag} asks for others")
-    return network, layers, "", unused(cell, arrays)
+    network, layers, left = given_layers(cell, arguments)
+    return network, layers, "", left
 
 
 def _default_sizes(cell: Cell, size: int | None) -> dict[str, int]:
@@ -150,38 +136,11 @@ def _diagnose(
 def _inputs(
     cell: Cell, sizes: Mapping[str, int], arguments: Namespace, box: Ends | None
 ) -> dict[str, Array] | None:
-    """The sequence given or drawn; None where only a box was given.
-
-    Raises:
-        ValueError: if the file holds no sequence of numbers for this cell.
-    """
+    """The sequence given or drawn; None where only a box was given."""
     if arguments.inputs is not None:
-        if len(cell.inputs) != 1:
-            raise ValueError(f"--inputs: {cell.name} has {len(cell.inputs)} inputs, expected one")
-        try:
-            value = np.load(arguments.inputs, allow_pickle=False)
-        except (ValueError, EOFError):
-            raise ValueError(f"{arguments.inputs}: no .npy file of plain numbers") from None
-        if not isinstance(value, np.ndarray):
-            raise ValueError(f"{arguments.inputs}: expected one array (.npy), came an archive")
-        kinds = (np.floating, np.integer)
-        if not any(np.issubdtype(value.dtype, kind) for kind in kinds):
-            raise ValueError(f"{arguments.inputs}: expected numbers, came {value.dtype}")
-        if value.ndim == 3 and value.shape[1] == 1:
-            value = value[:, 0]
-        if value.ndim != 2 or not len(value):
-            raise ValueError(f"{arguments.inputs}: expected the shape (T, m), came {value.shape}")
-        if not np.all(np.isfinite(value)):
-            raise ValueError(f"{arguments.inputs}: holds NaN or infinities")
-        return {cell.inputs[0].name: np.asarray(value, dtype=np.float64)}
-    if box is not None:
-        return None
-    rng = np.random.default_rng(arguments.seed + 1)
-    steps = arguments.lag or _STEPS
-    return {
-        symbol.name: _SIGNAL * rng.normal(size=(steps, sizes[size_name(symbol.shape[0])]))
-        for symbol in cell.inputs
-    }
+        return given_inputs(cell, arguments.inputs)
+    return None if box is not None else normal_inputs(
+        cell, sizes, arguments.lag or _STEPS, arguments.seed)  # fmt: skip
 
 
 def _measured(one: Diagnosis, points: int) -> Measured | None:
