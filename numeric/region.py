@@ -56,6 +56,12 @@ class Region:
             return None
         return _area(self.gates, self.ours) / _area(self.gates, self.theirs)
 
+    @property
+    def holds_theirs(self) -> bool:
+        """Whether ours reaches at least as far at every f̂ tried."""
+        theirs = self.theirs or ()
+        return all(a >= b for a, b in zip(self.ours, theirs, strict=False))
+
 
 def _area(xs: Sequence[float], ys: Sequence[float]) -> float:
     pairs = zip(pairwise(xs), pairwise(ys), strict=True)

@@ -94,25 +94,26 @@ def study(network: Network, seed: int = 0) -> Study:
 def study_given(
     network: Network,
     layers: Sequence[LayerWeights],
-    inputs: Mapping[str, Array] | None = None,
+    inputs: Mapping[str, Array],
     seed: int = 0,
+    *,
+    drawn: bool = False,
 ) -> Study:
-    """The study of given weights, on the inputs given or on inputs uniform in [−1, 1].
+    """The study of given weights on a sequence; `drawn` says that its entries are drawn.
 
     Shapes: inputs (T, m).
 
     Raises:
-        ValueError: for parameters or inputs that do not fit each other or overflow.
+        ValueError: for parameters or inputs that do not fit each other, or states that overflow.
     """
     cell = network.cell
     sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
-    signal = uniform_inputs(cell, sizes, seed) if inputs is None else inputs
-    values = np.concatenate([np.ravel(value) for value in signal.values()])
-    box = (-1.0, 1.0) if inputs is None else (float(values.min()), float(values.max()))
     for symbol in cell.inputs:
-        sizes[size_name(symbol.shape[0])] = np.shape(signal[symbol.name])[1]
-    stack = diagnose_layers(network, layers, sizes, inputs=signal, input_box=box)
-    return _studied(stack, sizes, seed, box, given=True, drawn_inputs=inputs is None)
+        sizes[size_name(symbol.shape[0])] = np.shape(inputs[symbol.name])[1]
+    stack = diagnose_layers(network, layers, sizes, inputs=inputs)
+    values = np.concatenate([np.ravel(value) for value in inputs.values()])
+    box = (float(values.min()), float(values.max()))
+    return _studied(stack, sizes, seed, box, given=True, drawn_inputs=drawn)
 
 
 def uniform_inputs(cell: Cell, sizes: Mapping[str, int], seed: int) -> dict[str, Array]:

@@ -197,6 +197,10 @@ COMMANDS: Final = (
             _argument("--formats", metavar="LIST",
                       help="some of tex,html,pdf (all of them, pdf only where a TeX engine is "
                            "found; with --all html,tex)"),
+            _argument("--weights", type=Path, metavar="FILE",
+                      help="bounds of these weights, .npz or .safetensors, not of drawn ones"),
+            _argument("--inputs", type=Path, metavar="FILE.npy",
+                      help="a sequence of the shape (T, m) for them (drawn)"),
             _SEED, add_network_flags,
         ),
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,14 +16,15 @@ from matplotlib.figure import Figure
 
 from numeric.spectra import Curve, Measurement
 
-_STYLE: Final[dict[str, Any]] = {
+STYLE: Final[dict[str, Any]] = {
     "font.family": "cmr10", "font.size": 10, "mathtext.fontset": "cm", "axes.linewidth": 0.6,
     "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "bptt",
     "axes.formatter.use_mathtext": True,
     "svg.fonttype": "path", "pdf.fonttype": 3, "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
 }  # fmt: skip
-_SHADES: Final = ("#8A8A8A", "#4A4A4A", "#000000")
+SHADES: Final = ("#8A8A8A", "#4A4A4A", "#000000")
+Mark = tuple[float, str, str]
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,16 @@ def gradient_norms(measured: Measurement, norm: str) -> Picture:
 
     `norm` is LaTeX for what is measured.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.3, 3.5))
         axes = figure.subplots()
         axes.axhline(0, color="#BBBBBB", linewidth=0.6)
         curves = measured.curves
-        shades = [_SHADES[round(k * (len(_SHADES) - 1) / max(1, len(curves) - 1))]
+        shades = [SHADES[round(k * (len(SHADES) - 1) / max(1, len(curves) - 1))]
                   for k in range(len(curves))]  # fmt: skip
         for curve, shade in zip(curves, shades, strict=True):
-            axes.plot(list(curve.lags), _shown(curve.log10_measured), color=shade, linewidth=1.4)
-            axes.plot(list(curve.lags), _shown(curve.log10_upper), color=shade, linewidth=1.0,
+            axes.plot(list(curve.lags), shown(curve.log10_measured), color=shade, linewidth=1.4)
+            axes.plot(list(curve.lags), shown(curve.log10_upper), color=shade, linewidth=1.0,
                       dashes=(4, 2.5))  # fmt: skip
         last = measured.steps
         _label(axes, curves, shades, last)
@@ -56,33 +58,49 @@ def gradient_norms(measured: Measurement, norm: str) -> Picture:
         axes.set_xlabel(r"lag $t-k$")
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         figure.subplots_adjust(left=0.11, right=0.80, bottom=0.14, top=0.97)
-        return Picture(_bytes(figure, "pdf"), _bytes(figure, "svg").decode())
+        return drawn(figure)
 
 
-def _shown(values: tuple[float, ...]) -> list[float]:
+def shown(values: Sequence[float]) -> list[float]:
     """The values, with a gap where a norm is 0."""
     return [value if math.isfinite(value) else math.nan for value in values]
 
 
 def _label(axes: Any, curves: tuple[Curve, ...], shades: list[str], last: int) -> None:
-    """Labels at the right ends, pushed apart where they would overlap."""
-    marks: list[tuple[float, str, str]] = []
-    low, high = axes.get_ylim()
+    """Labels at the right ends of the curves."""
+    marks: list[Mark] = []
+    low, _ = axes.get_ylim()
     for curve, shade in zip(curves, shades, strict=True):
         gain = rf", $g={curve.gain:g}$" * (len(curves) > 1)
         marks.append((max(curve.log10_measured[-1], low), f"measured{gain}", shade))
         marks.append((max(curve.log10_upper[-1], low), f"bound{gain}", shade))
-    apart = (high - low) / 17
+    label_ends(axes, marks, last * 1.015)
+
+
+def label_ends(axes: Any, marks: list[Mark], x: float, size: float = 9) -> None:
+    """Labels beside the frame at x, pushed apart where they would overlap.
+
+    `marks` are the heights, words and shades of the labels.
+    """
+    low, high = axes.get_ylim()
+    apart = (high - low) / 17 * size / 9
     marks.sort()
     places = [place for place, _, _ in marks]
-    for _ in range(200):
+    for _ in range(300):
         for k in range(len(places) - 1):
             overlap = apart - (places[k + 1] - places[k])
             if overlap > 1e-9:
                 places[k] -= overlap / 2
                 places[k + 1] += overlap / 2
+    for k, place in enumerate(places):
+        places[k] = max(place, low if k == 0 else places[k - 1] + apart)
     for place, (_, text, shade) in zip(places, marks, strict=True):
-        axes.text(last * 1.015, place, text, color=shade, va="center", fontsize=9)
+        axes.text(x, place, text, color=shade, va="center", fontsize=size)
+
+
+def drawn(figure: Figure) -> Picture:
+    """The figure in both formats."""
+    return Picture(_bytes(figure, "pdf"), _bytes(figure, "svg").decode())
 
 
 def _bytes(figure: Figure, kind: str) -> bytes:

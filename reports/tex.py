@@ -240,9 +240,14 @@ def _known(text: str) -> str:
 
 def theorem(block: Theorem) -> str:
     """A claim and its proof."""
-    claim = "\n\n".join(map(write, block.claim))
+    claim = "\n\n".join(
+        (r"\need{6em}" + "\n" if isinstance(after, Equations) and place else "") + write(part)
+        for place, (part, after) in enumerate(pairwise((*block.claim, None)))
+        if part is not None
+    )
     steps = "\n".join(rf"\item {said(step)}" for step in block.proof)
     return (
+        "\\medskip\\need{12em}\n"
         f"\\begin{{theorem}}[{escape(block.name)}]\\anchor{{theorem-{block.number}}}\n{claim}\n"
         f"\\end{{theorem}}\n\\begin{{proof}}\\leavevmode\n\\begin{{enumerate}}\n{steps}\n"
         "\\qedhere\n\\end{enumerate}\n\\end{proof}"
@@ -271,7 +276,7 @@ def write(block: Block) -> str:
         case Figure(number, stem, caption, _):
             return "\n".join((
                 r"\begin{center}", rf"\anchor{{figure-{number}}}"
-                rf"\includegraphics[width=0.92\textwidth]{{figures/{stem}}}\\[0.4em]",
+                rf"\includegraphics[width=0.92\textwidth]{{figures/{stem}}}\\*[0.4em]",
                 rf"\parbox{{0.92\textwidth}}{{\small Figure {number}. {said(caption)}}}",
                 r"\end{center}",
             ))  # fmt: skip

@@ -6,7 +6,8 @@ In: a cell and a folder. Out: the paths written. Everything is made before anyth
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,14 @@ from derive.network import Network
 from derive.typeset import Latex
 from numeric.kernel import compile_cell, compile_network
 from numeric.spectra import Measurement, measure
+from numeric.study import Study, study
 from numeric.verdict import Verdict
 from numeric.verification import verify
+from reports.chapter import chapter, placed
 from reports.contents import build
 from reports.document import Document, Figure
+from reports.evidence import FIGURE
+from reports.facts import Facts
 from reports.figures import Picture, gradient_norms
 from reports.html import html
 from reports.network import build_network
@@ -42,12 +47,13 @@ def write_report(
     seed: int = 0,
     verdict: Verdict | None = None,
     measurement: Measurement | None = None,
+    bounds: Study | None = None,
     home: str = "",
 ) -> tuple[Path, ...]:
     """The report of a cell in the folder, which is made if it is missing.
 
-    A verdict or a measurement that is given is not computed again; `home` is a page in the
-    folder that lists the cells, to which the report links.
+    A verdict, a measurement or a study of bounds that is given is not computed again; `home` is
+    a page in the folder that lists the cells, to which the report links.
 
     Raises:
         ValueError: for an unknown format.
@@ -69,8 +75,13 @@ def write_report(
     tell(f"{cell.name}: measure")
     measurement = measurement or measure(derivation, seed=seed)
     document = build(derivation, kernel.source, verdict, measurement)
-    picture = gradient_norms(measurement, norm_label(derivation))
-    return _write(document, picture, target, wanted, tell, home)
+    pictures = {
+        f"{cell.name}-{FIGURE}": gradient_norms(measurement, norm_label(derivation))
+    }  # fmt: skip
+    tell(f"{cell.name}: bound")
+    facts = Facts(derivation, kernel.source, verdict, measurement)
+    document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
+    return _write(document, {**pictures, **more}, target, wanted, tell, home)
 
 
 def write_network_report(
@@ -82,10 +93,11 @@ def write_network_report(
     profile: str = "dev",
     seed: int = 0,
     verdict: Verdict | None = None,
+    bounds: Study | None = None,
 ) -> tuple[Path, ...]:
     """The report of a network in the folder, which is made if it is missing.
 
-    A verdict that is given is not computed again.
+    A verdict or a study of bounds that is given is not computed again.
 
     Raises:
         ValueError: for an unknown format.
@@ -102,7 +114,20 @@ def write_network_report(
             kernel, profile=profile, seed=seed,
             progress=lambda check: tell(f"{network.name}: verify, {check}"),
         )  # fmt: skip
-    return _write(build_network(network, kernel.source, verdict), None, target, wanted, tell)
+    document = build_network(network, kernel.source, verdict)
+    tell(f"{network.name}: bound")
+    facts = Facts(differentiate(network.cell), "", verdict)
+    document, pictures = _with_chapter(document, facts, bounds or study(network, seed))
+    return _write(document, pictures, target, wanted, tell)
+
+
+def _with_chapter(
+    document: Document, facts: Facts, found: Study
+) -> tuple[Document, Mapping[str, Picture]]:
+    """The document with its bounds in numbers, and their pictures."""
+    norm = norm_label(facts.derivation)
+    made = chapter(facts, found, document.name, norm, document.sections)
+    return replace(document, sections=placed(document.sections, made)), made.pictures
 
 
 def _checked(formats: Iterable[str]) -> tuple[str, ...]:
@@ -122,7 +147,7 @@ def _checked(formats: Iterable[str]) -> tuple[str, ...]:
 
 def _write(
     document: Document,
-    picture: Picture | None,
+    pictures: Mapping[str, Picture],
     target: Path,
     wanted: Sequence[str],
     tell: Progress,
@@ -137,9 +162,9 @@ def _write(
     files: dict[Path, bytes] = {}
     figures: dict[str, str] = {}
     for stem in stems:
-        if picture is not None:
-            files |= _pictures(target / "figures", stem, picture)
-            figures[stem] = picture.svg
+        if stem in pictures:
+            files |= _pictures(target / "figures", stem, pictures[stem])
+            figures[stem] = pictures[stem].svg
     if "tex" in wanted or "pdf" in wanted:
         files[target / f"{name}.tex"] = tex(document).encode()
     if "html" in wanted:

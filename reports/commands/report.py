@@ -11,9 +11,12 @@ from typing import Any
 from derive.cell import Cell
 from derive.network import Network
 from numeric.kernel import compile_cell, compile_network
+from numeric.layers import sizes_of_layer
+from numeric.study import STEPS, Study, sizes_for, study_given
 from numeric.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
 from numeric.verification import verify
 from reports.commands.cells import find_cell
+from reports.commands.given import given_inputs, given_layers, normal_inputs
 from reports.commands.network import asks_for_network, network_from
 from reports.console import Answer, CommandError, why
 from reports.gallery import FORMATS as GALLERY_FORMATS
@@ -39,12 +42,13 @@ def run(arguments: Namespace) -> Answer:
     cells = [find_cell(word) for word in arguments.cells]
     subjects = [network_from(arguments, cell) or cell for cell in cells]
     _require_names(subjects)
+    bounds = _given(cells, arguments)
     require_folder(arguments.output)
     files: list[str] = []
     verified: dict[str, Any] = {}
     with progress(arguments.quiet) as tell:
         for subject in subjects:
-            verdict, made = _report(subject, arguments, formats, tell)
+            verdict, made = _report(subject, arguments, formats, tell, bounds)
             verified[subject.name] = verdict.to_dict()
             files += map(str, made)
     worst, doubts = _judged(verified)
@@ -64,11 +68,42 @@ def run(arguments: Namespace) -> Answer:
     )
 
 
+def _given(cells: Sequence[Cell], arguments: Namespace) -> Study | None:
+    """What the weights in a file, if one was given, do to gradients.
+
+    Raises:
+        CommandError: for files that cannot be read or do not fit, or several cells for one file.
+    """
+    if arguments.weights is None:
+        if arguments.inputs is not None:
+            raise CommandError("bptt report: --inputs goes with --weights; without them both are "
+                               "drawn")  # fmt: skip
+        return None
+    if len(cells) > 1:
+        raise CommandError("bptt report: --weights holds the weights of one CELL; name one")
+    (cell,) = cells
+    try:
+        network, layers, _ = given_layers(cell, arguments)
+        sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
+        if arguments.inputs is not None:
+            inputs = given_inputs(cell, arguments.inputs)
+        else:
+            inputs = normal_inputs(cell, sizes, STEPS, arguments.seed)
+        return study_given(
+            network, layers, inputs, arguments.seed, drawn=arguments.inputs is None
+        )  # fmt: skip
+    except OSError as problem:
+        raise CommandError(f"{problem.filename}: cannot be read: {why(problem)}") from None
+    except ValueError as problem:
+        raise CommandError(f"report: {str(problem).split(chr(10), 1)[0]}") from None
+
+
 def _report(
     subject: Cell | Network,
     arguments: Namespace,
     formats: Sequence[str],
     tell: Callable[[str], None],
+    bounds: Study | None,
 ) -> tuple[Verdict, tuple[Path, ...]]:
     """The verdict on the code of a cell or a network, and the files of its report.
 
@@ -84,12 +119,14 @@ def _report(
         if isinstance(subject, Network):
             verdict = verify(compile_network(subject, "textbook"), seed=seed, progress=say)
             return verdict, write_network_report(
-                subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict
-            )
+                subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict,
+                bounds=bounds,
+            )  # fmt: skip
         verdict = verify(compile_cell(subject, "textbook"), seed=seed, progress=say)
         return verdict, write_report(
-            subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict
-        )
+            subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict,
+            bounds=bounds,
+        )  # fmt: skip
     except OSError as problem:
         raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
     except EngineError as problem:
@@ -117,6 +154,8 @@ def _gallery(arguments: Namespace) -> Answer:
         raise CommandError(
             "bptt report: --all means every cell of the catalogue: no CELL and no network beside it"
         )
+    if arguments.weights is not None or arguments.inputs is not None:
+        raise CommandError("bptt report: --weights and --inputs go with one CELL, not with --all")
     formats: tuple[str, ...] = GALLERY_FORMATS
     if arguments.formats is not None:
         formats = tuple(wanted_formats(arguments.formats)[0])

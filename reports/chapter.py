@@ -1,0 +1,67 @@
+"""The bounds in numbers as sections of a report, with their figures.
+
+In: `Facts` and a `Study`. Out: `Chapter`. Its tables and figures are numbered on from those
+before it; it stands after the section on growth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from numeric.study import Study
+from reports.bounding import Pages, all_inputs
+from reports.document import Figure, Section, Table
+from reports.facts import Facts
+from reports.figures import Picture
+from reports.sequence import one_sequence
+from reports.trained import weights_table
+
+AFTER: Final = "growth"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Sections, and the pictures of their figures by stem."""
+
+    sections: tuple[Section, ...]
+    pictures: Mapping[str, Picture]
+
+
+def chapter(
+    facts: Facts, study: Study, name: str, norm: str, before: Iterable[Section] = ()
+) -> Chapter:
+    """The sections for what was studied; `name` begins the names of figures.
+
+    `norm` is LaTeX for the axis of a figure; `before` are the sections of the report so far.
+    """
+    first = [*before]
+    if AFTER in (anchors := [section.anchor for section in first]):
+        first = first[: anchors.index(AFTER) + 1]
+    tables, figures = (_count(first, kind) for kind in (Table, Figure))
+    pages = Pages(facts, study, name, tables, figures)
+    sections = [all_inputs(pages), one_sequence(pages, norm)]
+    if study.given:
+        sections.append(weights_table(pages))
+    return Chapter(tuple(sections), pages.pictures)
+
+
+def _count(sections: Iterable[Section], kind: type) -> int:
+    return sum(isinstance(block, kind) for section in sections for block in section.blocks)
+
+
+def placed(sections: Iterable[Section], found: Chapter) -> tuple[Section, ...]:
+    """The sections of a report with the chapter among them; later tables and figures move on."""
+    made: list[Section] = []
+    tables = figures = 0
+    for section in sections:
+        made.append(replace(section, blocks=tuple(
+            replace(block, number=block.number + tables) if isinstance(block, Table)
+            else replace(block, number=block.number + figures) if isinstance(block, Figure)
+            else block for block in section.blocks
+        )))  # fmt: skip
+        if section.anchor == AFTER:
+            made += found.sections
+            tables, figures = (_count(found.sections, kind) for kind in (Table, Figure))
+    return tuple(made)
