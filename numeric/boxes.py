@@ -28,6 +28,7 @@ _BEYOND: Final = (1 + 1e-6, 1.01, 1.3)
 _LARGEST: Final = 1e8
 _SHRINKS: Final = 240
 _NARROW: Final = 200
+_SETTLED: Final = 1e-7
 _SLOWEST: Final = 1 - 1e-9
 
 
@@ -175,7 +176,8 @@ def _shrunk(ranges: Ranges, box: Box, start: Box) -> Box:
         smaller = {name: image[name].hull(start[name]).meet(box[name]) for name in box}
         loss = {n: (smaller[n].lo - box[n].lo, box[n].hi - smaller[n].hi) for n in box}
         box = smaller
-        if max(float(np.max(end, initial=0.0)) for ends in loss.values() for end in ends) < 1e-9:
+        sizes = {n: 1e-3 + box[n].magnitude for n in box}
+        if all(np.all(end <= _SETTLED * sizes[n]) for n, ends in loss.items() for end in ends):
             break
         if before is not None and count % _WIDEN_EVERY == 0:
             narrow = {n: _narrowed(box[n], start[n], loss[n], before[n]) for n in box}

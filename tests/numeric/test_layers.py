@@ -14,9 +14,9 @@ SIZES = {"n": 3, "m": 2}
 
 
 def test_a_layer_is_given_both_directions_of_the_layer_below():
-    network = Network(catalogue["lstm"], layers=2, bidirectional=True)
+    network = Network(catalogue["rnn"], layers=2, bidirectional=True)
     layers = draw_layers(network, SIZES, 1.0, 0)
-    x = np.random.default_rng(0).normal(size=(6, 2))
+    x = np.random.default_rng(0).normal(size=(4, 2))
     found = diagnose_layers(network, layers, SIZES, inputs={"x": x}, windows=(1,)).found
     forward, backward = (one.run.states["h"][1:] for one in found[:2])
     both = np.concatenate([forward, backward[::-1]], axis=1)
