@@ -6,14 +6,20 @@ then lower ones. Which of them a cell gets is read off its equations, never off 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sympy import S
+
 from derive.bptt import Derivation
+from derive.certificate import certificate
 from derive.certified_rate import certified_rate
-from derive.claims import Theorem
+from derive.claims import Line, Relation, Theorem
 from derive.clockwork import clock_rate
 from derive.cone import kept_state
 from derive.contraction import contraction, diagonal_times_matrix
 from derive.convex import weighted_mean
 from derive.lower import no_uniform_explosion, smallest_singular_value, volume
+from derive.norms import Radius
 from derive.stepwise import block_domination, dominate, domination, stepwise
 from derive.totals import total_gradient
 from derive.zero_state import at_rest
@@ -33,7 +39,7 @@ def theorem(derivation: Derivation) -> Theorem:
 def theorems(derivation: Derivation) -> tuple[Theorem, ...]:
     """All theorems that the cell's structure admits, the first one first."""
     found = (
-        theorem(derivation),
+        _with_certificate(derivation, theorem(derivation)),
         certified_rate(derivation),
         total_gradient(derivation),
         weighted_mean(derivation),
@@ -45,3 +51,15 @@ def theorems(derivation: Derivation) -> tuple[Theorem, ...]:
         no_uniform_explosion(derivation),
     )
     return tuple(claim for claim in found if claim is not None)
+
+
+def _with_certificate(derivation: Derivation, first: Theorem) -> Theorem:
+    """The first theorem, its verdict completed by what the second can prove for sets of inputs."""
+    made = certificate(derivation)
+    if first.rate is not None or made.stuck:
+        return first
+    place = len(first.verdict.slots)
+    condition = Relation(made.symbol if made.order == 1 else Radius(made.symbol), "<", S.One)
+    text = f" Over sets of inputs and states it vanishes if {{{place}}} (Theorem 2)."
+    verdict = Line(first.verdict.text + text, (*first.verdict.slots, condition))
+    return replace(first, verdict=verdict)

@@ -259,7 +259,7 @@ def _stream(item: Box, depth: int = 0) -> Iterator[tuple[Box, int]]:
                     yield part, 0
                 else:
                     yield from _stream(part, depth)
-        case Fenced(Sum() | Row() as body, opening, closing):
+        case Fenced(Sum() | Row() | Script(base=Fenced()) as body, opening, closing):
             yield Delimiter(opening, tall(body)), 0
             yield from _stream(body, depth + 1)
             yield Delimiter(closing, tall(body), closing=True), 0

@@ -16,8 +16,10 @@ from derive.bptt import EARLIER, TIME, Derivation
 from derive.carousel import find_carousel
 from derive.claims import Bound, Line, Part, Relation, Theorem
 from derive.expr import (
+    At,
     Blocks,
     Broadcast,
+    Partial,
     add,
     hadamard,
     scale,
@@ -41,8 +43,14 @@ def at_rest(derivation: Derivation) -> Theorem | None:
     cell = derivation.cell
     norm, target = chain_norm(derivation)
     J = MatrixSymbol(f"{letter(derivation, 'J', 'Phi')}_0", *target.shape)
-    entries = tuple(found.blocks[a.name, b.name] for a in cell.states for b in cell.states)
-    written = entries[0] if len(entries) == 1 else Blocks(*entries)
+    states = {state.name: state for state in cell.states}
+    entries = tuple(found.blocks[a, b] for a in states for b in states)
+    grid = len(entries) == 1 or found.reduced is not None
+    written = (
+        (Relation(J, "=", entries[0] if len(entries) == 1 else Blocks(*entries)),) if grid
+        else tuple(Relation(Partial(At(states[a], TIME), At(states[b], TIME - 1)), "=",
+                            found.blocks[a, b]) for a in states for b in states)
+    )  # fmt: skip
     radius = Radius(J)
     consequences: list[Part] = [
         Line("If {0}, the gradient explodes along this trajectory. So {1} is necessary for any "
@@ -60,10 +68,12 @@ def at_rest(derivation: Derivation) -> Theorem | None:
                  "The initial state is zero."),
             *_zeroed(found),
         ),
-        statement=(Line("The state stays zero, every step Jacobian is {0} below, and for all {1}",
+        statement=(Line("The state stays zero, every step Jacobian is {0} below, and for all {1}"
+                        if grid else "The state stays zero, every step Jacobian is the matrix {0} "
+                        "of the blocks below, and for all {1}",
                         (J, Relation(EARLIER, "≤", TIME))),),
         bound=Bound(norm, "lower", Pow(radius, LAG, evaluate=False), (), "ρ(A) ≤ ‖A‖"),
-        entries=(Relation(J, "=", written),),
+        entries=written,
         consequences=tuple(consequences),
         proof=(
             Line("With zero inputs and zero states before, the equations give zero states again. "

@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from derive.boxes import Operator, lines
+from derive.boxes import RELATIONS, Box, Operator, Row, lines, row, width
 from derive.typeset import MathML, math_element
 from reports.document import (
     Block,
@@ -35,6 +35,8 @@ from reports.document import (
 
 LINE: Final = 34.0
 """Where a long right side is broken, in em."""
+NARROW: Final = 14.0
+"""Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
 _MARKS: Final = re.compile(r"[,.;:)]+")
 STYLE: Final = Path(__file__).with_name("report.css")
@@ -49,7 +51,7 @@ def inline(part: Inline) -> str:
     """A part of a line."""
     match part:
         case Math(box):
-            return math_element(_MATH(box))
+            return "<wbr>".join(math_element(_MATH(piece)) for piece in pieces(box))
         case Reference(anchor, text):
             return f'<a href="#{anchor}">{escape(text)}</a>'
         case Words(text, "code"):
@@ -57,6 +59,17 @@ def inline(part: Inline) -> str:
         case Words(text, "emphasis"):
             return f"<em>{escape(text)}</em>"
     return escape(part.text)
+
+
+def pieces(box: Box) -> tuple[Box, ...]:
+    """A formula in the line cut where it may break: before a relation, then before + and ⊙."""
+    if width(box) <= NARROW:
+        return (box,)
+    items = box.items if isinstance(box, Row) else (box,)
+    signs = (isinstance(item, Operator) and item.sign in RELATIONS for item in items)
+    place = next((place for place, sign in enumerate(signs) if sign), 0)
+    sides = (row(*items[:place]), row(*items[place:])) if place else (box,)
+    return tuple(piece for side in sides for piece in lines(side, NARROW))
 
 
 def said(parts: Inlines) -> str:
@@ -67,7 +80,9 @@ def said(parts: Inlines) -> str:
         if isinstance(parts[place], Math) and isinstance(after, Words) and not after.style:
             mark = _MARKS.match(after.text)
             if mark:
-                made[place] = f'<span class="whole">{made[place]}{escape(mark[0])}</span>'
+                *before, last = made[place].rsplit("<wbr>", 1)
+                last = f'<span class="whole">{last}{escape(mark[0])}</span>'
+                made[place] = "<wbr>".join((*before, last))
                 made[place + 1] = escape(after.text[mark.end() :])
     return "".join(made)
 

@@ -53,6 +53,8 @@ CODE_WIDTH: Final = 104
 """A line of code, in characters."""
 _DISPLAY: Final = Latex(r"\ct")
 _INLINE: Final = Latex(r"\ct", display=False)
+_TOGETHER: Final = r"\begin{center}\begin{minipage}{\textwidth}\centering"
+_APART: Final = r"\end{minipage}\end{center}"
 _UNICODE: Final = {
     "⊙": r"\odot", "⊘": r"\oslash", "′": r"^\prime", "≤": r"\le", "≥": r"\ge", "→": r"\to",
     "←": r"\leftarrow", "∂": r"\partial", "Σ": r"\sum", "∑": r"\sum", "∏": r"\prod",
@@ -206,10 +208,10 @@ def table(block: Table) -> str:
     body = " \\tabularnewline\n".join(" & ".join(map(said, cells)) for cells in block.rows)
     strut = r"\rule{0pt}{1.2em}"
     return "\n".join((
-        r"\begin{center}", rf"\anchor{{table-{block.number}}}"
+        _TOGETHER, rf"\anchor{{table-{block.number}}}"
         rf"\small Table {block.number}. {said(block.caption)}\\[0.4em]",
         rf"\begin{{tabular}}{{{align}}}", r"\hline", strut + head + r" \tabularnewline", r"\hline",
-        strut + body + r" \tabularnewline[0.2em]", r"\hline", r"\end{tabular}", r"\end{center}",
+        strut + body + r" \tabularnewline[0.2em]", r"\hline", r"\end{tabular}", _APART,
     ))  # fmt: skip
 
 
@@ -241,7 +243,7 @@ def _known(text: str) -> str:
 def theorem(block: Theorem) -> str:
     """A claim and its proof."""
     claim = "\n\n".join(
-        (r"\need{6em}" + "\n" if isinstance(after, Equations) and place else "") + write(part)
+        (r"\need{8em}" + "\n" if isinstance(after, Equations) and place else "") + write(part)
         for place, (part, after) in enumerate(pairwise((*block.claim, None)))
         if part is not None
     )
@@ -275,10 +277,10 @@ def write(block: Block) -> str:
             return table(block)
         case Figure(number, stem, caption, _):
             return "\n".join((
-                r"\begin{center}", rf"\anchor{{figure-{number}}}"
-                rf"\includegraphics[width=0.92\textwidth]{{figures/{stem}}}\\*[0.4em]",
+                _TOGETHER, rf"\anchor{{figure-{number}}}"
+                rf"\includegraphics[width=0.92\textwidth]{{figures/{stem}}}\\[0.4em]",
                 rf"\parbox{{0.92\textwidth}}{{\small Figure {number}. {said(caption)}}}",
-                r"\end{center}",
+                _APART,
             ))  # fmt: skip
         case Listing():
             return listing(block)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import pairwise
 
 from derive.claims import Display, Line, Part, Relation
 from reports.document import (
@@ -56,13 +56,19 @@ def _paragraph(facts: Facts, part: Part) -> Paragraph | Equations:
     return Paragraph(facts.say.line(part))
 
 
-def _listed(facts: Facts, parts: Sequence[Part]) -> Iterator[Bullets | Equations]:
-    """Sentences as items of one list, up to the next display."""
-    for shown, group in groupby(parts, lambda part: isinstance(part, Display)):
-        if shown:
-            yield from (_equations(facts, p.relations) for p in group if isinstance(p, Display))
-        else:
-            yield Bullets(tuple(facts.say.line(p) for p in group if isinstance(p, Line)))
+def _listed(facts: Facts, parts: Sequence[Part]) -> Iterator[Paragraph | Bullets | Equations]:
+    """Sentences as items of lists; one that leads to a display stands before it on its own."""
+    items: list[Inlines] = []
+    for part, after in pairwise((*parts, None)):
+        if isinstance(part, Line) and not isinstance(after, Display):
+            items.append(facts.say.line(part))
+        elif part is not None:
+            if items:
+                yield Bullets(tuple(items))
+            items = []
+            yield _paragraph(facts, part)
+    if items:
+        yield Bullets(tuple(items))
 
 
 def _equations(facts: Facts, relations: Iterable[Relation]) -> Equations:
