@@ -32,23 +32,32 @@ EMBEDDING, READOUT, OFFSET = "embedding.E", "readout.V", "readout.c"
 CLIP_NORM = 1.0
 
 
-def find_cell(name: str) -> Cell:
+def named_cell(name: str) -> Cell:
     """A cell of the catalogue, or the one in a .toml file.
+
+    Raises:
+        CellError: if there is none.
+        OSError: if the file cannot be read.
+    """
+    if name in catalogue:
+        return catalogue[name]
+    if not name.endswith(".toml"):
+        known = ", ".join(catalogue)
+        raise CellError(f"no cell {name!r}; expected {known}, or a path to a .toml file")
+    found = load(Path(name))
+    if len(found) != 1:
+        raise CellError(f"{name}: expected one cell, found {', '.join(found)}")
+    return next(iter(found.values()))
+
+
+def find_cell(name: str) -> Cell:
+    """A cell that reads characters and nothing else.
 
     Raises:
         CellError: if there is none, or it needs more than one character at a time.
         OSError: if the file cannot be read.
     """
-    if name in catalogue:
-        cell = catalogue[name]
-    elif name.endswith(".toml"):
-        found = load(Path(name))
-        if len(found) != 1:
-            raise CellError(f"{name}: expected one cell, found {', '.join(found)}")
-        cell = next(iter(found.values()))
-    else:
-        known = ", ".join(catalogue)
-        raise CellError(f"no cell {name!r}; expected {known}, or a path to a .toml file")
+    cell = named_cell(name)
     if len(cell.inputs) != 1 or cell.constants:
         inputs, constants = (
             ", ".join(symbol.name for symbol in group) for group in (cell.inputs, cell.constants)
@@ -86,6 +95,13 @@ def load_module(path: str, expected: Any) -> Any:
     return module
 
 
+def drawn(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """A parameter to begin with: matrices N(0, 1/columns), vectors 0, a forget gate's bias 1."""
+    if len(shape) < 2:
+        return np.full(shape, 1.0 if name.endswith(".b_f") else 0.0)
+    return rng.normal(size=shape) / shape[1] ** 0.5  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True)
 class Model:
     """Characters → embedding → layers → softmax, by the network's module.
@@ -121,11 +137,8 @@ class Model:
         inner = self.kernel.module.INPUTS[self.input]
         params = {EMBEDDING: rng.normal(size=(self.vocabulary, *self.extents(inner)))}
         for name, sizes in self.module.PARAMETERS.items():
-            shape = self.extents(sizes)
-            if len(shape) < 2:
-                params[name] = np.full(shape, 1.0 if name.endswith(".b_f") else 0.0)
-            elif name != EMBEDDING:
-                params[name] = rng.normal(size=shape) / shape[1] ** 0.5
+            if name != EMBEDDING:
+                params[name] = drawn(name, self.extents(sizes), rng)
         return {name: value.astype(dtype) for name, value in params.items()}
 
     def initial_state(self, batch: int, dtype: str = "float32") -> Arrays:
