@@ -35,7 +35,8 @@ from numeric.defaults import default_constants
 from numeric.interpret import as_columns, evaluate
 from numeric.spectra import draw
 
-SEEDS = range(200 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 2)
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+SEEDS = range(200 if NIGHTLY else 2)
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,13 @@ def derived(name):
     return differentiate(catalogue[name])
 
 
-def walk(name, seed=0, gain=0.5, steps=6, n=3, m=2, zero=False, still=(), **changed):
-    """A trajectory of a cell of the catalogue with drawn weights, biases and inputs.
+def walk(cell, seed=0, gain=0.5, steps=6, n=3, m=2, zero=False, still=(), **changed):
+    """A trajectory of a cell, or of one of the catalogue, with drawn weights and inputs.
 
     `zero` puts inputs and initial states to 0, `still` the parameters of these names.
     """
-    cell, derivation = catalogue[name], derived(name)
+    derivation = derived(cell) if isinstance(cell, str) else differentiate(cell)
+    cell = derivation.cell
     own = {str(s) for state in cell.states for s in state.shape[0].free_symbols}
     sizes = {size: n if size in own else m for size in size_names(cell)}
     drawn = draw(cell, sizes, gain, steps, seed, 0.4)

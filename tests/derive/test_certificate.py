@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from on_paths import Numbers, derived, walk
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from on_paths import NIGHTLY, Numbers, derived, walk
 from sympy import Symbol, lambdify
 
 from derive import Cell, catalogue, differentiate
@@ -13,9 +15,10 @@ from derive.certificate import LAMBDA, certificate
 from derive.claims import Display
 from derive.norms import BlockSup
 from derive.quantities import Quantities, letter
+from numeric.strategies import cells
 
 
-def matrix_of(name, found, numbers):
+def matrix_of(found, numbers):
     made = numbers(found.matrix)
     return np.array(made).reshape(found.order, found.order)
 
@@ -24,7 +27,7 @@ def matrix_of(name, found, numbers):
 def test_the_printed_matrix_dominates_products_block_by_block(name):
     path = walk(name, seed=3, gain=1.2, steps=4)
     found = certificate(path.derivation)
-    N = matrix_of(name, found, Numbers(path, found.definitions))
+    N = matrix_of(found, Numbers(path, found.definitions))
     power = np.eye(found.order)
     for k in range(3, -1, -1):
         power = power @ N
@@ -35,11 +38,26 @@ def test_the_printed_matrix_dominates_products_block_by_block(name):
                 assert norm <= power[i, j] * (1 + 1e-9)
 
 
+@settings(max_examples=500 if NIGHTLY else 20)
+@given(cell=cells(), seed=st.integers(0, 1000))
+def test_it_dominates_the_steps_of_any_cell(cell, seed):
+    with np.errstate(all="ignore"):
+        path = walk(cell, seed, steps=3)
+    assume(all(np.isfinite(jacobian).all() for jacobian in path.jacobians))
+    found = certificate(path.derivation)
+    N = matrix_of(found, Numbers(path, found.definitions))
+    for jacobian in path.jacobians:
+        for i, a in enumerate(found.names):
+            for j, b in enumerate(found.names):
+                norm = np.linalg.norm(path.block(jacobian, a, b), 2)
+                assert norm <= N[i, j] * (1 + 1e-8) + 1e-12
+
+
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "cornn", "t_gru"])
 def test_a_quarter_of_the_printed_matrix_does_not(name):
     path = walk(name, seed=3, gain=1.2, steps=4)
     found = certificate(path.derivation)
-    N = matrix_of(name, found, Numbers(path, found.definitions)) / 4
+    N = matrix_of(found, Numbers(path, found.definitions)) / 4
     assert any(
         np.linalg.norm(path.block(J, a, b), 2) > N[i, j]
         for J in path.jacobians
@@ -90,7 +108,7 @@ def test_a_state_that_keeps_itself_whole_is_never_certified():
 def test_a_vector_certifies_and_the_bound_holds_with_it():
     path = walk("lstm", seed=1, gain=0.2, steps=8)
     found = certificate(path.derivation)
-    N = matrix_of("lstm", found, Numbers(path, found.definitions))
+    N = matrix_of(found, Numbers(path, found.definitions))
     assert np.abs(np.linalg.eigvals(N)).max() < 1
     v = np.linalg.solve(np.eye(2) - N, np.ones(2))
     rate = (N @ v / v).max()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from on_paths import derived, walk
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from on_paths import NIGHTLY, derived, walk
 
 from derive import Cell, catalogue, differentiate
 from derive.layout import Layout
@@ -12,6 +14,7 @@ from derive.resting import rest
 from derive.typeset import Text
 from derive.zero_state import at_rest
 from numeric.interpret import evaluate
+from numeric.strategies import cells
 
 RESTING = {name: found for name in catalogue if (found := rest(derived(name)))}
 
@@ -38,6 +41,20 @@ def test_it_is_the_jacobian_of_the_equations_at_zero(name):
         np.testing.assert_allclose(
             characteristic, np.concatenate([np.poly(small), np.zeros(zeros)]), atol=1e-9
         )
+
+
+@settings(max_examples=500 if NIGHTLY else 20)
+@given(cell=cells(), seed=st.integers(0, 1000))
+def test_it_is_that_of_any_cell_that_can_rest(cell, seed):
+    found = rest(differentiate(cell))
+    assume(found is not None)
+    path = walk(cell, seed, steps=2, zero=True, still=[p.name for p in found.zeroed])
+    for values, jacobian in zip(path.values, path.jacobians, strict=True):
+        for (of, by), block in found.blocks.items():
+            want = path.block(jacobian, of, by)
+            assert not np.any(values[of])
+            got = np.broadcast_to(evaluate(block, values, path.sizes), want.shape)
+            np.testing.assert_allclose(got, want, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", [name for name, found in RESTING.items() if found.zeroed])

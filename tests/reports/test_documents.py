@@ -9,13 +9,14 @@ import pytest
 from samples import CELLS, SVG, measurement, page, source, verdict
 
 from derive import catalogue, differentiate
-from derive.boxes import Number, Symbol
+from derive.boxes import Fenced, Number, Operator, Row, Sum, Symbol, width
+from derive.typeset import Text
 from numeric.verdict import Check, Gradient, Verdict
 from reports.checks import scientific
 from reports.contents import build
 from reports.document import EquationRow, Equations, Math, Reference, Table, Words
 from reports.figures import gradient_norms
-from reports.html import html, inline_svg
+from reports.html import html, inline, inline_svg, pieces
 from reports.tex import escape
 from reports.words import listed
 
@@ -159,6 +160,19 @@ def test_words_are_escaped():
     assert escape(r"a_b 50% {x} \y ~ ⊙") == (
         r"a\_b 50\% \{x\} \textbackslash{}y \~{} \ensuremath{\odot}"
     )
+
+
+def test_a_wide_formula_in_the_line_is_cut_before_its_relation_and_signs():
+    term = Fenced(Row((Symbol("alpha"),) * 20))
+    wide = Row((term, Operator("="), Sum((("+", term), ("−", term)))))
+    made = pieces(wide)
+    assert len(made) > 2
+    assert all(width(piece) < width(wide) / 2 for piece in made)
+    assert "".join(Text()(piece) for piece in made).replace(" ", "") == Text()(wide).replace(
+        " ", ""
+    )
+    assert pieces(Symbol("alpha")) == (Symbol("alpha"),)
+    assert inline(Math(wide)).count("<wbr>") == len(made) - 1
 
 
 def test_a_table_refuses_ragged_rows():
