@@ -21,6 +21,8 @@ from numeric.interpret import extent_of
 
 Arrays = Mapping[str, Any]
 _SIZES: Final = (3, 2, 4)
+WIDE: Final = (35, 18, 34)
+LONG: Final = 70
 GROUPS: Final = ("params", "inputs", "initial")
 
 
@@ -193,6 +195,16 @@ def ordinary_cases(
                     cell, sizes, steps=REGIMES[regime].longest - less, batch=2 + less,
                     seed=seed + 2 * number + less, regime=regime, dtype=dtype,
                 )  # fmt: skip
+
+
+def large_cases(cell: Cell, *, seed: int = 0) -> Iterator[Case]:
+    """Wide ones and long ones: code may be right as long as everything is small."""
+    wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(size_names(cell))}
+    for dtype in ("float64", "float32"):
+        for sizes, steps, batch in ((wide, 2, 35), (ordinary_sizes(cell), LONG, 2)):
+            yield make_case(
+                cell, sizes, steps=steps, batch=batch, seed=seed, regime="contracting", dtype=dtype
+            )
 
 
 def smaller_cases(cell: Cell, case: Case) -> Iterator[Case]:

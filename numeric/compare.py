@@ -6,7 +6,7 @@ tolerances themselves are arguments; `verify.py` holds them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from numeric.cases import Case
 from numeric.conduct import Result
 from numeric.guard import Guard
 from numeric.reference import Answer
-from numeric.running import BOUNDED, close_calls, data, errors
+from numeric.running import BOUNDED, Kinds, close_calls, data, errors
 
 CANCELLED: Final = 1e-9
 
@@ -54,7 +54,7 @@ def differences(
             bound = None
             if bounds is not None:
                 held = bounds[0] if group == "states" else bounds[1][group]
-                bound = errors(held[name]) + slack * np.abs(value)
+                bound = held[name] + slack * np.abs(value)
             yield difference(group, name, found[name], value, bound)
 
 
@@ -86,18 +86,39 @@ def difference(group: str, name: str, got: Any, want: Any, bound: Any = None) ->
     return Difference(group, name, scaled, explained, entry)
 
 
-def rounding_bounds(guard: Guard, case: Case) -> tuple[Result, bool]:
+def rounding_bounds(guard: Guard, case: Case, kinds: Kinds = BOUNDED) -> tuple[Result, bool]:
     """What rounding can do to each result, and whether every comparison was clear of it.
 
     Raises:
         Misbehaviour: if the module does not run on such numbers.
     """
-    kind = BOUNDED[case.dtype]
+    kind = kinds[case.dtype]
     exact = case.mapped(lambda array: data(kind, array))
     with close_calls() as calls:
         states, tape = guard.forward(exact.params, exact.inputs, exact.initial, exact.constants)
         gradients = guard.backward(exact.params, tape, exact.cotangents)
-    return (states, gradients), not calls
+    return errors_of((states, gradients)), not calls
+
+
+def errors_of(result: Result) -> Result:
+    """The error bounds in a result, as plain arrays."""
+    states, gradients = result
+    return (
+        {name: errors(array) for name, array in states.items()},
+        {g: {n: errors(array) for n, array in arrays.items()} for g, arrays in gradients.items()},
+    )
+
+
+def capped(bounds: Result, ceiling: Result, credit: float) -> Result:
+    """The bounds, none below zero or above `credit` times the ceiling's largest of that array."""
+
+    def cut(arrays: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: np.clip(array, 0.0, credit * np.max(own[name], initial=0.0))
+            for name, array in arrays.items()
+        }
+
+    return cut(bounds[0], ceiling[0]), {g: cut(a, ceiling[1][g]) for g, a in bounds[1].items()}
 
 
 def in_range(answer: Answer, largest: float) -> bool:

@@ -17,6 +17,7 @@ from numeric.cases import GROUPS, Case, make_case, ordinary_sizes
 from numeric.guard import Guard, Misbehaviour, Raised
 
 Result = tuple[dict[str, Any], dict[str, dict[str, Any]]]
+POWERS: Final = {"float64": (-600, 400), "float32": (-50, 40)}
 _LONGER: Final = "an entry too many"
 
 
@@ -61,28 +62,48 @@ def check_declared(cell: Cell, guard: Guard) -> None:
 
 
 def check_promises(cell: Cell, guard: Guard) -> None:
-    """A call keeps its dtype, may be repeated, and takes what is missing as zeros.
+    """A call may be repeated, later too; missing is zero; empty is allowed; backward is linear.
 
     Raises:
         Misbehaviour: if a promise is broken.
     """
+    for dtype in POWERS:
+        _check_repeated(cell, guard, dtype)
+    _check_missing(cell, guard)
+    _check_empty(cell, guard)
+    for dtype in POWERS:
+        _check_linear(cell, guard, dtype)
+
+
+def _check_repeated(cell: Cell, guard: Guard, dtype: str) -> None:
+    """Equal calls give equal results, whatever is called between them."""
     sizes = ordinary_sizes(cell)
-    for dtype in ("float64", "float32"):
-        case = make_case(cell, sizes, steps=3, batch=2, seed=1, dtype=dtype)
-        states, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
-        first = guard.backward(case.params, tape, case.cotangents)
-        again = guard.backward(case.params, tape, case.cotangents)
-        _require_equal(first, again, "backward, called again with the same tape,")
-        other, _ = guard.forward(case.params, case.inputs, case.initial, case.constants)
-        _require_equal({"states": states}, {"states": other}, "forward, called again,")
-    case = make_case(cell, sizes, steps=3, batch=2, seed=2)
-    for name in case.initial:
-        zero = {**case.initial, name: np.zeros_like(case.initial[name])}
+    case = make_case(cell, sizes, steps=3, batch=2, seed=1, dtype=dtype)
+    states, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
+    first = guard.backward(case.params, tape, case.cotangents)
+    again = guard.backward(case.params, tape, case.cotangents)
+    _require_equal(first, again, "backward, called again with the same tape,")
+    other, _ = guard.forward(case.params, case.inputs, case.initial, case.constants)
+    _require_equal({"states": states}, {"states": other}, "forward, called again,")
+    call(guard, make_case(cell, sizes, steps=3, batch=2, seed=2, dtype=dtype))
+    late = guard.backward(case.params, tape, case.cotangents)
+    _require_equal(first, late, "backward, called after another forward and backward,")
+
+
+def _check_missing(cell: Cell, guard: Guard) -> None:
+    """An initial state or a cotangent that is missing counts as zero."""
+    case = make_case(cell, ordinary_sizes(cell), steps=3, batch=2, seed=2)
+
+    def states(initial: Mapping[str, Any] | None) -> dict[str, Any]:
+        return {"states": guard.forward(case.params, case.inputs, initial, case.constants)[0]}
+
+    zeros = {name: np.zeros_like(value) for name, value in case.initial.items()}
+    if _sized_without_states(guard):
+        _require_equal(states(zeros), states(None), "forward without initial states")
+    for name, zero in zeros.items():
         absent = {other: value for other, value in case.initial.items() if other != name}
         _require_equal(
-            {"states": guard.forward(case.params, case.inputs, zero, case.constants)[0]},
-            {"states": guard.forward(case.params, case.inputs, absent, case.constants)[0]},
-            f"forward without initial[{name!r}]",
+            states({**absent, name: zero}), states(absent), f"forward without initial[{name!r}]"
         )
     for name in case.cotangents:
         zero = {**case.cotangents, name: np.zeros_like(case.cotangents[name])}
@@ -93,15 +114,45 @@ def check_promises(cell: Cell, guard: Guard) -> None:
             guard.backward(case.params, tape, absent),
             f"backward without cotangents[{name!r}]",
         )
+
+
+def _check_empty(cell: Cell, guard: Guard) -> None:
+    """Without steps or samples, gradients are zeros of full shape.
+
+    Raises:
+        Misbehaviour: if one is not.
+    """
     for steps, batch in ((0, 2), (3, 0), (0, 0)):
-        empty = make_case(cell, sizes, steps=steps, batch=batch, seed=3)
+        empty = make_case(cell, ordinary_sizes(cell), steps=steps, batch=batch, seed=3)
         _, gradients = call(guard, empty)
-        for name, value in gradients["params"].items():
-            if np.any(value):
-                raise Misbehaviour(f"params[{name!r}] is not zero at T = {steps}, B = {batch}")
-        for name, value in gradients["initial"].items():
-            if np.any(value):
-                raise Misbehaviour(f"initial[{name!r}] is not zero at T = {steps}, B = {batch}")
+        for group in ("params", "initial"):
+            for name, value in gradients[group].items():
+                if np.any(value):
+                    raise Misbehaviour(f"{group}[{name!r}] is not zero at T = {steps}, B = {batch}")
+
+
+def _sized_without_states(guard: Guard) -> bool:
+    """Whether the sizes of all states show in what is always passed."""
+    declared = guard.subject.declared
+    passed = {s for g in ("PARAMETERS", "INPUTS") for names in declared[g].values() for s in names}
+    return all(size in passed for names in declared["STATES"].values() for size in names)
+
+
+def _check_linear(cell: Cell, guard: Guard, dtype: str) -> None:
+    """Cotangents times 2ᵏ give gradients times 2ᵏ, to the bit: no threshold, no clipping."""
+    case = make_case(cell, ordinary_sizes(cell), steps=3, batch=2, seed=4, dtype=dtype)
+    _, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
+    gradients = guard.backward(case.params, tape, case.cotangents)
+    for power in POWERS[dtype]:
+        factor = np.ldexp(np.ones((), dtype), power)
+        scaled = {name: factor * value for name, value in case.cotangents.items()}
+        found = guard.backward(case.params, tape, scaled)
+        expected = {
+            g: {n: factor * a for n, a in arrays.items()} for g, arrays in gradients.items()
+        }
+        _require_equal(
+            found, expected, f"backward is not linear: with cotangents times 2**{power} it"
+        )
 
 
 def _require_equal(left: Mapping[str, Any], right: Mapping[str, Any], what: str) -> None:

@@ -159,5 +159,5 @@ def error_probability(results: list[Any], functions: int) -> float:
     """
     total = 1.0
     for array in results:
-        total += sum(2 * (e.top + e.bottom) + 2 for e in DegreeArray.of(array).ravel())
+        total += sum(2 * max(0.0, e.top + e.bottom) + 2 for e in DegreeArray.of(array).ravel())
     return min(1.0, total * (1 + functions**2) / PRIME)

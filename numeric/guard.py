@@ -154,7 +154,7 @@ class Guard:
         }
 
     def _call(self, name: str, given: dict[str, Any], arguments: tuple[Any, ...]) -> Any:
-        copies = {label: np.array(array, copy=True, subok=True) for label, array in given.items()}
+        copies = {label: array.copy() for label, array in given.items()}
         try:
             with np.errstate(all="ignore"):
                 result = getattr(self.subject, name)(*arguments)
@@ -196,6 +196,8 @@ class Guard:
             for other, argument in given.items():
                 if np.may_share_memory(array, argument) and np.shares_memory(array, argument):
                     raise Misbehaviour(f"{label} shares memory with the argument {other}")
+            if array.dtype == object:
+                _require_kind(label, array, given)
             checked[name] = array
         self._returned = self._returned[-40:]
         self._returned += [
@@ -230,10 +232,24 @@ def extent_in(size: str, sizes: Mapping[str, int]) -> int:
     return sum(int(part) if part.isdigit() else sizes.get(part, -1) for part in size.split("+"))
 
 
+def _require_kind(label: str, array: Any, given: Mapping[str, Any]) -> None:
+    """The elements are of the kind that went in, or plain numbers.
+
+    Raises:
+        Misbehaviour: if one is something else.
+    """
+    kinds = {type(value) for value in given.values() if isinstance(value, ElementArray)}
+    for kind in kinds:
+        try:
+            kind.of(array)
+        except TypeError as problem:
+            raise Misbehaviour(f"{label}: an entry is none of this call: {problem}") from problem
+
+
 def _same(left: Any, right: Any) -> bool:
     if left.dtype == object:
         return all(a is b for a, b in zip(left.ravel(), right.ravel(), strict=True))
-    return np.array_equal(left, right, equal_nan=True)
+    return bool(left.tobytes() == right.tobytes())
 
 
 def kind_of(value: Any) -> str:

@@ -107,10 +107,10 @@ def _in_terms(
 
 
 def _rewritten(rewrite: Rewrite, here: Place, text: str) -> Mistake:
-    return Mistake(
-        f"with {rewrite.what} in {text}" if rewrite.what not in text else f"with {rewrite.what}",
-        Change({here: rewrite.value}), (here[0],), rewrite.family, rewrite.major,
-    )  # fmt: skip
+    whole = rewrite.what.endswith(f" for {text}")
+    what = f"with {rewrite.what}" if whole else f"with {rewrite.what} in {text}"
+    change = Change({here: rewrite.value})
+    return Mistake(what, change, (here[0],), rewrite.family, rewrite.major)
 
 
 def _carry_missing(derivation: Derivation, equation: AdjointEquation, here: Place) -> Mistake:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from derive.network import Layer, Network
-from numeric.cases import GROUPS, REGIMES, Arrays, Case, shape_of, size_names
+from numeric.cases import GROUPS, LONG, REGIMES, WIDE, Arrays, Case, shape_of, size_names
 from numeric.defaults import default_constants
 from numeric.interpret import extent_of
 
@@ -240,6 +240,16 @@ def ordinary_network_cases(
                 network, sizes, steps=min(steps, REGIMES[regime].longest), batch=batch,
                 seed=seed + number + (dtype == "float32"), regime=regime, dtype=dtype,
             )  # fmt: skip
+
+
+def large_network_cases(network: Network, *, seed: int = 0) -> Iterator[NetworkCase]:
+    """A wide one and a long one: code may be right as long as everything is small."""
+    names = network_sizes(network)
+    wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(names)}
+    for sizes, steps, batch in ((wide, 3, 9), (ordinary_network_sizes(network), LONG // 2, 2)):
+        yield make_network_case(
+            network, sizes, steps=steps, batch=batch, seed=seed + 1, regime="contracting"
+        )
 
 
 def smaller_network_cases(network: Network, case: NetworkCase) -> Iterator[NetworkCase]:

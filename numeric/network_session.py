@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from derive.cell import Cell
 from derive.network import Network
-from numeric.compare import Difference
+from numeric.compare import Difference, errors_of
 from numeric.conduct import Result
 from numeric.exact import ExactResult
 from numeric.guard import Guard, Misbehaviour, Raised, Subject, subject_of
@@ -20,6 +20,7 @@ from numeric.kernel import compile_cell, compile_network
 from numeric.network_cases import (
     NetworkCase,
     gradient_names,
+    large_network_cases,
     make_network_case,
     ordinary_network_cases,
     ordinary_network_sizes,
@@ -35,7 +36,7 @@ from numeric.network_exact import exact_network_check
 from numeric.network_guard import NetworkGuard, network_subject_of
 from numeric.network_reference import LOSS, autograd_network, precise_network
 from numeric.reference import Answer
-from numeric.running import BOUNDED, close_calls, data
+from numeric.running import Kinds, close_calls, data
 from numeric.session import Session
 from numeric.strategies import network_case
 from numeric.verdict import FAIL, NOT_APPLICABLE, PASS, Check
@@ -71,6 +72,10 @@ class NetworkSession(Session):
             limits = {**limits, "steps": 2, "batch": 2}
         return ordinary_network_cases(self.network, regimes, seed=self.seed, **limits)
 
+    def large(self) -> Iterator[NetworkCase]:
+        """Set cases of many units, samples or steps."""
+        return large_network_cases(self.network, seed=self.seed)
+
     def smaller(self, case: Any) -> Iterator[NetworkCase]:
         """The case with one size smaller, each in turn."""
         return smaller_network_cases(self.network, case)
@@ -97,12 +102,12 @@ class NetworkSession(Session):
         loss, gradients = guard.loss_and_gradient(*case.arguments())
         return {LOSS: loss}, gradients
 
-    def bounds_by(self, guard: Any, case: Any) -> tuple[Result, bool]:
+    def bounds_by(self, guard: Any, case: Any, kinds: Kinds) -> tuple[Result, bool]:
         """What rounding explains in that module."""
-        kind = BOUNDED[case.dtype]
+        kind = kinds[case.dtype]
         with close_calls() as calls:
             found = self.result_by(guard, case.mapped(lambda array: data(kind, array)))
-        return found, not calls
+        return errors_of(found), not calls
 
     def judge(self, found: list[Difference], tolerance: float, check: str) -> list[Difference]:
         """The differences that are wrong, the loss called by its name."""

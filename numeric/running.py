@@ -11,7 +11,7 @@ Source: Wilkinson 1963; Higham 2002, Accuracy and Stability of Numerical Algorit
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Final, Self
@@ -45,6 +45,7 @@ class Bounded(Element):
     __slots__ = ("error", "mass", "value")
     unit: ClassVar[float]
     tiny: ClassVar[float]
+    floor: ClassVar[float] = 0.0
 
     def __init__(self, value: float, error: float, mass: float | None = None) -> None:
         self.value = value
@@ -72,9 +73,14 @@ class Bounded(Element):
     def _take(self, other: Any) -> Bounded:
         return other if isinstance(other, Bounded) else self.lift(other)
 
-    def _made(self, value: float, error: float, roundoffs: float = 1.0) -> Self:
+    def _made(self, value: float, error: float) -> Self:
         """The result of one operation: what came in, and its own rounding."""
-        return type(self)(value, error + roundoffs * self.unit * abs(value) + self.tiny)
+        return type(self)(value, error + self.unit * abs(value) + self.tiny)
+
+    def _function(self, value: float, error: float) -> Self:
+        """A function's value: what came in, and the roundoffs of its evaluation."""
+        own = FUNCTION_ERROR * self.unit * max(abs(value), self.floor)
+        return type(self)(value, error + own + self.tiny)
 
     def __neg__(self) -> Self:
         return type(self)(-self.value, self.error, self.mass)
@@ -146,49 +152,49 @@ class Bounded(Element):
 
     def exp(self) -> Self:
         value = _exp(self.value)
-        return self._made(value, value * _grow(self.error), FUNCTION_ERROR)
+        return self._function(value, value * _grow(self.error))
 
     def expm1(self) -> Self:
         error = _exp(self.value) * _grow(self.error)
-        return self._made(math.expm1(min(self.value, 709.0)), error, FUNCTION_ERROR)
+        return self._function(math.expm1(min(self.value, 709.0)), error)
 
     def log(self) -> Self:
         if self.value <= self.error:
             return type(self)(math.log(self.value) if self.value > 0 else -math.inf, math.inf)
         error = -math.log1p(-self.error / self.value)
-        return self._made(math.log(self.value), error, FUNCTION_ERROR)
+        return self._function(math.log(self.value), error)
 
     def log1p(self) -> Self:
         base = 1 + self.value
         if base <= self.error:
             return type(self)(-math.inf, math.inf)
-        return self._made(math.log1p(self.value), -math.log1p(-self.error / base), FUNCTION_ERROR)
+        return self._function(math.log1p(self.value), -math.log1p(-self.error / base))
 
     def logaddexp(self, other: Any) -> Self:
         other = self._take(other)
         value = float(np.logaddexp(self.value, other.value))
-        return self._made(value, self.error + other.error, FUNCTION_ERROR)
+        return self._function(value, self.error + other.error)
 
     def tanh(self) -> Self:
         nearest = max(abs(self.value) - self.error, 0.0)
         slope = 1 / math.cosh(min(nearest, 350.0)) ** 2
-        return self._made(math.tanh(self.value), slope * self.error, FUNCTION_ERROR)
+        return self._function(math.tanh(self.value), slope * self.error)
 
     def cosh(self) -> Self:
         size = min(abs(self.value), 709.0)
         error = math.sinh(min(size + self.error, 710.0)) * self.error
-        return self._made(math.cosh(size), error, FUNCTION_ERROR)
+        return self._function(math.cosh(size), error)
 
     def sinh(self) -> Self:
         size = min(abs(self.value), 709.0)
         error = math.cosh(min(size + self.error, 710.0)) * self.error
-        return self._made(math.copysign(math.sinh(size), self.value), error, FUNCTION_ERROR)
+        return self._function(math.copysign(math.sinh(size), self.value), error)
 
     def sin(self) -> Self:
-        return self._made(math.sin(self.value), self.error, FUNCTION_ERROR)
+        return self._function(math.sin(self.value), self.error)
 
     def cos(self) -> Self:
-        return self._made(math.cos(self.value), self.error, FUNCTION_ERROR)
+        return self._function(math.cos(self.value), self.error)
 
     def sqrt(self) -> Self:
         if self.value <= self.error:
@@ -213,6 +219,23 @@ class Single(Bounded):
     tiny = 2.0**-126
 
 
+class CoarseDouble(Double):
+    """Rounded to float64, functions only to the roundoff of 1: the form of a formula is left open.
+
+    It covers ½(tanh(a/2) + 1) for σ(a) and 1 − tanh² for the slope, which lose small values.
+    """
+
+    __slots__ = ()
+    floor = 1.0
+
+
+class CoarseSingle(Single):
+    """Rounded to float32, functions only to the roundoff of 1."""
+
+    __slots__ = ()
+    floor = 1.0
+
+
 class DoubleArray(ElementArray):
     """An array of numbers with their float64 error bounds."""
 
@@ -225,7 +248,21 @@ class SingleArray(ElementArray):
     element = Single
 
 
-BOUNDED: Final[dict[str, type[ElementArray]]] = {"float64": DoubleArray, "float32": SingleArray}
+class CoarseDoubleArray(ElementArray):
+    """An array of numbers with what float64 may lose in any form of the functions."""
+
+    element = CoarseDouble
+
+
+class CoarseSingleArray(ElementArray):
+    """An array of numbers with what float32 may lose in any form of the functions."""
+
+    element = CoarseSingle
+
+
+Kinds = Mapping[str, type[ElementArray]]
+BOUNDED: Final[Kinds] = {"float64": DoubleArray, "float32": SingleArray}
+COARSE: Final[Kinds] = {"float64": CoarseDoubleArray, "float32": CoarseSingleArray}
 
 
 def data(kind: type[ElementArray], array: Any) -> Any:

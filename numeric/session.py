@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from derive.cell import Cell
-from numeric.cases import Case, ordinary_cases, smaller_cases
-from numeric.compare import Difference, rounding_bounds
+from numeric.cases import Case, large_cases, ordinary_cases, smaller_cases
+from numeric.compare import Difference, capped, rounding_bounds
 from numeric.conduct import Result, call, check_arguments, check_declared, check_promises
 from numeric.guard import Guard, Misbehaviour, Stopped
 from numeric.reference import Answer, autograd_answer, precise_answer
+from numeric.running import BOUNDED, COARSE, Kinds
 from numeric.strategies import case as cases
 from numeric.verdict import FAIL, INCONCLUSIVE, PASS, Gradient
 
@@ -51,6 +52,10 @@ class Session:
         """Set cases of the regimes."""
         return ordinary_cases(self.cell, regimes, seed=self.seed, **limits)
 
+    def large(self) -> Iterator[Case]:
+        """Set cases of many units, samples or steps."""
+        return large_cases(self.cell, seed=self.seed)
+
     def smaller(self, case: Any) -> Iterator[Case]:
         """The case with one size smaller, each in turn."""
         return smaller_cases(self.cell, case)
@@ -82,9 +87,9 @@ class Session:
         """What that module makes of the case."""
         return call(guard, case)
 
-    def bounds_by(self, guard: Any, case: Any) -> tuple[Result, bool]:
+    def bounds_by(self, guard: Any, case: Any, kinds: Kinds) -> tuple[Result, bool]:
         """What rounding explains in that module."""
-        return rounding_bounds(guard, case)
+        return rounding_bounds(guard, case, kinds)
 
     # ---- what the checks do with it -------------------------------------------------------------
 
@@ -101,15 +106,26 @@ class Session:
             self.stopped = self.stopped or problem
             raise
 
-    def bounds(self, case: Case) -> tuple[Result, bool] | None:
-        """What rounding explains: by the module itself, else by plain code of the cell."""
-        for guard in (self.guard, self.plain):
-            if guard is not None:
-                try:
-                    return self.bounds_by(guard, case)
-                except Misbehaviour:
-                    continue
-        return None
+    def bounds(self, case: Case, credit: float) -> tuple[Result, bool] | None:
+        """What rounding explains, and whether every comparison was clear of it.
+
+        The module accounts for its own rounding. Somebody else's is believed up to `credit`
+        times what plain code of the cell may lose, whatever the form of its functions; where it
+        gives no account, plain code as it stands decides.
+        """
+        own = self._account(self.guard, case, BOUNDED)
+        if self.plain is None:
+            return own
+        trusted = self._account(self.plain, case, COARSE if own else BOUNDED)
+        if own is None or trusted is None:
+            return trusted
+        return capped(own[0], trusted[0], credit), trusted[1]
+
+    def _account(self, guard: Any, case: Case, kinds: Kinds) -> tuple[Result, bool] | None:
+        try:
+            return self.bounds_by(guard, case, kinds)
+        except Misbehaviour:
+            return None
 
     def judge(self, found: list[Difference], tolerance: float, check: str) -> list[Difference]:
         """The differences that are wrong; every one is noted with its gradient."""

@@ -55,6 +55,15 @@ class Gradient:
     diagnosis: str | None = None
     steps: Mapping[int, bool] | None = None
 
+    def when(self) -> str:
+        """At which time steps the loss has to be for the gradient to be wrong; "" if at none."""
+        good, bad = ([k for k, right in (self.steps or {}).items() if right is is_right]
+                     for is_right in (True, False))  # fmt: skip
+        if not bad:
+            return ""
+        wrong = f"wrong at t = {', '.join(map(str, bad))}"
+        return f"right at t = {', '.join(map(str, good))}; {wrong}" if good else "wrong at every t"
+
     def to_dict(self) -> dict[str, Any]:
         """The gradient as plain data."""
         reason = {} if self.reason is None else {"reason": self.reason}
@@ -122,9 +131,13 @@ class Verdict:
             lines.append(
                 f"  {name}: {check.status}" + (f", {check.reason}" if check.reason else "")
             )
-        wrong = [name for name, gradient in self.gradients.items() if gradient.status == FAIL]
-        if wrong:
-            lines.append(f"  wrong gradients: {', '.join(wrong)}")
+        wrong: dict[str, list[str]] = {}
+        for name, gradient in self.gradients.items():
+            if gradient.status == FAIL:
+                wrong.setdefault(gradient.when(), []).append(name)
+        for when, names in wrong.items():
+            said = f" (loss at one step only: {when})" if when else ""
+            lines.append(f"  wrong gradients: {', '.join(names)}{said}")
         lines += [f"  {line}" for line in diagnoses(g.diagnosis for g in self.gradients.values())]
         if self.counterexample:
             held = ", ".join(f"{key}={value}" for key, value in self.counterexample.items())

@@ -11,6 +11,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -41,6 +42,7 @@ COMPLEX_STEP_TOLERANCE: Final = 1e-12
 ORACLES_AGREE: Final = 1e-12
 MIN_EXAMPLES: Final = 10
 ORACLE_ERROR: Final = 2.0**-52
+CREDIT: Final = 64.0  # how far somebody's account of rounding may go beyond that of plain code
 PACKAGES: Final = ("numpy", "sympy", "autograd", "hypothesis", "mpmath")
 
 
@@ -174,7 +176,7 @@ def _autograd(session: Session, examples: int) -> Check:
         return _require(session, found, tolerance, "autograd")
 
     strategy = session.cases(regimes=RELATIVE)
-    battery = session.battery(RELATIVE)
+    battery = chain(session.battery(RELATIVE), session.large())
     check = _search(session, "autograd", battery, strategy, examples, test)
     if check.status == PASS and doubles > MIN_EXAMPLES and granted > doubles / 2:
         reason = f"beyond {TOLERANCES['float64']:g} in {granted} of {doubles} float64 examples"
@@ -190,7 +192,7 @@ def _explained(
     Raises:
         UnsatisfiedAssumption: if rounding could have turned a comparison round.
     """
-    bounds = session.bounds(case)
+    bounds = session.bounds(case, CREDIT)
     if bounds is None:
         return found
     if not bounds[1]:
@@ -242,7 +244,7 @@ def _high_precision(session: Session, examples: int) -> Check:
 
 def _oracle_is_right(session: Session, case: Case, found: Answer, want: Answer) -> bool:
     """Whether rounding explains how far a float64 oracle is off, where terms cancel."""
-    bounds = session.bounds(replace(case.widened(), dtype="float64"))
+    bounds = session.bounds(replace(case.widened(), dtype="float64"), CREDIT)
     if bounds is None:
         return False
     found_too = differences(as_result(found), want, bounds[0], ORACLE_ERROR)

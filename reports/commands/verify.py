@@ -148,25 +148,49 @@ def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any]) -> list[st
     for name in found["checks"]:
         findings = (_finding(verdict.checks.get(name)) for verdict in verdicts.values())
         checks.append((name, *findings))
-    gradients = [("gradient", "status", "scaled error")]
-    gradients += [
-        (name, gradient["status"], _number(gradient.get("scaled_error")))
-        for name, gradient in found["gradients"].items()
-    ]
+    gradients = _gradients(verdicts, found)
     lines = ["", *columns(checks, "  "), "", *columns(gradients, "  ")]
     lines.append("  the largest error found, in float32 and where functions saturate as well")
+    chances = [_chance(verdict) for verdict in verdicts.values()]
+    if known := [chance for chance in chances if chance is not None]:
+        lines.append(
+            f"  a wrong formula passes the exact check with probability at most {max(known):.0e}"
+        )
+    lines += diagnoses(entry.get("diagnosis") for entry in found["gradients"].values())
+    if found["counterexample"]:
+        held = ", ".join(f"{key} = {value}" for key, value in found["counterexample"].items())
+        lines.append(f"smallest counterexample: {held}")
     for part in ("checks", "gradients"):
         for name, entry in found[part].items():
             style = f" ({entry['style']})" if several and entry.get("style") else ""
             if entry.get("reason") and not entry.get("diagnosis"):
                 lines.append(f"{name}{style}: {entry['reason']}")
-    lines += diagnoses(entry.get("diagnosis") for entry in found["gradients"].values())
-    if found["counterexample"]:
-        held = ", ".join(f"{key} = {value}" for key, value in found["counterexample"].items())
-        lines.append(f"smallest counterexample: {held}")
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     repeat = f"profile {found['profile']}, seed {found['seed']}; {versions}"
     return [*map(painted, lines), "", repeat]
+
+
+def _gradients(verdicts: Mapping[str, Verdict], found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The table of gradients; of wrong ones, the steps at which a loss shows it."""
+    whens = {
+        name: next(filter(None, (v.gradients[name].when() for v in verdicts.values())), "")
+        for name in found["gradients"]
+    }
+    rows: list[tuple[str, ...]] = [("gradient", "status", "scaled error")]
+    rows += [
+        (name, gradient["status"], _number(gradient.get("scaled_error")))
+        for name, gradient in found["gradients"].items()
+    ]
+    if not any(whens.values()):
+        return rows
+    last = ("loss at one step only", *whens.values())
+    return [(*row, when) for row, when in zip(rows, last, strict=True)]
+
+
+def _chance(verdict: Verdict) -> float | None:
+    """The probability that a wrong formula passes its exact check; None if there was none."""
+    check = verdict.checks.get("exact")
+    return None if check is None else check.figures.get("error_probability") or None
 
 
 def _finding(check: Any) -> str:

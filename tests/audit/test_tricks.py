@@ -161,3 +161,103 @@ def test_arrays_that_are_the_arguments_fail() -> None:
         return {**found, "params": {**found["params"], "b": params["b"]}}
 
     assert verify(module_with(backward=backward), cell=catalogue["rnn"]).status == "fail"
+
+
+def doubled_if(condition):
+    """A backward pass whose gradient of W is twice too large where the condition holds."""
+
+    def backward(right, params, tape, cotangents):
+        found = right(params, tape, cotangents)
+        if condition(params["W"], tape[0], cotangents):
+            found["params"]["W"] = 2 * found["params"]["W"]
+        return found
+
+    return backward
+
+
+def claiming(error):
+    """Twice too large in float32; run on numbers with error bounds, it claims that error."""
+
+    def backward(right, params, tape, cotangents):
+        found = doubled_if(lambda W, x, cotangents: W.dtype == np.float32)(
+            right, params, tape, cotangents
+        )
+        for entry in found["params"]["W"].flat if params["W"].dtype == object else ():
+            if hasattr(entry, "error"):
+                entry.error = error
+        return found
+
+    return backward
+
+
+def below_a_threshold(right, params, tape, cotangents):
+    """What is small is left out."""
+    keep = {n: np.where(np.abs(c) < 1e-9, 0 * c, c) for n, c in cotangents.items()}
+    return right(params, tape, keep)
+
+
+def clipped(right, params, tape, cotangents):
+    """Gradients clipped at norm 1e3, on the way."""
+    found = right(params, tape, cotangents)
+    W = found["params"]["W"]
+    norm = 0 if W.dtype == object else np.sqrt(np.sum(np.abs(W) ** 2, dtype=float))
+    found["params"]["W"] = W if norm < 1e3 else (W / norm * 1e3).astype(W.dtype)
+    return found
+
+
+SLIPS = {
+    "errors claimed to be huge": claiming(1e30),
+    "errors claimed to be negative": claiming(-1.0),
+    "wrong with many units": doubled_if(lambda W, x, cotangents: len(W) > 30),
+    "wrong with many samples": doubled_if(lambda W, x, cotangents: x.shape[1] > 30),
+    "wrong with many steps": doubled_if(lambda W, x, cotangents: len(x) > 60),
+    "cotangents below a threshold": below_a_threshold,
+    "gradients clipped": clipped,
+}
+
+
+@pytest.mark.parametrize("what", SLIPS)
+def test_what_is_wrong_in_some_calls_only_fails(what: str) -> None:
+    right_one = load(RNN, "right").backward
+
+    def backward(params, tape, cotangents):
+        return SLIPS[what](right_one, params, tape, cotangents)
+
+    assert verify(module_with(backward=backward), cell=catalogue["rnn"]).status == "fail"
+
+
+def test_a_tape_that_the_next_call_overwrites_fails() -> None:
+    module, latest = load(RNN, "right"), []
+
+    def forward(*arguments):
+        states, tape = module.forward(*arguments)
+        latest[:] = tape
+        return states, None
+
+    def backward(params, tape, cotangents):
+        return module.backward(params, latest, cotangents)
+
+    verdict = verify(module_with(forward=forward, backward=backward), cell=catalogue["rnn"])
+    assert "after another forward" in verdict.checks["interface"].reason
+
+
+def test_numbers_of_another_call_fail() -> None:
+    module, kept = load(RNN, "right"), {}
+
+    def backward(params, tape, cotangents):
+        found = module.backward(params, tape, cotangents)
+        if params["W"].dtype == object:
+            found["params"]["W"] = kept.setdefault(params["W"].shape, found["params"]["W"]).copy()
+        return found
+
+    assert verify(module_with(backward=backward), cell=catalogue["rnn"]).status != "pass"
+
+
+def test_initial_states_may_be_left_out() -> None:
+    module = load(RNN, "right")
+
+    def forward(params, inputs, initial=None, constants=None):
+        return module.forward(params, inputs, dict(initial), constants)
+
+    verdict = verify(module_with(forward=forward), cell=catalogue["rnn"])
+    assert "TypeError" in verdict.checks["interface"].reason
