@@ -63,8 +63,10 @@ def kept_state(derivation: Derivation) -> Theorem | None:
     ours = (beta, omega) if alone else (alpha, beta, omega)
     consequences: list[Part] = [
         Line("Every change of {0} reaches {1} at no less than {2} of its length, and {3} is at "
-             "least {2}: the gradient vanishes no faster than that. If {4}, it explodes.",
-             (At(p, EARLIER), At(p, TIME), Pow(LAMBDA, LAG), norm, Relation(LAMBDA, ">", S.One))),
+             "least {2}: the gradient vanishes no faster than that."
+             + ("" if low == 1 else " If {4}, it explodes."),
+             (At(p, EARLIER), At(p, TIME), Pow(LAMBDA, LAG), norm,
+              *(() if low == 1 else (Relation(LAMBDA, ">", S.One),)))),
         Line("With {0} of Theorem 2, {1}. The two theorems enclose the singular values of {2}.",
              (rate, Relation(Norm(target), "≤", Pow(rate, LAG)), target)),
     ]  # fmt: skip

@@ -20,6 +20,7 @@ from derive.expr import Concat, Partial, Slope, split_coefficient, symbols_of
 from derive.functions import FUNCTIONS
 from derive.norms import BlockSup, MaxAbs, Norm, Supremum
 
+_UNDER_A_HAT = frozenset(("prev", "tilde"))  # a hat over a subscript would be misread
 _NUMBERED = ("d", "delta", "q", "supremum")
 
 
@@ -82,7 +83,10 @@ class Quantities:
         """The symbol of a supremum; `wanted` if that is free."""
         if expr not in self.names:
             given = {symbol.name for symbol in self.names.values()} | self.taken
-            plain = f"{expr.name}_hat" if isinstance(expr, MatrixSymbol) else ""
+            bare = isinstance(expr, MatrixSymbol) and _UNDER_A_HAT.issuperset(
+                expr.name.split("_")[1:]
+            )
+            plain = f"{expr.name}_hat" if bare else ""
             count = sum(name.name.startswith(f"{self.prefix}_") for name in self.names.values())
             numbered = f"{self.prefix}_{count + 1}"
             text = next(n for n in (wanted, plain, numbered) if n and n not in given)
