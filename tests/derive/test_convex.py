@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from on_paths import SEEDS, Numbers, derived, walk
+from sympy import lambdify
 
 from derive import Cell, catalogue, differentiate
 from derive.clockwork import clock_rate, find_clock
 from derive.convex import find_update, weighted_mean
+from derive.layout import Layout
+from derive.norms import Extreme
+from derive.typeset import Text
 
 MEANS = [n for n in catalogue if find_update(derived(n))]
 
@@ -38,6 +42,21 @@ def test_the_row_sums_decay_at_the_rate(name, seed):
             assert norm <= rate ** (6 - k) * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("name", ["gru", "gru_reset_after", "mut1", "minimal_rnn", "t_rnn"])
+def test_the_printed_rate_is_that_number(name):
+    path = walk(name, 1, gain=0.15, steps=4)
+    claim, (low, rate, _) = weighted_mean(path.derivation), rate_of(path)
+    (least,) = claim.entries[0].right.atoms(Extreme)
+    numbers = Numbers(path, claim.entries)
+    named = {str(r.left): r.right for r in claim.entries}
+    arrays = {"w_min_i": low}
+    arrays |= {f"{k}_i": numbers.vector(named[k]) for k in ("A", "K") if k in named}
+    letters = sorted(least.args[2].free_symbols, key=str)
+    body = lambdify(letters, least.args[2], "numpy")(*(arrays[str(k)] for k in letters))
+    assert str(claim.entries[0].right.subs(least, 0)) == "1"
+    assert 1 - np.min(body) == pytest.approx(rate, rel=1e-12)
+
+
 def test_the_condition_holds_for_small_weights_and_fails_for_large_ones():
     assert rate_of(walk("gru", 0, gain=0.05))[2]
     assert not rate_of(walk("gru", 0, gain=5.0))[2]
@@ -61,7 +80,8 @@ def test_the_clock_is_found_by_its_equation():
     assert find_clock(differentiate(Cell.parse(name="c", equations=learned))) is None
     given = Cell.parse(name="c", equations=learned, constants=["k[t]"])
     assert find_clock(differentiate(given)).function == "tanh"
-    assert clock_rate(differentiate(given)).name == "Clockwork"
+    slot = clock_rate(differentiate(given)).statement[0].slots[0]
+    assert Text()(Layout().of(slot.right)) == "max_i (γ ‖W_ii‖₂)^{1/T_i}"
 
 
 def test_the_clockwork_decays_at_the_rate_of_its_slowest_module():
