@@ -189,12 +189,14 @@ def _over_time(
     dominators: dict[str, Domination] = {}
     for values, now in _moments(ranges, box, steps):
         key = b"".join(part.lo.tobytes() for part in now.values())
+        sup: dict[Any, Array] | None = None
         for name, parts, norm in kinds:
             if box is not None and (name, key) in made:
                 matrices[name].append(made[name, key])
                 continue
             own = dominators.setdefault(name, Domination(setting.derivation, values, parts, norm))
-            N = own.matrix(suprema(setting, values), values)
+            sup = sup or suprema(setting, values)
+            N = own.matrix(sup, values)
             made[name, key] = N
             matrices[name].append(N)
     for name, _, norm in kinds:

@@ -74,7 +74,7 @@ def test_a_box_without_inputs_speaks_of_all_lags(capsys):
     wild = data(capsys, "rnn", "--size", "4", "--gain", "4", "--input-box", "1")
     assert wild["verdict"] == "explodes"
     assert wild["lower_rate"] > 1
-    unknown = data(capsys, "lstm", "--size", "4", "--gain", "1", "--input-box", "1")
+    unknown = data(capsys, "lstm", "--gain", "1", "--input-box", "1", *TINY)
     assert unknown["verdict"] == "undecided"
 
 
@@ -241,7 +241,7 @@ def test_weights_that_do_not_fit_the_inputs_are_named(capsys, tmp_path):
 
 
 def test_an_unstable_net_gets_an_answer_and_no_invariant_set(capsys):
-    found = data(capsys, "peephole_lstm", "--size", "4", "--gain", "3", "--input-box", "2")
+    found = data(capsys, "peephole_lstm", *TINY, "--gain", "5", "--input-box", "2")
     assert found["verdict"] == "explodes"
     assert found["lower_rate"] > 1
     assert found["invariant_set"] is False
