@@ -245,7 +245,7 @@ def _infinity(matrix):
 def test_miller_and_hardt_whatever_their_conditions_certify_is_certified_here():
     """With φ = sup f: ‖W_i‖, ‖W_o‖ < 1 − φ, ‖W_z‖ ≤ (1 − φ)/4, ‖W_f‖ < (1 − φ)², all in ‖·‖_∞.
 
-    Nets are drawn around the edge of their region, from a half to twice its size in each matrix.
+    Nets are drawn around the edge of their region, from a half to 2.6 times its size in each matrix.
     """
     published = ours = 0
     for seed in range(80 if NIGHTLY else 12):
@@ -253,7 +253,7 @@ def test_miller_and_hardt_whatever_their_conditions_certify_is_certified_here():
         phi = float(rng.uniform(0.6, 0.75))
         room = 1 - phi
         edge = {"W_ih": room, "W_oh": room, "W_ch": room / 4, "W_fh": room**2}
-        size = rng.uniform(0.5, 1.6)
+        size = rng.uniform(0.5, 2.6)
         changed = {}
         for name, most in edge.items():
             W = rng.normal(size=(3, 3))
