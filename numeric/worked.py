@@ -25,7 +25,7 @@ from numeric.boxes import Box, Ranges, Setting
 from numeric.certify import Certificate
 from numeric.enclose import enclose, number
 from numeric.methods import certified_rate
-from numeric.verified import norm_bound, raised
+from numeric.verified import norm_bound
 
 _ONE: Final = Fraction(1)
 Value = Fraction | None
@@ -149,5 +149,8 @@ def bounded(meaning: Basic, values: Box, sizes: Mapping[str, int]) -> float:
 
 
 def _float(exact: Value) -> float:
-    """A float not below it."""
-    return math.inf if exact is None else raised(float(exact)) if exact else 0.0
+    """The smallest float not below it."""
+    if exact is None:
+        return math.inf
+    found = float(exact)
+    return found if Fraction(found) >= exact else math.nextafter(found, math.inf)

@@ -185,32 +185,26 @@ def rates_by_module(found: ModuleRates) -> Picture:
 
 
 def norms_over_times(times: Sequence[int], logs: Array, norm: str) -> Picture:
-    """log10 of the norm at each pair k ≤ t: dark is small, lines are whole decades."""
+    """log10 of the norm at each pair k ≤ t: dark is small, lines join equal values."""
     values = np.where(np.isfinite(logs), logs, np.nan)
     held = values[np.isfinite(values)]
     low, high = float(held.min()), float(held.max())
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.3, 4.4))
-        axes = figure.subplots()
+        axes, beside = figure.add_axes((0.09, 0.12, 0.60, 0.86)), figure.add_axes(
+            (0.76, 0.12, 0.03, 0.86))  # fmt: skip
         image = axes.pcolormesh(times, times, values, cmap="gray", shading="nearest",
                                 vmin=low - 0.15 * (high - low) - 1e-9, vmax=high,
                                 rasterized=True)  # fmt: skip
-        levels = _decades(low, high)
-        if levels and high - low > 0.5:
-            lines = axes.contour(times, times, values, levels=levels, colors="black",
+        levels = [v for v in MaxNLocator(7).tick_values(low, high) if low < v < high]
+        if levels and high - low > 1e-6:
+            apart = np.where(np.eye(len(times), dtype=bool), np.nan, values)
+            lines = axes.contour(times, times, apart, levels=levels, colors="black",
                                  linewidths=0.6, linestyles="solid")  # fmt: skip
             axes.clabel(lines, fmt=lambda v: f"${v:g}$", fontsize=8)
-        bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
+        bar = figure.colorbar(image, cax=beside)
         bar.outline.set_linewidth(0.6)
         bar.set_label(rf"$\log_{{10}}\,{norm}$")
         axes.set_xlabel(r"earlier step $k$")
         axes.set_ylabel(r"later step $t$")
-        axes.set_aspect("equal")
-        figure.subplots_adjust(left=0.08, right=0.92, bottom=0.12, top=0.98)
         return drawn(figure)
-
-
-def _decades(low: float, high: float) -> list[float]:
-    """At most eight whole numbers between the ends."""
-    step = max(1, math.ceil((high - low) / 8))
-    return [float(v) for v in range(math.ceil(low), math.floor(high) + 1) if v % step == 0]

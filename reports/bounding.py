@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from derive.boxes import Box, Fenced, Grid, Number, Operator, Symbol, row, sub, sup
@@ -109,7 +109,9 @@ def _setting(pages: Pages) -> Iterator[Block]:
         else figures(float(end), way)
         for end, way in zip(box, (DOWN, UP), strict=True)
     )  # fmt: skip
-    yield Paragraph((*say("Each entry of the inputs lies in {0}, and the initial state is 0. ",
+    deep = layers[study.place].prefix and study.stack.network.stack[study.place].depth
+    what = "what this layer is given" if deep else "the inputs"
+    yield Paragraph((*say(f"Each entry of {what} lies in {{0}}, and the initial state is 0. ",
                           row(Fenced(row(low, ",", high), "[", "]"))),
                      *_states(pages)), "The sequences.")  # fmt: skip
 
@@ -229,9 +231,12 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
     symbol = layout.of(worked.certificate.symbol)
     entries = [[figures(entry, UP) for entry in line] for line in worked.matrix]
     value = Grid(tuple(map(tuple, entries))) if len(entries) > 1 else entries[0][0]
-    rows = [EquationRow(symbol, value, sign="≤", note=say("at {0}", _at(pages, factor)))]
-    for condition in worked.conditions:
-        rows.append(_condition(pages, condition))
+    where = say("at {0}", _at(pages, factor))
+    rows = [_condition(pages, condition) for condition in worked.conditions]
+    if worked.certificate.order == 1 and rows:
+        rows = [replace(rows[0], note=(*where, *say(": "), *rows[0].note))]
+    else:
+        rows.insert(0, EquationRow(symbol, value, sign="≤", note=where))
     if worked.certificate.order > 1:
         rows.append(EquationRow(layout.of(Radius(worked.certificate.symbol)), rate(worked.rate),
                                 sign="≤"))  # fmt: skip
@@ -280,18 +285,17 @@ def _critical(pages: Pages) -> Iterator[Block]:
     first = found.factors[0]
     some = [name for name in labels if found.certified(name) is not None]
     explodes = found.crossing(REST) if REST in found.lower else None
-    if not some and explodes is None:
-        yield Paragraph(say(
-            f"No method certifies decay at any {pages.factor}: {{0}} is the smallest tried.",
-            Number(f"{first:g}")), "Critical gain.")  # fmt: skip
+    if not some:
+        words = f"No method certifies decay at any {pages.factor}: {{0}} is the smallest tried."
+        if explodes is not None:
+            words += " From about {1} on the zero state, a fixed point for zero inputs, has a "
+            words += "Jacobian whose spectral radius is above 1: gradients explode along it."
+        yield Paragraph(say(words, Number(f"{first:g}"), row("g", "=", figures(
+            explodes or 1.0, digits=2))), "Critical gain.")  # fmt: skip
         return
-    best = max(some, key=lambda name: (found.certified(name), found.crossing(name) or math.inf),
-               default=None)  # fmt: skip
-    message = say("No method certifies decay at {0}, the smallest tried.", Number(f"{first:g}"))
-    if best is not None:
-        certified = found.certified(best)
-        message = say(f"Decay for all inputs is certified at {{0}} ({labels[best]}).",
-                      row("g", "=", Number(f"{certified:g}")))  # fmt: skip
+    best = max(some, key=lambda name: (found.certified(name), found.crossing(name) or math.inf))
+    message = say(f"Decay for all inputs is certified at {{0}} ({labels[best]}).",
+                  _at(pages, found.certified(best) or first))  # fmt: skip
     bars = " Each bar is a certificate. Dark: up to the largest {0} tried of an unbroken series at "
     bars += "which it proves decay. Light: on to where its rate passes 1, read off between two "
     bars += "values tried; the number there."

@@ -24,12 +24,13 @@ ALLOWED = {
 ONLY_IN = {
     "autograd": {"numeric/reference.py"},
     "hypothesis": {"numeric/strategies.py", "numeric/verification.py", "numeric/testing.py"},
-    "matplotlib": {"reports/figures.py"},
+    "matplotlib": {"reports/figures.py", "reports/bound_figures.py"},
     "rich": {"reports/progress.py"},
+    "pytest": {"numeric/pytest_plugin.py"},
 }
 NEVER = {("numeric.emit", "numeric.reference"), ("numeric.reference", "numeric.emit")}
 LAZY = {
-    "derive/__init__.py", "numeric/__init__.py", "reports/__init__.py",
+    "derive/__init__.py", "numeric/__init__.py", "reports/__init__.py", "numeric/pytest_plugin.py",
     "reports/cli.py", "reports/commands/cells.py", "reports/commands/network.py",
 }  # fmt: skip
 BY_NAME = {"import_module", "__import__"}

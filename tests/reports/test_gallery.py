@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 from samples import measurement, verdict
+from studies import small_study
 from test_pages import BROWSER, measured
 
 from derive import Cell, catalogue
@@ -30,6 +31,7 @@ def quick():
         patched.setattr(gallery, "verify", lambda kernel, **settings: verdict(kernel.cell.name))
         patched.setattr(write, "measure", lambda derivation, **settings: measurement(
             derivation.cell))  # fmt: skip
+        patched.setattr(write, "study", lambda network, seed: small_study("rnn"))
         yield
 
 

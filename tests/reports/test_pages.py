@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from samples import CELLS, document, measurement, verdict
+from studies import small_study
 
 from derive import catalogue
 from reports import write_report
@@ -149,12 +150,12 @@ def test_write_report_writes_whole_files(tmp_path):
     cell, told = catalogue["rnn"], []
     paths = write_report(
         cell, tmp_path / "out", formats=("tex", "html"), progress=told.append,
-        verdict=verdict("rnn"), measurement=measurement(cell),
+        verdict=verdict("rnn"), measurement=measurement(cell), bounds=small_study("rnn"),
     )  # fmt: skip
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in paths)
-    assert names == [
-        "figures/rnn-gradient_norms.pdf", "figures/rnn-gradient_norms.svg", "rnn.html", "rnn.tex",
-    ]  # fmt: skip
+    kinds = ("bounds", "critical", "gradient_norms", "times")
+    pictures = [f"figures/rnn-{kind}.{form}" for kind in kinds for form in ("pdf", "svg")]
+    assert names == [*pictures, "rnn.html", "rnn.tex"]
     assert all(path.stat().st_size > 1000 for path in paths)
     assert not list((tmp_path / "out").rglob("*.part"))
     assert told[0] == "rnn: derive"

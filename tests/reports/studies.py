@@ -1,0 +1,52 @@
+"""Studies of small nets for the tests of reports, made once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from derive import Cell, catalogue
+from derive.network import Network
+from numeric import study as studies
+from numeric.study import Study
+from reports.chapter import Chapter, chapter
+from reports.facts import Facts
+
+
+@cache
+def small_study(name: str, layers: int = 1) -> Study:
+    """The study of a drawn net with few units and steps."""
+    return _study(Network(catalogue[name], layers=layers))
+
+
+def study_of(cell: Cell) -> Study:
+    """The same for a cell that is not of the catalogue."""
+    return _study(Network(cell))
+
+
+def _study(network: Network) -> Study:
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in (("SIZE", 6), ("INPUT_SIZE", 3), ("STEPS", 24)):
+            patched.setattr(studies, name, value)
+        patched.setattr(studies, "known_tracks", _known)
+        return studies.study(network)
+
+
+_known = cache(studies.known_tracks.__wrapped__)
+
+
+def chapter_of(found: Study) -> Chapter:
+    """The sections and pictures of a study, made once for each."""
+    if id(found) not in _made:
+        _made[id(found)] = found, _chapter(found)
+    return _made[id(found)][1]
+
+
+_made: dict[int, tuple[Study, Chapter]] = {}
+
+
+def _chapter(found: Study) -> Chapter:
+    one = found.one
+    assert one.setting is not None
+    return chapter(Facts(one.setting.derivation), found, one.cell.name, "x")

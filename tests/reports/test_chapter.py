@@ -1,0 +1,206 @@
+"""The bounds in numbers: what the chapter says, for drawn weights and for given ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from samples import measurement, verdict
+from studies import chapter_of, small_study, study_of
+from test_documents import text_of
+from test_pages import BROWSER, measured
+
+from derive import Cell, catalogue, differentiate
+from reports import write
+from reports.chapter import chapter, placed
+from reports.cli import main
+from reports.commands import report
+from reports.contents import build
+from reports.document import Document, Figure, Table
+from reports.facts import Facts
+from reports.html import html
+from reports.tex import tex
+
+
+def document(name: str) -> tuple[Document, dict[str, str]]:
+    """A report of a cell with nothing but its derivation and the chapter."""
+    bare = build(differentiate(catalogue[name]))
+    made = chapter(Facts(differentiate(catalogue[name])), small_study(name), name, "x",
+                   bare.sections)  # fmt: skip
+    pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
+    return replace(bare, sections=placed(bare.sections, made)), pictures
+
+
+@pytest.fixture(scope="module")
+def lstm():
+    """The report of the LSTM as text of both formats."""
+    made, pictures = document("lstm")
+    return made, html(made, pictures), tex(made)
+
+
+def test_the_chapter_stands_after_the_theorems_and_numbers_on(lstm):
+    made, page, source = lstm
+    anchors = [section.anchor for section in made.sections]
+    place = anchors.index("growth")
+    assert anchors[place + 1 : place + 3] == ["all-inputs", "one-sequence"]
+    blocks = [block for section in made.sections for block in section.blocks]
+    for kind, word in ((Table, "table"), (Figure, "figure")):
+        numbers = [block.number for block in blocks if isinstance(block, kind)]
+        assert numbers == [*range(1, len(numbers) + 1)]
+        for number in numbers:
+            assert page.count(f'id="{word}-{number}"') == 1
+            assert source.count(rf"\anchor{{{word}-{number}}}") == 1
+    stems = {block.stem for block in blocks if isinstance(block, Figure)}
+    assert stems == {f"lstm-{kind}" for kind in ("critical", "region", "bounds", "times")}
+
+
+def test_the_page_needs_no_script_and_no_network(lstm):
+    page = lstm[1]
+    assert "<script" not in page
+    assert not re.search(r'(?:src|href)="(?!#|data:)', page)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+def test_the_chapter_fits_a_phone_and_a_desk(tmp_path):
+    found = small_study("lstm")
+    made = chapter_of(found)
+    page = Document("lstm", "t", "s", "a", (), made.sections)
+    text = html(page, {stem: picture.svg for stem, picture in made.pictures.items()})
+    seen, log = measured(tmp_path / "frames.html", text)
+    assert "CONSOLE" not in log
+    for width in ("360", "1200"):
+        assert seen[width]["scroll"] <= seen[width]["client"], width
+        assert seen[width]["flat"] == []
+
+
+def test_numbers_and_verdicts_are_those_of_the_study(lstm):
+    text, found = text_of(lstm[1]), small_study("lstm")
+    (low, worked), (_, at_one) = found.worked
+    assert worked.rate < 1 < at_one.rate
+    assert f"So at g={low:g} the gradient vanishes, for all inputs in the box" in text
+    assert "So at g=1 this decides nothing" in text
+    assert "ωβ | ≤" in text
+    assert "2.2 times as large as that of Miller and Hardt. It holds all of it." in text
+    assert f"the gradient {found.one.verdict}" in text
+
+
+def test_every_bound_is_in_the_table_with_its_distance():
+    found = small_study("lstm")
+    section = chapter_of(found).sections[1]
+    table = next(b for b in section.blocks if isinstance(b, Table) and b.align == "llrrl")
+    one = found.one
+    single = len(one.certificate.methods) + len(one.certificate.finite)
+    upper = [name for name in one.log10_upper if not name.startswith("a_priori")]
+    assert len(table.rows) == single + len(upper) + len(one.log10_lower)
+    best = [row for row in table.rows if getattr(row[0][0], "style", "") == "emphasis"]
+    assert [row[0][0].text for row in best] == ["whole product"]
+
+
+def test_known_cells_stand_beside_this_one():
+    for name, count in (("lstm", 3), ("clockwork_rnn", 4)):
+        section = chapter_of(small_study(name)).sections[1]
+        table = [block for block in section.blocks if isinstance(block, Table)][-1]
+        names = [row[0][0].text for row in table.rows]
+        assert len(names) == count
+        assert {"rnn", "lstm", "gru", name} == {*names}
+
+
+def test_modules_have_their_rates():
+    made = chapter_of(small_study("clockwork_rnn"))
+    assert "clockwork_rnn-modules" in made.pictures
+    text = text_of(html(Document("c", "t", "s", "a", (), made.sections),
+                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    assert "slowest to forget of the modules decides" in text
+    assert "period of 8 steps" in text
+
+
+def test_what_has_no_bound_is_said_so():
+    cell = Cell.parse(name="open", equations="h = h_prev * tanh(W @ h_prev + U @ x) + relu(V @ x)")
+    made = chapter_of(study_of(cell))
+    text = text_of(html(Document("c", "t", "s", "a", (), made.sections),
+                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    assert "not known to be finite" in text
+    assert "no a-priori rate is certified" in text
+    assert "No set was found that the states never leave" in text
+
+
+def test_layers_stand_in_one_table():
+    made = chapter_of(small_study("rnn", layers=2))
+    tables = [b for section in made.sections for b in section.blocks if isinstance(b, Table)]
+    layers = next(table for table in tables if table.align == "llrrrrl")
+    assert [row[0][0].text for row in layers.rows] == ["layer0", "layer1"]
+
+
+# ---- given weights -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Verification and measurement give fixed values."""
+    monkeypatch.setattr(report, "verify", lambda kernel, **settings: verdict(kernel.cell.name))
+    monkeypatch.setattr(write, "measure", lambda derivation, **settings: measurement(
+        derivation.cell))  # fmt: skip
+
+
+def torch_rnn(path, layers=1, n=4, m=3):
+    """A file with PyTorch's names."""
+    rng, held = np.random.default_rng(0), {}
+    for depth in range(layers):
+        shapes = {"weight_ih": (n, n if depth else m), "weight_hh": (n, n), "bias_ih": n,
+                  "bias_hh": n}  # fmt: skip
+        held |= {f"{key}_l{depth}": 0.4 * rng.normal(size=s) for key, s in shapes.items()}
+    np.savez(path, **held)
+    return path
+
+
+def reported(tmp_path, *words) -> str:
+    """The text of the page."""
+    out = tmp_path / "out"
+    assert main(["report", "rnn", *map(str, words), "-o", str(out), "--formats", "html", "-q"]) == 0
+    return text_of((out / "rnn.html").read_text(encoding="utf-8"))
+
+
+def test_weights_from_a_file_are_reported_on_layer_by_layer(quick, tmp_path):
+    weights = torch_rnn(tmp_path / "w.npz", layers=2)
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).normal(size=(15, 3)))
+    text = reported(tmp_path, "--weights", weights, "--inputs", tmp_path / "x.npy")
+    assert "The weights are given ones. Of the layers, layer" in text
+    assert "The inputs are given ones; 15 steps" in text
+    assert "rows of weight_hh_l1" in text
+    assert "This cell beside known ones" not in text
+
+
+def test_without_a_sequence_one_is_drawn_as_bounds_draws_it(quick, tmp_path, capsys):
+    weights = torch_rnn(tmp_path / "w.npz")
+    text = reported(tmp_path, "--weights", weights)
+    assert "The recurrent weights are multiplied with g." in text
+    assert "Inputs are standard normal, seed 1; 60 steps" in text
+    assert main(["bounds", "rnn", "--weights", str(weights), "--json"]) == 0
+    exact = json.loads(capsys.readouterr().out)["log10_measured"][-1]
+    assert f"measured is {exact:.2f}".replace("-", "−") in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rnn", "--inputs", "x.npy"], "--inputs goes with --weights"),
+        (["lstm", "rnn", "--weights", "w.npz"], "one CELL"),
+        (["--all", "--weights", "w.npz"], "not with --all"),
+        (["rnn", "--weights", "none.npz"], "cannot be read"),
+        (["gru", "--weights", "w.npz"], "report: "),
+        (["rnn", "--weights", "w.npz", "--layers", "3"], "--layers asks for others"),
+        (["rnn", "--weights", "w.npz", "--inputs", "bad.npy"], "expected the shape (T, m)"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(tmp_path, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(tmp_path)
+    torch_rnn(tmp_path / "w.npz")
+    np.save("bad.npy", np.zeros(3))
+    assert main(["report", *words, "-o", "out"]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") <= 2
+    assert not (tmp_path / "out" / "rnn.html").exists()

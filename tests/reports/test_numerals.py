@@ -1,0 +1,63 @@
+"""Printed numbers: an upper bound is never below its value, a lower one never above."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from derive.boxes import Number, Operator, Row, Script, Sum
+from reports.numerals import DOWN, UP, below, figures, places, rate
+
+
+def read(box) -> Fraction:
+    """The number that a box shows."""
+    match box:
+        case Number(text):
+            return Fraction(text)
+        case Sum(((sign, inner),)):
+            return -read(inner) if sign == "−" else read(inner)
+        case Row((mantissa, Operator("×"), Script(Number("10"), _, power))):
+            return read(mantissa) * Fraction(10) ** int(read(power))
+    raise AssertionError(box)
+
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
+
+
+@given(FLOATS)
+def test_three_figures_are_rounded_to_the_safe_side(value):
+    high, low = read(figures(value, UP)), read(figures(value, DOWN))
+    assert low <= Fraction(value) <= high
+    assert high - low <= abs(Fraction(value)) / 99
+
+
+@given(st.floats(-1e6, 1e6))
+def test_places_are_rounded_to_the_safe_side(value):
+    low, high = (read(places(value, 2, way)) for way in (DOWN, UP))
+    assert low <= Fraction(value) <= high <= low + Fraction(1, 100)
+
+
+@given(st.fractions(0, 10), st.fractions(0, 10))
+def test_a_relation_that_holds_is_shown_to_hold(a, b):
+    if abs(a - b) > Fraction(1, 10**12):
+        left, right = map(read, below(min(a, b), max(a, b)))
+        assert min(a, b) <= left < right <= max(a, b)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.97312, "0.974"), (0.99961, "0.9997"), (1.0, "1.00"), (1.2341, "1.24"), (1240.2, "1250")],
+)
+def test_a_rate_is_told_from_one(value, shown):
+    assert rate(value) == Number(shown)
+    assert (read(rate(value)) < 1) == (value < 1)
+
+
+def test_what_is_no_number_has_its_sign():
+    assert places(float("inf")) == Number("∞")
+    assert places(float("nan")) == Number("–")
+    assert figures(float("-inf")) == Sum((("−", Number("∞")),))
+    assert figures(0.0, UP) == Number("0")
