@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from derive.boxes import Box, Number, Operator, Symbol, row, sub
+from derive.boxes import Box, Fenced, Number, Operator, Symbol, row, sub
 from numeric.diagnosis import EXPLODES, UNDECIDED, VANISHES
 from numeric.paths import Route
 from numeric.study import KNOWN
@@ -19,7 +19,7 @@ from reports.bound_figures import best_window, bounds_over_lag, norms_over_times
 from reports.bounding import METHODS, Pages
 from reports.document import Block, Inlines, Paragraph, Section, Words
 from reports.facts import Facts
-from reports.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, rate
+from reports.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, rate, signed
 from reports.words import listed
 
 _PATHS: Final = 8
@@ -49,7 +49,8 @@ def _verdict(pages: Pages) -> Iterator[Block]:
     yield Paragraph(say(
         inputs + "; {2} steps from the zero state. What is certified along the sequence is the "
         "product of the exact step Jacobians at the stored states, each enclosed in an interval.",
-        row("[", Operator("−"), "1", ",", "1", "]"), str(study.seed + 1), last),
+        Fenced(row(signed(Number("1"), negative=True), ",", "1"), "[", "]"),
+        str(study.seed + 1), last),
         "The sequence.")  # fmt: skip
     between = say("at lag {0} the norm is certified to be at most {1}", last,
                   power_of_ten(upper, UP))  # fmt: skip
@@ -140,13 +141,13 @@ def _bounds(pages: Pages) -> Iterator[Block]:
     rows.sort(key=lambda item: -item[0])
     best = rows[-1][0] if rows else math.nan
     shown = [
-        (say(f"*{name}*" if value == best else name), say("at most"),
-         _decimal(pages, value, UP), _decimal(pages, value - exact, UP), say(holds))
+        (say(f"*{name}*" if value == best else name), _decimal(pages, value, UP),
+         _decimal(pages, value - exact, UP), say(holds))
         for value, name, holds in rows
     ]  # fmt: skip
     for name, values in sorted(one.log10_lower.items(), key=lambda item: -item[1][-1]):
         holds = _HERE if name == "direction" else _ALL
-        shown.append((say(_named(name)), say("at least"), _decimal(pages, values[-1], DOWN),
+        shown.append((say(f"at least: {_named(name)}"), _decimal(pages, values[-1], DOWN),
                       _decimal(pages, exact - values[-1], UP), say(holds)))  # fmt: skip
     if not shown:
         return
@@ -155,9 +156,10 @@ def _bounds(pages: Pages) -> Iterator[Block]:
     more = more if first else ""
     yield pages.table(
         say("All certified bounds at lag {0}, as decimal logarithms, the loosest first; measured "
-            "is {1}. The smallest is in italics." + more, str(one.lags[-1]), places(exact)),
-        [say(word) for word in ("bound", "", "logarithm", "decades off", "holds for")],
-        shown, "llrrl",
+            "is {1}. The smallest upper bound is in italics." + more, str(one.lags[-1]),
+            places(exact)),
+        [say(word) for word in ("bound", "logarithm", "decades off", "holds for")],
+        shown, "lrrl",
     )  # fmt: skip
 
 

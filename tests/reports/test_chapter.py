@@ -90,7 +90,7 @@ def test_numbers_and_verdicts_are_those_of_the_study(lstm):
 def test_every_bound_is_in_the_table_with_its_distance():
     found = small_study("lstm")
     section = chapter_of(found).sections[1]
-    table = next(b for b in section.blocks if isinstance(b, Table) and b.align == "llrrl")
+    table = next(b for b in section.blocks if isinstance(b, Table) and b.align == "lrrl")
     one = found.one
     single = len(one.certificate.methods) + len(one.certificate.finite)
     upper = [name for name in one.log10_upper if not name.startswith("a_priori")]
