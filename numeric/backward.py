@@ -26,6 +26,7 @@ from numeric.samples import Array, Values, compiled
 Place = tuple[str, int]  # the target of an equation, and which of its terms
 Labels = dict[str, Array]
 EARLIER, LATER = "_one_step_earlier", "_one_step_later"
+KEPT: Final = 4000  # loops over time, for the changes of parameters that share them
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class Tape:
             for place in places
         ))  # fmt: skip
         if key not in self._loops:
-            if len(self._loops) > 4000:
+            if len(self._loops) > KEPT:
                 self._loops.clear()
             self._loops[key] = self._loop(change, derivation)
         return Gradients(self, change, derivation, self._loops[key])
@@ -163,6 +164,13 @@ class Tape:
             for e in (*derivation.adjoint, *derivation.carries)
             if e.target.name.removesuffix(BAR) not in self.timeless
         ]  # fmt: skip
+        nothing = {
+            e.target.name: np.zeros((
+                self.case.batch,
+                *(extent_of(x, self.sizes) for x in e.of.shape),
+            ))
+            for e in (*derivation.adjoint, *derivation.carries)
+        }
         steps, last = self.case.steps, 1 if change.stops_early else 0
         found: dict[str, list[Array]] = {name: [] for name, *_ in equations}
         handed = {s.name: np.zeros_like(self.cotangents[s.name][0]) for s in states}
@@ -174,10 +182,7 @@ class Tape:
             for name, always, at_first in equations:
                 terms = always if t else at_first
                 value = _summed(terms, values, self.sizes)
-                if value is None:
-                    value = np.zeros_like(found[name][-1]) if found[name] else _nothing(
-                        name, derivation, self)  # fmt: skip
-                values[name] = value
+                values[name] = value = nothing[name] if value is None else value
                 found[name].append(value)
             handed = {s.name: values[previous(s).name + BAR] for s in states}
         stacked = {name: np.stack(values[::-1]) for name, values in found.items()}
@@ -300,14 +305,6 @@ class Gradients:
         ]  # fmt: skip
         functions = [compiled(tape.prepared(v)) for v in values if v is not None]
         return _summed(functions, {**known, **tape.fixed, **tape.whole}, tape.sizes)
-
-
-def _nothing(name: str, derivation: Derivation, tape: Tape) -> Array:
-    (equation,) = (
-        e for e in (*derivation.adjoint, *derivation.carries) if e.target.name == name
-    )  # fmt: skip
-    rows, columns = (extent_of(extent, tape.sizes) for extent in equation.of.shape)
-    return np.zeros((tape.case.batch, rows, columns))
 
 
 def _summed(terms: list[Any], values: Values, sizes: Mapping[str, int]) -> Array | None:

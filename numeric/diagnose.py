@@ -8,30 +8,21 @@ agrees with on every seed, then the one with two mistakes, else what is known of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from derive.bptt import Derivation, differentiate
+from derive.bptt import Derivation
 from derive.cell import Cell
-from numeric.backward import Change, Gradients, Tape
-from numeric.cases import Case, make_case, ordinary_sizes
-from numeric.conduct import Result
+from numeric.audit import STEPS, WRONG, Audit, Call, equal, gradient_errors, labelled
+from numeric.backward import Change, Tape
 from numeric.guard import Misbehaviour
-from numeric.mistakes import Mistake, mistakes
-from numeric.wording import Wording, listed
+from numeric.mistakes import Mistake
+from numeric.wording import listed
 
-STEPS: Final = 4
-SEEDS: Final = 3
-EQUAL: Final = 1e-8  # of the array's largest entry: agreement of two float64 computations
-WRONG: Final = 1e-7  # further off than this is no rounding
-NOISE: Final = 1e-14  # of the largest gradient: what rounding leaves of an exact zero
-PAIRS: Final = 20_000
-
-Call = Callable[[Case], Result]
+PAIRS: Final = 20_000  # of two mistakes, tried for one gradient
 
 
 @dataclass(frozen=True)
@@ -45,110 +36,6 @@ class Finding:
     steps: Mapping[int, bool]
     sentence: str | None = None
     scaled_error: float = 0.0
-
-
-@dataclass
-class _Audit:
-    """One cell's tapes, and what the audited code made of the same cases."""
-
-    cell: Cell
-    call: Call
-    seed: int
-    tapes: list[Tape] = field(default_factory=list)
-    got: list[dict[str, Any]] = field(default_factory=list)
-    wrong_states: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Call the code at the seeds.
-
-        Raises:
-            Misbehaviour: if it misbehaves.
-        """
-        self.derivation = differentiated(self.cell)
-        for number in range(SEEDS):
-            case = self.case(STEPS, self.seed + number)
-            tape = Tape(self.derivation, case)
-            states, gradients = self.call(case)
-            for name, want in tape.states.items():
-                for t in range(case.steps):
-                    if relative_error(states[name][t], want[t]) > WRONG:
-                        self.wrong_states.setdefault(name, t + 1)
-            self.tapes.append(tape)
-            self.got.append(labelled(gradients))
-
-    def case(self, steps: int, seed: int) -> Case:
-        sizes = ordinary_sizes(self.cell)
-        return make_case(self.cell, sizes, steps=steps, batch=3 - seed % 2, seed=seed)
-
-    @cached_property
-    def wording(self) -> Wording:
-        return _prepared(self.cell)[0]
-
-    @cached_property
-    def all(self) -> list[Mistake]:
-        return _prepared(self.cell)[1]
-
-    @property
-    def labels(self) -> list[str]:
-        return [*self.got[0]]
-
-    def right(self) -> list[Gradients]:
-        return [tape.gradients(Change()) for tape in self.tapes]
-
-    def of(self, mistake: Mistake, number: int) -> Gradients:
-        tape = self.tapes[number]
-        if mistake.derivation is not None:
-            tape.learn(mistake.derivation.forward)
-        return tape.gradients(mistake.change, mistake.derivation)
-
-    def explains(self, mistake: Mistake, label: str) -> bool:
-        """Whether the code's gradient is that of the mistake, on every seed."""
-        return all(
-            relative_error(self.got[number][label], self.of(mistake, number)[label]) <= EQUAL
-            for number in range(SEEDS)
-        )
-
-
-@lru_cache(maxsize=64)
-def differentiated(cell: Cell) -> Derivation:
-    """The derivation of the cell, made once."""
-    return differentiate(cell)
-
-
-@lru_cache(maxsize=16)
-def _prepared(cell: Cell) -> tuple[Wording, list[Mistake]]:
-    derivation = differentiated(cell)
-    wording = Wording(derivation)
-    return wording, mistakes(derivation, wording)
-
-
-def labelled(gradients: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Gradients by label: "params.W", "inputs.x", "initial.h"."""
-    return {
-        f"{g}.{name}": array for g, arrays in gradients.items() for name, array in arrays.items()
-    }
-
-
-def relative_error(got: Any, want: Any, noise: float = 0.0) -> float:
-    """The largest difference over the largest entry; infinite for what is not finite.
-
-    A difference up to `noise` is none: what an array is that cancels to nothing.
-    """
-    got, want = np.asarray(got, dtype=float), np.asarray(want, dtype=float)
-    if got.shape != want.shape or not np.all(np.isfinite(got)):
-        return np.inf
-    off, largest = np.max(np.abs(got - want), initial=0), np.max(np.abs(want), initial=0)
-    if off <= noise:
-        return 0.0
-    return float(off / largest) if largest else np.inf
-
-
-def _errors(got: Mapping[str, Any], want: Gradients) -> dict[str, float]:
-    """The error of each gradient; what all of them cancel to is noise."""
-    overall = max(float(np.max(np.abs(want[label]), initial=0)) for label in got)
-    return {
-        label: relative_error(array, want[label], NOISE * overall) for label, array in got.items()
-    }
 
 
 def diagnose(
@@ -166,18 +53,20 @@ def diagnose(
     Raises:
         Misbehaviour: if the code misbehaves.
     """
-    audit = _Audit(cell, call, seed)
+    audit = Audit(cell, call, seed)
     steps = _single_steps(audit)
     errors: dict[str, float] = dict.fromkeys(audit.labels, 0.0)
     for got, want in zip(audit.got, audit.right(), strict=True):
-        errors = {label: max(errors[label], off) for label, off in _errors(got, want).items()}
+        errors = {
+            label: max(errors[label], off) for label, off in gradient_errors(got, want).items()
+        }
     wrong = {label for label, off in errors.items() if off > WRONG}
     wrong |= {label for label, found in steps.items() if not all(found.values())}
     sentences = _sentences(audit, wrong, steps, counterexample)
     for label in {*failing} & {*audit.labels} - wrong:
         sentences[label] = (
-            f"{gradient_name(label)} agrees to {WRONG:g} where nothing is extreme: no term is "
-            "missing; the counterexample shows where digits are lost"
+            f"{gradient_name(label)} agrees to {WRONG:g} in small, ordinary calls: no term is "
+            "missing; the counterexample shows a call in which it is off"
         )
     return {
         label: Finding(label in wrong, steps[label], sentences.get(label), errors[label])
@@ -185,7 +74,7 @@ def diagnose(
     }
 
 
-def _single_steps(audit: _Audit) -> dict[str, dict[int, bool]]:
+def _single_steps(audit: Audit) -> dict[str, dict[int, bool]]:
     """For each gradient: step k → whether it is right for cotangents that are zero but at k."""
     found: dict[str, dict[int, bool]] = {label: {} for label in audit.labels}
     for k in range(STEPS):
@@ -195,13 +84,15 @@ def _single_steps(audit: _Audit) -> dict[str, dict[int, bool]]:
             only[name][k] = value[k]
         case = replace(case, cotangents=only)
         got = labelled(audit.call(case)[1])
-        for label, off in _errors(got, Tape(audit.derivation, case).gradients(Change())).items():
+        for label, off in gradient_errors(
+            got, Tape(audit.derivation, case).gradients(Change())
+        ).items():
             found[label][k + 1] = off <= WRONG
     return found
 
 
 def _sentences(
-    audit: _Audit,
+    audit: Audit,
     wrong: set[str],
     steps: Mapping[str, Mapping[int, bool]],
     counterexample: Mapping[str, Any] | None,
@@ -226,66 +117,67 @@ def _sentences(
 # ---- which mistake it is ---------------------------------------------------------------------
 
 
-def _explanations(audit: _Audit, wrong: set[str]) -> dict[str, tuple[Mistake, ...]]:
-    """For each wrong gradient the mistakes that make it: one mistake for as many as possible."""
+Chosen = dict[str, tuple[Mistake, ...]]
+
+
+def _explanations(audit: Audit, wrong: set[str]) -> Chosen:
+    """For each wrong gradient the mistake that makes it, or the two."""
     if not wrong:
         return {}
-    matches: dict[int, set[str]] = {}
-    clashes: dict[int, int] = {}
-    for place, mistake in enumerate(audit.all):
-        found = audit.of(mistake, 0)
-        for label in wrong:
-            if relative_error(audit.got[0][label], found[label]) <= EQUAL and audit.explains(
-                mistake, label
-            ):
-                matches.setdefault(place, set()).add(label)
-        if place in matches:
-            clashes[place] = sum(
-                relative_error(audit.got[0][label], found[label]) > EQUAL for label in audit.labels
-            )
-    chosen: dict[str, tuple[Mistake, ...]] = {}
-    while wrong - {*chosen}:
-        best = min(
-            (place for place in matches if matches[place] - {*chosen}),
-            key=lambda place: (-len(matches[place] - {*chosen}), clashes[place], place),
-            default=None,
-        )
-        if best is None:
-            break
-        for label in matches[best] - {*chosen}:
-            chosen[label] = (audit.all[best],)
+    chosen = _single(audit, wrong)
     used = list(dict.fromkeys(one for (one,) in chosen.values()))
-    searched = False
-    for label in sorted(wrong - {*chosen}):
-        if label in chosen:
-            continue
-        pair = _pair(audit, label, used, thorough=not searched)
-        searched = True
-        if pair is not None:
-            for other in sorted(wrong - {*chosen}):
-                if audit.explains(pair[1], other):
-                    chosen[other] = pair[0]
+    for number, label in enumerate(sorted(wrong - {*chosen})):
+        if label not in chosen:
+            chosen |= _double(audit, label, wrong - {*chosen}, used, thorough=number == 0)
     return chosen
 
 
-def _pair(
-    audit: _Audit, label: str, used: list[Mistake], thorough: bool
-) -> tuple[tuple[Mistake, Mistake], Mistake] | None:
-    """Two mistakes that make the gradient together: first with one already found."""
+def _single(audit: Audit, wrong: set[str]) -> Chosen:
+    """One mistake for as many gradients as possible, then one for as many of the rest.
+
+    Of two for equally many, the one that leaves the other gradients as they are.
+    """
+    matches: dict[int, set[str]] = {}
+    clashes: dict[int, int] = {}
+    for place, mistake in enumerate(audit.mistakes):
+        found = audit.of(mistake, 0)
+        near = {label for label in wrong if equal(audit.got[0][label], found[label])}
+        if explained := {label for label in near if audit.explains(mistake, label)}:
+            matches[place] = explained
+            clashes[place] = sum(
+                not equal(audit.got[0][label], found[label]) for label in audit.labels
+            )
+    chosen: Chosen = {}
+    while open_places := [place for place in matches if matches[place] - {*chosen}]:
+        best = min(
+            open_places,
+            key=lambda place: (-len(matches[place] - {*chosen}), clashes[place], place),
+        )
+        chosen |= dict.fromkeys(matches[best] - {*chosen}, (audit.mistakes[best],))
+    return chosen
+
+
+def _double(
+    audit: Audit, label: str, others: set[str], used: list[Mistake], thorough: bool
+) -> Chosen:
+    """Two mistakes that make the gradient together, and the others that they make as well."""
     for one, two in _pairs(audit, label, used, thorough):
-        if one.change.meets(two.change):
-            continue
-        both = replace(one, change=one.change | two.change)
-        near = relative_error(audit.got[0][label], audit.of(both, 0)[label]) <= EQUAL
-        if near and audit.explains(both, label):
-            return (one, two), both
-    return None
+        if not one.change.meets(two.change):
+            both = replace(one, change=one.change | two.change)
+            near = equal(audit.got[0][label], audit.of(both, 0)[label])
+            if near and audit.explains(both, label):
+                return {other: (one, two) for other in others if audit.explains(both, other)}
+    return {}
 
 
 def _pairs(
-    audit: _Audit, label: str, used: list[Mistake], thorough: bool
+    audit: Audit, label: str, used: list[Mistake], thorough: bool
 ) -> Iterator[tuple[Mistake, Mistake]]:
-    plain = [m for m in audit.all if m.derivation is None]
+    """First with a mistake already found, then of the major ones near the gradient.
+
+    Near is its own equation; all of the loop too, if the search is to be thorough.
+    """
+    plain = [m for m in audit.mistakes if m.derivation is None]
     for one in used:
         for two in plain:
             yield one, two
@@ -302,7 +194,7 @@ def _pairs(
                 return
 
 
-def _own_target(audit: _Audit, label: str) -> str:
+def _own_target(audit: Audit, label: str) -> str:
     group, name = label.split(".", 1)
     return f"{name}_prev_bar" if group == "initial" else f"{name}_bar"
 
@@ -316,7 +208,7 @@ def gradient_name(label: str) -> str:
     return f"d{name}_0" if group == "initial" else f"d{name}"
 
 
-def _sentence(audit: _Audit, label: str, chosen: tuple[Mistake, ...]) -> str:
+def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> str:
     words = [f"{m.what} ({audit.wording.where(m.targets)})" for m in chosen]
     return f"{gradient_name(label)} equals the gradient {', and '.join(words)}"
 
@@ -347,7 +239,7 @@ def _unexplained(
     return "; ".join(part for part in parts if part)
 
 
-def _first_parting(audit: _Audit) -> str:
+def _first_parting(audit: Audit) -> str:
     """The shortest sequence on which a gradient is wrong, and the first equation that shows it."""
     derivation, wording = audit.derivation, audit.wording
     for length in range(1, STEPS + 1):
@@ -357,7 +249,7 @@ def _first_parting(audit: _Audit) -> str:
         except Misbehaviour:
             return ""
         want = Tape(derivation, case).gradients(Change())
-        wrong = {label for label, off in _errors(got, want).items() if off > WRONG}
+        wrong = {label for label, off in gradient_errors(got, want).items() if off > WRONG}
         if not wrong:
             continue
         lengths = "one step" if length == 1 else f"{length} steps"

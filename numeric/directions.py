@@ -28,7 +28,7 @@ def duality(session: Session, examples: int) -> Check:
     count, chance = 0, 1.0
     for example in range(examples):
         chosen = sizes if example % 2 == 0 else smaller
-        steps, batch = (4, 2) if example % 2 == 0 else (1 + example % 3, 1)
+        steps, batch = (4 - example // 2 % 3, 2) if chosen is sizes else (1 + example % 3, 1)
         seed = session.seed + example
         try:
             found = exact_check(cell, session.guard, chosen, steps=steps, batch=batch, seed=seed)

@@ -6,12 +6,12 @@ In: a derivation. Out: `Mistake`s: what each changes, in which equation, in word
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
-from sympy import MatMul, MatrixExpr, MatrixSymbol
+from sympy import MatMul, MatrixExpr, MatrixSymbol, Rational
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.adjoint import BAR, AdjointEquation, bar, carry, from_loss
@@ -22,7 +22,8 @@ from numeric.backward import Change, Place
 from numeric.rewrites import Alphabet, Rewrite, rewrites
 from numeric.wording import Wording
 
-HALF: Final = "0.5"
+HALF: Final = Rational(1, 2)
+READERS: Final = 4  # of an overwritten cotangent: beyond, too many orders of the lines to try
 REDUCED: Final = {
     "first step": "overwritten at each step instead of summed over time (the first step's share)",
     "last step": "taken at the last step only, not summed over time",
@@ -201,10 +202,12 @@ def _sweeps(loop: list[Mistake], everywhere: list[Mistake]) -> Iterator[Mistake]
             yield from joined(members)
 
 
-def _grouped(found: Iterable[Mistake], key: object) -> Iterator[list[Mistake]]:
-    groups: dict[object, list[Mistake]] = {}
+def _grouped(
+    found: Iterable[Mistake], key: Callable[[Mistake], tuple[str, ...]]
+) -> Iterator[list[Mistake]]:
+    groups: dict[tuple[str, ...], list[Mistake]] = {}
     for mistake in found:
-        groups.setdefault(key(mistake), []).append(mistake)  # type: ignore[operator]
+        groups.setdefault(key(mistake), []).append(mistake)
     yield from groups.values()
 
 
@@ -222,7 +225,7 @@ def _overwritten(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
                         readers.setdefault(other.target.name, {})[other.target.name, place] = (
                             changed
                         )
-            if len(readers) > 4:
+            if len(readers) > READERS:
                 continue
             for count in range(len(readers), 0, -1):
                 for chosen in combinations(readers, count):

@@ -116,10 +116,15 @@ class Session:
         own = self._account(self.guard, case, BOUNDED)
         if self.plain is None:
             return own
-        trusted = self._account(self.plain, case, COARSE if own else BOUNDED)
-        if own is None or trusted is None:
-            return trusted
+        if own is None:
+            return self._account(self.plain, case, BOUNDED)
+        if (trusted := self.trusted(case)) is None:
+            return None
         return capped(own[0], trusted[0], credit), trusted[1]
+
+    def trusted(self, case: Case) -> tuple[Result, bool] | None:
+        """What rounding explains in code of ours, whatever the form of its functions."""
+        return self._account(self.guard if self.plain is None else self.plain, case, COARSE)
 
     def _account(self, guard: Any, case: Case, kinds: Kinds) -> tuple[Result, bool] | None:
         try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 from hypothesis import strategies as st
 
 from derive.cell import Cell
@@ -27,6 +28,42 @@ RELATIVE: Final = tuple(name for name in REGIMES if name != "saturated")
 def sizes(draw: st.DrawFn, cell: Cell, largest: int = 4, smallest: int = 1) -> dict[str, int]:
     """A number for every size name of the cell."""
     return {name: draw(st.integers(smallest, largest)) for name in size_names(cell)}
+
+
+@st.composite
+def parameters(
+    draw: st.DrawFn,
+    cell: Cell,
+    *,
+    regimes: tuple[str, ...] = tuple(REGIMES),
+    dtypes: tuple[str, ...] = DTYPES,
+    largest: int = 4,
+) -> dict[str, Any]:
+    """The cell's parameters by name, of drawn sizes, as large as a drawn regime has them."""
+    return dict(draw(case(cell, regimes=regimes, dtypes=dtypes, largest=largest, longest=1)).params)
+
+
+@st.composite
+def sequences(
+    draw: st.DrawFn,
+    width: int | None = None,
+    *,
+    dtypes: tuple[str, ...] = DTYPES,
+    longest: int = 6,
+    widest: int = 3,
+    shortest: int = 0,
+) -> tuple[Any, Any]:
+    """A batch of sequences with the length of each.
+
+    Shapes: x (T, B, m), lengths (B,) from `shortest` to T; m is `width`, or drawn from 1 to 4.
+    """
+    steps = draw(st.integers(max(1, shortest), longest))
+    batch = draw(st.integers(1, widest))
+    width = draw(st.integers(1, 4)) if width is None else width
+    dtype = draw(st.sampled_from(dtypes))
+    rng = np.random.default_rng(draw(SEEDS))
+    x = rng.normal(size=(steps, batch, width)).astype(dtype)
+    return x, rng.integers(shortest, steps + 1, batch)
 
 
 @st.composite

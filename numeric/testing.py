@@ -1,7 +1,7 @@
 """Verification as assertions, for tests: one line proves the gradients of a cell.
 
-In: a cell, and a style or two functions. Out: nothing, or an `AssertionError` with the smallest
-counterexample.
+In: a cell, and a style or two functions. Out: the verdict, or an `AssertionError` with the
+smallest counterexample. As pytest fixtures: `numeric/pytest_plugin.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from derive.cell import Cell
+from derive.cell import Cell, catalogue
 from numeric.conduct import declared_by
 from numeric.guard import Subject
 from numeric.kernel import compile_cell
@@ -18,18 +18,21 @@ from numeric.verification import verify
 
 
 def verify_cell(
-    cell: Cell, *, style: str = "fused", profile: str = "dev", seed: int = 0
+    cell: Cell | str, *, style: str = "fused", profile: str = "dev", seed: int = 0
 ) -> Verdict:
     """The emitted code of the cell computes its states and gradients.
+
+    `cell` may be a name of the catalogue.
 
     Raises:
         AssertionError: if it does not, with the smallest counterexample found.
     """
-    return _require(verify(compile_cell(cell, style), profile=profile, seed=seed))
+    __tracebackhide__ = True
+    return _require(verify(compile_cell(_cell(cell), style), profile=profile, seed=seed))
 
 
 def verify_gradients(
-    cell: Cell,
+    cell: Cell | str,
     forward: Callable[..., Any],
     backward: Callable[..., Any],
     *,
@@ -38,16 +41,24 @@ def verify_gradients(
 ) -> Verdict:
     """The two functions, of the module interface, compute the cell's states and gradients.
 
-    Code with arrays laid out otherwise needs two small adapters; see the module interface.
+    `cell` may be a name of the catalogue. Code of another signature or layout needs two small
+    adapters around it, such as one that turns (B, T, m) into (T, B, m) and back.
 
     Raises:
         AssertionError: if they do not, with the smallest counterexample found.
     """
+    __tracebackhide__ = True
+    cell = _cell(cell)
     subject = Subject(declared_by(cell), forward, backward)
     return _require(verify(subject, cell=cell, profile=profile, seed=seed))
 
 
+def _cell(cell: Cell | str) -> Cell:
+    return catalogue[cell] if isinstance(cell, str) else cell
+
+
 def _require(verdict: Verdict) -> Verdict:
+    __tracebackhide__ = True
     if verdict.status != PASS:
         raise AssertionError(verdict.summary())
     return verdict

@@ -36,14 +36,11 @@ class Wording:
     def __call__(self, expression: MatrixExpr) -> str:
         """The expression at time t."""
         shifted: dict[MatrixExpr, MatrixExpr] = {}
-        plain: dict[MatrixExpr, MatrixExpr] = {}
         for symbol in symbols_of(expression):
             for ending, time in ((EARLIER, TIME - 1), (LATER, TIME + 1)):
                 if symbol.name.endswith(ending):
                     base = MatrixSymbol(symbol.name.removesuffix(ending), *symbol.shape)
-                    stand_in = MatrixSymbol(symbol.name, *symbol.shape)
-                    plain[symbol] = stand_in
-                    shifted[At(stand_in, TIME)] = At(base, time)
+                    shifted[At(symbol, TIME)] = At(base, time)
         timed = replace(self._clock.at(expression, TIME), shifted)
         return self._text(self._layout.of(timed))
 

@@ -6,7 +6,6 @@ form at each place. Nothing here may be called wrong.
 
 from __future__ import annotations
 
-import itertools
 import random
 from types import SimpleNamespace
 
@@ -82,15 +81,20 @@ CHOICES: dict[str, tuple[tuple[str, ...], ...]] = {
 COUNT = 200
 
 
-def drawn(number: int) -> tuple[str, object]:
-    """The cell and the module of a variant; every fourth is batch first behind an adapter."""
-    cells = itertools.cycle(CHOICES)
-    cell = next(itertools.islice(cells, number % len(CHOICES), None))
+def written(number: int) -> tuple[str, str]:
+    """The cell and the source of a variant."""
+    cell = [*CHOICES][number % len(CHOICES)]
     rng = random.Random(number)
     source = right(cell)
     for old, *others in CHOICES[cell]:
-        if old in source:
-            source = source.replace(old, rng.choice([old, *others]))
+        assert old in source, (cell, old)
+        source = source.replace(old, rng.choice([old, *others]))
+    return cell, source
+
+
+def drawn(number: int) -> tuple[str, object]:
+    """The cell and the module of a variant; every fourth is batch first behind an adapter."""
+    cell, source = written(number)
     module = load(source, f"{cell}_{number}")
     return cell, adapted(module) if number // len(CHOICES) % 4 == 3 else module
 

@@ -36,7 +36,14 @@ EXAMPLES = {"dev": 100, "ci": 100, "nightly": 2000}[PROFILE]
 LARGEST = 1e6
 # a sum in which the array that it is written into comes again
 AGAIN = Cell.parse(name="again", equations="s = (U @ x - U @ x) + s_prev + y", inputs=("x", "y"))
-BROKEN = [*VJP_RULES] if PROFILE == "nightly" else [*VJP_RULES][2:5:2]
+# what is done to the cotangents that a rule hands to its operands
+SLIPS = {
+    "the first twice": lambda bars: (scale(2, bars[0]), *bars[1:]),
+    "the last of the wrong sign": lambda bars: (*bars[:-1], scale(-1, bars[-1])),
+    "all lost": lambda bars: tuple(scale(0, bar) for bar in bars),
+}
+BROKEN = [(node, slip) for slip in SLIPS for node in VJP_RULES]
+BROKEN = BROKEN if PROFILE == "nightly" else BROKEN[2:20:8]
 
 
 def guard_of(cell: Cell, derivation: Any, style: str) -> Guard:
@@ -91,22 +98,18 @@ def operations(cell: Cell) -> int:
     return sum(count(equation.value) for equation in cell.equations)
 
 
-@pytest.mark.parametrize("node", BROKEN, ids=lambda node: node.__name__)
+@pytest.mark.parametrize(("node", "slip"), BROKEN, ids=lambda part: getattr(part, "__name__", part))
 def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
-    node: type, monkeypatch: pytest.MonkeyPatch
+    node: type, slip: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = VJP_RULES[node]
 
     def wrong(y_bar: Any, y: Any, own: Any) -> tuple[Any, ...]:
-        first, *others = rule.pullback(y_bar, y, own)
-        return scale(2, first), *others
+        return SLIPS[slip](rule.pullback(y_bar, y, own))
 
     monkeypatch.setitem(VJP_RULES, node, replace(rule, pullback=wrong))
-    tried = 0
 
     def shows_it(cell: Cell) -> bool:
-        nonlocal tried
-        tried += 1
         return not is_right(cell, guard_of(cell, differentiate(cell), "textbook"))
 
     quick = settings(max_examples=200, deadline=None, database=None, derandomize=True,

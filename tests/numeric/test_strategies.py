@@ -16,7 +16,7 @@ from numeric.compare import agreement, as_result, in_range
 from numeric.interpret import NODES
 from numeric.random_cells import TAME
 from numeric.reference import autograd_answer, precise_answer
-from numeric.strategies import case, cells, degenerate_case
+from numeric.strategies import case, cells, degenerate_case, parameters, sequences
 
 LSTM = catalogue["lstm"]
 
@@ -31,6 +31,21 @@ def test_every_array_is_generic_and_of_one_dtype(drawn) -> None:
     assert drawn.inputs["x"].shape == (drawn.steps, drawn.batch, drawn.sizes["m"])
     assert drawn.initial["c"].shape == (drawn.batch, drawn.sizes["n"])
     assert drawn.steps <= REGIMES[drawn.regime].longest
+
+
+@settings(max_examples=30)
+@given(sequences(2), parameters(LSTM, regimes=("small",), dtypes=("float64",)))
+def test_sequences_have_lengths_and_parameters_their_regime(drawn, params) -> None:
+    x, lengths = drawn
+    assert x.shape[1:] == (len(lengths), 2)
+    assert np.all((lengths >= 0) & (lengths <= len(x)))
+    assert {*params} == {symbol.name for symbol in LSTM.parameters}
+    n, m = params["W_fx"].shape
+    assert params["W_fh"].shape == (n, n)
+    assert params["b_f"].shape == (n,)
+    assert np.max(np.abs(params["W_fx"])) < 1
+    assert {array.dtype for array in params.values()} == {np.dtype("float64")}
+    assert 1 <= m <= 4
 
 
 def test_all_regimes_and_both_dtypes_are_drawn() -> None:

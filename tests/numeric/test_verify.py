@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from derive import Cell, catalogue
+from numeric import session
 from numeric.cases import make_case
 from numeric.compare import difference, differences, rounding_bounds
 from numeric.conduct import call
@@ -257,6 +259,25 @@ def test_another_form_of_exp_is_a_doubt_and_no_failure() -> None:
     assert verdict.checks["exact"].status == "inconclusive"
     assert "every floating-point oracle agrees" in verdict.checks["exact"].reason
     assert all(gradient.status == "pass" for gradient in verdict.gradients.values())
+
+
+def test_oracles_that_disagree_are_a_doubt_and_are_said(monkeypatch) -> None:
+    right = session.precise_answer
+
+    def off(cell, case):
+        answer = right(cell, case)
+        W = answer.gradients["params"]["W"]
+        return replace(answer, gradients={
+            **answer.gradients, "params": {**answer.gradients["params"], "W": W * (1 + 1e-11)},
+        })  # fmt: skip
+
+    monkeypatch.setattr(session, "precise_answer", off)
+    verdict = verify(module_of("rnn"), cell=catalogue["rnn"])
+    assert verdict.status == "inconclusive"
+    assert "autograd and fifty digits differ by 1.0e-11 in params.W" in (
+        verdict.checks["high_precision"].reason
+    )
+    assert {gradient.status for gradient in verdict.gradients.values()} == {"pass"}
 
 
 def test_abs_in_the_forward_code_is_no_matter_of_the_complex_step() -> None:
