@@ -40,10 +40,9 @@ AGAIN = Cell.parse(name="again", equations="s = (U @ x - U @ x) + s_prev + y", i
 SLIPS = {
     "the first twice": lambda bars: (scale(2, bars[0]), *bars[1:]),
     "the last of the wrong sign": lambda bars: (*bars[:-1], scale(-1, bars[-1])),
-    "all lost": lambda bars: tuple(scale(0, bar) for bar in bars),
 }
 BROKEN = [(node, slip) for slip in SLIPS for node in VJP_RULES]
-BROKEN = BROKEN if PROFILE == "nightly" else BROKEN[2:20:8]
+BROKEN = BROKEN if PROFILE == "nightly" else BROKEN[2::9]
 
 
 def guard_of(cell: Cell, derivation: Any, style: str) -> Guard:
