@@ -243,8 +243,8 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
     yield Equations(tuple(rows))
     if worked.rate < 1:
         yield Paragraph(say(
-            "So at {0} the gradient *vanishes*, for all inputs in the box: by a factor of {1} or "
-            "less a step, certified.", _at(pages, factor), rate(worked.rate)))  # fmt: skip
+            "So at {0} the gradient *vanishes*, for all inputs in the box, at a rate of {1} a step "
+            "or faster: certified.", _at(pages, factor), rate(worked.rate)))  # fmt: skip
     else:
         yield Paragraph(say("So at {0} this decides nothing: {1} is not certified.",
                             _at(pages, factor), row(layout.of(Radius(worked.certificate.symbol)),
@@ -356,11 +356,11 @@ def _modules(pages: Pages) -> Iterator[Block]:
         return
     one = "At {0}, the slowest to forget of the modules decides the rate of the whole state: "
     one += "certified {1} a step. "
-    words = "Bars: what a module's own block does in a period of {0} steps, by the step. "
-    words += "Blocks between modules do not count, since the product of {1} over a period is "
-    words += "triangular." if found.triangular else "also act."
-    if not found.triangular:
-        words = words.replace("do not count, since the product of {1} over a period is ", "")
+    words = "Bars: certified bounds of the growth a step of each module's own block, taken over a "
+    words += "period of {0} steps. "
+    words += ("Blocks between modules do not change the rate, since the product of {1} over a "
+              "period is triangular." if found.triangular else
+              "Blocks between modules act as well.")  # fmt: skip
     yield pages.figure(
         "modules", rates_by_module(found),
         (*say(one, _at(pages, 1.0), rate(found.whole)),
