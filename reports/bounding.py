@@ -1,83 +1,34 @@
-"""Numbers for all inputs: N worked out, critical gains, gates that are certified, modules.
+"""Numbers for all inputs: the net, the set its states stay in, and N worked out.
 
-In: `Facts` and a `Study`. Out: a section and its figures. Upper bounds are printed rounded up,
-lower ones down; a sentence that says "certified" speaks of a number that is proved.
+In: `Pages`. Out: a section. Upper bounds are printed rounded up, lower ones down; a sentence that
+says "certified" speaks of a number that is proved.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from derive.boxes import Box, Fenced, Grid, Number, Operator, Symbol, row, sub, sup
 from derive.norms import Radius
-from numeric.gains import CLOSED, REST, Scan, recurrent
 from numeric.spectra import multipliers
-from numeric.study import INPUT_SCALE, Study
+from numeric.study import INPUT_SCALE
 from numeric.worked import Condition, Worked
-from reports.bound_figures import certified_region, critical_gains, rates_by_module
-from reports.document import (
-    Block,
-    EquationRow,
-    Equations,
-    Figure,
-    Inlines,
-    Paragraph,
-    Section,
-    Table,
-)
-from reports.facts import Facts
-from reports.figures import Picture
+from reports.certified import critical, modules, sizes_of_gates
+from reports.document import Block, EquationRow, Equations, Inlines, Paragraph, Section, Table
 from reports.numerals import DOWN, UP, below, figures, rate, signed
+from reports.pages import METHODS, Pages, at
 from reports.words import listed
 
-METHODS: Final = {
-    CLOSED: "closed form", "states, 2-norm": "by states, 2-norm",
-    "states, ∞-norm": "by states, ∞-norm", "modules, 2-norm": "by modules", "units": "by units",
-    "row-stack": "row-stack", "row-stack, scaled": "row-stack, scaled",
-    "gates split": "gates in pieces",
-}  # fmt: skip
 _LONG: Final = 12
-
-
-@dataclass
-class Pages:
-    """The chapter as it is written: what tables and figures are numbered next, and pictures."""
-
-    facts: Facts
-    study: Study
-    name: str
-    tables: int
-    figures: int
-    pictures: dict[str, Picture] = field(default_factory=dict)
-
-    def table(
-        self, caption: Inlines, head: Sequence[Inlines], rows: Sequence[tuple[Inlines, ...]],
-        align: str,
-    ) -> Table:  # fmt: skip
-        """The next table."""
-        self.tables += 1
-        return Table(self.tables, caption, tuple(head), tuple(rows), align)
-
-    def figure(self, kind: str, picture: Picture, caption: Inlines, description: str) -> Figure:
-        """The next figure, its picture kept under its stem."""
-        self.figures += 1
-        stem = f"{self.name}-{kind}"
-        self.pictures[stem] = picture
-        return Figure(self.figures, stem, caption, description)
-
-    @property
-    def factor(self) -> str:
-        """What the recurrent weights are multiplied with: a gain, or a factor on given ones."""
-        return "factor" if self.study.given else "gain"
 
 
 def all_inputs(pages: Pages) -> Section:
     """What is certified for all inputs in a box, in numbers."""
     blocks: list[Block] = [*_setting(pages), *_worked(pages)]
-    for made in (_critical(pages), _region(pages), _modules(pages)):
+    for made in (critical(pages), sizes_of_gates(pages), modules(pages)):
         blocks += made
     return Section("all-inputs", "Numbers for all inputs", tuple(blocks))
 
@@ -181,15 +132,10 @@ def _worked(pages: Pages) -> Iterator[Block]:
             "a growth of at most {1} a step." if best.best.name.startswith(("states", "modules",
             "units")) else f"Of all methods the sharpest at {{0}} is *{METHODS[best.best.name]}*: "
             "it certifies a growth of at most {1} a step.",
-            _at(pages, 1.0), rate(best.rate)))  # fmt: skip
+            at(1.0), rate(best.rate)))  # fmt: skip
     elif best is not None:
         yield Paragraph(say("No method gives a rate that holds at all lags here: no a-priori rate "
-                            "is certified at {0}.", _at(pages, 1.0)))  # fmt: skip
-
-
-def _at(pages: Pages, factor: float) -> Box:
-    letter = Symbol("g")
-    return row(letter, "=", Number(f"{factor:g}"))
+                            "is certified at {0}.", at(1.0)))  # fmt: skip
 
 
 def _quantities(pages: Pages) -> Table:
@@ -203,7 +149,7 @@ def _quantities(pages: Pages) -> Table:
          *(say("{0}", figures(values.get(name, math.nan), UP)) for values in held))
         for name in names
     ]  # fmt: skip
-    head: list[Inlines] = [say("at most"), *(say("{0}", _at(pages, f)) for f, _ in study.worked)]
+    head: list[Inlines] = [say("at most"), *(say("{0}", at(f)) for f, _ in study.worked)]
     align = "l" + "r" * len(study.worked)
     if len(cells) > _LONG:
         half = -(-len(cells) // 2)
@@ -226,12 +172,12 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
         yield Paragraph(say(
             "At {0}, " + ("the suprema {1} are" if many else "the supremum {1} is") + " not known "
             "to be finite, so {2} is no number there, and this theorem says nothing.",
-            _at(pages, factor), names, worked.certificate.symbol))  # fmt: skip
+            at(factor), names, worked.certificate.symbol))  # fmt: skip
         return
     symbol = layout.of(worked.certificate.symbol)
     entries = [[figures(entry, UP) for entry in line] for line in worked.matrix]
     value = Grid(tuple(map(tuple, entries))) if len(entries) > 1 else entries[0][0]
-    where = say("at {0}", _at(pages, factor))
+    where = say("at {0}", at(factor))
     rows = [_condition(pages, condition) for condition in worked.conditions]
     if worked.certificate.order == 1 and rows:
         rows = [replace(rows[0], note=(*where, *say(": "), *rows[0].note))]
@@ -244,10 +190,10 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
     if worked.rate < 1:
         yield Paragraph(say(
             "So at {0} the gradient *vanishes*, for all inputs in the box, at a rate of {1} a step "
-            "or faster: certified.", _at(pages, factor), rate(worked.rate)))  # fmt: skip
+            "or faster: certified.", at(factor), rate(worked.rate)))  # fmt: skip
     else:
         yield Paragraph(say("So at {0} this decides nothing: {1} is not certified.",
-                            _at(pages, factor), row(layout.of(Radius(worked.certificate.symbol)),
+                            at(factor), row(layout.of(Radius(worked.certificate.symbol)),
                                                     "<", "1")))  # fmt: skip
 
 
@@ -268,102 +214,3 @@ def _condition(pages: Pages, found: Condition) -> EquationRow:
     return EquationRow(layout.of(found.relation.left), figures(left, UP), sign="≤",
                        note=say("not below {0}", row(high) if whole else row(
                            high, "≤", named)))  # fmt: skip
-
-
-# ---- figures -----------------------------------------------------------------------------------
-
-
-def _critical(pages: Pages) -> Iterator[Block]:
-    say, found = pages.facts.say, pages.study.scan
-    if found is None:
-        words = "No weight multiplies a state, so there is no gain to vary."
-        if recurrent(pages.study.one.cell):
-            words = "The state is too long to try other weights here."
-        yield Paragraph(say(words))
-        return
-    labels = labels_of(found)
-    first = found.factors[0]
-    some = [name for name in labels if found.certified(name) is not None]
-    explodes = found.crossing(REST) if REST in found.lower else None
-    if not some:
-        words = f"No method certifies decay at any {pages.factor}: {{0}} is the smallest tried."
-        if explodes is not None:
-            words += " From about {1} on the zero state, a fixed point for zero inputs, has a "
-            words += "Jacobian whose spectral radius is above 1: gradients explode along it."
-        yield Paragraph(say(words, Number(f"{first:g}"), row("g", "=", figures(
-            explodes or 1.0, digits=2))), "Critical gain.")  # fmt: skip
-        return
-    best = max(some, key=lambda name: (found.certified(name), found.crossing(name) or math.inf))
-    message = say(f"Decay for all inputs is certified at {{0}} ({labels[best]}).",
-                  _at(pages, found.certified(best) or first))  # fmt: skip
-    bars = " Each bar is a certificate. Dark: up to the largest {0} tried of an unbroken series at "
-    bars += "which it proves decay. Light: on to where its rate passes 1, read off between two "
-    bars += "values tried; the number there."
-    bars = bars.replace("{0}", pages.factor)
-    if explodes is not None:
-        bars += " Hatched: from about there on the zero state, a fixed point for zero inputs, has "
-        bars += "a Jacobian whose spectral radius is above 1, so gradients explode along it."
-    if pages.study.given:
-        bars += " All recurrent weights are multiplied with {0}."
-    yield pages.figure(
-        "critical", critical_gains(found, {k: _plain(v) for k, v in labels.items()},
-                                   pages.study.given),
-        (*message, *say(bars, Symbol("g"))),
-        "The gain up to which each certificate proves decay.",
-    )  # fmt: skip
-
-
-def _plain(label: str) -> str:
-    return label.replace("∞", r"$\infty$")
-
-
-def labels_of(found: Scan) -> Mapping[str, str]:
-    """The methods to show; the closed form alone where the norms of states give the same."""
-    same = "states, 2-norm"
-    twins = all(
-        a == b or abs(a - b) < 1e-9
-        for a, b in zip(found.upper[CLOSED], found.upper.get(same, ()), strict=False)
-    )
-    return {name: METHODS[name] for name in METHODS
-            if name in found.upper and not (twins and name == same)}  # fmt: skip
-
-
-def _region(pages: Pages) -> Iterator[Block]:
-    say, found = pages.facts.say, pages.study.region
-    if found is None:
-        return
-    gate = pages.facts.symbol(found.gate)
-    words = "If {0} never exceeds the value on the axis, and each matrix that multiplies a state "
-    words += "has the ∞-norm {1} or less, as has what multiplies one entry by entry, gradients "
-    words += "vanish below the line, whatever the other weights, biases and inputs are, from the "
-    words += "zero state on."
-    message = say("A smaller gate admits larger weights. ")
-    if found.ratio is not None:
-        times = f"{math.floor(found.ratio * 10) / 10:g}"
-        inside = " It holds all of it." if found.holds_theirs else ""
-        message = say(f"The region of {{0}} is {times} times as large as that of Miller and "
-                      f"Hardt.{inside} ", pages.study.worked[0][1].certificate.symbol)  # fmt: skip
-        words += " Hatched: the conditions of Miller and Hardt with all norms equal."
-    letter = found.gate if len(found.gate) == 1 else r"\mathrm{" + found.gate.replace("_", "") + "}"
-    yield pages.figure("region", certified_region(found, letter),
-                       (*message, *say(words, gate, Symbol("g"))),
-                       "Which sizes of gate and weights are certified.")  # fmt: skip
-
-
-def _modules(pages: Pages) -> Iterator[Block]:
-    say, found = pages.facts.say, pages.study.modules
-    if found is None:
-        return
-    one = "At {0}, the slowest to forget of the modules decides the rate of the whole state: "
-    one += "certified {1} a step. "
-    words = "Bars: certified bounds of the growth a step of each module's own block, taken over a "
-    words += "period of {0} steps. "
-    words += ("Blocks between modules do not change the rate, since the product of {1} over a "
-              "period is triangular." if found.triangular else
-              "Blocks between modules act as well.")  # fmt: skip
-    yield pages.figure(
-        "modules", rates_by_module(found),
-        (*say(one, _at(pages, 1.0), rate(found.whole)),
-         *say(words, str(found.period), pages.study.worked[0][1].certificate.symbol)),
-        "The rates of the modules and of the whole state.",
-    )  # fmt: skip

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from numeric.study import Study
-from reports.bounding import Pages, all_inputs
-from reports.document import Figure, Section, Table
+from reports.bounding import all_inputs
+from reports.document import Figure, Inlines, Section, Table, Words
 from reports.facts import Facts
 from reports.figures import Picture
+from reports.pages import Pages
 from reports.sequence import one_sequence
-from reports.trained import weights_table
+from reports.words import listed
 
 AFTER: Final = "growth"
 
@@ -65,3 +66,24 @@ def placed(sections: Iterable[Section], found: Chapter) -> tuple[Section, ...]:
             made += found.sections
             tables, figures = (_count(found.sections, kind) for kind in (Table, Figure))
     return tuple(made)
+
+
+def weights_table(pages: Pages) -> Section:
+    """Each layer's parameters and what of the file they are; equal sources share a row."""
+    say = pages.facts.say
+    rows: list[tuple[Inlines, ...]] = []
+    for layer in pages.study.stack.layers:
+        by_source: dict[str, list[str]] = {}
+        for name, source in layer.origin.items():
+            by_source.setdefault(source, []).append(name)
+        for place, (source, names) in enumerate(by_source.items()):
+            where = Words(layer.prefix.rstrip(".")) if not place else Words("")
+            letters = listed([say("{0}", pages.facts.symbol(name)) for name in names], ", ")
+            rows.append((say("{0}", where), letters, say("{0}", Words(source, "code"))))
+    head: tuple[Inlines, ...] = (say("layer"), say("parameters"), say("in the file"))
+    if len(pages.study.stack.layers) == 1:
+        rows, head = [row[1:] for row in rows], head[1:]
+    caption = say("The parameters, and what of the file they are.")
+    return Section("weights", "Where the weights come from", (
+        pages.table(caption, head, rows, "l" * len(head)),
+    ))  # fmt: skip

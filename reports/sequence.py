@@ -16,10 +16,10 @@ from numeric.paths import Route
 from numeric.study import KNOWN
 from numeric.tracks import Track
 from reports.bound_figures import best_window, bounds_over_lag, norms_over_times, window_length
-from reports.bounding import METHODS, Pages
 from reports.document import Block, Inlines, Paragraph, Section, Words
 from reports.facts import Facts
 from reports.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, rate, signed
+from reports.pages import METHODS, Pages
 from reports.words import listed
 
 _PATHS: Final = 8
