@@ -13,9 +13,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from sympy import MatrixSymbol
+from sympy import Abs, MatrixSymbol, Max, Min, Piecewise, preorder_traversal
 
 from derive.cell import Cell
+from derive.expr import Elementwise
 from numeric.defaults import default_constants
 from numeric.interpret import extent_of
 
@@ -47,7 +48,12 @@ REGIMES: Final[Mapping[str, Regime]] = MappingProxyType({
     "contracting": Regime(gain=0.3, bias=0.3, signal=0.7, state=0.5, longest=12),
     "expanding": Regime(gain=2.0, bias=0.3, signal=0.7, state=0.5, longest=6),
     "saturated": Regime(gain=3.0, bias=9.0, signal=2.0, state=1.0, longest=4),
+    "at rest": Regime(gain=1.0, bias=0.5, signal=1.0, state=0.0, longest=6),
+    "in silence": Regime(gain=1.0, bias=0.5, signal=0.0, state=0.7, longest=6),
 })  # fmt: skip
+AT_ZERO: Final = ("at rest", "in silence")  # initial states, or inputs, are zero: a function with
+# a kink has no gradient there
+DRAWN: Final = tuple(name for name in REGIMES if name not in AT_ZERO)
 
 
 @dataclass(frozen=True)
@@ -197,14 +203,27 @@ def ordinary_cases(
                 )  # fmt: skip
 
 
-def large_cases(cell: Cell, *, seed: int = 0) -> Iterator[Case]:
-    """Wide ones and long ones: code may be right as long as everything is small."""
-    wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(size_names(cell))}
+def unusual_cases(cell: Cell, *, seed: int = 0) -> Iterator[Case]:
+    """Wide ones, long ones, and zeros: code may be right as long as everything is usual."""
+    usual = ordinary_sizes(cell)
+    wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(usual)}
     for dtype in ("float64", "float32"):
-        for sizes, steps, batch in ((wide, 2, 35), (ordinary_sizes(cell), LONG, 2)):
+        for sizes, steps, batch in ((wide, 2, 35), (usual, LONG, 2)):
             yield make_case(
                 cell, sizes, steps=steps, batch=batch, seed=seed, regime="contracting", dtype=dtype
             )
+    for regime in regimes_at_zero(cell):
+        yield make_case(cell, usual, steps=4, batch=2, seed=seed, regime=regime)
+
+
+def regimes_at_zero(cell: Cell) -> tuple[str, ...]:
+    """The regimes of zeros, if all functions of the cell are smooth."""
+    kinks = any(
+        node.function.formula.has(Max, Min, Piecewise, Abs)
+        for equation in cell.equations
+        for node in preorder_traversal(equation.value) if isinstance(node, Elementwise)
+    )  # fmt: skip
+    return () if kinks else AT_ZERO
 
 
 def smaller_cases(cell: Cell, case: Case) -> Iterator[Case]:

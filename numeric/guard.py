@@ -15,6 +15,7 @@ import numpy as np
 
 from numeric.elements import Element, ElementArray
 
+LONGEST: Final = 500
 Declared = Mapping[str, Mapping[str, tuple[str, ...]]]
 CONSTANT_NAMES: Final = ("PARAMETERS", "INPUTS", "STATES", "CONSTANTS")
 
@@ -161,7 +162,9 @@ class Guard:
         except Misbehaviour:
             raise
         except (Exception, SystemExit) as problem:
-            raise Raised(f"{name} raised {type(problem).__name__}: {problem}") from problem
+            raise Raised(
+                one_line(f"{name} raised {type(problem).__name__}: {problem}")
+            ) from problem
         for label, array in given.items():
             if not _same(array, copies[label]):
                 raise Misbehaviour(f"{name} writes to its argument {label}")
@@ -250,6 +253,12 @@ def _same(left: Any, right: Any) -> bool:
     if left.dtype == object:
         return all(a is b for a, b in zip(left.ravel(), right.ravel(), strict=True))
     return bool(left.tobytes() == right.tobytes())
+
+
+def one_line(text: str) -> str:
+    """The text of somebody's code, fit to be printed: one line, no control characters, not long."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return clean if len(clean) <= LONGEST else f"{clean[:LONGEST]}…"
 
 
 def kind_of(value: Any) -> str:

@@ -14,7 +14,17 @@ from typing import Any, Final
 import numpy as np
 
 from derive.network import Layer, Network
-from numeric.cases import GROUPS, LONG, REGIMES, WIDE, Arrays, Case, shape_of, size_names
+from numeric.cases import (
+    GROUPS,
+    LONG,
+    REGIMES,
+    WIDE,
+    Arrays,
+    Case,
+    regimes_at_zero,
+    shape_of,
+    size_names,
+)
 from numeric.defaults import default_constants
 from numeric.interpret import extent_of
 
@@ -242,14 +252,17 @@ def ordinary_network_cases(
             )  # fmt: skip
 
 
-def large_network_cases(network: Network, *, seed: int = 0) -> Iterator[NetworkCase]:
-    """A wide one and a long one: code may be right as long as everything is small."""
+def unusual_network_cases(network: Network, *, seed: int = 0) -> Iterator[NetworkCase]:
+    """A wide one, a long one, and zeros: code may be right as long as everything is usual."""
     names = network_sizes(network)
     wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(names)}
-    for sizes, steps, batch in ((wide, 3, 9), (ordinary_network_sizes(network), LONG // 2, 2)):
+    usual = ordinary_network_sizes(network)
+    for sizes, steps, batch in ((wide, 3, 9), (usual, LONG // 2, 2)):
         yield make_network_case(
             network, sizes, steps=steps, batch=batch, seed=seed + 1, regime="contracting"
         )
+    for regime in regimes_at_zero(network.cell):
+        yield make_network_case(network, usual, steps=3, batch=2, seed=seed + 1, regime=regime)
 
 
 def smaller_network_cases(network: Network, case: NetworkCase) -> Iterator[NetworkCase]:

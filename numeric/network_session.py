@@ -20,11 +20,11 @@ from numeric.kernel import compile_cell, compile_network
 from numeric.network_cases import (
     NetworkCase,
     gradient_names,
-    large_network_cases,
     make_network_case,
     ordinary_network_cases,
     ordinary_network_sizes,
     smaller_network_cases,
+    unusual_network_cases,
 )
 from numeric.network_conduct import (
     check_network_arguments,
@@ -72,9 +72,9 @@ class NetworkSession(Session):
             limits = {**limits, "steps": 2, "batch": 2}
         return ordinary_network_cases(self.network, regimes, seed=self.seed, **limits)
 
-    def large(self) -> Iterator[NetworkCase]:
-        """Set cases of many units, samples or steps."""
-        return large_network_cases(self.network, seed=self.seed)
+    def unusual(self) -> Iterator[NetworkCase]:
+        """Set cases of many units, samples or steps, and of zeros."""
+        return unusual_network_cases(self.network, seed=self.seed)
 
     def smaller(self, case: Any) -> Iterator[NetworkCase]:
         """The case with one size smaller, each in turn."""

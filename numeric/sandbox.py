@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from numeric.field import current_seed
-from numeric.guard import Declared, Misbehaviour, Raised, Stopped, Subject
+from numeric.guard import Declared, Misbehaviour, Raised, Stopped, Subject, one_line
 from numeric.network_guard import NAME as LOSS_AND_GRADIENT
 from numeric.network_guard import NetworkSubject
 from numeric.wire import encode, receive
@@ -160,9 +160,9 @@ class Sandbox:
             raise self._end(f"the process ended by itself (exit status {status})")
         if "error" in answer:
             kind = Raised if answer.get("raised") else Misbehaviour
-            problem = kind(str(answer["error"]))
+            problem = kind(one_line(str(answer["error"])))
             if answer.get("kind") == "ValueError":
-                problem.__cause__ = ValueError(str(answer["error"]))
+                problem.__cause__ = ValueError(str(problem))
             raise problem
         return answer
 

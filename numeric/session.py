@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from derive.cell import Cell
-from numeric.cases import Case, large_cases, ordinary_cases, smaller_cases
+from numeric.cases import Case, ordinary_cases, smaller_cases, unusual_cases
 from numeric.compare import Difference, capped, rounding_bounds
 from numeric.conduct import Result, call, check_arguments, check_declared, check_promises
 from numeric.guard import Guard, Misbehaviour, Stopped
@@ -52,9 +52,9 @@ class Session:
         """Set cases of the regimes."""
         return ordinary_cases(self.cell, regimes, seed=self.seed, **limits)
 
-    def large(self) -> Iterator[Case]:
-        """Set cases of many units, samples or steps."""
-        return large_cases(self.cell, seed=self.seed)
+    def unusual(self) -> Iterator[Case]:
+        """Set cases of many units, samples or steps, and of zeros."""
+        return unusual_cases(self.cell, seed=self.seed)
 
     def smaller(self, case: Any) -> Iterator[Case]:
         """The case with one size smaller, each in turn."""

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from derive.cell import Cell
 from derive.network import Network
-from numeric.cases import REGIMES, Case, make_case, size_names
+from numeric.cases import DRAWN, REGIMES, Case, make_case, size_names
 from numeric.network_cases import NetworkCase, make_network_case, network_sizes
 from numeric.random_cells import cell_text
 
 SEEDS: Final = st.integers(0, 2**32 - 1)
 DTYPES: Final = ("float64", "float32")
-RELATIVE: Final = tuple(name for name in REGIMES if name != "saturated")
+RELATIVE: Final = tuple(name for name in DRAWN if name != "saturated")
 
 
 @st.composite
@@ -35,7 +35,7 @@ def parameters(
     draw: st.DrawFn,
     cell: Cell,
     *,
-    regimes: tuple[str, ...] = tuple(REGIMES),
+    regimes: tuple[str, ...] = DRAWN,
     dtypes: tuple[str, ...] = DTYPES,
     largest: int = 4,
 ) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def case(
     draw: st.DrawFn,
     cell: Cell,
     *,
-    regimes: tuple[str, ...] = tuple(REGIMES),
+    regimes: tuple[str, ...] = DRAWN,
     dtypes: tuple[str, ...] = DTYPES,
     largest: int = 4,
     longest: int | None = None,
@@ -109,7 +109,7 @@ def network_case(
     draw: st.DrawFn,
     network: Network,
     *,
-    regimes: tuple[str, ...] = tuple(REGIMES),
+    regimes: tuple[str, ...] = DRAWN,
     dtypes: tuple[str, ...] = DTYPES,
     largest: int = 3,
     longest: int = 4,

@@ -176,7 +176,7 @@ def _autograd(session: Session, examples: int) -> Check:
         return _require(session, found, tolerance, "autograd")
 
     strategy = session.cases(regimes=RELATIVE)
-    battery = chain(session.battery(RELATIVE), session.large())
+    battery = chain(session.battery(RELATIVE), session.unusual())
     check = _search(session, "autograd", battery, strategy, examples, test)
     if check.status == PASS and doubles > MIN_EXAMPLES and granted > doubles / 2:
         reason = f"beyond {TOLERANCES['float64']:g} in {granted} of {doubles} float64 examples"

@@ -11,7 +11,7 @@ from sympy.matrices.expressions import HadamardProduct
 from derive import Cell, catalogue
 from derive.expr import Broadcast, Concat, Elementwise, Quotient, Softmax
 from derive.functions import FUNCTIONS
-from numeric.cases import REGIMES, make_case, ordinary_sizes, size_names
+from numeric.cases import DRAWN, REGIMES, make_case, ordinary_sizes, size_names
 from numeric.compare import agreement, as_result, in_range
 from numeric.interpret import NODES
 from numeric.random_cells import TAME
@@ -57,7 +57,7 @@ def test_all_regimes_and_both_dtypes_are_drawn() -> None:
         seen.add((drawn.regime, drawn.dtype))
 
     collect()
-    assert len(seen) == 2 * len(REGIMES)
+    assert len(seen) == 2 * len(DRAWN)
 
 
 def test_shrinking_makes_sizes_smaller_and_keeps_values_generic() -> None:
