@@ -17,7 +17,7 @@ from numeric.diagnosis import Diagnosis
 from numeric.layers import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.tracks import WINDOWS, heat_map, lyapunov_exponents
 from numeric.weights import LayerWeights
-from reports.commands.bounds_text import Measured, stack_text
+from reports.bounds_text import Measured, stack_text
 from reports.commands.cells import find_cell
 from reports.commands.given import given_inputs, given_layers, normal_inputs
 from reports.commands.network import network_from, settings
