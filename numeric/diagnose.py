@@ -16,8 +16,18 @@ import numpy as np
 
 from derive.bptt import Derivation
 from derive.cell import Cell
-from numeric.audit import STEPS, WRONG, Audit, Call, equal, gradient_errors, labelled
-from numeric.backward import Change, Tape
+from numeric.audit import (
+    STEPS,
+    WRONG,
+    Audit,
+    Call,
+    equal,
+    gradient_errors,
+    labelled,
+    relative_error,
+)
+from numeric.backward import Change, Gradients, Tape
+from numeric.cases import Case
 from numeric.guard import Misbehaviour
 from numeric.mistakes import Mistake
 from numeric.wording import listed
@@ -240,30 +250,45 @@ def _unexplained(
 
 
 def _first_parting(audit: Audit) -> str:
-    """The shortest sequence on which a gradient is wrong, and the first equation that shows it."""
-    derivation, wording = audit.derivation, audit.wording
+    """The shortest sequence on which a gradient is wrong, and the place that shows it."""
     for length in range(1, STEPS + 1):
         case = audit.case(length, audit.seed)
         try:
             got = labelled(audit.call(case)[1])
         except Misbehaviour:
             return ""
-        want = Tape(derivation, case).gradients(Change())
+        want = Tape(audit.derivation, case).gradients(Change())
         wrong = {label for label, off in gradient_errors(got, want).items() if off > WRONG}
-        if not wrong:
-            continue
-        lengths = "one step" if length == 1 else f"{length} steps"
-        for equation in derivation.adjoint:
-            fed = {
-                f"params.{e.of.name}" for e in derivation.parameters
-                if any(_target_of(derivation, t.source) == equation.of.name for t in e.terms)
-            }  # fmt: skip
-            if fed and fed <= wrong:
-                where = wording.where([equation.target.name])
-                return f"it parts with {lengths}, first seen in {where}"
-        names = listed(gradient_name(label) for label in sorted(wrong))
-        return f"it parts with {lengths}, in {names}"
+        if wrong:
+            shows = f"it shows with {'one step' if length == 1 else f'{length} steps'} already"
+            return f"{shows}: {_place(audit, case, got, want, wrong)}"
     return ""
+
+
+def _place(
+    audit: Audit, case: Case, got: Mapping[str, Any], want: Gradients, wrong: set[str]
+) -> str:
+    """Going back in time, the first step at which inputs have a wrong gradient, and the equation.
+
+    The equation is the first of the step all of whose parameters have wrong gradients; where
+    there is none, the wrong gradients are named.
+    """
+    inputs = [label for label in got if label in wrong and label.startswith("inputs.")]
+    steps = [
+        t + 1
+        for t in range(case.steps)
+        if any(relative_error(got[label][t], want[label][t]) > WRONG for label in inputs)
+    ]
+    names = listed(gradient_name(label) for label in sorted(wrong))
+    at = f"going back, {gradient_name(inputs[0])} parts at t = {max(steps)}; " if steps else ""
+    for equation in audit.derivation.adjoint:
+        fed = {
+            f"params.{e.of.name}" for e in audit.derivation.parameters
+            if any(_target_of(audit.derivation, t.source) == equation.of.name for t in e.terms)
+        }  # fmt: skip
+        if fed and fed <= wrong:
+            return f"{at}first in {audit.wording.where([equation.target.name])}"
+    return f"{at}in {names}"
 
 
 def _target_of(derivation: Derivation, source: int) -> str:

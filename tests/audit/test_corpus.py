@@ -139,6 +139,11 @@ def test_what_no_term_explains_is_told_with_its_place() -> None:
     assert sentence.startswith("dU equals no gradient with one or two terms changed")
     assert "rightly at t = 1, wrongly at t = 2, 3 and 4" in sentence
     assert "smallest counterexample: T = 1, B = 1, n = 1, m = 1" in sentence
+    assert "it shows with one step already: in dh_0" in sentence
+    old, new = "da = dh * (1 - h[t] ** 2)", "da = dh * (1 - 0.9 * h[t] ** 2) * (T - t + 1) ** 0.1"
+    verdict = verify(load(right("rnn").replace(old, new), "odd"), cell=catalogue["rnn"])
+    sentence = verdict.gradients["params.U"].diagnosis
+    assert "going back, dx parts at t = 1; first in adjoint equation 4: ā_t = " in sentence
 
 
 def test_equal_sentences_are_said_once() -> None:
