@@ -3,7 +3,8 @@
 In: a network. Out: one `Program` that computes the loss and every gradient. A layer's states
 feed the layer above; the cotangent of a layer's input is the loss term of the layer below. A
 layer that runs from T to 1 is the same program with its loops turned round. Where a sample has
-ended (`outside`) states are held and their cotangents handed on, so that padding adds nothing.
+ended (`outside`) states are held and their cotangents handed on, and what reaches a layer from
+above is zero there; sums over the samples leave it out (`padding`): padding adds nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from derive.cell import PREVIOUS
 from derive.expr import size
 from derive.network import Layer, Network
 from numeric.lower import lower
+from numeric.padding import INSIDE, OUTSIDE
 from numeric.program import (
     BATCH,
     LENGTH,
@@ -33,11 +35,12 @@ from numeric.program import (
     Statement,
 )
 
-OUTSIDE, TARGETS, ENDS, LOSS = "outside", "targets", "ends", "loss"
+TARGETS, ENDS, LOSS = "targets", "ends", "loss"
 VOCABULARY, OUTPUTS = size("v"), size("q")
 _OWN = re.compile(
     r"layer\d+_\w*|(readout|embedding|top|error)(_\w+)?|\w+_indices|outside|targets|ends|loss"
-    r"|ragged|lengths|logits|outputs"
+    r"|ragged|lengths|logits|outputs|column|last|nearest"
+    r"|inside|scatter|from_end|cross_entropy\w*"
 )
 
 
@@ -76,6 +79,11 @@ class _Composer:
         self.dims[target] = dims
         blocks.append(Block(phase, (Statement(target, op, operands, settings),)))
         return target
+
+    def inside(self, name: str) -> str:
+        """The cotangent with zeros where a sample has ended."""
+        return self.put(self.backward, "backward", f"{name}_inside", INSIDE, (name, OUTSIDE),
+                        self.dims[name])  # fmt: skip
 
     # ---- a layer ----------------------------------------------------------------------------
 
@@ -134,43 +142,31 @@ class _Composer:
             )  # fmt: skip
             carries = tuple(Carry(names[c.name], names[c.update]) for c in block.carries)
             loop = turned[block.loop] if layer.reverse else block.loop
-            return Block(block.phase, tuple(self.held(layer, block, statements)), loop, carries)
+            held = statements
+            if loop:
+                held = tuple(self.held(layer, statements, carries))
+            return Block(block.phase, held, loop, carries)
 
         return tuple(map(renamed, base.blocks))
 
     def held(
-        self, layer: Layer, block: Block, statements: tuple[Statement, ...]
+        self, layer: Layer, statements: tuple[Statement, ...], carries: tuple[Carry, ...]
     ) -> Iterator[Statement]:
-        """Where a sample has ended its states stay, and their cotangents pass by."""
-        if not block.loop:
-            yield from statements
-            return
+        """Where a sample has ended its states stay, and their cotangents pass by as they arrived.
+
+        What the step makes of the rest there goes nowhere.
+        """
         prefix = self.prefix(layer)
-        states = {prefix + state.name: state.name for state in self.network.cell.states}
-        bars = {name + BAR: name for name in states}
-        handed = {name + PREVIOUS + BAR: name for name in states}
+        stays = {prefix + s.name: prefix + s.name + PREVIOUS for s in self.network.cell.states}
+        stays |= {carry.update: carry.name for carry in carries}
         for s in statements:
-            name = states.get(s.target) or bars.get(s.target) or handed.get(s.target)
-            if name is None or s.accumulate:
+            if s.target not in stays or s.accumulate:
                 yield s
                 continue
             made = f"{TEMPORARY}{s.target}_inside"
-            at_one_time = self.dims[s.target][-2:]
-            self.dims[made] = at_one_time
-            if s.target in states:
-                other: Operand = s.target + PREVIOUS
-            elif s.target in bars:
-                made = self.whole_bar(s.target)
-                self.dims[made] = at_one_time
-                other = S.Zero
-            else:
-                other = self.whole_bar(s.target.removesuffix(PREVIOUS + BAR) + BAR)
+            self.dims[made] = self.dims[s.target][-2:]
             yield replace(s, target=made)
-            yield Statement(s.target, "select", (OUTSIDE, other, made))
-
-    def whole_bar(self, bar: str) -> str:
-        """The cotangent of a state before the part outside is passed on."""
-        return bar.removesuffix(BAR) + "_total" + BAR
+            yield Statement(s.target, "select", (OUTSIDE, stays[s.target], made))
 
     # ---- the network ------------------------------------------------------------------------
 
@@ -308,7 +304,8 @@ class _Composer:
                          (*dims[:-1], S.One))  # fmt: skip
         less = self.put(self.backward, "backward", f"{TEMPORARY}less", "add", (error, total),
                         dims, 1, -1)  # fmt: skip
-        return self.put(self.backward, "backward", "logits_bar", "multiply", (out, less), dims)
+        slope = self.put(self.backward, "backward", "logits_bar", "multiply", (out, less), dims)
+        return self.inside(slope) if masked else slope
 
     def split(self, layers: list[Layer], whole: str) -> dict[str, str]:
         """The loss term of each state of a layer, from the cotangent of what it handed up."""
@@ -330,7 +327,7 @@ class _Composer:
                 if state is not None and depth < network.layers - 1:
                     above = replace(layer, depth=depth + 1)
                     bars = self.prefix(layer) + state.name + "_bars"
-                    part = self.prefix(above) + x.name + BAR
+                    part = self.inside(self.prefix(above) + x.name + BAR)
                     if bars in arrived:
                         part = self.put(self.backward, "backward", f"{bars}_bars", "add",
                                         (arrived[bars], part), self.dims[part], 1, 1)  # fmt: skip
@@ -360,10 +357,11 @@ class _Composer:
         """The cotangent of what a layer received, both directions added."""
         first: str = self.network.cell.inputs[0].name
         names = [self.prefix(layer) + first + BAR for layer in layers]
-        if len(names) == 1:
-            return names[0]
-        return self.put(self.backward, "backward", f"layer{layers[0].depth}_input_bar", "add",
-                        tuple(names), self.dims[names[0]], 1, 1)  # fmt: skip
+        whole = names[0]
+        if len(names) > 1:
+            whole = self.put(self.backward, "backward", f"layer{layers[0].depth}_input_bar", "add",
+                             tuple(names), self.dims[whole], 1, 1)  # fmt: skip
+        return self.inside(whole)
 
     def bottom_gradients(self, bar: str) -> None:
         network = self.network
@@ -386,7 +384,7 @@ class _Composer:
             if len(names) > 1:
                 total = self.put(self.backward, "backward", f"{x.name}_bar", "add", tuple(names),
                                  self.dims[names[0]], *([1] * len(names)))  # fmt: skip
-            self.results.append(Argument("inputs", x.name, total))
+            self.results.append(Argument("inputs", x.name, self.inside(total)))
 
 
 def compose(network: Network, slope_from: str = "output") -> Program:

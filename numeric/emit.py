@@ -226,16 +226,22 @@ def _network(
             "ends = lengths - 1",
         ]
     bound = bindings(program, needed)
-    for argument in program.arguments:
-        if argument.group == "inputs":
-            name = argument.name
-            bound += [
-                "if ragged:",
-                f"    {name} = np.where(outside, np.zeros_like({name}), {name})",
-            ]
     for argument in whole:
         bound.append(f'{argument.name} = _whole("inputs[\'{argument.key}\']", {argument.name}, '
                      '("T", "B"), sizes, sizes["v"], ~outside[:, :, 0])')  # fmt: skip
+    given = [
+        argument.name for argument in program.arguments
+        if argument.group in {"inputs", "indices"}
+        or (argument.group == "constants" and program.is_sequence(argument.name))
+    ]  # fmt: skip
+    ragged += [
+        "if ragged and B:",
+        "    # what stands where a sample has ended is read from its last step instead",
+        "    column = np.where(lengths > 0, np.arange(B), lengths.argmax())",
+        "    last = np.maximum(lengths[column], 1).astype(np.intp) - 1",
+        "    nearest = np.minimum(np.arange(T)[:, None], last), column",
+    ]
+    bound += ["if ragged and B:", *(f"    {name} = {name}[nearest]" for name in given)]
     if targets.name in needed and program.dims[targets.name] == program.dims["logits"]:
         bound += [
             'targets = _take("targets", {"targets": targets}, {"targets": ("q",)}, '

@@ -188,6 +188,11 @@ class Spelled:
         parts = ", ".join(self.operand(o, in_loop)[0] for o in statement.operands)
         return f"np.where({parts})", ATOM
 
+    def _inside(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        self.helpers["inside"] = HELPERS["inside"]
+        rows, outside = (self.operand(o, in_loop)[0] for o in statement.operands)
+        return f"inside({rows}, {outside}, ragged)", ATOM
+
     def _embed(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         table, places = (self.operand(o, in_loop)[0] for o in statement.operands)
         return f"{table}[{places}]", ATOM

@@ -171,6 +171,9 @@ def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
             yield f"{call}({operands[0]}, {target})"
         case "select":
             where, old, new = operands
+            if old == target:
+                yield f"np.copyto({target}, {new}, where=~{where} if ragged else True)"
+                return
             yield f"np.copyto({target}, {new})"
             yield "if ragged:"
             yield f"    np.copyto({target}, {old}, where={where})"

@@ -21,6 +21,7 @@ from derive.shapes import size_name
 from numeric.compose import compose
 from numeric.emit import Header, emit, emit_network
 from numeric.lower import lower
+from numeric.padding import masked
 from numeric.passes import FUSED, READABLE, optimise
 from numeric.program import LENGTH, Program
 from numeric.spelling import STYLES
@@ -142,7 +143,7 @@ def compile_network(network: Network, style: str = "fused", verified: str = "") 
         ValueError: if the style is unknown.
     """
     program = compose(network, _slope_from(style))
-    program = optimise(program, FUSED if style == "fused" else READABLE)
+    program = masked(optimise(program, FUSED if style == "fused" else READABLE))
     title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
     lines = _header_lines(network.cell, style, program, verified)
     header = Header(title, lines, declared_network(network, program))

@@ -123,11 +123,11 @@ def _padded_otherwise(network: Network, case: NetworkCase) -> Iterator[tuple[str
             inputs = {**case.inputs, name: filled(array, value)}
             yield f"inputs[{name!r}]", replace(case, inputs=inputs)
     if network.loss_at == "all":
-        value = -7 if whole(case.targets) else _FAR
-        yield "targets", replace(case, targets=filled(case.targets, value))
+        for value in (-7,) if whole(case.targets) else (np.nan, _FAR):
+            yield "targets", replace(case, targets=filled(case.targets, value))
     for name, array in case.constants.items():
-        if array.ndim == 3:
-            constants = {**case.constants, name: filled(array, 3.0)}
+        for value in (np.nan, 3.0) if array.ndim == 3 else ():
+            constants = {**case.constants, name: filled(array, value)}
             yield f"constants[{name!r}]", replace(case, constants=constants)
 
 

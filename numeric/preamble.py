@@ -108,6 +108,11 @@ def cross_entropy_slope(o, targets, outside=None):
         slope = np.where(outside, np.zeros_like(slope), slope)
     return slope
 ''',
+    "inside": '''
+def inside(rows, outside, ragged):
+    """The rows, zeros where a sample has ended."""
+    return np.where(outside, np.zeros_like(rows), rows) if ragged else rows
+''',
     "scatter": '''
 def scatter(rows, places, shape, like):
     """Each row added to the row of the table that its place names."""

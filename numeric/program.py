@@ -310,6 +310,7 @@ OPERATIONS: Final[dict[str, Callable[[list[Any], tuple[Any, ...]], Any]]] = {
     "spread": lambda o, s: np.broadcast_to(o[0], s),
     "zeros": lambda o, s: np.zeros(s),
     "select": lambda o, s: np.where(*o),
+    "inside": lambda o, s: np.where(o[1], 0, o[0]),
     "embed": lambda o, s: o[0][o[1]],
     "scatter": _scatter,
     "at_end": lambda o, s: o[0][o[1], np.arange(len(o[1]))],

@@ -154,7 +154,7 @@ def test_the_listing_shows_each_loop_once():
     assert "for t in range(T):  ...  # layer1: as layer0\n" in made
     assert "# layer1_reverse: as layer0_reverse" in made
     assert "np.empty" not in made
-    assert "layer0_h_bars = layer1_input_bar[..., :n]" in made
+    assert "layer0_h_bars = layer1_input_bar_inside[..., :n]" in made
     assert len(made.split("\n")) < 140
 
 
