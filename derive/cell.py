@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from sympy import MatMul, MatrixExpr, MatrixSymbol, preorder_traversal
+from sympy import MatMul, MatrixExpr, MatrixSymbol, Rational, preorder_traversal
 
 from derive import notation, syntax
 from derive.cells import read_tables, tables
@@ -26,6 +26,8 @@ from derive.shapes import size_name
 from derive.syntax import CellError
 
 PREVIOUS: Final = "_prev"
+MAX_EXPONENT: Final = 100
+MAX_NUMBER: Final = 10**MAX_EXPONENT  # numerators and denominators: they reach emitted code
 _KEYS: Final = {
     "name": str, "source": str, "title": str, "equations": str,
     "inputs": list, "constants": list, "scalars": list,
@@ -107,6 +109,12 @@ class Cell:
             known[equation.target.name] = equation.target
             assigned.append(equation.target.name)
             for node in preorder_traversal(equation.value):
+                if isinstance(node, Rational) and max(abs(node.p), node.q) > MAX_NUMBER:
+                    raise CellError(
+                        f"in the equation of {equation.target}: a number of more than "
+                        f"{MAX_EXPONENT} digits, or below 1e-{MAX_EXPONENT}",
+                        cell=self.name,
+                    )
                 if isinstance(node, MatMul) and not timeless.issuperset(
                     symbol for factor in node.args[:-1] for symbol in symbols_of(factor)
                 ):
@@ -149,8 +157,10 @@ class Cell:
         Raises:
             CellError: where the text or a declaration cannot be, with line and column.
         """
-        if not name.isidentifier() or not name.isascii():
-            raise CellError(f"the name {name!r} must be letters, digits and _", cell=name)
+        if not name.isidentifier() or not name.isascii() or len(name) > syntax.MAX_NAME:
+            raise CellError(
+                f"the name must be letters, digits and _, at most {syntax.MAX_NAME}", cell=name
+            )
         bare = tuple(constant.removesuffix("[t]") for constant in constants)
         for what, declared in (
             ("inputs", tuple(inputs)), ("constants", bare), ("scalars", tuple(scalars)),

@@ -12,6 +12,7 @@ from typing import Final
 from derive import boxes
 from derive.boxes import ACCENTS, GREEK, PRIME, Box, Number, Symbol, row, sub, sup
 
+MAX_LATEX: Final = 100
 _TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
 _FUNCTIONS: Final = frozenset(("tanh", "exp", "sin", "cos", "log", "max", "min"))
 
@@ -57,6 +58,8 @@ def parse_latex(text: str) -> Box:
     Raises:
         ValueError: for anything else.
     """
+    if len(text) > MAX_LATEX:
+        raise ValueError(f"{len(text)} characters of LaTeX for one symbol; at most {MAX_LATEX}")
     tokens = [token for token in _TOKEN.findall(text) if not token.isspace()]
     if "".join(tokens) != re.sub(r"\s+", "", text):
         raise ValueError(f"the LaTeX {text!r} has a character that no symbol has")

@@ -27,16 +27,33 @@ class _Unknown:
 
 _Size = tuple[_Unknown, ...]
 _Shape = tuple[_Size, _Size]
+MAX_PARTS: Final = 60
 _ONE: Final = _Unknown(name="1")
 _SCALAR: Final[_Shape] = ((_ONE,), (_ONE,))
 
 
 def _resolve(extent: _Size) -> _Size:
-    """The size through all its bonds, as a sum of unbound unknowns."""
-    parts: list[_Unknown] = []
+    """The size through all its bonds, as a sum of unbound unknowns; bonds are shortened.
+
+    Raises:
+        CellError: if it has too many parts: they double with each concat(a, a).
+    """
+    found: list[_Unknown] = []
     for unknown in extent:
-        parts.extend(_resolve(unknown.bound) if unknown.bound is not None else (unknown,))
-    return tuple(parts)
+        parts: list[_Unknown] = []
+        open_ones = [unknown]
+        while open_ones:
+            one = open_ones.pop()
+            if one.bound is None:
+                parts.append(one)
+            else:
+                open_ones.extend(reversed(one.bound))
+            if len(found) + len(parts) + len(open_ones) > MAX_PARTS:
+                raise CellError(f"concat makes a size of more than {MAX_PARTS} parts")
+        if unknown.bound is not None:
+            unknown.bound = tuple(parts)
+        found += parts
+    return tuple(found)
 
 
 def _unify(left: _Size, right: _Size) -> bool:
@@ -76,12 +93,22 @@ class Shapes:
         return CellError(message, cell=self.cell, line=node.line, column=node.column, text=line)
 
     def run(self) -> None:
-        """Find the roles, tie the sizes line by line, name what stays open."""
+        """Find the roles, tie the sizes line by line, name what stays open.
+
+        Raises:
+            CellError: at the line whose shapes cannot meet, or whose sizes grow too long.
+        """
         self.roles()
         for assignment in self.assignments:
-            shape = self.infer(assignment.value)
-            own = self.shapes.setdefault(assignment.target.value, shape)
-            if not (_unify(own[0], shape[0]) and _unify(own[1], shape[1])):
+            try:
+                shape = self.infer(assignment.value)
+                own = self.shapes.setdefault(assignment.target.value, shape)
+                same = _unify(own[0], shape[0]) and _unify(own[1], shape[1])
+            except CellError as problem:
+                if problem.line:
+                    raise
+                raise self.error(problem.message, assignment.target) from None
+            if not same:
                 raise self.clash(assignment.target, "=", own, shape)
         self.label()
 
@@ -250,7 +277,7 @@ class Shapes:
             for child, shape in zip(node.children, children, strict=True):
                 if not _unify(shape[1], (_ONE,)) or self.is_scalar(shape):
                     raise self.error("concat takes vectors", child)
-            return tuple(part for shape in children for part in shape[0]), (_ONE,)
+            return _resolve(tuple(part for shape in children for part in shape[0])), (_ONE,)
         if node.value == "softmax":
             if len(children) != 1 or not _unify(children[0][1], (_ONE,)):
                 raise self.error("softmax takes one vector", node)

@@ -17,9 +17,12 @@ MAX_TEXT: Final = 20_000
 MAX_DEPTH: Final = 90  # of the descent: three calls a bracket
 MAX_HEIGHT: Final = 60  # of the tree: brackets, and operands in a row
 MAX_NAME: Final = 40
+MAX_DIGITS: Final = 40
+MAX_MESSAGE: Final = 600
+MAX_SHOWN: Final = 100  # of the line that an error shows
 
 _TOKEN: Final = re.compile(
-    r"(?P<number>(\d+\.\d*|\.\d+|\d+)([eE][+-]?\d{1,3})?)"
+    r"(?P<number>([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][+-]?[0-9]{1,3})?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<operator>\.T\b|[-+*/@=(),])"
 )
@@ -36,12 +39,25 @@ class CellError(ValueError):
     def __init__(
         self, message: str, *, cell: str = "", line: int = 0, column: int = 0, text: str = ""
     ) -> None:
+        message = _cut(message, MAX_MESSAGE)
         self.message, self.cell, self.line, self.column = message, cell, line, column
-        where = [f"cell {cell!r}"] if cell else []
+        where = [f"cell {_cut(cell, MAX_NAME)!r}"] if cell else []
         if line:
             where.append(f"line {line}, column {column}")
-        caret = f"\n    {text}\n    {' ' * (column - 1)}^" if text else ""
+        caret = _pointed(text, column) if text else ""
         super().__init__(f"{', '.join(where)}: {message}{caret}" if where else message + caret)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _pointed(text: str, column: int) -> str:
+    """The part of the line around a column, and a caret below it; what is no letter as a dot."""
+    start = 0 if len(text) <= MAX_SHOWN else max(0, column - 1 - MAX_SHOWN // 2)
+    part = text[start : start + MAX_SHOWN]
+    shown = "".join(c if c.isprintable() else " " if c == "\t" else "·" for c in part)
+    return f"\n    {shown}\n    {' ' * (column - 1 - start)}^"
 
 
 @dataclass(frozen=True)
@@ -204,6 +220,8 @@ class _Parser:
     def primary(self, depth: int) -> Node:
         token = self.take()
         if token.kind == "number":
+            if len(token.value) > MAX_DIGITS:
+                raise self.error(f"a number of more than {MAX_DIGITS} characters", token)
             return Node("number", token.value, (), token.line, token.column)
         if token.value == "(":
             inner = self.sum(depth + 1)
@@ -217,6 +235,8 @@ class _Parser:
         raise self.error(f"expected a name, a number or '(', came {came}", token)
 
     def call(self, token: _Token, depth: int) -> Node:
+        if len(token.value) > MAX_NAME:
+            raise self.error(_too_long(token.value), token)
         self.take()
         arguments = [self.sum(depth + 1)]
         while self.current.value == ",":
@@ -233,6 +253,8 @@ class _Parser:
 
 def refusal(name: str) -> str:
     """Why a name cannot be a symbol of a cell; empty if it can."""
+    if len(name) > MAX_NAME:
+        return _too_long(name)
     bare = name.removesuffix("_prev")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or not bare:
         return f"{name!r} is no symbol: a name starts with a letter, then letters, digits and _"
@@ -247,9 +269,11 @@ def refusal(name: str) -> str:
         )
     if name.startswith("tmp_"):
         return f"{name!r} is taken by the emitted code (tmp_…): choose another name"
-    if len(name) > MAX_NAME:
-        return f"the name {name[:12]}… is longer than {MAX_NAME} letters: choose a shorter one"
     return ""
+
+
+def _too_long(name: str) -> str:
+    return f"the name {name[:12]}… is longer than {MAX_NAME} letters: choose a shorter one"
 
 
 def parse(text: str, cell: str = "") -> tuple[Assignment, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from derive.syntax import CellError
 
 FOLDER: Final = Path(__file__).parent
+MAX_FILE: Final = 1_000_000
 
 
 def read_tables(path: Path) -> dict[str, dict[str, Any]]:
@@ -22,12 +23,17 @@ def read_tables(path: Path) -> dict[str, dict[str, Any]]:
         CellError: if the file is no TOML, or holds no cell.
         OSError: if it cannot be read.
     """
+    with path.open("rb") as file:
+        text = file.read(MAX_FILE + 1)
+    if len(text) > MAX_FILE:
+        raise CellError(f"{path.name}: not a cell file: longer than {MAX_FILE} bytes")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
+        data = tomllib.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as problem:  # integers of thousands of digits, too
         raise CellError(f"{path.name}: not a cell file: {problem}") from None
     if "equations" in data:
-        return {str(data.get("name", path.stem)): data}
+        name = data.get("name")
+        return {name if isinstance(name, str) else path.stem: data}
     if not data or not all(isinstance(table, dict) for table in data.values()):
         raise CellError(f"{path.name}: expected the key 'equations' (a text), found none")
     return data
