@@ -154,7 +154,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
                 elif isinstance(node, ast.ImportFrom):
                     imported.add(str(node.module).split(".")[0])
     others = imported - sys.stdlib_module_names - {*PACKAGES}
-    assert others == declared
+    assert others == declared | {"pytest"}  # which alone loads the plugin
 
 
 @pytest.mark.parametrize("first", ["import numeric.verification", "from numeric import verify"])
