@@ -7,6 +7,7 @@ language (NumPy, LaTeX) belongs to that language's printer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from sympy import (
@@ -25,6 +26,7 @@ from sympy import (
     exp,
     log,
     pi,
+    simplify,
     sin,
     sqrt,
     tanh,
@@ -68,6 +70,12 @@ class ElementwiseFunction:
         ):
             if unknown := expr.free_symbols - own - bound:
                 raise ValueError(f"function {self.name!r}: {what} uses unbound {unknown}")
+
+    @cached_property
+    def is_mirrored(self) -> bool:
+        """Whether 1 − φ(x) = φ(−x)."""
+        half = self.formula.subs(X, 0) == Rational(1, 2)
+        return bool(half and simplify(self.formula + self.formula.subs(X, -X) - 1) == 0)
 
     def bind(self, expr: Expr, parameters: tuple[Number, ...]) -> Expr:
         """The expression with the parameters put in; defaults where none is given."""

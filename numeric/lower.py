@@ -35,6 +35,7 @@ from derive.expr import (
     Rows,
     Slope,
     Softmax,
+    negate,
     scale,
     split_coefficient,
     symbols_of,
@@ -72,6 +73,7 @@ class _Lowering:
     count: int = 0
     in_loop: bool = True
     comments: dict[str, str] = field(default_factory=dict)
+    values: dict[MatrixExpr, MatrixExpr] = field(default_factory=dict)
 
     def is_timeless(self, expr: MatrixExpr) -> bool:
         return self.timeless.issuperset(symbols_of(expr))
@@ -172,6 +174,12 @@ class _Lowering:
         return operand
 
     def sum(self, expr: MatAdd, dims: Dims, name: str) -> str:
+        if (mirrored := self.mirrored(expr)) is not None:
+            if mirrored in self.known and not name:
+                return self.known[mirrored]
+            own = f"one_minus_{negate(expr.args[1])}"
+            free = own not in self.dims and own not in self.reserved
+            return self.function(mirrored, dims, name or own * free)
         signs, operands = [], []
         for term in expr.args:
             number, rest = split_coefficient(term)
@@ -180,6 +188,16 @@ class _Lowering:
             operands.append(self.value(-term if negative and number != -1 else
                                        rest if negative else term))  # fmt: skip
         return self.fit(self.emit("add", operands, dims, *signs, name=name), operands, dims)
+
+    def mirrored(self, expr: MatAdd) -> Elementwise | None:
+        """1 − σ(a) as σ(−a), which keeps its digits where σ(a) is near 1; None for other sums."""
+        one, *others = expr.args
+        if self.slope_from == "output" or len(others) != 1 or not isinstance(one, OneMatrix):
+            return None
+        value = self.values.get(negate(others[0]))
+        if not isinstance(value, Elementwise) or not value.function.is_mirrored:
+            return None
+        return Elementwise(value.args[0], negate(value.argument), *value.parameters)
 
     def entrywise(self, op: str, args: tuple[MatrixExpr, ...], dims: Dims, name: str) -> str:
         operands = [self.value(argument) for argument in args]
@@ -248,6 +266,7 @@ class _Lowering:
             dims = self.layout(equation.target)
             self.emit("spread", [self.value(equation.value)], dims, *dims, name=name)
             return
+        self.values[equation.target] = equation.value
         self.value(equation.value, name)
         if not isinstance(equation.value, MatrixSymbol):
             self.known.setdefault(equation.value, name)

@@ -138,6 +138,28 @@ def test_a_gradient_of_tiny_size_is_held_to_its_own_size() -> None:
         assert found["inputs.x"].right(1e-12) is right
 
 
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+def test_the_stable_style_keeps_its_digits_where_gates_are_shut(name: str) -> None:
+    cell = catalogue[name]
+    case = make_case(cell, {"n": 2, "m": 2}, steps=3, batch=1, seed=3)
+    for value in case.params.values():
+        if value.ndim == 1:
+            value[...] = 30.0
+    want = precise_answer(cell, case)
+    assert min(np.max(np.abs(a)) for a in want.gradients["params"].values()) < 1e-20
+    worst = {
+        style: max(
+            difference.scaled
+            for difference in differences(
+                call(Guard(subject_of(compile_cell(cell, style))), case), want
+            )
+        )
+        for style in ("textbook", "stable")
+    }
+    assert worst["stable"] < 1e-12
+    assert worst["textbook"] > 1e-3
+
+
 def test_not_a_number_fails() -> None:
     verdict = verify(
         module_of("rnn", "b_bar += a_bar", "b_bar += np.nan * a_bar"), cell=catalogue["rnn"]
