@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import assume, find, given, settings
@@ -137,7 +139,8 @@ def test_random_cells_reach_every_node_and_function() -> None:
 
 @pytest.mark.parametrize("word", ["softmax", "concat", "relu(", "W1.T"])
 def test_a_random_cell_shrinks_to_few_operations(word: str) -> None:
-    found = find(cells(), lambda cell: word in cell.text, settings=settings(database=None))
+    many = settings(database=None, max_examples=1000)
+    found = find(cells(), lambda cell: word in cell.text, settings=many, random=Random(0))
     assert len(found.states) == 1
     assert found.text.count("tanh") <= 1
     assert found.text.count("(") <= 4
