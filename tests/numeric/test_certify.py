@@ -245,7 +245,7 @@ def _infinity(matrix):
 def test_miller_and_hardt_whatever_their_conditions_certify_is_certified_here():
     """With φ = sup f: ‖W_i‖, ‖W_o‖ < 1 − φ, ‖W_z‖ ≤ (1 − φ)/4, ‖W_f‖ < (1 − φ)², all in ‖·‖_∞.
 
-    Nets are drawn around the edge of their region, from a half to 2.6 times its size in each matrix.
+    Nets are drawn around the edge of their region, each matrix from 0.5 to 2.6 times its size.
     """
     published = ours = 0
     for seed in range(80 if NIGHTLY else 12):
