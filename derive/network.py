@@ -112,7 +112,8 @@ class Network:
         """A name that tells the settings."""
         parts = [self.cell.name, f"{self.layers}l"]
         parts += ["bi"] * self.bidirectional
-        return "_".join([*parts, self.readout, self.loss, self.loss_at])
+        parts += [self.readout, self.loss, self.loss_at]
+        return "_".join([*parts, *["embedding"] * self.embedding, *["dropout"] * self.dropout])
 
     @property
     def output(self) -> MatrixSymbol:

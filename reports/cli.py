@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from derive.syntax import CellError
-from reports.commands.network import add_network_flags
+from reports.commands.network import add_code_flags, add_network_flags
 from reports.console import (
     DISTRIBUTION,
     FAULT,
@@ -132,7 +132,7 @@ COMMANDS: Final = (
             _argument("--check", action="store_true",
                       help="write nothing; exit status 1 if FILE.py is out of date, its lines on "
                            "versions and verification apart"),
-            _SEED, add_network_flags,
+            _SEED, add_code_flags,
         ),
     ),
     Command(
@@ -146,7 +146,7 @@ COMMANDS: Final = (
         "bptt verify my_lstm.py --cell lstm",
         (
             _argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"),
-            _OF, _PROFILE, _SEED, add_network_flags,
+            _OF, _PROFILE, _SEED, add_code_flags,
         ),
     ),
     Command(

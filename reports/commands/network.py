@@ -17,10 +17,20 @@ if TYPE_CHECKING:
 READOUTS: Final = ("softmax", "linear")
 LOSSES: Final = ("cross_entropy", "squared_error")
 PLACES: Final = ("all", "last")
+SWITCHES: Final = ("bidirectional", "embedding", "dropout")
 
 
 def add_network_flags(parser: ArgumentParser) -> None:
     """The flags of a network; any of them given asks for one."""
+    _add(parser, code=False)
+
+
+def add_code_flags(parser: ArgumentParser) -> None:
+    """The same, and those of which the code speaks, the derivation does not."""
+    _add(parser, code=True)
+
+
+def _add(parser: ArgumentParser, *, code: bool) -> None:
     group = parser.add_argument_group(
         "a network of the cell", "Any of these asks for layers of the cell, a readout and a loss."
     )
@@ -37,12 +47,21 @@ def add_network_flags(parser: ArgumentParser) -> None:
         help="cross_entropy for readout softmax, squared_error for linear, unless it is said",
     )  # fmt: skip
     group.add_argument("--loss-at", choices=PLACES, help="loss at every step, or the last (all)")
+    if not code:
+        return
+    group.add_argument(
+        "--embedding", action="store_true", help="the first input is integers, rows of a table"
+    )
+    group.add_argument(
+        "--dropout", action="store_true", help="a mask between layers, given as a constant"
+    )
 
 
 def asks_for_network(arguments: Namespace) -> bool:
     """Whether any of the flags was given."""
     given = (arguments.layers, arguments.readout, arguments.loss, arguments.loss_at)
-    return bool(arguments.bidirectional) or any(value is not None for value in given)
+    switched = any(_on(arguments, name) for name in SWITCHES)
+    return switched or any(value is not None for value in given)
 
 
 def network_from(arguments: Namespace, cell: Cell) -> Network | None:
@@ -61,27 +80,31 @@ def network_from(arguments: Namespace, cell: Cell) -> Network | None:
     found: Network = import_module("derive.network").Network(
         cell,
         layers=arguments.layers or 1,
-        bidirectional=bool(arguments.bidirectional),
         readout=readout,
         loss=loss,
         loss_at=arguments.loss_at or "all",
+        **{name: _on(arguments, name) for name in SWITCHES},
     )
     return found
 
 
 def settings(network: Network) -> dict[str, object]:
     """What the flags say of the network, as plain data, and its name."""
-    names = ("name", "layers", "bidirectional", "readout", "loss", "loss_at")
+    names = ("name", "layers", "readout", "loss", "loss_at", *SWITCHES)
     return {name: getattr(network, name) for name in names}
 
 
 def flags(arguments: Namespace) -> list[str]:
     """The flags that were given, as words of the command line."""
-    words = ["--bidirectional"] if arguments.bidirectional else []
+    words = [f"--{name}" for name in SWITCHES if _on(arguments, name)]
     for name in ("layers", "readout", "loss", "loss_at"):
         if (value := getattr(arguments, name)) is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]
     return words
+
+
+def _on(arguments: Namespace, name: str) -> bool:
+    return bool(getattr(arguments, name, False))
 
 
 def _layers(text: str) -> int:

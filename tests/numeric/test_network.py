@@ -35,7 +35,7 @@ def networks():
 
 
 def name(network):
-    return network.name + "_embedded" * network.embedding + "_dropout" * network.dropout
+    return network.name
 
 
 KINDS = pytest.mark.parametrize("network", list(networks()), ids=name)

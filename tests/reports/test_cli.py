@@ -251,6 +251,7 @@ def test_emit_writes_a_network_verified(bptt: Any) -> None:
     assert data["network"] == {
         "name": "rnn_2l_bi_softmax_cross_entropy_all", "layers": 2, "bidirectional": True,
         "readout": "softmax", "loss": "cross_entropy", "loss_at": "all",
+        "embedding": False, "dropout": False,
     }  # fmt: skip
     text = Path("f.py").read_text(encoding="utf-8")
     assert same_code(text, compile_network(Network(catalogue["rnn"], 2, True)).source)
@@ -261,6 +262,19 @@ def test_emit_writes_a_network_verified(bptt: Any) -> None:
     assert said.status == 1
     assert "bptt emit rnn --bidirectional --layers 2 --readout softmax --style" in said.out
     assert bptt("emit", "rnn", "-o", "f.py", "--check").status == 1
+
+
+def test_code_can_have_an_embedding_and_dropout_and_a_derivation_cannot(bptt: Any) -> None:
+    words = ("emit", "rnn", "--layers", 2, "--embedding", "--dropout", "-o", "f.py")
+    assert bptt(*words).status == 0
+    network = Network(catalogue["rnn"], 2, embedding=True, dropout=True)
+    text = Path("f.py").read_text(encoding="utf-8")
+    assert same_code(text, compile_network(network).source)
+    assert network.name in text
+    Path("f.py").write_text("", encoding="utf-8")
+    assert "--embedding --dropout --layers 2" in bptt(*words, "--check").out
+    for command in ("show", "bounds", "report"):
+        assert bptt(command, "rnn", "--embedding").status == 2
 
 
 def test_emit_writes_no_network_that_is_not_verified(
@@ -297,10 +311,10 @@ def test_verify_checks_a_network_in_every_style(bptt: Any) -> None:
 
 def test_verify_tells_a_right_network_from_a_wrong_one(bptt: Any) -> None:
     source = compile_network(Network(catalogue["rnn"], 2), "textbook").source
-    held = "layer0_h_total_bar = layer1_x_bar[t] + layer0_h_bar_carry"
+    held = "layer0_h_bar = layer1_x_bar_inside[t] + layer0_h_bar_carry"
     assert held in source
     Path("right.py").write_text(source, encoding="utf-8")
-    without = source.replace(held, "layer0_h_total_bar = layer0_h_bar_carry")
+    without = source.replace(held, "layer0_h_bar = layer0_h_bar_carry")
     Path("wrong.py").write_text(without, encoding="utf-8")
     words = ("--cell", "rnn", "--layers", 2)
     assert bptt("verify", "right.py", *words, "-q").out == "right.py: pass\n"
