@@ -121,6 +121,22 @@ def size_names(cell: Cell) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def usual_sizes(cell: Cell, state: int, other: int) -> dict[str, int]:
+    """The sizes of a drawn net: `state` for what states have, `other` for the rest.
+
+    A size that the values of a constant in the cell file fix is what they fix it to.
+    """
+    own = {str(letter) for s in cell.states for letter in s.shape[0].free_symbols}
+    sizes = {name: state if name in own else other for name in size_names(cell)}
+    for symbol in cell.constants:
+        value = cell.defaults.get(symbol.name)
+        if isinstance(value, list):
+            for extent, count in zip(symbol.shape, np.shape(value), strict=False):
+                if extent.is_Symbol:
+                    sizes[str(extent)] = count
+    return sizes
+
+
 def shape_of(symbol: MatrixSymbol, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """The shape in the module interface: (n, m), (n,) or ()."""
     rows, columns = (extent_of(extent, sizes) for extent in symbol.shape)

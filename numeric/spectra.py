@@ -22,7 +22,7 @@ from derive.cell import Cell, previous, timeless_symbols
 from derive.claims import Theorem
 from derive.expr import Broadcast, symbols_of
 from derive.norms import BlockBound, Largest, MaxAbs, Norm
-from numeric.cases import shape_of, size_names
+from numeric.cases import shape_of, usual_sizes
 from numeric.defaults import default_constants
 from numeric.interpret import as_columns, evaluate
 
@@ -172,8 +172,7 @@ def measure(
     One curve alone where the gain plays no part: no weight of the cell multiplies a state.
     """
     cell = derivation.cell
-    of_states = {name for s in cell.states for name in map(str, s.shape[0].free_symbols)}
-    sizes = {n: state_size if n in of_states else input_size for n in size_names(cell)}
+    sizes = usual_sizes(cell, state_size, input_size)
     claim = theorem(derivation)
     curves = []
     for gain in gains:

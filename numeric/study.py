@@ -19,7 +19,7 @@ from derive.cell import Cell, catalogue
 from derive.certificate import certificate
 from derive.network import Network
 from derive.shapes import size_name
-from numeric.cases import size_names
+from numeric.cases import usual_sizes
 from numeric.defaults import default_constants
 from numeric.diagnosis import Diagnosis
 from numeric.gains import CLOSED, Scan, scan
@@ -78,8 +78,7 @@ class Study:
 
 def sizes_for(cell: Cell) -> dict[str, int]:
     """The sizes of drawn nets: those of states and all others."""
-    own = {str(letter) for state in cell.states for letter in state.shape[0].free_symbols}
-    return {name: SIZE if name in own else INPUT_SIZE for name in size_names(cell)}
+    return usual_sizes(cell, SIZE, INPUT_SIZE)
 
 
 def study(network: Network, seed: int = 0) -> Study:

@@ -12,7 +12,7 @@ import numpy as np
 from derive.cell import Cell
 from derive.network import Network
 from derive.shapes import size_name
-from numeric.cases import size_names
+from numeric.cases import usual_sizes
 from numeric.diagnosis import Diagnosis
 from numeric.layers import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.tracks import WINDOWS, heat_map, lyapunov_exponents
@@ -111,8 +111,10 @@ def _weights(
 
 
 def _default_sizes(cell: Cell, size: int | None) -> dict[str, int]:
+    if size is None:
+        return usual_sizes(cell, _SIZE, _INPUT_SIZE)
     own = {str(symbol) for state in cell.states for symbol in state.shape[0].free_symbols}
-    return {n: (size or _SIZE) if n in own else _INPUT_SIZE for n in size_names(cell)}
+    return usual_sizes(cell, size, _INPUT_SIZE) | dict.fromkeys(own, size)
 
 
 def _diagnose(

@@ -7,7 +7,7 @@ from derive.cell import Cell, catalogue, load
 from derive.constants import RULES
 from derive.syntax import CellError
 from numeric import defaults
-from numeric.cases import make_case
+from numeric.cases import make_case, usual_sizes
 from numeric.defaults import default_constants
 
 EQUATIONS = """
@@ -27,6 +27,13 @@ def cell(**given):
 
 
 SIZES = {"n": 3, "m": 2, "T": 5}
+
+
+def test_values_of_a_constant_fix_the_sizes_of_drawn_nets():
+    assert usual_sizes(cell(), 7, 5) == {"n": 7, "m": 5}
+    assert usual_sizes(cell(M=1.5, m="clock"), 7, 5) == {"n": 7, "m": 5}
+    assert usual_sizes(cell(v=[1.0, 2.0]), 7, 5) == {"n": 2, "m": 5}
+    assert usual_sizes(cell(M=[[1, 0, 0]] * 3), 7, 5) == {"n": 3, "m": 5}
 
 
 def test_every_rule_is_made():
