@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     """A verdict from few examples a check: enough for one mistake, unless the night is long."""
     if PROFILE != "nightly":
-        few = Profile(autograd=6, high_precision=2, exact=4)
+        few = Profile(autograd=6, high_precision=2, exact=2)
         monkeypatch.setitem(PROFILES, "dev", few)
-        monkeypatch.setitem(NETWORK_PROFILES, "dev", few)
+        monkeypatch.setitem(NETWORK_PROFILES, "dev", replace(few, exact=4))
 
 
 @pytest.fixture

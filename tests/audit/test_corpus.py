@@ -22,7 +22,7 @@ from numeric.verdict import diagnoses
 from numeric.verification import verify
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-VARIANTS = range(COUNT if NIGHTLY else 8)
+VARIANTS = range(COUNT if NIGHTLY else 5)
 
 
 @pytest.fixture(autouse=True)
