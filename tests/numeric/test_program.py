@@ -1,7 +1,9 @@
 """Lowering and passes: the program means the derivation, and every pass keeps the meaning."""
 
+import os
 from dataclasses import replace
 from functools import cache
+from itertools import cycle, product
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from numeric.kernel import compile_cell, declared
 from numeric.lower import lower
 from numeric.passes import FUSED, defer, hoist, optimise, share
 from numeric.program import Block, Carry, Program, Statement, initial_name, run
+from numeric.spelling import STYLES
 from numeric.stacking import stack
 
 GATED = Cell.parse(
@@ -102,8 +105,14 @@ def plain(cell):
     return lower(differentiate(cell))
 
 
-@BY_NAME
-@pytest.mark.parametrize("style", ["textbook", "fused", "stable"])
+def styles():
+    """Each cell in every style; by day in one, in turn."""
+    pairs = product(CELLS, STYLES)
+    turns = zip(CELLS, cycle(STYLES), strict=False)
+    return [*(pairs if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else turns)]
+
+
+@pytest.mark.parametrize(("cell", "style"), styles(), ids=lambda part: getattr(part, "name", part))
 def test_emitted_code_means_what_the_plain_program_means(cell, style):
     assert_same(kernel_meaning(cell, style), meaning(cell, plain(cell)), 1e-11)
 

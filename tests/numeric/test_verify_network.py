@@ -160,15 +160,18 @@ def test_both_oracles_reject_a_wrong_term(name: str) -> None:
     network, module = mutant(name)
     sizes = ordinary_network_sizes(network)
     guard = NetworkGuard(network_subject_of(module))
-    exact, off = [], []
-    for seed in range(1, 4):
-        exact.append(exact_network_check(network, guard, sizes, steps=4, batch=3, seed=seed).right)
+
+    def right(seed: int) -> bool:
+        return exact_network_check(network, guard, sizes, steps=4, batch=3, seed=seed).right
+
+    def off(seed: int) -> float:
         case = make_network_case(network, sizes, steps=4, batch=3, seed=seed)
         loss, gradients = conduct.call_network(guard, case)
         found = differences(({"L": loss}, gradients), autograd_network(network, case))
-        off.append(max(difference.scaled for difference in found))
-    assert not all(exact)
-    assert max(off) > 1e-6
+        return max(difference.scaled for difference in found)
+
+    assert not all(map(right, range(1, 4)))
+    assert any(off(seed) > 1e-6 for seed in range(1, 4))
 
 
 @pytest.mark.parametrize("name", [*MUTANTS][::3])
