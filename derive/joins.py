@@ -26,6 +26,7 @@ from derive.expr import (
     Softmax,
     TimeSum,
     add,
+    hadamard,
     negate,
     product,
     replace,
@@ -38,10 +39,10 @@ from derive.letters import parse_latex, spelled
 from derive.network import Network
 
 ENDINGS: Final = ("_bar_loss", "_bar_carry", "_bar")
-LOW, UP, TOP, TURNED = "_low", "_up", "_top", "_turned"
+LOW, UP, TOP, FIRST, TURNED = "_low", "_up", "_top", "_first", "_turned"
 _LETTERS: Final = {
     "V": ("V", "S", "Q"), "c": ("c", "d", "e"), "o": ("o", "u", "v"), "p": ("p", "pi", "phi"),
-    "y": ("y", "tau", "omega"),
+    "y": ("y", "tau", "omega"), "E": ("E", "F", "G"), "e": ("e", "w", "g"), "r": ("r", "k", "eta"),
 }  # fmt: skip
 
 
@@ -49,8 +50,8 @@ _LETTERS: Final = {
 class Join:
     """An equation that joins parts of a network, the part of the story it belongs to, its rule.
 
-    `part` is "up", "readout", "loss", "readout gradients", "top" or "down"; `step` is the step of
-    the cell's derivation that it is an instance of, if it is one.
+    `part` is "table", "up", "readout", "loss", "readout gradients", "top", "down" or "table
+    gradients"; `step` is the step of the cell's derivation that it is an instance of, if it is one.
     """
 
     part: str
@@ -77,17 +78,19 @@ class Joined:
 
     @cached_property
     def free(self) -> Mapping[str, MatrixSymbol]:
-        """The readout's symbols, in letters that the cell has not taken."""
-        cell, q = self.network.cell, size("q")
+        """The symbols of readout, table and mask, in letters that the cell has not taken."""
+        cell, q, rows = self.network.cell, size("q"), size("v")
         symbols = (*cell.inputs, *cell.states, *cell.parameters, *cell.constants)
         names = [s.name for s in symbols] + [e.target.name for e in self.derivation.forward]
         taken = {name.split("_")[0].rstrip("0123456789") for name in names}
-        found = {
-            role: next((letter for letter in letters if letter not in taken), letters[-1])
-            for role, letters in _LETTERS.items()
-        }
-        wide = {"V": self.network.width}
-        return {role: MatrixSymbol(name, q, wide.get(role, 1)) for role, name in found.items()}
+        width, first = self.network.width, cell.inputs[0].shape[0]
+        shapes = {"V": (q, width), "E": (rows, first), "e": (rows, 1), "r": (width, 1)}
+        found: dict[str, MatrixSymbol] = {}
+        for role, letters in _LETTERS.items():
+            name = next((letter for letter in letters if letter not in taken), letters[-1])
+            taken.add(name)
+            found[role] = MatrixSymbol(name, *shapes.get(role, (q, 1)))
+        return found
 
     @cached_property
     def notation(self) -> Notation:
@@ -95,6 +98,7 @@ class Joined:
         cell = self.network.cell
         symbols = (*cell.inputs, *cell.states, *cell.parameters, *cell.constants)
         names = {s.name for s in symbols} | {e.target.name for e in self.derivation.forward}
+        names.add(self.free["r"].name)
         letters = {}
         for tag, index in self._indices.items():
             for reverse in (False, True):
@@ -113,7 +117,8 @@ class Joined:
         up: Box | None = Symbol("l") if layers > 2 else Number("2")
         low: Box | None = Sum((("+", Symbol("l")), ("−", one))) if layers > 2 else one
         top = Number(str(layers)) if layers > 1 else None
-        return {LOW: low, UP: up, TOP: top, TURNED: None}
+        lowest = one if layers > 1 else None
+        return {LOW: low, UP: up, TOP: top, FIRST: lowest, TURNED: None}
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -123,7 +128,7 @@ class Joined:
     def tagged(self, expr: Basic, tag: str) -> MatrixExpr:
         """The cell's expression in the letters of a layer; above the first its input is wider."""
         fixed = {c.name for c in self.network.cell.constants}
-        if tag.startswith(TURNED):
+        if tag.startswith((FIRST, TURNED)):
             fixed |= {x.name for x in self.network.cell.inputs}
         mapping: dict[MatrixExpr, MatrixExpr] = {}
         wider = {size("m"): self.network.width} if tag.startswith(UP) else {}
@@ -148,12 +153,46 @@ class Joined:
     @cached_property
     def joins(self) -> tuple[Join, ...]:
         """What a layer receives, the readout; then the cotangents, top to bottom."""
-        return (*self._up(), *self._readout(), *self._loss(), *self._gradients(), *self._top(),
-                *self._down())  # fmt: skip
+        return (*self._table(), *self._up(), *self._readout(), *self._loss(), *self._gradients(),
+                *self._top(), *self._down(), *self._table_gradients())  # fmt: skip
 
     def part(self, name: str) -> tuple[Join, ...]:
         """The joins of one part, in order."""
         return tuple(join for join in self.joins if join.part == name)
+
+    def _table(self) -> Iterator[Join]:
+        """An index as input: the row of a table, Eᵀ times a column that is 1 at the index."""
+        if self.network.embedding:
+            E, e = self.free["E"], self.free["e"]
+            row_of = product(transpose(E), At(e, TIME))
+            equation = Equation(At(self.network.cell.inputs[0], TIME), row_of)
+            yield Join("table", equation, "the row that the index chooses")
+
+    def _table_gradients(self) -> Iterator[Join]:
+        """The table's gradient, from the cotangent of the lowest layer's input."""
+        if not self.network.embedding:
+            return
+        x_bar = At(bar(self.network.cell.inputs[0]), TIME)
+        step = self._input_step
+        shares = [self.tagged(step.equation.value, FIRST + end) for end in self.directions]
+        why = "both directions added" if self.network.bidirectional else "the gradient of an input"
+        yield Join("table gradients", Equation(x_bar, add(*shares)), why, step.number)
+        share = product(At(self.free["e"], TIME), transpose(x_bar))
+        summed = Equation(bar(self.free["E"]), TimeSum(share, TIME, 1, LENGTH))
+        yield Join("table gradients", summed, "matrix product")
+
+    @property
+    def _input_step(self) -> Step:
+        """The step of the cell's derivation that gives the cotangent of its first input."""
+        target = At(bar(self.network.cell.inputs[0]), TIME)
+        return next(s for s in self.derivation.part("gradients") if s.equation.target == target)
+
+    def _masked(self, whole: MatrixExpr) -> MatrixExpr:
+        """What passes the mask between a layer and the next; all of it where there is none."""
+        if not self.network.dropout:
+            return whole
+        mask = self.free["r"]
+        return hadamard(At(MatrixSymbol(mask.name + LOW, *mask.shape), TIME), whole)
 
     def _up(self) -> Iterator[Join]:
         network = self.network
@@ -161,7 +200,8 @@ class Joined:
             return
         first, *others = network.cell.inputs
         x = MatrixSymbol(first.name + UP, network.width, 1)
-        yield Join("up", Equation(At(x, TIME), self._stacked(LOW)), "what the layer below hands up")
+        handed = Equation(At(x, TIME), self._masked(self._stacked(LOW)))
+        yield Join("up", handed, "what the layer below hands up")
         for extra in others:
             state = network.lower_state(extra)
             if state is None:
@@ -233,14 +273,13 @@ class Joined:
         if network.layers == 1:
             return
         first, *others = network.cell.inputs
-        step = next(s for s in self.derivation.part("gradients")
-                    if s.equation.target == At(bar(first), TIME))  # fmt: skip
+        step = self._input_step
         shares = [self.tagged(step.equation.value, UP + end) for end in self.directions]
         x_bar = bar(MatrixSymbol(first.name + UP, network.width, 1))
         why = "both directions added" if network.bidirectional else "the gradient of an input"
         yield Join("down", Equation(At(x_bar, TIME), add(*shares)), why, step.number)
         for place, end in enumerate(self.directions):
-            arrives = self._part(At(x_bar, TIME), place)
+            arrives = self._part(self._masked(At(x_bar, TIME)), place)
             yield self._received(network.output, end, arrives)
         for extra in others:
             state = network.lower_state(extra)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from derive.syntax import CellError
-from reports.commands.network import add_code_flags, add_network_flags
+from reports.commands.network import add_all_network_flags, add_network_flags
 from reports.console import (
     DISTRIBUTION,
     FAULT,
@@ -114,7 +114,7 @@ COMMANDS: Final = (
             _ONE_CELL,
             _argument("--format", choices=("text", "latex"), default="text",
                       help="Unicode text, or LaTeX (text)"),
-            add_network_flags,
+            add_all_network_flags,
         ),
     ),
     Command(
@@ -132,7 +132,7 @@ COMMANDS: Final = (
             _argument("--check", action="store_true",
                       help="write nothing; exit status 1 if FILE.py is out of date, its lines on "
                            "versions and verification apart"),
-            _SEED, add_code_flags,
+            _SEED, add_all_network_flags,
         ),
     ),
     Command(
@@ -146,7 +146,7 @@ COMMANDS: Final = (
         "bptt verify my_lstm.py --cell lstm",
         (
             _argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"),
-            _OF, _PROFILE, _SEED, add_code_flags,
+            _OF, _PROFILE, _SEED, add_all_network_flags,
         ),
     ),
     Command(
@@ -201,7 +201,7 @@ COMMANDS: Final = (
                       help="bounds of these weights, .npz or .safetensors, not of drawn ones"),
             _argument("--inputs", type=Path, metavar="FILE.npy",
                       help="a sequence of the shape (T, m) for them (drawn)"),
-            _SEED, add_network_flags,
+            _SEED, add_all_network_flags,
         ),
     ),
     Command(

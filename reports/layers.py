@@ -25,6 +25,7 @@ from reports.words import Speaker, listed
 def flags(network: Network) -> str:
     """The flags of the command line that ask for this network."""
     words = [f"--layers {network.layers}", *(["--bidirectional"] * network.bidirectional)]
+    words += ["--embedding"] * network.embedding + ["--dropout"] * network.dropout
     words += [f"--readout {network.readout}", f"--loss {network.loss}"]
     return " ".join([*words, f"--loss-at {network.loss_at}"])
 
@@ -91,6 +92,10 @@ def network_table(facts: NetworkFacts) -> Table:
     network, say, joined = facts.network, facts.say, facts.joined
     directions = 1 + network.bidirectional
     rows: list[tuple[Inlines, ...]] = []
+    if network.embedding:
+        table = joined.free["E"]
+        rows.append((say("table"), say("{0}", table), say("{0}", space_of(table)),
+                     say("{0}", count((table,)))))  # fmt: skip
     for depth in range(min(network.layers, 2)):
         groups: dict[tuple[object, ...], list[MatrixSymbol]] = {}
         for parameter in network.cell.parameters:
@@ -119,6 +124,7 @@ def network_count(facts: NetworkFacts) -> Box:
     """How many numbers all parameters of the network hold, as a formula."""
     network, joined = facts.network, facts.joined
     return count((
+        *([joined.free["E"]] * network.embedding),
         *(MatrixSymbol(parameter.name, *joined.sizes_of(parameter, layer.depth))
           for layer in network.stack for parameter in network.cell.parameters),
         joined.free["V"], joined.free["c"],

@@ -121,6 +121,7 @@ def network_usage(network: Network) -> str:
     settings = [str(network.layers), *(["bidirectional=True"] * network.bidirectional)]
     settings += [f'readout="{network.readout}"', f'loss="{network.loss}"']
     settings += [f'loss_at="{network.loss_at}"']
+    settings += ["embedding=True"] * network.embedding + ["dropout=True"] * network.dropout
     return "\n".join((
         *_given(network.cell),
         "from derive.network import Network",

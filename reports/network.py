@@ -53,7 +53,8 @@ def build_network(network: Network, listing: str = "", verdict: Verdict | None =
                   for part in derived(cell))  # fmt: skip
     made = (
         _glance(facts), *layer, growth(cell), _forward(facts), _errors(facts), _down(facts),
-        _reverse(facts), _lengths(facts), _code(facts), verified(cell), sources(cell),
+        _table_gradients(facts), _reverse(facts), _lengths(facts), _code(facts), verified(cell),
+        sources(cell),
     )  # fmt: skip
     return Document(
         name=network.name,
@@ -83,7 +84,7 @@ def _glance(facts: NetworkFacts) -> Section:
         EquationRow(layout.of(e.target), layout.of(e.value), space=space_of(e.target))
         for e in facts.network.cell.equations
     )
-    ups = [j for j in facts.joined.joins if j.part in {"up", "readout"}]
+    ups = [j for j in facts.joined.joins if j.part in {"table", "up", "readout"}]
     joining = tuple(
         EquationRow(layout_row.left, layout_row.right, space=layout_row.space)
         for layout_row in facts.rows(ups).rows
@@ -151,6 +152,14 @@ def _forward(facts: NetworkFacts) -> Section:
     say, network, part = facts.say, facts.network, facts.joined.part
     blocks: list[Block] = []
     first = network.cell.inputs[0]
+    if network.embedding:
+        blocks += [
+            Paragraph(say("The input is an index at each step. {0} is the row of the table {1} "
+                          "that it chooses: {2} is a column, 1 at the index and 0 elsewhere.",
+                          At(first, TIME), facts.joined.free["E"],
+                          At(facts.joined.free["e"], TIME))),
+            facts.rows(part("table")),
+        ]  # fmt: skip
     if network.layers > 1:
         which = "" if network.layers == 2 else f" For {{1}} from 2 to {network.layers},"
         stacked = (
@@ -163,6 +172,10 @@ def _forward(facts: NetworkFacts) -> Section:
                           At(first, TIME), Letter("l"), size_box(network.width))),
             facts.rows(part("up")),
         ]  # fmt: skip
+        if network.dropout:
+            blocks.append(Paragraph(say(
+                "{0} is a mask of dropout: given at each step, not differentiated, the same on the "
+                "way back.", facts.joined.free["r"])))  # fmt: skip
     others = [s for s in network.cell.states if s != network.output]
     if others:
         kept = listed([say("{0}", s) for s in others])
@@ -231,6 +244,21 @@ def _down(facts: NetworkFacts) -> Section | None:
                       "are therefore walked one after the other, the highest first, each over all "
                       "steps. Parameter gradients are those of one layer, with each layer's "
                       "values.")),
+    ))  # fmt: skip
+
+
+def _table_gradients(facts: NetworkFacts) -> Section | None:
+    """The cotangent of the lowest layer's input is summed into the rows it came from."""
+    say, joined = facts.say, facts.joined
+    rows = joined.part("table gradients")
+    if not rows:
+        return None
+    table, index = joined.free["E"], joined.free["e"]
+    return Section("table", "From the lowest layer to the table", (
+        Paragraph(say("The cotangent of the lowest layer's input goes to the row of {0} that was "
+                      "read. Each row sums what arrives at the steps whose {1} chooses it; the "
+                      "indices have no gradient.", table, At(index, TIME))),
+        facts.rows(rows),
     ))  # fmt: skip
 
 

@@ -31,9 +31,10 @@ PARTS: Final = {
 }  # fmt: skip
 
 JOINS: Final = {
-    "up": "From layer to layer", "readout": "Readout", "loss": "The loss, backward",
-    "readout gradients": "Gradients of the readout", "top": "To the top layer",
-    "down": "To the layer below",
+    "table": "From an index to the input", "up": "From layer to layer", "readout": "Readout",
+    "loss": "The loss, backward", "readout gradients": "Gradients of the readout",
+    "top": "To the top layer", "down": "To the layer below",
+    "table gradients": "From the lowest layer to the table",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from derive.cell import Cell
@@ -20,17 +20,19 @@ PLACES: Final = ("all", "last")
 SWITCHES: Final = ("bidirectional", "embedding", "dropout")
 
 
-def add_network_flags(parser: ArgumentParser) -> None:
+def add_all_network_flags(parser: ArgumentParser) -> None:
     """The flags of a network; any of them given asks for one."""
-    _add(parser, code=False)
+    group = add_network_flags(parser)
+    group.add_argument(
+        "--embedding", action="store_true", help="the first input is integers, rows of a table"
+    )
+    group.add_argument(
+        "--dropout", action="store_true", help="a mask between layers, given as a constant"
+    )
 
 
-def add_code_flags(parser: ArgumentParser) -> None:
-    """The same, and those of which the code speaks, the derivation does not."""
-    _add(parser, code=True)
-
-
-def _add(parser: ArgumentParser, *, code: bool) -> None:
+def add_network_flags(parser: ArgumentParser) -> Any:
+    """Those that a layer's Jacobian through time may depend on, and what reads the layers."""
     group = parser.add_argument_group(
         "a network of the cell", "Any of these asks for layers of the cell, a readout and a loss."
     )
@@ -47,14 +49,7 @@ def _add(parser: ArgumentParser, *, code: bool) -> None:
         help="cross_entropy for readout softmax, squared_error for linear, unless it is said",
     )  # fmt: skip
     group.add_argument("--loss-at", choices=PLACES, help="loss at every step, or the last (all)")
-    if not code:
-        return
-    group.add_argument(
-        "--embedding", action="store_true", help="the first input is integers, rows of a table"
-    )
-    group.add_argument(
-        "--dropout", action="store_true", help="a mask between layers, given as a constant"
-    )
+    return group
 
 
 def asks_for_network(arguments: Namespace) -> bool:

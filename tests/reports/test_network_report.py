@@ -34,6 +34,7 @@ NETWORKS = {
     "deep": Network(catalogue["depth_gated_lstm"], 3, loss_at="last"),
     "linear": Network(catalogue["cornn"], 1, True, readout="linear", loss="squared_error"),
     "squared": Network(catalogue["gru"], 2, loss="squared_error"),
+    "table": Network(catalogue["rnn"], 2, True, embedding=True, dropout=True),
 }
 
 
@@ -51,6 +52,22 @@ def spoken(network, part):
         f"{text(layout.of(j.equation.target))} = {text(layout.of(j.equation.value))}"
         for j in joined.part(part)
     ]
+
+
+def test_indices_choose_rows_and_masks_stand_between_layers_on_both_ways():
+    network = NETWORKS["table"]
+    assert spoken(network, "table") == ["x_t = Eᵀ e_t"]
+    assert spoken(network, "up") == ["x_t^{(2)} = r_t^{(1)} ⊙ [h_t^{(1)}; h_t^{′(1)}]"]
+    assert spoken(network, "down")[1:] == [
+        "h̄_t^{(1)} = [r_t^{(1)} ⊙ x̄_t^{(2)}]_{1:n} + h⃖_t^{(1)}",
+        "h̄_t^{′(1)} = [r_t^{(1)} ⊙ x̄_t^{(2)}]_{n+1:2n} + h⃖_t^{′(1)}",
+    ]
+    assert spoken(network, "table gradients") == [
+        "x̄_t = (U^{(1)})ᵀ ā_t^{(1)} + (U^{′(1)})ᵀ ā_t^{′(1)}", "Ē = ∑_{t=1}^{T} e_t x̄_tᵀ",
+    ]  # fmt: skip
+    plain = Network(catalogue["rnn"], 2, True)
+    assert not spoken(plain, "table")
+    assert not spoken(plain, "table gradients")
 
 
 def test_a_layer_receives_what_the_one_below_hands_up():
