@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,7 @@ from numeric.domination import Partition
 from numeric.jacobians import Run, run
 from numeric.shares import PathShares, path_shares
 from numeric.tracks import WINDOWS, Track, follow
+from numeric.verified import decimal
 
 Array = Any
 Arrays = Mapping[str, Array]
@@ -230,8 +232,8 @@ def _verdict(
 
 
 def _up(value: float) -> str:
-    return f"{math.ceil(value * 1e4) / 1e4:.4f}"
+    return f"{decimal(value, 4, ROUND_CEILING):f}"
 
 
 def _down(value: float) -> str:
-    return f"{math.floor(value * 1e4) / 1e4:.4f}"
+    return f"{decimal(value, 4, ROUND_FLOOR):f}"

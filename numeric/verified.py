@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ _STEPS: Final = 24
 _FACTORS: Final = (1 + 1e-9, 1 + 1e-5, 1.003, 1.05, 1.5)
 _LOG2: Final = math.log10(2.0)
 _TINY: Final = 1e-290
+_ALL_DIGITS: Final = Context(prec=400)
 
 
 def raised(value: float, terms: int = 8) -> float:
@@ -33,6 +35,15 @@ def raised(value: float, terms: int = 8) -> float:
 def lowered(value: float, terms: int = 8) -> float:
     """A float that does not exceed a number computed in so many roundings; at least 0."""
     return max(0.0, value * (1 - gamma(terms + 8)) - _TINY)
+
+
+def decimal(value: float, digits: int, way: str) -> Decimal:
+    """A finite number with so many decimal places, rounded from its exact value.
+
+    `way` is a rounding of the module decimal: with ROUND_CEILING the result is never below the
+    value, with ROUND_FLOOR never above.
+    """
+    return Decimal(value).quantize(Decimal(1).scaleb(-digits), way, _ALL_DIGITS)
 
 
 def frobenius(matrix: Array) -> float:

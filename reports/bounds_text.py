@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any, Final
 
 from numeric.diagnosis import Diagnosis
 from numeric.layers import Stack
+from numeric.verified import decimal
 from reports.console import columns
 
 Array = Any
@@ -193,11 +195,11 @@ def ceiling(value: float, digits: int = 4) -> str:
     """An upper bound, rounded up."""
     if not math.isfinite(value):
         return "no bound" if value > 0 else "zero"
-    return f"{math.ceil(value * 10**digits) / 10**digits:.{digits}f}"
+    return f"{decimal(value, digits, ROUND_CEILING):f}"
 
 
 def floor(value: float, digits: int = 4) -> str:
     """A lower bound, rounded down."""
     if not math.isfinite(value):
         return "no bound"
-    return f"{math.floor(value * 10**digits) / 10**digits:.{digits}f}"
+    return f"{decimal(value, digits, ROUND_FLOOR):f}"

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Final
 
 from derive.boxes import Box, Number, Sum, row, sup
+from numeric.verified import decimal
 
 UP: Final = ROUND_CEILING
 DOWN: Final = ROUND_FLOOR
@@ -25,7 +26,7 @@ def places(value: float, digits: int = 2, way: str = NEAR) -> Box:
     """The value with so many decimal places; ∞ and −∞ as signs, nothing for no number."""
     if not math.isfinite(value):
         return Number("–") if math.isnan(value) else signed(Number("∞"), value < 0)
-    made = Decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=way)
+    made = decimal(value, digits, way)
     return signed(Number(f"{abs(made):f}"), made < 0)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from derive.boxes import Number, Operator, Row, Script, Sum
+from reports.bounds_text import ceiling, floor
 from reports.numerals import DOWN, UP, below, figures, places, rate
 
 
@@ -34,10 +36,19 @@ def test_three_figures_are_rounded_to_the_safe_side(value):
     assert high - low <= abs(Fraction(value)) / 99
 
 
-@given(st.floats(-1e6, 1e6))
-def test_places_are_rounded_to_the_safe_side(value):
+@given(st.integers(-(10**7), 10**7), st.sampled_from([-math.inf, 0.0, math.inf]))
+@example(12, math.inf)
+@example(-3, -math.inf)
+def test_places_are_rounded_to_the_safe_side(units, towards):
+    value = math.nextafter(units / 100, towards) if towards else units / 100
     low, high = (read(places(value, 2, way)) for way in (DOWN, UP))
     assert low <= Fraction(value) <= high <= low + Fraction(1, 100)
+    low, high = Fraction(floor(value, 2)), Fraction(ceiling(value, 2))
+    assert low <= Fraction(value) <= high <= low + Fraction(1, 100)
+
+
+def test_places_of_the_largest_floats():
+    assert Fraction(ceiling(1.7e308)) == Fraction(floor(1.7e308)) == Fraction(1.7e308)
 
 
 @given(st.fractions(0, 10), st.fractions(0, 10))
