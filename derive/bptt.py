@@ -38,6 +38,7 @@ TIME: Final = Symbol("t", integer=True)
 EARLIER: Final = Symbol("k", integer=True)
 FACTOR: Final = Symbol("j", integer=True)
 LENGTH: Final = Symbol("T", integer=True)
+LAG: Final = TIME - EARLIER
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,15 @@ from __future__ import annotations
 from sympy import Add, Expr, Identity, MatAdd, MatMul, MatPow, MatrixSymbol, Mul, Pow, S
 from sympy import Symbol as Letter
 
-from derive.bptt import EARLIER, TIME, Derivation
+from derive.bptt import EARLIER, LAG, TIME, Derivation
 from derive.certificate import Certificate, certificate
 from derive.claims import Bound, Display, Line, Part, Relation, Theorem
 from derive.contraction import diagonal_times_matrix
 from derive.expr import At, Partial
-from derive.norms import BlockSup, Component, Extreme, MaxAbs, Norm, Radius
+from derive.norms import BlockSup, Component, Extreme, Norm, Radius
 from derive.quantities import letter
 from derive.sources import BONASSI, MILLER, PASCANU, TERZI, YOSHIHARA
-from derive.stepwise import INEQUALITIES, chain_norm
-
-LAG = TIME - EARLIER
+from derive.stepwise import INEQUALITIES, NORMS, chain_norm
 
 
 def certified_rate(derivation: Derivation) -> Theorem:
@@ -63,8 +61,7 @@ def _number(derivation: Derivation, found: Certificate) -> Theorem:
     return Theorem(
         name="Certified rate",
         assumptions=(
-            Line("{0} is the spectral norm; {1} is the largest absolute value of an entry.",
-                 (Norm(MatrixSymbol("M", 2, 2)), MaxAbs(MatrixSymbol("d", 2, 1)))),
+            NORMS,
             admissible(),
         ),
         statement=(Line("Let {0} be the number below. Then for all {1} between which all steps "
@@ -126,8 +123,7 @@ def _matrix(derivation: Derivation, found: Certificate) -> Theorem:
     return Theorem(
         name="Certified rate",
         assumptions=(
-            Line("{0} is the spectral norm; {1} is the largest absolute value of an entry.",
-                 (Norm(MatrixSymbol("M", 2, 2)), MaxAbs(MatrixSymbol("d", 2, 1)))),
+            NORMS,
             admissible(),
         ),
         statement=(

@@ -12,7 +12,7 @@ from typing import Final
 
 from sympy import Add, Identity, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
 
-from derive.bptt import EARLIER, TIME, Clock, Derivation
+from derive.bptt import EARLIER, LAG, TIME, Clock, Derivation
 from derive.cell import timeless_symbols
 from derive.claims import Bound, Line, Relation, Theorem
 from derive.convex import split_mean
@@ -24,7 +24,6 @@ from derive.quantities import letter
 from derive.sources import KOUTNIK
 from derive.stepwise import chain_norm
 
-LAG: Final = TIME - EARLIER
 INDEX: Final = Symbol("i")
 
 
@@ -53,13 +52,12 @@ def find_clock(derivation: Derivation) -> Clocked | None:
     known = isinstance(clock, MatrixSymbol) and clock.name in cell.sequences
     if not known or not isinstance(new, Elementwise) or new.parameters:
         return None
-    slopes = FUNCTIONS[new.function.name].slope_range
     reach, named = partials(cell, derivation.forward, before)
     matrix = dict(named).get(reach.get(new.argument), reach.get(new.argument))
     fixed = timeless_symbols(cell, derivation.forward)
     if matrix is None or not fixed.issuperset(symbols_of(matrix)) or isinstance(matrix, Identity):
         return None
-    if not (slopes.inf.is_finite and slopes.sup.is_finite):
+    if not new.function.largest_slope.is_finite:
         return None
     return Clocked(clock, new.function.name, new.argument, matrix)
 
@@ -80,8 +78,7 @@ def clock_rate(derivation: Derivation) -> Theorem | None:
     local = Mul(gamma, Norm(own), evaluate=False)
     slowest = Extreme("max", INDEX, Pow(local, 1 / period, evaluate=False))
     row = Mul(gamma, Norm(part), evaluate=False)
-    slopes = FUNCTIONS[found.function].slope_range
-    supremum = max(abs(slopes.inf), abs(slopes.sup))
+    supremum = FUNCTIONS[found.function].largest_slope
     clock = Clock(cell, timeless_symbols(cell, derivation.forward))
     kappa = clock.at(found.clock, TIME)
     slope = Slope(found.function, clock.at(found.argument, TIME))

@@ -11,7 +11,7 @@ from typing import Final
 from sympy import Add, Expr, MatrixSymbol, Mul, OneMatrix, Pow, Rational, S, Symbol
 from sympy import ZeroMatrix as Zero
 
-from derive.bptt import EARLIER, TIME, Clock, Derivation
+from derive.bptt import EARLIER, LAG, TIME, Clock, Derivation
 from derive.carousel import Carousel, find_carousel
 from derive.cell import timeless_symbols
 from derive.certificate import carousel_letters
@@ -22,7 +22,6 @@ from derive.quantities import letter
 from derive.sources import HOCHREITER
 from derive.stepwise import chain_norm
 
-LAG: Final = TIME - EARLIER
 LAMBDA: Final = Symbol("lambda")
 _HALF: Final = Rational(1, 2)
 

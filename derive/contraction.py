@@ -6,14 +6,13 @@ the theorem of Pascanu, Mikolov and Bengio, with γ the largest slope in absolut
 
 from __future__ import annotations
 
-from sympy import Basic, Expr, MatMul, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
+from sympy import Basic, MatMul, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
 from sympy.matrices.expressions import DiagMatrix
 
-from derive.bptt import EARLIER, FACTOR, TIME, Derivation
+from derive.bptt import EARLIER, FACTOR, LAG, TIME, Derivation
 from derive.cell import Equation
 from derive.claims import Bound, Line, Relation, Theorem
 from derive.expr import At, Slope, product
-from derive.functions import FUNCTIONS
 from derive.norms import Largest, Norm
 from derive.sources import PASCANU
 from derive.stepwise import chain_norm
@@ -38,26 +37,18 @@ def diagonal_times_matrix(derivation: Derivation) -> tuple[Slope, MatrixExpr] | 
     match value:
         case MatMul(args=(DiagMatrix(args=(Slope() as slope,)), *rest)):
             matrix = product(*rest)
-            bounded = FUNCTIONS[slope.function.name].slope_range
-            finite = bounded.inf.is_finite and bounded.sup.is_finite
+            finite = slope.function.largest_slope.is_finite
             if matrix.has(At) or slope.parameters or not finite:
                 return None
             return slope, matrix
     return None
 
 
-def largest_slope(slope: Slope) -> Expr:
-    """The least upper bound of |φ′|."""
-    found = slope.function.slope_range
-    return max(abs(found.inf), abs(found.sup))
-
-
 def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> Theorem:
     """‖∂h_t/∂h_k‖₂ ≤ (γ‖W‖₂)^{t−k}."""
     state = derivation.cell.states[0]
-    gamma, supremum = Largest(slope.function.name), largest_slope(slope)
+    gamma, supremum = Largest(slope.function.name), slope.function.largest_slope
     rate = Mul(gamma, Norm(matrix), evaluate=False)
-    lag = TIME - EARLIER
     norm, _ = chain_norm(derivation)
     step = derivation.part("jacobian")[-1]
     chain = derivation.part("chain")[-1]
@@ -65,7 +56,7 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
     slope_j = local.value.args[0].args[0]
     any_slope = Slope(slope.args[0], MatrixSymbol("u", 1, 1))
     numbers = Relation(gamma, "=", supremum)
-    bound = Bound(norm, "upper", Pow(rate, lag, evaluate=False), (), PASCANU)
+    bound = Bound(norm, "upper", Pow(rate, LAG, evaluate=False), (), PASCANU)
     now = At(state, TIME)
     return Theorem(
         name="Contraction",
@@ -81,7 +72,7 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
         consequences=(
             Line("If {0}, then {1} tends to 0 at least geometrically as {2} grows, whatever the "
                  "inputs: the gradient vanishes. The condition is sufficient.",
-                 (Relation(rate, "<", S.One), norm, lag)),
+                 (Relation(rate, "<", S.One), norm, LAG)),
             Line("If {0} exceeds 1 for some pair {1}, then {2}. For gradients to explode this "
                  "is necessary. It is not sufficient.",
                  (norm, Relation(EARLIER, "<", TIME), Relation(rate, ">", S.One))),
@@ -94,7 +85,7 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
             Line("The norm of a product is at most the product of the norms, so {0} for each {1}.",
                  (Relation(Norm(local.target), "≤", rate), FACTOR)),
             Line("The chain ({0}) has {1} such factors. Apply the same inequality to it.",
-                 (chain.number, lag)),
+                 (chain.number, LAG)),
         ),
         silent=(
             Line("{0} does not imply that gradients explode: the slopes {1} may lie far below "

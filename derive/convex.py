@@ -25,7 +25,7 @@ from sympy import (
 )
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
-from derive.bptt import EARLIER, TIME, Clock, Derivation
+from derive.bptt import EARLIER, LAG, TIME, Clock, Derivation
 from derive.cell import Equation, timeless_symbols
 from derive.claims import Bound, Line, Relation, Theorem
 from derive.expr import (
@@ -47,7 +47,6 @@ from derive.norms import EntrywiseAbs, EntrywiseSup, Extreme, Infimum, Norm, Row
 from derive.quantities import letter
 from derive.sources import BONASSI
 
-LAG: Final = TIME - EARLIER
 INDEX: Final = Symbol("i")
 
 

@@ -71,6 +71,11 @@ class ElementwiseFunction:
             if unknown := expr.free_symbols - own - bound:
                 raise ValueError(f"function {self.name!r}: {what} uses unbound {unknown}")
 
+    @property
+    def largest_slope(self) -> Expr:
+        """γ = sup |φ′|; infinite where there is no bound."""
+        return max(abs(self.slope_range.inf), abs(self.slope_range.sup))
+
     @cached_property
     def is_mirrored(self) -> bool:
         """Whether 1 − φ(x) = φ(−x)."""

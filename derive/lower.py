@@ -11,7 +11,7 @@ from typing import Final
 from sympy import Abs, Expr, MatMul, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
 from sympy.matrices.expressions import DiagMatrix
 
-from derive.bptt import EARLIER, FACTOR, TIME, Derivation
+from derive.bptt import EARLIER, FACTOR, LAG, TIME, Derivation
 from derive.cell import timeless_symbols
 from derive.claims import Bound, Line, Relation, Theorem
 from derive.contraction import diagonal_times_matrix, shifted
@@ -28,7 +28,9 @@ from derive.norms import (
 from derive.quantities import letter
 from derive.stepwise import chain_norm
 
-LAG: Final = TIME - EARLIER
+_ANY_TRAJECTORY: Final = Line(
+    "Gates and states take the values of one trajectory. Nothing else is assumed."
+)
 _A, _B = MatrixSymbol("A", 2, 2), MatrixSymbol("B", 2, 2)
 _D = MatrixSymbol("d", 2, 1)
 
@@ -54,7 +56,7 @@ def smallest_singular_value(derivation: Derivation) -> Theorem | None:
         assumptions=(
             Line("{0} is the smallest singular value of a square matrix {1}; no vector of length 1 "
                  "is made shorter by {1} than this.", (SingularMin(_A), _A)),
-            Line("Gates and states take the values of one trajectory. Nothing else is assumed."),
+            _ANY_TRAJECTORY,
         ),
         statement=(Line("For all {0},", (Relation(EARLIER, "≤", TIME),)),),
         bound=Bound(SingularMin(target), "lower", lower, (), "σ_min(AB) ≥ σ_min(A) σ_min(B)"),
@@ -122,7 +124,7 @@ def volume(derivation: Derivation) -> Theorem | None:
     return Theorem(
         name="Volume",
         assumptions=(
-            Line("Gates and states take the values of one trajectory. Nothing else is assumed."),
+            _ANY_TRAJECTORY,
         ),
         statement=(Line("For all {0},", (Relation(EARLIER, "≤", TIME),)),),
         bound=Bound(norm, "lower", bound, (), "the determinant is the product of singular values"),

@@ -17,7 +17,6 @@ from derive.bptt import Derivation
 from derive.cell import timeless_symbols
 from derive.claims import Relation
 from derive.expr import Concat, Partial, Slope, split_coefficient, symbols_of
-from derive.functions import FUNCTIONS
 from derive.norms import BlockSup, MaxAbs, Norm, Supremum
 
 _UNDER_A_HAT = frozenset(("prev", "tilde"))  # a hat over a subscript would be misread
@@ -68,9 +67,9 @@ class Quantities:
         if self.split and isinstance(rest, MatAdd) and rest.has(HadamardProduct):
             return Mul(Abs(number), Add(*(self.supremum(term) for term in rest.args)))
         if self.split and isinstance(rest, Slope) and not rest.parameters:
-            bounds = FUNCTIONS[rest.function.name].slope_range
-            if bounds.inf.is_finite and bounds.sup.is_finite:
-                return Mul(Abs(number), max(abs(bounds.inf), abs(bounds.sup)))
+            largest = rest.function.largest_slope
+            if largest.is_finite:
+                return Mul(Abs(number), largest)
         if self.is_fixed(rest):
             return Mul(Abs(number), MaxAbs(rest))
         return Mul(Abs(number), self.name(rest))

@@ -25,7 +25,7 @@ from sympy import (
 )
 from sympy.matrices.expressions import DiagMatrix
 
-from derive.bptt import EARLIER, FACTOR, TIME, Derivation
+from derive.bptt import EARLIER, FACTOR, LAG, TIME, Derivation
 from derive.claims import Bound, Line, Relation, Theorem
 from derive.expr import At, Concat, Partial, TimeProduct, split_coefficient
 from derive.norms import BlockBound, MaxAbs, Norm, Radius
@@ -43,6 +43,14 @@ INEQUALITIES: Final = (
 )
 
 
+NORMS: Final = Line(
+    "{0} is the spectral norm; {1} is the largest absolute value of an entry.",
+    (Norm(_M), MaxAbs(_D)),
+)
+_ALONG: Final = Line(
+    "Gates and states take the values of one trajectory at the steps {0}, …, {1}. Nothing else is "
+    "assumed.", (EARLIER + 1, TIME)
+)  # fmt: skip
 _ONE_TRAJECTORY: Final = Line(
     "It speaks of one trajectory. For all inputs at once, the entries need bounds on the gates "
     "and states that hold for all inputs."
@@ -113,7 +121,6 @@ def block_domination(derivation: Derivation) -> Theorem:
     bounding, fixed = MatrixSymbol("N", order, order), MatrixSymbol("N_hat", order, order)
     whole = TimeProduct(At(bounding, FACTOR), FACTOR, TIME, EARLIER + 1)
     step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
-    lag = TIME - EARLIER
     small = Relation(Radius(fixed), "<", S.One)
     pair = Relation(EARLIER, "<", TIME)
     below = Relation(At(bounding, TIME), "≤", fixed)
@@ -126,8 +133,7 @@ def block_domination(derivation: Derivation) -> Theorem:
         assumptions=(
             Line("{0} is the spectral norm, for the whole Jacobian and for each block; {1} is the "
                  "largest absolute value of an entry.", (Norm(_M), MaxAbs(_D))),
-            Line("Gates and states take the values of one trajectory at the steps {0}, …, {1}. "
-                 "Nothing else is assumed.", (EARLIER + 1, TIME)),
+            _ALONG,
         ),
         statement=(
             Line(f"Let {{0}} be the {order} × {order} matrix with the entries below. Then for "
@@ -139,7 +145,7 @@ def block_domination(derivation: Derivation) -> Theorem:
                  "{2} and the column of {3}.", (block, whole, first, last)),
             Line("If {0} entry by entry at every step, with a fixed {1} such that {2}, then {3} "
                  "tends to 0 geometrically as {4} grows: the gradient vanishes along that "
-                 "trajectory. The condition is sufficient.", (below, fixed, small, norm, lag)),
+                 "trajectory. The condition is sufficient.", (below, fixed, small, norm, LAG)),
             Line("If {0} exceeds 1 for some pair {1}, then so does {2}. For gradients to explode "
                  "this is necessary. It is not sufficient.", (norm, pair, bounded)),
         ),
@@ -156,7 +162,7 @@ def block_domination(derivation: Derivation) -> Theorem:
                  "norms give the bound.", (_Y, MatMul(target, _Y), whole)),
             Line("All entries are nonnegative. So {0} at every step gives {1}, which decays "
                  "geometrically if {2}.",
-                 (below, Relation(bounded, "≤", Norm(MatPow(fixed, lag))), small)),
+                 (below, Relation(bounded, "≤", Norm(MatPow(fixed, LAG))), small)),
         ),
         silent=(_ONE_TRAJECTORY, _LOOSE, *_carousel(derivation)),
         verdict=Line("Undecided without a trajectory. Along one, it vanishes if the matrices {0} "
@@ -176,7 +182,7 @@ def stepwise(derivation: Derivation) -> Theorem:
     entry = BlockBound(state.name, state.name, TIME)
     entry_j = BlockBound(state.name, state.name, FACTOR)
     whole = TimeProduct(entry_j, FACTOR, TIME, EARLIER + 1)
-    rate, lag = Symbol(letter(derivation, "r", "q", "kappa")), TIME - EARLIER
+    rate = Symbol(letter(derivation, "r", "q", "kappa"))
     small = Relation(rate, "<", S.One)
     pair = Relation(EARLIER, "<", TIME)
     below = Relation(entry, "≤", rate)
@@ -184,17 +190,15 @@ def stepwise(derivation: Derivation) -> Theorem:
     return Theorem(
         name="Step by step",
         assumptions=(
-            Line("{0} is the spectral norm; {1} is the largest absolute value of an entry.",
-                 (Norm(_M), MaxAbs(_D))),
-            Line("Gates and states take the values of one trajectory at the steps {0}, …, {1}. "
-                 "Nothing else is assumed.", (EARLIER + 1, TIME)),
+            NORMS,
+            _ALONG,
         ),
         statement=(Line("Let {0} be the number below. Then for all {1},", (entry, pair)),),
         bound=Bound(norm, "upper", whole, (), "submultiplicativity of the norm"),
         consequences=(
             Line("If {0} at every step, with a fixed {1}, then {2} tends to 0 geometrically as "
                  "{3} grows: the gradient vanishes along that trajectory. The condition is "
-                 "sufficient.", (below, small, norm, lag)),
+                 "sufficient.", (below, small, norm, LAG)),
             Line("If {0} exceeds 1 for some pair {1}, then so does one of the numbers {2}. For "
                  "gradients to explode this is necessary. It is not sufficient.",
                  (norm, pair, entry)),

@@ -7,12 +7,11 @@ weights and its eigenvalues where they are numbers times those of one weight mat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from sympy import Identity, MatMul, MatPow, MatrixExpr, MatrixSymbol, Mul, Number, OneMatrix, Pow, S
 from sympy.matrices.expressions import DiagMatrix
 
-from derive.bptt import EARLIER, TIME, Derivation
+from derive.bptt import EARLIER, LAG, TIME, Derivation
 from derive.carousel import find_carousel
 from derive.claims import Bound, Line, Part, Relation, Theorem
 from derive.expr import (
@@ -31,8 +30,6 @@ from derive.quantities import letter
 from derive.resting import Rest, rest
 from derive.sources import KANAI
 from derive.stepwise import chain_norm
-
-LAG: Final = TIME - EARLIER
 
 
 def at_rest(derivation: Derivation) -> Theorem | None:
