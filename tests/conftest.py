@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from profiles import NIGHTLY, PROFILE
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it; two workers share two cores
 
@@ -21,7 +22,6 @@ for day in ("dev", "ci"):  # the same examples each day; the night goes on searc
 settings.register_profile(
     "nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
 )
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
 settings.load_profile(PROFILE)
 
 
@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     """A verdict from few examples a check: enough for one mistake, unless the night is long."""
-    if PROFILE != "nightly":
+    if not NIGHTLY:
         few = Profile(autograd=6, high_precision=2, exact=2)
         monkeypatch.setitem(PROFILES, "dev", few)
         monkeypatch.setitem(NETWORK_PROFILES, "dev", replace(few, exact=4))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 
 import pytest
 from corpus import CORPUS, Wrong, right
+from profiles import NIGHTLY
 from variants import CHOICES, COUNT, drawn, written
 
 from derive import catalogue, differentiate
@@ -21,7 +21,6 @@ from numeric.testing import verify_gradients
 from numeric.verdict import diagnoses
 from numeric.verification import verify
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 VARIANTS = range(COUNT if NIGHTLY else 5)
 
 

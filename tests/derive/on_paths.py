@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from profiles import NIGHTLY
 from sympy import Abs, Add, MatAdd, MatMul, MatrixSymbol, Mul, OneMatrix, Pow
 from sympy.matrices.expressions import HadamardProduct
 
@@ -35,7 +35,6 @@ from numeric.defaults import default_constants
 from numeric.interpret import as_columns, evaluate
 from numeric.spectra import draw
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 SEEDS = range(200 if NIGHTLY else 2)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from on_paths import NIGHTLY, Numbers, derived, walk
+from on_paths import Numbers, derived, walk
+from profiles import NIGHTLY
 from sympy import Symbol, lambdify
 
 from derive import Cell, catalogue, differentiate

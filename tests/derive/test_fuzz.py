@@ -4,7 +4,6 @@ A few hundred files; with HYPOTHESIS_PROFILE=nightly ten thousand, and what is a
 and emitted.
 """
 
-import os
 import signal
 import time
 from collections import Counter
@@ -12,13 +11,13 @@ from contextlib import contextmanager
 
 import pytest
 from cell_files import KINDS, cell_file, example_files
+from profiles import NIGHTLY
 
 from derive import CellError, differentiate
 from derive.cell import Cell, load
 from derive.syntax import MAX_DIGITS, MAX_NAME
 from numeric import compile_cell
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 COUNT = 10_000 if NIGHTLY else 300
 SECONDS = 10
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from on_paths import NIGHTLY, derived, walk
+from on_paths import derived, walk
+from profiles import NIGHTLY
 
 from derive import Cell, catalogue, differentiate
 from derive.layout import Layout

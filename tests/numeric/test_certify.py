@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import NIGHTLY
 
 from derive import Cell, catalogue, differentiate
 from numeric.boxes import Ranges, Setting, invariant_box
@@ -20,7 +20,6 @@ from numeric.jacobians import run
 from numeric.spectra import draw
 from numeric.tracks import follow
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 LAGS = 50 if NIGHTLY else 12
 
 

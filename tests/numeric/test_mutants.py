@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from profiles import NIGHTLY
 
 from derive import Cell, rules
 from numeric import lower
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "mutants.py"
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 
 def benchmark() -> ModuleType:

@@ -6,13 +6,13 @@ left after shrinking has at most three operations.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, example, find, given, settings
+from profiles import NIGHTLY, PROFILE
 from sympy import MatMul, MatrixExpr, MatrixSymbol
 
 from derive import Cell, differentiate
@@ -31,7 +31,6 @@ from numeric.reference import autograd_answer
 from numeric.spelling import STYLES
 from numeric.strategies import cells
 
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
 EXAMPLES = {"dev": 100, "ci": 100, "nightly": 2000}[PROFILE]
 LARGEST = 1e6
 # a sum in which the array that it is written into comes again
@@ -42,7 +41,7 @@ SLIPS = {
     "the last of the wrong sign": lambda bars: (*bars[:-1], scale(-1, bars[-1])),
 }
 BROKEN = [(node, slip) for slip in SLIPS for node in VJP_RULES]
-BROKEN = BROKEN if PROFILE == "nightly" else BROKEN[2::9]
+BROKEN = BROKEN if NIGHTLY else BROKEN[2::9]
 
 
 def guard_of(cell: Cell, derivation: Any, style: str) -> Guard:
@@ -70,7 +69,7 @@ def is_right(cell: Cell, guard: Guard) -> bool:
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow],
-          derandomize=PROFILE != "nightly", database=None)  # fmt: skip
+          derandomize=not NIGHTLY, database=None)  # fmt: skip
 @given(cells())
 @example(AGAIN)
 def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:

@@ -1,12 +1,12 @@
 """Lowering and passes: the program means the derivation, and every pass keeps the meaning."""
 
-import os
 from dataclasses import replace
 from functools import cache
 from itertools import cycle, product
 
 import numpy as np
 import pytest
+from profiles import NIGHTLY
 
 from derive.bptt import differentiate
 from derive.cell import Cell, catalogue
@@ -109,7 +109,7 @@ def styles():
     """Each cell in every style; by day in one, in turn."""
     pairs = product(CELLS, STYLES)
     turns = zip(CELLS, cycle(STYLES), strict=False)
-    return [*(pairs if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else turns)]
+    return [*(pairs if NIGHTLY else turns)]
 
 
 @pytest.mark.parametrize(("cell", "style"), styles(), ids=lambda part: getattr(part, "name", part))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import pytest
+from profiles import NIGHTLY
 
 from derive import Cell, catalogue, differentiate
 from numeric.jacobians import Jacobians, run
@@ -15,7 +15,6 @@ from numeric.shares import path_shares
 from numeric.tracks import follow
 from tests.numeric.test_tracks import path
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 SOME = ("lstm_fgr", "gru_reset_after", "rhn_3", "cornn", "atr", "nas", "clockwork_rnn", "scrn")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import NIGHTLY
 
 from derive import catalogue, differentiate
 from numeric.cases import size_names
@@ -19,7 +19,6 @@ from numeric.tracks import follow, heat_map, lyapunov_exponents
 from numeric.verified import Near
 from numeric.windows import Windows
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 STEPS = 50 if NIGHTLY else 13
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from profiles import NIGHTLY
 
 from derive import Cell, catalogue
 from derive.network import Network
@@ -37,7 +37,6 @@ OUTPUTS = (
     ("softmax", "cross_entropy"), ("linear", "squared_error"), ("softmax", "squared_error"),
 )  # fmt: skip
 RNN, LSTM = catalogue["rnn"], catalogue["lstm"]
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
 OTHERS = {
     "three layers, embedded, dropout": Network(RNN, 3, True, embedding=True, dropout=True),
     "lstm, both ways": Network(LSTM, 1, True),
@@ -55,7 +54,7 @@ def kinds() -> Iterator[tuple[Network, str]]:
     """Every kind on the RNN, by day one in five; other cells where they matter; styles in turn."""
     settings = itertools.product((1, 2), (False, True), OUTPUTS, ("all", "last"))
     networks = [Network(RNN, *how, *out, at) for *how, out, at in settings]
-    shown = networks if PROFILE == "nightly" else networks[::5]
+    shown = networks if NIGHTLY else networks[::5]
     yield from zip([*shown, *OTHERS.values()], itertools.cycle(STYLES), strict=False)
 
 

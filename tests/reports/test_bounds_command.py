@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 
 import numpy as np
 import pytest
+from profiles import NIGHTLY
 
 from derive import catalogue
 from reports.cli import main
-
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 TINY = ["--size", "2", "--lag", "3", "--window", "1"]
 SMALL = ["--size", "4", "--lag", "8", "--window", "1,2"]
