@@ -191,12 +191,16 @@ class _States:
                 continue
             target = forward[term.source - 1].target
             local = transpose(self.local(target, forward))
+            if isinstance(local, ZeroMatrix):
+                continue
             shares.append(
                 replace(
                     self.clock.at(term.value, EARLIER),
                     {At(bar(target), EARLIER): product(local, through, loss)},
                 )
             )
+        if not shares:
+            return ZeroMatrix(*equation.target.shape)
         inner = TimeSum(add(*shares), EARLIER, S.One, TIME)
         return TimeSum(inner, TIME, S.One, LENGTH)
 
@@ -204,8 +208,8 @@ class _States:
         """∂s_k/∂(an intermediate of step k), s_{k−1} held fixed; written out if diagonal."""
         if self.single:
             found, _ = partials(self.clock.cell, forward, target)
-            value = found[self.vector]
-            if isinstance(value, DiagMatrix) or target == self.vector:
+            value = found.get(self.vector, ZeroMatrix(self.vector.shape[0], target.shape[0]))
+            if isinstance(value, (DiagMatrix, ZeroMatrix)) or target == self.vector:
                 return self.clock.at(value, EARLIER)
         return Partial(self.at(EARLIER), At(target, EARLIER))
 

@@ -201,7 +201,10 @@ def _each_and_others(
 
 
 def collected(total: Node) -> Node:
-    """A sum of diag(d_j) M_j with equal M_j put together, and what their d_j share in front."""
+    """A sum of diag(d_j) M_j with equal M_j put together, and what their d_j share in front.
+
+    Equal terms c_j M without a diagonal in front become (Σ c_j) M.
+    """
     if not isinstance(total, MatAdd):
         return total
     groups: dict[tuple[Node, ...] | Node, list[Node]] = {}
@@ -211,11 +214,13 @@ def collected(total: Node) -> Node:
         if isinstance(factors[0], DiagMatrix):
             groups.setdefault(factors[1:], []).append(scale(number, factors[0].args[0]))
         else:
-            groups.setdefault(term, []).append(term)
+            groups.setdefault(rest, []).append(term)
     return add(
         *(
-            product(diagonal(_factored(vectors)), *tail) if isinstance(tail, tuple) else tail
-            for tail, vectors in groups.items()
+            product(diagonal(_factored(terms)), *key)
+            if isinstance(key, tuple)
+            else scale(sum((split_coefficient(term)[0] for term in terms), S.Zero), key)
+            for key, terms in groups.items()
         )
     )
 

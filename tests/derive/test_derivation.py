@@ -247,12 +247,25 @@ def test_rnn_chain_is_the_ordered_product_of_slope_and_weight():
     assert derivation.chain.value == TimeProduct(body, FACTOR, TIME, EARLIER + 1)
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("rnn", {"n": 2, "m": 1}), ("lstm", {"n": 1, "m": 1})])
-def test_step_jacobian_equals_sympys(name, sizes):
-    cell = catalogue[name]
-    jacobian = differentiate(cell).step_jacobian
-    unrolled = Unrolled(cell, 1, sizes)
+REPEATED = {
+    "a term twice": "h = h_prev + h_prev + U @ x",
+    "Heun": "u = h_prev + 0.1 * tanh(W @ h_prev + U @ x)\nh = 0.5 * (h_prev + u)",
+    "a matrix twice": "h = W @ h_prev - 3 * tanh(W @ h_prev) + 2 * (W @ h_prev) + U @ x",
+    "taken away again": "q = W @ h_prev\nh = q - q + h_prev - h_prev + U @ x",
+    "through two states": "c = c_prev + h_prev + U @ x\nh = c + c_prev + 0.5 * (c + h_prev)",
+    "a product twice": "h = h_prev * tanh(W @ h_prev) + h_prev * tanh(W @ h_prev) + U @ x",
+}  # fmt: skip
+REPEATING = [
+    Cell.parse(name=name.replace(" ", "_"), equations=equations, sizes={"x": "n"})
+    for name, equations in REPEATED.items()
+]
+
+
+def step_jacobian_is_sympys(cell, sizes):
+    """Whether every block equals SymPy's own Jacobian of one unrolled step."""
     derivation = differentiate(cell)
+    jacobian = derivation.step_jacobian
+    unrolled = Unrolled(cell, 1, sizes)
     values = unrolled.values
     for equation in derivation.forward:
         now = {k[0]: v for k, v in values.items() if isinstance(k, tuple) and k[1] == 1}
@@ -260,9 +273,38 @@ def test_step_jacobian_equals_sympys(name, sizes):
         now |= {k: v for k, v in values.items() if not isinstance(k, tuple)}
         values[equation.target.name, 1] = evaluate(equation.value, now)
     now |= {k[0]: v for k, v in values.items() if isinstance(k, tuple) and k[1] == 1}
-    for a, b in itertools.product(cell.states, cell.states):
-        block = evaluate(jacobian.expanded(a.name, b.name), now)
-        assert equal(block, now[a.name].jacobian(values[b.name, 0]))
+    return all(
+        equal(
+            evaluate(jacobian.expanded(a.name, b.name), now),
+            now[a.name].jacobian(values[b.name, 0]),
+        )
+        for a, b in itertools.product(cell.states, cell.states)
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "sizes"),
+    [(catalogue["rnn"], {"n": 2, "m": 1}), (catalogue["lstm"], {"n": 1, "m": 1}),
+     *((cell, {"n": 2}) for cell in REPEATING)],
+    ids=lambda part: getattr(part, "name", ""),
+)  # fmt: skip
+def test_step_jacobian_equals_sympys(cell, sizes):
+    assert step_jacobian_is_sympys(cell, sizes)
+
+
+def test_equal_terms_kept_once_give_a_wrong_step_jacobian(monkeypatch):
+    def kept_once(total):
+        return rules.add(*dict.fromkeys(total.args)) if isinstance(total, MatAdd) else total
+
+    monkeypatch.setattr(rules, "collected", kept_once)
+    assert not any(step_jacobian_is_sympys(cell, {"n": 2}) for cell in REPEATING[:2])
+
+
+def test_equal_terms_add_up():
+    twice, heun = (differentiate(cell).step_jacobian.blocks["h", "h"] for cell in REPEATING[:2])
+    n = size("n")
+    assert twice == rules.scale(2, Identity(n))
+    assert rules.scale(2, Identity(n)) in heun.args[1].args
 
 
 def test_pair_sum_over_k_equals_the_gradient():
