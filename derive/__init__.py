@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from derive.bptt import Derivation, differentiate
     from derive.cell import Cell, Equation, catalogue
+    from derive.network import Network
     from derive.syntax import CellError
 
-__all__ = ["Cell", "CellError", "Derivation", "Equation", "catalogue", "differentiate"]
+__all__ = ["Cell", "CellError", "Derivation", "Equation", "Network", "catalogue", "differentiate"]
 
 _HOMES: Final = {
     "Cell": "derive.cell", "Equation": "derive.cell", "catalogue": "derive.cell",
-    "CellError": "derive.syntax", "Derivation": "derive.bptt", "differentiate": "derive.bptt",
+    "CellError": "derive.syntax", "Network": "derive.network",
+    "Derivation": "derive.bptt", "differentiate": "derive.bptt",
 }  # fmt: skip
 
 

@@ -6,13 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from numeric.kernel import Kernel, compile_cell
+    from numeric.kernel import Kernel, compile_cell, compile_network
     from numeric.verification import Verdict, verify
 
-__all__ = ["Kernel", "Verdict", "compile_cell", "verify"]
+__all__ = ["Kernel", "Verdict", "compile_cell", "compile_network", "verify"]
 
 _HOMES: Final = {
     "Kernel": "numeric.kernel", "compile_cell": "numeric.kernel",
+    "compile_network": "numeric.kernel",
     "Verdict": "numeric.verification", "verify": "numeric.verification",
 }  # fmt: skip
 

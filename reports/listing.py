@@ -124,8 +124,8 @@ def network_usage(network: Network) -> str:
     settings += ["embedding=True"] * network.embedding + ["dropout=True"] * network.dropout
     return "\n".join((
         *_given(network.cell),
-        "from derive.network import Network",
-        "from numeric.kernel import compile_network",
+        "from derive import Network",
+        "from numeric import compile_network",
         f"network = Network({_name(network.cell)}, {', '.join(settings)})",
         'kernel = compile_network(network, style="textbook")',
         "loss, gradients = kernel.loss_and_gradient(params, inputs, targets, lengths=lengths)",
