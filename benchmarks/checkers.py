@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 
 from derive import catalogue
-from numeric.cases import Case, make_case
-from numeric.compare import differences
-from numeric.guard import Guard, subject_of
-from numeric.kernel import compile_cell
-from numeric.reference import precise_answer
-from numeric.verification import TOLERANCES
+from numeric.compiler.kernel import compile_cell
+from numeric.verification.cases import Case, make_case
+from numeric.verification.compare import differences
+from numeric.verification.oracles import precise_answer
+from numeric.verification.verify import TOLERANCES
+from numeric.verification.watch import Guard, subject_of
 
 CELL = catalogue["rnn"]
 EXPONENTS = (0, -2, -4, -6, -8, -10, -30, -100, -300)

@@ -27,25 +27,22 @@ from typing import Any
 
 import numpy as np
 
-import derive.adjoint
-import derive.bptt
-import derive.rules
-import numeric.emit
-import numeric.expressions
-import numeric.inplace
-import numeric.kernel
-import numeric.lower
-import numeric.passes
-import numeric.stacking
 from derive import Cell, catalogue
-from numeric.cases import make_case, ordinary_sizes
-from numeric.compare import differences
-from numeric.conduct import call
-from numeric.exact import exact_check
-from numeric.guard import Guard, subject_of
-from numeric.reference import Answer, autograd_answer
-from numeric.spelling import STYLES
-from numeric.verification import TOLERANCES
+from derive.calculus import adjoint as adjoints
+from derive.calculus import rules, through_time
+from numeric.compiler import kernel, lower, stacking
+from numeric.compiler import passes as stages
+from numeric.compiler.to_numpy import expressions
+from numeric.compiler.to_numpy import in_place as in_place_code
+from numeric.compiler.to_numpy import module as to_numpy
+from numeric.compiler.to_numpy.functions import STYLES
+from numeric.verification.cases import make_case, ordinary_sizes
+from numeric.verification.compare import differences
+from numeric.verification.exact import exact_check
+from numeric.verification.oracles import Answer, autograd_answer
+from numeric.verification.promises import call
+from numeric.verification.verify import TOLERANCES
+from numeric.verification.watch import Guard, subject_of
 
 MIXED = Cell.parse(
     name="mixed",
@@ -85,14 +82,14 @@ def of(area: str, module: ModuleType) -> Callable[[str, str, str], Mutant]:
     return lambda what, old, new: Mutant(area, what, module, old, new)
 
 
-rule = of("rules", derive.rules)
-adjoint = of("adjoint", derive.adjoint)
-lowering = of("lower", numeric.lower)
-passes = of("passes", numeric.passes)
-stacking = of("stack", numeric.stacking)
-spelling = of("emit", numeric.expressions)
-in_place = of("emit", numeric.inplace)
-emitting = of("emit", numeric.emit)
+rule = of("rules", rules)
+adjoint = of("adjoint", adjoints)
+lowering = of("lower", lower)
+passes = of("passes", stages)
+stacking = of("stack", stacking)
+spelling = of("emit", expressions)
+in_place = of("emit", in_place_code)
+emitting = of("emit", to_numpy)
 
 MUTANTS = (
     rule("sum: later terms counted twice", "return tuple(y_bar for _ in node.args)",
@@ -128,8 +125,8 @@ MUTANTS = (
              '("pull", first.arg) if isinstance(first, Transpose)',
              '(("apply" if first.shape[0] == first.shape[1] else "pull"), first.arg) '
              "if isinstance(first, Transpose)"),
-    lowering("carry of another state", "carries.append(Carry(state.name + CARRY, _name(handed.target)))",
-             "carries.append(Carry(state.name + CARRY, _name(derivation.carries[0].target)))"),
+    lowering("carry of another state", "carries.append(Carry(state.name + CARRY, name_of(handed.target)))",
+             "carries.append(Carry(state.name + CARRY, name_of(derivation.carries[0].target)))"),
     lowering("accumulator overwritten in turn",
              'Statement(target, "add", (made,), (1,), True, comment)',
              'Statement(target, "add", (made,), (-1,), True, comment)'),
@@ -221,9 +218,9 @@ def broken(mutant: Mutant) -> Iterator[None]:
                 if ours and hasattr(made, name) and own.get(name) is value:
                     changed.append((home, name, value))
                     setattr(home, name, getattr(made, name))
-        if mutant.module is derive.rules:
-            changed.append((derive.adjoint, "VJP_RULES", derive.adjoint.VJP_RULES))
-            derive.adjoint.VJP_RULES = made.VJP_RULES
+        if mutant.module is rules:
+            changed.append((adjoints, "VJP_RULES", adjoints.VJP_RULES))
+            adjoints.VJP_RULES = made.VJP_RULES
         yield
     finally:
         sys.modules[module.__name__] = module
@@ -250,7 +247,7 @@ def expected(cell: Cell) -> tuple[Any, Answer]:
 @cache
 def derived(cell: Cell) -> Any:
     """The right derivation, for mutants of later stages."""
-    return derive.bptt.differentiate(cell)
+    return through_time.differentiate(cell)
 
 
 def noticed(mutant: Mutant) -> str | None:
@@ -262,7 +259,7 @@ def noticed(mutant: Mutant) -> str | None:
         for exactly in (False, True):
             for cell in CELLS:
                 try:
-                    derivation = derive.bptt.differentiate(cell) if early else derivations[cell]
+                    derivation = through_time.differentiate(cell) if early else derivations[cell]
                     wrong = wrong_style(cell, derivation, *right[cell], exactly)
                 except Exception as problem:
                     return f"{cell.name}: {type(problem).__name__}"
@@ -273,15 +270,14 @@ def noticed(mutant: Mutant) -> str | None:
 
 def wrong_style(cell: Cell, derivation: Any, case: Any, want: Answer, exactly: bool) -> str | None:
     """The first style whose code is wrong."""
-    stages = numeric.passes
     fused = (stages.share, stages.stack, stages.hoist, stages.defer)
     for style in STYLES:
         slope_from = "input" if style == "stable" else "output"
-        program = numeric.lower.lower(derivation, slope_from)
+        program = lower.lower(derivation, slope_from)
         program = stages.optimise(program, fused if style == "fused" else ())
-        header = numeric.emit.Header("", (), numeric.kernel.declared(cell))
-        source = numeric.emit.emit(program, style, header)
-        guard = Guard(subject_of(numeric.kernel.load(source, "mutant")))
+        header = to_numpy.Header("", (), kernel.declared(cell))
+        source = to_numpy.emit(program, style, header)
+        guard = Guard(subject_of(kernel.load(source, "mutant")))
         if exactly:
             sizes = ordinary_sizes(cell, 2)
             if not exact_check(cell, guard, sizes, steps=2, batch=2, seed=3).right:

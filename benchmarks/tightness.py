@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from derive import catalogue, differentiate
-from numeric.jacobians import Run, run
-from numeric.tracks import follow
+from numeric.bounds.one_sequence.step_jacobians import Run, run
+from numeric.bounds.one_sequence.tracks import follow
 
 CASES = (("lstm", 0.0, 1.0), ("lstm", 1.0, 1.0), ("lstm", 3.0, 1.0), ("rnn", 0.0, 0.9),
          ("gru", 0.0, 1.0))  # fmt: skip

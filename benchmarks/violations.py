@@ -19,16 +19,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from derive import catalogue, differentiate
-from derive.carousel import find_carousel
 from derive.cell import previous
-from numeric.boxes import Setting
-from numeric.cases import size_names
-from numeric.certify import Certificate, certify
-from numeric.defaults import default_constants
-from numeric.interpret import as_columns, evaluate
-from numeric.jacobians import Run, run
-from numeric.spectra import draw
-from numeric.tracks import follow
+from derive.theorems.carousel import find_carousel
+from numeric.bounds.all_inputs.certify import Certificate, certify
+from numeric.bounds.all_inputs.ranges import Setting
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.step_jacobians import Run, run
+from numeric.bounds.one_sequence.tracks import follow
+from numeric.meaning.default_constants import default_constants
+from numeric.meaning.interpret import as_columns, evaluate
+from numeric.meaning.sizes import size_names
 
 LAGS = 50
 GAINS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)

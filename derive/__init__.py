@@ -6,17 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from derive.bptt import Derivation, differentiate
+    from derive.calculus.through_time import Derivation, differentiate
     from derive.cell import Cell, Equation, catalogue
+    from derive.language.syntax import CellError
     from derive.network import Network
-    from derive.syntax import CellError
 
 __all__ = ["Cell", "CellError", "Derivation", "Equation", "Network", "catalogue", "differentiate"]
 
 _HOMES: Final = {
     "Cell": "derive.cell", "Equation": "derive.cell", "catalogue": "derive.cell",
-    "CellError": "derive.syntax", "Network": "derive.network",
-    "Derivation": "derive.bptt", "differentiate": "derive.bptt",
+    "CellError": "derive.language.syntax", "Network": "derive.network",
+    "Derivation": "derive.calculus.through_time", "differentiate": "derive.calculus.through_time",
 }  # fmt: skip
 
 

@@ -15,15 +15,15 @@ from typing import Any, Final
 
 from sympy import MatMul, MatrixExpr, MatrixSymbol, Rational, preorder_traversal
 
-from derive import notation, syntax
 from derive.cells import read_tables, tables
-from derive.constants import check_defaults
-from derive.expr import symbols_of
-from derive.layout import Notation
-from derive.letters import parse_latex
-from derive.notebook import html_of, latex_of
-from derive.shapes import size_name
-from derive.syntax import CellError
+from derive.language import build as notation
+from derive.language import syntax
+from derive.language.defaults import check_defaults
+from derive.language.expr import size_name, symbols_of
+from derive.language.syntax import CellError
+from derive.typeset.layout import Notation
+from derive.typeset.letters import parse_latex
+from derive.typeset.notebook import html_of, latex_of
 
 PREVIOUS: Final = "_prev"
 MAX_EXPONENT: Final = 100
@@ -66,7 +66,7 @@ class Cell:
 
     A state's value one step earlier is the symbol of the same name with `_prev`.
     `sequences` names the constants given anew at each step; `latex` maps a symbol to LaTeX;
-    `defaults` maps a constant to a number, values or a rule (`derive.constants`).
+    `defaults` maps a constant to a number, values or a rule (`derive.language.defaults`).
     """
 
     name: str

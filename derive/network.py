@@ -13,7 +13,7 @@ from typing import Final
 from sympy import Expr, MatrixSymbol
 
 from derive.cell import Cell
-from derive.syntax import CellError
+from derive.language.syntax import CellError
 
 READOUTS: Final = ("softmax", "linear")
 LOSSES: Final = ("cross_entropy", "squared_error")

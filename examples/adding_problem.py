@@ -25,8 +25,8 @@ from recurrent import CLIP_NORM, Adam, Array, Arrays, clipped, drawn, named_cell
 
 from derive import Cell, CellError
 from derive.network import Network
-from numeric.defaults import default_constants
-from numeric.kernel import compile_network
+from numeric.compiler.kernel import compile_network
+from numeric.meaning.default_constants import default_constants
 
 MEAN = 1 / 6
 LEARNT = MEAN / 10

@@ -38,7 +38,7 @@ from recurrent import Array, Arrays, Model, Plan, find_cell, train
 
 from derive import CellError
 from derive.network import Network
-from numeric.kernel import compile_network
+from numeric.compiler.kernel import compile_network
 
 BATCH, STEPS = 32, 64
 TEMPERATURE = 0.7

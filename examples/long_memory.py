@@ -40,7 +40,7 @@ from memory_figure import draw
 from recurrent import Arrays
 
 from derive import CellError
-from numeric.diagnosis import Diagnosis, diagnose
+from numeric.bounds.diagnosis import Diagnosis, diagnose
 
 CELLS = ("rnn", "lstm", "gru", "clockwork_rnn")
 LAGS = (10, 30, 100, 300)

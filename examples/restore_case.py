@@ -38,7 +38,7 @@ from recurrent import Array, Arrays, Model, Plan, find_cell, load_module, train
 
 from derive import CellError
 from derive.network import Network
-from numeric.kernel import compile_network
+from numeric.compiler.kernel import compile_network
 
 LONGEST = 80  # characters of a piece
 LIKE = 32  # pieces whose lengths differ by less may share a batch

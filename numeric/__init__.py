@@ -6,15 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from numeric.kernel import Kernel, compile_cell, compile_network
-    from numeric.verification import Verdict, verify
+    from numeric.compiler.kernel import Kernel, compile_cell, compile_network
+    from numeric.verification.verify import Verdict, verify
 
 __all__ = ["Kernel", "Verdict", "compile_cell", "compile_network", "verify"]
 
 _HOMES: Final = {
-    "Kernel": "numeric.kernel", "compile_cell": "numeric.kernel",
-    "compile_network": "numeric.kernel",
-    "Verdict": "numeric.verification", "verify": "numeric.verification",
+    "Kernel": "numeric.compiler.kernel", "compile_cell": "numeric.compiler.kernel",
+    "compile_network": "numeric.compiler.kernel",
+    "Verdict": "numeric.verification.verify", "verify": "numeric.verification.verify",
 }  # fmt: skip
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from derive.cell import Cell, catalogue
-from numeric.conduct import declared_by
-from numeric.guard import Subject
-from numeric.kernel import compile_cell
-from numeric.verdict import PASS, Verdict
-from numeric.verification import verify
+from numeric.compiler.kernel import compile_cell
+from numeric.verification.promises import declared_by
+from numeric.verification.verdict import PASS, Verdict
+from numeric.verification.verify import verify
+from numeric.verification.watch import Subject
 
 
 def verify_cell(

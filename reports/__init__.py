@@ -6,14 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from reports.show import show_latex, show_text
+    from reports.terminal.derivation import show_latex, show_text
     from reports.write import write_report
 
 __all__ = ["show_latex", "show_text", "write_report"]
 
 _HOMES: Final = {
-    "write_report": "reports.write", "show_text": "reports.show", "show_latex": "reports.show",
-}  # fmt: skip
+    "write_report": "reports.write",
+    "show_text": "reports.terminal.derivation",
+    "show_latex": "reports.terminal.derivation",
+}
 
 
 def __getattr__(name: str) -> Any:

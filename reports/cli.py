@@ -17,9 +17,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn
 
-from derive.syntax import CellError
-from reports.commands.network import add_all_network_flags, add_network_flags
-from reports.console import (
+from derive.language.syntax import CellError
+from reports.arguments.network_flags import add_all_network_flags, add_network_flags
+from reports.terminal.console import (
     DISTRIBUTION,
     FAULT,
     GOOD,

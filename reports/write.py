@@ -11,27 +11,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from derive.boxes import sub
-from derive.bptt import Derivation, differentiate
+from derive.calculus.through_time import Derivation, differentiate
 from derive.cell import Cell
-from derive.layout import Layout, Notation
 from derive.network import Network
-from derive.typeset import Latex
-from numeric.kernel import compile_cell, compile_network
-from numeric.spectra import Measurement, measure
-from numeric.study import Study, study
-from numeric.verdict import Verdict
-from numeric.verification import verify
-from reports.chapter import chapter, placed
-from reports.contents import build
-from reports.document import Document, Figure
-from reports.evidence import FIGURE
-from reports.facts import Facts
-from reports.figures import Picture, gradient_norms
-from reports.html import html
-from reports.network import build_network
-from reports.pdf import HINT, EngineError, compile_pdf, find_engine
-from reports.tex import tex
+from derive.typeset.boxes import sub
+from derive.typeset.latex import Latex
+from derive.typeset.layout import Layout, Notation
+from numeric.bounds.one_sequence.measured import Measurement, measure
+from numeric.bounds.study import Study, study
+from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.verification.verdict import Verdict
+from numeric.verification.verify import verify
+from reports.document.figures import Picture, gradient_norms
+from reports.document.html import html
+from reports.document.model import Document, Figure
+from reports.document.pdf import HINT, EngineError, compile_pdf, find_engine
+from reports.document.tex import tex
+from reports.sections.bounds import chapter, placed
+from reports.sections.cell import build
+from reports.sections.facts import Facts
+from reports.sections.growth import FIGURE
+from reports.sections.network import build_network
 
 FORMATS: Final = ("tex", "html", "pdf")
 Progress = Callable[[str], None]

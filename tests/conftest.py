@@ -13,7 +13,7 @@ from profiles import NIGHTLY, PROFILE
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it; two workers share two cores
 
-from numeric.verification import NETWORK_PROFILES, PROFILES, Profile
+from numeric.verification.verify import NETWORK_PROFILES, PROFILES, Profile
 
 GOLDEN = Path(__file__).parent / "golden"
 

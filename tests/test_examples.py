@@ -14,7 +14,7 @@ import pytest
 
 from derive import catalogue
 from derive.network import Network
-from numeric.kernel import compile_network
+from numeric.compiler.kernel import compile_network
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # others share the machine

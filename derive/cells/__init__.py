@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from derive.syntax import CellError
+from derive.language.syntax import CellError
 
 FOLDER: Final = Path(__file__).parent
 MAX_FILE: Final = 1_000_000

@@ -10,18 +10,18 @@ from typing import Any, Final
 import numpy as np
 
 from derive.cell import Cell
+from derive.language.expr import size_name
 from derive.network import Network
-from derive.shapes import size_name
-from numeric.cases import usual_sizes
-from numeric.diagnosis import Diagnosis
-from numeric.layers import Stack, diagnose_layers, draw_layers, sizes_of_layer
-from numeric.tracks import WINDOWS, heat_map, lyapunov_exponents
-from numeric.weights import LayerWeights
-from reports.bounds_text import Measured, stack_text
-from reports.commands.cells import find_cell
-from reports.commands.given import given_inputs, given_layers, normal_inputs
-from reports.commands.network import network_from, settings
-from reports.console import Answer, CommandError, toolkit_version, why
+from numeric.bounds.diagnosis import Diagnosis
+from numeric.bounds.one_sequence.tracks import WINDOWS, heat_map, lyapunov_exponents
+from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
+from numeric.meaning.sizes import usual_sizes
+from numeric.weights.files import LayerWeights
+from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
+from reports.arguments.network_flags import network_from, settings
+from reports.arguments.which_cell import find_cell
+from reports.terminal.bounds import Measured, stack_text
+from reports.terminal.console import Answer, CommandError, toolkit_version, why
 
 Array = Any
 Ends = tuple[float, float]

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from reports.console import DISTRIBUTION, Answer, CommandError, columns, toolkit_version
-from reports.pdf import HINT, find_engine
+from reports.document.pdf import HINT, find_engine
+from reports.terminal.console import DISTRIBUTION, Answer, CommandError, columns, toolkit_version
 
 PACKAGES: Final = ("derive", "numeric", "reports")
 NEEDED: Final = ("sympy", "numpy", "autograd", "hypothesis", "mpmath", "matplotlib", "rich")

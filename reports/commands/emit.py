@@ -6,13 +6,13 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from numeric.kernel import Kernel, NetworkKernel, compile_cell, compile_network, same_code
-from numeric.verdict import PASS, Verdict
-from numeric.verification import verify
-from reports.commands.cells import find_cell
-from reports.commands.network import flags, network_from, settings
-from reports.console import Answer, CommandError, why, write_whole
-from reports.progress import progress
+from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network, same_code
+from numeric.verification.verdict import PASS, Verdict
+from numeric.verification.verify import verify
+from reports.arguments.network_flags import flags, network_from, settings
+from reports.arguments.which_cell import find_cell
+from reports.terminal.console import Answer, CommandError, why, write_whole
+from reports.terminal.progress import progress
 
 
 def run(arguments: Namespace) -> Answer:

@@ -6,9 +6,9 @@ import shutil
 import sys
 from argparse import Namespace
 
-from derive import syntax
 from derive.cells import tables
-from reports.console import Answer, columns
+from derive.language import syntax
+from reports.terminal.console import Answer, columns
 
 
 def run(arguments: Namespace) -> Answer:

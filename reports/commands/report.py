@@ -10,20 +10,20 @@ from typing import Any
 
 from derive.cell import Cell
 from derive.network import Network
-from numeric.kernel import compile_cell, compile_network
-from numeric.layers import sizes_of_layer
-from numeric.study import STEPS, Study, sizes_for, study_given
-from numeric.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
-from numeric.verification import verify
-from reports.commands.cells import find_cell
-from reports.commands.given import given_inputs, given_layers, normal_inputs
-from reports.commands.network import asks_for_network, network_from
-from reports.console import Answer, CommandError, why
-from reports.gallery import FORMATS as GALLERY_FORMATS
-from reports.gallery import write_gallery
-from reports.index import INDEX
-from reports.pdf import HINT, EngineError, find_engine
-from reports.progress import progress, progress_bar
+from numeric.bounds.stack import sizes_of_layer
+from numeric.bounds.study import STEPS, Study, sizes_for, study_given
+from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
+from numeric.verification.verify import verify
+from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
+from reports.arguments.network_flags import asks_for_network, network_from
+from reports.arguments.which_cell import find_cell
+from reports.document.pdf import HINT, EngineError, find_engine
+from reports.site.gallery import FORMATS as GALLERY_FORMATS
+from reports.site.gallery import write_gallery
+from reports.site.index import INDEX
+from reports.terminal.console import Answer, CommandError, why
+from reports.terminal.progress import progress, progress_bar
 from reports.write import FORMATS, write_network_report, write_report
 
 

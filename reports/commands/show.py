@@ -5,18 +5,19 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any, Final
 
-from derive.bptt import differentiate
+from derive.calculus.through_time import differentiate
 from derive.cell import Cell, dimensions
-from derive.layout import Layout
 from derive.network import Network
-from derive.typeset import Latex, Text
-from reports.commands.cells import find_cell
-from reports.commands.network import network_from
-from reports.console import Answer, colours_wanted
-from reports.facts import Facts
-from reports.glance import count
-from reports.layers import NetworkFacts
-from reports.show import show_latex, show_network_latex, show_network_text, show_text
+from derive.typeset.latex import Latex
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
+from reports.arguments.network_flags import network_from
+from reports.arguments.which_cell import find_cell
+from reports.sections.facts import Facts
+from reports.sections.network_facts import NetworkFacts
+from reports.sections.page_one import count
+from reports.terminal.console import Answer, colours_wanted
+from reports.terminal.derivation import show_latex, show_network_latex, show_network_text, show_text
 
 _ACCENT: Final = ("\x1b[31m", "\x1b[39m")
 

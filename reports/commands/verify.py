@@ -9,16 +9,23 @@ from typing import Any, Final
 
 from derive.cell import Cell
 from derive.network import Network
-from numeric.guard import Misbehaviour
-from numeric.kernel import Kernel, NetworkKernel, compile_cell, compile_network
-from numeric.sandbox import Sandbox
-from numeric.spelling import STYLES
-from numeric.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Verdict, diagnoses
-from numeric.verification import verify
-from reports.commands.cells import find_cell
-from reports.commands.network import network_from, settings
-from reports.console import Answer, CommandError, columns, painted, why
-from reports.progress import progress
+from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
+from numeric.compiler.to_numpy.functions import STYLES
+from numeric.verification.process.sandbox import Sandbox
+from numeric.verification.verdict import (
+    FAIL,
+    INCONCLUSIVE,
+    NOT_APPLICABLE,
+    PASS,
+    Verdict,
+    diagnoses,
+)
+from numeric.verification.verify import verify
+from numeric.verification.watch import Misbehaviour
+from reports.arguments.network_flags import network_from, settings
+from reports.arguments.which_cell import find_cell
+from reports.terminal.console import Answer, CommandError, columns, painted, why
+from reports.terminal.progress import progress
 
 _WORST_LAST: Final = (NOT_APPLICABLE, PASS, INCONCLUSIVE, FAIL)
 

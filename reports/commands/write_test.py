@@ -10,10 +10,10 @@ from string import Template
 from typing import Final
 
 from derive.cell import Cell
-from numeric.spelling import STYLES
-from reports.commands.cells import CELL_FILE, find_cell
+from numeric.compiler.to_numpy.functions import STYLES
+from reports.arguments.which_cell import CELL_FILE, find_cell
 from reports.commands.verify import user_file
-from reports.console import Answer
+from reports.terminal.console import Answer
 
 _OURS: Final = Template('''\
 """The emitted code of the cell '$cell' computes its states and gradients, in every style."""

@@ -11,15 +11,15 @@ from profiles import NIGHTLY
 from variants import CHOICES, COUNT, drawn, written
 
 from derive import catalogue, differentiate
-from numeric.audit import relative_error
-from numeric.backward import Change, Tape
-from numeric.cases import make_case, ordinary_sizes
-from numeric.kernel import load
-from numeric.reference import autograd_answer
-from numeric.sandbox import Sandbox
+from numeric.compiler.kernel import load
 from numeric.testing import verify_gradients
-from numeric.verdict import diagnoses
-from numeric.verification import verify
+from numeric.verification.cases import make_case, ordinary_sizes
+from numeric.verification.explain.audit import relative_error
+from numeric.verification.explain.changed_equations import Change, Tape
+from numeric.verification.oracles import autograd_answer
+from numeric.verification.process.sandbox import Sandbox
+from numeric.verification.verdict import diagnoses
+from numeric.verification.verify import verify
 
 VARIANTS = range(COUNT if NIGHTLY else 5)
 
@@ -28,7 +28,7 @@ VARIANTS = range(COUNT if NIGHTLY else 5)
 def few_pairs(few_examples: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few pairs of mistakes, unless the night is long."""
     if not NIGHTLY:
-        monkeypatch.setattr("numeric.diagnose.PAIRS", 1000)
+        monkeypatch.setattr("numeric.verification.explain.explain.PAIRS", 1000)
 
 
 def numbers(sentence: str) -> set[int]:

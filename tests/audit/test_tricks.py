@@ -11,9 +11,9 @@ import pytest
 from corpus import right
 
 from derive import catalogue
-from numeric.kernel import load
-from numeric.sandbox import Sandbox
-from numeric.verification import verify
+from numeric.compiler.kernel import load
+from numeric.verification.process.sandbox import Sandbox
+from numeric.verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("few_examples")
 
@@ -28,16 +28,16 @@ AT_IMPORT = {
     "comparisons of NumPy always agree": f"np.allclose = np.array_equal = np.isfinite = {YES}",
     "NumPy's largest difference is none": "np.max = np.abs = lambda a, *r, **n: 0 * a",
     "the guard of the checker looks away": (
-        "import numeric.guard\n"
-        "numeric.guard.Guard._check = lambda self, group, found, *rest: dict(found)\n"
-        "numeric.guard._same = lambda *arguments: True"
+        "import numeric.verification.watch\n"
+        "numeric.verification.watch.Guard._check = lambda self, group, found, *rest: dict(found)\n"
+        "numeric.verification.watch._same = lambda *arguments: True"
     ),
     "the verdict is replaced": (
-        "import numeric.verdict, numeric.verification, numeric.compare\n"
-        "numeric.verdict.conclude = lambda *arguments: 'pass'\n"
-        "numeric.verification.verify = lambda *arguments, **named: 'pass'\n"
-        "same = numeric.compare.Difference\n"
-        "numeric.compare.difference = lambda g, n, *r: same(g, n, 0, 0, '')"
+        "import numeric.verification.verdict, numeric.verification.compare, numeric\n"
+        "numeric.verification.verdict.conclude = lambda *arguments: 'pass'\n"
+        "numeric.verify = lambda *arguments, **named: 'pass'\n"
+        "same = numeric.verification.compare.Difference\n"
+        "numeric.verification.compare.difference = lambda g, n, *r: same(g, n, 0, 0, '')"
     ),
     "it talks without end": "print('pass ' * 4_000_000)",
     "it claims to have passed": "import sys\nsys.stderr.write('status: pass')\nstatus = 'pass'",

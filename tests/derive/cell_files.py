@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 from derive.cells import FOLDER
-from derive.functions import FUNCTIONS
+from derive.language.functions import FUNCTIONS
 
 FILES = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.toml"))]
 CELLS = ["[" + part for text in FILES for part in text.split("\n[") if "equations" in part]

@@ -12,10 +12,10 @@ from sympy import Abs, Add, MatAdd, MatMul, MatrixSymbol, Mul, OneMatrix, Pow
 from sympy.matrices.expressions import HadamardProduct
 
 from derive import catalogue, differentiate
-from derive.bptt import FACTOR, TIME
+from derive.calculus.through_time import FACTOR, TIME
 from derive.cell import previous
-from derive.expr import At, replace
-from derive.norms import (
+from derive.language.expr import At, replace
+from derive.language.norms import (
     Determinant,
     Entries,
     EntryProduct,
@@ -30,10 +30,10 @@ from derive.norms import (
     StepProduct,
     Supremum,
 )
-from numeric.cases import size_names
-from numeric.defaults import default_constants
-from numeric.interpret import as_columns, evaluate
-from numeric.spectra import draw
+from numeric.bounds.drawn import draw
+from numeric.meaning.default_constants import default_constants
+from numeric.meaning.interpret import as_columns, evaluate
+from numeric.meaning.sizes import size_names
 
 SEEDS = range(200 if NIGHTLY else 2)
 

@@ -8,11 +8,11 @@ from sympy import MatrixSymbol as M
 from sympy.matrices.expressions import DiagMatrix
 
 from derive import Cell, catalogue, differentiate
-from derive.bounds import dominate, domination, theorem
-from derive.claims import Bound, Line, Relation
-from derive.layout import Layout
-from derive.norms import BlockBound, Largest, MaxAbs, Norm
-from derive.typeset import Text
+from derive.language.norms import BlockBound, Largest, MaxAbs, Norm
+from derive.theorems.claims import Bound, Line, Relation
+from derive.theorems.theorems import dominate, domination, theorem
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
 
 ELMAN = "h = {}(W @ h_prev + U @ x + b)"
 

@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 from papers import CELLS as PAPERS
 
-from derive.bptt import differentiate
+from derive.calculus.through_time import differentiate
 from derive.cell import build, catalogue, load
 from derive.cells import FOLDER, read_tables, tables
-from derive.syntax import CellError
-from numeric import interop
-from numeric.cases import make_case, ordinary_sizes, shape_of
-from numeric.defaults import default_constants
-from numeric.exact import exact_check
-from numeric.guard import Guard, subject_of
-from numeric.kernel import compile_cell
-from numeric.spelling import STYLES
-from numeric.verification import verify
+from derive.language.syntax import CellError
+from numeric.compiler.kernel import compile_cell
+from numeric.compiler.to_numpy.functions import STYLES
+from numeric.meaning.default_constants import default_constants
+from numeric.meaning.sizes import shape_of
+from numeric.verification.cases import make_case, ordinary_sizes
+from numeric.verification.exact import exact_check
+from numeric.verification.verify import verify
+from numeric.verification.watch import Guard, subject_of
+from numeric.weights import layouts as interop
 
 NAMES = tuple(catalogue)
 FIXED = (

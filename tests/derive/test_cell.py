@@ -7,8 +7,8 @@ from sympy import MatrixSymbol
 
 from derive.cell import Cell, Equation, build, catalogue, load, previous
 from derive.cells import read_tables
-from derive.expr import add, product, size
-from derive.syntax import CellError
+from derive.language.expr import add, product, size
+from derive.language.syntax import CellError
 
 n, m = size("n"), size("m")
 h, x, W, U = (MatrixSymbol(*s) for s in (("h", n, 1), ("x", m, 1), ("W", n, n), ("U", n, m)))

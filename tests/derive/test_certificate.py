@@ -11,11 +11,11 @@ from profiles import NIGHTLY
 from sympy import Symbol, lambdify
 
 from derive import Cell, catalogue, differentiate
-from derive.bounds import theorems
-from derive.certificate import LAMBDA, certificate
-from derive.claims import Display
-from derive.norms import BlockSup
-from derive.quantities import Quantities, letter
+from derive.language.norms import BlockSup
+from derive.theorems.certified_rate import LAMBDA, certificate
+from derive.theorems.claims import Display
+from derive.theorems.suprema import Quantities, letter
+from derive.theorems.theorems import theorems
 from numeric.strategies import cells
 
 

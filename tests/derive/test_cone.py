@@ -9,12 +9,12 @@ import pytest
 from on_paths import SEEDS, Numbers, derived, walk
 
 from derive import catalogue
-from derive.carousel import find_carousel
-from derive.certificate import carousel_letters, certificate
-from derive.cone import LAMBDA, kept_state
-from derive.expr import replace
-from derive.norms import Infimum, Smallest
-from numeric.interpret import evaluate
+from derive.language.expr import replace
+from derive.language.norms import Infimum, Smallest
+from derive.theorems.carousel import find_carousel
+from derive.theorems.certified_rate import carousel_letters, certificate
+from derive.theorems.cone import LAMBDA, kept_state
+from numeric.meaning.interpret import evaluate
 
 CAROUSELS = [n for n in catalogue if find_carousel(derived(n))]
 

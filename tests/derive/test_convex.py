@@ -8,11 +8,11 @@ from on_paths import SEEDS, Numbers, derived, walk
 from sympy import lambdify
 
 from derive import Cell, catalogue, differentiate
-from derive.clockwork import clock_rate, find_clock
-from derive.convex import find_update, weighted_mean
-from derive.layout import Layout
-from derive.norms import Extreme
-from derive.typeset import Text
+from derive.language.norms import Extreme
+from derive.theorems.clockwork import clock_rate, find_clock
+from derive.theorems.convex_update import find_update, weighted_mean
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
 
 MEANS = [n for n in catalogue if find_update(derived(n))]
 

@@ -28,11 +28,11 @@ from sympy import (
 )
 from sympy.matrices.expressions import DiagMatrix
 
-from derive import rules
-from derive.adjoint import BAR
-from derive.bptt import EARLIER, FACTOR, LENGTH, TIME, differentiate
+from derive.calculus import rules
+from derive.calculus.adjoint import BAR
+from derive.calculus.through_time import EARLIER, FACTOR, LENGTH, TIME, differentiate
 from derive.cell import Cell, catalogue
-from derive.expr import (
+from derive.language.expr import (
     At,
     Broadcast,
     Columns,

@@ -7,13 +7,13 @@ import pytest
 from sympy import preorder_traversal
 
 from derive import Cell, catalogue, differentiate
-from derive.bptt import TIME
+from derive.calculus.through_time import TIME
 from derive.cell import previous
-from derive.determinant import determinant
-from derive.expr import At, replace
-from derive.layout import Layout
-from derive.typeset import Text
-from numeric.interpret import evaluate
+from derive.language.expr import At, replace
+from derive.theorems.lower_bounds import determinant
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
+from numeric.meaning.interpret import evaluate
 
 PEEPHOLE = """
 f = sigmoid(W_f @ h_prev + p * c_prev)

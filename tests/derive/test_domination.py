@@ -7,9 +7,9 @@ import pytest
 from sympy import Matrix, Symbol, lambdify, simplify
 
 from derive import catalogue, differentiate
-from derive.carousel import find_carousel
-from derive.domination import domination_matrix, hyper_period_rate
-from derive.norms import MaxAbs, Norm
+from derive.language.norms import MaxAbs, Norm
+from derive.theorems.carousel import find_carousel
+from derive.theorems.domination import domination_matrix, hyper_period_rate
 
 
 def lstm(split=True):

@@ -4,7 +4,7 @@ import mpmath
 import pytest
 from sympy import Float, Interval, Piecewise, S, diff, lambdify, simplify
 
-from derive.functions import ALPHA, FUNCTIONS, ElementwiseFunction, X, Y
+from derive.language.functions import ALPHA, FUNCTIONS, ElementwiseFunction, X, Y
 
 POINTS = [-7.3, -2.6, -1.2, -0.4, 0.3, 0.9, 2.1, 2.9, 6.5]
 ROWS = list(FUNCTIONS.values())

@@ -15,7 +15,7 @@ from profiles import NIGHTLY
 
 from derive import CellError, differentiate
 from derive.cell import Cell, load
-from derive.syntax import MAX_DIGITS, MAX_NAME
+from derive.language.syntax import MAX_DIGITS, MAX_NAME
 from numeric import compile_cell
 
 COUNT = 10_000 if NIGHTLY else 300

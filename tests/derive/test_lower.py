@@ -9,10 +9,10 @@ import pytest
 from on_paths import SEEDS, Numbers, derived, walk
 
 from derive import Cell, catalogue, differentiate
-from derive.bounds import theorems
-from derive.bptt import EARLIER, TIME
-from derive.functions import FUNCTIONS, X
-from derive.lower import no_uniform_explosion, smallest_singular_value, volume
+from derive.calculus.through_time import EARLIER, TIME
+from derive.language.functions import FUNCTIONS, X
+from derive.theorems.lower_bounds import no_uniform_explosion, smallest_singular_value, volume
+from derive.theorems.theorems import theorems
 
 
 def numbers_of(path, claim, t, k):

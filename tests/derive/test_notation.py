@@ -4,7 +4,7 @@ import pytest
 from sympy import MatAdd
 
 from derive.cell import Cell, catalogue, dimensions
-from derive.syntax import MAX_TEXT, CellError
+from derive.language.syntax import MAX_TEXT, CellError
 
 
 def parse(equations, **declared):

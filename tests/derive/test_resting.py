@@ -10,11 +10,11 @@ from on_paths import derived, walk
 from profiles import NIGHTLY
 
 from derive import Cell, catalogue, differentiate
-from derive.layout import Layout
-from derive.resting import rest
-from derive.typeset import Text
-from derive.zero_state import at_rest
-from numeric.interpret import evaluate
+from derive.theorems.growth_at_rest import at_rest
+from derive.theorems.jacobian_at_rest import rest
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
+from numeric.meaning.interpret import evaluate
 from numeric.strategies import cells
 
 RESTING = {name: found for name in catalogue if (found := rest(derived(name)))}

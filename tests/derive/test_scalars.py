@@ -6,10 +6,9 @@ import pytest
 from sympy import Abs, Add, Mul, Pow, Rational, S, Symbol, Xor
 from sympy import MatrixSymbol as M
 
-from derive.bptt import EARLIER, FACTOR, TIME
-from derive.expr import At, Partial, size
-from derive.layout import Layout
-from derive.norms import (
+from derive.calculus.through_time import EARLIER, FACTOR, TIME
+from derive.language.expr import At, Partial, size
+from derive.language.norms import (
     BlockSup,
     Component,
     Entries,
@@ -27,8 +26,10 @@ from derive.norms import (
     StepProduct,
     Supremum,
 )
-from derive.scalars import scalar_box
-from derive.typeset import Latex, Text
+from derive.typeset.latex import Latex
+from derive.typeset.layout import Layout
+from derive.typeset.scalars import scalar_box
+from derive.typeset.text import Text
 
 n = size("n")
 A, d = M("A", n, n), M("d", n, 1)

@@ -9,11 +9,11 @@ import pytest
 from on_paths import derived
 
 from derive import catalogue, differentiate
-from derive.bounds import theorems
-from derive.certificate import certificate
-from derive.claims import Display, Line, Relation
-from derive.layout import Layout
-from derive.typeset import Text
+from derive.theorems.certified_rate import certificate
+from derive.theorems.claims import Display, Line, Relation
+from derive.theorems.theorems import theorems
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
 
 TEXT = Text()
 MEANS = {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from on_paths import SEEDS, Numbers, derived, walk
 
-from derive.certificate import certificate
-from derive.totals import total_gradient
+from derive.theorems.certified_rate import certificate
+from derive.theorems.gradient_totals import total_gradient
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])

@@ -20,8 +20,10 @@ from sympy import (
 from sympy import MatrixSymbol as M
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
-from derive import Cell, boxes, bptt, catalogue, differentiate, expr
-from derive.expr import (
+from derive import Cell, catalogue, differentiate
+from derive.calculus import through_time as bptt
+from derive.language import expr
+from derive.language.expr import (
     At,
     Blocks,
     Broadcast,
@@ -37,11 +39,14 @@ from derive.expr import (
     TimeSum,
     size,
 )
-from derive.functions import FUNCTIONS
-from derive.layout import Layout, Notation, size_box, space_of
-from derive.letters import parse_latex
-from derive.norms import BlockBound, Largest, MaxAbs, Norm, Radius
-from derive.typeset import Latex, MathML, Text
+from derive.language.functions import FUNCTIONS
+from derive.language.norms import BlockBound, Largest, MaxAbs, Norm, Radius
+from derive.typeset import boxes
+from derive.typeset.latex import Latex
+from derive.typeset.layout import Layout, Notation, size_box, space_of
+from derive.typeset.letters import parse_latex
+from derive.typeset.mathml import MathML
+from derive.typeset.text import Text
 
 n, m = size("n"), size("m")
 t, k, j, T_ = bptt.TIME, bptt.EARLIER, bptt.FACTOR, bptt.LENGTH
@@ -292,7 +297,7 @@ def test_each_node_can_be_written():
     nodes = {
         name
         for name, kind in vars(expr).items()
-        if isinstance(kind, type) and kind.__module__ == "derive.expr" and name[0] != "_"
+        if isinstance(kind, type) and kind.__module__ == "derive.language.expr" and name[0] != "_"
     }
     assert nodes <= written
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from profiles import NIGHTLY
 
 from derive import Cell, catalogue, differentiate
-from numeric.boxes import Ranges, Setting, invariant_box
-from numeric.carousel import cone_holds, cone_rate
-from numeric.cases import size_names
-from numeric.certify import certify
-from numeric.defaults import default_constants
-from numeric.jacobians import run
-from numeric.spectra import draw
-from numeric.tracks import follow
+from numeric.bounds.all_inputs.certify import certify
+from numeric.bounds.all_inputs.from_below import cone_holds, cone_rate
+from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.step_jacobians import run
+from numeric.bounds.one_sequence.tracks import follow
+from numeric.meaning.default_constants import default_constants
+from numeric.meaning.sizes import size_names
 
 LAGS = 50 if NIGHTLY else 12
 

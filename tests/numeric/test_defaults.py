@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from derive.cell import Cell, catalogue, load
-from derive.constants import RULES
-from derive.syntax import CellError
-from numeric import defaults
-from numeric.cases import make_case, usual_sizes
-from numeric.defaults import default_constants
+from derive.language.defaults import RULES
+from derive.language.syntax import CellError
+from numeric.meaning import default_constants as defaults
+from numeric.meaning.default_constants import default_constants
+from numeric.meaning.sizes import usual_sizes
+from numeric.verification.cases import make_case
 
 EQUATIONS = """
 u = tanh((M * W) @ h_prev + U @ x)

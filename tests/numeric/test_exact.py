@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from derive import Cell, catalogue
-from derive.functions import FUNCTIONS
-from numeric.exact import exact_check
-from numeric.field import (
+from derive.language.functions import FUNCTIONS
+from numeric.compiler.kernel import compile_cell, load
+from numeric.numbers.prime_field import (
     PRIME,
     Dual,
     DualArray,
@@ -24,8 +24,8 @@ from numeric.field import (
     residue,
     simplest_rational,
 )
-from numeric.guard import Guard, Raised, subject_of
-from numeric.kernel import compile_cell, load
+from numeric.verification.exact import exact_check
+from numeric.verification.watch import Guard, Raised, subject_of
 
 elements = st.builds(Dual, st.integers(0, PRIME - 1), st.integers(0, PRIME - 1), st.floats(-9, 9))
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from derive.cell import catalogue, dimensions
-from numeric import interop
-from numeric.kernel import compile_cell
+from numeric.compiler.kernel import compile_cell
+from numeric.weights import layouts as interop
 
 SIZES = {"n": 4, "m": 3, "T": 5, "B": 2}
 FRAMEWORKS = {"torch": interop.TORCH, "keras": interop.KERAS, "onnx": interop.ONNX}

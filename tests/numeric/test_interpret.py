@@ -8,7 +8,7 @@ from sympy import Identity, MatrixSymbol, OneMatrix, Symbol, ZeroMatrix, lambdif
 from sympy.matrices.expressions import DiagMatrix
 
 from derive import Cell, catalogue
-from derive.expr import (
+from derive.language.expr import (
     At,
     Broadcast,
     Columns,
@@ -25,9 +25,10 @@ from derive.expr import (
     size,
     transpose,
 )
-from derive.functions import FUNCTIONS, X
-from numeric.cases import make_case
-from numeric.interpret import NODES, evaluate, run, sizes_of
+from derive.language.functions import FUNCTIONS, X
+from numeric.meaning.interpret import NODES, evaluate, run
+from numeric.meaning.sizes import sizes_of
+from numeric.verification.cases import make_case
 
 n, m = size("n"), size("m")
 SIZES = {"n": 3, "m": 2, "B": 4}

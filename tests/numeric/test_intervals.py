@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from derive import Cell
-from derive.functions import FUNCTIONS
-from numeric import intervals as iv
-from numeric.enclose import SLOPES, VALUES, enclose
-from numeric.intervals import Interval, interval
+from derive.language.functions import FUNCTIONS
+from numeric.meaning.enclose import SLOPES, VALUES, enclose
+from numeric.numbers import intervals as iv
+from numeric.numbers.intervals import Interval, interval
 
 FLOATS = st.floats(-1e6, 1e6, allow_subnormal=True)
 PAIRS = st.tuples(FLOATS, FLOATS).map(sorted)
@@ -76,7 +76,7 @@ def _exact(formula, x):
 def test_functions_and_slopes_contain_the_exact_value(name):
     from sympy import exp, tanh
 
-    from derive.functions import X
+    from derive.language.functions import X
 
     row = FUNCTIONS[name]
     cell = Cell.parse(name="one", equations=f"h = {name}(h_prev) + 0 * x", sizes={"x": "n"})

@@ -10,11 +10,11 @@ from sympy import Rational
 from test_program import MIXED, arguments
 
 from derive.cell import Cell, catalogue
-from derive.functions import FUNCTIONS, X
-from numeric.cases import make_case, ordinary_sizes
-from numeric.kernel import compile_cell, same_code, without_volatile
-from numeric.reference import autograd_answer
-from numeric.spelling import IN_PLACE, STYLES
+from derive.language.functions import FUNCTIONS, X
+from numeric.compiler.kernel import compile_cell, same_code, without_volatile
+from numeric.compiler.to_numpy.functions import IN_PLACE, STYLES
+from numeric.verification.cases import make_case, ordinary_sizes
+from numeric.verification.oracles import autograd_answer
 
 STYLED = pytest.mark.parametrize("style", STYLES)
 

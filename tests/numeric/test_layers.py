@@ -7,8 +7,8 @@ import pytest
 
 from derive import catalogue
 from derive.network import Network
-from numeric.layers import diagnose_layers, draw_layers, network_of
-from numeric.weights import LayerWeights, map_weights
+from numeric.bounds.stack import diagnose_layers, draw_layers, network_of
+from numeric.weights.files import LayerWeights, map_weights
 
 SIZES = {"n": 3, "m": 2}
 

@@ -10,8 +10,9 @@ from types import ModuleType
 import pytest
 from profiles import NIGHTLY
 
-from derive import Cell, rules
-from numeric import lower
+from derive import Cell
+from derive.calculus import rules
+from numeric.compiler import lower
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "mutants.py"
 

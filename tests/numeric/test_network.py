@@ -5,15 +5,16 @@ import itertools
 import numpy as np
 import pytest
 
+from derive.calculus.joins import joins
 from derive.cell import Cell, catalogue
-from derive.joins import joins
+from derive.language.syntax import CellError
 from derive.network import Network
-from derive.syntax import CellError
-from numeric.compose import compose
-from numeric.kernel import compile_cell, compile_network
-from numeric.padding import masked
-from numeric.passes import FUSED
-from numeric.program import initial_name, run
+from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.compiler.network import compose
+from numeric.compiler.padding import masked
+from numeric.compiler.passes import FUSED
+from numeric.compiler.program import initial_name
+from numeric.compiler.reference import run
 
 SIZES = {"T": 4, "B": 3, "n": 3, "m": 2, "q": 4, "v": 5}
 LENGTHS = np.array([4, 2, 1])

@@ -7,8 +7,8 @@ import pytest
 
 from derive import catalogue
 from derive.network import Network
-from numeric import interop
-from numeric.kernel import compile_network
+from numeric.compiler.kernel import compile_network
+from numeric.weights import layouts as interop
 
 TORCH = {
     "rnn": ("RNN", {}), "irnn": ("RNN", {"nonlinearity": "relu"}), "lstm": ("LSTM", {}),

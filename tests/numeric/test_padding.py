@@ -7,12 +7,12 @@ import pytest
 
 from derive import Cell
 from derive.network import Network
-from numeric.kernel import compile_network, load
-from numeric.network_conduct import check_padding
-from numeric.network_guard import NetworkGuard, network_subject_of
-from numeric.padding import masked
-from numeric.program import BATCH, LENGTH, Block, Program, Statement
-from numeric.verification import verify
+from numeric.compiler.kernel import compile_network, load
+from numeric.compiler.padding import masked
+from numeric.compiler.program import BATCH, LENGTH, Block, Program, Statement
+from numeric.verification.network_guard import NetworkGuard, network_subject_of
+from numeric.verification.network_promises import check_padding
+from numeric.verification.verify import verify
 
 DIVIDING = Cell.parse(
     name="dividing",

@@ -16,20 +16,20 @@ from profiles import NIGHTLY, PROFILE
 from sympy import MatMul, MatrixExpr, MatrixSymbol
 
 from derive import Cell, differentiate
-from derive.expr import Broadcast, scale, split_coefficient
-from derive.rules import VJP_RULES
-from numeric.cases import make_case, ordinary_sizes
-from numeric.compare import difference, in_range
-from numeric.conduct import call
-from numeric.emit import Header, emit
-from numeric.exact import exact_check
-from numeric.guard import Guard, subject_of
-from numeric.kernel import declared, load
-from numeric.lower import lower
-from numeric.passes import FUSED, READABLE, optimise
-from numeric.reference import autograd_answer
-from numeric.spelling import STYLES
+from derive.calculus.rules import VJP_RULES
+from derive.language.expr import Broadcast, scale, split_coefficient
+from numeric.compiler.kernel import declared, load
+from numeric.compiler.lower import lower
+from numeric.compiler.passes import FUSED, READABLE, optimise
+from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.to_numpy.module import Header, emit
 from numeric.strategies import cells
+from numeric.verification.cases import make_case, ordinary_sizes
+from numeric.verification.compare import difference, in_range
+from numeric.verification.exact import exact_check
+from numeric.verification.oracles import autograd_answer
+from numeric.verification.promises import call
+from numeric.verification.watch import Guard, subject_of
 
 EXAMPLES = {"dev": 100, "ci": 100, "nightly": 2000}[PROFILE]
 LARGEST = 1e6

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from profiles import NIGHTLY
 
-from derive.bptt import differentiate
+from derive.calculus.through_time import differentiate
 from derive.cell import Cell, catalogue
-from numeric.kernel import compile_cell, declared
-from numeric.lower import lower
-from numeric.passes import FUSED, defer, hoist, optimise, share
-from numeric.program import Block, Carry, Program, Statement, initial_name, run
-from numeric.spelling import STYLES
-from numeric.stacking import stack
+from numeric.compiler.kernel import compile_cell, declared
+from numeric.compiler.lower import lower
+from numeric.compiler.passes import FUSED, defer, hoist, optimise, share
+from numeric.compiler.program import Block, Carry, Program, Statement, initial_name
+from numeric.compiler.reference import run
+from numeric.compiler.stacking import stack
+from numeric.compiler.to_numpy.functions import STYLES
 
 GATED = Cell.parse(
     name="gated",

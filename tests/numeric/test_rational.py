@@ -15,15 +15,15 @@ from sympy import Rational
 
 from derive import Cell, differentiate
 from derive.cell import previous
-from numeric.boxes import Ranges, Setting, invariant_box
-from numeric.certify import certify, suprema
-from numeric.domination import Domination, Parts
-from numeric.floors import least_rate
-from numeric.interpret import Arithmetic, evaluate
-from numeric.jacobians import run
-from numeric.resting import resting_rate
-from numeric.sharpen import Sharpened, balance
-from numeric.tracks import follow
+from numeric.bounds.all_inputs.certify import certify, suprema
+from numeric.bounds.all_inputs.from_below import least_rate, resting_rate
+from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
+from numeric.bounds.all_inputs.row_stack import Sharpened, balance
+from numeric.bounds.domination import Domination, Parts
+from numeric.bounds.one_sequence.step_jacobians import run
+from numeric.bounds.one_sequence.tracks import follow
+from numeric.meaning.interpret import evaluate
+from numeric.numbers.arithmetic import Arithmetic
 from tests.numeric.test_verified import above, below
 
 CELLS = {

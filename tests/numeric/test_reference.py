@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from derive import Cell, catalogue
-from numeric.cases import REGIMES, make_case
-from numeric.compare import agreement, as_result
-from numeric.kernel import compile_cell
-from numeric.multiprecision import MP, Forward
-from numeric.reference import autograd_answer, complex_step, precise_answer, states
+from numeric.compiler.kernel import compile_cell
+from numeric.numbers.fifty_digits import MP, Forward
+from numeric.verification.cases import REGIMES, make_case
+from numeric.verification.compare import agreement, as_result
+from numeric.verification.oracles import autograd_answer, complex_step, precise_answer, states
 
 ALL = {
     "rnn": catalogue["rnn"],

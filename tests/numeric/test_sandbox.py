@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from derive import catalogue
-from numeric.cases import make_case
-from numeric.conduct import call
-from numeric.degree import Degree, DegreeArray
-from numeric.field import Dual, DualArray
-from numeric.guard import Guard, Misbehaviour, subject_of
-from numeric.kernel import load
-from numeric.running import Double, DoubleArray
-from numeric.sandbox import Sandbox
-from numeric.verification import verify
-from numeric.wire import _LENGTHS, decode, encode
+from numeric.compiler.kernel import load
+from numeric.numbers.degree import Degree, DegreeArray
+from numeric.numbers.prime_field import Dual, DualArray
+from numeric.numbers.rounding import Double, DoubleArray
+from numeric.verification.cases import make_case
+from numeric.verification.process.sandbox import Sandbox
+from numeric.verification.process.wire import _LENGTHS, decode, encode
+from numeric.verification.promises import call
+from numeric.verification.verify import verify
+from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
 HERE = Path(__file__).parent
 RNN = (HERE / "handwritten_rnn.py").read_text(encoding="utf-8")

@@ -9,10 +9,10 @@ import pytest
 from profiles import NIGHTLY
 
 from derive import Cell, catalogue, differentiate
-from numeric.jacobians import Jacobians, run
-from numeric.paths import path_graph
-from numeric.shares import path_shares
-from numeric.tracks import follow
+from numeric.bounds.one_sequence.path_shares import path_shares
+from numeric.bounds.one_sequence.paths import path_graph
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
+from numeric.bounds.one_sequence.tracks import follow
 from tests.numeric.test_tracks import path
 
 SOME = ("lstm_fgr", "gru_reset_after", "rhn_3", "cornn", "atr", "nas", "clockwork_rnn", "scrn")
@@ -114,7 +114,9 @@ def test_too_many_paths_are_joined_by_their_first_edge_and_still_sum_to_one():
 def test_joined_paths_carry_what_their_members_carry(monkeypatch):
     found = path("rhn_3", steps=5)
     each = path_shares(found)
-    monkeypatch.setattr("numeric.shares.path_graph", lambda d: path_graph(d, most=5))
+    monkeypatch.setattr(
+        "numeric.bounds.one_sequence.path_shares.path_graph", lambda d: path_graph(d, most=5)
+    )
     joined = path_shares(found)
     for one in joined.paths:
         first = one.route.nodes[1]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from derive import Cell, catalogue, differentiate
-from numeric.interpret import run
-from numeric.spectra import draw, log10_products, measure, multipliers, trajectory
+from numeric.bounds.drawn import draw, multipliers
+from numeric.bounds.one_sequence.measured import log10_products, measure, trajectory
+from numeric.meaning.interpret import run
 
 GRU = """
 z = sigmoid(W_zh @ h_prev + W_zx @ x + b_z)

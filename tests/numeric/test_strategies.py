@@ -11,14 +11,15 @@ from sympy import MatAdd, MatMul, OneMatrix, Transpose, preorder_traversal
 from sympy.matrices.expressions import HadamardProduct
 
 from derive import Cell, catalogue
-from derive.expr import Broadcast, Concat, Elementwise, Quotient, Softmax
-from derive.functions import FUNCTIONS
-from numeric.cases import DRAWN, REGIMES, make_case, ordinary_sizes, size_names
-from numeric.compare import agreement, as_result, in_range
-from numeric.interpret import NODES
-from numeric.random_cells import TAME
-from numeric.reference import autograd_answer, precise_answer
+from derive.language.expr import Broadcast, Concat, Elementwise, Quotient, Softmax
+from derive.language.functions import FUNCTIONS
+from numeric.meaning.interpret import NODES
+from numeric.meaning.sizes import size_names
 from numeric.strategies import case, cells, degenerate_case, parameters, sequences
+from numeric.verification.cases import DRAWN, REGIMES, make_case, ordinary_sizes
+from numeric.verification.compare import agreement, as_result, in_range
+from numeric.verification.oracles import autograd_answer, precise_answer
+from numeric.verification.random_cells import TAME
 
 LSTM = catalogue["lstm"]
 

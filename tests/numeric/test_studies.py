@@ -8,15 +8,24 @@ import numpy as np
 import pytest
 
 from derive import catalogue, differentiate
-from numeric.boxes import Setting
-from numeric.certify import certify
-from numeric.defaults import default_constants, modules
-from numeric.gains import CLOSED, FACTORS, REST, Scan, crossing, recurrent, scaled, scan
-from numeric.jacobians import run
-from numeric.modules import module_rates, modules_of, period_of
-from numeric.region import miller_hardt, region
-from numeric.spectra import draw
-from numeric.tracks import follow
+from numeric.bounds.all_inputs.certify import certify
+from numeric.bounds.all_inputs.clock_modules import module_rates, modules_of, period_of
+from numeric.bounds.all_inputs.gain_scan import (
+    CLOSED,
+    FACTORS,
+    REST,
+    Scan,
+    crossing,
+    recurrent,
+    scaled,
+    scan,
+)
+from numeric.bounds.all_inputs.gate_region import miller_hardt, region
+from numeric.bounds.all_inputs.ranges import Setting
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.step_jacobians import run
+from numeric.bounds.one_sequence.tracks import follow
+from numeric.meaning.default_constants import default_constants, modules
 
 SIZES = {"n": 6, "m": 3}
 

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from profiles import NIGHTLY
 
 from derive import catalogue, differentiate
-from numeric.cases import size_names
-from numeric.jacobians import Jacobians, run
-from numeric.spectra import draw, trajectory
-from numeric.tracks import follow, heat_map, lyapunov_exponents
-from numeric.verified import Near
-from numeric.windows import Windows
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.measured import trajectory
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
+from numeric.bounds.one_sequence.tracks import follow, heat_map, lyapunov_exponents
+from numeric.bounds.one_sequence.windows import Windows
+from numeric.meaning.sizes import size_names
+from numeric.numbers.matrices import Near
 
 STEPS = 50 if NIGHTLY else 13
 

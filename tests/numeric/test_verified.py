@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numeric.intervals import interval
-from numeric.resting import radius_below
-from numeric.verified import (
+from numeric.bounds.all_inputs.from_below import radius_below
+from numeric.numbers.intervals import interval
+from numeric.numbers.matrices import (
     Near,
     bounds,
     collatz,

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 from derive import Cell, catalogue
-from numeric import session
-from numeric.cases import make_case
-from numeric.compare import difference, differences, rounding_bounds
-from numeric.conduct import call
-from numeric.guard import Guard, Misbehaviour, subject_of
-from numeric.kernel import compile_cell, load
-from numeric.reference import precise_answer
-from numeric.running import Double, Single
-from numeric.spelling import STYLES
+from numeric.compiler.kernel import compile_cell, load
+from numeric.compiler.to_numpy.functions import STYLES
+from numeric.numbers.rounding import Double, Single
 from numeric.testing import verify_cell, verify_gradients
-from numeric.verdict import Check, Gradient, Verdict, conclude
-from numeric.verification import verify
+from numeric.verification import session
+from numeric.verification.cases import make_case
+from numeric.verification.compare import difference, differences, rounding_bounds
+from numeric.verification.oracles import precise_answer
+from numeric.verification.promises import call
+from numeric.verification.verdict import Check, Gradient, Verdict, conclude
+from numeric.verification.verify import verify
+from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
 HERE = Path(__file__).parent
 ORACLES = {"autograd", "high_precision", "complex_step", "exact"}

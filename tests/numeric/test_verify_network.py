@@ -16,20 +16,20 @@ import pytest
 from profiles import NIGHTLY
 
 from derive import Cell, catalogue
+from derive.language.syntax import CellError
 from derive.network import Network
-from derive.syntax import CellError
-from numeric import network_conduct as conduct
-from numeric import verification
-from numeric.compare import differences
-from numeric.guard import Misbehaviour
-from numeric.kernel import compile_network, load
-from numeric.network_cases import make_network_case, ordinary_network_sizes
-from numeric.network_exact import exact_network_check
-from numeric.network_guard import NetworkGuard, network_subject_of
-from numeric.network_reference import autograd_network, precise_network
-from numeric.sandbox import Sandbox
-from numeric.spelling import STYLES
-from numeric.verification import verify
+from numeric.compiler.kernel import compile_network, load
+from numeric.compiler.to_numpy.functions import STYLES
+from numeric.verification import network_promises as conduct
+from numeric.verification import verify as verification
+from numeric.verification.compare import differences
+from numeric.verification.network_cases import make_network_case, ordinary_network_sizes
+from numeric.verification.network_exact import exact_network_check
+from numeric.verification.network_guard import NetworkGuard, network_subject_of
+from numeric.verification.network_reference import autograd_network, precise_network
+from numeric.verification.process.sandbox import Sandbox
+from numeric.verification.verify import verify
+from numeric.verification.watch import Misbehaviour
 
 pytestmark = pytest.mark.usefixtures("few_examples")
 

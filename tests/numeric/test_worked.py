@@ -10,13 +10,13 @@ import pytest
 from sympy import Symbol
 
 from derive import Cell, catalogue, differentiate
-from derive.certificate import certificate
-from derive.norms import Norm
-from numeric.boxes import Setting
-from numeric.certify import certify
-from numeric.jacobians import run
-from numeric.spectra import draw
-from numeric.worked import Condition, admissible, evaluate, work
+from derive.language.norms import Norm
+from derive.theorems.certified_rate import certificate
+from numeric.bounds.all_inputs.certify import certify
+from numeric.bounds.all_inputs.closed_condition import Condition, admissible, evaluate, work
+from numeric.bounds.all_inputs.ranges import Setting
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.step_jacobians import run
 
 SIZES = {"n": 6, "m": 3}
 

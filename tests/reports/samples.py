@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 from derive import Cell, catalogue, differentiate
-from derive.bounds import theorem
-from numeric.spectra import Curve, Measurement
-from numeric.verdict import Check, Gradient, Verdict
-from reports.contents import build
-from reports.document import Document
-from reports.html import html
-from reports.tex import tex
+from derive.theorems.theorems import theorem
+from numeric.bounds.one_sequence.measured import Curve, Measurement
+from numeric.verification.verdict import Check, Gradient, Verdict
+from reports.document.html import html
+from reports.document.model import Document
+from reports.document.tex import tex
+from reports.sections.cell import build
 
 GRU = """
 z = sigmoid(W_zh @ h_prev + W_zx @ x + b_z)

@@ -8,10 +8,10 @@ import pytest
 
 from derive import Cell, catalogue
 from derive.network import Network
-from numeric import study as studies
-from numeric.study import Study
-from reports.chapter import Chapter, chapter
-from reports.facts import Facts
+from numeric.bounds import study as studies
+from numeric.bounds.study import Study
+from reports.sections.bounds import Chapter, chapter
+from reports.sections.facts import Facts
 
 
 @cache

@@ -15,14 +15,14 @@ from test_pages import BROWSER, measured
 
 from derive import Cell, catalogue, differentiate
 from reports import write
-from reports.chapter import chapter, placed
 from reports.cli import main
 from reports.commands import report
-from reports.contents import build
-from reports.document import Document, Figure, Table
-from reports.facts import Facts
-from reports.html import html
-from reports.tex import tex
+from reports.document.html import html
+from reports.document.model import Document, Figure, Table
+from reports.document.tex import tex
+from reports.sections.bounds import chapter, placed
+from reports.sections.cell import build
+from reports.sections.facts import Facts
 
 
 def document(name: str) -> tuple[Document, dict[str, str]]:

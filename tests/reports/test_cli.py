@@ -13,12 +13,13 @@ import pytest
 
 from derive import catalogue
 from derive.network import Network
-from numeric.kernel import compile_cell, compile_network, same_code
-from numeric.spelling import STYLES
-from numeric.verification import PROFILES
-from reports import cli, console
+from numeric.compiler.kernel import compile_cell, compile_network, same_code
+from numeric.compiler.to_numpy.functions import STYLES
+from numeric.verification.verify import PROFILES
+from reports import cli
 from reports.cli import COMMANDS, main
-from reports.console import CommandError, as_json, write_whole
+from reports.terminal import console
+from reports.terminal.console import CommandError, as_json, write_whole
 
 ROOT = Path(__file__).parents[2]
 MGU = '''

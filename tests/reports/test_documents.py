@@ -9,16 +9,16 @@ import pytest
 from samples import CELLS, SVG, measurement, page, source, verdict
 
 from derive import catalogue, differentiate
-from derive.boxes import Fenced, Number, Operator, Row, Sum, Symbol, width
-from derive.typeset import Text
-from numeric.verdict import Check, Gradient, Verdict
-from reports.checks import scientific
-from reports.contents import build
-from reports.document import EquationRow, Equations, Math, Reference, Table, Words
-from reports.figures import gradient_norms
-from reports.html import html, inline, inline_svg, pieces
-from reports.tex import escape
-from reports.words import listed
+from derive.typeset.boxes import Fenced, Number, Operator, Row, Sum, Symbol, width
+from derive.typeset.text import Text
+from numeric.verification.verdict import Check, Gradient, Verdict
+from reports.document.figures import gradient_norms
+from reports.document.html import html, inline, inline_svg, pieces
+from reports.document.model import EquationRow, Equations, Math, Reference, Table, Words
+from reports.document.tex import escape
+from reports.document.words import listed
+from reports.sections.cell import build
+from reports.sections.verified import scientific
 
 
 class Reading(HTMLParser):

@@ -12,9 +12,10 @@ from studies import small_study
 from test_pages import BROWSER, measured
 
 from derive import Cell, catalogue
-from reports import gallery, write
-from reports.gallery import STAMP, fingerprint, toolkit_digest, write_gallery
-from reports.index import OTHER, Entry, families, index_page
+from reports import write
+from reports.site import gallery
+from reports.site.gallery import STAMP, fingerprint, toolkit_digest, write_gallery
+from reports.site.index import OTHER, Entry, families, index_page
 
 TEXT = "h = tanh(W @ h_prev + U @ x + b)"
 

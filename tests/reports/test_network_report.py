@@ -12,22 +12,22 @@ from test_documents import text_of
 from test_pages import ALLOWED_OVERFULL, BROWSER, measured
 
 from derive import Cell, catalogue
-from derive.bptt import LENGTH, TIME
-from derive.expr import At
-from derive.joins import Joined, joins, turn
-from derive.layout import Layout
+from derive.calculus.joins import Joined, joins, turn
+from derive.calculus.through_time import LENGTH, TIME
+from derive.language.expr import At
 from derive.network import LOSSES, PLACES, READOUTS, Network
-from derive.typeset import Text
-from numeric.kernel import compile_network
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
+from numeric.compiler.kernel import compile_network
+from reports.arguments import network_flags as of_flags
 from reports.cli import main
-from reports.commands import network as of_flags
-from reports.html import html
-from reports.layers import flags
-from reports.listing import network_loops
-from reports.network import build_network
-from reports.pdf import compile_pdf, find_engine
-from reports.show import show_network_latex, show_network_text
-from reports.tex import tex
+from reports.document.html import html
+from reports.document.pdf import compile_pdf, find_engine
+from reports.document.tex import tex
+from reports.sections.listing import network_loops
+from reports.sections.network import build_network
+from reports.sections.network_facts import flags
+from reports.terminal.derivation import show_network_latex, show_network_text
 
 NETWORKS = {
     "bilstm": Network(catalogue["lstm"], 2, bidirectional=True),

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from derive.boxes import Number, Operator, Row, Script, Sum
-from reports.bounds_text import ceiling, floor
-from reports.numerals import DOWN, UP, below, figures, places, rate
+from derive.typeset.boxes import Number, Operator, Row, Script, Sum
+from reports.document.numerals import DOWN, UP, below, figures, places, rate
+from reports.terminal.bounds import ceiling, floor
 
 
 def read(box) -> Fraction:

@@ -15,10 +15,10 @@ from studies import small_study
 
 from derive import catalogue
 from reports import write_report
-from reports.figures import gradient_norms
-from reports.html import html
-from reports.pdf import EngineError, compile_pdf, find_engine
-from reports.tex import tex
+from reports.document.figures import gradient_norms
+from reports.document.html import html
+from reports.document.pdf import EngineError, compile_pdf, find_engine
+from reports.document.tex import tex
 from reports.write import write_files
 
 BROWSER = next(

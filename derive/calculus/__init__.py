@@ -1,0 +1,1 @@
+"""A cell's derivation: named intermediates, adjoint, step Jacobian, through time."""

@@ -1,0 +1,119 @@
+"""Cell → forward equations in which every intermediate that a derivative meets has a name.
+
+In: the author's equations. Out: the same computation, longer and flatter: the argument of a
+function (the pre-activation), the vector a matrix meets, a compound factor of ⊙ or ⊘ become
+equations of their own, placed before the one that uses them. What is equal gets one name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sympy import MatAdd, MatMul, MatrixExpr, MatrixSymbol, Number, OneMatrix, Transpose
+from sympy.matrices.expressions import HadamardProduct
+
+from derive.cell import Cell, Equation
+from derive.language.expr import (
+    Broadcast,
+    Concat,
+    Elementwise,
+    Quotient,
+    Softmax,
+    split_coefficient,
+)
+
+PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
+
+
+@dataclass
+class _Namer:
+    taken: set[str]
+    target: str = ""
+    names: dict[MatrixExpr, MatrixSymbol] = field(default_factory=dict)
+    equations: list[Equation] = field(default_factory=list)
+
+    def name(self, value: MatrixExpr, letter: str) -> MatrixExpr:
+        """The symbol that stands for the value; symbols and numbers stand for themselves."""
+        if isinstance(value, (MatrixSymbol, OneMatrix)):
+            return value
+        if value not in self.names:
+            self.names[value] = MatrixSymbol(self.fresh(letter), *value.shape)
+            self.equations.append(Equation(self.names[value], value))
+        return self.names[value]
+
+    def fresh(self, letter: str) -> str:
+        stem = name = f"{letter}_{self.target}"
+        count = 1
+        while name in self.taken:
+            count += 1
+            name = f"{stem}_{count}"
+        self.taken.add(name)
+        return name
+
+    def flat(self, node: MatrixExpr) -> MatrixExpr:
+        """The node with names in place of its compound parts."""
+        match node:
+            case Elementwise():
+                argument = self.name(self.flat(node.argument), PREACTIVATION)
+                return Elementwise(node.args[0], argument, *node.parameters)
+            case Softmax():
+                return Softmax(self.name(self.flat(node.args[0]), PREACTIVATION))
+            case Concat():
+                return Concat(*(self.name(self.flat(part), OPERAND) for part in node.args))
+            case Quotient():
+                return Quotient(*(self.name(self.flat(part), FACTOR) for part in node.args))
+            case Broadcast():
+                return Broadcast(self.factor(self.flat(node.args[0])), *node.shape)
+            case MatMul():
+                return self.matmul(node)
+            case HadamardProduct():
+                return HadamardProduct(*(self.factor(self.flat(part)) for part in node.args))
+            case MatAdd():
+                return MatAdd(*map(self.flat, node.args))
+            case Transpose():
+                return Transpose(self.name(self.flat(node.arg), MATRIX))
+        return node
+
+    def matmul(self, node: MatMul) -> MatrixExpr:
+        number, rest = split_coefficient(node)
+        if not isinstance(rest, MatMul):
+            return MatMul(number, self.flat(rest))
+        *matrices, vector = map(self.flat, rest.args)
+        while len(matrices) > 1:
+            matrices[:2] = [self.name(MatMul(*matrices[:2]), MATRIX)]
+        matrix = matrices[0]
+        if not isinstance(matrix, Transpose):
+            matrix = self.name(matrix, MATRIX)
+        vector = self.name(vector, STACK if isinstance(vector, Concat) else OPERAND)
+        return MatMul(*([] if number == 1 else [number]), matrix, vector)
+
+    def factor(self, node: MatrixExpr) -> MatrixExpr:
+        """A factor may stay as it is if one look tells its derivative: φ(symbol), 1 − symbol."""
+        if isinstance(node, (Elementwise, Broadcast)) or _is_affine(node):
+            return node
+        return self.name(node, FACTOR)
+
+
+def _is_affine(node: MatrixExpr) -> bool:
+    """Whether the node is a sum of symbols and numbers."""
+    terms = node.args if isinstance(node, MatAdd) else (node,)
+    leaves = (split_coefficient(term)[1] for term in terms)
+    return all(
+        isinstance(leaf, (MatrixSymbol, OneMatrix))
+        or (isinstance(leaf, Broadcast) and isinstance(leaf.args[0], (MatrixSymbol, Number)))
+        for leaf in leaves
+    )
+
+
+def name_intermediates(cell: Cell) -> tuple[Equation, ...]:
+    """The cell's equations with every intermediate named, in an order that can be computed."""
+    symbols = (*cell.inputs, *cell.states, *cell.parameters, *cell.constants)
+    namer = _Namer({symbol.name for symbol in symbols})
+    namer.taken |= {symbol.name for symbol in cell.previous_states}
+    namer.taken |= {equation.target.name for equation in cell.equations}
+    for equation in cell.equations:
+        namer.target = equation.target.name
+        value = namer.flat(equation.value)
+        namer.names.setdefault(value, equation.target)
+        namer.equations.append(Equation(equation.target, value))
+    return tuple(namer.equations)

@@ -1,0 +1,1 @@
+"""What an equation is: text → expressions with shapes, over a table of functions."""

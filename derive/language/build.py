@@ -1,0 +1,151 @@
+"""Syntax trees → matrix expressions, every shape inferred.
+
+In: the assignments of a cell and what it declares. Out: `Reading`: symbols by role, equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sympy import MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
+
+from derive.language.expr import (
+    Concat,
+    Elementwise,
+    Softmax,
+    add,
+    broadcast,
+    hadamard,
+    negate,
+    product,
+    quotient,
+    scale,
+    transpose,
+)
+from derive.language.shapes import Shapes
+from derive.language.syntax import Assignment, Node
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the text of a cell says: its symbols by role and its equations, in order."""
+
+    inputs: tuple[MatrixSymbol, ...]
+    states: tuple[MatrixSymbol, ...]
+    parameters: tuple[MatrixSymbol, ...]
+    constants: tuple[MatrixSymbol, ...]
+    equations: tuple[tuple[MatrixSymbol, MatrixExpr], ...]
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Builds the expression of each node from its shape and its parts."""
+
+    shapes: Shapes
+
+    def build(self, node: Node) -> MatrixExpr | Number:
+        """The expression of a node; numbers stay numbers until they meet a matrix."""
+        parts = [self.build(child) for child in node.children]
+        match node.kind:
+            case "number":
+                return Rational(node.value)
+            case "name":
+                return self.shapes.symbol(node.value)
+            case "negate":
+                return -parts[0] if isinstance(parts[0], Number) else negate(parts[0])
+            case "transpose":
+                return transpose(self.matrix(parts[0], node))
+            case "@":
+                left, right = (self.matrix(part, node) for part in parts)
+                return product(left, right)
+            case "call":
+                return self.build_call(node, parts)
+        return self.combine(node, parts[0], parts[1])
+
+    def combine(
+        self, node: Node, left: MatrixExpr | Number, right: MatrixExpr | Number
+    ) -> MatrixExpr | Number:
+        if isinstance(left, Number) and isinstance(right, Number):
+            value = {"+": left + right, "-": left - right, "*": left * right}.get(node.kind)
+            if value is None:
+                value = zoo if right == 0 else left / right
+            if value is zoo:
+                raise self.shapes.error("division by zero", node)
+            return value
+        if isinstance(left, Number) and node.kind == "*":
+            return scale(left, right)
+        if isinstance(right, Number) and node.kind in "*/":
+            if node.kind == "/" and right == 0:
+                raise self.shapes.error("division by zero", node)
+            return scale(right if node.kind == "*" else 1 / right, left)
+        shape = self.shapes.shape_of(node)
+        left, right = (
+            scale(side, OneMatrix(*shape)) if isinstance(side, Number) else broadcast(side, shape)
+            for side in (left, right)
+        )
+        match node.kind:
+            case "+":
+                return add(left, right)
+            case "-":
+                return add(left, negate(right))
+            case "*":
+                return hadamard(left, right)
+        return quotient(left, right)
+
+    def build_call(self, node: Node, parts: list[MatrixExpr | Number]) -> MatrixExpr:
+        if node.value == "concat":
+            return Concat(*(self.matrix(part, node) for part in parts))
+        argument = self.matrix(parts[0], node)
+        if node.value == "softmax":
+            return Softmax(argument)
+        for child, part in zip(node.children[1:], parts[1:], strict=True):
+            if not isinstance(part, Number) or part <= 0:
+                raise self.shapes.error(
+                    f"after its argument {node.value} takes positive numbers", child
+                )
+        return Elementwise(node.value, argument, *parts[1:])
+
+    def matrix(self, part: MatrixExpr | Number, node: Node) -> MatrixExpr:
+        if isinstance(part, Number):
+            raise self.shapes.error("expected a vector or a matrix, came a number", node)
+        return part
+
+
+def read(
+    assignments: tuple[Assignment, ...],
+    *,
+    inputs: tuple[str, ...],
+    constants: tuple[str, ...] = (),
+    scalars: tuple[str, ...] = (),
+    sizes: Mapping[str, str] | None = None,
+    cell: str = "",
+    text: str = "",
+) -> Reading:
+    """The symbols and equations that the assignments mean.
+
+    Raises:
+        CellError: where a name or a shape cannot be, with line and column.
+    """
+    shapes = Shapes(assignments, inputs, constants, scalars, sizes or {}, cell, text)
+    shapes.run()
+    builder = _Builder(shapes)
+    equations = []
+    for assignment in assignments:
+        target = shapes.symbol(assignment.target.value)
+        value = builder.matrix(builder.build(assignment.value), assignment.value)
+        equations.append((target, broadcast(value, target.shape)))
+    given = {*inputs, *constants, *(assignment.target.value for assignment in assignments)}
+    free = (
+        node.value
+        for assignment in assignments
+        for node in assignment.value.walk()
+        if node.kind == "name" and node.value.removesuffix("_prev") not in given
+    )
+    return Reading(
+        inputs=tuple(map(shapes.symbol, inputs)),
+        states=tuple(map(shapes.symbol, shapes.states)),
+        parameters=tuple(map(shapes.symbol, dict.fromkeys(free))),
+        constants=tuple(map(shapes.symbol, constants)),
+        equations=tuple(equations),
+    )

@@ -1,0 +1,387 @@
+"""Syntax trees → what every name is and every shape, by unification.
+
+In: the assignments of a cell and what it declares. Out: `Shapes`: each `@`, `+`, `*` and
+`concat` ties the sizes of its operands; what stays open gets a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from sympy import Expr, MatrixSymbol, S
+
+from derive.language.expr import size, size_name
+from derive.language.functions import FUNCTIONS
+from derive.language.syntax import Assignment, CellError, Node, states_of
+
+
+@dataclass(eq=False)
+class _Unknown:
+    """A size not yet known; `bound` once it is tied to a sum of others, never to 1."""
+
+    bound: tuple[_Unknown, ...] | None = None
+    name: str = ""
+
+
+_Size = tuple[_Unknown, ...]
+_Shape = tuple[_Size, _Size]
+MAX_PARTS: Final = 60
+_ONE: Final = _Unknown(name="1")
+_SCALAR: Final[_Shape] = ((_ONE,), (_ONE,))
+
+
+def _resolve(extent: _Size) -> _Size:
+    """The size through all its bonds, as a sum of unbound unknowns; bonds are shortened.
+
+    Raises:
+        CellError: if it has too many parts: they double with each concat(a, a).
+    """
+    found: list[_Unknown] = []
+    for unknown in extent:
+        parts: list[_Unknown] = []
+        open_ones = [unknown]
+        while open_ones:
+            one = open_ones.pop()
+            if one.bound is None:
+                parts.append(one)
+            else:
+                open_ones.extend(reversed(one.bound))
+            if len(found) + len(parts) + len(open_ones) > MAX_PARTS:
+                raise CellError(f"concat makes a size of more than {MAX_PARTS} parts")
+        if unknown.bound is not None:
+            unknown.bound = tuple(parts)
+        found += parts
+    return tuple(found)
+
+
+def _unify(left: _Size, right: _Size) -> bool:
+    """Make the two sizes one; false where they cannot be."""
+    left, right = _resolve(left), _resolve(right)
+    if left == right:
+        return True
+    for one, other in ((left, right), (right, left)):
+        if len(one) == 1 and not one[0].name and not {one[0], _ONE} & {*other}:
+            one[0].bound = other
+            return True
+    if len(left) == len(right) > 1:
+        return all(_unify((a,), (b,)) for a, b in zip(left, right, strict=True))
+    return False
+
+
+@dataclass
+class Shapes:
+    """The role of every name and the shape of every node of a cell's syntax trees."""
+
+    assignments: tuple[Assignment, ...]
+    inputs: tuple[str, ...]
+    constants: tuple[str, ...]
+    scalars: tuple[str, ...]
+    sizes: Mapping[str, str]
+    cell: str
+    text: str
+    shapes: dict[str, _Shape] = field(default_factory=dict)
+    node_shapes: dict[int, _Shape] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+
+    def error(self, message: str, node: Node | None = None) -> CellError:
+        """The error to raise, at the place of a node."""
+        if node is None:
+            return CellError(message, cell=self.cell)
+        line = self.text.split("\n")[node.line - 1].rstrip()
+        return CellError(message, cell=self.cell, line=node.line, column=node.column, text=line)
+
+    def run(self) -> None:
+        """Find the roles, tie the sizes line by line, name what stays open.
+
+        Raises:
+            CellError: at the line whose shapes cannot meet, or whose sizes grow too long.
+        """
+        self.roles()
+        for assignment in self.assignments:
+            try:
+                shape = self.infer(assignment.value)
+                own = self.shapes.setdefault(assignment.target.value, shape)
+                same = _unify(own[0], shape[0]) and _unify(own[1], shape[1])
+            except CellError as problem:
+                if problem.line:
+                    raise
+                raise self.error(problem.message, assignment.target) from None
+            if not same:
+                raise self.clash(assignment.target, "=", own, shape)
+        self.label()
+
+    def shape_of(self, node: Node) -> tuple[Expr, Expr]:
+        """The shape of a node, once the sizes have names."""
+        rows, cols = self.node_shapes[id(node)]
+        return self.extent(rows), self.extent(cols)
+
+    # ---- names ------------------------------------------------------------------------------
+
+    def roles(self) -> None:
+        """Find out what every name is, and give each a shape to be tied.
+
+        Raises:
+            CellError: for a name assigned twice, used before its line, or never assigned.
+        """
+        if not self.assignments:
+            raise self.error("no equations: a cell needs at least one state, as in h = f(h_prev)")
+        assigned: dict[str, int] = {}
+        targets = {a.target.value: a.target for a in self.assignments}
+        self.states = states_of(self.assignments)
+        self.matrices = {node.value for a in self.assignments for node in _left_of_product(a.value)}
+        for assignment in self.assignments:
+            for node in assignment.value.walk():
+                if node.kind == "name":
+                    self._check_use(node, assigned, targets)
+            target = assignment.target
+            if target.value in FUNCTIONS or target.value in {"concat", "softmax"}:
+                raise self.error(f"{target.value!r} is a function: choose another name", target)
+            if target.value in assigned:
+                raise self.error(
+                    f"{target.value!r} is assigned in line {assigned[target.value]} already: "
+                    "give the second value a name of its own",
+                    target,
+                )
+            for what, names in (("input", self.inputs), ("constant", self.constants)):
+                if target.value in names:
+                    raise self.error(
+                        f"{target.value!r} is declared as {what}: it cannot be assigned", target
+                    )
+            if target.value.endswith("_prev"):
+                raise self.error(
+                    f"{target.value!r} is the value one step earlier: assign to "
+                    f"{target.value.removesuffix('_prev')!r}",
+                    target,
+                )
+            assigned[target.value] = target.line
+        if not self.states:
+            raise self.error(
+                "no state: use some name's previous value, as in h = tanh(W @ h_prev + U @ x)"
+            )
+        self._check_declared(assigned)
+
+    def _check_use(self, node: Node, assigned: dict[str, int], targets: dict[str, Node]) -> None:
+        name = node.value.removesuffix("_prev")
+        if name in FUNCTIONS or name in {"concat", "softmax"}:
+            raise self.error(f"{name!r} is a function: give it an argument in brackets", node)
+        if node.value.endswith("_prev"):
+            if name in self.inputs:
+                raise self.error(
+                    f"{node.value!r}: {name!r} is an input and has no previous value; keep it in "
+                    f"a state of its own, as in {name}_last = {name}",
+                    node,
+                )
+            if name not in targets:
+                raise self.error(
+                    f"the state {name!r} is never assigned: add a line '{name} = …' or drop "
+                    f"{node.value!r}",
+                    node,
+                )
+        elif name in targets and name not in assigned:
+            raise self.error(
+                f"{name!r} is used before line {targets[name].line} defines it: move that line "
+                f"up, or use {name + '_prev'!r} for its value one step earlier",
+                node,
+            )
+
+    def _check_declared(self, assigned: dict[str, int]) -> None:
+        used = {
+            node.value for a in self.assignments for node in a.value.walk() if node.kind == "name"
+        }
+        for what, names in (
+            ("input", self.inputs), ("constant", self.constants), ("scalar", self.scalars),
+        ):  # fmt: skip
+            for name in names:
+                if name not in used:
+                    raise self.error(f"{what} {name!r} is in no equation: use it or drop it")
+                if names.count(name) > 1:
+                    raise self.error(f"{what} {name!r} is declared twice")
+        for name in self.scalars:
+            if name in assigned or name in self.inputs:
+                raise self.error(f"scalar {name!r} is no parameter: drop it from 'scalars'")
+        for name in self.inputs:
+            if name in self.constants:
+                raise self.error(f"{name!r} is declared as input and as constant")
+        for name in self.sizes:
+            if name not in used | set(assigned):
+                raise self.error(f"'sizes' names {name!r}, which is in no equation")
+        for assignment in self.assignments:
+            name = assignment.target.value
+            if name not in used and name not in self.states:
+                raise self.error(
+                    f"{name!r} is assigned and never used: drop the line, or use "
+                    f"{name + '_prev'!r} somewhere to make it a state",
+                    assignment.target,
+                )
+
+    def shape_of_name(self, name: str) -> _Shape:
+        """The shape of a symbol, unknown sizes made for it when it is first met."""
+        base = name.removesuffix("_prev")
+        if base not in self.shapes:
+            column = (_ONE,)
+            if base in self.scalars:
+                self.shapes[base] = _SCALAR
+            elif base in self.matrices and base not in self.inputs and base not in self.states:
+                self.shapes[base] = ((_Unknown(),), (_Unknown(),))
+            else:
+                self.shapes[base] = ((_Unknown(),), column)
+        return self.shapes[base]
+
+    # ---- first walk: shapes -----------------------------------------------------------------
+
+    def infer(self, node: Node) -> _Shape:
+        """The shape of a node, its operands' sizes tied on the way."""
+        children = [self.infer(child) for child in node.children]
+        match node.kind:
+            case "number":
+                shape = _SCALAR
+            case "name":
+                shape = self.shape_of_name(node.value)
+            case "negate":
+                shape = children[0]
+            case "transpose":
+                shape = (children[0][1], children[0][0])
+            case "@":
+                if not _unify(children[0][1], children[1][0]):
+                    raise self.clash(node, "@", children[0], children[1])
+                shape = (children[0][0], children[1][1])
+            case "call":
+                shape = self.infer_call(node, children)
+            case _:
+                shape = self.meet(node, *children)
+        self.node_shapes[id(node)] = shape
+        return shape
+
+    def meet(self, node: Node, left: _Shape, right: _Shape) -> _Shape:
+        """The common shape of two operands; a scalar takes the other's."""
+        for one, other in ((left, right), (right, left)):
+            if self.is_scalar(one):
+                return other
+        if not (_unify(left[0], right[0]) and _unify(left[1], right[1])):
+            raise self.clash(node, node.kind, left, right)
+        return left
+
+    def is_scalar(self, shape: _Shape) -> bool:
+        """Whether the shape is (1, 1)."""
+        return _resolve(shape[0]) == (_ONE,) == _resolve(shape[1])
+
+    def infer_call(self, node: Node, children: list[_Shape]) -> _Shape:
+        """The shape of a function of its arguments.
+
+        Raises:
+            CellError: for an unknown function, or arguments it does not take.
+        """
+        if node.value == "concat":
+            for child, shape in zip(node.children, children, strict=True):
+                if not _unify(shape[1], (_ONE,)) or self.is_scalar(shape):
+                    raise self.error("concat takes vectors", child)
+            return _resolve(tuple(part for shape in children for part in shape[0])), (_ONE,)
+        if node.value == "softmax":
+            if len(children) != 1 or not _unify(children[0][1], (_ONE,)):
+                raise self.error("softmax takes one vector", node)
+            return children[0]
+        if node.value not in FUNCTIONS:
+            known = ", ".join(sorted(FUNCTIONS))
+            raise self.error(
+                f"unknown function {node.value!r}: use one of {known}, concat, softmax", node
+            )
+        allowed = len(FUNCTIONS[node.value].parameters)
+        if not 1 <= len(children) <= 1 + allowed:
+            raise self.error(
+                f"{node.value} takes one argument"
+                + (f" and up to {allowed} numbers" if allowed else "")
+                + f", came {len(children)}",
+                node,
+            )
+        if node.children[0].kind == "number":
+            raise self.error(f"{node.value} of a number: write the value itself", node)
+        return children[0]
+
+    def clash(self, node: Node, operator: str, left: _Shape, right: _Shape) -> CellError:
+        """The error of two shapes that cannot meet."""
+        self.label()
+        rule = (
+            "the columns of the left must be the rows of the right"
+            if operator == "@"
+            else "both must have one shape (numbers and scalars fit any)"
+        )
+        return self.error(
+            f"shapes clash at {operator!r}: {self.spell(left)} on the left, "
+            f"{self.spell(right)} on the right; {rule}",
+            node,
+        )
+
+    def spell(self, shape: _Shape) -> str:
+        """A shape as it is written: (n, m)."""
+        return "(" + ", ".join(size_name(self.extent(side)) for side in shape) + ")"
+
+    # ---- sizes get names --------------------------------------------------------------------
+
+    def label(self) -> None:
+        """Name the sizes: n and m, n_<state>, m_<input>, then k1, k2, … as they appear."""
+        holders: dict[str, _Size] = {}
+
+        def give(name: str, extent: _Size) -> None:
+            if name in holders:
+                if not _unify(holders[name], extent):
+                    raise self.error(f"'sizes' ties sizes to {name!r} that cannot be equal")
+                return
+            holders[name] = extent
+            parts = _resolve(extent)
+            for unknown, other in pending:
+                if parts == (unknown,):
+                    raise self.error(f"'sizes' calls one size both {other!r} and {name!r}")
+            if len(parts) == 1 and not parts[0].name:
+                pending.append((parts[0], name))
+
+        pending: list[tuple[_Unknown, str]] = []
+        for symbol, name in self.sizes.items():
+            give(name, self.shape_of_name(symbol)[0])
+        automatic = [
+            *(("n" if i == 0 else f"n_{s}", s) for i, s in enumerate(self.states)),
+            *(("m" if i == 0 else f"m_{x}", x) for i, x in enumerate(self.inputs)),
+        ]
+        for name, symbol in automatic:
+            parts = _resolve(self.shape_of_name(symbol)[0])
+            taken = any(unknown in parts for unknown, _ in pending)
+            unnamed = len(parts) == 1 and not parts[0].name and not taken
+            if (unnamed or name in holders) and symbol not in self.sizes:
+                give(name, parts)
+        for unknown, name in pending:
+            root = _resolve((unknown,))
+            if len(root) == 1 and not root[0].name:
+                root[0].name = name
+        count = 0
+        for shape in self.shapes.values():
+            for unknown in (*_resolve(shape[0]), *_resolve(shape[1])):
+                if not unknown.name:
+                    count += 1
+                    unknown.name = f"k{count}"
+
+    def extent(self, side: _Size) -> Expr:
+        """A size as an expression of the named sizes."""
+        parts = _resolve(side)
+        return S.One if parts == (_ONE,) else sum((size(u.name) for u in parts), S.Zero)
+
+    def symbol(self, name: str) -> MatrixSymbol:
+        """The matrix symbol of a name."""
+        rows, cols = self.shape_of_name(name)
+        return MatrixSymbol(name, self.extent(rows), self.extent(cols))
+
+
+def _left_of_product(node: Node) -> list[Node]:
+    """The names inside a left operand of `@`, function calls left out."""
+    found = []
+    if node.kind == "@":
+        stack = [node.children[0]]
+        while stack:
+            inner = stack.pop()
+            if inner.kind == "name":
+                found.append(inner)
+            elif inner.kind != "call":
+                stack.extend(inner.children)
+    for child in node.children:
+        found.extend(_left_of_product(child))
+    return found

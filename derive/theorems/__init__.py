@@ -1,0 +1,1 @@
+"""What bounds the growth of gradients: theorems with assumptions and proofs."""

@@ -1,0 +1,395 @@
+"""N dominates every admissible step, Nv ≤ rv ⇒ the Jacobian over m steps decays as r^m.
+
+In: a `Derivation`. Out: `Certificate`, N entry by entry in named quantities with its
+characteristic polynomial; and the theorem, of a number N for one state, of a matrix and a positive
+vector v for several, with the closed condition for ρ(N) < 1 where there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import (
+    Add,
+    Expr,
+    Identity,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixSymbol,
+    Mul,
+    OneMatrix,
+    Pow,
+    S,
+)
+from sympy import (
+    Symbol as Letter,
+)
+from sympy import (
+    ZeroMatrix as Zero,
+)
+
+from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
+from derive.language.expr import At, Partial
+from derive.language.norms import BlockSup, Component, Entries, Extreme, Norm, Radius
+from derive.theorems.carousel import Carousel, find_carousel
+from derive.theorems.claims import (
+    BONASSI,
+    MILLER,
+    PASCANU,
+    TERZI,
+    YOSHIHARA,
+    Bound,
+    Display,
+    Line,
+    Part,
+    Relation,
+    Theorem,
+)
+from derive.theorems.contraction import diagonal_times_matrix
+from derive.theorems.one_sequence import INEQUALITIES, NORMS, chain_norm
+from derive.theorems.suprema import Quantities, letter
+
+
+def certified_rate(derivation: Derivation) -> Theorem:
+    """The theorem on N: of a number for one state, of a matrix and a vector v for several."""
+    found = certificate(derivation)
+    return _number(derivation, found) if found.order == 1 else _matrix(derivation, found)
+
+
+def admissible() -> Line:
+    """What a supremum is taken over."""
+    return Line(
+        "Admissible are the steps of all sequences for which the claim is made: those of one "
+        "trajectory, or of all inputs and initial states in given sets. Each supremum is over all "
+        "admissible steps {0} and finite; a larger number may stand in its place.", (TIME,)
+    )  # fmt: skip
+
+
+_RANGE = Line(
+    "It is as good as its suprema. For all inputs at once they must hold for all inputs; without a "
+    "bound on the inputs the value of a function may come arbitrarily near the ends of its range."
+)
+
+
+def _number(derivation: Derivation, found: Certificate) -> Theorem:
+    norm, _ = chain_norm(derivation)
+    state = derivation.cell.states[0]
+    one = Norm(Partial(At(state, TIME), At(state, TIME - 1)))
+    step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
+    N = found.symbol
+    consequences: list[Part] = []
+    if found.stuck:
+        consequences.append(Line(
+            "Here {0} whatever the weights. So the theorem certifies no decay; it bounds the "
+            "growth.", (Relation(N, "≥", S.One),)))  # fmt: skip
+    else:
+        consequences.append(Line(
+            "If {0}, then {1} tends to 0 at least geometrically as {2} grows, along every "
+            "admissible trajectory: the gradient vanishes. The condition is sufficient.",
+            (Relation(N, "<", S.One), norm, LAG)))  # fmt: skip
+    simple = diagonal_times_matrix(derivation) is not None
+    return Theorem(
+        name="Certified rate",
+        assumptions=(
+            NORMS,
+            admissible(),
+        ),
+        statement=(Line("Let {0} be the number below. Then for all {1} between which all steps "
+                        "are admissible,", (N, Relation(EARLIER, "<", TIME))),),
+        bound=Bound(norm, "upper", MatPow(N, LAG), (), "submultiplicativity of the norm"),
+        entries=(Relation(N, "=", found.matrix), *found.definitions),
+        consequences=tuple(consequences),
+        proof=(
+            Line("{0}, {1} and {2}. Applied to the step Jacobian ({3}) these give {4} at every "
+                 "admissible step.", (*INEQUALITIES, step.number, Relation(one, "≤", N))),
+            Line("The chain ({0}) has {1} factors, and the norm of a product is at most the "
+                 "product of the norms.", (chain.number, LAG)),
+        ),
+        silent=(
+            _RANGE,
+            Line("{0} does not imply that gradients explode.", (Relation(N, "≥", S.One),)),
+        ),
+        sources=(PASCANU,) if simple else (BONASSI,),
+    )  # fmt: skip
+
+
+def _matrix(derivation: Derivation, found: Certificate) -> Theorem:
+    states = {state.name: state for state in derivation.cell.states}
+    order = len(states)
+    norm, target = chain_norm(derivation)
+    N, first, last = found.symbol, found.names[0], found.names[-1]
+    v = MatrixSymbol(letter(derivation, "v", "w", "q"), order, 1)
+    rate = Letter(letter(derivation, "r", "q", "kappa"))
+    block = Norm(Partial(At(states[first], TIME), At(states[last], EARLIER)))
+    ratio = Mul(Component(v.name, first), Pow(Component(v.name, last), -1), evaluate=False)
+    shrunk = Pow(rate, LAG, evaluate=False)
+    below = Relation(MatMul(N, v), "≤", MatMul(rate, v))
+    small = Relation(Radius(N), "<", S.One)
+    step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
+    power = MatPow(N, LAG)
+    ones = MatrixSymbol("u", order, 1)
+    consequences: list[Part] = [
+        Line("The same holds for every pair of states, in both orders. For one state and itself "
+             "{0} drops out.", (v,)),
+    ]  # fmt: skip
+    if found.stuck:
+        consequences.append(Line(
+            "Here {0} whatever the weights, so {1}. The theorem certifies no decay; it bounds "
+            "the growth.", (Relation(_diagonal(found), "≥", S.One),
+                            Relation(Radius(N), "≥", S.One))))  # fmt: skip
+    else:
+        consequences.append(Line(
+            "Such a {0} exists with some {1} if and only if {2}. Then {3} tends to 0 "
+            "geometrically as {4} grows, along every admissible trajectory: the gradient "
+            "vanishes. The condition is sufficient.",
+            (v, Relation(rate, "<", S.One), small, norm, LAG)))  # fmt: skip
+    if found.conditions and found.polynomial is not None:
+        consequences += [
+            Line("The eigenvalues of {0} solve", (N,)),
+            Display((Relation(found.polynomial, "=", S.Zero),)),
+            Line("and {0} if and only if", (small,)),
+            Display(found.conditions),
+        ]
+    return Theorem(
+        name="Certified rate",
+        assumptions=(
+            NORMS,
+            admissible(),
+        ),
+        statement=(
+            Line(f"Let {{0}} be the {order} × {order} matrix below. Let {{1}} have positive "
+                 "entries, and let {2}, entry by entry. Then for all {3} between which all steps "
+                 "are admissible,",
+                 (N, v, below, Relation(EARLIER, "<", TIME))),
+        ),
+        bound=Bound(block, "upper", Mul(ratio, shrunk, evaluate=False), (), "by blocks"),
+        entries=(Relation(N, "=", found.matrix), *found.definitions),
+        consequences=tuple(consequences),
+        proof=(
+            Line("{0}, {1} and {2}. Applied to the blocks of the step Jacobian, up to ({3}), "
+                 "these bound the norm of each block by the entry of {4} in its place."
+                 + _carousel_words(found), (*INEQUALITIES, step.number, N)),
+            Line("A block of a product is a sum of products of blocks. By induction over the "
+                 "{0} factors of ({1}), the norm of each block of {2} is at most the entry of "
+                 "{3} in its place.", (LAG, chain.number, target, power)),
+            Line("No entry of {0} is negative, so {1} gives {2}. The entry of {3} in row {4} and "
+                 "column {5}, times {6}, is one term of row {4} on the left, so it is at most {7}. "
+                 "This is the bound.",
+                 (N, below, Relation(MatMul(power, v), "≤", MatMul(shrunk, v)), power,
+                  Letter("a"), Letter("b"), Letter(f"{v.name}_b"),
+                  Mul(shrunk, Letter(f"{v.name}_a"), evaluate=False))),
+            Line("If {0}, let {1} with a column {2} of ones. Its entries are at least 1, and {3}, "
+                 "which is at most {4} with {5}. Conversely, if {6} with {7}, the powers of {8} "
+                 "tend to 0, so {0}.",
+                 (small, Relation(v, "=", MatMul(MatPow(MatAdd(Identity(order), -N), -1), ones)),
+                  ones, Relation(MatMul(N, v), "=", MatAdd(v, MatMul(-1, ones))),
+                  MatMul(rate, v),
+                  Relation(rate, "=", Add(S.One, Mul(S.NegativeOne, Pow(
+                      Extreme("max", Letter("a"), Letter(f"{v.name}_a")), -1), evaluate=False),
+                      evaluate=False)),
+                  below, Relation(rate, "<", S.One), N)),
+            *_roots(found),
+        ),
+        silent=(
+            _RANGE,
+            Line("{0} does not imply that gradients explode: each inequality of the proof may be "
+                 "far from equality.", (Relation(Radius(N), "≥", S.One),)),
+        ),
+        sources=(MILLER, TERZI, YOSHIHARA) if found.carousel else (BONASSI, YOSHIHARA),
+    )  # fmt: skip
+
+
+def _diagonal(found: Certificate) -> Expr:
+    return BlockSup(str(found.stuck), str(found.stuck))
+
+
+def _carousel_words(found: Certificate) -> str:
+    """Where the second row comes from."""
+    if found.carousel is None:
+        return ""
+    return (" The second block row is a diagonal matrix times the first, plus a matrix of its "
+            "own in the corner.")  # fmt: skip
+
+
+def _roots(found: Certificate) -> tuple[Line, ...]:
+    """Why the closed condition decides ρ(N) < 1."""
+    if not found.conditions or found.order != 2:
+        return ()
+    a, b, c, d = found.matrix.args
+    if b == 0 or c == 0:
+        return (Line("One entry beside the diagonal is 0, so the eigenvalues are the entries on "
+                     "the diagonal."),)  # fmt: skip
+    return (
+        Line("The polynomial of a nonnegative 2 × 2 matrix has real roots, whose sum {0} is not "
+             "negative. So {1} is the larger root; it is at least each entry on the diagonal, and "
+             "below 1 if and only if the polynomial is positive at 1 and {0} is below 2. Its "
+             "value at 1 is {2}. Where the conditions hold this is positive and both entries on "
+             "the diagonal are below 1. Conversely {1} below 1 gives both.",
+             (_flat((a, d)), Radius(found.symbol), _at_one(found))),
+    )  # fmt: skip
+
+
+def _at_one(found: Certificate) -> Expr:
+    """The characteristic polynomial at 1: what the last condition says is positive."""
+    last = found.conditions[-1]
+    factors = last.left.args if isinstance(last.left, Mul) else (last.left,)
+    return _flat((last.right, Mul(S.NegativeOne, *factors, evaluate=False)))
+
+
+def _flat(terms: tuple[Expr, ...]) -> Expr:
+    """A sum in the order given, without parentheses within."""
+    parts = [part for term in terms for part in (term.args if term.is_Add else (term,))]
+    return Add(*parts, evaluate=False)
+
+
+LAMBDA = Letter("lambda")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """N with ‖J_ab‖₂ ≤ N_ab at every admissible step, and what decides ρ(N) < 1.
+
+    `names` are the states in the order of N's rows; `matrix` is a number for one state.
+    `definitions` say what the letters in `matrix` mean, each after those that use it.
+    `conditions` hold together if and only if ρ(N) < 1; they are empty beyond two states and
+    where `stuck` names a state whose diagonal entry is 1 or more whatever the weights.
+    """
+
+    names: tuple[str, ...]
+    symbol: MatrixSymbol
+    matrix: Expr
+    definitions: tuple[Relation, ...]
+    polynomial: Expr | None
+    conditions: tuple[Relation, ...]
+    stuck: str | None
+    carousel: Carousel | None
+
+    @property
+    def order(self) -> int:
+        """How many states there are."""
+        return len(self.names)
+
+
+def certificate(derivation: Derivation) -> Certificate:
+    """N of the cell, from its step Jacobian."""
+    names = tuple(state.name for state in derivation.cell.states)
+    symbol = MatrixSymbol(letter(derivation, "N", "D"), len(names), len(names))
+    quantities = Quantities(derivation)
+    found = find_carousel(derivation)
+    if found is not None:
+        return _of_carousel(derivation, symbol, found, quantities)
+    rows = _rows(derivation, quantities)
+    if len(names) == 1:
+        value = rows[-1].right
+        stuck = names[0] if _at_least_one(value) else None
+        return Certificate(
+            names, symbol, value, (*rows[:-1], *quantities.relations()), None,
+            () if stuck else (Relation(symbol, "<", S.One),), stuck, None,
+        )  # fmt: skip
+    values = {(r.left.args[0].name, r.left.args[1].name): r.right for r in rows}
+    entry = {(a, b): S.Zero if values[a, b] == 0 else BlockSup(a, b) for a in names for b in names}
+    stuck = next((a for a in names if _at_least_one(values[a, a])), None)
+    shown = tuple(r for r in rows if r.right != 0)
+    matrix = Entries(*(entry[a, b] for a in names for b in names))
+    polynomial, conditions = _two_by_two(*matrix.args) if len(names) == 2 else (None, ())
+    return Certificate(
+        names, symbol, matrix, (*shown, *quantities.relations()), polynomial,
+        () if stuck else conditions, stuck, None,
+    )  # fmt: skip
+
+
+def _rows(derivation: Derivation, quantities: Quantities) -> tuple[Relation, ...]:
+    """N_ab = … for every named partial result and every block, names before their use."""
+    jacobian = derivation.step_jacobian
+    named = dict(jacobian.named)
+    states = {state.name for state in jacobian.states}
+    rows = []
+    for partial, value in jacobian.named:
+        if partial.args[0].name not in states:
+            left = quantities.dominate(partial)
+            rows.append(Relation(left, "=", quantities.dominate(value)))
+    for (of, by), block in jacobian.blocks.items():
+        value = quantities.dominate(named.get(block, block))
+        rows.append(Relation(BlockSup(of, by), "=", value))
+    return tuple(rows)
+
+
+def _of_carousel(
+    derivation: Derivation, symbol: MatrixSymbol, found: Carousel, quantities: Quantities
+) -> Certificate:
+    """N = [[â, β], [ωâ, α + ωβ]] where J_qp = diag(ψ) J_pp and J_qq = R + diag(ψ) J_pq."""
+    named = dict(derivation.step_jacobian.named)
+    keep = (
+        S.One if isinstance(found.kept, OneMatrix)
+        else quantities.supremum(found.kept) if isinstance(found.kept, MatrixSymbol)
+        else quantities.name(found.kept, "a_hat")
+    )  # fmt: skip
+    alpha, beta, omega = carousel_letters(derivation)
+    quantities.name(found.readout, omega.name)
+    through = named.get(found.coupling, found.coupling)
+    rows = [Relation(beta, "=", quantities.dominate(through))]
+    rest: Expr = S.Zero
+    if not isinstance(found.rest, Zero):
+        rest = alpha
+        rows.append(Relation(alpha, "=", quantities.dominate(found.rest)))
+    corner = Add(*(term for term in (rest, Mul(omega, beta, evaluate=False)) if term != 0),
+                 evaluate=False) if rest != 0 else Mul(omega, beta, evaluate=False)  # fmt: skip
+    turned = omega if keep == 1 else Mul(omega, keep, evaluate=False)
+    stuck = found.keeper if keep == 1 or _at_least_one(keep) else None
+    unit = Add(S.One, -keep, evaluate=False)
+    product = Mul(omega, beta, evaluate=False)
+    conditions: tuple[Relation, ...] = (Relation(keep, "<", S.One),)
+    if rest == 0:
+        conditions += (Relation(product, "<", unit),)
+        polynomial = Add(Pow(LAMBDA, 2), _minus((keep, product)), evaluate=False)
+    else:
+        other = Add(S.One, -alpha, evaluate=False)
+        conditions += (
+            Relation(alpha, "<", S.One),
+            Relation(product, "<", Mul(unit, other, evaluate=False)),
+        )
+        last = Mul(keep, alpha, evaluate=False)
+        polynomial = Add(Pow(LAMBDA, 2), _minus((keep, alpha, product)), last, evaluate=False)
+    return Certificate(
+        (found.keeper, found.reader), symbol, Entries(keep, beta, turned, corner),
+        (*rows, *quantities.relations()), polynomial, () if stuck else conditions, stuck, found,
+    )  # fmt: skip
+
+
+def carousel_letters(derivation: Derivation) -> tuple[Letter, Letter, Letter]:
+    """α, β, ω, or others where the cell has these."""
+    names = (
+        letter(derivation, "alpha", "mu"),
+        letter(derivation, "beta", "nu"),
+        letter(derivation, "omega", "chi"),
+    )
+    first, second, third = (Letter(name, nonnegative=True) for name in names)
+    return first, second, third
+
+
+def _minus(terms: tuple[Expr, ...]) -> Expr:
+    return Mul(S.NegativeOne, Add(*terms, evaluate=False), LAMBDA, evaluate=False)
+
+
+def _two_by_two(a: Expr, b: Expr, c: Expr, d: Expr) -> tuple[Expr, tuple[Relation, ...]]:
+    """det(λI − N), and what holds if and only if ρ(N) < 1."""
+    diagonal = tuple(entry for entry in (a, d) if entry != 0)
+    terms = [Pow(LAMBDA, 2)] + ([_minus(diagonal)] if diagonal else [])
+    if len(diagonal) == 2:
+        terms.append(Mul(a, d, evaluate=False))
+    if b != 0 and c != 0:
+        terms.append(Mul(S.NegativeOne, b, c, evaluate=False))
+    polynomial = Add(*terms, evaluate=False)
+    conditions = tuple(Relation(entry, "<", S.One) for entry in diagonal)
+    if b != 0 and c != 0:
+        units = [Add(S.One, -entry, evaluate=False) for entry in diagonal]
+        right = Mul(*units, evaluate=False) if len(units) > 1 else units[0] if units else S.One
+        conditions += (Relation(Mul(b, c, evaluate=False), "<", right),)
+    return polynomial, conditions
+
+
+def _at_least_one(entry: Expr) -> bool:
+    """Whether a sum of nonnegative terms holds a 1 of its own."""
+    constant, _ = entry.expand().as_coeff_Add()
+    return bool(constant >= 1)

@@ -1,0 +1,132 @@
+"""Modules that move at periods of their own: the rate of a clockwork, module by module.
+
+In: a `Derivation` whose state is κ_t ⊙ φ(a) + (1 − κ_t) ⊙ s_prev with a clock κ that is given.
+Out: the theorem that the Jacobian decays at max_i (γ‖M_ii‖₂)^{1/T_i}, whatever the blocks beside
+the diagonal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sympy import Add, Identity, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
+
+from derive.calculus.jacobian import partials
+from derive.calculus.through_time import EARLIER, LAG, TIME, Clock, Derivation
+from derive.cell import timeless_symbols
+from derive.language.expr import At, Elementwise, Slope, symbols_of
+from derive.language.functions import FUNCTIONS
+from derive.language.norms import Extreme, Largest, Norm, Radius
+from derive.theorems.claims import KOUTNIK, Bound, Line, Relation, Theorem
+from derive.theorems.convex_update import split_mean
+from derive.theorems.one_sequence import chain_norm
+from derive.theorems.suprema import letter
+
+INDEX: Final = Symbol("i")
+
+
+@dataclass(frozen=True)
+class Clocked:
+    """s = κ ⊙ φ(a) + (1 − κ) ⊙ s_prev with ∂a/∂s_prev = M, free of time; `function` is φ."""
+
+    clock: MatrixSymbol
+    function: str
+    argument: MatrixExpr
+    matrix: MatrixExpr
+
+
+def find_clock(derivation: Derivation) -> Clocked | None:
+    """The clock of the cell's only state, if it has one."""
+    cell = derivation.cell
+    if len(cell.states) != 1:
+        return None
+    (state,), (before,) = cell.states, cell.previous_states
+    defined = {e.target: e.value for e in derivation.forward}
+    found = split_mean(defined[state], before)
+    if found is None:
+        return None
+    clock, new = found
+    new = defined.get(new, new)
+    known = isinstance(clock, MatrixSymbol) and clock.name in cell.sequences
+    if not known or not isinstance(new, Elementwise) or new.parameters:
+        return None
+    reach, named = partials(cell, derivation.forward, before)
+    matrix = dict(named).get(reach.get(new.argument), reach.get(new.argument))
+    fixed = timeless_symbols(cell, derivation.forward)
+    if matrix is None or not fixed.issuperset(symbols_of(matrix)) or isinstance(matrix, Identity):
+        return None
+    if not new.function.largest_slope.is_finite:
+        return None
+    return Clocked(clock, new.function.name, new.argument, matrix)
+
+
+def clock_rate(derivation: Derivation) -> Theorem | None:
+    """‖∂s_t/∂s_k‖₂ ≤ C r^{t−k} for every r > max_i (γ‖M_ii‖₂)^{1/T_i}."""
+    found = find_clock(derivation)
+    if found is None:
+        return None
+    cell = derivation.cell
+    norm, _ = chain_norm(derivation)
+    gamma = Largest(found.function)
+    period = Symbol(f"{letter(derivation, 'T', 'P')}_i")
+    whole = Symbol(letter(derivation, "H", "Q"))
+    name = found.matrix.name if isinstance(found.matrix, MatrixSymbol) else "M"
+    own, part = (MatrixSymbol(f"{name}_{ends}", 2, 2) for ends in ("ii", "ij"))
+    rate, constant = Symbol(letter(derivation, "r", "q")), Symbol(letter(derivation, "C", "Q"))
+    local = Mul(gamma, Norm(own), evaluate=False)
+    slowest = Extreme("max", INDEX, Pow(local, 1 / period, evaluate=False))
+    row = Mul(gamma, Norm(part), evaluate=False)
+    supremum = FUNCTIONS[found.function].largest_slope
+    clock = Clock(cell, timeless_symbols(cell, derivation.forward))
+    kappa = clock.at(found.clock, TIME)
+    slope = Slope(found.function, clock.at(found.argument, TIME))
+    N, Q = Symbol(letter(derivation, "N", "D")), MatrixSymbol(letter(derivation, "Q", "Z"), 2, 2)
+    step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
+    return Theorem(
+        name="Clockwork",
+        assumptions=(
+            Line("The units fall into modules. At step {0} all entries of {1} in module {2} are "
+                 "1 if {3} divides {0}, and 0 otherwise.", (TIME, kappa, INDEX, period)),
+            Line("No module hears a faster one: with the modules in the order of their periods, "
+                 "the block {0} of {1} is 0 for {2}.",
+                 (part, found.matrix, Relation(INDEX, ">", Symbol("j")))),
+            Line("The absolute value of {0} is at most {1}.",
+                 (slope, Relation(gamma, "=", supremum))),
+        ),
+        statement=(Line("For every number {0} there is a constant {1} such that for all {2} and "
+                        "all inputs",
+                        (Relation(rate, ">", slowest), constant,
+                         Relation(EARLIER, "<", TIME))),),
+        bound=Bound(norm, "upper", Mul(constant, Pow(rate, LAG), evaluate=False), (), "modules"),
+        consequences=(
+            Line("If {0} for every module, the gradient vanishes for all inputs, the slower the "
+                 "longer the periods: a module that moves every {1} steps keeps {2} a step.",
+                 (Relation(local, "<", S.One), period, Pow(local, 1 / period, evaluate=False))),
+            Line("The blocks beside the diagonal enter {0} alone.", (constant,)),
+        ),
+        proof=(
+            Line("By ({0}) the norms of the blocks of one factor are at most those of a matrix "
+                 "{1} whose row {2} is {3}, for {4} from {2} on, if {5} divides the step, and the "
+                 "row of the identity otherwise. It is upper triangular.",
+                 (step.number, At(MatrixSymbol(str(N), 2, 2), TIME), INDEX, row, Symbol("j"),
+                  period)),
+            Line("Let {0} be a common multiple of the periods. A product of {0} such matrices in "
+                 "a row is upper triangular, with {1} on the diagonal, for module {2} moves at "
+                 "{3} of them. The next {0} steps give the same matrix {4}.",
+                 (whole, Pow(local, Mul(whole, Pow(period, -1), evaluate=False), evaluate=False),
+                  INDEX, Mul(whole, Pow(period, -1), evaluate=False), Q)),
+            Line("Its eigenvalues stand on the diagonal, so {0}. The powers of {1} are at most a "
+                 "constant times those of {2}. The chain ({3}) has at most {4} factors more, "
+                 "each bounded.",
+                 (Relation(Radius(Q), "<", Pow(rate, whole)), Q, Pow(rate, whole), chain.number,
+                  Add(whole, S.NegativeOne, evaluate=False))),
+        ),
+        silent=(
+            Line("{0} may be large: at small lags the blocks beside the diagonal decide.",
+                 (constant,)),
+            Line("{0} for one module does not imply that gradients explode.",
+                 (Relation(local, ">", S.One),)),
+        ),
+        sources=(KOUTNIK,),
+    )  # fmt: skip

@@ -1,0 +1,271 @@
+"""A state that is a weighted mean of itself and a new value: rows of the Jacobian, gate by gate.
+
+In: a `Derivation` whose state is (1 − w) ⊙ s_prev + w ⊙ g with w = σ(a) or 1 − σ(a). Out: the
+theorem that the largest row sum is below 1 if K_i + (1 − w_min,i) A_i < 1 for every unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sympy import (
+    Add,
+    Identity,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    MatrixSymbol,
+    Mul,
+    OneMatrix,
+    Pow,
+    S,
+    Symbol,
+    ZeroMatrix,
+)
+from sympy.matrices.expressions import DiagMatrix, HadamardProduct
+
+from derive.calculus.jacobian import partials
+from derive.calculus.through_time import EARLIER, LAG, TIME, Clock, Derivation
+from derive.cell import Equation, timeless_symbols
+from derive.language.expr import (
+    At,
+    Elementwise,
+    Partial,
+    add,
+    diagonal,
+    hadamard,
+    negate,
+    product,
+    replace,
+    scale,
+    split_coefficient,
+    symbols_of,
+)
+from derive.language.norms import EntrywiseAbs, EntrywiseSup, Extreme, Infimum, Norm, RowNorm
+from derive.theorems.claims import BONASSI, Bound, Line, Relation, Theorem
+from derive.theorems.suprema import letter
+
+INDEX: Final = Symbol("i")
+
+
+@dataclass(frozen=True)
+class Update:
+    """s = (1 − w) ⊙ s_prev + w ⊙ g; `weight` is w, `gate` the logistic unit in it.
+
+    `difference` is g − s_prev; `gate_rows` and `new_rows` bound the row sums of |∂a/∂s_prev| and
+    |∂g/∂s_prev| entry by entry, a the argument of the gate.
+    """
+
+    weight: MatrixExpr
+    gate: MatrixSymbol
+    new: MatrixExpr
+    difference: MatrixExpr
+    gate_rows: MatrixExpr
+    new_rows: MatrixExpr
+
+
+def find_update(derivation: Derivation) -> Update | None:
+    """The update of the cell's only state, if it is of this form."""
+    cell = derivation.cell
+    if len(cell.states) != 1:
+        return None
+    (state,), (before,) = cell.states, cell.previous_states
+    value = next(e.value for e in derivation.forward if e.target == state)
+    found = split_mean(value, before)
+    if found is None:
+        return None
+    weight, new = found
+    gates = [s for s in symbols_of(weight) if s != before]
+    if len(gates) != 1:
+        return None
+    gate = gates[0]
+    defined = next((e.value for e in derivation.forward if e.target == gate), None)
+    match defined:
+        case Elementwise(argument=MatrixSymbol() as net) if defined.function.name == "sigmoid":
+            pass
+        case _:
+            return None
+    if weight not in {gate, add(OneMatrix(*gate.shape), negate(gate))}:
+        return None
+    name = MatrixSymbol(f"{state.name}_new", *state.shape)
+    reach, named = partials(cell, (*derivation.forward, Equation(name, new)), before)
+    written: dict[MatrixExpr, MatrixExpr] = {}
+    for partial, expanded in named:
+        written[partial] = replace(expanded, written)
+    fixed = timeless_symbols(cell, derivation.forward)
+    zero = ZeroMatrix(state.shape[0], before.shape[0])
+    rows = [_row_sums(replace(reach.get(symbol, zero), written), fixed) for symbol in (net, name)]
+    if rows[0] is None or rows[1] is None:
+        return None
+    return Update(weight, gate, new, add(new, negate(before)), rows[0], rows[1])
+
+
+def split_mean(value: MatrixExpr, before: MatrixSymbol) -> tuple[MatrixExpr, MatrixExpr] | None:
+    """(w, g) of (1 − w) ⊙ s_prev + w ⊙ g."""
+    match value:
+        case MatAdd(args=(HadamardProduct(args=(a, b)), HadamardProduct(args=(c, d)))):
+            pass
+        case _:
+            return None
+    for keep, old in ((a, b), (b, a), (c, d), (d, c)):
+        if old != before:
+            continue
+        other = (c, d) if keep in {a, b} and old in {a, b} else (a, b)
+        for weight, new in (other, other[::-1]):
+            one = OneMatrix(*before.shape)
+            if keep == add(one, negate(weight)) or weight == add(one, negate(keep)):
+                return weight, new
+    return None
+
+
+def _row_sums(block: MatrixExpr, fixed: frozenset[MatrixSymbol]) -> MatrixExpr | None:
+    """At least Σ_j |J_ij| for each row, in suprema of diagonals and absolute values of weights."""
+    return _on(block, OneMatrix(block.shape[1], 1), fixed)
+
+
+def _on(node: MatrixExpr, u: MatrixExpr, fixed: frozenset[MatrixSymbol]) -> MatrixExpr | None:
+    """At least |node| u, entry by entry, for u ≥ 0."""
+    match node:
+        case ZeroMatrix():
+            return ZeroMatrix(node.shape[0], 1)
+        case Identity():
+            return u
+        case DiagMatrix(args=(column,)):
+            number, rest = split_coefficient(column)
+            still = fixed.issuperset(symbols_of(rest))
+            made = EntrywiseAbs(rest) if still else EntrywiseSup(rest)
+            return scale(abs(number), hadamard(made, u))
+        case MatAdd(args=terms):
+            parts = [_on(term, u, fixed) for term in terms]
+            return None if any(part is None for part in parts) else add(*parts)
+        case MatMul():
+            number, rest = split_coefficient(node)
+            found: MatrixExpr | None = u
+            for factor in reversed(rest.args if isinstance(rest, MatMul) else (rest,)):
+                found = None if found is None else _on(factor, found, fixed)
+            return None if found is None else scale(abs(number), found)
+    if fixed.issuperset(symbols_of(node)):
+        return MatMul(EntrywiseAbs(node), u)
+    return None
+
+
+def weighted_mean(derivation: Derivation) -> Theorem | None:
+    """‖∂s_t/∂s_k‖_∞ ≤ r^{t−k} if K_i + (1 − w_min,i) A_i < 1 for all i."""
+    found = find_update(derivation)
+    if found is None:
+        return None
+    state = derivation.cell.states[0]
+    names = (letter(derivation, "A", "P"), letter(derivation, "K", "Q"),
+             letter(derivation, "w", "pi", "kappa"))  # fmt: skip
+    A, K = (MatrixSymbol(name, *state.shape) for name in names[:2])
+    A_i, K_i = (Symbol(f"{name}_i") for name in names[:2])
+    plain = MatrixSymbol(names[2], *state.shape)
+    w_i, low = Symbol(f"{names[2]}_i"), Symbol(f"{names[2]}_min_i")
+    rate = Symbol(letter(derivation, "r", "q", "kappa"))
+    still = isinstance(found.gate_rows, ZeroMatrix)
+    bare = isinstance(found.new_rows, ZeroMatrix)
+    gap = _plus(S.One, _less(K_i) if not bare else None,
+                _less(_one_minus(low), A_i) if not still else None)  # fmt: skip
+    inside = Mul(low, gap, evaluate=False) if gap != 1 else low
+    left = [] if bare else [K_i]
+    left += [] if still else [Mul(_one_minus(low), A_i, evaluate=False)]
+    target = Partial(At(state, TIME), At(state, EARLIER))
+    one = Partial(At(state, TIME), At(state, TIME - 1))
+    size, any_ = state.shape[0], MatrixSymbol("M", 2, 2)
+    definitions = [Relation(rate, "=", Add(S.One, Mul(S.NegativeOne, Extreme(
+        "min", INDEX, inside), evaluate=False), evaluate=False))]  # fmt: skip
+    definitions.append(Relation(low, "=", Infimum(w_i)))
+    if not still:
+        definitions.append(Relation(A, "=", hadamard(
+            EntrywiseSup(found.difference), found.gate_rows)))  # fmt: skip
+    if not bare:
+        definitions.append(Relation(K, "=", found.new_rows))
+    clock = Clock(derivation.cell, timeless_symbols(derivation.cell, derivation.forward))
+    weight, new, gap_t = (
+        clock.at(part, TIME) for part in (found.weight, found.new, found.difference)
+    )
+    w = At(plain, TIME)
+    before = At(state, TIME - 1)
+    mean = add(hadamard(add(OneMatrix(*state.shape), negate(w)), before), hadamard(w, new))
+    pieces = [diagonal(add(OneMatrix(*state.shape), negate(w)))]
+    if not still:
+        pieces.append(product(diagonal(gap_t), Partial(w, before)))
+    if not bare:
+        pieces.append(product(diagonal(w), Partial(new, before)))
+    row = _plus(_one_minus(w_i), None if still else Mul(w_i, _one_minus(w_i), A_i, evaluate=False),
+                None if bare else Mul(w_i, K_i, evaluate=False))  # fmt: skip
+    step = derivation.part("jacobian")[-1].number
+    conditions = [Relation(low, ">", S.Zero)]
+    if left:
+        conditions.append(Relation(Add(*left, evaluate=False) if len(left) > 1 else left[0],
+                                   "<", S.One))  # fmt: skip
+    return Theorem(
+        name="Weighted means",
+        assumptions=(
+            Line("{0} is the largest sum of absolute values in a row of {1}. Suprema and infima "
+                 "are over all admissible steps, as in Theorem 2; they and {2} act entry by "
+                 "entry. {3} is the column of ones.",
+                 (RowNorm(any_), any_, EntrywiseAbs(any_), MatMul(OneMatrix(size, 1)))),
+            Line("The new value has the weight {0}, so that {1}.",
+                 (Relation(w, "=", weight), Relation(At(state, TIME), "=", mean))),
+            Line("For every unit {0}, {1}" + (" and {2}." if left else "."),
+                 (INDEX, *conditions)),
+        ),
+        statement=(Line("For all {0} between which all steps are admissible,",
+                        (Relation(EARLIER, "≤", TIME),)),),
+        bound=Bound(RowNorm(target), "upper", Pow(rate, LAG, evaluate=False), (), "row sums"),
+        entries=tuple(definitions),
+        consequences=(
+            Line("Here {0}: the gradient vanishes along every admissible trajectory, and {1}.",
+                 (Relation(rate, "<", S.One),
+                  Relation(Norm(target), "≤", Mul(Pow(size, S.Half, evaluate=False),
+                                                  Pow(rate, LAG), evaluate=False)))),
+        ),
+        proof=(
+            Line("By the product rule {0}; written out it is ({1})."
+                 + ("" if still else " The logistic function has the slope {2}, so row {3} of "
+                    "{4} is, up to its sign, {2} times that row of the Jacobian of the argument."),
+                 (Relation(one, "=", add(*pieces)), step,
+                  Mul(w_i, _one_minus(w_i), evaluate=False), INDEX, Partial(w, before))
+                 if not still else
+                 (Relation(one, "=", add(*pieces)), step)),
+            Line("So the absolute values in row {0} add up to at most {1}, which is {2}."
+                 if not (still and bare) else
+                 "So the absolute values in row {0} add up to {1}.",
+                 (INDEX, row) if still and bare else
+                 (INDEX, row, _one_minus_product(w_i, K_i if not bare else None,
+                                                 A_i if not still else None))),
+            Line("This is at most {0}, and the norm of a product is at most the product of the "
+                 "norms." if still and bare else
+                 "Both factors of the product grow with {1} and are positive at {2}. So the row "
+                 "sum is at most {0}, and the norm of a product at most the product of the norms.",
+                 (rate,) if still and bare else (rate, w_i, low)),
+        ),
+        silent=(
+            Line("It needs {0} for every unit: one unit that may keep its state for ever is "
+                 "enough to void it.", (Relation(low, ">", S.Zero),)),
+            Line("The condition is sufficient, not necessary."),
+        ),
+        sources=(BONASSI,),
+    )  # fmt: skip
+
+
+def _one_minus(x: Symbol) -> Add:
+    return Add(S.One, Mul(S.NegativeOne, x, evaluate=False), evaluate=False)
+
+
+def _less(*factors: Symbol) -> Mul:
+    return Mul(S.NegativeOne, *factors, evaluate=False)
+
+
+def _plus(*terms: object) -> Add:
+    kept = [term for term in terms if term is not None]
+    return kept[0] if len(kept) == 1 else Add(*kept, evaluate=False)
+
+
+def _one_minus_product(w: Symbol, K: Symbol | None, A: Symbol | None) -> Add:
+    """1 − w (1 − K − (1 − w) A)."""
+    inner = _plus(S.One, None if K is None else _less(K),
+                  None if A is None else _less(_one_minus(w), A))  # fmt: skip
+    return Add(S.One, _less(w, inner) if inner != 1 else _less(w), evaluate=False)

@@ -1,0 +1,107 @@
+"""From the Jacobian between two steps to the gradient: its length, and what truncation leaves out.
+
+In: a `Derivation`. Out: ‖∂L/∂θ‖ ≤ T ĝ (I − N)^{−1} ê, and the error of truncated back-propagation
+through time at K lags, T ĝ N^{K+1} (I − N)^{−1} ê, with N of the certified rate.
+"""
+
+from __future__ import annotations
+
+from sympy import Add as Sum
+from sympy import Identity, MatAdd, MatMul, MatPow, MatrixSymbol, Mul, Pow, S, Symbol
+
+from derive.calculus.through_time import EARLIER, FACTOR, LENGTH, TIME, Derivation
+from derive.language.expr import At, Partial, TimeSum, product
+from derive.language.norms import Component, Immediate, Norm, Radius
+from derive.theorems.certified_rate import certificate
+from derive.theorems.claims import MILLER, Bound, Display, Line, Relation, Theorem
+from derive.theorems.suprema import letter
+
+CUT = Symbol("K", integer=True)
+
+
+def total_gradient(derivation: Derivation) -> Theorem | None:
+    """The theorem; None where ρ(N) < 1 is out of reach or no parameter is learned."""
+    found = certificate(derivation)
+    if found.stuck or not derivation.cell.parameters:
+        return None
+    order, N = found.order, found.symbol
+    loss, theta = MatrixSymbol("L", 1, 1), MatrixSymbol(letter(derivation, "theta", "w"), 1, 1)
+    whole = derivation.chain.target.args[0].args[0]
+    hats = tuple(f"{name}_hat" for name in (letter(derivation, "g", "ell"),
+                                            letter(derivation, "e", "eta")))  # fmt: skip
+    g, e = MatrixSymbol(hats[0], 1, order), MatrixSymbol(hats[1], order, 1)
+    left = MatMul(LENGTH, g)
+    geometric = MatPow(MatAdd(Identity(order), -N), -1)
+    power = MatPow(N, CUT + 1)
+    gradient, cut = Partial(loss, theta), MatrixSymbol("G_K", 1, 1)
+    lag = Relation(FACTOR, "=", TIME - EARLIER)
+    state = derivation.cell.states[0]
+    a = state.name
+    small = Relation(N if order == 1 else Radius(N), "<", S.One)
+    if order == 1:
+        one, each = Symbol(hats[0]), Symbol(hats[1])
+        number = Symbol(N.name)
+        rest = Pow(Sum(S.One, -number, evaluate=False), -1)
+        total = Mul(LENGTH, one, each, rest, evaluate=False)
+        error = Mul(LENGTH, one, each, Pow(number, CUT + 1), rest, evaluate=False)
+        single = Mul(one, Pow(number, FACTOR), each, evaluate=False)
+        of_loss, of_step = one, each
+        summed, tail = rest, Mul(Pow(number, CUT + 1), rest, evaluate=False)
+    else:
+        total = MatMul(*left.args, geometric, e)
+        error = MatMul(*left.args, power, geometric, e)
+        single = MatMul(g, MatPow(N, FACTOR), e)
+        summed, tail = geometric, MatMul(power, geometric)
+        of_loss, of_step = Component(hats[0], a), Component(hats[1], a)
+    share = product(
+        Partial(At(loss, TIME), At(whole, TIME)),
+        Partial(At(whole, TIME), At(whole, EARLIER)),
+        Immediate(At(whole, EARLIER), theta),
+    )
+    pairs = TimeSum(TimeSum(share, EARLIER, S.One, TIME), TIME, S.One, LENGTH)
+    bounds = (
+        Relation(Norm(Partial(At(loss, TIME), At(state, TIME))), "≤", of_loss),
+        Relation(Norm(Immediate(At(state, TIME), theta)), "≤", of_step),
+    )
+    return Theorem(
+        name="Total gradient and truncation",
+        assumptions=(
+            Line("{0}, and {1}, are those of Theorem 2, and all steps are admissible.", (N, small)),
+            Line("{0} is one parameter, its entries in one column; the initial state does not "
+                 "depend on it. {1} is the sum of {2}, and {2} depends on the states of step "
+                 "{3} alone" + ("." if order == 1 else "; its derivative by one of them holds the "
+                 "others fixed."), (theta, loss, At(loss, TIME), TIME)),
+            Line("At every step {0} and {1}" + (
+                 "." if order == 1 else ", and the like for every state; {3} is the row, {4} the "
+                 "column of these numbers.") + " Here {2} is the derivative within one step, the "
+                 "states before it held fixed.",
+                 (*bounds, Immediate(At(state, TIME), theta),
+                  *(() if order == 1 else (g, e)))),
+        ),
+        statement=(Line("Then",),),
+        bound=Bound(Norm(gradient), "upper", total, (), "sum over pairs of steps"),
+        consequences=(
+            Line("Let {0} be what back-propagation computes if each {1} reaches back over at most "
+                 "{2} steps, so that it keeps the pairs with {3}. Then",
+                 (cut, At(loss, TIME), CUT, Relation(TIME - EARLIER, "≤", CUT))),
+            Display((Relation(Norm(MatAdd(gradient, MatMul(-1, cut))), "≤", error),)),
+        ),
+        proof=(
+            Line("By the chain rule, written as a row, {0}.", (Relation(gradient, "=", pairs),)),
+            Line("By step 2 of the proof of Theorem 2 the term of lag {0} is at most {1} in "
+                 "length.", (lag, single)),
+            Line("Each lag occurs at most {0} times. The powers of {1} from {2} on add up to {3}, "
+                 "since {4}. This is the first bound.",
+                 (LENGTH, N, Relation(FACTOR, "=", S.Zero), summed, small)),
+            Line("{0} leaves out the lags from {1} on, and these powers add up to {2}.",
+                 (cut, CUT + 1, tail)),
+        ),
+        silent=(
+            Line("The gradient of a matrix is read as one column, so its length is the Frobenius "
+                 "norm."),
+            Line("Cutting a sequence into pieces is not this truncation: it also drops pairs of "
+                 "small lag, those on two sides of a cut."),
+            Line("It does not say that the gradient is small: the terms of lag 0 remain."),
+        ),
+        sources=(MILLER,),
+    )  # fmt: skip

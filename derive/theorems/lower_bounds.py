@@ -1,0 +1,256 @@
+"""Lower bounds where the step Jacobian is a product, and where its determinant has a closed form.
+
+In: a `Derivation`. Out: det J_t where it has a closed form; a bound of σ_min over several steps;
+‖P‖₂ ≥ |det P|^{1/d}; and why no certificate σ_min > 1 over a whole box of states can exist.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sympy import Abs, Expr, MatMul, MatrixExpr, MatrixSymbol, Mul, OneMatrix, Pow, S, Symbol
+from sympy.matrices.expressions import DiagMatrix
+
+from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Clock, Derivation
+from derive.cell import timeless_symbols
+from derive.language.expr import (
+    At,
+    Elementwise,
+    Partial,
+    add,
+    hadamard,
+    product,
+    split_coefficient,
+    symbols_of,
+)
+from derive.language.norms import Determinant, EntryProduct, MinAbs, Norm, SingularMin, StepProduct
+from derive.theorems.carousel import find_carousel
+from derive.theorems.claims import Bound, Line, Relation, Theorem
+from derive.theorems.contraction import diagonal_times_matrix, shifted
+from derive.theorems.one_sequence import chain_norm
+from derive.theorems.suprema import letter
+
+_ANY_TRAJECTORY: Final = Line(
+    "Gates and states take the values of one trajectory. Nothing else is assumed."
+)
+_A, _B = MatrixSymbol("A", 2, 2), MatrixSymbol("B", 2, 2)
+_D = MatrixSymbol("d", 2, 1)
+
+
+def smallest_singular_value(derivation: Derivation) -> Theorem | None:
+    """σ_min(∂h_t/∂h_k) ≥ ∏_j min_i |d_j,i| · σ_min(M)^{t−k}, for J = diag(d_j) M and its like."""
+    factors = _product_form(derivation)
+    if factors is None:
+        return None
+    columns, matrices = factors
+    step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
+    norm, target = chain_norm(derivation)
+    slopes = [MinAbs(shifted(column)) for column in columns]
+    body = slopes[0] if len(slopes) == 1 else Mul(*slopes, evaluate=False)
+    over = StepProduct(body, FACTOR, TIME, EARLIER + 1)
+    powers = [Pow(SingularMin(matrix), LAG, evaluate=False) for matrix in matrices]
+    lower = Mul(*powers, over, evaluate=False) if powers else over
+    local = SingularMin(Partial(*(shifted(side) for side in step.equation.target.args)))
+    one = Mul(*(SingularMin(matrix) for matrix in matrices), *slopes, evaluate=False) if (
+        matrices) else body  # fmt: skip
+    return Theorem(
+        name="Smallest singular value",
+        assumptions=(
+            Line("{0} is the smallest singular value of a square matrix {1}; no vector of length 1 "
+                 "is made shorter by {1} than this.", (SingularMin(_A), _A)),
+            _ANY_TRAJECTORY,
+        ),
+        statement=(Line("For all {0},", (Relation(EARLIER, "≤", TIME),)),),
+        bound=Bound(SingularMin(target), "lower", lower, (), "σ_min(AB) ≥ σ_min(A) σ_min(B)"),
+        consequences=(
+            Line("So {0} is at least as large. If the right side grows without bound, the gradient "
+                 "explodes along this trajectory, in every direction.", (norm,)),
+        ),
+        proof=(
+            Line("For square matrices {0}, since {1} is at least {2} times the length of {3}.",
+                 (Relation(SingularMin(MatMul(_A, _B)), "≥",
+                           Mul(SingularMin(_A), SingularMin(_B), evaluate=False)),
+                  Norm(MatMul(_A, _B, MatrixSymbol("y", 2, 1))), SingularMin(_A),
+                  MatMul(_B, MatrixSymbol("y", 2, 1)))),
+            Line("{0}.", (Relation(SingularMin(DiagMatrix(_D)), "=", MinAbs(_D)),)),
+            Line("By ({0}) one factor has {1}. The chain ({2}) is a product of {3} of them.",
+                 (step.number, Relation(local, "≥", one), chain.number, LAG)),
+        ),
+        silent=(
+            Line("One unit whose factor is near 0 at one step makes the right side small, however "
+                 "large the Jacobian is in other directions."),
+            *((Line("It is 0 where a matrix is singular."),) if matrices else ()),
+        ),
+    )  # fmt: skip
+
+
+def _product_form(
+    derivation: Derivation,
+) -> tuple[tuple[MatrixExpr, ...], tuple[MatrixExpr, ...]] | None:
+    """The diagonals and the constant square matrices whose product the step Jacobian is."""
+    if len(derivation.cell.states) != 1:
+        return None
+    value = derivation.part("jacobian")[-1].equation.value
+    number, rest = split_coefficient(value)
+    if number != 1:
+        return None
+    columns: list[MatrixExpr] = []
+    matrices: list[MatrixExpr] = []
+    fixed = timeless_symbols(derivation.cell, derivation.forward)
+    for factor in rest.args if isinstance(rest, MatMul) else (rest,):
+        if isinstance(factor, DiagMatrix):
+            columns.append(factor.args[0])
+        elif factor.shape == value.shape and fixed.issuperset(symbols_of(factor)):
+            matrices.append(factor)
+        else:
+            return None
+    return (tuple(columns), tuple(matrices)) if columns else None
+
+
+def volume(derivation: Derivation) -> Theorem | None:
+    """‖∂s_t/∂s_k‖₂ ≥ ∏_j |det J_j|^{1/d}, where det J_j has a closed form."""
+    found = determinant(derivation)
+    if found is None:
+        return None
+    step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
+    norm, target = chain_norm(derivation)
+    size = target.shape[0]
+    single = len(derivation.cell.states) == 1
+    local: MatrixExpr = (
+        Partial(*(shifted(side) for side in step.equation.target.args)) if single
+        else At(derivation.chain.value.args[0].args[0], FACTOR)
+    )  # fmt: skip
+    written = _absolute(_at(found))
+    whole = StepProduct(Abs(Determinant(local), evaluate=False), FACTOR, TIME, EARLIER + 1)
+    bound = Pow(whole, 1 / size, evaluate=False)
+    return Theorem(
+        name="Volume",
+        assumptions=(
+            _ANY_TRAJECTORY,
+        ),
+        statement=(Line("For all {0},", (Relation(EARLIER, "≤", TIME),)),),
+        bound=Bound(norm, "lower", bound, (), "the determinant is the product of singular values"),
+        entries=(Relation(Abs(Determinant(local), evaluate=False), "=", written),),
+        consequences=(
+            Line("The same number is at least {0}: if it decays, some direction decays as fast.",
+                 (SingularMin(target),)),
+        ),
+        proof=(
+            Line("The absolute value of a determinant is the product of the {0} singular values. "
+                 "Its root of that order is their geometric mean, which lies between the smallest "
+                 "and the largest of them.", (size,)),
+            Line("The determinant of the product ({0}) is the product of the determinants.",
+                 (chain.number,)),
+            Line("The determinant of a diagonal matrix is the product of its entries."
+                 if single else
+                 "For one step: a multiple of one block row, taken from the other, leaves a block "
+                 "triangular matrix. Its diagonal blocks are a diagonal matrix, and a diagonal "
+                 "matrix times {0}.", () if single else (_matrix(found),)),
+        ),
+        silent=(
+            Line("A geometric mean over all directions says little of the largest one: the bound "
+                 "is weak where most directions decay."),
+        ),
+    )  # fmt: skip
+
+
+def _at(expr: Expr) -> Expr:
+    """The closed form of step t at step j."""
+    if isinstance(expr, Mul):
+        return Mul(*map(_at, expr.args), evaluate=False)
+    return EntryProduct(shifted(expr.args[0])) if isinstance(expr, EntryProduct) else expr
+
+
+def _absolute(expr: Expr) -> Expr:
+    factors = expr.args if isinstance(expr, Mul) else (expr,)
+    return Mul(*(Abs(factor, evaluate=False) for factor in factors), evaluate=False)
+
+
+def _matrix(expr: Expr) -> MatrixExpr:
+    (found,) = expr.atoms(Determinant)
+    return found.args[0]
+
+
+def no_uniform_explosion(derivation: Derivation) -> Theorem | None:
+    """For h = φ(Mh_prev + u), φ bounded and increasing: inf σ_min(∂h_t/∂h_k) ≤ 1 over the box."""
+    simple = diagonal_times_matrix(derivation)
+    state = derivation.cell.states[0]
+    equation = next(e for e in derivation.forward if e.target == state)
+    if simple is None or not isinstance(equation.value, Elementwise) or equation.value.parameters:
+        return None
+    slope, matrix = simple
+    function = slope.function
+    low, high = function.range.inf, function.range.sup
+    # A slope that is never negative and has no kink belongs to a strictly increasing function.
+    increasing = function.slope_range.inf >= 0 and not function.kink
+    bounded = low.is_finite and high.is_finite
+    if equation.value.function != function or not (increasing and bounded):
+        return None
+    _, target = chain_norm(derivation)
+    least = SingularMin(target)
+    unit = MatrixSymbol(letter(derivation, "u", "w"), *state.shape)
+    map_ = Elementwise(function.name, add(product(matrix, state), unit))
+    any_ = Elementwise(function.name, MatrixSymbol("y", 1, 1))
+    step = derivation.part("jacobian")[-1]
+    return Theorem(
+        name="No certificate of growth in all directions",
+        assumptions=(
+            Line("{0} is invertible. (If it is not, {1} for all {2}.)",
+                 (matrix, Relation(least, "=", S.Zero), Relation(EARLIER, "<", TIME))),
+            Line("{0} is the open box of states whose entries all lie between {1} and {2}. The "
+                 "inputs are any sequence.", (Symbol("B"), low, high)),
+        ),
+        statement=(Line("For all inputs and all {0} there is a state {1} in {2} with",
+                        (Relation(EARLIER, "<", TIME), At(state, EARLIER), Symbol("B"))),),
+        bound=Bound(least, "upper", S.One, (), "volume"),
+        consequences=(
+            Line("So no number above 1 is a lower bound of {0} for all states of the box. A "
+                 "certificate that gradients explode must be for one trajectory, for a part of "
+                 "the box, or for some directions.", (least,)),
+        ),
+        proof=(
+            Line("With the input fixed one step is {0}, where {1} is free of {2}. It is injective, "
+                 "since {3} is strictly increasing and {4} is invertible, and it maps {5} into "
+                 "itself. The same holds of {6} steps.",
+                 (map_, unit, state, any_, matrix, Symbol("B"), LAG)),
+            Line("By the change of variables the integral of {0} over {1} is the volume of the "
+                 "image, at most the volume of {1}. So {0} is at most 1 somewhere in {1}.",
+                 (Abs(Determinant(target), evaluate=False), Symbol("B"))),
+            Line("There the product of the singular values is at most 1, and so is the smallest. "
+                 "One factor is ({0}).", (step.number,)),
+        ),
+        silent=(
+            Line("It does not exclude that {0} grows, for some states or for all.",
+                 (Norm(target),)),
+        ),
+    )  # fmt: skip
+
+
+def determinant(derivation: Derivation) -> Expr | None:
+    """∏_i v_i · det W, if the step Jacobian is diag(v) W or can be reduced to such blocks.
+
+    Two states: if J_pp = diag(a), J_qp = diag(ψ) J_pp and J_qq = R + diag(ψ) J_pq, then
+    det J = ∏_i a_i · det R, since adding a multiple of one block row to another changes nothing.
+    """
+    names = [state.name for state in derivation.cell.states]
+    if len(names) == 1:
+        block = derivation.step_jacobian.blocks[names[0], names[0]]
+        named = dict(derivation.step_jacobian.named)
+        return _closed(derivation, named.get(block, block), OneMatrix(block.shape[0], 1))
+    found = find_carousel(derivation)
+    return None if found is None else _closed(derivation, found.rest, found.kept)
+
+
+def _closed(derivation: Derivation, block: MatrixExpr, other: MatrixExpr) -> Expr | None:
+    """∏_i (other ⊙ d)_i det M of the block diag(d) M, at step t."""
+    fixed = timeless_symbols(derivation.cell, derivation.forward)
+    clock = Clock(derivation.cell, fixed)
+    match block:
+        case DiagMatrix(args=(vector,)):
+            return EntryProduct(clock.at(hadamard(other, vector), TIME))
+        case MatMul(args=(DiagMatrix(args=(vector,)), matrix)) if fixed.issuperset(
+            symbols_of(matrix)
+        ):
+            entries = EntryProduct(clock.at(hadamard(other, vector), TIME))
+            return Mul(entries, Determinant(matrix), evaluate=False)
+    return None

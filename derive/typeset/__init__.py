@@ -1,0 +1,1 @@
+"""Expressions → a presentation tree → text, LaTeX, MathML."""

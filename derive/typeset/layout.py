@@ -1,0 +1,349 @@
+"""Expressions → presentation tree: the one place that knows how mathematics is written.
+
+In: matrix expressions, with or without time, and what a cell says of its symbols. Out: boxes,
+their terms in the order in which the expression stores them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from sympy import (
+    Basic,
+    Expr,
+    Identity,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    MatrixSymbol,
+    OneMatrix,
+    Rational,
+    Transpose,
+    ZeroMatrix,
+)
+from sympy import Number as SympyNumber
+from sympy.matrices.expressions import DiagMatrix, HadamardProduct
+
+from derive.language.expr import (
+    SCALAR,
+    At,
+    Blocks,
+    Broadcast,
+    Columns,
+    Concat,
+    Elementwise,
+    Partial,
+    Quotient,
+    Rows,
+    Slope,
+    Softmax,
+    TimeProduct,
+    TimeSum,
+    size_name,
+    split_coefficient,
+)
+from derive.language.functions import ElementwiseFunction
+from derive.typeset import boxes
+from derive.typeset.boxes import (
+    PRIME,
+    TRANSPOSED,
+    Box,
+    Fenced,
+    Fraction,
+    Grid,
+    Large,
+    Marked,
+    Number,
+    Operator,
+    Row,
+    Script,
+    Sum,
+    Symbol,
+    row,
+    sub,
+    sup,
+)
+from derive.typeset.letters import join, parse_latex, spelled, subscript, word
+from derive.typeset.scalars import ATOM, PRODUCT, SUM, is_uniform, scalar_box, time_box
+
+_ENDINGS: Final = ("_prev_bar", "_bar_loss", "_bar_carry", "_bar", "_prev")
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a cell's symbols are written: LaTeX given by the author; which names bear a time.
+
+    `timed` holds the names that change with time; the plain symbol then means step `now`.
+    `letters` gives the box of a name outright, before anything else is asked.
+    """
+
+    latex: Mapping[str, str] = field(default_factory=dict)
+    timed: frozenset[str] = frozenset()
+    now: str = "t"
+    letters: Mapping[str, Box] = field(default_factory=dict)
+
+
+PLAIN: Final = Notation()
+
+
+def size_box(extent: Expr) -> Box:
+    """A size: n, n + m, 2n, 2."""
+    made: list[tuple[str, Box]] = []
+    for name, times in Counter(size_name(extent).split("+")).items():
+        head, *below = name.split("_")
+        symbol = join(word(head), [subscript(part) for part in below])
+        made.append(("+", symbol if times == 1 else row(Number(str(times)), symbol)))
+    return made[0][1] if len(made) == 1 else Sum(tuple(made))
+
+
+def space_of(expr: MatrixExpr) -> Box:
+    """The space a matrix lives in: ℝ^{n×m}, ℝ^n for a column, ℝ for a scalar."""
+    rows, cols = expr.shape
+    if (rows, cols) == (1, 1):
+        return Symbol("ℝ")
+    if cols == 1:
+        return sup(Symbol("ℝ"), size_box(rows))
+    sides = (
+        Fenced(made) if isinstance(made, Sum) else made for made in map(size_box, (rows, cols))
+    )
+    first, second = sides
+    return sup(Symbol("ℝ"), row(first, "×", second))
+
+
+def size_shift(start: Expr, extent: Expr) -> Box:
+    """The index range of `extent` rows after the first `start`: 1:n, n+1:n+m."""
+    first = Number("1") if start == 0 else Sum((("+", size_box(start)), ("+", Number("1"))))
+    return row(first, ":", size_box(extent if start == 0 else start + extent))
+
+
+class Layout:
+    """Builds the boxes of expressions, symbols and equations in one cell's notation."""
+
+    def __init__(self, notation: Notation = PLAIN) -> None:
+        self.notation = notation
+
+    def symbol(self, name: str, time: Box | None = None) -> Box:
+        """A symbol by name, at a time or none: primal, cotangent, or a part of a cotangent."""
+        now = Symbol(self.notation.now)
+        ending = next((end for end in _ENDINGS if name.endswith(end)), "")
+        base = name.removesuffix(ending)
+        if ending in {"_prev", "_prev_bar"}:
+            time = Sum((("+", now), ("−", Number("1"))))
+        elif time is None and (ending == "_bar_loss" or base in self.notation.timed):
+            time = now
+        made = self.notation.letters.get(base)
+        if made is None:
+            given = self.notation.latex.get(base)
+            made = parse_latex(given) if given else spelled(base)
+        if ending == "_bar_loss":
+            loss = row("∂", sub("L", time or now))
+            return Marked(Fraction(loss, row("∂", sub(made, time or now))))
+        kind = {"_bar": "bar", "_bar_carry": "carry", "_prev_bar": "carry"}.get(ending)
+        if kind:
+            made = boxes.accent(kind, made)
+        made = made if time is None else sub(made, time)
+        return Marked(made) if kind else made
+
+    def of(self, expr: Basic) -> Box:
+        """The box of an expression."""
+        return self._level(expr)[0]
+
+    def plain(self, name: str) -> Box:
+        """A symbol by name, as its author writes it, without time."""
+        return Layout(Notation(self.notation.latex)).symbol(name)
+
+    def factor(self, expr: Basic, level: int = PRODUCT) -> Box:
+        """The box of an expression where at least the level binds; in parentheses if less."""
+        made, binds = self._level(expr)
+        return made if binds >= level else Fenced(made)
+
+    def function(self, row_: ElementwiseFunction, primed: bool = False) -> Box:
+        """φ or φ′."""
+        name = parse_latex(row_.latex)
+        return sup(name, PRIME) if primed else name
+
+    def partial(self, of: Basic, by: Basic) -> Box:
+        """∂u/∂v as a fraction."""
+        return Fraction(row("∂", self.of(of)), row("∂", self.of(by)))
+
+    def _level(self, expr: Basic) -> tuple[Box, int]:
+        match expr:
+            case MatrixSymbol():
+                return self.symbol(expr.name), ATOM
+            case At():
+                return self.symbol(expr.args[0].name, time_box(expr.args[1])), ATOM
+            case SympyNumber():
+                return self._number(expr)
+            case ZeroMatrix():
+                return Number("0"), ATOM
+            case OneMatrix():
+                return Number("1"), ATOM
+            case Identity():
+                return Symbol("I"), ATOM
+            case MatAdd():
+                return self._sum(expr.args), SUM
+            case MatMul():
+                return self._product(expr)
+            case HadamardProduct():
+                return self._hadamard(expr.args), PRODUCT
+            case Quotient(args=(top, bottom)):
+                return Fraction(self.of(top), self.of(bottom)), ATOM
+            case Broadcast(args=(scalar, *_)):
+                return self._level(scalar)
+            case Elementwise() | Slope():
+                return self._applied(expr), ATOM
+            case Softmax(args=(argument,)):
+                return row("softmax", Fenced(self.of(argument))), ATOM
+            case Transpose():
+                return sup(self.factor(expr.arg, ATOM), TRANSPOSED), ATOM
+            case DiagMatrix(args=(vector,)) if is_uniform(vector):
+                return row(self.factor(vector), "I"), PRODUCT
+            case DiagMatrix():
+                return row("diag", Fenced(self.of(expr.args[0]))), ATOM
+            case Concat():
+                return Grid(tuple((self.of(part),) for part in expr.args)), ATOM
+            case Blocks():
+                entries, order = tuple(map(self.of, expr.args)), expr.order
+                return Grid(tuple(entries[k : k + order] for k in range(0, order**2, order))), ATOM
+            case Rows(args=(argument, start, extent)):
+                return self._part(argument, size_shift(start, extent)), ATOM
+            case Columns(args=(argument, start, extent)):
+                return self._part(argument, row(":", ",", size_shift(start, extent))), ATOM
+            case Partial(args=(of, by)):
+                return self.partial(of, by), ATOM
+            case TimeSum(args=(body, index, first, last)):
+                letter = Symbol(str(index))
+                return self._large("∑", letter, time_box(first), time_box(last), body), PRODUCT
+            case TimeProduct(args=(body, index, latest, earliest)):
+                letter = Symbol(str(index))
+                limits = time_box(latest), time_box(earliest)
+                return self._large("∏", letter, *limits, body), PRODUCT
+        found = scalar_box(self, expr)
+        if found is not None:
+            return found
+        raise TypeError(f"no way to write {type(expr).__name__}: give it a case in layout.py")
+
+    def _number(self, number: SympyNumber) -> tuple[Box, int]:
+        if number < 0:
+            return Sum((("−", self._number(-number)[0]),)), SUM
+        if isinstance(number, Rational) and number.q != 1:
+            decimal = _decimal(number)
+            if decimal:
+                return Number(decimal), ATOM
+            return Fraction(Number(str(number.p)), Number(str(number.q))), ATOM
+        return Number(str(number)), ATOM
+
+    def _sum(self, args: tuple[MatrixExpr, ...]) -> Box:
+        terms = []
+        for place, term in enumerate(args):
+            number, rest = split_coefficient(term)
+            sign = "−" if number < 0 else "+"
+            unsigned = term if number > 0 else _scaled(-number, rest)
+            made, binds = self._level(unsigned)
+            is_open = _opens(made) and place < len(args) - 1
+            terms.append((sign, Fenced(made) if binds == SUM or is_open else made))
+        return Sum(tuple(terms))
+
+    def _product(self, expr: MatMul) -> tuple[Box, int]:
+        number, rest = split_coefficient(expr)
+        if number < 0:
+            return self._sum((expr,)), SUM
+        factors = list(rest.args if isinstance(rest, MatMul) else (rest,))
+        if isinstance(rest, OneMatrix):
+            return self._number(number)
+        if isinstance(factors[0], OneMatrix) and factors[0].shape[0] == 1 and len(factors) == 2:
+            inner = self.of(factors[1])
+            entry = sub(
+                inner if isinstance(inner, (Symbol, Script, Marked)) else Fenced(inner), "i"
+            )
+            made: list[Box] = [Large("∑", Symbol("i")), entry]
+        else:
+            scalars = [isinstance(f, DiagMatrix) and is_uniform(f.args[0]) for f in factors]
+            if any(scalars) and not all(scalars):
+                factors = [f.args[0] if alone else f
+                           for f, alone in zip(factors, scalars, strict=True)]  # fmt: skip
+            made = [
+                self._ones(part) if isinstance(part, OneMatrix) else self.factor(part, ATOM)
+                if isinstance(part, (HadamardProduct, MatAdd)) and not is_uniform(part)
+                else self._closed(part, last)
+                for part, last in zip(factors, [False] * (len(factors) - 1) + [True], strict=True)
+            ]  # fmt: skip
+        lead = [] if number == 1 else [self._number(number)[0]]
+        return row(*lead, *made), PRODUCT
+
+    def _closed(self, part: MatrixExpr, last: bool) -> Box:
+        made = self.factor(part)
+        return Fenced(made) if _opens(made) and not last else made
+
+    def _ones(self, ones: OneMatrix) -> Box:
+        rows, cols = ones.shape
+        return Script(Number("1"), sub=size_box(rows)) if cols == 1 else sup(
+            Script(Number("1"), sub=size_box(cols)), TRANSPOSED)  # fmt: skip
+
+    def _hadamard(self, factors: tuple[MatrixExpr, ...]) -> Box:
+        items: list[Box] = []
+        if _is_cotangent(factors[0]):  # its scalar factors are ours to place: in front
+            factors = tuple(sorted(factors, key=lambda part: not isinstance(part, Broadcast)))
+        repeated = Counter(part for part in factors if isinstance(part, Broadcast))
+        for place, part in enumerate(factors):
+            if repeated[part] > 1:
+                if part not in factors[:place]:
+                    items.append(sup(self.factor(part, ATOM), Number(str(repeated[part]))))
+                continue
+            scalar = isinstance(part, Broadcast)
+            after_scalar = place > 0 and isinstance(factors[place - 1], Broadcast)
+            if place and not scalar and not after_scalar and part.shape != SCALAR:
+                items.append(Operator("⊙"))
+            made, binds = self._level(part)
+            bare = binds == ATOM or (scalar and binds == PRODUCT)
+            items.append(made if bare else Fenced(made))
+        return row(*items)
+
+    def _applied(self, expr: Elementwise | Slope) -> Box:
+        name = self.function(expr.function, isinstance(expr, Slope))
+        inside = [self.of(expr.argument)]
+        for number in expr.parameters:
+            inside += [Operator(";" if len(inside) == 1 else ","), self._number(number)[0]]
+        return row(name, Fenced(row(*inside)))
+
+    def _part(self, argument: MatrixExpr, index: Box) -> Box:
+        inner = self.of(argument)
+        marked = isinstance(inner, Marked)
+        made = Script(Fenced(inner, "[", "]"), sub=index)
+        return Marked(made) if marked else made
+
+    def _large(self, sign: str, index: Box, first: Box, last: Box, body: MatrixExpr) -> Box:
+        inner, binds = self._level(body)
+        head = Large(sign, row(index, "=", first), last)
+        if binds == SUM:
+            return Row((head, Fenced(inner)))
+        return Row((head, *(inner.items if isinstance(inner, Row) else (inner,))))
+
+
+def _is_cotangent(part: MatrixExpr) -> bool:
+    symbol = part.args[0] if isinstance(part, At) else part
+    return isinstance(symbol, MatrixSymbol) and symbol.name.endswith("_bar")
+
+
+def _opens(made: Box) -> bool:
+    """Whether a ∑ or ∏ in the box would swallow what follows it."""
+    return isinstance(made, Row) and any(isinstance(item, Large) for item in made.items)
+
+
+def _scaled(number: SympyNumber, rest: MatrixExpr) -> MatrixExpr:
+    if number == 1:
+        return rest
+    return MatMul(number, *(rest.args if isinstance(rest, MatMul) else (rest,)))
+
+
+def _decimal(number: Rational) -> str:
+    """A fraction as a short decimal, if it is one; halves and quarters stay."""
+    digits = number.q
+    for prime in (2, 5):
+        while digits % prime == 0:
+            digits //= prime
+    text = f"{float(number):.6g}"
+    return text if digits == 1 and number.q > 4 and len(text) < 8 else ""

@@ -1,0 +1,110 @@
+"""Names → boxes: W_fh, c_tilde, alpha, and the LaTeX that an author gives a symbol.
+
+In: a symbol's name, or a few signs of LaTeX as plain data. Out: presentation boxes.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+
+from derive.typeset import boxes
+from derive.typeset.boxes import ACCENTS, GREEK, PRIME, Box, Number, Symbol, row, sub, sup
+
+MAX_LATEX: Final = 100
+_TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
+_FUNCTIONS: Final = frozenset(("tanh", "exp", "sin", "cos", "log", "max", "min"))
+
+
+@cache
+def spelled(name: str) -> Box:
+    """The box of a name: W_fh, c_tilde, alpha, a_c_tilde, W2."""
+    parts: list[Box] = []
+    for place, token in enumerate(name.split("_")):
+        if token in ACCENTS and parts:
+            parts[-1] = boxes.accent(token, parts[-1])
+        else:
+            parts.append(word(token) if place == 0 else subscript(token))
+    return parts[0] if len(parts) == 1 else join(parts[0], parts[1:])
+
+
+def join(base: Box, below: list[Box]) -> Box:
+    """The base with one subscript after the other."""
+    for part in below:
+        base = sub(base, part)
+    return base
+
+
+def word(token: str) -> Box:
+    """A letter or a word; digits at its end become a subscript."""
+    letters = token.rstrip("0123456789")
+    if letters and letters != token:
+        return sub(Symbol(letters), Number(token[len(letters) :]))
+    return Symbol(token) if letters else Number(token)
+
+
+def subscript(token: str) -> Box:
+    """A part of a name after the first: one or two letters slant, one by one (xi is x, i)."""
+    if not token.isalpha() or len(token) > 2:
+        return word(token)
+    return row(*map(Symbol, token))
+
+
+@cache
+def parse_latex(text: str) -> Box:
+    r"""The box of a symbol's LaTeX: letters, accents, Greek, \mathrm, scripts.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if len(text) > MAX_LATEX:
+        raise ValueError(f"{len(text)} characters of LaTeX for one symbol; at most {MAX_LATEX}")
+    tokens = [token for token in _TOKEN.findall(text) if not token.isspace()]
+    if "".join(tokens) != re.sub(r"\s+", "", text):
+        raise ValueError(f"the LaTeX {text!r} has a character that no symbol has")
+    found, rest = _latex_row(tokens, text)
+    if rest:
+        raise ValueError(f"the LaTeX {text!r} has a brace too many")
+    return found
+
+
+def _latex_row(tokens: list[str], text: str) -> tuple[Box, list[str]]:
+    items: list[Box] = []
+    while tokens and tokens[0] != "}":
+        if tokens[0] in "_^'" and items:
+            if tokens[0] == "'":
+                items[-1], tokens = sup(items[-1], PRIME), tokens[1:]
+                continue
+            script = sub if tokens[0] == "_" else sup
+            inner, tokens = _latex_atom(tokens[1:], text)
+            items[-1] = script(items[-1], inner)
+        else:
+            item, tokens = _latex_atom(tokens, text)
+            items.append(item)
+    if not items:
+        raise ValueError(f"the LaTeX {text!r} is empty where a symbol is expected")
+    return row(*items), tokens
+
+
+def _latex_atom(tokens: list[str], text: str) -> tuple[Box, list[str]]:
+    if not tokens or tokens[0] in "}_^'":
+        raise ValueError(f"the LaTeX {text!r} ends where a symbol is expected")
+    head, *rest = tokens
+    if head == "{":
+        inner, rest = _latex_row(rest, text)
+        if not rest:
+            raise ValueError(f"the LaTeX {text!r} lacks a closing brace")
+        return inner, rest[1:]
+    if not head.startswith("\\"):
+        return boxes.box(head.replace("-", "−").replace("*", "∗")), rest
+    name = head[1:]
+    if name in GREEK or name in _FUNCTIONS:
+        return Symbol(name), rest
+    if name in ACCENTS and name != "carry":
+        inner, rest = _latex_atom(rest, text)
+        return boxes.accent(name, inner), rest
+    if name in {"mathrm", "operatorname", "text"} and rest[:1] == ["{"] and "}" in rest:
+        end = rest.index("}")
+        return Symbol("".join(rest[1:end])), rest[end + 1 :]
+    raise ValueError(f"the LaTeX {text!r} uses {head}; known are letters, accents and \\mathrm")

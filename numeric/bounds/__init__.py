@@ -1,0 +1,1 @@
+"""Certified bounds on the growth of gradients, and measured norms beside them."""

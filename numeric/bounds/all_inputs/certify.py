@@ -1,0 +1,233 @@
+"""Certified growth a priori: for all inputs in a box and all initial states in another.
+
+In: a `Setting`. Out: `Certificate`: a rate r and, at every lag, an upper bound of
+‖∂s_t/∂s_{t−l}‖₂ that no admissible sequence exceeds, by each method and the smallest; and, where
+the zero state rests, a lower rate. Theorem A: N ≥ 0 with ‖J_ab‖ ≤ N_ab, v > 0, Nv ≤ rv give
+‖J_t ⋯ J_{k+1}‖ ≤ r^{t−k} in the norm max_a ‖s_a‖ / v_a.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from derive.calculus.jacobian import diagonal_columns
+from numeric.bounds.all_inputs.from_below import carousel, least_rate, resting_rate
+from numeric.bounds.all_inputs.gate_pieces import split_rate
+from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting, boxes_over_time, invariant_box
+from numeric.bounds.all_inputs.row_stack import Sharpened, balance
+from numeric.bounds.domination import ROWS, SPECTRAL, Domination, Partition, Parts
+from numeric.bounds.growth import Method, certified_rate, chain, log_product, powers
+from numeric.meaning.enclose import enclose
+from numeric.numbers.intervals import Interval
+from numeric.numbers.matrices import Near, raised, up
+
+Array = Any
+_FINEST: Final = 1024
+_PERIOD: Final = 64
+_LONGEST: Final = 5000
+_BRIEF: Final = 20_000
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What holds for every sequence in the boxes; `box` is None where no invariant set was found.
+
+    `methods` hold for sequences of any length if `unlimited`, else of at most `steps` steps, and
+    then none has a rate; `finite` are more methods for that many steps. `rest_rate` bounds the
+    growth at rest from below, `carousel_rate` that of ‖∂p_t/∂p_k y‖ for a kept state p, and
+    `least_rate` that of ‖∂s_t/∂s_k y‖, at every y and every admissible sequence.
+    """
+
+    box: Box | None
+    methods: tuple[Method, ...]
+    steps: int
+    rest_rate: float | None = None
+    carousel_rate: float | None = None
+    least_rate: float | None = None
+    finite: tuple[Method, ...] = ()
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether `methods` hold for sequences of any length."""
+        return self.box is not None or math.isfinite(self.rate)
+
+    @property
+    def rate(self) -> float:
+        """The smallest certified rate; ∞ if there is none."""
+        return min((method.rate for method in self.methods), default=math.inf)
+
+    @property
+    def best(self) -> Method:
+        """The method with the smallest rate."""
+        return min(self.methods, key=lambda method: method.rate)
+
+    def upper(self, lag: int) -> tuple[float, str]:
+        """The smallest log10 bound at a lag, and the method that gave it."""
+        return min((method.log10_upper[lag - 1], method.name) for method in self.methods)
+
+    @property
+    def log10_upper(self) -> tuple[float, ...]:
+        """The smallest bound at each lag."""
+        return tuple(map(min, zip(*(m.log10_upper for m in self.methods), strict=True)))
+
+
+def certify(
+    setting: Setting,
+    lags: int = 60,
+    partition: Partition | None = None,
+    steps: int | None = None,
+) -> Certificate:
+    """Every a-priori bound that the setting admits, for sequences of so many steps.
+
+    `steps` matters only where the bounds change with time; the lags go back from the last step.
+    With a partition (size name → lengths of its parts) one more method uses it.
+
+    Raises:
+        ValueError: for fewer steps than lags, or more than there are constants for.
+    """
+    given = [len(setting.constants[name]) for name in setting.derivation.cell.sequences]
+    steps = steps or min(given, default=lags)
+    if steps < lags or steps > min(given, default=steps):
+        raise ValueError(f"steps: expected {lags}, the lags, to {min(given, default=steps)}, the "
+                         f"steps whose constants are given, came {steps}")  # fmt: skip
+    ranges = Ranges(setting)
+    box = invariant_box(ranges)
+    rest = resting_rate(ranges)
+    if setting.derivation.cell.sequences:
+        made = tuple(_over_time(ranges, box, lags, partition, steps)) if steps <= _LONGEST else ()
+        return Certificate(box, made, steps, rest)
+    values = ranges.values(box or _anything(setting))
+    methods = [method for method in _by_parts(setting, values, lags, partition)
+               if box is not None or math.isfinite(method.rate)]  # fmt: skip
+    methods += split_rate(ranges, values, lags) if box is not None else []
+    finite: tuple[Method, ...] = ()
+    long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)
+    if not long and min((method.rate for method in methods), default=math.inf) >= 1:
+        finite = tuple(_over_time(ranges, None, lags, partition, steps))
+    if not methods:
+        methods, finite = list(finite), ()
+    return Certificate(
+        box, tuple(methods), steps, rest, carousel(setting, values) if box is not None else None,
+        least_rate(setting, values), finite,
+    )  # fmt: skip
+
+
+def _anything(setting: Setting) -> Box:
+    """Every state there is: invariant under any step; slopes may still be bounded."""
+    return setting.box(setting.derivation.cell.states, (-math.inf, math.inf))
+
+
+def suprema(setting: Setting, values: Mapping[str, Interval]) -> dict[Any, Array]:
+    """Sup |d_i| of each column d of a diag(d)."""
+    found = {}
+    for column in diagonal_columns(setting.derivation.step_jacobian):
+        found[column] = enclose(column, values, setting.sizes).magnitude[:, 0]
+    return found
+
+
+def dominations(setting: Setting, partition: Partition | None) -> Iterator[tuple[str, Parts, str]]:
+    """The partitions and norms that are tried."""
+    sizes = setting.sizes
+    yield "states, 2-norm", Parts(sizes), SPECTRAL
+    yield "states, ∞-norm", Parts(sizes), ROWS
+    if partition:
+        yield "modules, 2-norm", Parts(sizes, partition), SPECTRAL
+    if setting.width <= _FINEST:
+        yield "units", Parts(sizes, finest=True), SPECTRAL
+
+
+def _by_parts(
+    setting: Setting, values: Box, lags: int, partition: Partition | None
+) -> Iterator[Method]:
+    sup = suprema(setting, values)
+    for name, parts, norm in dominations(setting, partition):
+        N = Domination(setting.derivation, values, parts, norm).matrix(sup, values)
+        yield powers(name, N, lags, norm, setting.width)
+    yield from _sharpened(setting, values, lags, sup)
+
+
+def _sharpened(
+    setting: Setting, values: Box, lags: int, sup: Mapping[Any, Array]
+) -> Iterator[Method]:
+    """Sums by the row-stack, and the same with the matrices scaled by a diagonal."""
+    stacked = Sharpened(setting.derivation, values, setting.sizes)
+    method = powers("row-stack", stacked.matrix(sup, values), lags, SPECTRAL, setting.width)
+    yield method
+    scales = balance(stacked, sup, values) if math.isfinite(method.rate) else None
+    if scales is None:
+        return
+    scaled = Sharpened(setting.derivation, values, setting.sizes, scales)
+    found = powers("row-stack, scaled", scaled.matrix(sup, values), lags, SPECTRAL, setting.width)
+    if found.rate < method.rate:
+        extents = {state.shape[0] for state in setting.derivation.cell.states}
+        held = [scales.get(extent, np.ones(1)) for extent in extents]
+        spread = max(float(d.max()) for d in held) / min(float(d.min()) for d in held)
+        constant = math.log10(raised(spread))
+        upper = tuple(up(value + constant, value, constant) for value in found.log10_upper)
+        yield replace(found, log10_upper=upper)
+
+
+# ---- bounds that change with time --------------------------------------------------------------
+
+
+def _over_time(
+    ranges: Ranges, box: Box | None, lags: int, partition: Partition | None, steps: int
+) -> Iterator[Method]:
+    """N(T) ⋯ N(T−l+1), each of its own step; a rate where the constants repeat."""
+    setting = ranges.setting
+    kinds = [kind for kind in dominations(setting, partition) if kind[0] != "units" or box]
+    matrices: dict[str, list[Array]] = {name: [] for name, _, _ in kinds}
+    made: dict[tuple[str, bytes], Array] = {}
+    dominators: dict[str, Domination] = {}
+    for values, now in _moments(ranges, box, steps):
+        key = b"".join(part.lo.tobytes() for part in now.values())
+        sup: dict[Any, Array] | None = None
+        for name, parts, norm in kinds:
+            if box is not None and (name, key) in made:
+                matrices[name].append(made[name, key])
+                continue
+            own = dominators.setdefault(name, Domination(setting.derivation, values, parts, norm))
+            sup = sup or suprema(setting, values)
+            N = own.matrix(sup, values)
+            made[name, key] = N
+            matrices[name].append(N)
+    for name, _, norm in kinds:
+        yield _varying(name, matrices[name], lags, norm, setting.width, periodic=box is not None)
+
+
+def _moments(ranges: Ranges, box: Box | None, steps: int) -> Iterator[tuple[Box, Box]]:
+    if box is None:
+        yield from boxes_over_time(ranges, steps)
+        return
+    for t in range(steps):
+        now = ranges.moments(t)
+        yield ranges.values(box, now), now
+
+
+def _varying(
+    name: str, matrices: Sequence[Array], lags: int, norm: str, width: int, periodic: bool
+) -> Method:
+    found = chain(list(reversed(matrices[-lags:])), norm, width)
+    found += [math.inf] * (lags - len(found))
+    period = _period(matrices) if periodic else 0
+    rate = math.inf
+    if period:
+        whole = Near(matrices[-1])
+        for N in reversed(matrices[-period:-1]):
+            whole = log_product(whole, N)
+        if np.all(np.isfinite(whole.matrix)):
+            rate = certified_rate(whole.matrix)[0] ** (1 / period) * (1 + 1e-14)
+    return Method(name, rate, tuple(found))
+
+
+def _period(matrices: Sequence[Array]) -> int:
+    """The shortest period that the matrices repeat with, seen at least twice; 0 if none."""
+    for period in range(1, min(_PERIOD, len(matrices) // 2) + 1):
+        if all(np.array_equal(a, b) for a, b in zip(matrices[period:], matrices, strict=False)):
+            return period
+    return 0

@@ -1,0 +1,113 @@
+"""The growth that each certificate gives, against the size of the recurrent weights.
+
+In: a `Setting`. Out: `Scan`: for factors g on everything that multiplies a state, the certified
+rate of each method, and certified rates from below. Where a method's rate passes 1 is its critical
+gain. Every rate is certified at its own factor; between two factors nothing is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Final
+
+from derive.cell import Cell
+from derive.theorems.certified_rate import certificate
+from numeric.bounds.all_inputs.certify import certify
+from numeric.bounds.all_inputs.clock_modules import modules_of
+from numeric.bounds.all_inputs.closed_condition import Worked, admissible, work
+from numeric.bounds.all_inputs.from_below import resting_rate
+from numeric.bounds.all_inputs.ranges import Ranges, Setting
+from numeric.bounds.drawn import multipliers
+
+Array = Any
+FACTORS: Final = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
+CLOSED: Final = "closed form"
+REST: Final = "at rest"
+CONE: Final = "cone"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Rates at each factor; ∞ where an upper bound, 0 where a lower one has nothing to say.
+
+    `worked` holds N in numbers at each factor up to which upper bounds were sought.
+    """
+
+    factors: tuple[float, ...]
+    upper: Mapping[str, tuple[float, ...]]
+    lower: Mapping[str, tuple[float, ...]]
+    worked: tuple[Worked, ...]
+
+    def certified(self, name: str) -> float | None:
+        """The largest factor up to which the method proves decay at every one tried."""
+        found = None
+        for factor, rate in zip(self.factors, self.upper[name], strict=False):
+            if not rate < 1:
+                break
+            found = factor
+        return found
+
+    def crossing(self, name: str) -> float | None:
+        """About the factor at which the method's rate passes 1, from a line in log and log."""
+        return crossing(self.factors, self.upper.get(name) or self.lower[name])
+
+
+def crossing(factors: tuple[float, ...], rates: tuple[float, ...]) -> float | None:
+    """Where the piecewise power law through the points first passes 1 from below."""
+    points = list(zip(factors, rates, strict=False))
+    for (a, low), (b, high) in pairwise(points):
+        if 0 < low < 1 <= high < math.inf:
+            share = math.log(1 / low) / math.log(high / low)
+            return math.exp(math.log(a) + share * math.log(b / a))
+    return None
+
+
+def recurrent(cell: Cell) -> tuple[str, ...]:
+    """The parameters that multiply a state: its matrices, and vectors that scale it."""
+    own = {state.shape[0] for state in cell.states}
+    scaling = multipliers(cell)
+    return tuple(
+        symbol.name for symbol in cell.parameters
+        if scaling.get(symbol, False)
+        or (symbol not in scaling and symbol.shape[1] != 1 and symbol.shape[1] in own)
+    )  # fmt: skip
+
+
+def scaled(cell: Cell, parameters: Mapping[str, Array], factor: float) -> dict[str, Array]:
+    """The parameters, what multiplies a state times the factor."""
+    names = recurrent(cell)
+    return {name: value * factor if name in names else value for name, value in parameters.items()}
+
+
+def scan(setting: Setting, factors: tuple[float, ...] = FACTORS) -> Scan | None:
+    """Rates at growing factors, upper ones until none is below 1; None if nothing is scaled."""
+    derivation, cell = setting.derivation, setting.derivation.cell
+    if not recurrent(cell):
+        return None
+    closed = certificate(derivation)
+    upper: dict[str, list[float]] = {}
+    lower: dict[str, list[float]] = {REST: [], CONE: []}
+    worked: list[Worked] = []
+    modules = modules_of(setting)
+    partition = dict([modules]) if modules else None
+    near = True
+    for place, factor in enumerate(factors):
+        made = replace(setting, parameters=scaled(cell, setting.parameters, factor))
+        if not near:
+            lower[REST].append(resting_rate(Ranges(made)) or 0.0)
+            continue
+        found = certify(made, 1, partition)
+        worked.append(work(closed, made, admissible(made, found)))
+        rates = {CLOSED: worked[-1].rate, **{m.name: m.rate for m in found.methods}}
+        for name in {**upper, **rates}:
+            upper.setdefault(name, [math.inf] * place).append(rates.get(name, math.inf))
+        lower[REST].append(found.rest_rate or 0.0)
+        lower[CONE].append(found.carousel_rate or 0.0)
+        near = min(rates.values()) < 1
+    return Scan(
+        factors, {name: tuple(rates) for name, rates in upper.items()},
+        {name: tuple(rates) for name, rates in lower.items() if any(rates)}, tuple(worked),
+    )  # fmt: skip

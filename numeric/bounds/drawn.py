@@ -1,0 +1,68 @@
+"""Weights drawn at a gain: the recurrent ones with the variance gain²/n.
+
+In: a cell, sizes, a gain, a seed. Out: parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sympy import MatrixSymbol, preorder_traversal
+from sympy.matrices.expressions import HadamardProduct
+
+from derive.cell import Cell
+from derive.language.expr import Broadcast
+from numeric.meaning.default_constants import default_constants
+from numeric.meaning.sizes import shape_of
+
+Array = Any
+
+
+def multipliers(cell: Cell) -> dict[MatrixSymbol, bool]:
+    """The vector and scalar parameters that are factors of ⊙; whether one scales a state."""
+    found: dict[MatrixSymbol, bool] = {}
+    states = {*cell.states, *cell.previous_states}
+    for equation in cell.equations:
+        for node in preorder_traversal(equation.value):
+            if isinstance(node, HadamardProduct):
+                factors = [f.args[0] if isinstance(f, Broadcast) else f for f in node.args]
+                scales = not states.isdisjoint(factors)
+                for factor in {*factors} & {*cell.parameters}:
+                    if factor.shape[1] == 1:
+                        found[factor] = found.get(factor, False) or scales
+    return found
+
+
+def draw(
+    cell: Cell, sizes: Mapping[str, int], gain: float, steps: int, seed: int, input_scale: float
+) -> dict[str, dict[str, Array]]:
+    """Recurrent matrices N(0, gain²/n), other matrices N(0, scale²/columns), biases 0.
+
+    What multiplies a state entry by entry is N(0, gain²), or gain itself if it is one number;
+    other factors of ⊙ are 1. Inputs and initial states are N(0, 1); constants are the cell's
+    defaults.
+    """
+    rng = np.random.default_rng(seed)
+    own = {s.shape[0] for s in cell.states}
+    factors = multipliers(cell)
+
+    def parameter(symbol: MatrixSymbol) -> Array:
+        shape = shape_of(symbol, sizes)
+        values = rng.normal(size=shape)
+        if symbol in factors:
+            own_gain = gain if factors[symbol] else 1.0
+            return values * gain if factors[symbol] and shape else np.full(shape, own_gain)
+        if len(shape) < 2:
+            return np.zeros(shape)
+        width = gain if symbol.shape[1] in own else input_scale
+        return values * width / math.sqrt(shape[1])
+
+    return {
+        "parameters": {s.name: parameter(s) for s in cell.parameters},
+        "inputs": {s.name: rng.normal(size=(steps, *shape_of(s, sizes))) for s in cell.inputs},
+        "initial": {s.name: rng.normal(size=shape_of(s, sizes)) for s in cell.states},
+        "constants": default_constants(cell, {**sizes, "T": steps}, rng),
+    }

@@ -1,0 +1,1 @@
+"""Bounds and measured norms along one given sequence."""

@@ -1,0 +1,256 @@
+"""Along a trajectory: certified bounds of ‖J_T ⋯ J_{T−l+1}‖₂ at every lag l, beside its measure.
+
+In: a `Run`. Out: `Track`, decimal logarithms by method. What is certified is the product of the
+exact Jacobians at the stored float states. Products are kept with a power of two and a bound of
+their error, so they neither under- nor overflow.
+
+Windows: ‖J_T ⋯ J_k‖ ≤ ∏ ‖products of w consecutive factors‖, each enclosed. Whole products are
+built from segments of 1, 2, 4, … steps, so that few factors meet and errors stay small.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from numeric.bounds.domination import Domination, Parts
+from numeric.bounds.growth import log_product, matrix_norm
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
+from numeric.bounds.one_sequence.windows import Windows
+from numeric.meaning.enclose import enclose
+from numeric.numbers.matrices import Near, bounds, frobenius, lowered, multiply, raised, top
+
+Array = Any
+WINDOWS: Final = (1, 2, 5, 10, 20)
+_SMALL: Final = 100
+_EACH: Final = 32
+_POINTS: Final = 48
+_SCALED: Final = 10
+
+
+@dataclass(frozen=True)
+class Track:
+    """log10 of ‖∂s_T/∂s_{T−l}‖₂ for l = 1, 2, …: measured, and certified bounds by method.
+
+    A lower bound of −∞ or an upper one of +∞ says nothing. `blocks` are measured block norms of
+    the longest product, log10, row state by column state; `direction` is about the unit vector
+    that the longest product stretches most.
+    """
+
+    lags: tuple[int, ...]
+    log10_measured: tuple[float, ...]
+    log10_upper: dict[str, tuple[float, ...]]
+    log10_lower: dict[str, tuple[float, ...]]
+    blocks: dict[tuple[str, str], float] = field(default_factory=dict)
+    direction: Array | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass
+class _Segment:
+    product: Near
+    size: int
+    norm: float
+
+
+class Segments:
+    """J_T ⋯ J_{T−l+1} for l = 1, 2, … from segments of 1, 2, 4, … steps, as a binary counter.
+
+    Halves of at least `least` steps get a tight norm of their product; shorter ones ‖·‖_F.
+    """
+
+    def __init__(self, least: float) -> None:
+        self.stack: list[_Segment] = []
+        self.prefix: list[_Segment] = []
+        self.least = least
+
+    def add(self, factor: Near, norm: float) -> Near:
+        """The product with one more, earlier factor, ‖factor‖₂ ≤ norm."""
+        new = _Segment(factor.balanced(), 1, norm)
+        if new.product.exponent != factor.exponent:
+            new.norm = math.inf
+        while self.stack and self.stack[-1].size == new.size:
+            before = self.stack.pop()
+            self.prefix.pop()
+            new = self._joined(before, new)
+        whole = self._joined(self.prefix[-1], new) if self.prefix else new
+        self.stack.append(new)
+        self.prefix.append(whole)
+        return whole.product
+
+    def _joined(self, a: _Segment, b: _Segment) -> _Segment:
+        norms = None
+        if math.isfinite(a.norm) and math.isfinite(b.norm):
+            norms = (a.norm, b.norm)
+        product = multiply(a.product, b.product, norms)
+        norm = raised(frobenius(product.matrix) + product.error)
+        if a.size == b.size and a.size >= self.least:
+            norm = bounds(product)[1]
+        return _Segment(product, a.size + b.size, norm)
+
+
+def follow(
+    run: Run,
+    *,
+    lags: int | None = None,
+    windows: Sequence[int] = WINDOWS,
+    dominate: bool = True,
+) -> Track:
+    """Every bound at every lag up to `lags`, T being the last step.
+
+    Raises:
+        ValueError: for a lag or a window below 1, or a lag beyond the sequence.
+    """
+    count = run.steps if lags is None else lags
+    if not 1 <= count <= run.steps:
+        raise ValueError(f"lag: expected 1 to {run.steps}, the steps there are, came {count}")
+    if any(window < 1 for window in windows):
+        raise ValueError(f"window: expected lengths from 1, came {min(windows)}")
+    jacobians = Jacobians(run)
+    size = sum(jacobians.widths)
+    small = size <= _SMALL and count <= 2000
+    chosen = [window for window in windows if window <= count]
+    bank = Windows(chosen, [w for w in chosen if small or w >= _SCALED])
+    segments = Segments(math.inf if count > 5000 else 1 if small else 8)
+    measured: list[float] = []
+    upper, lower = [], []
+    direction = None
+    grid = {*range(1, _EACH + 1), *np.linspace(1, count, _POINTS).astype(int).tolist()}
+    start: Array | None = None
+    product = None
+    for lag, factor in enumerate(jacobians.backwards(count), 1):
+        factor = factor.balanced()
+        _, norm, start = bounds(factor, start)
+        bank.add(lag, factor, factor.log10(norm, 1))
+        product = segments.add(factor, norm)
+        if small or lag in grid:
+            low, high, direction = bounds(product)
+            value = top(product.matrix, direction)[0]
+        else:
+            value, direction = top(product.matrix, direction, 8)
+            image = float(np.linalg.norm(product.matrix @ direction))
+            rounding = 1e-12 * size * frobenius(product.matrix)
+            low = lowered(lowered(image, size) - raised(product.error + rounding))
+            high = raised(frobenius(product.matrix) + product.error)
+        measured.append(product.log10(value, 0))
+        upper.append(product.log10(high, 1))
+        lower.append(product.log10(low, -1))
+    above = bank.log10_upper()
+    above["product"] = tuple(upper)
+    if dominate:
+        above = {"trajectory": tuple(_dominated(jacobians, count)), **above}
+    return Track(
+        tuple(range(1, count + 1)), tuple(measured), above, {"direction": tuple(lower)},
+        _blocks(jacobians, product), direction,
+    )  # fmt: skip
+
+
+def _blocks(jacobians: Jacobians, product: Near | None) -> dict[tuple[str, str], float]:
+    """log10 of the measured norm of each block."""
+    found = {}
+    starts = np.cumsum([0, *jacobians.widths])
+    for a, of in enumerate(jacobians.names if product else []):
+        for b, by in enumerate(jacobians.names):
+            assert product is not None
+            block = product.matrix[starts[a] : starts[a + 1], starts[b] : starts[b + 1]]
+            found[of, by] = product.log10(top(block)[0], 0)
+    return found
+
+
+def dominating(jacobians: Jacobians, steps: int, parts: Parts) -> Iterator[Array]:
+    """N_T, N_{T−1}, …: the suprema are those of one step."""
+    run = jacobians.run
+    last = run.steps
+    left = steps
+    domination: Domination | None = None
+    while left > 0:
+        first = max(0, last - min(256, left))
+        values = enclosed_values(run, first, last)
+        domination = domination or Domination(run.derivation, values, parts)
+        sup = {}
+        for column in jacobians.columns:
+            bound = enclose(column, values, run.sizes).magnitude
+            sup[column] = np.broadcast_to(bound, (len(bound), last - first))
+        for t in range(last - first - 1, -1, -1):
+            now = {
+                name: value if value.shape[1] == 1 or name in jacobians.timeless
+                else value[:, t : t + 1]
+                for name, value in values.items()
+            }  # fmt: skip
+            yield domination.matrix({c: bound[:, t] for c, bound in sup.items()}, now)
+        left -= last - first
+        last = first
+
+
+def _dominated(jacobians: Jacobians, steps: int) -> Iterator[float]:
+    """log10 of ‖N_T ⋯ N_{T−l+1}‖ for l = 1, 2, and so on."""
+    product: Near | None = None
+    for N in dominating(jacobians, steps, Parts(jacobians.run.sizes)):
+        product = Near(N) if product is None else log_product(product, N)
+        product = product.balanced()
+        size = matrix_norm(product.matrix)
+        yield product.log10(size, 1)
+
+
+def lyapunov_exponents(run: Run, count: int | None = None, every: int = 1) -> tuple[float, ...]:
+    """The largest exponents, in natural logarithms a step: measured by QR along the sequence.
+
+    Q_t R_t = J_tᵀ Q_{t+1} from the last step to the first: the singular values of a product and
+    of its transpose are equal. Re-orthonormalised every `every` steps.
+
+    Source: Engelken, Wolf and Abbott 2020, Lyapunov spectra of chaotic recurrent networks.
+    """
+    jacobians = Jacobians(run)
+    size = sum(jacobians.widths)
+    count = size if count is None else min(count, size)
+    Q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(size, count)))
+    sums = np.zeros(count)
+    for step, factor in enumerate(jacobians.backwards(), 1):
+        Q = factor.matrix.T @ Q
+        if step % every == 0 or step == run.steps:
+            Q, R = np.linalg.qr(Q)
+            with np.errstate(divide="ignore"):
+                sums += np.log(np.abs(np.diag(R)))
+    return tuple(float(value) for value in np.sort(sums / max(run.steps, 1))[::-1])
+
+
+def heat_map(run: Run, points: int = 32) -> tuple[tuple[int, ...], Array]:
+    """log10 ‖∂s_t/∂s_k‖₂, measured, over a grid of times; NaN above the diagonal.
+
+    Segments between neighbouring times are multiplied up from each k: points²/2 products.
+
+    Shapes: times (p,), from 0 to T; the array (p, p), row t, column k.
+    """
+    times = tuple(np.unique(np.linspace(0, run.steps, points).astype(int)).tolist())
+    wanted = set(times[:-1])
+    segments: list[Near] = []
+    part: Near | None = None
+    for back, factor in enumerate(Jacobians(run).backwards(), 1):
+        plain = Near(factor.matrix).balanced()
+        part = (
+            plain
+            if part is None
+            else Near(part.matrix @ plain.matrix, 0.0, part.exponent + plain.exponent).balanced()
+        )
+        if run.steps - back in wanted:
+            segments.append(part)
+            part = None
+    segments.reverse()
+    found = np.full((len(times), len(times)), np.nan)
+    for k in range(len(times)):
+        found[k, k] = 0.0
+        whole: Near | None = None
+        direction: Array | None = None
+        for t in range(k + 1, len(times)):
+            left = segments[t - 1]
+            if whole is None:
+                whole = left
+            else:
+                exponent = left.exponent + whole.exponent
+                whole = Near(left.matrix @ whole.matrix, 0.0, exponent).balanced()
+            value, direction = top(whole.matrix, direction, 12)
+            found[t, k] = whole.log10(value, 0)
+    return times, found

@@ -1,0 +1,196 @@
+"""A stack of layers diagnosed one by one: what a layer hands up is what the next one is given.
+
+In: a `Network`, parameters for each layer and direction, an input sequence or a box. Out: a
+`Diagnosis` for each. The step Jacobian of the whole stack is block triangular with those of the
+layers on its diagonal, so its eigenvalues, and the rate at which its products grow, are the
+largest of the layers'; directions do not meet within a layer, so each is a chain of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from derive.cell import Cell, dimensions
+from derive.language.expr import size_name
+from derive.network import Layer, Network
+from numeric.bounds.diagnosis import EXPLODES, VANISHES, Diagnosis, Ends, diagnose
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.tracks import WINDOWS
+from numeric.meaning.default_constants import default_constants
+from numeric.meaning.sizes import extent_of, shape_of, size_names
+from numeric.weights.files import LayerWeights
+
+Array = Any
+_STEPS: Final = 60
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The diagnoses of all layers and directions, the lowest first, forward before reverse."""
+
+    network: Network
+    layers: tuple[LayerWeights, ...]
+    found: tuple[Diagnosis, ...]
+
+    @property
+    def decisive(self) -> int:
+        """The place of the layer that decides the verdict on the stack.
+
+        One that explodes, else one that is undecided, else the slowest to vanish.
+        """
+
+        def key(place: int) -> tuple[int, float]:
+            one = self.found[place]
+            rank = {EXPLODES: 2, VANISHES: 0}.get(one.verdict, 1)
+            size = one.log10_measured[-1] if one.log10_measured else one.rate or np.inf
+            return rank, float(size)
+
+        return max(range(len(self.found)), key=key)
+
+    @property
+    def rate(self) -> float | None:
+        """The largest certified rate; None where a layer has none."""
+        rates = [one.rate for one in self.found]
+        return None if None in rates else max(rate for rate in rates if rate is not None)
+
+
+def draw_layers(
+    network: Network, sizes: Mapping[str, int], gain: float, seed: int, input_scale: float = 1.0
+) -> tuple[LayerWeights, ...]:
+    """Random parameters for each layer and direction, as `spectra.draw` does for one cell."""
+    made = []
+    for place, layer in enumerate(network.stack):
+        own = {**sizes, **{size_name(extent): extent_of(width, sizes)
+                           for extent, width in network.sizes_in(layer).items()}}  # fmt: skip
+        values = draw(network.cell, own, gain, 1, seed + place, input_scale)["parameters"]
+        single = len(network.stack) == 1
+        made.append(LayerWeights("" if single else f"{layer.name}.", values, {}))
+    return tuple(made)
+
+
+def network_of(cell: Cell, layers: Sequence[LayerWeights]) -> Network:
+    """The network that the layers of a file make.
+
+    Raises:
+        ValueError: if a layer or direction is missing between others.
+        CellError: if layers of the cell cannot be stacked so.
+    """
+    both = any(layer.reverse for layer in layers)
+    depth = len(layers) // (2 if both else 1)
+    network = Network(cell, layers=max(depth, 1), bidirectional=both)
+    wanted = [f"{layer.name}." for layer in network.stack]
+    came = [layer.prefix for layer in layers]
+    if came not in (wanted, [""]):
+        raise ValueError(f"layers: expected {', '.join(wanted)} came {', '.join(came)}")
+    return network
+
+
+def sizes_of_layer(cell: Cell, layer: LayerWeights, given: Mapping[str, int]) -> dict[str, int]:
+    """The sizes that the parameters have; `given` for those that no parameter has."""
+    sizes: dict[str, int] = {}
+    for symbol in cell.parameters:
+        shape = np.shape(layer.parameters[symbol.name])
+        for extent, count in zip(symbol.shape, shape, strict=False):
+            if extent.is_Symbol:
+                sizes[size_name(extent)] = count
+    return {**{name: given[name] for name in size_names(cell) if name in given}, **sizes}
+
+
+def diagnose_layers(
+    network: Network,
+    layers: Sequence[LayerWeights],
+    sizes: Mapping[str, int],
+    *,
+    inputs: Mapping[str, Array] | None = None,
+    input_box: Ends | None = None,
+    initial_box: Ends | None = None,
+    lag: int | None = None,
+    windows: Sequence[int] = WINDOWS,
+    drawn: str = "",
+) -> Stack:
+    """Each layer's diagnosis on what the layers below hand up.
+
+    `sizes` are for what no parameter fixes. Where an input box is given, that of a higher layer
+    is the range of the states handed up: their invariant set, or all numbers without one.
+
+    Shapes: inputs (T, m).
+
+    Raises:
+        ValueError: as `diagnose`; and for parameters that do not fit what the layer is given.
+    """
+    cell = network.cell
+    found: list[Diagnosis] = []
+    below: dict[str, Array] | None = dict(inputs) if inputs is not None else None
+    box, depth, before = input_box, 0, 0
+    for layer, held in zip(network.stack, layers, strict=True):
+        if layer.depth != depth:
+            lower = found[before:]
+            below = _handed_up(network, lower) if below is not None else None
+            box = None if input_box is None else _range(network, lower)
+            depth, before = layer.depth, len(found)
+        own = sizes_of_layer(cell, held, sizes)
+        signal = None
+        if below is not None:
+            signal = {name: value[::-1] if layer.reverse else value
+                      for name, value in below.items()}  # fmt: skip
+            _fits(layer, signal, own)
+        steps = lag or _STEPS if signal is None else len(next(iter(signal.values())))
+        found.append(diagnose(
+            cell, held.parameters, own, inputs=signal,
+            constants=default_constants(cell, {**own, "T": steps}),
+            input_box=box, initial_box=initial_box, lag=lag, windows=windows, drawn=drawn,
+        ))  # fmt: skip
+    return Stack(network, tuple(layers), tuple(found))
+
+
+def _fits(layer: Layer, signal: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
+    for symbol in layer.cell.inputs:
+        wanted, came = shape_of(symbol, sizes), np.shape(signal[symbol.name])[1:]
+        if wanted != came:
+            where = f"{layer.name}: " if layer.depth or layer.reverse else ""
+            raise ValueError(
+                f"{where}the input {symbol.name} has {came[0]} entries a step, but the parameters "
+                f"expect {dimensions(symbol)[0]} = {wanted[0]}"
+            )
+
+
+def _handed_up(network: Network, lower: Sequence[Diagnosis]) -> dict[str, Array]:
+    """The states of a layer as the inputs of the next, both directions side by side.
+
+    Raises:
+        ValueError: for an input that no state feeds.
+    """
+    first, *others = network.cell.inputs
+    made = {}
+    for symbol in (first, *others):
+        state = network.output if symbol == first else network.lower_state(symbol)
+        if state is None:
+            raise ValueError(f"the input {symbol.name} of a higher layer: expected a state of the "
+                             "layer below")  # fmt: skip
+        parts = []
+        for place, one in enumerate(lower):
+            assert one.run is not None
+            states = one.run.states[state.name][1:]
+            parts.append(states[::-1] if place else states)
+        made[symbol.name] = np.concatenate(parts, axis=1)
+    return made
+
+
+def _range(network: Network, lower: Sequence[Diagnosis]) -> Ends:
+    """One box for all inputs that holds all that a layer can hand up, and its float states."""
+    read = {network.output.name, *(
+        state.name for x in network.cell.inputs[1:] if (state := network.lower_state(x)) is not None
+    )}  # fmt: skip
+    ends: list[float] = []
+    for one in lower:
+        box = one.certificate.box if one.certificate is not None else None
+        if box is None:
+            return -np.inf, np.inf
+        ends += [float(box[name].lo.min()) for name in read]
+        ends += [float(box[name].hi.max()) for name in read]
+    rounding = 1e-9 * (1 + max(map(abs, ends)))
+    return min(ends) - rounding, max(ends) + rounding

@@ -1,0 +1,163 @@
+"""Everything a report says in numbers about the bounds of a cell or a network.
+
+In: a network with drawn weights, or with given ones. Out: `Study`: the diagnosis of each layer,
+and of the layer that decides N in numbers, rates against the size of its weights, rates of its
+modules, the region of gates that is certified, and norms over a grid of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+from derive.calculus.through_time import differentiate
+from derive.cell import Cell, catalogue
+from derive.language.expr import size_name
+from derive.network import Network
+from derive.theorems.certified_rate import certificate
+from numeric.bounds.all_inputs.clock_modules import ModuleRates, module_rates, modules_of
+from numeric.bounds.all_inputs.closed_condition import Worked, admissible, work
+from numeric.bounds.all_inputs.gain_scan import CLOSED, Scan, scan
+from numeric.bounds.all_inputs.gate_region import Region, region
+from numeric.bounds.diagnosis import Diagnosis
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.step_jacobians import run
+from numeric.bounds.one_sequence.tracks import Track, follow, heat_map
+from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
+from numeric.meaning.default_constants import default_constants
+from numeric.meaning.sizes import usual_sizes
+from numeric.weights.files import LayerWeights
+
+Array = Any
+SIZE: Final = 32
+INPUT_SIZE: Final = 8
+STEPS: Final = 60
+INPUT_SCALE: Final = 0.3
+"""Weights of inputs have this standard deviation over the square root of their columns."""
+KNOWN: Final = ("rnn", "lstm", "gru")
+_GRID: Final = 31
+_WIDE: Final = 150
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was found; `given` where the weights are not drawn, `drawn_inputs` where inputs are.
+
+    `worked` are factors on the recurrent weights of the deciding layer with N in numbers there.
+    `beside` are tracks of well-known cells of the same sizes and seed; empty for given weights.
+    """
+
+    stack: Stack
+    sizes: Mapping[str, int]
+    seed: int
+    given: bool
+    drawn_inputs: bool
+    box: tuple[float, float]
+    worked: tuple[tuple[float, Worked], ...]
+    scan: Scan | None
+    modules: ModuleRates | None
+    region: Region | None
+    times: tuple[int, ...]
+    heat: Array
+    beside: Mapping[str, Track]
+
+    @property
+    def place(self) -> int:
+        """Which layer is shown at length."""
+        return self.stack.decisive
+
+    @property
+    def one(self) -> Diagnosis:
+        """The diagnosis of that layer."""
+        return self.stack.found[self.place]
+
+
+def sizes_for(cell: Cell) -> dict[str, int]:
+    """The sizes of drawn nets: those of states and all others."""
+    return usual_sizes(cell, SIZE, INPUT_SIZE)
+
+
+def study(network: Network, seed: int = 0) -> Study:
+    """The study of drawn weights, gain 1, and inputs uniform in [−1, 1] from the zero state."""
+    sizes = sizes_for(network.cell)
+    layers = draw_layers(network, sizes, 1.0, seed, INPUT_SCALE)
+    inputs = uniform_inputs(network.cell, sizes, seed)
+    stack = diagnose_layers(network, layers, sizes, inputs=inputs, input_box=(-1.0, 1.0))
+    return _studied(stack, sizes, seed, (-1.0, 1.0), given=False, drawn_inputs=True)
+
+
+def study_given(
+    network: Network,
+    layers: Sequence[LayerWeights],
+    inputs: Mapping[str, Array],
+    seed: int = 0,
+    *,
+    drawn: bool = False,
+) -> Study:
+    """The study of given weights on a sequence; `drawn` says that its entries are drawn.
+
+    Shapes: inputs (T, m).
+
+    Raises:
+        ValueError: for parameters or inputs that do not fit each other, or states that overflow.
+    """
+    cell = network.cell
+    sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
+    for symbol in cell.inputs:
+        sizes[size_name(symbol.shape[0])] = np.shape(inputs[symbol.name])[1]
+    stack = diagnose_layers(network, layers, sizes, inputs=inputs)
+    values = np.concatenate([np.ravel(value) for value in inputs.values()])
+    box = (float(values.min()), float(values.max()))
+    return _studied(stack, sizes, seed, box, given=True, drawn_inputs=drawn)
+
+
+def uniform_inputs(cell: Cell, sizes: Mapping[str, int], seed: int) -> dict[str, Array]:
+    """Inputs uniform in [−1, 1].
+
+    Shapes: (T, m).
+    """
+    rng = np.random.default_rng(seed + 1)
+    return {s.name: rng.uniform(-1.0, 1.0, (STEPS, sizes[size_name(s.shape[0])]))
+            for s in cell.inputs}  # fmt: skip
+
+
+def _studied(
+    stack: Stack, sizes: Mapping[str, int], seed: int, box: tuple[float, float],
+    *, given: bool, drawn_inputs: bool,
+) -> Study:  # fmt: skip
+    one = stack.found[stack.decisive]
+    assert one.setting is not None
+    assert one.run is not None
+    derivation, setting = one.setting.derivation, one.setting
+    rates = scan(setting) if setting.width <= _WIDE else None
+    shown = work(certificate(derivation), setting, admissible(setting, one.certificate))
+    worked = [(1.0, shown)]
+    best = rates.certified(CLOSED) if rates else None
+    if rates and best is not None and best < 1.0:
+        worked.insert(0, (best, rates.worked[rates.factors.index(best)]))
+    times, heat = heat_map(one.run, min(_GRID, one.run.steps + 1))
+    held = one.certificate.box if one.certificate else None
+    beside = {} if given else known_tracks(seed)
+    return Study(
+        stack, dict(sizes), seed, given, drawn_inputs, box, tuple(worked), rates,
+        module_rates(setting, held) if modules_of(setting) else None, region(derivation),
+        times, heat, beside,
+    )  # fmt: skip
+
+
+@cache
+def known_tracks(seed: int) -> Mapping[str, Track]:
+    """Bounds of the best known cells: drawn as `study` draws, on inputs of the same law."""
+    found = {}
+    for name in KNOWN:
+        cell = catalogue[name]
+        derivation, sizes = differentiate(cell), sizes_for(cell)
+        drawn = draw(cell, sizes, 1.0, 1, seed, INPUT_SCALE)["parameters"]
+        inputs = uniform_inputs(cell, sizes, seed)
+        constants = default_constants(cell, {**sizes, "T": STEPS})
+        found[name] = follow(run(derivation, drawn, inputs, constants=constants))
+    return found

@@ -1,0 +1,1 @@
+"""Derivation → program → passes → source → kernel."""

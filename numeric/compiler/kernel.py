@@ -1,0 +1,203 @@
+"""Cell → callable gradient code: the pipeline in one function, and the loading of its source.
+
+In: a cell and a style. Out: `Kernel`: the source, and `forward` and `backward` built from that
+source alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+from typing import Any, Final
+
+from derive.calculus.through_time import differentiate
+from derive.cell import Cell, dimensions
+from derive.language.expr import size_name
+from derive.network import Network
+from numeric.compiler.lower import lower
+from numeric.compiler.network import compose
+from numeric.compiler.padding import masked
+from numeric.compiler.passes import FUSED, READABLE, optimise
+from numeric.compiler.program import LENGTH, Program
+from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.to_numpy.module import Header, emit, emit_network
+
+DISTRIBUTION: Final = "bptt-toolkit"
+VOLATILE: Final = ("Made by ", "Verified: ")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Gradient code of a cell: (params, inputs) → states, and cotangents → gradients."""
+
+    cell: Cell
+    style: str
+    source: str = field(repr=False)
+    module: ModuleType = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Build the module from the source alone."""
+        object.__setattr__(self, "module", load(self.source, f"{self.cell.name}_{self.style}"))
+
+    def forward(
+        self,
+        params: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        initial: Mapping[str, Any] | None = None,
+        constants: Mapping[str, Any] | None = None,
+    ) -> tuple[dict[str, Any], Any]:
+        """The states of every step, and the tape.
+
+        Shapes: inputs (T, B, m), initial (B, n), states (T, B, n).
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        return self.module.forward(params, inputs, initial, constants)  # type: ignore[no-any-return]
+
+    def backward(
+        self, params: Mapping[str, Any], tape: Any, cotangents: Mapping[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """∂L/∂params, ∂L/∂inputs, ∂L/∂initial, from cotangents[s][t] = ∂L/∂s_t.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        return self.module.backward(params, tape, cotangents)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class NetworkKernel:
+    """Code of a network: (params, inputs, targets) → loss and gradients."""
+
+    network: Network
+    style: str
+    source: str = field(repr=False)
+    module: ModuleType = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Build the module from the source alone."""
+        object.__setattr__(self, "module", load(self.source, f"{self.network.name}_{self.style}"))
+
+    def loss_and_gradient(self, *arguments: Any, **named: Any) -> tuple[Any, dict[str, Any]]:
+        """L summed over time and batch, and its gradients.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        return self.module.loss_and_gradient(*arguments, **named)  # type: ignore[no-any-return]
+
+
+def load(source: str, name: str) -> ModuleType:
+    """The module that our own emitted source is."""
+    module = ModuleType(name)
+    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+    return module
+
+
+def declared(cell: Cell) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The module constants: name → size names, for each group."""
+    groups = {"PARAMETERS": cell.parameters, "INPUTS": cell.inputs, "STATES": cell.states}
+    found = {
+        group: {symbol.name: dimensions(symbol) for symbol in symbols}
+        for group, symbols in groups.items()
+    }
+    found["CONSTANTS"] = {
+        c.name: (*(("T",) if c.name in cell.sequences else ()), *dimensions(c))
+        for c in cell.constants
+    }
+    return found
+
+
+def toolkit_version() -> str:
+    """The installed version of this toolkit; "0" where it runs from a bare folder."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "0"
+
+
+@lru_cache(maxsize=64)
+def compile_cell(cell: Cell, style: str = "fused", verified: str = "") -> Kernel:
+    """The kernel of a cell: derived, lowered, improved, emitted and loaded.
+
+    Raises:
+        ValueError: if the style is unknown.
+    """
+    program = lower(differentiate(cell), _slope_from(style))
+    program = optimise(program, FUSED if style == "fused" else READABLE)
+    title = f"States and gradients of the cell {cell.name!r} through time."
+    lines = _header_lines(cell, style, program, verified)
+    return Kernel(cell, style, emit(program, style, Header(title, lines, declared(cell))))
+
+
+@lru_cache(maxsize=64)
+def compile_network(network: Network, style: str = "fused", verified: str = "") -> NetworkKernel:
+    """The kernel of a network.
+
+    Raises:
+        ValueError: if the style is unknown.
+    """
+    program = compose(network, _slope_from(style))
+    program = masked(optimise(program, FUSED if style == "fused" else READABLE))
+    title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
+    lines = _header_lines(network.cell, style, program, verified)
+    header = Header(title, lines, declared_network(network, program))
+    lead = ("B",) if network.loss_at == "last" else ("T", "B")
+    return NetworkKernel(network, style, emit_network(program, style, header, lead))
+
+
+def declared_network(network: Network, program: Program) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The module constants of a network, from the arguments of its program."""
+    lead = {"params": 0, "inputs": 2, "indices": 2, "initial": 1}
+    names = {"params": "PARAMETERS", "inputs": "INPUTS", "indices": "INPUTS", "initial": "STATES"}
+    found: dict[str, dict[str, tuple[str, ...]]] = {
+        "PARAMETERS": {}, "INPUTS": {}, "STATES": {}, "CONSTANTS": {},
+    }  # fmt: skip
+    for argument in program.arguments:
+        dims = program.dims[argument.name]
+        if argument.group in names:
+            sizes = tuple(map(size_name, dims[lead[argument.group] :]))
+            found[names[argument.group]][argument.key] = sizes
+        elif argument.group == "constants":
+            timed = dims[:1] == (LENGTH,)
+            sizes = tuple(map(size_name, dims[2:] if timed else dims))
+            found["CONSTANTS"][argument.key] = ("T", *sizes) if timed else sizes
+    return found
+
+
+def _slope_from(style: str) -> str:
+    if style not in STYLES:
+        raise ValueError(f"style: expected one of {', '.join(STYLES)}, came {style!r}")
+    return "input" if style == "stable" else "output"
+
+
+def _header_lines(cell: Cell, style: str, program: Program, verified: str) -> tuple[str, ...]:
+    used = {
+        statement.settings[0]
+        for block in program.blocks
+        for statement in block.statements
+        if statement.op in {"function", "slope", "slope_from_output"}
+    }
+    return (
+        *(f"    {line.strip()}" for line in cell.text.split("\n") if line.strip()),
+        "",
+        f"Cell digest {cell.digest}, style {style}.",
+        *(f"Error of {name}: {STYLES[style][name].error}." for name in sorted(used)),
+        f"{VOLATILE[0]}{DISTRIBUTION} {toolkit_version()}.",
+        *([f"{VOLATILE[1]}{verified}."] if verified else []),
+    )
+
+
+def same_code(left: str, right: str) -> bool:
+    """Whether two modules are equal, the lines on version and verification apart."""
+    return without_volatile(left) == without_volatile(right)
+
+
+def without_volatile(source: str) -> str:
+    """A module without the lines that change though its code does not."""
+    return re.sub(rf"^({'|'.join(VOLATILE)}).*\n", "", source, flags=re.MULTILINE)

@@ -1,0 +1,1 @@
+"""Program → a NumPy module."""

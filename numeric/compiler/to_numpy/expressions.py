@@ -1,0 +1,280 @@
+"""Statements as NumPy expressions: the spelling of each operation.
+
+In: a program, a style. Out: for a statement the text of its right side and how tightly it
+binds; the functions of the style that the text calls are collected on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from sympy import Expr, Number
+
+from derive.language.functions import FUNCTIONS
+from numeric.compiler.program import Dims, Operand, Program, Statement
+from numeric.compiler.to_numpy.checks import HELPERS
+from numeric.compiler.to_numpy.functions import IN_PLACE, STYLES, Spelling
+
+ATOM, PRODUCT, SUM = 3, 2, 1
+KINDS: Final = {"function": "value", "slope": "slope", "slope_from_output": "slope_from_output"}
+SUFFIXES: Final = {"value": "", "slope": "_slope", "slope_from_output": "_slope_from_output"}
+
+
+@dataclass
+class Spelled:
+    """The right sides of a program's statements in one style.
+
+    `helpers` collects the emitted functions; `inlined` holds the text of temporaries that are
+    written where they are used; `renamed` what an array is called in the text; `viewed`
+    which views have a line already.
+    """
+
+    program: Program
+    style: str
+    helpers: dict[str, str] = field(default_factory=dict)
+    inlined: dict[str, tuple[str, int]] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    viewed: set[str] = field(default_factory=set)
+
+    @property
+    def spellings(self) -> dict[str, Spelling]:
+        """The table of the style."""
+        return STYLES[self.style]
+
+    # ---- operands ---------------------------------------------------------------------------
+
+    def operand(self, operand: Operand, in_loop: bool = False) -> tuple[str, int]:
+        """The text of an operand and how tightly it binds."""
+        if not isinstance(operand, str):
+            return number_text(operand)
+        if operand in self.inlined:
+            return self.inlined[operand]
+        name = self.renamed.get(operand, operand)
+        return (f"{name}[t]" if in_loop and self.program.is_sequence(operand) else name), ATOM
+
+    def bound(self, operand: Operand, in_loop: bool, level: int) -> str:
+        """The text of an operand, in brackets where it binds less than the level."""
+        text, binds = self.operand(operand, in_loop)
+        return text if binds >= level else f"({text})"
+
+    # ---- one statement as an expression -----------------------------------------------------
+
+    def expression(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        """The right side of a statement."""
+        return getattr(self, f"_{statement.op}")(statement, in_loop)  # type: ignore[no-any-return]
+
+    def _add(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        text = ""
+        for sign, operand in zip(statement.settings, statement.operands, strict=True):
+            part = self.bound(operand, in_loop, PRODUCT if sign < 0 else SUM)
+            text += (" - " if sign < 0 else " + ") + part if text else "-" * (sign < 0) + part
+        return text, SUM if len(statement.operands) > 1 else PRODUCT
+
+    def _multiply(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return " * ".join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
+
+    def _divide(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return " / ".join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
+
+    def _apply(
+        self, statement: Statement, in_loop: bool, transposed: str = ".T"
+    ) -> tuple[str, int]:
+        a, w = (self.bound(o, in_loop, ATOM) for o in statement.operands)
+        dims = self.dims(statement.operands[0], in_loop)
+        if len(dims) == 3:
+            columns = size_text(self.dims(statement.target, in_loop)[-1])
+            rows = f"{a}.reshape(T * B, {size_text(dims[-1])})"
+            return f"({rows} @ {w}{transposed}).reshape(T, B, {columns})", ATOM
+        return f"{a} @ {w}{transposed}", PRODUCT
+
+    def _pull(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return self._apply(statement, in_loop, "")
+
+    _product = _pull
+
+    def _outer(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        u, v = (self.bound(o, in_loop, ATOM) for o in statement.operands)
+        dims = [self.dims(o, in_loop) for o in statement.operands]
+        if all(len(d) == 1 for d in dims):
+            return f"np.outer({u}, {v})", ATOM
+        if len(dims[0]) == 3:
+            u, v = (f"{text}.reshape(T * B, {size_text(d[-1])})"
+                    for text, d in zip((u, v), dims, strict=True))  # fmt: skip
+        return f"{u}.T @ {v}", PRODUCT
+
+    def _transpose(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return f"{self.bound(statement.operands[0], in_loop, ATOM)}.T", ATOM
+
+    def _function(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        """A call, or for a spelling that is one call or one short product, the spelling itself."""
+        name, *parameters = statement.settings
+        kind = KINDS[statement.op]
+        spelled = spell(getattr(self.spellings[name], kind), name, tuple(parameters))
+        letter = "y" if statement.op == "slope_from_output" else "a"
+        text, _ = self.operand(statement.operands[0], in_loop)
+        if spelled == f"np.{name}({letter})":
+            return f"np.{name}({text})", ATOM
+        if (
+            statement.op == "slope_from_output"
+            and spelled.count(letter) <= 2
+            and ("np." not in spelled)
+        ):
+            inner = self.bound(statement.operands[0], in_loop, ATOM)
+            return re.sub(rf"\b{letter}\b", inner, spelled), SUM
+        call = self.helper(name, kind, tuple(parameters))
+        return f"{call}({text})", ATOM
+
+    _slope = _slope_from_output = _function
+
+    def helper(self, name: str, kind: str, parameters: tuple[Number, ...]) -> str:
+        """The name of an emitted function; its text is kept for the top of the module."""
+        tag = "".join(f"_{number_text(p)[0]}".translate(_IDENTIFIER) for p in parameters)
+        call = f"{name}{SUFFIXES[kind]}{tag}"
+        letter = "y" if kind == "slope_from_output" else "a"
+        text = spell(getattr(self.spellings[name], kind), name, parameters)
+        if self.style == "fused":
+            body = IN_PLACE.get(call) or (
+                f'\ndef {call}({letter}, out):\n    np.copyto(out, {text}, casting="unsafe")\n'
+            )
+        else:
+            body = f"\ndef {call}({letter}):\n    return {text}\n"
+        self.helpers[call] = body
+        return call
+
+    def _softmax(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        self.helpers["softmax"] = (
+            "\ndef softmax(a):\n"
+            "    e = np.exp(a - np.max(a, axis=-1, keepdims=True))\n"
+            "    return e / e.sum(axis=-1, keepdims=True)\n"
+        )
+        return f"softmax({self.operand(statement.operands[0], in_loop)[0]})", ATOM
+
+    def _concat(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        parts = ", ".join(self.operand(o, in_loop)[0] for o in statement.operands)
+        axis = 0 if statement.op == "stack" else -1
+        return f"np.concatenate(({parts}), axis={axis})", ATOM
+
+    _stack = _concat
+
+    def _columns(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        source = self.bound(statement.operands[0], in_loop, ATOM)
+        return f"{source}[..., {slice_text(*statement.settings)}]", ATOM
+
+    def _rows(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        source = self.bound(statement.operands[0], in_loop, ATOM)
+        return f"{source}[{slice_text(*statement.settings)}]", ATOM
+
+    def _total(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        source = self.bound(statement.operands[0], in_loop, ATOM)
+        return f"{source}.sum(axis=-1, keepdims=True)", ATOM
+
+    def _gather(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        source = self.bound(statement.operands[0], in_loop, ATOM)
+        lead = len(self.dims(statement.operands[0], in_loop)) - len(statement.settings)
+        if not statement.settings:
+            return f"{source}.sum(keepdims=True).reshape(())", ATOM
+        axes = "0" if lead == 1 else str(tuple(range(lead)))
+        return f"{source}.sum(axis={axes})", ATOM
+
+    def _spread(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        text, _ = self.operand(statement.operands[0], in_loop)
+        if not isinstance(statement.operands[0], str):
+            return f"np.full_like(like, {text}, shape={shape_text(statement.settings)})", ATOM
+        return f"np.broadcast_to({text}, {shape_text(statement.settings)})", ATOM
+
+    def _select(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        parts = ", ".join(self.operand(o, in_loop)[0] for o in statement.operands)
+        return f"np.where({parts})", ATOM
+
+    def _inside(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        self.helpers["inside"] = HELPERS["inside"]
+        rows, outside = (self.operand(o, in_loop)[0] for o in statement.operands)
+        return f"inside({rows}, {outside}, ragged)", ATOM
+
+    def _embed(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        table, places = (self.operand(o, in_loop)[0] for o in statement.operands)
+        return f"{table}[{places}]", ATOM
+
+    def _at_end(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        rows, ends = (self.operand(o, in_loop)[0] for o in statement.operands)
+        return f"{rows}[{ends}, np.arange(B)]", ATOM
+
+    def _scatter(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return self._emitted(statement, shape_text(statement.settings), "like")
+
+    def _from_end(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return self._emitted(statement, shape_text(statement.settings), "like")
+
+    def _cross_entropy(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return self._emitted(statement)
+
+    def _cross_entropy_slope(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return self._emitted(statement)
+
+    def _emitted(self, statement: Statement, *more: str) -> tuple[str, int]:
+        """A call of a function that travels with the module."""
+        self.helpers[statement.op] = HELPERS[statement.op]
+        parts = [self.operand(o)[0] for o in statement.operands]
+        return f"{statement.op}({', '.join([*parts, *more])})", ATOM
+
+    def _zeros(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return f"np.zeros_like(like, shape={shape_text(statement.settings)})", ATOM
+
+    def dims(self, operand: Operand, in_loop: bool) -> Dims:
+        """The dimensions of the array that the text of an operand stands for."""
+        if not isinstance(operand, str):
+            return ()
+        dims = self.program.dims[operand]
+        return dims[1:] if in_loop and self.program.is_sequence(operand) else dims
+
+
+_IDENTIFIER: Final = str.maketrans({".": "p", "/": "_over_", "(": None, ")": None, " ": None})
+
+
+def spell(template: str, name: str, parameters: tuple[Number, ...]) -> str:
+    """A spelling with the function's numbers put in."""
+    from_table = _defaults(name)
+    given = [number_text(p)[0] for p in parameters]
+    values = dict(zip(from_table, [*given, *list(from_table.values())[len(given) :]], strict=True))
+    return template.format(**values) if values else template
+
+
+def _defaults(name: str) -> dict[str, str]:
+    from_table = FUNCTIONS[name].parameters
+    return {str(symbol): number_text(default)[0] for symbol, default in from_table}
+
+
+def number_text(number: Number) -> tuple[str, int]:
+    """A rational as Python source that reads back as the nearest float: 1, 0.1, (1 / 3)."""
+    p, q = int(number.p), int(number.q)
+    rest = q
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if q == 1:
+        text = str(p)
+    elif rest == 1:
+        text = repr(p / q)
+    else:
+        text = f"({p} / {q})"
+    return text, PRODUCT if text.startswith("-") else ATOM
+
+
+def size_text(extent: Expr) -> str:
+    """A size as Python source."""
+    terms = extent.as_ordered_terms()[::-1] if extent.is_Add else [extent]
+    return " + ".join(str(term).replace("*", " * ") for term in terms)
+
+
+def shape_text(dims: Dims) -> str:
+    """Dimensions as a Python tuple."""
+    inner = ", ".join(size_text(extent) for extent in dims)
+    return f"({inner},)" if len(dims) == 1 else f"({inner})"
+
+
+def slice_text(start: Expr, size: Expr) -> str:
+    """`start : start + size` as Python source."""
+    end = size_text(start + size)
+    return f"{'' if start == 0 else size_text(start)}:{end}"

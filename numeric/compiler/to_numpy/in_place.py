@@ -1,0 +1,198 @@
+"""Loops in place: every operation writes into an array made before the loop.
+
+In: a block of a program whose passes have run. Out: its lines, one NumPy call each, no array
+made inside the loop. A value that no other block reads lives in a buffer; buffers of one shape
+are handed on when their value is dead. A view (columns of another array) is made once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from numeric.compiler.program import TEMPORARY, WHOLE, Block, Dims, Operand, Program, Statement
+from numeric.compiler.to_numpy.expressions import KINDS, Spelled, shape_text, slice_text
+
+_FRESH: Final = frozenset({"apply", "pull", "product"})  # results that are no view of another
+
+
+def allocated(program: Program, block: Block) -> Iterator[str]:
+    """The arrays with a row for each t that the block fills, wholes before their parts."""
+    wholes = [program.extent(s.target)[0] for s in block.statements if not s.accumulate]
+    for name in dict.fromkeys(wholes):
+        if program.is_sequence(name) and name not in program.shifted.values():
+            yield name
+
+
+@dataclass
+class _Buffers:
+    """Which buffer holds which value, statement after statement."""
+
+    program: Program
+    block: Block
+    names: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, Dims] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Give every value that stays inside the loop a buffer, reusing those of dead values."""
+        last: dict[str, int] = {}
+        for place, statement in enumerate(self.block.statements):
+            for name in (*statement.reads, statement.target):
+                last[self.whole(name)] = place
+        kept = {carry.update for carry in self.block.carries}
+        kept |= {carry.name for carry in self.block.carries}
+        free: defaultdict[Dims, list[str]] = defaultdict(list)
+        for place, statement in enumerate(self.block.statements):
+            name = self.whole(statement.target)
+            if statement.accumulate or self.program.is_sequence(name) or name in self.names:
+                continue
+            dims = self.program.dims[name]
+            if name in kept or not free[dims]:
+                self.names[name] = name
+                self.shapes[name] = dims
+            else:
+                self.names[name] = free[dims].pop()
+            for dead, at in last.items():
+                if at == place and dead in self.names and dead not in kept and dead != name:
+                    free[self.program.dims[dead]].append(self.names[dead])
+                    last[dead] = -1
+
+    def whole(self, name: str) -> str:
+        return self.program.extent(name)[0]
+
+
+def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
+    """The block's lines; a block without a loop is written as assignments."""
+    program = spelled.program
+    if not block.loop:
+        yield from _straight(spelled, block)
+        return
+    for name in allocated(program, block):
+        yield f"{name} = np.empty_like(like, shape={shape_text(program.dims[name])})"
+    buffers = _Buffers(program, block)
+    for carry in block.carries:
+        yield f"{carry.name} = np.zeros_like(like, shape={shape_text(program.dims[carry.name])})"
+        spelled.renamed[carry.update] = carry.name
+    for name, dims in buffers.shapes.items():
+        if name not in {carry.update for carry in block.carries}:
+            yield f"{name} = np.empty_like(like, shape={shape_text(dims)})"
+    for value, buffer in buffers.names.items():
+        spelled.renamed.setdefault(value, buffer)
+    yield from _views(spelled, block.statements)
+    for name in dict.fromkeys(str(s.operands[1]) for s in block.statements if s.op == "apply"):
+        yield f"{name}_T = {name}.T.copy()"
+    yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
+    for statement in block.statements:
+        if statement.comment:
+            yield f"    # {statement.comment}"
+        for line in _call(spelled, statement):
+            yield f"    {line}"
+
+
+def _views(spelled: Spelled, statements: tuple[Statement, ...]) -> Iterator[str]:
+    program = spelled.program
+    used = {name for s in statements for name in (*s.reads, s.target)}
+    for name, (whole, start, size) in program.views.items():
+        if name in used and name not in spelled.viewed:
+            spelled.viewed.add(name)
+            array = spelled.renamed.get(whole, whole)
+            yield f"{name} = {array}[..., {slice_text(start, size)}]"
+
+
+def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
+    """Statements outside the loops, on whole sequences; a sum goes into a term that is done."""
+    program = spelled.program
+    others = [s for other in program.blocks if other is not block for s in other.statements]
+    made = program.definitions()
+    for place, statement in enumerate(block.statements):
+        yield from _views(spelled, (statement,))
+        target = spelled.operand(statement.target, in_loop=False)[0]
+        first = statement.operands[0] if statement.operands else None
+        if statement.op in KINDS:
+            name, *parameters = statement.settings
+            call = spelled.helper(name, KINDS[statement.op], tuple(parameters))
+            source = spelled.operand(first, in_loop=False)[0] if first is not None else ""
+            yield f"{target} = np.empty_like({source})"
+            yield f"{call}({source}, {target})"
+            continue
+        later = {
+            program.extent(name)[0]
+            for s in (*block.statements[place + 1 :], *others)
+            for name in s.reads
+        }
+        if (
+            statement.op == "add"
+            and statement.target.startswith(TEMPORARY)
+            and isinstance(first, str)
+            and (first.startswith(TEMPORARY) or first.endswith(WHOLE))
+            and first in made
+            and made[first][1].op in _FRESH
+            and program.extent(first)[0] not in later
+            and not any(program.overlap(first, other) for other in statement.reads[1:])
+            and program.dims[first] == program.dims[statement.target]
+            and statement.settings[0] > 0
+        ):
+            spelled.renamed[statement.target] = first
+            operands = [spelled.operand(o, in_loop=False)[0] for o in statement.operands]
+            yield from _sum(first, operands, statement.settings)
+            continue
+        text, _ = spelled.expression(statement, in_loop=False)
+        yield f"{target} {'+=' if statement.accumulate else '='} {text}"
+
+
+def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
+    """The calls of one statement inside a loop, each writing into its target."""
+    target, _ = spelled.operand(statement.target, in_loop=True)
+
+    def text(operand: Operand) -> str:
+        return spelled.operand(operand, in_loop=True)[0]
+
+    if statement.accumulate:
+        yield f"{target} += {spelled.expression(statement, in_loop=True)[0]}"
+        return
+    operands = [text(operand) for operand in statement.operands]
+    match statement.op:
+        case "add":
+            yield from _sum(target, operands, statement.settings)
+        case "multiply" | "divide":
+            ufunc = f"np.{statement.op}"
+            yield f"{ufunc}({operands[0]}, {operands[1]}, out={target})"
+            for operand in operands[2:]:
+                yield f"{ufunc}({target}, {operand}, out={target})"
+        case "apply":
+            yield f"np.matmul({operands[0]}, {operands[1]}_T, out={target})"
+        case "pull":
+            yield f"np.matmul({operands[0]}, {operands[1]}, out={target})"
+        case "function" | "slope" | "slope_from_output":
+            name, *parameters = statement.settings
+            call = spelled.helper(name, KINDS[statement.op], tuple(parameters))
+            yield f"{call}({operands[0]}, {target})"
+        case "select":
+            where, old, new = operands
+            if old == target:
+                yield f"np.copyto({target}, {new}, where=~{where} if ragged else True)"
+                return
+            yield f"np.copyto({target}, {new})"
+            yield "if ragged:"
+            yield f"    np.copyto({target}, {old}, where={where})"
+        case "concat":
+            yield f"np.concatenate(({', '.join(operands)}), axis=-1, out={target})"
+        case _:
+            yield f"{target}[...] = {spelled.expression(statement, in_loop=True)[0]}"
+
+
+def _sum(target: str, operands: list[str], signs: tuple[int, ...]) -> Iterator[str]:
+    """A signed sum, beginning with a term that has a plus where there is one."""
+    terms = sorted(zip(signs, operands, strict=True), key=lambda term: -term[0])
+    (sign, first), *rest = terms
+    if not rest:
+        yield f"np.copyto({target}, {first})" if sign > 0 else f"np.negative({first}, out={target})"
+        return
+    if sign < 0:
+        yield f"np.negative({first}, out={target})"
+        first = target
+    for sign, operand in rest:
+        yield f"np.{'add' if sign > 0 else 'subtract'}({first}, {operand}, out={target})"
+        first = target

@@ -1,0 +1,340 @@
+"""Program → NumPy source text. Pure: the same program and style give the same text.
+
+In: a program, a style, what the header says. Out: a module that depends on NumPy alone, with
+the interface `forward(params, inputs, initial, constants)`, `backward(params, tape,
+cotangents)`. A loop is written as expressions, one equation a line, for readers; or in place,
+into arrays made before the loop, for speed (`inplace.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sympy import Expr, Symbol
+
+from numeric.compiler.program import LENGTH, TEMPORARY, Block, Program, Statement, initial_name
+from numeric.compiler.to_numpy.checks import CHECKS, WHOLE_NUMBERS
+from numeric.compiler.to_numpy.expressions import Spelled, shape_text
+from numeric.compiler.to_numpy.in_place import allocated, write_in_place
+
+CLASH: Final = "_size"
+BlockWriter = Callable[[Spelled, Block], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a module says of itself: its title, the lines below it, and the declared names.
+
+    `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    declared: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+def emit(program: Program, style: str, header: Header) -> str:
+    """The source of a cell's module."""
+    program = _clear_sizes(program)
+    helpers: dict[str, str] = {}
+    write = write_in_place if style == "fused" else write_expressions
+    passes = [
+        *_forward(program, Spelled(program, style, helpers), write),
+        *_backward(program, Spelled(program, style, helpers), write),
+    ]
+    return _module(header, helpers, passes, CHECKS)
+
+
+def emit_network(program: Program, style: str, header: Header, lead: tuple[str, ...]) -> str:
+    """The source of a network's module; `lead`: the sizes before q of the targets."""
+    program = _clear_sizes(program)
+    helpers: dict[str, str] = {}
+    write = write_in_place if style == "fused" else write_expressions
+    one = _network(program, Spelled(program, style, helpers), write, lead)
+    return _module(header, helpers, one, CHECKS + WHOLE_NUMBERS)
+
+
+def _module(header: Header, helpers: dict[str, str], passes: list[str], checks: str) -> str:
+    top = ['"""' + header.title, "", *header.lines, '"""', "", "import numpy as np", ""]
+    for group, declared in header.declared.items():
+        top += [f"{group} = {{", *(f'    "{k}": {_tuple(v)},' for k, v in declared.items()), "}"]
+        if not declared:
+            top[-2:] = [f"{group} = {{}}"]
+    functions = [helpers[name] for name in sorted(helpers)]
+    text = "\n".join([*top, *functions, *passes])
+    return _two_blank_lines(text + "\n" + checks)
+
+
+def _tuple(names: tuple[str, ...]) -> str:
+    inner = ", ".join(f'"{name}"' for name in names)
+    return f"({inner},)" if len(names) == 1 else f"({inner})"
+
+
+def _two_blank_lines(text: str) -> str:
+    """Definitions two lines apart, and nothing further."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith("def ") or (line and not lines):
+            while lines and not lines[-1]:
+                lines.pop()
+            lines += ["", ""] if lines else []
+        lines.append(line.rstrip())
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+# ---- the two functions ----------------------------------------------------------------------
+
+
+def bindings(program: Program, needed: set[str]) -> list[str]:
+    """A local name for every array that was given; states of T+1 rows, one of them given."""
+    body: list[str] = []
+    for argument in program.arguments:
+        name, key, dims = argument.name, argument.key, program.dims[argument.name]
+        if argument.group == "initial":
+            state = next(s for s in program.shifted.values() if initial_name(s) == name)
+            previous = next(p for p, s in program.shifted.items() if s == state)
+            longer = shape_text(program.dims[state]).replace("(T,", "(T + 1,", 1)
+            late = state in program.backwards
+            views = (f"{state}_all[1:]", f"{state}_all[:-1]")
+            body += [
+                f"{state}_all = np.empty_like(like, shape={longer})",
+                f'{state}_all[{"T" if late else "0"}] = initial.get("{key}", 0)',
+                f"{previous}, {state} = " + ", ".join(views if late else reversed(views)),
+            ]
+        elif argument.group == "constants" and dims[:1] == (LENGTH,):
+            body += [
+                f'{name} = constants["{key}"]',
+                f"{name} = np.broadcast_to({name} if {name}.ndim == 3 else {name}[:, None], "
+                f"{shape_text(dims)})",
+            ]
+        elif argument.group in {"params", "inputs", "constants"} and name in needed:
+            body.append(f'{name} = {argument.group}["{key}"]')
+    return body
+
+
+def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str]:
+    body = bindings(program, _reads(program, "forward") | set(program.tape()))
+    body += _blocks(program, spelled, write, "forward")
+    states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
+    body += ["tape = {", '    "sizes": sizes,', '    "like": like,']
+    body += [f'    "{name}": {spelled.operand(name)[0]},' for name in program.tape()]
+    body += ["}", f"return {{{states}}}, tape"]
+    check = [
+        "sizes, kinds = {}, {}",
+        'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
+        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
+        'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
+        "like = next(iter((*inputs.values(), *params.values())))",
+    ]
+    return [
+        "def forward(params, inputs, initial=None, constants=None):",
+        '    """The states of every step, and the tape that `backward` needs."""',
+        *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
+    ]
+
+
+def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str]:
+    needed = _reads(program, "backward")
+    body: list[str] = []
+    for argument in program.arguments:
+        if argument.group == "params" and argument.name in needed:
+            body.append(f'{argument.name} = params["{argument.key}"]')
+        elif argument.group == "cotangents":
+            shape = shape_text(program.dims[argument.name])
+            body += [
+                f'{argument.name} = cotangents.get("{argument.key}")',
+                f"if {argument.name} is None:",
+                f"    {argument.name} = np.zeros_like(like, shape=())",
+                f"    {argument.name} = np.broadcast_to({argument.name}, {shape}, True)",
+            ]
+    body += [f'{name} = tape["{name}"]' for name in program.tape()]
+    body += _blocks(program, spelled, write, "backward")
+    body += ["return {", *gradients(program), "}"]
+    check = [
+        "try:",
+        '    sizes, like = dict(tape["sizes"]), tape["like"]',
+        "except (TypeError, KeyError):",
+        '    raise ValueError("tape: expected what forward returned") from None',
+        'kinds = {like.dtype: "forward"}',
+        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        "cotangents = _take(",
+        '    "cotangents", cotangents, STATES, ("T", "B"), sizes, kinds, optional=True',
+        ")",
+    ]
+    return [
+        "def backward(params, tape, cotangents):",
+        '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step."""',
+        *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
+    ]
+
+
+def gradients(program: Program) -> Iterator[str]:
+    """The entries of the dict of gradients, group by group."""
+    for group in ("params", "inputs", "initial"):
+        yield f'    "{group}": {{'
+        for result in program.results:
+            if result.group == group:
+                scalar = not program.dims[result.name]
+                value = f"np.asanyarray({result.name})" if scalar else result.name
+                yield f'        "{result.key}": {value},'
+        yield "    },"
+
+
+def _network(
+    program: Program, spelled: Spelled, write: BlockWriter, lead: tuple[str, ...]
+) -> list[str]:
+    groups = {argument.group: argument for argument in program.arguments}
+    spread = "".join(f'"{size}", ' for size in lead)
+    needed = {name for phase in ("forward", "backward") for name in _reads(program, phase)}
+    whole = [a for a in program.arguments if a.group == "indices"]
+    targets = groups["targets"]
+    check = ["sizes, kinds = {}, {}"]
+    declared = "INPUTS"
+    for argument in whole:
+        declared = f'{{k: v for k, v in INPUTS.items() if k != "{argument.key}"}}'
+        check += [
+            f'if not hasattr(inputs, "keys") or "{argument.key}" not in inputs:',
+            f"    raise ValueError(\"inputs['{argument.key}']: expected integers, it is missing\")",
+            f'{argument.name} = _whole("inputs[\'{argument.key}\']", inputs["{argument.key}"], '
+            '("T", "B"), sizes)',
+            f'inputs = {{k: v for k, v in inputs.items() if k != "{argument.key}"}}',
+        ]
+    check += [
+        f'inputs = _take("inputs", inputs, {declared}, ("T", "B"), sizes, kinds)',
+        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
+        'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
+        "like = next(iter((*inputs.values(), *params.values())))",
+    ]
+    ragged = [
+        "ragged = lengths is not None",
+        "if ragged:",
+        '    lengths = _whole("lengths", lengths, ("B",), sizes, T + 1)',
+        "else:",
+        "    lengths = np.full(B, T)",
+        "outside = (np.arange(T)[:, None] >= lengths)[:, :, None]",
+    ]
+    if "ends" in groups:
+        ragged += [
+            "if B and lengths.min() < 1:",
+            '    raise ValueError("lengths: a loss at the last step needs lengths of 1 or more")',
+            "ends = lengths - 1",
+        ]
+    bound = bindings(program, needed)
+    for argument in whole:
+        bound.append(f'{argument.name} = _whole("inputs[\'{argument.key}\']", {argument.name}, '
+                     '("T", "B"), sizes, sizes["v"], ~outside[:, :, 0])')  # fmt: skip
+    given = [
+        argument.name for argument in program.arguments
+        if argument.group in {"inputs", "indices"}
+        or (argument.group == "constants" and program.is_sequence(argument.name))
+    ]  # fmt: skip
+    ragged += [
+        "if ragged and B:",
+        "    # what stands where a sample has ended is read from its last step instead",
+        "    column = np.where(lengths > 0, np.arange(B), lengths.argmax())",
+        "    last = np.maximum(lengths[column], 1).astype(np.intp) - 1",
+        "    nearest = np.minimum(np.arange(T)[:, None], last), column",
+    ]
+    bound += ["if ragged and B:", *(f"    {name} = {name}[nearest]" for name in given)]
+    if targets.name in needed and program.dims[targets.name] == program.dims["logits"]:
+        bound += [
+            'targets = _take("targets", {"targets": targets}, {"targets": ("q",)}, '
+            f"({spread}), sizes, kinds)",
+            'targets = targets["targets"]',
+        ]
+    else:
+        inside = ", ~outside[:, :, 0]" if len(lead) == 2 else ""
+        bound.append(f'targets = _whole("targets", targets, ({spread}), sizes, sizes["q"]{inside})')
+    body = [*ragged, *bound]
+    for phase in ("forward", "backward"):
+        body += _blocks(program, spelled, write, phase)
+    body += ["return loss, {", *gradients(program), "}"]
+    return [
+        "def loss_and_gradient(",
+        "    params, inputs, targets, initial=None, constants=None, lengths=None",
+        "):",
+        '    """L summed over time and batch, and its gradients: params, inputs, initial."""',
+        *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
+    ]
+
+
+def _blocks(program: Program, spelled: Spelled, write: BlockWriter, phase: str) -> list[str]:
+    return [
+        line for block in program.blocks if block.phase == phase for line in write(spelled, block)
+    ]
+
+
+def _reads(program: Program, phase: str) -> set[str]:
+    return {
+        name
+        for block in program.blocks
+        if block.phase == phase
+        for statement in block.statements
+        for name in statement.reads
+    }
+
+
+def _sizes(program: Program, body: list[str]) -> Iterator[str]:
+    """The sizes that the text below needs, by their own names."""
+    words = set(re.findall(r"\w+", "\n".join(body)))
+    extents = {s for dims in program.dims.values() for extent in dims for s in extent.free_symbols}
+    for name in sorted(str(extent) for extent in extents):
+        if name in words:
+            yield f'{name} = sizes["{name.removesuffix(CLASH)}"]'
+
+
+def _clear_sizes(program: Program) -> Program:
+    """The program with sizes renamed that some array is called like."""
+    extents = {s for dims in program.dims.values() for extent in dims for s in extent.free_symbols}
+    clashing = {s: Symbol(f"{s}{CLASH}") for s in extents if str(s) in program.dims}
+    if not clashing:
+        return program
+
+    def clear(statement: Statement) -> Statement:
+        settings = (s.subs(clashing) if isinstance(s, Expr) else s for s in statement.settings)
+        return replace(statement, settings=tuple(settings))
+
+    return replace(
+        program,
+        dims={k: tuple(e.subs(clashing) for e in d) for k, d in program.dims.items()},
+        views={k: (v[0], *(e.subs(clashing) for e in v[1:])) for k, v in program.views.items()},
+        blocks=tuple(
+            replace(block, statements=tuple(map(clear, block.statements)))
+            for block in program.blocks
+        ),
+    )
+
+
+# ---- loops as expressions -------------------------------------------------------------------
+
+
+def write_expressions(spelled: Spelled, block: Block) -> Iterator[str]:
+    """The block, one equation a line; temporaries used once stand where they are used."""
+    program, indent = spelled.program, ""
+    if block.loop:
+        for name in allocated(program, block):
+            yield f"{name} = np.empty_like(like, shape={shape_text(program.dims[name])})"
+        for carry in block.carries:
+            shape = shape_text(program.dims[carry.name])
+            yield f"{carry.name} = np.zeros_like(like, shape={shape})"
+            spelled.renamed[carry.update] = carry.name
+        yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
+        indent = "    "
+    uses = Counter(name for s in block.statements for name in s.reads)
+    for statement in block.statements:
+        text, binds = spelled.expression(statement, bool(block.loop))
+        target = statement.target
+        if target.startswith(TEMPORARY) and uses[target] == 1 and not statement.accumulate:
+            spelled.inlined[target] = (text, binds)
+            continue
+        if statement.comment:
+            yield f"{indent}# {statement.comment}"
+        sign = "+=" if statement.accumulate else "="
+        left, _ = spelled.operand(target, bool(block.loop))
+        yield f"{indent}{left} {sign} {text}"

@@ -1,0 +1,1 @@
+"""What expressions mean in numbers: interpreted, compiled, enclosed."""

@@ -1,0 +1,1 @@
+"""Kinds of numbers: field elements, error bounds, fifty digits, intervals, matrices."""

@@ -1,0 +1,38 @@
+"""An arithmetic: how the expression language computes in numbers of one kind.
+
+Floats here; boxes of a differentiation tool, fifty digits and field elements in files of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sympy import Expr, Number
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """The operations that `+ − · / @` and slicing do not bring along.
+
+    `number` reads an exact constant; `decide` gives what a comparison looks at. `shifted` says
+    whether softmax subtracts the largest entry first, which only a random exponential can see.
+    """
+
+    namespace: Any = np
+    number: Callable[[Expr], Any] = float
+    decide: Callable[[Array], Array] = np.asarray
+    shifted: bool = False
+
+    def full(self, rows: int, columns: int, number: Number) -> Array:
+        """The matrix that holds the number everywhere."""
+        value = self.number(number)
+        return np.full((rows, columns), value, dtype=None if isinstance(value, float) else object)
+
+
+FLOATS: Final = Arithmetic()
+COMPLEX: Final = Arithmetic(decide=np.real)

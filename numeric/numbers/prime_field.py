@@ -1,0 +1,344 @@
+# ruff: noqa: D102 (the methods are NumPy's functions under their own names)
+"""Dual numbers over the integers mod 2⁶¹−1: arithmetic without rounding, with a derivative.
+
+In: integers, float constants. Out: `Dual`, an element (value, tangent, shadow): the field value,
+its derivative in one direction, and a float that decides comparisons only. Functions are
+random but obey the identities that gradient code uses: exp(−a) = 1/exp(a), exp(0) = 1,
+log inverse to exp, log(1+exp(a)) = a + log(1+exp(−a)), tanh, sinh and cosh through exp,
+sin² + cos² = 1. They do not obey exp(a+b) = exp(a)·exp(b).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Final, Self
+
+import numpy as np
+
+from numeric.numbers.elements import Element, ElementArray
+
+PRIME: Final = 2**61 - 1
+_HALF: Final = (PRIME + 1) // 2
+_ULPS: Final = 4
+
+
+def inverse(value: int) -> int:
+    """1/value in the field.
+
+    Raises:
+        ZeroDivisionError: if the value is zero.
+    """
+    if value == 0:
+        raise ZeroDivisionError("division by zero in the field")
+    return pow(value, -1, PRIME)
+
+
+@lru_cache(maxsize=4096)
+def simplest_rational(number: float) -> Fraction:
+    """The fraction of least denominator within 4 ulp of the float.
+
+    Raises:
+        TypeError: if the float is infinite or not a number.
+    """
+    if not math.isfinite(number):
+        raise TypeError(f"{number} is no element of a field")
+    exact, slack = Fraction(number), _ULPS * Fraction(math.ulp(number))
+    return _simplest(exact - slack, exact + slack)
+
+
+def _simplest(low: Fraction, high: Fraction) -> Fraction:
+    """The fraction of least denominator in [low, high], by continued fractions."""
+    if low <= 0 <= high:
+        return Fraction(0)
+    if high < 0:
+        return -_simplest(-high, -low)
+    whole = math.ceil(low)
+    if whole <= high:
+        return Fraction(whole)
+    return math.floor(low) + 1 / _simplest(1 / (high % 1), 1 / (low % 1))
+
+
+def residue(number: Fraction) -> int:
+    """The field element of a fraction."""
+    return number.numerator * inverse(number.denominator % PRIME) % PRIME
+
+
+@dataclass
+class RandomFunctions:
+    """One random function for exp, one for its inverse, one for the sine's half tangent.
+
+    `ties` counts comparisons of different elements with equal shadows: what they decided is
+    the shadows' rounding.
+    """
+
+    key: bytes
+    powers: dict[int, int] = field(default_factory=lambda: {0: 1})
+    logarithms: dict[int, int] = field(default_factory=lambda: {1: 0})
+    ties: int = 0
+
+    def hash(self, what: bytes, value: int) -> int:
+        digest = blake2b(what + value.to_bytes(8), key=self.key, digest_size=16).digest()
+        return 1 + int.from_bytes(digest) % (PRIME - 1)
+
+    def root(self, value: int) -> int:
+        """A random function r with r(−a) = 1/r(a) and r(0) = 1."""
+        if value == 0:
+            return 1
+        if value > PRIME // 2:
+            return inverse(self.hash(b"exp", PRIME - value))
+        return self.hash(b"exp", value)
+
+    def exp(self, value: int) -> int:
+        """The power r(a/2)², so that sinh and cosh have squares that agree with tanh."""
+        if value not in self.powers:
+            half = self.root(value * _HALF % PRIME)
+            self._pair(value, half * half % PRIME)
+        return self.powers[value]
+
+    def log(self, power: int) -> int:
+        if power not in self.logarithms:
+            rest = self.logarithms.get(power - 1)
+            if rest is None:
+                self._pair(self.hash(b"log", power), power)
+            else:
+                even = self.hash(b"even", min(rest, PRIME - rest))
+                self._pair((even + rest * _HALF) % PRIME, power)
+                mirrored = (1 + inverse(power - 1)) % PRIME
+                self._pair((even - rest * _HALF) % PRIME, mirrored)
+        return self.logarithms[power]
+
+    def half_tangent(self, value: int) -> int:
+        """An odd function u; sin = 2u/(1+u²), cos = (1−u²)/(1+u²)."""
+        if value == 0:
+            return 0
+        if value > PRIME // 2:
+            return PRIME - self.hash(b"sin", PRIME - value)
+        return self.hash(b"sin", value)
+
+    def _pair(self, value: int, power: int) -> None:
+        for sign, raised in ((value, power), (-value % PRIME, inverse(power))):
+            self.powers[sign] = raised
+            self.logarithms.setdefault(raised, sign)
+
+
+_CURRENT: Final[ContextVar[RandomFunctions]] = ContextVar("functions")
+
+
+def current_seed() -> int:
+    """The seed of the functions in force; 0 outside of any block."""
+    functions = _CURRENT.get(None)
+    return 0 if functions is None else int(functions.key)
+
+
+@contextmanager
+def random_functions(seed: int) -> Iterator[RandomFunctions]:
+    """Within the block, exp, log, sin and cos are the random functions of this seed."""
+    functions = RandomFunctions(str(seed).encode())
+    token = _CURRENT.set(functions)
+    try:
+        yield functions
+    finally:
+        _CURRENT.reset(token)
+
+
+class Dual(Element):
+    """value + tangent·ε over the field, with a float as shadow."""
+
+    __slots__ = ("shadow", "tangent", "value")
+
+    def __init__(self, value: int, tangent: int, shadow: float) -> None:
+        self.value = value
+        self.tangent = tangent
+        self.shadow = shadow
+
+    @classmethod
+    def lift(cls, number: Any) -> Self:
+        if isinstance(number, (int, np.integer, np.bool_)):
+            return cls(int(number) % PRIME, 0, float(number))
+        if isinstance(number, (float, np.floating)):
+            return cls(residue(simplest_rational(float(number))), 0, float(number))
+        if isinstance(number, Fraction):
+            return cls(residue(number), 0, float(number))
+        raise TypeError(f"{number!r} is no number that a field element can meet")
+
+    def key(self) -> float:
+        return self.shadow
+
+    def _other(self, other: Any) -> float:
+        taken = other if isinstance(other, Dual) else self.lift(other)
+        if self.shadow == taken.shadow and self.value != taken.value:
+            functions = _CURRENT.get(None)
+            if functions is not None:
+                functions.ties += 1
+        return taken.shadow
+
+    def __repr__(self) -> str:
+        return f"Dual({self.value}, {self.tangent}, {self.shadow:g})"
+
+    def __neg__(self) -> Dual:
+        return Dual(-self.value % PRIME, -self.tangent % PRIME, -self.shadow)
+
+    def __pos__(self) -> Dual:
+        return self
+
+    def __abs__(self) -> Dual:
+        return -self if self.shadow < 0 else self
+
+    def __add__(self, other: Any) -> Any:
+        if other.__class__ is not Dual:
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            other = Dual.lift(other)
+        return Dual(
+            (self.value + other.value) % PRIME,
+            (self.tangent + other.tangent) % PRIME,
+            self.shadow + other.shadow,
+        )
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        if other.__class__ is not Dual:
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            other = Dual.lift(other)
+        return Dual(
+            (self.value - other.value) % PRIME,
+            (self.tangent - other.tangent) % PRIME,
+            self.shadow - other.shadow,
+        )
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Any:
+        if other.__class__ is not Dual:
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            other = Dual.lift(other)
+        return Dual(
+            self.value * other.value % PRIME,
+            (self.value * other.tangent + self.tangent * other.value) % PRIME,
+            self.shadow * other.shadow,
+        )
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        if other.__class__ is not Dual:
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            other = Dual.lift(other)
+        return self * other.reciprocal()
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.reciprocal() * other
+
+    def __pow__(self, exponent: Any) -> Any:
+        power = int(exponent.shadow if isinstance(exponent, Dual) else exponent)
+        if power != exponent:
+            raise TypeError(f"the power {exponent!r} of a field element: only integers")
+        if power < 0:
+            return self.reciprocal() ** -power
+        result: Any = Dual(1, 0, 1.0)
+        for _ in range(power):
+            result = result * self
+        return result
+
+    def reciprocal(self) -> Dual:
+        value = inverse(self.value)
+        shadow = 1 / self.shadow if self.shadow else math.copysign(math.inf, self.shadow)
+        return Dual(value, -self.tangent * value * value % PRIME, shadow)
+
+    def exp(self) -> Dual:
+        value = _CURRENT.get().exp(self.value)
+        return Dual(value, value * self.tangent % PRIME, _exp(self.shadow))
+
+    def log(self) -> Dual:
+        value = _CURRENT.get().log(self.value)
+        shadow = math.log(self.shadow) if self.shadow > 0 else -math.inf
+        return Dual(value, self.tangent * inverse(self.value) % PRIME, shadow)
+
+    def expm1(self) -> Any:
+        return self.exp() - 1
+
+    def log1p(self) -> Any:
+        return (self + 1).log()
+
+    def logaddexp(self, other: Any) -> Any:
+        other = other if isinstance(other, Dual) else Dual.lift(other)
+        return (self.exp() + other.exp()).log()
+
+    def tanh(self) -> Dual:
+        power = (self + self).exp()
+        ratio = (power - 1) * (power + 1).reciprocal()
+        return Dual(ratio.value, ratio.tangent, math.tanh(self.shadow))
+
+    def sinh(self) -> Dual:
+        value, back = self._roots()
+        tangent = (value + back) * _HALF * self.tangent
+        return Dual((value - back) * _HALF % PRIME, tangent % PRIME, _sinh(self.shadow))
+
+    def cosh(self) -> Dual:
+        value, back = self._roots()
+        tangent = (value - back) * _HALF * self.tangent
+        return Dual((value + back) * _HALF % PRIME, tangent % PRIME, abs(_exp(abs(self.shadow))))
+
+    def _roots(self) -> tuple[int, int]:
+        root = _CURRENT.get().root(self.value)
+        return root, inverse(root)
+
+    def sin(self) -> Dual:
+        sine, cosine = self._circle()
+        return Dual(sine, cosine * self.tangent % PRIME, math.sin(self.shadow))
+
+    def cos(self) -> Dual:
+        sine, cosine = self._circle()
+        return Dual(cosine, -sine * self.tangent % PRIME, math.cos(self.shadow))
+
+    def _circle(self) -> tuple[int, int]:
+        u = _CURRENT.get().half_tangent(self.value)
+        scale = inverse((1 + u * u) % PRIME)
+        return 2 * u * scale % PRIME, (1 - u * u) * scale % PRIME
+
+
+class DualArray(ElementArray):
+    """An array of dual numbers over the field."""
+
+    element = Dual
+
+
+def _exp(shadow: float) -> float:
+    return math.exp(shadow) if shadow < 700 else math.inf
+
+
+def _sinh(shadow: float) -> float:
+    return math.copysign(_exp(abs(shadow)) / 2, shadow) if abs(shadow) > 20 else math.sinh(shadow)
+
+
+def random_duals(
+    rng: np.random.Generator, shape: tuple[int, ...], deviation: float = 1.0
+) -> DualArray:
+    """Uniform field elements without tangent, with normal shadows."""
+    count = math.prod(shape)
+    values = rng.integers(0, PRIME, count)
+    shadows = rng.normal(size=count) * deviation
+    array = np.empty(count, dtype=object)
+    array[:] = [Dual(int(v), 0, float(s)) for v, s in zip(values, shadows, strict=True)]
+    return array.reshape(shape).view(DualArray)
+
+
+def with_tangents(array: DualArray, rng: np.random.Generator) -> DualArray:
+    """The same values with uniform tangents."""
+    flat = [(e.value, e.shadow) for e in array.ravel()]
+    tangents = rng.integers(0, PRIME, len(flat))
+    result = np.empty(len(flat), dtype=object)
+    result[:] = [Dual(v, int(d), s) for (v, s), d in zip(flat, tangents, strict=True)]
+    return result.reshape(array.shape).view(DualArray)

@@ -1,0 +1,1 @@
+"""Whether code computes the gradient: cases, oracles, comparison, verdict."""

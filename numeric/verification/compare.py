@@ -1,0 +1,152 @@
+"""Got against want: errors relative to the array, or to what rounding can have done.
+
+In: states and gradients of a module and of an oracle. Out: `Difference` for each array. The
+tolerances themselves are arguments; `verify.py` holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from numeric.numbers.rounding import BOUNDED, Kinds, close_calls, data, errors
+from numeric.verification.cases import Case
+from numeric.verification.oracles import Answer
+from numeric.verification.promises import Result
+from numeric.verification.watch import Guard
+
+CANCELLED: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one array is off: over its largest entry, and over what rounding explains.
+
+    `scaled` is infinite where the array should be zero and is not, and for what is not finite;
+    `explained` is the largest |got − want| / bound, infinite where no bound is known.
+    """
+
+    group: str
+    name: str
+    scaled: float
+    explained: float
+    entry: str
+
+    @property
+    def label(self) -> str:
+        """The array as the verdict calls it."""
+        return f"{self.group}.{self.name}"
+
+    def right(self, tolerance: float) -> bool:
+        """Whether the error is within the tolerance or within what rounding explains."""
+        return self.scaled <= tolerance or self.explained <= 1
+
+
+def differences(
+    got: Result, want: Answer, bounds: Result | None = None, slack: float = 0.0
+) -> Iterator[Difference]:
+    """The difference of every state and gradient; `slack` is the oracle's own relative error."""
+    for group, found, expected in _pairs(got, want):
+        for name, value in expected.items():
+            bound = None
+            if bounds is not None:
+                held = bounds[0] if group == "states" else bounds[1][group]
+                bound = held[name] + slack * np.abs(value)
+            yield difference(group, name, found[name], value, bound)
+
+
+def _pairs(got: Result, want: Answer) -> Iterator[tuple[str, Any, Any]]:
+    yield "states", got[0], want.states
+    for group, expected in want.gradients.items():
+        yield group, got[1][group], expected
+
+
+def difference(group: str, name: str, got: Any, want: Any, bound: Any = None) -> Difference:
+    """One array's difference; an exact zero is matched exactly."""
+    scalar = np.ndim(want) == 0
+    got, want = (np.atleast_1d(np.asarray(side, dtype=float)) for side in (got, want))
+    if not want.size:
+        return Difference(group, name, 0.0, 0.0, "")
+    with np.errstate(all="ignore"):
+        off = np.abs(got - want)
+        off[~np.isfinite(got)] = np.inf
+        largest = float(np.max(np.abs(want)))
+        worst = float(np.max(off))
+        scaled = worst / largest if largest else (0.0 if worst == 0 else np.inf)
+        explained = np.inf
+        if bound is not None and np.all(np.isfinite(bound)) and largest:
+            ratio = np.where(off == 0, 0.0, off / np.where(bound == 0, np.nan, bound))
+            explained = float(np.max(np.where(np.isnan(ratio), np.inf, ratio)))
+    place = np.unravel_index(int(np.argmax(off)), off.shape)
+    where = f"[{', '.join(map(str, place))}]" if not scalar else ""
+    entry = f"{group}.{name}{where}: got {got[place]:.17g}, want {want[place]:.17g}"
+    return Difference(group, name, scaled, explained, entry)
+
+
+def rounding_bounds(guard: Guard, case: Case, kinds: Kinds = BOUNDED) -> tuple[Result, bool]:
+    """What rounding can do to each result, and whether every comparison was clear of it.
+
+    Raises:
+        Misbehaviour: if the module does not run on such numbers.
+    """
+    kind = kinds[case.dtype]
+    exact = case.mapped(lambda array: data(kind, array))
+    with close_calls() as calls:
+        states, tape = guard.forward(exact.params, exact.inputs, exact.initial, exact.constants)
+        gradients = guard.backward(exact.params, tape, exact.cotangents)
+    return errors_of((states, gradients)), not calls
+
+
+def errors_of(result: Result) -> Result:
+    """The error bounds in a result, as plain arrays."""
+    states, gradients = result
+    return (
+        {name: errors(array) for name, array in states.items()},
+        {g: {n: errors(array) for n, array in arrays.items()} for g, arrays in gradients.items()},
+    )
+
+
+def capped(bounds: Result, ceiling: Result, credit: float) -> Result:
+    """The bounds, none below zero or above `credit` times the ceiling's largest of that array."""
+
+    def cut(arrays: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: np.clip(array, 0.0, credit * np.max(own[name], initial=0.0))
+            for name, array in arrays.items()
+        }
+
+    return cut(bounds[0], ceiling[0]), {g: cut(a, ceiling[1][g]) for g, a in bounds[1].items()}
+
+
+def in_range(answer: Answer, largest: float) -> bool:
+    """Whether an oracle's answer is finite and nowhere above the number."""
+    arrays: list[Any] = [*answer.states.values()]
+    for group in answer.gradients.values():
+        arrays.extend(group.values())
+    return all(np.all(np.abs(array) <= largest) for array in arrays)
+
+
+def as_result(answer: Answer) -> Result:
+    """An oracle's answer in the place of a module's."""
+    return dict(answer.states), {group: dict(a) for group, a in answer.gradients.items()}
+
+
+def agreement(one: Result, other: Answer) -> tuple[float, str]:
+    """The largest error between one result and an oracle's over the array, and where it is.
+
+    An array that cancels to nothing is measured by the largest gradient.
+    """
+    worst, place, overall = 0.0, "", 0.0
+    for arrays in other.gradients.values():
+        overall = max([overall, *(float(np.max(np.abs(a), initial=0)) for a in arrays.values())])
+    for group, found, expected in _pairs(one, other):
+        for name, want in expected.items():
+            off = float(np.max(np.abs(found[name] - want), initial=0))
+            largest = float(np.max(np.abs(want), initial=0))
+            scale = largest if largest > CANCELLED * overall else overall
+            if off > worst * scale:
+                worst, place = off / scale if scale else np.inf, f"{group}.{name}"
+    return worst, place

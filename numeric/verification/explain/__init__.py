@@ -1,0 +1,1 @@
+"""Which term of which equation a wrong gradient has wrong."""

@@ -1,0 +1,324 @@
+"""The adjoint equations as they stand, in numbers, with any of their terms exchanged.
+
+In: a derivation, a case, and the terms to be exchanged. Out: the gradients that code with
+such terms computes. Every equation is evaluated per sample, as the derivation writes it, with
+a column of its own for each sample: what is summed over batch and time is summed here, last,
+and may be summed wrongly on purpose. What no cotangent enters is computed once for a case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from sympy import MatrixExpr, MatrixSymbol
+
+from derive.calculus.adjoint import BAR, CARRY, LOSS, AdjointEquation
+from derive.calculus.through_time import Derivation
+from derive.cell import previous, timeless_symbols
+from derive.language.expr import operands, symbols_of
+from numeric.meaning.compiled import Array, Values, compiled
+from numeric.meaning.sizes import extent_of
+from numeric.verification.cases import Case
+
+Place = tuple[str, int]  # the target of an equation, and which of its terms
+Labels = dict[str, Array]
+EARLIER, LATER = "_one_step_earlier", "_one_step_later"
+KEPT: Final = 4000  # loops over time, for the changes of parameters that share them
+
+
+@dataclass(frozen=True)
+class Change:
+    """Terms exchanged (for nothing, where None), at every step or `at_first` only.
+
+    `reductions`: parameter → how its shares are put together, by a name of `REDUCTIONS`;
+    `stops_early`: the loop over time leaves the first step out; `handed`: state → whose value
+    is returned as the gradient of the initial state.
+    """
+
+    terms: Mapping[Place, MatrixExpr | None] = field(default_factory=dict)
+    at_first: Mapping[Place, MatrixExpr | None] = field(default_factory=dict)
+    reductions: Mapping[str, str] = field(default_factory=dict)
+    handed: Mapping[str, str] = field(default_factory=dict)
+    stops_early: bool = False
+
+    def __or__(self, other: Change) -> Change:
+        """Both changes; where they meet, the second."""
+        return Change(
+            {**self.terms, **other.terms},
+            {**self.at_first, **other.at_first},
+            {**self.reductions, **other.reductions},
+            {**self.handed, **other.handed},
+            self.stops_early or other.stops_early,
+        )
+
+    def meets(self, other: Change) -> bool:
+        """Whether both exchange one and the same thing."""
+        pairs = (
+            (self.terms, other.terms), (self.at_first, other.at_first),
+            (self.reductions, other.reductions), (self.handed, other.handed),
+        )  # fmt: skip
+        return any({*one} & {*two} for one, two in pairs)
+
+
+# How the shares of each step and sample, (T, B, …), become the gradient of a parameter.
+REDUCTIONS: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
+    "summed": lambda shares, weights: shares.sum(axis=(0, 1)),
+    "last step": lambda shares, weights: shares[-1].sum(axis=0),
+    "first step": lambda shares, weights: shares[0].sum(axis=0),
+    "mean over time": lambda shares, weights: shares.mean(axis=0).sum(axis=0),
+    "mean over the batch": lambda shares, weights: shares.mean(axis=1).sum(axis=0),
+    "mean over both": lambda shares, weights: shares.mean(axis=(0, 1)),
+    "first sample": lambda shares, weights: shares[:, 0].sum(axis=0),
+    "last sample": lambda shares, weights: shares[:, -1].sum(axis=0),
+    "from the weights": lambda shares, weights: weights + shares.sum(axis=(0, 1)),
+    "from ones": lambda shares, weights: 1 + shares.sum(axis=(0, 1)),
+}  # fmt: skip
+
+
+class Tape:
+    """The forward pass of one case, and the gradients that changed equations make of it."""
+
+    def __init__(self, derivation: Derivation, case: Case) -> None:
+        """Run the forward equations, every value kept: columns (T, B, n, 1)."""
+        self.derivation, self.case = derivation, case
+        self.sizes = case.sizes
+        cell = derivation.cell
+        self.timeless = {s.name for s in timeless_symbols(cell, derivation.forward)}
+        self.fixed = {name: _matrix(value) for name, value in case.params.items()}
+        self.whole: dict[str, Array] = {name: _column(value) for name, value in case.inputs.items()}
+        for name, value in case.constants.items():
+            if name not in cell.sequences:
+                self.fixed[name] = _matrix(value)
+            else:
+                self.whole[name] = _column(value if value.ndim == 3 else value[:, None])
+        self._walk()
+        self.cotangents = {name: _column(value) for name, value in case.cotangents.items()}
+        self._ready: dict[MatrixExpr, MatrixExpr] = {}
+        self._loops: dict[Any, Any] = {}
+
+    def _walk(self) -> None:
+        cell, steps = self.derivation.cell, self.case.steps
+        made: dict[str, list[Array]] = {}
+        before = {s.name: _column(self.case.initial[s.name]) for s in cell.states}
+        for t in range(steps):
+            values = {**self.fixed, **{name: value[t] for name, value in self.whole.items()}}
+            values |= {previous(s).name: before[s.name] for s in cell.states}
+            for equation in self.derivation.forward:
+                name = equation.target.name
+                value = self.evaluate(equation.value, values)
+                if name in self.timeless:
+                    self.fixed[name] = values[name] = value
+                else:
+                    shape = (self.case.batch, *value.shape[-2:])
+                    values[name] = np.broadcast_to(value, shape)
+            before = {name: values[name] for name in before}
+            for name in {*values} - {*self.fixed} - {*self.whole}:
+                made.setdefault(name, []).append(values[name])
+        self.whole |= {name: np.stack(found) for name, found in made.items()}
+        for name, value in tuple(self.whole.items()):
+            self.whole[name + EARLIER] = np.roll(value, 1, axis=0)
+            self.whole[name + LATER] = np.roll(value, -1, axis=0)
+
+    @property
+    def states(self) -> Labels:
+        """The states over time, (T, B, n)."""
+        return {s.name: self.whole[s.name][..., 0] for s in self.derivation.cell.states}
+
+    def evaluate(self, expression: MatrixExpr, values: Values) -> Array:
+        """The value of an expression."""
+        return compiled(expression)(values, self.sizes)
+
+    def learn(self, forward: Iterable[Any]) -> None:
+        """Values for the targets of other forward equations, from what is known already."""
+        for equation in forward:
+            name = equation.target.name
+            if name not in self.whole and name not in self.fixed:
+                self.whole[name] = self.evaluate(equation.value, {**self.fixed, **self.whole})
+
+    # ---- the backward pass ------------------------------------------------------------------
+
+    def gradients(self, change: Change, derivation: Derivation | None = None) -> Gradients:
+        """The gradients by label, each computed when it is asked for."""
+        derivation = derivation or self.derivation
+        touched = {e.target.name for e in (*derivation.adjoint, *derivation.carries)}
+        places = [p for p in (*change.terms, *change.at_first) if p[0] in touched]
+        key = (id(derivation), change.stops_early, *(
+            (place, change.terms.get(place, 0), change.at_first.get(place, 0))
+            for place in places
+        ))  # fmt: skip
+        if key not in self._loops:
+            if len(self._loops) > KEPT:
+                self._loops.clear()
+            self._loops[key] = self._loop(change, derivation)
+        return Gradients(self, change, derivation, self._loops[key])
+
+    def _loop(self, change: Change, derivation: Derivation) -> tuple[dict[str, Array], Any]:
+        """Every cotangent of the steps, stacked over time, and what step 1 handed back."""
+        states = derivation.cell.states
+        equations = [
+            (e.target.name, self._terms(e, change.terms), self._terms(e, {**change.terms,
+                                                                          **change.at_first}))
+            for e in (*derivation.adjoint, *derivation.carries)
+            if e.target.name.removesuffix(BAR) not in self.timeless
+        ]  # fmt: skip
+        nothing = {
+            e.target.name: np.zeros((
+                self.case.batch,
+                *(extent_of(x, self.sizes) for x in e.of.shape),
+            ))
+            for e in (*derivation.adjoint, *derivation.carries)
+        }
+        steps, last = self.case.steps, 1 if change.stops_early else 0
+        found: dict[str, list[Array]] = {name: [] for name, *_ in equations}
+        handed = {s.name: np.zeros_like(self.cotangents[s.name][0]) for s in states}
+        for t in range(steps - 1, last - 1, -1):
+            values = _AtTime(self.fixed, self.whole, t)
+            for state in states:
+                values[state.name + LOSS] = self.cotangents[state.name][t]
+                values[state.name + CARRY] = handed[state.name]
+            for name, always, at_first in equations:
+                terms = always if t else at_first
+                value = _summed(terms, values, self.sizes)
+                values[name] = value = nothing[name] if value is None else value
+                found[name].append(value)
+            handed = {s.name: values[previous(s).name + BAR] for s in states}
+        stacked = {name: np.stack(values[::-1]) for name, values in found.items()}
+        if last:
+            stacked = {
+                name: np.concatenate([np.zeros_like(value[:1]), value])
+                for name, value in stacked.items()
+            }
+        return stacked, handed
+
+    def _terms(
+        self, equation: AdjointEquation, changed: Mapping[Place, MatrixExpr | None]
+    ) -> list[Any]:
+        name = equation.target.name
+        values: list[MatrixExpr | None] = [
+            changed.get((name, place), term.value) for place, term in enumerate(equation.terms)
+        ]
+        values += [v for (n, k), v in changed.items() if n == name and k >= len(equation.terms)]
+        return [compiled(self.prepared(value)) for value in values if value is not None]
+
+    def prepared(self, expression: MatrixExpr) -> MatrixExpr:
+        """The expression with a name for every part that no cotangent enters."""
+        if expression not in self._ready:
+            self._ready[expression] = self._prepared(expression)
+        return self._ready[expression]
+
+    def _prepared(self, expression: MatrixExpr) -> MatrixExpr:
+        if isinstance(expression, MatrixSymbol):
+            return expression
+        names = {s.name for s in symbols_of(expression)}
+        if names and names <= {*self.whole, *self.fixed}:
+            key = f"known {expression}"
+            if key not in self.whole and key not in self.fixed:
+                home = self.fixed if names <= {*self.fixed} else self.whole
+                home[key] = self.evaluate(expression, {**self.fixed, **self.whole})
+            return MatrixSymbol(key, *expression.shape)
+        if not operands(expression):
+            return expression
+        return expression.func(*(
+            self.prepared(part) if isinstance(part, MatrixExpr) else part
+            for part in expression.args
+        ))  # fmt: skip
+
+
+class _AtTime(dict[str, Array]):
+    """Values of one step: those of the whole sequence are cut when they are asked for."""
+
+    def __init__(self, fixed: Values, whole: Values, time: int) -> None:
+        super().__init__(fixed)
+        self.whole, self.time = whole, time
+
+    def __missing__(self, name: str) -> Array:
+        value = self[name] = self.whole[name][self.time]
+        return value
+
+
+class Gradients:
+    """The gradients of a changed backward pass, by label, computed when asked for."""
+
+    def __init__(self, tape: Tape, change: Change, derivation: Derivation, loop: Any) -> None:
+        self.tape, self.change, self.derivation = tape, change, derivation
+        self.bars, self.handed = loop
+        self.totals: dict[str, Array] = {}
+
+    def __getitem__(self, label: str) -> Array:
+        """The gradient with that label: "params.W", "inputs.x", "initial.h"."""
+        group, name = label.split(".", 1)
+        if group == "initial":
+            whose = self.change.handed.get(name)
+            value = self.handed[name] if whose is None else self.bars[whose][0]
+            return value[..., 0]
+        if group == "inputs":
+            (equation,) = (e for e in self.derivation.inputs if e.of.name == name)
+            terms = self.tape._terms(equation, self.change.terms)
+            value = _summed(terms, self._known(), self.tape.sizes)
+            shape = (*self.tape.case.inputs[name].shape, 1)
+            value = np.zeros(shape) if value is None else np.array(np.broadcast_to(value, shape))
+            if self.change.stops_early:
+                value[0] = 0
+            return value[..., 0]
+        value = self.total(name)
+        return value.reshape(self.tape.case.params[name].shape)
+
+    def _known(self) -> Values:
+        return {**self.tape.fixed, **self.tape.whole, **self.bars}
+
+    def total(self, name: str) -> Array:
+        """The cotangent of what time does not change: shares summed, then what comes once."""
+        if name in self.totals:
+            return self.totals[name]
+        (equation,) = (e for e in self.derivation.parameters if e.of.name == name)
+        known = dict(self._known())
+        shape = self.tape.fixed[name].shape
+        extents = (self.tape.case.steps, self.tape.case.batch, *shape)
+        how = REDUCTIONS[self.change.reductions.get(name, "summed")]
+        total = np.zeros(shape)
+        for timed in (True, False):
+            chosen = [t for t in equation.terms if t.each_step is timed]
+            if not timed:
+                for symbol in {s for t in chosen for s in symbols_of(t.value)}:
+                    inner = symbol.name.removesuffix(BAR)
+                    if symbol.name not in known and inner != symbol.name:
+                        known[symbol.name] = self.total(inner)
+            value = self._share(equation, chosen, known)
+            if value is not None and timed:
+                shares = np.array(np.broadcast_to(value, extents))
+                if self.change.stops_early:
+                    shares[0] = 0
+                total = total + how(shares, self.tape.fixed[name])
+            elif value is not None:
+                total = total + value
+        self.totals[name] = total
+        return total
+
+    def _share(self, equation: AdjointEquation, chosen: list[Any], known: Values) -> Array | None:
+        name, tape = equation.target.name, self.tape
+        values = [
+            self.change.terms.get((name, place), term.value)
+            for place, term in enumerate(equation.terms) if term in chosen
+        ]  # fmt: skip
+        functions = [compiled(tape.prepared(v)) for v in values if v is not None]
+        return _summed(functions, {**known, **tape.fixed, **tape.whole}, tape.sizes)
+
+
+def _summed(terms: list[Any], values: Values, sizes: Mapping[str, int]) -> Array | None:
+    total = None
+    for term in terms:
+        value = term(values, sizes)
+        total = value if total is None else total + value
+    return total
+
+
+def _matrix(value: Array) -> Array:
+    value = np.asarray(value, dtype=float)
+    return value if value.ndim == 2 else value.reshape((-1, 1))
+
+
+def _column(value: Array) -> Array:
+    return np.asarray(value, dtype=float)[..., None]

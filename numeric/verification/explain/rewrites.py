@@ -1,0 +1,222 @@
+"""A term of an adjoint equation with one part exchanged: what a slip of the pen makes of it.
+
+In: the term, and the symbols that could stand in it. Out: `Rewrite`s, with words for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sympy import Add, Expr, MatAdd, MatrixExpr, MatrixSymbol, Mul, OneMatrix, Pow, Transpose
+from sympy.matrices.expressions import HadamardProduct
+
+from derive.calculus.adjoint import BAR
+from derive.calculus.through_time import Derivation
+from derive.cell import previous, timeless_symbols
+from derive.language.expr import Elementwise, Slope, add, hadamard, negate, scale, transpose
+from derive.language.functions import FUNCTIONS, Y
+from numeric.verification.explain.changed_equations import EARLIER, LATER
+from numeric.verification.explain.wording import Wording
+
+CONFUSED: Final = ("tanh", "sigmoid")
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """The term with one part exchanged; `family` tells the same slip elsewhere."""
+
+    value: MatrixExpr
+    what: str
+    family: str
+    major: bool = True
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The symbols of one step: what could stand for what.
+
+    `outputs` maps the input of an elementwise function to the symbol of its output.
+    """
+
+    columns: tuple[MatrixSymbol, ...]
+    states: dict[MatrixSymbol, MatrixSymbol]
+    cotangents: tuple[MatrixSymbol, ...]
+    parameters: tuple[MatrixSymbol, ...]
+    gates: frozenset[MatrixSymbol]
+    outputs: dict[MatrixExpr, MatrixSymbol]
+    fixed: frozenset[MatrixSymbol]
+
+    @classmethod
+    def of(cls, derivation: Derivation) -> Alphabet:
+        """The alphabet of a derivation."""
+        cell = derivation.cell
+        fixed = frozenset(timeless_symbols(cell, derivation.forward))
+        outputs = {
+            equation.value: equation.target
+            for equation in derivation.forward if isinstance(equation.value, Elementwise)
+        }  # fmt: skip
+        arguments = {value.argument for value in outputs}
+        made = [e.target for e in derivation.forward if e.target not in fixed | arguments]
+        states = {previous(state): state for state in cell.states}
+        gates = {s for e in derivation.forward for s in _complemented(e.value)}
+        return cls(
+            columns=tuple(dict.fromkeys((*made, *states, *cell.inputs))),
+            states=states | {state: before for before, state in states.items()},
+            cotangents=tuple(e.target for e in (*derivation.adjoint, *derivation.carries)),
+            parameters=cell.parameters,
+            gates=frozenset(gates),
+            outputs=outputs,
+            fixed=fixed,
+        )
+
+
+def _complemented(node: MatrixExpr) -> Iterator[MatrixSymbol]:
+    """The symbols z of which the node has a 1 − z."""
+    if (gate := _complement(node)) is not None:
+        yield gate
+    for part in node.args:
+        if isinstance(part, MatrixExpr) and not isinstance(node, MatrixSymbol):
+            yield from _complemented(part)
+
+
+def _complement(node: MatrixExpr) -> MatrixSymbol | None:
+    if isinstance(node, MatAdd) and len(node.args) == 2 and isinstance(node.args[0], OneMatrix):
+        gate = negate(node.args[1])
+        return gate if isinstance(gate, MatrixSymbol) else None
+    return None
+
+
+def rewrites(
+    node: MatrixExpr, alphabet: Alphabet, wording: Wording, known: set[str] | None
+) -> Iterator[Rewrite]:
+    """Every expression that differs from the node in one part.
+
+    `known`: the cotangents computed so far, all of them if None.
+    """
+    yield from _alternatives(node, alphabet, wording, known)
+    if isinstance(node, MatrixSymbol) or _complement(node) is not None:
+        return
+    if isinstance(node, HadamardProduct):
+        for place, factor in enumerate(node.args):
+            if not _is_cotangent(factor):
+                rest = hadamard(*node.args[:place], *node.args[place + 1 :])
+                slope = isinstance(factor, Slope)
+                family = f"{factor.function.name}′ dropped" if slope else f"{factor} dropped"
+                what = f"the {'slope' if slope else 'factor'} {wording(factor)} dropped"
+                yield Rewrite(rest, what, family)
+    for place, part in enumerate(node.args):
+        if isinstance(part, MatrixExpr):
+            for rewrite in rewrites(part, alphabet, wording, known):
+                args = (*node.args[:place], rewrite.value, *node.args[place + 1 :])
+                yield Rewrite(node.func(*args), rewrite.what, rewrite.family, rewrite.major)
+
+
+def _is_cotangent(node: MatrixExpr) -> bool:
+    return isinstance(node, MatrixSymbol) and BAR in node.name
+
+
+def _alternatives(
+    node: MatrixExpr, alphabet: Alphabet, wording: Wording, known: set[str] | None
+) -> Iterator[Rewrite]:
+    """What could stand in the place of the node itself."""
+    match node:
+        case Slope():
+            yield from _slopes(node, alphabet, wording)
+        case Elementwise():
+            name = node.function.name
+            yield _swap(node, node.argument, wording, f"{name} dropped")
+            yield _swap(node, Slope(*node.args), wording, f"{name} to its slope")
+        case Transpose(arg=MatrixSymbol() as inner) if inner.shape[0] == inner.shape[1]:
+            yield _swap(node, inner, wording, "transpose")
+        case MatrixSymbol():
+            yield from _symbols(node, alphabet, wording, known)
+        case MatAdd() if (gate := _complement(node)) is not None:
+            yield _swap(node, gate, wording, f"{gate} and 1 − {gate}")
+
+
+def _swap(
+    old: MatrixExpr, new: MatrixExpr, wording: Wording, family: str, major: bool = True
+) -> Rewrite:
+    return Rewrite(new, f"{wording(new)} for {wording(old)}", family, major)
+
+
+def _symbols(
+    symbol: MatrixSymbol, alphabet: Alphabet, wording: Wording, known: set[str] | None
+) -> Iterator[Rewrite]:
+    shape = symbol.shape
+    if _is_cotangent(symbol):
+        others: Sequence[MatrixSymbol] = [
+            c for c in alphabet.cotangents if known is None or c.name in known
+        ]
+        major = False
+    elif symbol in alphabet.fixed:
+        others, major = alphabet.parameters, False
+        if shape[0] == shape[1] != 1:
+            yield _swap(symbol, transpose(symbol), wording, "transpose")
+    else:
+        others, major = alphabet.columns, False
+        if (other := alphabet.states.get(symbol)) is not None:
+            yield _swap(symbol, other, wording, f"{symbol} to {other}")
+        if symbol in alphabet.gates:
+            flipped = add(OneMatrix(*shape), negate(symbol))
+            yield _swap(symbol, flipped, wording, f"{symbol} and 1 − {symbol}")
+        for ending, taken in ((EARLIER, symbol not in alphabet.states), (LATER, True)):
+            if taken and not symbol.name.endswith("_prev"):
+                moved = MatrixSymbol(symbol.name + ending, *shape)
+                yield _swap(symbol, moved, wording, f"all{ending}", False)
+    for other in others:
+        if other != symbol and other.shape == shape and other != alphabet.states.get(symbol):
+            yield _swap(symbol, other, wording, f"{symbol} to {other}", major)
+
+
+def _slopes(node: Slope, alphabet: Alphabet, wording: Wording) -> Iterator[Rewrite]:
+    """Of the output as if it were the input, the reverse, and of other functions."""
+    function, argument = node.function, node.argument
+    name, output = function.name, alphabet.outputs.get(Elementwise(*node.args))
+    value = output if output is not None else Elementwise(*node.args)
+    at_output = Slope(node.args[0], value, *node.parameters)
+    words = f"the slope {name}′ taken of the output {wording(value)} as if it were the input"
+    yield Rewrite(at_output, words, f"{name}′ at output")
+    if (through := through_output(name, argument)) is not None:
+        words = f"the slope {wording(through)}, which is for the output, taken of the input"
+        yield Rewrite(through, words, f"{name}′ of input as output")
+    if isinstance(value, MatrixSymbol):
+        before = alphabet.states.get(value, MatrixSymbol(value.name + EARLIER, *value.shape))
+        if (earlier := through_output(name, before)) is not None:
+            words = f"the slope {wording(earlier)}, of the step before, for {wording(node)}"
+            yield Rewrite(earlier, words, f"{name}′ of the step before")
+    for other in (n for n in CONFUSED if n != name):
+        words = f"the slope of {other} for that of {name}"
+        yield Rewrite(Slope(FUNCTIONS[other].name, argument), words, f"{name}′ to {other}′")
+        made = through_output(other, value)
+        assert made is not None
+        words = f"the slope of {other}, {wording(made)}, for that of {name}"
+        yield Rewrite(made, words, f"{name}′ to {other}′ of output")
+    one = OneMatrix(*node.shape)
+    for half in (add(one, negate(value)), value, hadamard(value, value)):
+        yield _swap(node, half, wording, f"{name}′ in part", False)
+
+
+def through_output(name: str, y: MatrixExpr) -> MatrixExpr | None:
+    """φ′ as a polynomial of the output y; None where it is none."""
+    formula = FUNCTIONS[name].slope_from_output
+    if formula is None or not formula.is_polynomial(Y) or not formula.has(Y):
+        return None
+    return _polynomial(formula, y)
+
+
+def _polynomial(formula: Expr, y: MatrixExpr) -> MatrixExpr:
+    if formula == Y:
+        return y
+    if isinstance(formula, Add):
+        ordered = sorted(formula.args, key=lambda part: part.has(Y))
+        return add(*(_polynomial(part, y) for part in ordered))
+    if isinstance(formula, Pow):
+        return hadamard(*[y] * int(formula.exp))
+    if isinstance(formula, Mul):
+        number, rest = formula.as_coeff_Mul()
+        factors = sorted(Mul.make_args(rest), key=lambda part: part != Y)
+        return scale(number, hadamard(*(_polynomial(part, y) for part in factors)))
+    return scale(formula, OneMatrix(*y.shape))

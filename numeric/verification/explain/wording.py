@@ -1,0 +1,61 @@
+"""The words of a diagnosis: symbols at their times, equations by their numbers.
+
+In: a derivation. Out: `Wording`, which writes a part of an equation as `bptt show` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sympy import MatrixExpr, MatrixSymbol
+
+from derive.calculus.through_time import TIME, Clock, Derivation
+from derive.cell import timeless_symbols
+from derive.language.expr import At, replace, symbols_of
+from derive.typeset.layout import Layout, Notation
+from derive.typeset.text import Text
+from numeric.compiler.comments import numbered_equations
+from numeric.verification.explain.changed_equations import EARLIER, LATER
+
+
+@dataclass
+class Wording:
+    """Writes expressions and names equations of one derivation."""
+
+    derivation: Derivation
+    equations: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Number the equations, and learn how the cell's symbols are written."""
+        cell = self.derivation.cell
+        self.equations = dict(numbered_equations(self.derivation))
+        self._layout, self._text = Layout(Notation(cell.latex)), Text()
+        self._clock = Clock(cell, timeless_symbols(cell, self.derivation.forward))
+
+    def __call__(self, expression: MatrixExpr) -> str:
+        """The expression at time t."""
+        shifted: dict[MatrixExpr, MatrixExpr] = {}
+        for symbol in symbols_of(expression):
+            for ending, time in ((EARLIER, TIME - 1), (LATER, TIME + 1)):
+                if symbol.name.endswith(ending):
+                    base = MatrixSymbol(symbol.name.removesuffix(ending), *symbol.shape)
+                    shifted[At(symbol, TIME)] = At(base, time)
+        timed = replace(self._clock.at(expression, TIME), shifted)
+        return self._text(self._layout.of(timed))
+
+    def where(self, targets: Iterable[str]) -> str:
+        """The equations that give these names: number and text of few, the numbers of many."""
+        texts = [self.equations[name] for name in dict.fromkeys(targets) if name in self.equations]
+        split = sorted((int(t[1 : t.index(")")]), t[t.index(")") + 2 :]) for t in texts)
+        if len(split) == 1:
+            return f"adjoint equation {split[0][0]}: {split[0][1]}"
+        if len(split) == 2:
+            return "adjoint equations " + "; ".join(f"{number}: {text}" for number, text in split)
+        return f"adjoint equations {listed(str(number) for number, _ in split)}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """The words with commas, and "and" before the last."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

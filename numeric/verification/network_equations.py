@@ -1,0 +1,142 @@
+"""The loss of a network by the equations that define it, over any arithmetic.
+
+In: a network and a `NetworkCase`. Out: L. Each sample is followed up to its own length and no
+further; a layer is its cell's author equations, run by `interpret`; a reverse layer runs over
+the same sequence from its end. Nothing here knows how a module masks, stacks or differentiates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sympy import Integer, Rational
+
+from derive.network import Layer, Network
+from numeric.meaning.interpret import run
+from numeric.numbers.arithmetic import Arithmetic
+from numeric.verification.network_cases import NetworkCase
+
+Array = Any
+
+
+def network_loss(network: Network, case: NetworkCase, arithmetic: Arithmetic) -> Array:
+    """L = Σ over samples of Σ_t L_t, or of L_T; T is the sample's own length."""
+    total = arithmetic.number(Integer(0))
+    for alone in _by_length(network, case):
+        for term in _terms(network, alone, arithmetic):
+            total = total + term
+    return total
+
+
+def _by_length(network: Network, case: NetworkCase) -> Iterator[NetworkCase]:
+    """The samples of each length together, cut to that length; those of none are left out."""
+    for length in sorted({int(end) for end in case.ends} - {0}):
+        samples = np.flatnonzero(case.ends == length)
+
+        def cut(array: Array, length: int = length, samples: Any = samples) -> Array:
+            return array[:length][:, samples]
+
+        def cut_constant(name: str, array: Array, length: int = length, samples: Any = samples,
+                         ) -> Array:  # fmt: skip
+            if name not in network.cell.sequences and not name.endswith(".dropout"):
+                return array
+            return array[:length][:, samples] if np.ndim(array) == 3 else array[:length]
+
+        last = network.loss_at == "last"
+        yield replace(
+            case,
+            steps=length,
+            batch=len(samples),
+            inputs={name: cut(value) for name, value in case.inputs.items()},
+            initial={name: value[samples] for name, value in case.initial.items()},
+            constants={name: cut_constant(name, value) for name, value in case.constants.items()},
+            targets=case.targets[samples] if last else cut(case.targets),
+            lengths=None,
+        )
+
+
+def _terms(network: Network, case: NetworkCase, arithmetic: Arithmetic) -> Iterator[Array]:
+    """L_t of every step that has one, summed over the samples."""
+    top = _top(network, case, arithmetic)
+    V, c = case.params["readout.V"], case.params["readout.c"].reshape((-1, 1))
+    last = network.loss_at == "last"
+    for t in [case.steps - 1] if last else range(case.steps):
+        target = case.targets if last else case.targets[t]
+        yield _loss(network, V @ top[t].T + c, target, arithmetic)
+
+
+def _top(network: Network, case: NetworkCase, arithmetic: Arithmetic) -> Array:
+    """What the top layer hands up.
+
+    Shapes: (T, B, n), 2n where bidirectional.
+    """
+    space = arithmetic.namespace
+    first, *others = network.cell.inputs
+    inputs = dict(case.inputs)
+    if network.embedding:
+        inputs[first.name] = case.params["embedding.E"][inputs[first.name]]
+    received = inputs[first.name]
+    below: dict[bool, Mapping[str, Array]] = {}
+    for depth in range(network.layers):
+        states: dict[bool, Mapping[str, Array]] = {}
+        for layer in network.stack:
+            if layer.depth == depth:
+                fed = {first.name: received}
+                for x in others:
+                    fed[x.name] = inputs[x.name]
+                    if depth and (state := network.lower_state(x)) is not None:
+                        fed[x.name] = below[layer.reverse][state.name]
+                states[layer.reverse] = _layer(network, layer, case, fed, arithmetic)
+        output = network.output.name
+        parts = [states[reverse][output] for reverse in sorted(states)]
+        received = parts[0] if len(parts) == 1 else space.concatenate(parts, axis=-1)
+        if network.dropout and depth < network.layers - 1:
+            mask = case.constants[f"layer{depth}.dropout"]
+            received = received * (mask if np.ndim(mask) == 3 else mask[:, None])
+        below = states
+    return received
+
+
+def _layer(
+    network: Network, layer: Layer, case: NetworkCase, fed: Mapping[str, Array], arithmetic: Any
+) -> dict[str, Array]:
+    """The states of one direction of one layer, in the order of time."""
+    cell, prefix = network.cell, f"{layer.name}."
+
+    def own(arrays: Mapping[str, Array], names: Any) -> dict[str, Array]:
+        return {symbol.name: arrays[prefix + symbol.name] for symbol in names}
+
+    def turned(array: Array) -> Array:
+        return array[::-1] if layer.reverse else array
+
+    constants = {
+        c.name: turned(case.constants[c.name]) if c.name in cell.sequences
+        else case.constants[c.name]
+        for c in cell.constants
+    }  # fmt: skip
+    found = run(
+        cell, own(case.params, cell.parameters), {n: turned(x) for n, x in fed.items()},
+        own(case.initial, cell.states), constants, arithmetic,
+    )  # fmt: skip
+    return {n: turned(arithmetic.namespace.stack(values)) for n, values in found.items()}
+
+
+def _loss(network: Network, o: Array, target: Array, arithmetic: Arithmetic) -> Array:
+    """−log softmax(o)[target] = log Σ exp(o) − o[target], or ½‖out − target‖².
+
+    Shapes: o (q, B), target (B,) or (B, q).
+    """
+    space = arithmetic.namespace
+    if arithmetic.shifted and network.readout == "softmax":
+        o = o - o.max(axis=0, keepdims=True)
+    if network.loss == "cross_entropy":
+        picked = o[target, np.arange(len(target))]
+        return (space.log(space.exp(o).sum(axis=0)) - picked).sum()
+    if network.readout == "softmax":
+        powers = space.exp(o)
+        o = powers / powers.sum(axis=0, keepdims=True)
+    error = o - target.T
+    return arithmetic.number(Rational(1, 2)) * (error * error).sum()

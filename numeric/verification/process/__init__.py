@@ -1,0 +1,1 @@
+"""A file under audit runs in a process of its own."""

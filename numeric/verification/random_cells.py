@@ -1,0 +1,160 @@
+"""Random equation texts: what a strategy needs to know of the notation to write in it.
+
+In: a source of choices. Out: the text of a cell that the notation accepts. Every choice tried
+first is the simplest, and operands are drawn before what joins them, so that shrinking leads
+to a cell of few operations: a simpler operation keeps its operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from derive.language.functions import FUNCTIONS
+
+TAME: Final = tuple(name for name in FUNCTIONS if name != "exp")
+NUMBERS: Final = ("2", "0.5", "0.3", "1.25")
+
+
+class Choices(Protocol):
+    """Where the random choices come from."""
+
+    def whole(self, most: int) -> int:
+        """A number from 0 to `most`, the simplest first."""
+
+    def part(self, make: Callable[[], str]) -> str:
+        """What the function makes, as a part that may take the place of one around it."""
+
+
+@dataclass
+class Writer:
+    """Writes expressions of column vectors of one size, from the names known so far.
+
+    Every matrix name is used with one pair of sizes; some names are used again.
+    """
+
+    choices: Choices
+    known: list[str]
+    inputs: list[str]
+    matrices: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+    vectors: list[str] = field(default_factory=list)
+    scalars: list[str] = field(default_factory=list)
+
+    def vector(self, depth: int) -> str:
+        """An expression of size n of at most this depth."""
+        return self.choices.part(lambda: self.node(depth))
+
+    def node(self, depth: int) -> str:
+        """A leaf, or one operation on smaller expressions."""
+        chosen = self.choices.whole(len(_RULES)) if depth else 0
+        return _RULES[chosen - 1](self, depth - 1) if chosen else self.leaf()
+
+    def leaf(self) -> str:
+        """A state, an earlier result, an input through a matrix, or a bias."""
+        options = [*self.known, *(f"U_{x} @ {x}" for x in self.inputs), ""]
+        chosen = options[self.choices.whole(len(options) - 1)]
+        return f"({chosen})" if "@" in chosen else chosen or self.again(self.vectors, "b")
+
+    def again(self, names: list[str], letter: str) -> str:
+        """A name of the list once more, or a new one."""
+        place = self.choices.whole(len(names))
+        if place < len(names):
+            return names[place]
+        names.append(f"{letter}{len(names) + 1}")
+        return names[-1]
+
+    def matrix(self, kind: tuple[str, ...], letter: str) -> str:
+        """A matrix of these sizes, new or used before."""
+        return self.again(self.matrices.setdefault(kind, []), letter)
+
+
+def _call(write: Writer, depth: int) -> str:
+    argument = write.vector(depth)
+    return f"{TAME[write.choices.whole(len(TAME) - 1)]}({argument})"
+
+
+def _square(write: Writer, depth: int) -> str:
+    vector = write.vector(depth)
+    transposed = ".T" if write.choices.whole(1) else ""
+    return f"({write.matrix(('n', 'n'), 'W')}{transposed} @ {vector})"
+
+
+def _sum(write: Writer, depth: int) -> str:
+    one, two = write.vector(depth), write.vector(depth)
+    return f"({one} {'+-'[write.choices.whole(1)]} {two})"
+
+
+def _hadamard(write: Writer, depth: int) -> str:
+    return f"({write.vector(depth)} * {write.vector(depth)})"
+
+
+def _number(write: Writer, depth: int) -> str:
+    vector = write.vector(depth)
+    number = NUMBERS[write.choices.whole(len(NUMBERS) - 1)]
+    return f"({number} {'*+-'[write.choices.whole(2)]} {vector})"
+
+
+def _scalar(write: Writer, depth: int) -> str:
+    vector = write.vector(depth)
+    return f"({write.again(write.scalars, 'g')} * {vector})"
+
+
+def _quotient(write: Writer, depth: int) -> str:
+    one, two = write.vector(depth), write.vector(depth)
+    number = "2 + " if write.choices.whole(1) else ""
+    return f"({one} / ({number}sigmoid({two})))"
+
+
+def _softmax(write: Writer, depth: int) -> str:
+    return f"softmax({write.vector(depth)})"
+
+
+def _concat(write: Writer, depth: int) -> str:
+    one, two = write.vector(depth), write.vector(depth)
+    return f"({write.matrix(('n', 'n+n'), 'V')} @ concat({one}, {two}))"
+
+
+def _skew(write: Writer, depth: int) -> str:
+    vector, matrix = write.vector(depth), write.matrix(("n", "n"), "W")
+    return f"(({matrix} - {matrix}.T) @ {vector})"
+
+
+def _inner(write: Writer, depth: int) -> str:
+    one, two = write.vector(depth), write.vector(depth)
+    return f"(sigmoid({write.matrix(('n', '1'), 'p')}.T @ {one}) * {two})"
+
+
+_RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
+    _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _softmax, _concat, _skew, _inner,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of a cell and what it declares."""
+
+    equations: str
+    inputs: tuple[str, ...]
+    scalars: tuple[str, ...]
+    sizes: dict[str, str]
+
+
+def cell_text(choices: Choices, depth: int) -> Text:
+    """One to three states of one size, each a squashed expression of all that comes before."""
+    states = [f"s{number + 1}" for number in range(1 + choices.whole(2))]
+    inputs = [f"x{number + 1}" for number in range(1 + choices.whole(1))]
+    write = Writer(choices, [f"{state}_prev" for state in states], inputs)
+    lines = []
+    for state in states:
+        inner = write.vector(depth)
+        line = inner if not choices.whole(1) else f"tanh({inner})"
+        lines.append([state, line])
+        write.known.append(state)
+    text = "\n".join(" = ".join(line) for line in lines)
+    first = [f"{state}_prev" for state in states if f"{state}_prev" not in text]
+    first += [x for x in inputs if f"U_{x} " not in text]
+    lines[0][1] = " + ".join([lines[0][1], *first])
+    text = "\n".join(" = ".join(line) for line in lines)
+    used = tuple(name for name in write.scalars if f"{name} " in text)
+    return Text(text, tuple(inputs), used, dict.fromkeys(states, "n"))

@@ -1,0 +1,396 @@
+"""Verification: a module against the equations of its cell, by oracles of several kinds.
+
+In: a kernel, or any object with the module interface and its cell. Out: `Verdict`. The one home
+of the tolerances: relative to each array where the regime allows it, and where it does not,
+what a running error analysis of the very code explains.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, Verbosity, given, target
+from hypothesis import seed as with_seed
+from hypothesis import settings as hypothesis_settings
+from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
+
+from derive.cell import Cell
+from derive.network import Network
+from numeric.verification.cases import Case
+from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
+from numeric.verification.directions import analytic, duality
+from numeric.verification.explain.explain import diagnose
+from numeric.verification.network_session import session_of
+from numeric.verification.oracles import Answer
+from numeric.verification.promises import Result
+from numeric.verification.session import Session
+from numeric.verification.strategies import RELATIVE
+from numeric.verification.verdict import (
+    FAIL,
+    INCONCLUSIVE,
+    PASS,
+    Check,
+    Gradient,
+    Verdict,
+    conclude,
+)
+from numeric.verification.watch import Misbehaviour
+
+__all__ = ["PROFILES", "Verdict", "verify", "versions"]
+
+TOLERANCES: Final = {"float64": 1e-12, "float32": 1e-5}
+LARGEST: Final = {"float64": 1e150, "float32": 1e15}  # beyond, a product may overflow
+COMPLEX_STEP_TOLERANCE: Final = 1e-12
+ORACLES_AGREE: Final = 1e-12
+MIN_EXAMPLES: Final = 10
+ORACLE_ERROR: Final = 2.0**-52
+CREDIT: Final = 64.0  # how far somebody's account of rounding may go beyond that of plain code
+PACKAGES: Final = ("numpy", "sympy", "autograd", "hypothesis", "mpmath")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How many examples each check sees."""
+
+    autograd: int
+    high_precision: int
+    exact: int
+
+
+PROFILES: Final[Mapping[str, Profile]] = {
+    "dev": Profile(autograd=80, high_precision=16, exact=10),
+    "ci": Profile(autograd=200, high_precision=40, exact=25),
+    "nightly": Profile(autograd=2000, high_precision=200, exact=200),
+}
+NETWORK_PROFILES: Final[Mapping[str, Profile]] = {
+    "dev": Profile(autograd=16, high_precision=2, exact=4),
+    "ci": Profile(autograd=80, high_precision=16, exact=10),
+    "nightly": Profile(autograd=800, high_precision=80, exact=80),
+}
+
+
+class _WrongError(AssertionError):
+    """The module differs from the oracle on an example."""
+
+
+def _search(
+    session: Session,
+    check: str,
+    battery: Iterable[Case],
+    strategy: Any,
+    examples: int,
+    test: Callable[[Case], float],
+) -> Check:
+    """The test on set cases, then on drawn ones; the smallest failing one is noted.
+
+    `test` gives the scaled error. Drawn failures shrink by Hypothesis, a set one by its sizes.
+    """
+    worst, count = 0.0, 0
+    target_largest = examples >= PROFILES["ci"].autograd
+
+    def attempt(case: Case) -> float:
+        nonlocal worst, count
+        try:
+            error = test(case)
+        except (Misbehaviour, _WrongError) as problem:
+            session.note(check, case, str(problem))
+            raise
+        worst, count = max(worst, error), count + 1
+        return error
+
+    @with_seed(session.seed)
+    @hypothesis_settings(
+        max_examples=examples, deadline=None, database=None, print_blob=False,
+        verbosity=Verbosity.quiet, suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.target, Phase.shrink), report_multiple_bugs=False,
+    )  # fmt: skip
+    @given(strategy)
+    def example(case: Case) -> None:
+        error = attempt(case)
+        if target_largest:
+            target(error)
+
+    failed = _first_failure(attempt, battery)
+    problem: Exception | None = None
+    try:
+        if session.stopped is None:
+            example()
+    except (Misbehaviour, _WrongError) as found:
+        problem = found
+    except Flaky:
+        problem = Misbehaviour("the module gives different results for equal calls")
+    except Unsatisfiable:
+        if failed is None and not count:
+            return Check(INCONCLUSIVE, "no example within the range of the oracle")
+    if problem is None and failed is not None:
+        problem = _shrunk(session, attempt, *failed)
+    figures = {"examples": count, "scaled_error": worst}
+    return Check(PASS, None, figures) if problem is None else Check(FAIL, str(problem), figures)
+
+
+def _first_failure(
+    attempt: Callable[[Case], float], battery: Iterable[Case]
+) -> tuple[Case, Exception] | None:
+    """The first of the set cases that fails; one beyond the oracle's range is passed over."""
+    for case in battery:
+        try:
+            attempt(case)
+        except UnsatisfiedAssumption:
+            continue
+        except (Misbehaviour, _WrongError) as problem:
+            return case, problem
+    return None
+
+
+def _shrunk(
+    session: Session, attempt: Callable[[Case], float], case: Case, problem: Exception
+) -> Exception:
+    """The failure of the smallest case that one smaller size after another leads to."""
+    smaller: Iterator[Case] = iter(session.smaller(case))
+    while session.stopped is None and (candidate := next(smaller, None)) is not None:
+        failure = _first_failure(attempt, [candidate])
+        if failure is not None:
+            case, problem = failure
+            smaller = iter(session.smaller(case))
+    return problem
+
+
+def _autograd(session: Session, examples: int) -> Check:
+    """Reverse accumulation over the equations: 1e-12 of each array's largest entry.
+
+    Where terms cancel, what rounding explains is granted; in most examples that is a doubt,
+    unless the terms cancel to nothing: then the oracle's own rounding is all there is to see.
+    """
+    doubles, granted = 0, 0
+
+    def test(case: Case) -> float:
+        nonlocal doubles, granted
+        got = session.result(case)
+        want = session.autograd(case)
+        if not in_range(want, LARGEST[case.dtype]):
+            raise UnsatisfiedAssumption
+        tolerance = TOLERANCES[case.dtype]
+        found = list(differences(got, want))
+        if any(difference.scaled > tolerance for difference in found):
+            found = _explained(session, case, got, want, found)
+        if case.dtype == "float64":
+            doubles, granted = doubles + 1, granted + (agreement(got, want)[0] > tolerance)
+        return _require(session, found, tolerance, "autograd")
+
+    strategy = session.cases(regimes=RELATIVE)
+    battery = chain(session.battery(RELATIVE), session.unusual())
+    check = _search(session, "autograd", battery, strategy, examples, test)
+    if check.status == PASS and doubles > MIN_EXAMPLES and granted > doubles / 2:
+        reason = f"beyond {TOLERANCES['float64']:g} in {granted} of {doubles} float64 examples"
+        return Check(INCONCLUSIVE, f"{reason}: only rounding could explain it", check.figures)
+    return check
+
+
+def _explained(
+    session: Session, case: Case, got: Result, want: Answer, found: list[Difference]
+) -> list[Difference]:
+    """The same differences beside what rounding explains; to the error of the oracle.
+
+    Raises:
+        UnsatisfiedAssumption: if rounding could have turned a comparison round.
+    """
+    bounds = session.bounds(case, CREDIT)
+    if bounds is None:
+        return found
+    if not bounds[1]:
+        raise UnsatisfiedAssumption
+    return list(differences(got, want, bounds[0], ORACLE_ERROR))
+
+
+def _require(session: Session, found: list[Difference], tolerance: float, check: str) -> float:
+    if wrong := session.judge(found, tolerance, check):
+        raise _WrongError("; ".join(difference.entry for difference in wrong[:3]))
+    return max((d.scaled for d in found if np.isfinite(d.scaled)), default=0.0)
+
+
+def _high_precision(session: Session, examples: int) -> Check:
+    """Fifty digits in every regime, each entry held to what rounding in this code explains."""
+    largest_share, apart, place = 0.0, 0.0, ""
+
+    def test(case: Case) -> float:
+        nonlocal largest_share, apart, place
+        got = session.result(case)
+        float_answer = session.autograd(case)
+        if not in_range(float_answer, LARGEST[case.dtype]):
+            raise UnsatisfiedAssumption
+        want = session.precise(case)
+        if case.regime != "saturated":
+            other, where = agreement(as_result(float_answer), want)
+            if other > ORACLES_AGREE and _oracle_is_right(session, case, float_answer, want):
+                other = 0.0
+            if other > apart:
+                apart, place = other, where
+        found = _explained(session, case, got, want, list(differences(got, want)))
+        explained = [d.explained for d in found]
+        if np.all(np.isfinite(explained)):
+            largest_share = max(largest_share, *explained)
+        tolerance = -1.0 if np.all(np.isfinite(explained)) else TOLERANCES[case.dtype]
+        return _require(session, found, tolerance, "high_precision")
+
+    strategy = session.cases(largest=2, longest=3)
+    battery = session.battery(("saturated",), largest=2)
+    check = _search(session, "high_precision", battery, strategy, examples, test)
+    figures = {
+        **check.figures, "digits": 50, "share_of_bound": largest_share, "oracles_apart": apart
+    }  # fmt: skip
+    if apart > ORACLES_AGREE:
+        session.wrong = {label: by for label, by in session.wrong.items() if by != "high_precision"}
+        reason = f"autograd and fifty digits differ by {apart:.1e} in {place}"
+        return Check(INCONCLUSIVE, reason, figures)
+    return replace(check, figures=figures)
+
+
+def _oracle_is_right(session: Session, case: Case, found: Answer, want: Answer) -> bool:
+    """Whether rounding explains how far a float64 oracle is off, where terms cancel."""
+    bounds = session.trusted(replace(case.widened(), dtype="float64"))
+    if bounds is None:
+        return False
+    found_too = differences(as_result(found), want, bounds[0], ORACLE_ERROR)
+    return all(difference.explained <= 1 for difference in found_too)
+
+
+def _interface(session: Session) -> Check:
+    """The promises of the module interface."""
+    try:
+        session.interface()
+    except Misbehaviour as problem:
+        return Check(FAIL, str(problem))
+    return Check(PASS)
+
+
+def _arguments(session: Session) -> Check:
+    """Wrong arguments are refused by name."""
+    try:
+        count = session.arguments()
+    except Misbehaviour as problem:
+        return Check(FAIL, str(problem))
+    return Check(PASS, None, {"examples": count})
+
+
+_CHECKS: Final[Mapping[str, Callable[[Session, Profile], Check]]] = {
+    "autograd": lambda session, profile: _autograd(session, profile.autograd),
+    "high_precision": lambda session, profile: _high_precision(session, profile.high_precision),
+    "complex_step": lambda session, profile: analytic(session, COMPLEX_STEP_TOLERANCE),
+    "exact": lambda session, profile: duality(session, profile.exact),
+}
+
+
+_NETWORK_CHECKS: Final[Mapping[str, Callable[[Any, Profile], Check]]] = {
+    "padding": lambda session, profile: session.padding(profile.exact),
+    "autograd": _CHECKS["autograd"],
+    "high_precision": _CHECKS["high_precision"],
+    "exact": lambda session, profile: session.exact(profile.exact),
+}
+
+
+def verify(
+    module: Any,
+    *,
+    cell: Cell | None = None,
+    network: Network | None = None,
+    profile: str = "dev",
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+    plain: Any = None,
+) -> Verdict:
+    """Whether the module computes its cell's states and gradients, by every check that applies.
+
+    Of a network: its loss and gradients. `plain` is code of the same cell or network whose
+    rounding stands in for that of a module that cannot run on numbers with error bounds; the
+    textbook style if none is given.
+
+    Raises:
+        ValueError: if the profile is unknown, or no cell is given for a module without one.
+    """
+    network = network or getattr(module, "network", None)
+    cell = network.cell if network else cell or getattr(module, "cell", None)
+    if cell is None:
+        raise ValueError("cell: which cell the module should compute is not said; pass cell=…")
+    if profile not in PROFILES:
+        raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, came {profile!r}")
+    checks: dict[str, Check] = {}
+    ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
+    tell = progress or (lambda name: None)
+    session, problem = session_of(module, cell, network, plain, ours, seed)
+    if problem is not None:
+        checks["interface"] = Check(FAIL, str(problem))
+    else:
+        tell("interface")
+        checks["interface"] = _interface(session)
+        if ours and checks["interface"].status == PASS:
+            tell("arguments")
+            checks["arguments"] = _arguments(session)
+    if checks["interface"].status == PASS:
+        examples = (PROFILES if network is None else NETWORK_PROFILES)[profile]
+        for name, check in (_CHECKS if network is None else _NETWORK_CHECKS).items():
+            tell(name)
+            try:
+                checks[name] = check(session, examples)
+            except Misbehaviour as found:
+                checks[name] = Check(FAIL, str(found))
+            if session.stopped is not None:
+                break
+    if not ours:
+        checks = _weigh(session, checks)
+    gradients = session.gradients()
+    if network is None and problem is None:
+        tell("diagnosis")
+        gradients = _diagnosed(session)
+    return Verdict(
+        cell=cell.name, status=conclude(checks, gradients), checks=checks, gradients=gradients,
+        counterexample=session.counterexample, seed=seed, profile=profile, versions=versions(),
+        style=getattr(module, "style", None), network=network.name if network else None,
+    )  # fmt: skip
+
+
+def _diagnosed(session: Session) -> Mapping[str, Gradient]:
+    """The gradients, each judged at single time steps, and a wrong one with its mistake."""
+    try:
+        found = diagnose(
+            session.cell, session.result, seed=session.seed, failing=session.wrong,
+            counterexample=session.counterexample,
+        )  # fmt: skip
+    except Misbehaviour:
+        return session.gradients()
+    for label, finding in found.items():
+        if finding.wrong:
+            session.wrong.setdefault(label, "time_steps")
+            session.errors.setdefault(label, finding.scaled_error)
+    return {
+        label: replace(gradient, diagnosis=found[label].sentence, steps=found[label].steps)
+        for label, gradient in session.gradients().items()
+    }
+
+
+def _weigh(session: Session, checks: dict[str, Check]) -> dict[str, Check]:
+    """Where only the field differs, another form of the same function may be the reason.
+
+    Code may use exp(a)exp(b) = exp(a+b), which a random exponential does not obey: the oracles
+    disagree, and that is said instead of a verdict.
+    """
+    exact = checks.get("exact")
+    others = [check.status for name, check in checks.items() if name != "exact"]
+    if exact is None or exact.status != FAIL or FAIL in others:
+        return checks
+    session.wrong = {label: by for label, by in session.wrong.items() if by != "exact"}
+    reason = (
+        f"{exact.reason}; every floating-point oracle agrees with the code, which may use an "
+        "identity of exp that random functions do not obey"
+    )
+    return {**checks, "exact": replace(exact, status=INCONCLUSIVE, reason=reason)}
+
+
+def versions() -> dict[str, str]:
+    """The versions that a verdict depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

@@ -1,0 +1,1 @@
+"""Weights of trained networks: files, and layouts of frameworks."""

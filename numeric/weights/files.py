@@ -1,0 +1,263 @@
+"""Weights from a file → a cell's parameters, layer by layer, with the mapping that was used.
+
+In: .npz or .safetensors, named as ours (`W_fh`, `layer0.W_fh`, `layer0.reverse.W_fh`) or as
+PyTorch's (`weight_ih_l0`, with or without a module's name before it). Out: `LayerWeights`.
+Nothing of a file is executed: pickles are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from derive.cell import Cell, dimensions
+from numeric.weights.layouts import TORCH, from_torch
+
+Array = Any
+_TORCH: Final = re.compile(
+    r"(?P<module>.*\.)?(?P<key>(?:weight|bias)_(?:ih|hh)(?:_l\d+(?:_reverse)?)?)"
+)
+_OURS: Final = re.compile(r"(?P<prefix>(?:layer\d+\.(?:reverse\.)?)?)(?P<name>\w+)")
+_KINDS: Final = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+_TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+_HEADER: Final = 100_000_000
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """The parameters of one layer and direction; `origin` says for each name where it came from."""
+
+    prefix: str
+    parameters: Mapping[str, Array]
+    origin: Mapping[str, str]
+
+    @property
+    def reverse(self) -> bool:
+        """Whether the layer runs from the last step to the first."""
+        return "reverse" in self.prefix
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of the file by name.
+
+    Raises:
+        ValueError: for a file of another kind, or one that is damaged.
+        OSError: if it cannot be read.
+    """
+    if path.suffix == ".safetensors":
+        return _safetensors(path)
+    if path.suffix != ".npz":
+        raise ValueError(f"{path.name}: expected .npz or .safetensors, came {path.suffix!r}")
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError):
+        raise ValueError(
+            f"{path.name}: no .npz archive of plain arrays: it is damaged, or holds pickled objects"
+        ) from None
+
+
+def _safetensors(path: Path) -> dict[str, Array]:
+    """The format of safetensors: a length, a JSON header, the bytes.
+
+    Raises:
+        ValueError: if the file is not of that format.
+    """
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little") if len(data) >= 8 else _HEADER
+    if length > min(len(data) - 8, _HEADER):
+        raise ValueError(f"{path.name}: no safetensors file: its header is longer than the file")
+    try:
+        header = json.loads(data[8 : 8 + length])
+        if not isinstance(header, dict):
+            raise ValueError(f"{path.name}: no safetensors file: its header is no JSON object")
+        found = {}
+        for name, entry in header.items():
+            if name == "__metadata__":
+                continue
+            start, end = entry["data_offsets"]
+            part = data[8 + length + start : 8 + length + end]
+            found[name] = _tensor(name, entry["dtype"], part, tuple(entry["shape"]))
+        return found
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        UnicodeDecodeError,
+        json.JSONDecodeError,
+    ) as problem:
+        raise ValueError(f"{path.name}: no safetensors file: {problem}") from None
+
+
+def _tensor(name: str, kind: str, part: bytes, shape: tuple[int, ...]) -> Array:
+    if kind == "BF16" and len(part) == 2 * math.prod(shape):
+        bits = np.frombuffer(part, dtype="<u2").astype(np.uint32) << 16
+        return bits.view(np.float32).reshape(shape)
+    if kind not in {*_TYPES, "BF16"}:
+        known = ", ".join((*_TYPES, "BF16"))
+        raise ValueError(f"{name}: expected numbers of the type {known}, came {kind}")
+    width = int(_TYPES.get(kind, "<f2")[-1])
+    if len(part) != width * math.prod(shape):
+        raise ValueError(f"{name}: expected {width * math.prod(shape)} bytes, came {len(part)}: "
+                         "the file is cut short or damaged")  # fmt: skip
+    return np.frombuffer(part, dtype=_TYPES[kind]).reshape(shape)
+
+
+def map_weights(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, ...]:
+    """The cell's parameters in the arrays, for each layer and direction in order.
+
+    Raises:
+        ValueError: naming what cannot be mapped, with the nearest expected; what is missing; a
+            wrong shape; entries that are NaN or infinite.
+    """
+    torch = {name: found for name in arrays if (found := _TORCH.fullmatch(name))}
+    for name in torch or [name for name in arrays if _known(cell, name)]:
+        value = arrays[name]
+        if not np.issubdtype(np.asarray(value).dtype, np.floating):
+            raise ValueError(f"{name}: expected floating-point numbers, came {value.dtype}")
+        if bad := int(np.size(value) - np.isfinite(value).sum()):
+            raise ValueError(f"{name}: {bad} of {np.size(value)} entries are NaN or infinite")
+    layers = _from_torch(cell, arrays, torch) if torch else _from_ours(cell, arrays)
+    if not layers:
+        wanted = ", ".join(symbol.name for symbol in cell.parameters)
+        raise ValueError(f"no parameters of {cell.name}: expected {wanted}")
+    for layer in layers:
+        _check(cell, layer)
+    return layers
+
+
+def unused(cell: Cell, arrays: Mapping[str, Array]) -> tuple[str, ...]:
+    """The arrays that `map_weights` leaves alone: a readout, an embedding, other modules' parts."""
+    torch = any(_TORCH.fullmatch(name) for name in arrays)
+    return tuple(name for name in arrays
+                 if not (_TORCH.fullmatch(name) if torch else _known(cell, name)))  # fmt: skip
+
+
+def _known(cell: Cell, name: str) -> bool:
+    found = _OURS.fullmatch(name)
+    return found is not None and found["name"] in {symbol.name for symbol in cell.parameters}
+
+
+def _from_torch(
+    cell: Cell, arrays: Mapping[str, Array], torch: Mapping[str, re.Match[str]]
+) -> tuple[LayerWeights, ...]:
+    modules = {found["module"] or "" for found in torch.values()}
+    if len(modules) > 1:
+        raise ValueError(
+            f"weights of several modules: {', '.join(sorted(modules))}; keep those of one"
+        )
+    if cell.name not in TORCH:
+        raise ValueError(
+            f"PyTorch's names, but {cell.name} is none of its cells: {', '.join(TORCH)}"
+        )
+    _check_torch(cell, {found["key"]: np.shape(arrays[name]) for name, found in torch.items()})
+    state = {found["key"]: np.asarray(arrays[name], np.float64) for name, found in torch.items()}
+    params = from_torch(state, cell.name)
+    (module,) = modules
+    layers: dict[str, dict[str, Array]] = {}
+    for name, value in params.items():
+        found = _OURS.fullmatch(name)
+        assert found is not None
+        layers.setdefault(found["prefix"], {})[found["name"]] = value
+    made = []
+    for prefix, values in layers.items():
+        origin = {}
+        for name in values:
+            kind = "bias" if np.ndim(values[name]) == 1 else (
+                "weight_ih" if name.endswith("x") or name == "U" else "weight_hh")  # fmt: skip
+            suffix = _suffix(prefix) if prefix else ""
+            source = f"{module}{kind}{suffix}"
+            if kind == "bias":
+                source = f"{module}bias_ih{suffix} + {module}bias_hh{suffix}"
+            origin[name] = f"rows of {source}"
+        made.append(LayerWeights(prefix, values, origin))
+    return tuple(made)
+
+
+def _check_torch(cell: Cell, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a layer without its two matrices, or with others than the cell's gates need.
+
+    Raises:
+        ValueError: naming the array.
+    """
+    gates = len(TORCH[cell.name])
+    for suffix in dict.fromkeys(re.sub("^[a-z]+_[a-z]+", "", key) for key in shapes):
+        for kind in ("weight_hh", "weight_ih"):
+            if f"{kind}{suffix}" not in shapes:
+                raise ValueError(f"{kind}{suffix} is missing")
+        rows, *columns = shapes[f"weight_hh{suffix}"]
+        if len(columns) != 1 or rows != gates * columns[0]:
+            raise ValueError(
+                f"weight_hh{suffix}: expected the shape ({gates}·n, n), since {cell.name} stacks "
+                f"{gates} gate{'s'[: gates > 1]}, came {shapes[f'weight_hh{suffix}']}"
+            )
+        for kind, axes in (("weight_ih", 2), ("bias_ih", 1), ("bias_hh", 1)):
+            shape = shapes.get(f"{kind}{suffix}", (rows,))
+            if len(shape) != axes or shape[0] != rows:
+                wanted = f"({rows}, m)" if axes == 2 else f"({rows},)"
+                raise ValueError(f"{kind}{suffix}: expected the shape {wanted}, came {shape}")
+
+
+def _suffix(prefix: str) -> str:
+    depth = re.findall(r"\d+", prefix)[0]
+    return f"_l{depth}" + ("_reverse" if "reverse" in prefix else "")
+
+
+def _from_ours(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, ...]:
+    known = [symbol.name for symbol in cell.parameters]
+    theirs = [f"{kind}_l0" for kind in _KINDS] if cell.name in TORCH else []
+    layers: dict[str, dict[str, Array]] = {}
+    origin: dict[str, dict[str, str]] = {}
+    strange = []
+    for name, value in arrays.items():
+        if name.startswith(("readout.", "embedding.")):
+            continue
+        found = _OURS.fullmatch(name)
+        if found is None or found["name"] not in known:
+            near = get_close_matches(name.rsplit(".", 1)[-1], [*known, *theirs], n=1, cutoff=0.0)
+            strange.append(f"{name!r}" + (f" (nearest: {near[0]})" if near else ""))
+            continue
+        layers.setdefault(found["prefix"], {})[found["name"]] = np.asarray(value, np.float64)
+        origin.setdefault(found["prefix"], {})[found["name"]] = name
+    if strange:
+        raise ValueError(
+            f"cannot map {', '.join(strange[:6])}{', …' if len(strange) > 6 else ''}; "
+            f"{cell.name} has {', '.join(known)}"
+            + (f"; PyTorch's are {', '.join(theirs)}" if theirs else "")
+        )
+    return tuple(LayerWeights(p, layers[p], origin[p]) for p in sorted(layers, key=_place))
+
+
+def _place(prefix: str) -> tuple[int, bool]:
+    """Layers in order, forward before reverse."""
+    return int((re.findall(r"\d+", prefix) or ["-1"])[0]), "reverse" in prefix
+
+
+def _check(cell: Cell, layer: LayerWeights) -> None:
+    missing = [s.name for s in cell.parameters if s.name not in layer.parameters]
+    if missing:
+        raise ValueError(f"{layer.prefix}missing: {', '.join(missing)}")
+    sizes: dict[str, tuple[int, str]] = {}
+    for symbol in cell.parameters:
+        names, shape = dimensions(symbol), np.shape(layer.parameters[symbol.name])
+        wrong = len(names) != len(shape)
+        for size, extent in zip(names, shape, strict=False):
+            known = sizes.setdefault(size, (extent, symbol.name)) if size.isidentifier() else None
+            wrong = wrong or (known is not None and known[0] != extent)
+        if wrong:
+            wanted = ", ".join(
+                f"{size} = {sizes[size][0]} of {sizes[size][1]}" if size in sizes else size
+                for size in names
+            )
+            raise ValueError(
+                f"{layer.prefix}{symbol.name}: expected the shape ({wanted}), came {shape}"
+            )

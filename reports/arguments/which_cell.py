@@ -1,0 +1,82 @@
+"""CELL on the command line → the cell: catalogue name, cell file, or Python object.
+
+In: a word of the command line. Out: `Cell`. A cell file is data; a module is imported only
+where the user names one as package.module:NAME.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import redirect_stdout
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from derive.cell import Cell, catalogue, load
+from derive.language.syntax import CellError
+from reports.terminal.console import CommandError, why
+
+CELL_FILE: Final = re.compile(r"(?P<path>.*\.toml)(?::(?P<name>\w+))?", re.DOTALL)
+_OBJECT: Final = re.compile(r"(?P<module>[^\W\d][\w.]*):(?P<name>\w+)")
+
+
+def find_cell(word: str) -> Cell:
+    """The cell that the word means.
+
+    Raises:
+        CommandError: if there is none; near names are named.
+        CellError: if the cell's equations or declarations cannot be.
+    """
+    if found := CELL_FILE.fullmatch(word):
+        return _from_file(Path(found["path"]), found["name"])
+    if found := _OBJECT.fullmatch(word):
+        return _from_module(found["module"], found["name"])
+    if word in catalogue:
+        return catalogue[word]
+    near = get_close_matches(word.lower(), catalogue, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`bptt list` shows the names"
+    raise CommandError(
+        f"{word!r}: no such cell; expected a name of the catalogue, a .toml file or "
+        f"package.module:NAME; {hint}"
+    )
+
+
+def _from_file(path: Path, name: str | None) -> Cell:
+    try:
+        cells = load(path)
+    except OSError as problem:
+        raise CommandError(f"{path}: cannot be read: {why(problem)}") from None
+    except CellError as problem:
+        text = str(problem)
+        raise CellError(text if text.startswith(path.name) else f"{path}: {text}") from None
+    if name is None and len(cells) == 1:
+        return next(iter(cells.values()))
+    if name not in cells:
+        came = f"no cell {name!r}" if name else f"{len(cells)} cells"
+        raise CommandError(
+            f"{path}: expected one of its cells, came {came}; say {path}:NAME, with NAME one of "
+            + ", ".join(cells)
+        )
+    return cells[name]
+
+
+def _from_module(module: str, name: str) -> Cell:
+    here = str(Path.cwd())
+    sys.path.append(here)
+    try:
+        with redirect_stdout(sys.stderr):  # standard output is for the answer
+            home = import_module(module)
+    except (Exception, SystemExit) as problem:
+        raise CommandError(
+            f"{module}:{name}: importing {module} raised {type(problem).__name__}: "
+            + str(problem).split("\n", 1)[0]
+        ) from problem
+    finally:
+        sys.path.remove(here)
+    found = getattr(home, name, None)
+    if not isinstance(found, Cell):
+        came = type(found).__name__ if hasattr(home, name) else "no such name"
+        raise CommandError(f"{module}:{name}: expected a Cell of derive, came {came}")
+    return found

@@ -1,0 +1,210 @@
+"""Figures of certified bounds: over the lag, over the gain, over gates, by module, over times.
+
+In: what a study of bounds found. Out: `Picture`s: black and grey, told apart by dashes and labels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
+from numeric.bounds.all_inputs.clock_modules import ModuleRates
+from numeric.bounds.all_inputs.gain_scan import REST, Scan
+from numeric.bounds.all_inputs.gate_region import Region
+from numeric.bounds.diagnosis import Diagnosis
+from reports.document.figures import SHADES, STYLE, Mark, Picture, drawn, label_ends, shown
+
+Array = Any
+Dash = tuple[float, ...]
+PRODUCT: Final = "product"
+_GREY, _DARK, _BLACK = SHADES
+_SOLID: Final[Dash] = ()
+_TICKS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
+
+
+def window_length(name: str) -> int:
+    """The length of a window's method, 0 for others."""
+    parts = name.split("_")
+    return int(parts[1]) if parts[0] == "window" else 0
+
+
+def best_window(one: Diagnosis, longest: int) -> str | None:
+    """The window method up to a length with the smallest bound at the last lag."""
+    held = [name for name in one.log10_upper if 1 < window_length(name) <= longest]
+    return min(held, key=lambda name: one.log10_upper[name][-1], default=None)
+
+
+def bounds_over_lag(one: Diagnosis, norm: str) -> Picture:
+    """Measured norms with the families of certified bounds; steep ones leave the frame."""
+    curves = list(_families(one))
+    last = one.lags[-1]
+    inside = [v for name, _, values, _, _ in curves if name in {PRODUCT, "measured", "direction"}
+              for v in values if math.isfinite(v)] or [0.0]  # fmt: skip
+    reach = [v for name, _, values, _, _ in curves if name in {"window_1", "trajectory"}
+             for v in values[-1:] if math.isfinite(v)]  # fmt: skip
+    low, high = min(*inside, 0.0), max(*inside, *reach, 0.5)
+    room = 0.06 * (high - low)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.3, 3.8))
+        axes = figure.subplots()
+        axes.axhline(0, color="#BBBBBB", linewidth=0.6)
+        marks: list[Mark] = []
+        for name, label, values, shade, dash in curves:
+            width = 1.8 if name == "measured" else 1.0
+            axes.plot(list(one.lags), shown(values), color=shade, linewidth=width,
+                      dashes=dash or (None, None), label=label)  # fmt: skip
+            end = values[-1]
+            if not math.isfinite(end):
+                continue
+            if low - room <= end <= high + room:
+                marks.append((end, label, shade))
+            else:
+                arrow = r"$\uparrow$" if end > high else r"$\downarrow$"
+                marks.append((high if end > high else low, rf"{label} {arrow} ${end:.0f}$", shade))
+        axes.set_xlim(0, last)
+        axes.set_ylim(low - room, high + room)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        axes.set_xlabel(r"lag $t-k$")
+        axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
+        label_ends(axes, marks, last * 1.015, 8)
+        figure.subplots_adjust(left=0.11, right=0.72, bottom=0.13, top=0.96)
+        return drawn(figure)
+
+
+def _families(one: Diagnosis) -> Any:
+    """Name, label, values, shade and dashes of each curve."""
+    upper, lower = one.log10_upper, one.log10_lower
+    named: list[tuple[str | None, str, str, Dash]] = [
+        ("a_priori", "all inputs", _GREY, (1, 1.5)),
+        ("trajectory", r"$N_t\cdots N_{k+1}$", _GREY, (6, 2)),
+        ("window_1", "windows of 1", _DARK, (2, 2)),
+        (best_window(one, 10), "windows, at most 10", _DARK, (5, 2)),
+        (best_window(one, 20), "windows, at most 20", _BLACK, (8, 2, 1, 2)),
+        (PRODUCT, "whole product", _BLACK, (1, 1)),
+    ]
+    seen: set[str] = set()
+    for name, label, shade, dash in named:
+        if name is not None and name in upper and name not in seen:
+            seen.add(name)
+            yield name, label, upper[name], shade, dash
+    if one.log10_measured is not None:
+        yield "measured", "measured", one.log10_measured, _BLACK, _SOLID
+    for name, label in (("direction", "at least"), ("carousel", "at least, all inputs")):
+        if name in lower:
+            yield name, label, lower[name], _GREY, (3, 1, 1, 1) if name == "carousel" else _SOLID
+
+
+def critical_gains(found: Scan, labels: Mapping[str, str], given: bool) -> Picture:
+    """Bars up to the gain at which each certificate's rate passes 1; dark where it was tried."""
+    first, rest = found.factors[0] / 1.4, found.crossing(REST) if REST in found.lower else None
+    top = max([found.crossing(name) or 0.0 for name in labels] + [rest or 0.0, 0.2]) * 1.7
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.3, 0.9 + 0.27 * (len(labels) + (rest is not None))))
+        axes = figure.subplots()
+        rows = [*labels]
+        for place, name in enumerate(rows):
+            sure, end = found.certified(name), found.crossing(name)
+            for reached, shade in ((end, "#D5D5D5"), (sure, "#6A6A6A")):
+                if reached is not None:
+                    axes.barh(place, reached - first, height=0.62, left=first, color=shade)
+            edge = max(end or first, sure or first)
+            said = f"{edge:.2g}" if end else "none" if sure is None else rf"$\geq$ {sure:g}"
+            axes.text(edge * 1.04, place, said, va="center", fontsize=9)
+        if rest is not None:
+            axes.barh(len(rows), top - rest, left=rest, height=0.62, facecolor="white",
+                      edgecolor=_BLACK, hatch="////", linewidth=0.8)  # fmt: skip
+            axes.text(rest / 1.04, len(rows), f"{rest:.2g}", va="center", ha="right", fontsize=9)
+        names = [*labels.values(), *(["zero state explodes"] if rest is not None else [])]
+        axes.set_yticks(range(len(names)), names, fontsize=9)
+        axes.invert_yaxis()
+        axes.set_xscale("log")
+        axes.set_xlim(first, top)
+        axes.xaxis.set_major_locator(FixedLocator([t for t in _TICKS if t <= top]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        axes.xaxis.set_minor_locator(FixedLocator([]))
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("factor on the recurrent weights" if given else r"gain $g$")
+        high = figure.get_size_inches()[1]
+        figure.subplots_adjust(left=0.25, right=0.97, bottom=0.46 / high, top=1 - 0.06 / high)
+        return drawn(figure)
+
+
+def certified_region(found: Region, gate: str) -> Picture:
+    """For each size of the gate the largest norm of recurrent matrices that is certified."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.3, 3.4))
+        axes = figure.subplots()
+        axes.fill_between(found.gates, found.ours, color="#DDDDDD", linewidth=0)
+        axes.plot(found.gates, found.ours, color=_BLACK, linewidth=1.4)
+        middle = len(found.gates) // 3
+        axes.annotate(
+            "certified by $N$", (found.gates[middle], found.ours[middle]), (12, 12),
+            textcoords="offset points", fontsize=9,
+        )  # fmt: skip
+        if found.theirs is not None:
+            axes.fill_between(found.gates, found.theirs, facecolor="#AAAAAA", hatch="///",
+                              edgecolor="white", linewidth=0)  # fmt: skip
+            axes.plot(found.gates, found.theirs, color=_DARK, linewidth=1.2, dashes=(4, 2))
+            axes.text(0.03, found.theirs[0] * 0.3, "Miller and Hardt", fontsize=9,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, max(found.ours) * 1.12)
+        axes.set_xlabel(rf"largest value of the gate, $\hat{{{gate}}}$")
+        axes.set_ylabel(r"norm $g$ of each recurrent matrix")
+        figure.subplots_adjust(left=0.11, right=0.97, bottom=0.15, top=0.97)
+        return drawn(figure)
+
+
+def rates_by_module(found: ModuleRates) -> Picture:
+    """The growth a step of each module's own block, and the certified rate of the whole."""
+    count = len(found.lengths)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.3, 3.0))
+        axes = figure.subplots()
+        axes.bar(range(count), found.rates, width=0.55, color="#BBBBBB", edgecolor=_BLACK,
+                 linewidth=0.8)  # fmt: skip
+        for k, rate in enumerate(found.rates):
+            axes.text(k, rate / 2, f"{rate:.3f}", ha="center", va="center", fontsize=9)
+        axes.axhline(1, color=_GREY, linewidth=0.8)
+        axes.axhline(found.whole, color=_BLACK, linewidth=1.0, dashes=(5, 2))
+        axes.text(count - 0.42, found.whole, "whole state", va="center", fontsize=9)
+        axes.set_xticks(range(count), [
+            f"module {k + 1}\nat {a} of {found.period} steps" for k, a in enumerate(found.acting)
+        ])  # fmt: skip
+        axes.set_xlim(-0.6, count - 0.45)
+        axes.set_ylim(0, max(*found.rates, found.whole, 1.0) * 1.15)
+        axes.set_ylabel("growth a step")
+        figure.subplots_adjust(left=0.10, right=0.84, bottom=0.20, top=0.96)
+        return drawn(figure)
+
+
+def norms_over_times(times: Sequence[int], logs: Array, norm: str) -> Picture:
+    """log10 of the norm at each pair k ≤ t: dark is small, lines join equal values."""
+    values = np.where(np.isfinite(logs), logs, np.nan)
+    held = values[np.isfinite(values)]
+    low, high = float(held.min()), float(held.max())
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.3, 4.4))
+        axes, beside = figure.add_axes((0.09, 0.12, 0.60, 0.86)), figure.add_axes(
+            (0.76, 0.12, 0.03, 0.86))  # fmt: skip
+        image = axes.pcolormesh(times, times, values, cmap="gray", shading="nearest",
+                                vmin=low - 0.15 * (high - low) - 1e-9, vmax=high,
+                                rasterized=True)  # fmt: skip
+        levels = [v for v in MaxNLocator(7).tick_values(low, high) if low < v < high]
+        if levels and high - low > 1e-6:
+            apart = np.where(np.eye(len(times), dtype=bool), np.nan, values)
+            lines = axes.contour(times, times, apart, levels=levels, colors="black",
+                                 linewidths=0.6, linestyles="solid")  # fmt: skip
+            axes.clabel(lines, fmt=lambda v: f"${v:g}$", fontsize=8)
+        bar = figure.colorbar(image, cax=beside)
+        bar.outline.set_linewidth(0.6)
+        bar.set_label(rf"$\log_{{10}}\,{norm}$")
+        axes.set_xlabel(r"earlier step $k$")
+        axes.set_ylabel(r"later step $t$")
+        return drawn(figure)

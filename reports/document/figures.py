@@ -1,0 +1,110 @@
+"""Figures: the same numbers as vector PDF and SVG, without dates or random marks.
+
+In: a `Measurement`. Out: the bytes of the two files.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from numeric.bounds.one_sequence.measured import Curve, Measurement
+
+STYLE: Final[dict[str, Any]] = {
+    "font.family": "cmr10", "font.size": 10, "mathtext.fontset": "cm", "axes.linewidth": 0.6,
+    "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "bptt",
+    "axes.formatter.use_mathtext": True,
+    "svg.fonttype": "path", "pdf.fonttype": 3, "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+}  # fmt: skip
+SHADES: Final = ("#8A8A8A", "#4A4A4A", "#000000")
+Mark = tuple[float, str, str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure in both formats."""
+
+    pdf: bytes
+    svg: str
+
+
+def gradient_norms(measured: Measurement, norm: str) -> Picture:
+    """Measured norms and upper bounds over the lag, labelled beside the curves.
+
+    `norm` is LaTeX for what is measured.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.3, 3.5))
+        axes = figure.subplots()
+        axes.axhline(0, color="#BBBBBB", linewidth=0.6)
+        curves = measured.curves
+        shades = [SHADES[round(k * (len(SHADES) - 1) / max(1, len(curves) - 1))]
+                  for k in range(len(curves))]  # fmt: skip
+        for curve, shade in zip(curves, shades, strict=True):
+            axes.plot(list(curve.lags), shown(curve.log10_measured), color=shade, linewidth=1.4)
+            axes.plot(list(curve.lags), shown(curve.log10_upper), color=shade, linewidth=1.0,
+                      dashes=(4, 2.5))  # fmt: skip
+        last = measured.steps
+        _label(axes, curves, shades, last)
+        axes.set_xlim(0, last)
+        axes.margins(y=0.04)
+        axes.set_xlabel(r"lag $t-k$")
+        axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
+        figure.subplots_adjust(left=0.11, right=0.80, bottom=0.14, top=0.97)
+        return drawn(figure)
+
+
+def shown(values: Sequence[float]) -> list[float]:
+    """The values, with a gap where a norm is 0."""
+    return [value if math.isfinite(value) else math.nan for value in values]
+
+
+def _label(axes: Any, curves: tuple[Curve, ...], shades: list[str], last: int) -> None:
+    """Labels at the right ends of the curves."""
+    marks: list[Mark] = []
+    low, _ = axes.get_ylim()
+    for curve, shade in zip(curves, shades, strict=True):
+        gain = rf", $g={curve.gain:g}$" * (len(curves) > 1)
+        marks.append((max(curve.log10_measured[-1], low), f"measured{gain}", shade))
+        marks.append((max(curve.log10_upper[-1], low), f"bound{gain}", shade))
+    label_ends(axes, marks, last * 1.015)
+
+
+def label_ends(axes: Any, marks: list[Mark], x: float, size: float = 9) -> None:
+    """Labels beside the frame at x, pushed apart where they would overlap.
+
+    `marks` are the heights, words and shades of the labels.
+    """
+    low, high = axes.get_ylim()
+    apart = (high - low) / 17 * size / 9
+    marks.sort()
+    places = [place for place, _, _ in marks]
+    for _ in range(300):
+        for k in range(len(places) - 1):
+            overlap = apart - (places[k + 1] - places[k])
+            if overlap > 1e-9:
+                places[k] -= overlap / 2
+                places[k + 1] += overlap / 2
+    for k, place in enumerate(places):
+        places[k] = max(place, low if k == 0 else places[k - 1] + apart)
+    for place, (_, text, shade) in zip(places, marks, strict=True):
+        axes.text(x, place, text, color=shade, va="center", fontsize=size)
+
+
+def drawn(figure: Figure) -> Picture:
+    """The figure in both formats."""
+    return Picture(_bytes(figure, "pdf"), _bytes(figure, "svg").decode())
+
+
+def _bytes(figure: Figure, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"CreationDate": None, "ModDate": None}
+    figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()

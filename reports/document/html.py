@@ -1,0 +1,236 @@
+"""Document → one HTML file: MathML, inline SVG, no script, nothing from the network.
+
+In: `Document` and the SVG text of its figures. Out: the text of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from derive.typeset.boxes import RELATIONS, Box, Operator, Row, lines, row, width
+from derive.typeset.mathml import MathML, math_element
+from reports.document.model import (
+    Block,
+    Bullets,
+    Callout,
+    Document,
+    EquationRow,
+    Equations,
+    Figure,
+    Inline,
+    Inlines,
+    Listing,
+    Math,
+    Paragraph,
+    Reference,
+    Section,
+    Table,
+    Theorem,
+    Words,
+)
+
+LINE: Final = 34.0
+"""Where a long right side is broken, in em."""
+NARROW: Final = 14.0
+"""Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
+_MATH: Final = MathML("ct")
+_MARKS: Final = re.compile(r"[,.;:)]+")
+STYLE: Final = Path(__file__).with_name("report.css")
+HEAD: Final = """\
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">"""
+
+
+def inline(part: Inline) -> str:
+    """A part of a line."""
+    match part:
+        case Math(box):
+            return "<wbr>".join(math_element(_MATH(piece)) for piece in pieces(box))
+        case Reference(anchor, text):
+            return f'<a href="#{anchor}">{escape(text)}</a>'
+        case Words(text, "code"):
+            return f"<code>{escape(text)}</code>"
+        case Words(text, "emphasis"):
+            return f"<em>{escape(text)}</em>"
+    return escape(part.text)
+
+
+def pieces(box: Box) -> tuple[Box, ...]:
+    """A formula in the line cut where it may break: before a relation, then before + and ⊙."""
+    if width(box) <= NARROW:
+        return (box,)
+    items = box.items if isinstance(box, Row) else (box,)
+    signs = (isinstance(item, Operator) and item.sign in RELATIONS for item in items)
+    place = next((place for place, sign in enumerate(signs) if sign), 0)
+    sides = (row(*items[:place]), row(*items[place:])) if place else (box,)
+    return tuple(piece for side in sides for piece in lines(side, NARROW))
+
+
+def said(parts: Inlines) -> str:
+    """A sentence; a formula stays on the line of the mark that follows it."""
+    made = [inline(part) for part in parts]
+    for place in range(len(parts) - 1):
+        after = parts[place + 1]
+        if isinstance(parts[place], Math) and isinstance(after, Words) and not after.style:
+            mark = _MARKS.match(after.text)
+            if mark:
+                *before, last = made[place].rsplit("<wbr>", 1)
+                last = f'<span class="whole">{last}{escape(mark[0])}</span>'
+                made[place] = "<wbr>".join((*before, last))
+                made[place + 1] = escape(after.text[mark.end() :])
+    return "".join(made)
+
+
+def equations(group: Equations) -> str:
+    """Equations aligned at the relation sign, in a box that scrolls where it must."""
+    note = any(row.note for row in group.rows)
+    space = any(row.space for row in group.rows)
+    number = any(row.number for row in group.rows)
+    body = "\n".join(_row(row, note, space, number) for row in group.rows)
+    return f'<div class="scroll" tabindex="0"><table class="equations">\n{body}\n</table></div>'
+
+
+def _row(row: EquationRow, note: bool, space: bool, number: bool) -> str:
+    first, *rest = lines(row.right, LINE)
+    sign = _MATH(Operator(row.sign))
+    shown = [math_element(f"<mrow>{sign}{_MATH(first)}</mrow>", display=True)]
+    shown += [math_element(_MATH(part), display=True) for part in rest]
+    right = "".join(f"<div{' class=more' * bool(k)}>{part}</div>" for k, part in enumerate(shown))
+    cells = [
+        f'<td class="left">{math_element(_MATH(row.left), display=True)}</td>',
+        f'<td class="right">{right}</td>',
+    ]
+    if note:
+        cells.append(f'<td class="note">{said(row.note)}</td>')
+    if space:
+        made = math_element(_MATH(row.space)) if row.space else ""
+        cells.append(f'<td class="space">{made}</td>')
+    if number:
+        link = f'<a href="#eq-{row.number}">({row.number})</a>' if row.number else ""
+        cells.append(f'<td class="number">{link}</td>')
+    anchor = f' id="eq-{row.number}"' if row.number else ""
+    return f"<tr{anchor}>{''.join(cells)}</tr>"
+
+
+def table(block: Table) -> str:
+    """A table with its caption above."""
+    kinds = [{"l": "", "p": "", "c": ' class="mid"', "r": ' class="end"'}[c] for c in block.align]
+    head = "".join(f"<th{k}>{said(c)}</th>" for k, c in zip(kinds, block.head, strict=True))
+    body = "\n".join(
+        "<tr>" + "".join(f"<td{k}>{said(c)}</td>" for k, c in zip(kinds, cells, strict=True))
+        + "</tr>"
+        for cells in block.rows
+    )  # fmt: skip
+    caption = f"Table {block.number}. {said(block.caption)}"
+    return (
+        f'<p class="caption" id="table-{block.number}">{caption}</p>\n'
+        '<div class="scroll" tabindex="0"><table class="data">'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
+    )
+
+
+def inline_svg(text: str, stem: str, description: str) -> str:
+    """The <svg> element of a file, its ids made the figure's own, its size left to the page."""
+    body = text[text.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\bid="', f'id="{stem}-', body)
+    body = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{stem}-", body)
+    body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", body, count=1)
+    body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1)
+    label = f'<svg role="img" aria-label="{escape(description)}"'
+    return body.replace("<svg", label, 1).strip()
+
+
+class _Writer:
+    def __init__(self, figures: Mapping[str, str]) -> None:
+        self.figures = figures
+
+    def __call__(self, block: Block) -> str:
+        match block:
+            case Paragraph(content, lead):
+                opening = f'<span class="lead">{escape(lead)}</span> ' if lead else ""
+                return f"<p>{opening}{said(content)}</p>"
+            case Equations():
+                return equations(block)
+            case Bullets(items, numbered):
+                kind = "ol" if numbered else "ul"
+                body = "".join(f"<li>{said(item)}</li>\n" for item in items)
+                return f"<{kind}>\n{body}</{kind}>"
+            case Callout(title, content):
+                inside = "\n".join(map(self, content))
+                return f'<aside><p class="lead">{escape(title)}</p>\n{inside}</aside>'
+            case Theorem():
+                return "\n".join(self.theorem(block))
+            case Table():
+                return table(block)
+            case Figure(number, stem, caption, description):
+                picture = inline_svg(self.figures[stem], stem, description)
+                return (
+                    f'<figure id="figure-{number}">\n{picture}\n<figcaption>Figure {number}. '
+                    f"{said(caption)}</figcaption></figure>"
+                )
+            case Listing(code):
+                return f'<pre tabindex="0"><code>{_code(code)}</code></pre>'
+
+    def theorem(self, block: Theorem) -> Iterator[str]:
+        yield f'<section class="theorem" id="theorem-{block.number}">'
+        yield f"<p><b>Theorem {block.number}</b> ({escape(block.name)}).</p>"
+        yield from map(self, block.claim)
+        yield '</section>\n<section class="proof">\n<p class="lead">Proof.</p>\n<ol>'
+        yield from (f"<li>{said(step)}</li>" for step in block.proof)
+        yield "</ol>\n</section>"
+
+    def section(self, part: Section, number: int) -> str:
+        blocks = "\n".join(map(self, part.blocks))
+        title = f'<span class="count">{number}</span>{escape(part.title)}'
+        return f'<section id="{part.anchor}">\n<h2>{title}</h2>\n{blocks}\n</section>'
+
+
+def _code(text: str) -> str:
+    return re.sub(r"(#[^\n]*)", r'<span class="comment">\1</span>', escape(text))
+
+
+def html(document: Document, figures: Mapping[str, str] | None = None, home: str = "") -> str:
+    """The whole file; `figures` holds the SVG text of each figure by its stem.
+
+    `home` is the page beside it that lists all cells; without one there is no link.
+    """
+    write = _Writer(figures or {})
+    contents = "\n".join(
+        f'<li><a href="#{part.anchor}">{escape(part.title)}</a></li>' for part in document.sections
+    )
+    sections = "\n".join(write.section(p, k) for k, p in enumerate(document.sections, start=1))
+    title = f"{document.title}: {document.subtitle}"
+    back = f'<p><a href="{home}#{document.name}" rel="up">All cells</a></p>\n' if home else ""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+{HEAD}
+<meta name="author" content="{escape(document.author)}">
+<meta name="keywords" content="{escape(", ".join(document.keywords))}">
+<title>{escape(title)}</title>
+<style>
+{STYLE.read_text(encoding="utf-8").strip()}
+</style>
+</head>
+<body>
+<nav aria-label="Contents">
+{back}<ol>
+{contents}
+</ol></nav>
+<main>
+<header>
+<h1>{escape(document.title)}</h1>
+<p>{escape(document.subtitle)}</p>
+</header>
+{sections}
+</main>
+</body>
+</html>
+"""

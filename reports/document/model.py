@@ -1,0 +1,161 @@
+"""The document model: what a report consists of, before TeX or HTML prints it.
+
+In: presentation boxes and plain words. Out: frozen values that both writers walk, so that the
+two formats say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from derive.typeset.boxes import Box
+
+
+@dataclass(frozen=True)
+class Words:
+    """Running text; `style` is "", "emphasis" or "code"."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Math:
+    """A formula in the line."""
+
+    box: Box
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A link to an anchor of the document: "eq-12", "figure-1"."""
+
+    anchor: str
+    text: str
+
+
+Inline = Words | Math | Reference
+Inlines = tuple[Inline, ...]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph; `lead` is printed before it in emphasis."""
+
+    content: Inlines
+    lead: str = ""
+
+
+@dataclass(frozen=True)
+class EquationRow:
+    """`left sign right`, with its number, why it holds, and the space it lives in."""
+
+    left: Box
+    right: Box
+    number: int | None = None
+    note: Inlines = ()
+    space: Box | None = None
+    sign: str = "="
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Equations aligned at the relation sign."""
+
+    rows: tuple[EquationRow, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty group.
+
+        Raises:
+            ValueError: if there is no row.
+        """
+        if not self.rows:
+            raise ValueError("a group of equations needs at least one")
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """Items of equal rank; numbered if they are steps."""
+
+    items: tuple[Inlines, ...]
+    numbered: bool = False
+
+
+@dataclass(frozen=True)
+class Callout:
+    """A framed box with a title."""
+
+    title: str
+    content: tuple[Paragraph | Bullets, ...]
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A named claim, and its proof in numbered steps."""
+
+    name: str
+    number: int
+    claim: tuple[Paragraph | Equations | Bullets, ...]
+    proof: tuple[Inlines, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; `align` holds l, c or r for each column."""
+
+    number: int
+    caption: Inlines
+    head: tuple[Inlines, ...]
+    rows: tuple[tuple[Inlines, ...], ...]
+    align: str
+
+    def __post_init__(self) -> None:
+        """Refuse rows of unequal length.
+
+        Raises:
+            ValueError: if a row has not one cell for each column.
+        """
+        if any(len(row) != len(self.align) for row in (self.head, *self.rows)):
+            raise ValueError(f"each row needs {len(self.align)} cells")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture by the stem of its file; its caption's first sentence says its message."""
+
+    number: int
+    stem: str
+    caption: Inlines
+    description: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Code, as it is."""
+
+    code: str
+
+
+Block = Paragraph | Equations | Bullets | Callout | Theorem | Table | Figure | Listing
+
+
+@dataclass(frozen=True)
+class Section:
+    """A numbered section."""
+
+    anchor: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report: its title, and its sections in order."""
+
+    name: str
+    title: str
+    subtitle: str
+    author: str
+    keywords: tuple[str, ...]
+    sections: tuple[Section, ...]

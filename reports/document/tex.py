@@ -1,0 +1,319 @@
+"""Document → LaTeX for latex-base alone: amsmath, amssymb, amsthm, longtable, hyperref.
+
+In: `Document`. Out: one .tex text; figures are included by the stem of their file. Long sums are
+broken by their estimated width, so that no line leaves the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from derive.typeset.boxes import (
+    GREEK,
+    Box,
+    Fenced,
+    Grid,
+    Large,
+    Marked,
+    Operator,
+    Row,
+    Script,
+    Sum,
+    lines,
+    tall,
+    width,
+)
+from derive.typeset.latex import Latex
+from reports.document.model import (
+    Block,
+    Bullets,
+    Callout,
+    Document,
+    EquationRow,
+    Equations,
+    Figure,
+    Inline,
+    Inlines,
+    Listing,
+    Math,
+    Paragraph,
+    Reference,
+    Section,
+    Table,
+    Theorem,
+    Words,
+)
+
+TEXT_WIDTH: Final = 42.0
+"""The line, in em."""
+CODE_WIDTH: Final = 104
+"""A line of code, in characters."""
+_DISPLAY: Final = Latex(r"\ct")
+_INLINE: Final = Latex(r"\ct", display=False)
+_TOGETHER: Final = r"\begin{center}\begin{minipage}{\textwidth}\centering"
+_APART: Final = r"\end{minipage}\end{center}"
+_UNICODE: Final = {
+    "⊙": r"\odot", "⊘": r"\oslash", "′": r"^\prime", "≤": r"\le", "≥": r"\ge", "→": r"\to",
+    "←": r"\leftarrow", "∂": r"\partial", "Σ": r"\sum", "∑": r"\sum", "∏": r"\prod",
+    "∞": r"\infty", "‖": r"\|", "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm",
+    "ᵀ": r"^\top", "²": "^2", "³": "^3", "∈": r"\in", "≈": r"\approx", "√": r"\sqrt{}",
+    "𝟙": "1", "ₜ": "_t", "₀": "_0", "₁": "_1", "₂": "_2", "⁻": "^-", "¹": "^1", "⋯": r"\cdots",
+    "…": r"\dots",
+    **{letter: rf"\{name}" for name, letter in GREEK.items()},
+}  # fmt: skip
+_SPECIAL: Final = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"\^{}", "~": r"\~{}", "–": "--", "—": "---",
+    "“": "``", "”": "''", "’": "'",
+}  # fmt: skip
+_PREAMBLE: Final = r"""\documentclass[11pt,a4paper]{article}
+\usepackage[margin=25mm]{geometry}
+\usepackage{amsmath,amssymb,amsthm}
+\usepackage{longtable,graphicx,color,verbatim}
+\usepackage[bookmarksnumbered,hidelinks]{hyperref}
+\definecolor{cotangent}{rgb}{0.70,0.15,0.12}
+\definecolor{quiet}{gray}{0.38}
+\newcommand{\ct}[1]{{\color{cotangent}#1}}
+\newcommand{\note}[1]{{\footnotesize\color{quiet}#1}}
+\newcommand{\anchor}[1]{\raisebox{1.2em}[0pt][0pt]{\hypertarget{#1}{}}}
+\newcommand{\lead}[1]{\textit{#1}\hspace{0.5em}}
+\theoremstyle{definition}
+\newtheorem{theorem}{Theorem}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{0.55em plus 0.2em}
+\setlength{\LTleft}{0pt}
+\setlength{\LTright}{0pt}
+\setlength{\LTpre}{0.2em}
+\setlength{\LTpost}{0.2em}
+\setlength{\emergencystretch}{3em}
+\newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
+  \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi}
+\makeatletter
+\@beginparpenalty=10000
+\def\@listi{\leftmargin\leftmargini\topsep0.1em\partopsep0pt\parsep0.15em\itemsep0.1em}
+\let\@listI\@listi
+\@listi
+\makeatother
+\setlength{\tabcolsep}{0.4em}
+\raggedbottom
+"""
+
+
+def escape(text: str) -> str:
+    """Plain words for TeX."""
+    return "".join(
+        _SPECIAL.get(c) or (rf"\ensuremath{{{_UNICODE[c]}}}" if c in _UNICODE else c) for c in text
+    )
+
+
+def inline(part: Inline) -> str:
+    """A part of a line."""
+    match part:
+        case Math(box):
+            return f"${_INLINE(box)}$"
+        case Reference(anchor, text):
+            return rf"\hyperlink{{{anchor}}}{{{text}}}"
+        case Words(text, "code"):
+            return rf"\texttt{{{escape(text)}}}"
+        case Words(text, "emphasis"):
+            return rf"\emph{{{escape(text)}}}"
+    return escape(part.text)
+
+
+def said(parts: Inlines) -> str:
+    """A sentence."""
+    return "".join(map(inline, parts))
+
+
+def equations(group: Equations, limit: float = TEXT_WIDTH) -> str:
+    """Equations as a table that breaks over pages, aligned at the relation sign."""
+    rows = group.rows
+    left = max(width(row.left) for row in rows)
+    space = max((0.85 * width(row.space) + 0.8 for row in rows if row.space), default=0.0)
+    number = 2.6 if any(row.number for row in rows) else 0.0
+    free = limit - left - space - number - 1.5 - 1.6
+    wanted = max((0.38 * _length(row.note) + 0.6 for row in rows if row.note), default=0.0)
+    spare = free - max(width(row.right) for row in rows) - 2.0
+    note = min(wanted, max(10.0, spare)) if wanted else 0.0
+    room = free - note - 0.8 * bool(note)
+    columns = r"@{\hspace{1em}}r@{}l@{\extracolsep{\fill}}"
+    if note:
+        columns += f"p{{{note:.1f}em}}"
+    if note and (space or number):
+        columns += r"@{\extracolsep{0pt}\hspace{0.8em}}"
+    columns += "l" if space else ""
+    columns += r"@{\extracolsep{0pt}\hspace{1.2em}}" if space and number else ""
+    columns += ("r" if number else "") + "@{}"
+    body = "\n".join(_row(row, room - 1.0, bool(note), bool(space), bool(number)) for row in rows)
+    return f"\\begin{{longtable}}{{{columns}}}\n{body}\n\\end{{longtable}}"
+
+
+def _row(row: EquationRow, room: float, note: bool, space: bool, number: bool) -> str:
+    parts = lines(row.right, room)
+    sign = _DISPLAY(Operator(row.sign)).strip()
+    first = rf"{{}}{sign} {_DISPLAY(parts[0])}"
+    if len(parts) > 1:
+        more = "".join(rf" \\ &\quad {{}}{_DISPLAY(part)}" for part in parts[1:])
+        first = rf"\begin{{aligned}}[t] &{first}{more} \end{{aligned}}"
+    deep = max(map(_depth, (row.left, *parts)))
+    strut = rf"\rule[-{deep:.3g}em]{{0pt}}{{{2 * deep + 0.6:.3g}em}}"
+    cells = [rf"$\displaystyle {_DISPLAY(row.left)}$", rf"$\displaystyle {first}$"]
+    if note:
+        cells.append(rf"\raggedright\note{{{said(row.note)}}}")
+    if space:
+        cells.append(rf"\note{{${_INLINE(row.space)}$}}" if row.space else "")
+    if number:
+        anchor = rf"\anchor{{eq-{row.number}}}({row.number})" if row.number else ""
+        cells.append(anchor)
+    return strut + " & ".join(cells) + (r" \tabularnewline")
+
+
+def _depth(box: Box) -> float:
+    """How far a row reaches below its line, in em."""
+    match box:
+        case Row(items) | Grid((items,)):
+            return max(map(_depth, items), default=0.55)
+        case Sum(terms):
+            return max(_depth(term) for _, term in terms)
+        case Grid(rows):
+            return sum(max(map(_depth, line)) + 0.15 for line in rows)
+        case Script(base) | Marked(base) | Fenced(base):
+            return _depth(base)
+        case Large():
+            return 1.6
+    return 1.15 if tall(box) else 0.55
+
+
+def _length(parts: Inlines) -> float:
+    found = 0.0
+    for part in parts:
+        found += 2.2 * width(part.box) if isinstance(part, Math) else len(part.text)
+    return found
+
+
+def bullets(items: Bullets) -> str:
+    """A list."""
+    kind = "enumerate" if items.numbered else "itemize"
+    body = "\n".join(rf"\item {said(item)}" for item in items.items)
+    return f"\\begin{{{kind}}}\n{body}\n\\end{{{kind}}}"
+
+
+def table(block: Table) -> str:
+    """A table with its caption above."""
+    align = "".join(r"p{0.58\textwidth}" if c == "p" else c for c in block.align)
+    head = " & ".join(rf"\textit{{{said(cell)}}}" for cell in block.head)
+    body = " \\tabularnewline\n".join(" & ".join(map(said, cells)) for cells in block.rows)
+    strut = r"\rule{0pt}{1.2em}"
+    return "\n".join((
+        _TOGETHER, rf"\anchor{{table-{block.number}}}"
+        rf"\small Table {block.number}. {said(block.caption)}\\[0.4em]",
+        rf"\begin{{tabular}}{{{align}}}", r"\hline", strut + head + r" \tabularnewline", r"\hline",
+        strut + body + r" \tabularnewline[0.2em]", r"\hline", r"\end{tabular}", _APART,
+    ))  # fmt: skip
+
+
+def listing(block: Listing) -> str:
+    """Code; the preamble declares the signs that it may hold."""
+    text = re.sub("(.)\u0304", r"\1_bar", block.code)
+    text = "\n".join(part for line in text.split("\n") for part in _wrapped(line))
+    longest = max(map(len, text.split("\n")))
+    size = r"\footnotesize" if longest <= 92 else r"\scriptsize"
+    return f"{{{size}\n\\begin{{verbatim}}\n{_known(text)}\n\\end{{verbatim}}\n}}"
+
+
+def _wrapped(line: str) -> Iterator[str]:
+    """A line of code on as many lines as it needs."""
+    indent = len(line) - len(line.lstrip())
+    while len(line) > CODE_WIDTH:
+        cut = line.rfind(" ", indent + 20, CODE_WIDTH - 2)
+        if cut < 0:
+            break
+        yield line[:cut] + " \\"
+        line = " " * (indent + 8) + line[cut + 1 :]
+    yield line
+
+
+def _known(text: str) -> str:
+    return "".join(c if ord(c) < 0x180 or c in _UNICODE else "?" for c in text)
+
+
+def theorem(block: Theorem) -> str:
+    """A claim and its proof."""
+    claim = "\n\n".join(
+        (r"\need{8em}" + "\n" if isinstance(after, Equations) and place else "") + write(part)
+        for place, (part, after) in enumerate(pairwise((*block.claim, None)))
+        if part is not None
+    )
+    steps = "\n".join(rf"\item {said(step)}" for step in block.proof)
+    return (
+        "\\medskip\\need{12em}\n"
+        f"\\begin{{theorem}}[{escape(block.name)}]\\anchor{{theorem-{block.number}}}\n{claim}\n"
+        f"\\end{{theorem}}\n\\begin{{proof}}\\leavevmode\n\\begin{{enumerate}}\n{steps}\n"
+        "\\qedhere\n\\end{enumerate}\n\\end{proof}"
+    )
+
+
+def write(block: Block) -> str:
+    """A block."""
+    match block:
+        case Paragraph(content, lead):
+            return (rf"\lead{{{escape(lead)}}}" if lead else "") + said(content)
+        case Equations():
+            return equations(block)
+        case Bullets():
+            return bullets(block)
+        case Callout(title, content):
+            inside = "\n\n".join(map(write, content))
+            return (
+                "\\noindent\\fbox{\\begin{minipage}{\\dimexpr\\textwidth-2\\fboxsep-2\\fboxrule}"
+                f"\\small\\textit{{{escape(title)}}}\n\n{inside}\n\\end{{minipage}}}}"
+            )
+        case Theorem():
+            return theorem(block)
+        case Table():
+            return table(block)
+        case Figure(number, stem, caption, _):
+            return "\n".join((
+                _TOGETHER, rf"\anchor{{figure-{number}}}"
+                rf"\includegraphics[width=0.92\textwidth]{{figures/{stem}}}\\[0.4em]",
+                rf"\parbox{{0.92\textwidth}}{{\small Figure {number}. {said(caption)}}}",
+                _APART,
+            ))  # fmt: skip
+        case Listing():
+            return listing(block)
+
+
+def section(part: Section) -> str:
+    """A section with its anchor."""
+    blocks = "\n\n".join(
+        (r"\need{7em}" + "\n" if isinstance(after, Equations) and place else "") + write(block)
+        for place, (block, after) in enumerate(pairwise((*part.blocks, None)))
+        if block is not None
+    )
+    head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"
+    return f"\\need{{9em}}\n{head}\n\n{blocks}\n"
+
+
+def tex(document: Document) -> str:
+    """The whole file."""
+    meta = ",".join((
+        f"pdftitle={{{escape(document.title)}: {escape(document.subtitle)}}}",
+        f"pdfauthor={{{escape(document.author)}}}",
+        f"pdfkeywords={{{escape(', '.join(document.keywords))}}}",
+    ))  # fmt: skip
+    signs = "\n".join(
+        rf"\DeclareUnicodeCharacter{{{ord(c):04X}}}{{\ensuremath{{{code}}}}}"
+        for c, code in _UNICODE.items()
+        if ord(c) > 0xFF
+    )
+    return "\n".join((
+        _PREAMBLE + signs, rf"\hypersetup{{{meta}}}", r"\begin{document}",
+        r"\begin{center}",
+        rf"{{\LARGE {escape(document.title)}}}\\[0.4em]",
+        rf"{{\large {escape(document.subtitle)}}}",
+        r"\end{center}", "",
+        "\n".join(map(section, document.sections)), r"\end{document}", "",
+    ))  # fmt: skip

@@ -1,0 +1,39 @@
+"""Values → document: the story of a report, section by section.
+
+In: a derivation and what was measured and verified of it. Out: `Document`. Formulas come from
+the derived values, never from here; a section with nothing to say is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from derive.calculus.through_time import Derivation
+from numeric.bounds.one_sequence.measured import Measurement
+from numeric.verification.verdict import Verdict
+from reports.document.model import Document
+from reports.sections.derivation import derived
+from reports.sections.facts import Facts
+from reports.sections.growth import proved
+from reports.sections.page_one import glance
+
+AUTHOR: Final = "bptt-toolkit"
+
+
+def build(
+    derivation: Derivation,
+    listing: str = "",
+    verdict: Verdict | None = None,
+    measurement: Measurement | None = None,
+) -> Document:
+    """The report of a cell."""
+    facts = Facts(derivation, listing, verdict, measurement)
+    cell = derivation.cell
+    return Document(
+        name=cell.name,
+        title=cell.title,
+        subtitle="Gradients through time: derivation, code and bounds",
+        author=AUTHOR,
+        keywords=(cell.name, "back-propagation through time", "gradients"),
+        sections=(glance(facts), *derived(facts), *proved(facts)),
+    )

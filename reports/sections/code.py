@@ -1,0 +1,34 @@
+"""The code of a cell, and how to use it in five lines.
+
+In: `Facts`. Out: a section.
+"""
+
+from __future__ import annotations
+
+from derive.typeset.boxes import row
+from reports.document.model import Inlines, Listing, Paragraph, Section, Words
+from reports.sections.facts import Facts
+from reports.sections.listing import numbered_loops, usage
+
+
+def code(facts: Facts) -> Section | None:
+    """The two loops of the emitted module, each line with the equation it computes."""
+    if not facts.listing:
+        return None
+    say = facts.say
+    return Section("code", "The code", (
+        Paragraph(_code_text(facts)),
+        Listing(numbered_loops(facts.listing)),
+        Paragraph(say("To use it:")),
+        Listing(usage(facts.derivation.cell)),
+    ))  # fmt: skip
+
+
+def _code_text(facts: Facts) -> Inlines:
+    say = facts.say
+    command = Words(f"bptt emit {facts.derivation.cell.name} --style textbook", "code")
+    return say(
+        "The two loops of the module that {0} writes; checks of the arguments and allocation are "
+        "left out. Samples of a batch lie in rows there, so {1} becomes `x @ W.T`. The number at "
+        "the end of a line is that of the equation it computes.", command, row("W", "x"),
+    )  # fmt: skip

@@ -1,0 +1,73 @@
+"""What a report's sections may draw on: the derivation, what was measured, what was verified.
+
+In: values of `derive` and `numeric`. Out: `Facts`, with the cell's notation ready to use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sympy import preorder_traversal
+
+from derive.calculus.through_time import Derivation
+from derive.theorems.claims import Theorem as Claim
+from derive.theorems.theorems import theorems
+from derive.typeset.boxes import Box
+from derive.typeset.layout import Layout, Notation
+from numeric.bounds.one_sequence.measured import Measurement
+from numeric.verification.verdict import Verdict
+from reports.document.words import Speaker
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything a section may draw on; `flags` are those of the network it is a layer of."""
+
+    derivation: Derivation
+    listing: str = ""
+    verdict: Verdict | None = None
+    measurement: Measurement | None = None
+    flags: str = ""
+
+    @cached_property
+    def layout(self) -> Layout:
+        """How this cell's symbols are written."""
+        return Layout(notation_of(self.derivation))
+
+    @cached_property
+    def say(self) -> Speaker:
+        """The cell's speaker."""
+        return Speaker(self.layout)
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The theorems on the cell's gradients; Theorem k of the report is the k-th."""
+        return theorems(self.derivation)
+
+    @property
+    def claim(self) -> Claim:
+        """The first of them."""
+        return self.claims[0]
+
+    def symbol(self, name: str) -> Box:
+        """A symbol of the cell by its name, without time."""
+        return Layout(Notation(self.derivation.cell.latex)).symbol(name)
+
+    def uses(self, *kinds: type) -> bool:
+        """Whether an equation of the derivation holds one of these nodes."""
+        return any(
+            isinstance(node, kinds)
+            for step in self.derivation.steps
+            for node in preorder_traversal(step.equation.value)
+        )
+
+
+def notation_of(derivation: Derivation) -> Notation:
+    """The cell's notation, with the names of the intermediates that change with time."""
+    cell = derivation.cell
+    timeless = {equation.of.name for equation in derivation.parameters} | {
+        symbol.name for symbol in cell.constants if symbol.name not in cell.sequences
+    }
+    named = {equation.target.name for equation in derivation.forward}
+    return Notation(cell.latex, (cell.notation.timed | named) - timeless)

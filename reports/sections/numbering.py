@@ -1,0 +1,61 @@
+"""The chapter on bounds as it is written: what comes next is numbered, pictures are kept.
+
+In: `Facts` and a `Study`. Out: `Pages`, and the words by which methods are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from derive.typeset.boxes import Box, Number, Symbol, row
+from numeric.bounds.all_inputs.gain_scan import CLOSED
+from numeric.bounds.study import Study
+from reports.document.figures import Picture
+from reports.document.model import Figure, Inlines, Table
+from reports.sections.facts import Facts
+
+METHODS: Final = {
+    CLOSED: "closed form", "states, 2-norm": "by states, 2-norm",
+    "states, ∞-norm": "by states, ∞-norm", "modules, 2-norm": "by modules", "units": "by units",
+    "row-stack": "row-stack", "row-stack, scaled": "row-stack, scaled",
+    "gates split": "gates in pieces",
+}  # fmt: skip
+
+
+@dataclass
+class Pages:
+    """The chapter as it is written: what tables and figures are numbered next, and pictures."""
+
+    facts: Facts
+    study: Study
+    name: str
+    tables: int
+    figures: int
+    pictures: dict[str, Picture] = field(default_factory=dict)
+
+    def table(
+        self, caption: Inlines, head: Sequence[Inlines], rows: Sequence[tuple[Inlines, ...]],
+        align: str,
+    ) -> Table:  # fmt: skip
+        """The next table."""
+        self.tables += 1
+        return Table(self.tables, caption, tuple(head), tuple(rows), align)
+
+    def figure(self, kind: str, picture: Picture, caption: Inlines, description: str) -> Figure:
+        """The next figure, its picture kept under its stem."""
+        self.figures += 1
+        stem = f"{self.name}-{kind}"
+        self.pictures[stem] = picture
+        return Figure(self.figures, stem, caption, description)
+
+    @property
+    def factor(self) -> str:
+        """What the recurrent weights are multiplied with: a gain, or a factor on given ones."""
+        return "factor" if self.study.given else "gain"
+
+
+def at(factor: float) -> Box:
+    """G = 0.5."""
+    return row(Symbol("g"), "=", Number(f"{factor:g}"))

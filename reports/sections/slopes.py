@@ -1,0 +1,183 @@
+"""The elementwise functions of a cell as a report states them: slope, its range, its kinks.
+
+In: functions of the table with their parameters. Out: rows of equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sympy import (
+    And,
+    Expr,
+    Heaviside,
+    Piecewise,
+    Rational,
+    ceiling,
+    exp,
+    floor,
+    fraction,
+)
+from sympy import (
+    Number as SympyNumber,
+)
+from sympy import (
+    Symbol as SympySymbol,
+)
+from sympy.core.function import Function
+from sympy.core.relational import Relational
+
+from derive.language.functions import FUNCTIONS, ElementwiseFunction, X, Y
+from derive.typeset.boxes import (
+    Box,
+    Fenced,
+    Fraction,
+    Number,
+    Operator,
+    Sum,
+    Symbol,
+    row,
+    sup,
+    width,
+)
+from derive.typeset.layout import Layout
+from reports.document.model import EquationRow, Inlines
+from reports.document.words import Speaker, listed
+
+WIDEST: Final = 26.0
+"""A slope wider than this, in em, is not written out; its range is."""
+_U: Final = SympySymbol("u")
+_SIGMA: Final = SympySymbol("sigma_of_u")
+_SIGNS: Final = {">": ">", "<": "<", ">=": "≥", "<=": "≤"}
+
+
+def slope_rows(
+    say: Speaker, function: ElementwiseFunction, parameters: tuple[SympyNumber, ...] = ()
+) -> Iterator[EquationRow]:
+    """φ′(u) = …, through y = φ(u) where that is shorter, a row for each piece."""
+    made = _pieces(function)
+    plain, primed = (say.layout.function(function, primed) for primed in (False, True))
+    slope, value = row(primed, Fenced(Symbol("u"))), row(plain, Fenced(Symbol("u")))
+    bounds = None if parameters else _range(function)
+    if made is None:
+        if bounds and bounds[0] and bounds[1]:
+            yield EquationRow(slope, bounds[1], note=say("and at least {0}", bounds[0]), sign="≤")
+        return
+    pieces, through = made
+    for place, (box, condition) in enumerate(pieces):
+        parts: list[Inlines] = []
+        if len(pieces) > 1:
+            parts.append(say("elsewhere") if condition is None else say("for {0}", condition))
+        if not place:
+            parts += [say("where {0}", row("y", "=", value))] if through else []
+            parts += [say("{0}", row(str(symbol), "=", Layout().of(number)))
+                      for symbol, number in _given(function, parameters)]  # fmt: skip
+        if place == len(pieces) - 1:
+            parts += [say("{0}", _between(slope, *bounds))] if bounds else []
+            parts += [say(function.kink)] if function.kink else []
+        yield EquationRow(slope, box, note=listed(parts, "; ", "; "))
+
+
+def _given(
+    function: ElementwiseFunction, parameters: tuple[SympyNumber, ...]
+) -> Iterator[tuple[SympySymbol, SympyNumber]]:
+    for place, (symbol, default) in enumerate(function.parameters):
+        yield symbol, parameters[place] if place < len(parameters) else default
+
+
+def _range(function: ElementwiseFunction) -> tuple[Box | None, Box | None] | None:
+    """The ends of the slope's range, where they are finite; None where the slope is constant."""
+    low, high = function.slope_range.inf, function.slope_range.sup
+    if low == high:
+        return None
+    return (_end_box(low, floor) if low.is_finite else None,
+            _end_box(high, ceiling) if high.is_finite else None)  # fmt: skip
+
+
+def _end_box(value: Expr, outward: Any) -> Box:
+    """An end of a range; a long fraction as a decimal that is further out."""
+    if value.is_Rational and value.q > 10:
+        return Layout().of(Rational(outward(value * 1000), 1000))
+    return Layout().of(value)
+
+
+def _between(slope: Box, low: Box | None, high: Box | None) -> Box:
+    return row(*([low, "≤"] if low else []), slope, *(["≤", high] if high else []))
+
+
+def _pieces(
+    function: ElementwiseFunction,
+) -> tuple[list[tuple[Box, Box | None]], bool] | None:
+    """Value and condition of each piece, and whether they speak of y; None if too wide."""
+    for expr, through in ((function.slope_from_output, True), (function.slope, False)):
+        if expr is None:
+            continue
+        short = expr.subs(FUNCTIONS["sigmoid"].formula, _SIGMA).subs(X, _U)
+        pieces = [(_box(value), _condition(when)) for value, when in _branches(short)]
+        if all(width(box) <= WIDEST for box, _ in pieces):
+            return pieces, through and expr.has(Y)
+    return None
+
+
+def _branches(expr: Expr) -> list[tuple[Expr, Any]]:
+    if isinstance(expr, Heaviside):
+        return [(Rational(1), expr.args[0] > 0), (Rational(0), True)]
+    if isinstance(expr, Piecewise):
+        return [tuple(pair) for pair in expr.args]
+    return [(expr, True)]
+
+
+def _condition(when: Any) -> Box | None:
+    """A condition in signs; None for what holds elsewhere."""
+    if isinstance(when, And):
+        low, high = sorted(when.args, key=lambda part: not _lower(part))
+        return row(_box(_end(low)), "<", _box(_variable(low)), "<", _box(_end(high)))
+    if isinstance(when, Relational):
+        return row(_box(when.lhs), _SIGNS[when.rel_op], _box(when.rhs))
+    return None
+
+
+def _lower(part: Relational) -> bool:
+    return bool(bool(part.lhs.is_number) == (part.rel_op == "<"))
+
+
+def _end(part: Relational) -> Expr:
+    return part.lhs if part.lhs.is_number else part.rhs
+
+
+def _variable(part: Relational) -> Expr:
+    return part.rhs if part.lhs.is_number else part.lhs
+
+
+def _box(expr: Expr) -> Box:
+    """A formula of one variable in letters, fractions, powers and named functions."""
+    if expr == _SIGMA:
+        return row("sigma", Fenced(Symbol("u")))
+    if expr.is_Symbol:
+        return Symbol(str(expr.name))
+    if expr.is_Number:
+        return Layout().of(expr)
+    if isinstance(expr, exp):
+        return sup(Symbol("e"), _box(expr.args[0]))
+    if isinstance(expr, Function):
+        return row(Symbol(type(expr).__name__), Fenced(_box(expr.args[0])))
+    top, bottom = fraction(expr)
+    if bottom != 1:
+        return Fraction(_box(top), _box(bottom))
+    if expr.is_Add:
+        terms = sorted(expr.args, key=lambda term: (bool(term.as_coeff_Mul()[0] < 0),
+                                                    not term.is_number))  # fmt: skip
+        return Sum(tuple(
+            ("−", _box(-term)) if term.as_coeff_Mul()[0] < 0 else ("+", _box(term))
+            for term in terms
+        ))  # fmt: skip
+    if expr.is_Pow:
+        return sup(_box(expr.args[0]), _box(expr.args[1]))
+    if expr.is_Mul:
+        number, rest = expr.as_coeff_Mul()
+        if number == -1:
+            return Sum((("−", _box(rest)),))
+        parts = [_box(part) for part in sorted(expr.args, key=lambda part: part.is_Add)]
+        return row(*(Fenced(part) if isinstance(part, Sum) else part for part in parts))
+    return row(Operator(""), Number(str(expr)))
