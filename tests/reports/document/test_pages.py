@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import html as entities
-import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
+from browser import ALLOWED_OVERFULL, BROWSER, measured
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
 
@@ -20,34 +16,6 @@ from reports.document.html import html
 from reports.document.pdf import EngineError, compile_pdf, find_engine
 from reports.document.tex import tex
 from reports.write import write_files
-
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-ALLOWED_OVERFULL = 5.0
-MEASURE = """
-<script>
-const found = {};
-let waiting = 0;
-for (const frame of document.querySelectorAll("iframe")) {
-  waiting += 1;
-  frame.addEventListener("load", () => {
-    const page = frame.contentDocument;
-    const flat = [...page.querySelectorAll("math")].filter(math => {
-      const box = math.getBoundingClientRect();
-      return box.width < 1 || box.height < 1;
-    });
-    const root = page.documentElement;
-    found[frame.width] = {
-      scroll: root.scrollWidth, client: root.clientWidth,
-      math: page.querySelectorAll("math").length, flat: flat.map(math => math.outerHTML),
-    };
-    waiting -= 1;
-    if (waiting === 0)
-      document.getElementById("found").textContent = "found" + JSON.stringify(found) + "end";
-  });
-}
-</script>"""
 
 
 @pytest.fixture(scope="module", params=CELLS)
@@ -94,35 +62,6 @@ def test_broken_tex_is_one_line(tmp_path):
     with pytest.raises(EngineError, match=r"broken\.tex: latexmk failed: Undefined control"):
         compile_pdf(source)
     assert not (tmp_path / "broken.pdf").exists()
-
-
-def browse(page: Path) -> subprocess.CompletedProcess[str]:
-    folder = page.parent / "profile"
-    return subprocess.run(
-        [
-            str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--enable-logging=stderr", f"--user-data-dir={folder}", "--virtual-time-budget=8000",
-            "--dump-dom", page.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-
-
-def frames(text: str) -> str:
-    inside = entities.escape(text, quote=True)
-    made = "".join(
-        f'<iframe width="{width}" height="900" srcdoc="{inside}"></iframe>' for width in (360, 1200)
-    )
-    return f"<!DOCTYPE html><meta charset=utf-8><body><pre id=found></pre>{made}{MEASURE}"
-
-
-def measured(page: Path, text: str) -> tuple[dict[str, dict[str, object]], str]:
-    page.write_text(frames(text), encoding="utf-8")
-    done = browse(page)
-    found = re.search(r"found(\{.*\})end", done.stdout, re.DOTALL)
-    assert found, done.stderr[-2000:]
-    return json.loads(entities.unescape(found[1])), done.stderr
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from browser import BROWSER, measured
+from reading import text_of
 from samples import measurement, verdict
 from studies import chapter_of, small_study, study_of
-from test_documents import text_of
-from test_pages import BROWSER, measured
 
 from derive import Cell, catalogue, differentiate
 from reports import write

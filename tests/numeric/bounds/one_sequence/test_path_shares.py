@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 from profiles import NIGHTLY
+from trajectories import path
 
 from derive import Cell, catalogue, differentiate
 from numeric.bounds.one_sequence.path_shares import path_shares
 from numeric.bounds.one_sequence.paths import path_graph
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 from numeric.bounds.one_sequence.tracks import follow
-from tests.numeric.test_tracks import path
 
 SOME = ("lstm_fgr", "gru_reset_after", "rhn_3", "cornn", "atr", "nas", "clockwork_rnn", "scrn")
 

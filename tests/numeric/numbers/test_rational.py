@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from exact_norms import above, below
 from sympy import Rational
 
 from derive import Cell, differentiate
@@ -24,7 +25,6 @@ from numeric.bounds.one_sequence.step_jacobians import run
 from numeric.bounds.one_sequence.tracks import follow
 from numeric.meaning.interpret import evaluate
 from numeric.numbers.arithmetic import Arithmetic
-from tests.numeric.test_verified import above, below
 
 CELLS = {
     "rnn": "h = softsign(W @ h_prev + U @ x)",

@@ -7,9 +7,9 @@ import re
 import shutil
 
 import pytest
+from browser import BROWSER, measured
 from samples import measurement, verdict
 from studies import small_study
-from test_pages import BROWSER, measured
 
 from derive import Cell, catalogue
 from reports import write

@@ -7,9 +7,9 @@ import re
 from functools import cache
 
 import pytest
+from browser import ALLOWED_OVERFULL, BROWSER, measured
+from reading import text_of
 from sympy import symbols
-from test_documents import text_of
-from test_pages import ALLOWED_OVERFULL, BROWSER, measured
 
 from derive import Cell, catalogue
 from derive.calculus.joins import Joined, joins, turn

@@ -7,10 +7,11 @@ from itertools import cycle, product
 import numpy as np
 import pytest
 from profiles import NIGHTLY
+from programs import MIXED, SIZES, Sizes, arguments
 
 from derive.calculus.through_time import differentiate
 from derive.cell import Cell, catalogue
-from numeric.compiler.kernel import compile_cell, declared
+from numeric.compiler.kernel import compile_cell
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import FUSED, defer, hoist, optimise, share
 from numeric.compiler.program import Block, Carry, Program, Statement, initial_name
@@ -27,45 +28,10 @@ h_tilde = tanh(W_hh @ (r * h_prev) + W_hx @ x + b_h)
 h = (1 - z) * h_prev + z * h_tilde
 """,
 )
-MIXED = Cell.parse(
-    name="mixed",
-    equations="""
-z = sigmoid(W @ concat(h_prev, x))
-q = tanh((blocks * V - V.T) @ h_prev + U @ softmax(x) + A @ p)
-h = (sigmoid(zeta) * (1 - z) + sigmoid(nu)) * q + z / (1 + h_prev * h_prev) * clock
-""",
-    constants=["blocks", "clock[t]"],
-    scalars=["zeta", "nu"],
-)
 CELLS = [*catalogue.values(), GATED, MIXED]
 
 
-class Sizes(dict):
-    """Sizes by name; what no test fixes is 3 for a state and 2 for the rest."""
-
-    def __missing__(self, name):
-        return 3 if name.startswith("n") else 2
-
-
-SIZES = Sizes(T=4, B=3, n=3, m=2)
 BY_NAME = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-
-
-def arguments(cell, sizes=SIZES, dtype=float):
-    """Random arguments in the interface's groups, and cotangents."""
-    random = np.random.default_rng(7)
-
-    def draw(dims, *lead):
-        shape = [sum(sizes[part] for part in d.split("+")) for d in dims]
-        return np.asarray(random.normal(size=(*lead, *shape)), dtype)
-
-    T, B, names = sizes["T"], sizes["B"], declared(cell)
-    return {
-        "params": {k: draw(d) for k, d in names["PARAMETERS"].items()},
-        "inputs": {k: draw(d, T, B) for k, d in names["INPUTS"].items()},
-        "initial": {k: draw(d, B) for k, d in names["STATES"].items()},
-        "constants": {k: draw(d) for k, d in names["CONSTANTS"].items()},
-    }, {k: draw(d, T, B) for k, d in names["STATES"].items()}
 
 
 def meaning(cell, program, sizes=SIZES):

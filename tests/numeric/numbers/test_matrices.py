@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from exact_norms import above, below
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,35 +26,6 @@ from numeric.numbers.matrices import (
 
 def exact(matrix):
     return [[Fraction(float(entry)) for entry in row] for row in matrix]
-
-
-def gram(A):
-    columns = list(zip(*A, strict=True))
-    return [[sum(p * q for p, q in zip(a, b, strict=True)) for b in columns] for a in columns]
-
-
-def positive(M):
-    """Whether a symmetric rational matrix is positive definite, by elimination without roots."""
-    M = [list(row) for row in M]
-    for k in range(len(M)):
-        if M[k][k] <= 0:
-            return False
-        for i in range(k + 1, len(M)):
-            ratio = M[i][k] / M[k][k]
-            M[i] = [a - ratio * b for a, b in zip(M[i], M[k], strict=True)]
-    return True
-
-
-def below(A, bound):
-    """σ_max(A) < bound, exactly."""
-    G, s = gram(A), Fraction(bound) ** 2
-    return positive([[s * (i == j) - g for j, g in enumerate(row)] for i, row in enumerate(G)])
-
-
-def above(A, bound):
-    """σ_min(A) > bound ≥ 0, exactly."""
-    G, s = gram(A), Fraction(bound) ** 2
-    return positive([[g - s * (i == j) for j, g in enumerate(row)] for i, row in enumerate(G)])
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 5), power=st.integers(-30, 30))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pytest
+from reading import text_of
 from samples import CELLS, SVG, measurement, page, source, verdict
 
 from derive import catalogue, differentiate
@@ -19,49 +19,6 @@ from reports.document.tex import escape
 from reports.document.words import listed
 from reports.sections.cell import build
 from reports.sections.verified import scientific
-
-
-class Reading(HTMLParser):
-    """The text of a page a line per block, formulas in one piece."""
-
-    BLOCKS = frozenset((
-        "p",
-        "li",
-        "tr",
-        "h1",
-        "h2",
-        "figcaption",
-        "pre",
-        "section",
-        "title",
-        "td",
-        "th",
-    ))
-
-    def __init__(self):
-        super().__init__()
-        self.parts, self.hidden = [], 0
-
-    def handle_starttag(self, tag, attrs):
-        if tag in {"style", "svg"}:
-            self.hidden += 1
-        if tag in self.BLOCKS:
-            self.parts.append(" | " if tag in {"td", "th"} else "\n")
-
-    def handle_endtag(self, tag):
-        if tag in {"style", "svg"}:
-            self.hidden -= 1
-
-    def handle_data(self, data):
-        if not self.hidden:
-            self.parts.append(data.replace("\n", " ") if not data.count("\n    ") else data)
-
-
-def text_of(page: str) -> str:
-    reading = Reading()
-    reading.feed(page)
-    lines = (" ".join(line.split()) for line in "".join(reading.parts).split("\n"))
-    return "\n".join(line for line in lines if line) + "\n"
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -19,7 +19,7 @@ from numeric.verification.promises import call
 from numeric.verification.verify import verify
 from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2]
 RNN = (HERE / "handwritten_rnn.py").read_text(encoding="utf-8")
 START = "x, h = tape\n"
 

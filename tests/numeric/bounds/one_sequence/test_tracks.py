@@ -10,34 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import NIGHTLY
+from trajectories import drawn, path
 
-from derive import catalogue, differentiate
-from numeric.bounds.drawn import draw
+from derive import catalogue
 from numeric.bounds.one_sequence.measured import trajectory
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 from numeric.bounds.one_sequence.tracks import follow, heat_map, lyapunov_exponents
 from numeric.bounds.one_sequence.windows import Windows
-from numeric.meaning.sizes import size_names
 from numeric.numbers.matrices import Near
-
-STEPS = 50 if NIGHTLY else 13
-
-
-def drawn(name, n=4, m=3, steps=STEPS, gain=1.0, seed=0):
-    cell = catalogue[name]
-    own = {str(s) for state in cell.states for s in state.shape[0].free_symbols}
-    sizes = {size: n if size in own else m for size in size_names(cell)}
-    made = draw(cell, sizes, gain, steps, seed, 0.7)
-    rng = np.random.default_rng(seed)
-    for key, value in made["parameters"].items():
-        if value.ndim < 2:
-            made["parameters"][key] = rng.normal(size=value.shape) * 0.5
-    return differentiate(cell), made
-
-
-def path(name, **more):
-    derivation, made = drawn(name, **more)
-    return run(derivation, made["parameters"], made["inputs"], made["initial"], made["constants"])
 
 
 @pytest.mark.parametrize("name", catalogue)

@@ -6,8 +6,8 @@ import sys
 import mpmath
 import numpy as np
 import pytest
+from programs import MIXED, arguments
 from sympy import Rational
-from test_program import MIXED, arguments
 
 from derive.cell import Cell, catalogue
 from derive.language.functions import FUNCTIONS, X

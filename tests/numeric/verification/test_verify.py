@@ -24,7 +24,7 @@ from numeric.verification.verdict import Check, Gradient, Verdict, conclude
 from numeric.verification.verify import verify
 from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ORACLES = {"autograd", "high_precision", "complex_step", "exact"}
 
 TRANSPOSED = "h_carry = sum(a_bar[:, k * n : k * n + n] @ W[k * n : k * n + n].T for k in range(4))"

@@ -1,0 +1,71 @@
+"""Pages in a headless browser: what scrolls, what is flat, what the console says."""
+
+from __future__ import annotations
+
+import html as entities
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+
+ALLOWED_OVERFULL = 5.0
+
+
+MEASURE = """
+<script>
+const found = {};
+let waiting = 0;
+for (const frame of document.querySelectorAll("iframe")) {
+  waiting += 1;
+  frame.addEventListener("load", () => {
+    const page = frame.contentDocument;
+    const flat = [...page.querySelectorAll("math")].filter(math => {
+      const box = math.getBoundingClientRect();
+      return box.width < 1 || box.height < 1;
+    });
+    const root = page.documentElement;
+    found[frame.width] = {
+      scroll: root.scrollWidth, client: root.clientWidth,
+      math: page.querySelectorAll("math").length, flat: flat.map(math => math.outerHTML),
+    };
+    waiting -= 1;
+    if (waiting === 0)
+      document.getElementById("found").textContent = "found" + JSON.stringify(found) + "end";
+  });
+}
+</script>"""
+
+
+def browse(page: Path) -> subprocess.CompletedProcess[str]:
+    folder = page.parent / "profile"
+    return subprocess.run(
+        [
+            str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--enable-logging=stderr", f"--user-data-dir={folder}", "--virtual-time-budget=8000",
+            "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+
+
+def frames(text: str) -> str:
+    inside = entities.escape(text, quote=True)
+    made = "".join(
+        f'<iframe width="{width}" height="900" srcdoc="{inside}"></iframe>' for width in (360, 1200)
+    )
+    return f"<!DOCTYPE html><meta charset=utf-8><body><pre id=found></pre>{made}{MEASURE}"
+
+
+def measured(page: Path, text: str) -> tuple[dict[str, dict[str, object]], str]:
+    page.write_text(frames(text), encoding="utf-8")
+    done = browse(page)
+    found = re.search(r"found(\{.*\})end", done.stdout, re.DOTALL)
+    assert found, done.stderr[-2000:]
+    return json.loads(entities.unescape(found[1])), done.stderr
