@@ -28,9 +28,10 @@ import numpy as np
 
 from derive import catalogue
 from numeric.compiler.kernel import compile_cell
-from numeric.verification.cases import Case, make_case
+from numeric.verification.cases import Case
 from numeric.verification.compare import differences
 from numeric.verification.oracles import precise_answer
+from numeric.verification.problems.of_cell import CellProblem, make_case
 from numeric.verification.verify import TOLERANCES
 from numeric.verification.watch import Guard, subject_of
 
@@ -112,7 +113,7 @@ def problem(how: str, label: str, case: Case, point: np.ndarray, loss: Any) -> P
 def gradient_of(case: Case, label: str) -> np.ndarray:
     """The right gradient, to fifty digits."""
     group, name = label.split(".")
-    found = precise_answer(CELL, case).gradients[group][name]
+    found = precise_answer(CellProblem(CELL), case).gradients[group][name]
     return np.array(found[0] if group == "initial" else found)
 
 
@@ -223,7 +224,7 @@ def ours_accepts(p: Problem, gradient: np.ndarray) -> bool:
     case = p.case
     states, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
     got = states, guard.backward(case.params, tape, case.cotangents)
-    found = differences(got, precise_answer(CELL, case))
+    found = differences(got, precise_answer(CellProblem(CELL), case))
     return all(d.right(TOLERANCES["float64"]) for d in found)
 
 

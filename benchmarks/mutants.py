@@ -36,11 +36,11 @@ from numeric.compiler.to_numpy import expressions
 from numeric.compiler.to_numpy import in_place as in_place_code
 from numeric.compiler.to_numpy import module as to_numpy
 from numeric.compiler.to_numpy.functions import STYLES
-from numeric.verification.cases import make_case, ordinary_sizes
+from numeric.meaning.sizes import declared
 from numeric.verification.compare import differences
 from numeric.verification.exact import exact_check
 from numeric.verification.oracles import Answer, autograd_answer
-from numeric.verification.promises import call
+from numeric.verification.problems.of_cell import CellProblem, call, make_case, ordinary_sizes
 from numeric.verification.verify import TOLERANCES
 from numeric.verification.watch import Guard, subject_of
 
@@ -241,7 +241,7 @@ def users() -> list[ModuleType]:
 def expected(cell: Cell) -> tuple[Any, Answer]:
     """A case of the cell, and autograd's answer to it."""
     case = make_case(cell, ordinary_sizes(cell), steps=3, batch=2, seed=1)
-    return case, autograd_answer(cell, case)
+    return case, autograd_answer(CellProblem(cell), case)
 
 
 @cache
@@ -275,12 +275,12 @@ def wrong_style(cell: Cell, derivation: Any, case: Any, want: Answer, exactly: b
         slope_from = "input" if style == "stable" else "output"
         program = lower.lower(derivation, slope_from)
         program = stages.optimise(program, fused if style == "fused" else ())
-        header = to_numpy.Header("", (), kernel.declared(cell))
+        header = to_numpy.Header("", (), declared(cell))
         source = to_numpy.emit(program, style, header)
         guard = Guard(subject_of(kernel.load(source, "mutant")))
         if exactly:
             sizes = ordinary_sizes(cell, 2)
-            if not exact_check(cell, guard, sizes, steps=2, batch=2, seed=3).right:
+            if not exact_check(CellProblem(cell), guard, sizes, steps=2, batch=2, seed=3).right:
                 return f"{style}, exactly"
         else:
             found = differences(call(guard, case), want)

@@ -11,7 +11,7 @@ from typing import Any
 
 from derive.cell import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
-from numeric.verification.promises import declared_by
+from numeric.meaning.sizes import declared
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from numeric.verification.watch import Subject
@@ -49,7 +49,7 @@ def verify_gradients(
     """
     __tracebackhide__ = True
     cell = _cell(cell)
-    subject = Subject(declared_by(cell), forward, backward)
+    subject = Subject(declared(cell), {"forward": forward, "backward": backward})
     return _require(verify(subject, cell=cell, profile=profile, seed=seed))
 
 

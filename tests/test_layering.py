@@ -23,7 +23,11 @@ ALLOWED = {
 }
 ONLY_IN = {
     "autograd": {"numeric/verification/oracles.py"},
-    "hypothesis": {"numeric/verification/strategies.py", "numeric/verification/verify.py"},
+    "hypothesis": {
+        "numeric/verification/strategies.py",
+        "numeric/verification/search.py",
+        "numeric/verification/verify.py",
+    },
     "matplotlib": {"reports/document/figures.py", "reports/document/bound_figures.py"},
     "rich": {"reports/terminal/progress.py"},
     "pytest": {"numeric/pytest_plugin.py"},

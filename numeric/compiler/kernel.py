@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from derive.calculus.through_time import differentiate
-from derive.cell import Cell, dimensions
+from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
 from numeric.compiler.lower import lower
@@ -25,6 +25,7 @@ from numeric.compiler.passes import FUSED, READABLE, optimise
 from numeric.compiler.program import LENGTH, Program
 from numeric.compiler.to_numpy.functions import STYLES
 from numeric.compiler.to_numpy.module import Header, emit, emit_network
+from numeric.meaning.sizes import declared
 
 DISTRIBUTION: Final = "bptt-toolkit"
 VOLATILE: Final = ("Made by ", "Verified: ")
@@ -97,20 +98,6 @@ def load(source: str, name: str) -> ModuleType:
     module = ModuleType(name)
     exec(compile(source, f"<{name}>", "exec"), module.__dict__)
     return module
-
-
-def declared(cell: Cell) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The module constants: name → size names, for each group."""
-    groups = {"PARAMETERS": cell.parameters, "INPUTS": cell.inputs, "STATES": cell.states}
-    found = {
-        group: {symbol.name: dimensions(symbol) for symbol in symbols}
-        for group, symbols in groups.items()
-    }
-    found["CONSTANTS"] = {
-        c.name: (*(("T",) if c.name in cell.sequences else ()), *dimensions(c))
-        for c in cell.constants
-    }
-    return found
 
 
 def toolkit_version() -> str:

@@ -1,27 +1,23 @@
-"""One concrete call of a cell's module: sizes, parameters, inputs, initial states, cotangents.
+"""One concrete call of a module: sizes, parameters, inputs, initial states, and what is above.
 
-In: a cell, sizes, a seed, a dtype and a regime. Out: `Case`. The seed feeds the generator, so
-that shrinking makes the sizes smaller and keeps the values generic.
+In: arrays. Out: `Case`, and `REGIMES`: how large the values of a drawn one are. A problem makes
+cases from a seed, so that shrinking makes the sizes smaller and keeps the values generic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from sympy import Abs, MatrixSymbol, Max, Min, Piecewise, preorder_traversal
+from sympy import Abs, Max, Min, Piecewise, preorder_traversal
 
 from derive.cell import Cell
 from derive.language.expr import Elementwise
-from numeric.meaning.default_constants import default_constants
-from numeric.meaning.sizes import shape_of, size_names
 
 Arrays = Mapping[str, Any]
-_SIZES: Final = (3, 2, 4)
 WIDE: Final = (35, 18, 34)
 LONG: Final = 70
 GROUPS: Final = ("params", "inputs", "initial")
@@ -58,7 +54,12 @@ DRAWN: Final = tuple(name for name in REGIMES if name not in AT_ZERO)
 
 @dataclass(frozen=True)
 class Case:
-    """What `forward` and `backward` are called with; all arrays of one dtype."""
+    """What a module's functions are called with; all floating arrays of one dtype.
+
+    Of a cell: with `cotangents` of its states. Of a network: with `targets`, and `lengths` or
+    None; inputs and targets may be integers.
+    Shapes: lengths (B,).
+    """
 
     steps: int
     batch: int
@@ -70,7 +71,9 @@ class Case:
     inputs: Arrays = field(repr=False)
     initial: Arrays = field(repr=False)
     constants: Arrays = field(repr=False)
-    cotangents: Arrays = field(repr=False)
+    cotangents: Arrays = field(repr=False, default_factory=dict)
+    targets: Any = field(repr=False, default=None)
+    lengths: Any = None
 
     def __post_init__(self) -> None:
         """Refuse an unknown regime.
@@ -82,18 +85,27 @@ class Case:
             raise ValueError(f"regime {self.regime!r}: expected one of {', '.join(REGIMES)}")
 
     def groups(self) -> Iterator[tuple[str, str, Any]]:
-        """Every array that has a gradient: group, name, value."""
+        """Every array that has a gradient: group, name, value; integers have none."""
         for group in GROUPS:
             for name, value in getattr(self, group).items():
-                yield group, name, value
+                if not whole(value):
+                    yield group, name, value
 
-    def mapped(self, change: Any) -> Case:
-        """The case with every array changed by the function."""
-        kinds = (*GROUPS, "constants", "cotangents")
+    def mapped(self, change: Callable[[Any], Any]) -> Case:
+        """The case with every array that is not of integers changed by the function."""
         changed: dict[str, Any] = {
-            kind: {name: change(array) for name, array in getattr(self, kind).items()}
-            for kind in kinds
+            kind: {n: a if whole(a) else change(a) for n, a in getattr(self, kind).items()}
+            for kind in (*GROUPS, "constants", "cotangents")
         }
+        if self.targets is not None and not whole(self.targets):
+            changed["targets"] = change(self.targets)
+        return replace(self, **changed)
+
+    def moved(self, arrays: Mapping[tuple[str, str], Any]) -> Case:
+        """The case with arrays that have gradients put in, by group and name."""
+        changed: dict[str, Any] = {group: dict(getattr(self, group)) for group in GROUPS}
+        for (group, name), array in arrays.items():
+            changed[group][name] = array
         return replace(self, **changed)
 
     def widened(self) -> Case:
@@ -103,97 +115,36 @@ class Case:
     def describe(self) -> dict[str, Any]:
         """What it takes to make the case again."""
         sizes = {name: int(size) for name, size in self.sizes.items()}
-        return {
+        told: dict[str, Any] = {
             "T": self.steps, "B": self.batch, **sizes,
             "seed": self.seed, "regime": self.regime, "dtype": self.dtype,
         }  # fmt: skip
+        if self.targets is not None:
+            told["lengths"] = None if self.lengths is None else [int(n) for n in self.lengths]
+        return told
+
+    @property
+    def ends(self) -> Any:
+        """The length of every sample."""
+        return np.full(self.batch, self.steps) if self.lengths is None else self.lengths
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no step of any sample."""
+        return not np.any(self.ends)
+
+    @property
+    def outside(self) -> Any:
+        """Where a sample has ended.
+
+        Shapes: (T, B).
+        """
+        return np.arange(self.steps)[:, None] >= self.ends
 
 
-def make_case(
-    cell: Cell,
-    sizes: Mapping[str, int],
-    *,
-    steps: int,
-    batch: int,
-    seed: int = 0,
-    regime: str = "ordinary",
-    dtype: str = "float64",
-) -> Case:
-    """The case of these sizes; nonzero initial states, biases, and cotangents of every state.
-
-    Constants are random, but for one seed in three the cell's defaults where it has any.
-    """
-    rng = np.random.default_rng(seed)
-    scale = REGIMES[regime]
-
-    def normal(shape: tuple[int, ...], deviation: float) -> Any:
-        return np.asarray(rng.normal(size=shape) * deviation).astype(dtype)
-
-    def parameter(symbol: MatrixSymbol) -> Any:
-        shape = shape_of(symbol, sizes)
-        if len(shape) == 2:
-            return normal(shape, scale.gain / max(1, shape[1]) ** 0.5)
-        return normal(shape, scale.bias)
-
-    def sequence(symbol: MatrixSymbol, batched: bool, deviation: float) -> Any:
-        width = shape_of(symbol, sizes)
-        return normal((steps, batch, *width) if batched else (steps, *width), deviation)
-
-    given: Arrays = {}
-    if cell.defaults and seed % 3 == 0:
-        with suppress(ValueError):  # values in the file that are of other sizes
-            given = default_constants(cell, {**sizes, "T": steps}, rng)
-
-    def constant(symbol: MatrixSymbol) -> Any:
-        if symbol.name in given:
-            return np.asarray(given[symbol.name]).astype(dtype)
-        if symbol.name in cell.sequences:
-            return sequence(symbol, bool(seed % 2), 1.0)
-        return normal(shape_of(symbol, sizes), 1.0)
-
-    return Case(
-        steps, batch, dict(sizes), seed, regime, dtype,
-        params={s.name: parameter(s) for s in cell.parameters},
-        inputs={s.name: sequence(s, True, scale.signal) for s in cell.inputs},
-        initial={s.name: normal((batch, *shape_of(s, sizes)), scale.state) for s in cell.states},
-        constants={s.name: constant(s) for s in cell.constants},
-        cotangents={s.name: sequence(s, True, 1.0) for s in cell.states},
-    )  # fmt: skip
-
-
-def ordinary_sizes(cell: Cell, largest: int = 4) -> dict[str, int]:
-    """Sizes that tell a matrix from its transpose: neighbours differ."""
-    return {
-        name: min(largest, _SIZES[place % len(_SIZES)])
-        for place, name in enumerate(size_names(cell))
-    }
-
-
-def ordinary_cases(
-    cell: Cell, regimes: Iterable[str], *, seed: int = 0, largest: int = 4
-) -> Iterator[Case]:
-    """Cases that no mistake of the usual kind survives: several steps, samples and units."""
-    sizes = ordinary_sizes(cell, largest)
-    for number, regime in enumerate(regimes):
-        for dtype in ("float64", "float32"):
-            for less in (0, 1):
-                yield make_case(
-                    cell, sizes, steps=REGIMES[regime].longest - less, batch=2 + less,
-                    seed=seed + 2 * number + less, regime=regime, dtype=dtype,
-                )  # fmt: skip
-
-
-def unusual_cases(cell: Cell, *, seed: int = 0) -> Iterator[Case]:
-    """Wide ones, long ones, and zeros: code may be right as long as everything is usual."""
-    usual = ordinary_sizes(cell)
-    wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(usual)}
-    for dtype in ("float64", "float32"):
-        for sizes, steps, batch in ((wide, 2, 35), (usual, LONG, 2)):
-            yield make_case(
-                cell, sizes, steps=steps, batch=batch, seed=seed, regime="contracting", dtype=dtype
-            )
-    for regime in regimes_at_zero(cell):
-        yield make_case(cell, usual, steps=4, batch=2, seed=seed, regime=regime)
+def whole(array: Any) -> bool:
+    """Whether the array is of integers."""
+    return getattr(array, "dtype", None) is not None and array.dtype.kind in "iu"
 
 
 def regimes_at_zero(cell: Cell) -> tuple[str, ...]:
@@ -204,18 +155,3 @@ def regimes_at_zero(cell: Cell) -> tuple[str, ...]:
         for node in preorder_traversal(equation.value) if isinstance(node, Elementwise)
     )  # fmt: skip
     return () if kinks else AT_ZERO
-
-
-def smaller_cases(cell: Cell, case: Case) -> Iterator[Case]:
-    """The same seed and regime with one size smaller: first by half, then by one."""
-    extents_now = {"T": case.steps, "B": case.batch, **case.sizes}
-    for by_half in (True, False):
-        for name, size in extents_now.items():
-            less = size // 2 if by_half else size - 1
-            if less >= 1:
-                extents = {**extents_now, name: less}
-                steps, batch = extents.pop("T"), extents.pop("B")
-                yield make_case(
-                    cell, extents, steps=steps, batch=batch, seed=case.seed,
-                    regime=case.regime, dtype=case.dtype,
-                )  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 from numeric.numbers.rounding import BOUNDED, Kinds, close_calls, data, errors
 from numeric.verification.cases import Case
 from numeric.verification.oracles import Answer
-from numeric.verification.promises import Result
+from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.watch import Guard
 
 CANCELLED: Final = 1e-9
@@ -86,18 +86,18 @@ def difference(group: str, name: str, got: Any, want: Any, bound: Any = None) ->
     return Difference(group, name, scaled, explained, entry)
 
 
-def rounding_bounds(guard: Guard, case: Case, kinds: Kinds = BOUNDED) -> tuple[Result, bool]:
+def rounding_bounds(
+    problem: Problem, guard: Guard, case: Case, kinds: Kinds = BOUNDED
+) -> tuple[Result, bool]:
     """What rounding can do to each result, and whether every comparison was clear of it.
 
     Raises:
         Misbehaviour: if the module does not run on such numbers.
     """
     kind = kinds[case.dtype]
-    exact = case.mapped(lambda array: data(kind, array))
     with close_calls() as calls:
-        states, tape = guard.forward(exact.params, exact.inputs, exact.initial, exact.constants)
-        gradients = guard.backward(exact.params, tape, exact.cotangents)
-    return errors_of((states, gradients)), not calls
+        found = problem.call(guard, case.mapped(lambda array: data(kind, array)))
+    return errors_of(found), not calls
 
 
 def errors_of(result: Result) -> Result:

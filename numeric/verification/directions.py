@@ -6,71 +6,65 @@ hold its gradients against that.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from numeric.verification.cases import make_case, ordinary_sizes
-from numeric.verification.exact import exact_check
-from numeric.verification.oracles import autograd_answer, complex_step
+from numeric.verification.cases import Case
+from numeric.verification.exact import ExactResult, exact_check
+from numeric.verification.oracles import complex_step
 from numeric.verification.session import Session
 from numeric.verification.verdict import FAIL, NOT_APPLICABLE, PASS, Check
 from numeric.verification.watch import Misbehaviour, Raised
 
 
 def duality(session: Session, examples: int) -> Check:
-    """Σ s̄·ṡ = g·d over the prime field at several sizes; no tolerance.
+    """L̇ = g·d over the prime field at several sizes; no tolerance.
 
-    The error probability is that of passing by accident at each example of the first sizes.
+    The error probability is that of passing by accident at each example whose sizes count.
     """
-    cell, sizes = session.cell, ordinary_sizes(session.cell)
-    smaller = {name: 1 + place % 2 for place, name in enumerate(sizes)}
-    count, chance = 0, 1.0
+    problem, count, chance = session.problem, 0, 1.0
     for example in range(examples):
-        chosen = sizes if example % 2 == 0 else smaller
-        steps, batch = (4 - example // 2 % 3, 2) if chosen is sizes else (1 + example % 3, 1)
-        seed = session.seed + example
+        at, seed = problem.exact_extents(example), session.seed + example
         try:
-            found = exact_check(cell, session.guard, chosen, steps=steps, batch=batch, seed=seed)
-        except Raised as problem:
-            return Check(NOT_APPLICABLE, f"does not run on field elements: {problem}")
-        except Misbehaviour as problem:
-            return Check(FAIL, str(problem))
+            found = exact_check(
+                problem, session.guard, at.sizes, steps=at.steps, batch=at.batch, seed=seed
+            )
+        except Raised as raised:
+            return Check(NOT_APPLICABLE, f"does not run on field elements: {raised}")
+        except Misbehaviour as other:
+            return Check(FAIL, str(other))
         count += 1
         if not found.right:
-            return _not_exact(session, found.states, found.gradients, chosen, steps, batch, seed)
-        chance *= found.error_probability if chosen is sizes else 1.0
+            case = problem.case(at.sizes, steps=at.steps, batch=at.batch, seed=seed)
+            return _not_exact(session, case, found)
+        chance *= found.error_probability if at.counts else 1.0
     figures = {"examples": count, "modulus": "2**61 - 1", "error_probability": chance}
     return Check(PASS, None, figures)
 
 
-def _not_exact(
-    session: Session, states: Any, gradients: Any, sizes: Any, steps: int, batch: int, seed: int
-) -> Check:
-    wrong = [f"states.{name}" for name, right in states.items() if not right]
-    wrong += [f"{group}.{name}" for (group, name), right in gradients.items() if not right]
-    what = f"not equal over the field: {', '.join(wrong)}"
-    for label in wrong:
+def _not_exact(session: Session, case: Case, found: ExactResult) -> Check:
+    wrong = [session.problem.output_word(n) for n, right in found.outputs.items() if not right]
+    labels = [".".join(name) for name, right in found.gradients.items() if not right]
+    for label in labels:
         session.wrong.setdefault(label, "exact")
-    case = make_case(session.cell, sizes, steps=steps, batch=batch, seed=seed)
+    what = f"not equal over the field: {', '.join([*wrong, *labels])}"
     session.note("exact", case, what)
     return Check(FAIL, what)
 
 
 def analytic(session: Session, tolerance: float) -> Check:
     """Im L(θ + ihd)/h through the forward code against ⟨gradient, d⟩, array by array."""
-    cell, worst = session.cell, 0.0
+    problem, worst = session.problem, 0.0
     rng = np.random.default_rng(session.seed)
-    case = make_case(cell, ordinary_sizes(cell), steps=4, batch=2, seed=session.seed)
+    case = problem.case(problem.ordinary_sizes(), steps=4, batch=2, seed=session.seed)
     _, gradients = session.result(case)
-    oracle = autograd_answer(cell, case).gradients
+    oracle = session.autograd(case).gradients
     wrong = []
     for group, name, value in case.groups():
         direction = rng.normal(size=np.shape(value))
         try:
             want, scale = complex_step(session.guard.forward, case, group, name, direction)
-        except Misbehaviour as problem:
-            return Check(NOT_APPLICABLE, f"forward does not run on complex numbers: {problem}")
+        except Misbehaviour as found:
+            return Check(NOT_APPLICABLE, f"forward does not run on complex numbers: {found}")
         terms = gradients[group][name] * direction
         got, own = float(np.sum(terms)), float(np.sum(oracle[group][name] * direction))
         scale += float(np.sum(np.abs(terms)))

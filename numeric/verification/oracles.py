@@ -1,33 +1,37 @@
-"""The oracles: gradients of L = Σ_t Σ_s ⟨s̄_t, s_t⟩ from the cell's own equations.
+"""The oracles: outputs and gradients from the equations that define them.
 
-In: a cell and a `Case`. Out: states and gradients in the module interface's layout. One oracle
-is reverse accumulation by autograd in float64, one forward accumulation in fifty digits, one
+In: a problem and a `Case`. Out: `Answer`, in the module interface's layout. One oracle is
+reverse accumulation by autograd in float64, one forward accumulation in fifty digits, one
 the complex step through a module's forward code. None shares code with what it judges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import autograd.numpy as anp
 import numpy as np
 from autograd import value_and_grad
+from autograd.tracer import getval
 
-from derive.cell import Cell
-from numeric.meaning.interpret import run
-from numeric.numbers.arithmetic import Arithmetic
+from numeric.numbers.arithmetic import FLOATS, Arithmetic
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, independent
 from numeric.verification.cases import GROUPS, Case
+from numeric.verification.problems.problem import Outputs, Problem
 
 Arrays = Mapping[str, Any]
+Named = dict[tuple[str, str], Any]
 COMPLEX_STEP: Final = 1e-30
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a right module returns: states (T, B, n), and gradients by group and name."""
+    """What a right module returns: outputs, and gradients by group and name.
+
+    The outputs are a cell's `states` (T, B, n), or a network's loss in their place.
+    """
 
     states: Arrays
     gradients: Mapping[str, Arrays]
@@ -36,101 +40,70 @@ class Answer:
 AUTOGRAD: Final = Arithmetic(namespace=anp, decide=lambda array: array)
 
 
-def _stack(over_time: list[Any], case: Case, name: str, dtype: Any = float) -> Any:
-    if over_time:
-        return np.stack(over_time)
-    return np.zeros((0, case.batch, case.initial[name].shape[-1]), dtype=dtype)
-
-
-def states(cell: Cell, case: Case) -> dict[str, Any]:
-    """s_1…s_T of every state in float64."""
-    case = case.widened()
-    with np.errstate(all="ignore"):
-        found = run(cell, case.params, case.inputs, case.initial, case.constants)
-    return {name: _stack(values, case, name) for name, values in found.items()}
-
-
-def autograd_answer(cell: Cell, case: Case) -> Answer:
-    """States and gradients in float64, by autograd over the equations.
+def autograd_answer(problem: Problem, case: Case) -> Answer:
+    """Outputs and gradients in float64, by autograd over the equations.
 
     Assumes: no pre-activation beyond ±700, where 1/(1+exp(−a)) overflows.
     """
     case = case.widened()
+    named = {(group, name): value for group, name, value in case.groups()}
+    kept: dict[str, list[Any]] = {}
 
-    def loss(variables: Mapping[str, Arrays]) -> Any:
-        found = run(
-            cell, variables["params"], variables["inputs"], variables["initial"],
-            case.constants, AUTOGRAD,
-        )  # fmt: skip
-        total = 0.0
-        for name, values in found.items():
-            for value, cotangent in zip(values, case.cotangents[name], strict=True):
-                total = total + anp.sum(cotangent * value)
-        return total
+    def loss(variables: Sequence[Any]) -> Any:
+        moved = case.moved(dict(zip(named, variables, strict=True)))
+        outputs = problem.outputs(moved, AUTOGRAD)
+        kept.update((name, [*map(getval, values)]) for name, values in outputs.items())
+        return problem.loss(moved, outputs)
 
-    variables = {group: dict(getattr(case, group)) for group in GROUPS}
-    if case.steps == 0 or case.batch == 0:
-        zeros = {g: {n: np.zeros(np.shape(a)) for n, a in v.items()} for g, v in variables.items()}
-        return Answer(states(cell, case), zeros)
-    return Answer(states(cell, case), reverse(loss, variables)[1])
-
-
-def reverse(loss: Callable[[Any], Any], variables: Mapping[str, Arrays]) -> tuple[Any, Any]:
-    """L and its gradients, by autograd's reverse accumulation."""
     with np.errstate(all="ignore"):
-        value, gradients = value_and_grad(loss)(variables)
-    return value, gradients
+        if case.empty:
+            outputs = problem.outputs(case, FLOATS)
+            gradients = [np.zeros(np.shape(value)) for value in named.values()]
+            return Answer(_arrays(problem, case, outputs), _grouped(named, gradients))
+        gradients = value_and_grad(loss)([*named.values()])[1]
+    return Answer(_arrays(problem, case, kept), _grouped(named, gradients))
 
 
-def precise_answer(cell: Cell, case: Case) -> Answer:
-    """States and gradients to fifty digits, by forward accumulation, rounded once to float64."""
+def precise_answer(problem: Problem, case: Case) -> Answer:
+    """Outputs and gradients to fifty digits, by forward accumulation, rounded once to float64."""
     case = case.widened()
     named = {(group, name): value for group, name, value in case.groups()}
-    variables = independent(named)
-    grouped = {
-        group: {name: value for (own, name), value in variables.items() if own == group}
-        for group in GROUPS
-    }
     lift = np.vectorize(Forward.lift, otypes=[object])
-    constants = {
-        name: lift(value) if np.size(value) else value for name, value in case.constants.items()
-    }
+    lifted = case.mapped(lambda array: lift(array) if np.size(array) else array)
+    moved = lifted.moved(independent(named))
     with np.errstate(all="ignore"):
-        found = run(
-            cell, grouped["params"], grouped["inputs"], grouped["initial"], constants,
-            MULTIPRECISION,
-        )  # fmt: skip
-    total = Forward.lift(0)
-    for name, values in found.items():
-        for value, cotangent in zip(values, case.cotangents[name], strict=True):
-            for entry, weight in zip(value.ravel(), np.ravel(cotangent), strict=True):
-                total = total + entry * float(weight)
-    gradients = collected(total, named)
-    rounded = np.vectorize(lambda entry: float(entry.value), otypes=[float])
-    return Answer(
-        {
-            name: rounded(_stack(values, case, name, object))
-            if values and values[0].size
-            else _stack([], case, name)
-            if not values
-            else np.zeros((len(values), *values[0].shape))
-            for name, values in found.items()
-        },
-        gradients,
-    )
+        outputs = problem.outputs(moved, MULTIPRECISION)
+        total = problem.loss(moved, outputs)
+    return Answer(_arrays(problem, case, outputs), _collected(total, named))
 
 
-def collected(total: Forward, named: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
+def _arrays(problem: Problem, case: Case, outputs: Outputs) -> dict[str, Any]:
+    """Each output over time as one array of float64."""
+    found = {}
+    for name, shape in problem.output_shapes(case).items():
+        entries = [entry for value in outputs[name] for entry in np.ravel(value)]
+        numbers = [float(e.value) if isinstance(e, Forward) else float(e) for e in entries]
+        found[name] = np.array(numbers, dtype=float).reshape(shape)
+    return found
+
+
+def _grouped(named: Named, gradients: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """Gradients by group and by name."""
+    found: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    for (group, name), gradient in zip(named, gradients, strict=True):
+        found[group][name] = gradient
+    return found
+
+
+def _collected(total: Any, named: Named) -> dict[str, dict[str, Any]]:
     """The derivatives of a number, each group's arrays by name, rounded once to float64."""
     count = sum(np.size(value) for value in named.values())
-    flat = np.zeros(count) if total.derivatives is None else total.derivatives.astype(float)
-    gradients: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
-    place = 0
-    for (group, name), value in named.items():
-        size = np.size(value)
-        gradients[group][name] = flat[place : place + size].reshape(np.shape(value))
-        place += size
-    return gradients
+    derivatives = getattr(total, "derivatives", None)
+    flat = np.zeros(count) if derivatives is None else derivatives.astype(float)
+    ends = np.cumsum([np.size(value) for value in named.values()])
+    parts = np.split(flat, ends[:-1])
+    shaped = [part.reshape(np.shape(v)) for part, v in zip(parts, named.values(), strict=True)]
+    return _grouped(named, shaped)
 
 
 def complex_step(
@@ -141,15 +114,9 @@ def complex_step(
     The second number is Σ|s̄ ṡ|, what the sum's rounding is relative to.
     """
     case = case.widened().mapped(lambda array: np.asarray(array, dtype=np.complex128))
-    moved = {**getattr(case, group)}
-    moved[name] = moved[name] + 1j * COMPLEX_STEP * direction
-    arguments = {
-        **{kind: getattr(case, kind) for kind in (*GROUPS, "constants")}, group: moved
-    }  # fmt: skip
-    found, _ = forward(
-        arguments["params"], arguments["inputs"], arguments["initial"],
-        arguments["constants"] or None,
-    )  # fmt: skip
+    value = getattr(case, group)[name]
+    case = case.moved({(group, name): value + 1j * COMPLEX_STEP * direction})
+    found, _ = forward(case.params, case.inputs, case.initial, case.constants or None)
     tangents = {state: np.imag(value) / COMPLEX_STEP for state, value in found.items()}
     products = [np.real(case.cotangents[state]) * value for state, value in tangents.items()]
     return sum(float(p.sum()) for p in products), sum(float(np.abs(p).sum()) for p in products)

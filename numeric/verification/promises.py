@@ -1,134 +1,133 @@
 """How a module behaves, whatever its numbers: the promises of the module interface.
 
-In: a guarded module and a cell. Out: nothing where all promises hold, else `Misbehaviour` with
-the promise that was broken. Shapes, dtypes, writing to arguments and sharing of memory are
+In: a problem and a guarded module. Out: nothing where all promises hold, else `Misbehaviour`
+with the promise that was broken. Shapes, dtypes, writing to arguments and sharing of memory are
 watched by the guard in every call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
-from derive.cell import Cell, dimensions
-from numeric.verification.cases import GROUPS, Case, make_case, ordinary_sizes
-from numeric.verification.watch import Guard, Misbehaviour, Raised
+from numeric.verification.cases import Case, whole
+from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.watch import Guard, Misbehaviour
 
-Result = tuple[dict[str, Any], dict[str, dict[str, Any]]]
 POWERS: Final = {"float64": (-600, 400), "float32": (-50, 40)}
-_LONGER: Final = "an entry too many"
+_SLACK: Final = {"float64": 1e-10, "float32": 1e-4}  # code may sum full sequences in another order
+_FAR: Final = 1e6
 
 
-def call(guard: Guard, case: Case) -> Result:
-    """States and gradients of the case.
-
-    Raises:
-        Misbehaviour: if the module misbehaves.
-    """
-    states, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
-    return states, guard.backward(case.params, tape, case.cotangents)
-
-
-def declared_by(cell: Cell) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The module constants that the cell asks for."""
-    groups = {
-        "PARAMETERS": cell.parameters, "INPUTS": cell.inputs,
-        "STATES": cell.states, "CONSTANTS": cell.constants,
-    }  # fmt: skip
-    return {
-        group: {
-            s.name: (("T", *dimensions(s)) if s.name in cell.sequences else dimensions(s))
-            for s in symbols
-        }
-        for group, symbols in groups.items()
-    }
-
-
-def check_declared(cell: Cell, guard: Guard) -> None:
-    """The module's constants are the cell's symbols with their size names.
+def check_declared(problem: Problem, guard: Guard) -> None:
+    """The module's constants are the problem's names, with their size names or as many of them.
 
     Raises:
         Misbehaviour: if one of them is not.
     """
-    for group, expected in declared_by(cell).items():
+    for group, expected in problem.declared().items():
         found = guard.subject.declared[group]
         for name in {**expected, **found}:
-            if expected.get(name) != found.get(name):
-                wanted = expected.get(name, "no such name")
-                came = found.get(name, "it is missing")
-                raise Misbehaviour(f"{group}[{name!r}]: expected {wanted}, came {came}")
+            wanted, came = expected.get(name), found.get(name)
+            counted = isinstance(wanted, int)
+            if wanted is None or came is None or wanted != (len(came) if counted else came):
+                what = "no such name" if wanted is None else f"{wanted}{' size names' * counted}"
+                raise Misbehaviour(
+                    f"{group}[{name!r}]: expected {what}, "
+                    f"came {'it is missing' if came is None else came}"
+                )
 
 
-def check_promises(cell: Cell, guard: Guard) -> None:
+def check_promises(problem: Problem, guard: Guard) -> None:
     """A call may be repeated, later too; missing is zero; empty is allowed; backward is linear.
 
     Raises:
         Misbehaviour: if a promise is broken.
     """
-    for dtype in POWERS:
-        _check_repeated(cell, guard, dtype)
-    _check_missing(cell, guard)
-    _check_empty(cell, guard)
-    for dtype in POWERS:
-        _check_linear(cell, guard, dtype)
+    for name, promise in _PROMISES.items():
+        if name in problem.promises:
+            promise(problem, guard)
 
 
-def _check_repeated(cell: Cell, guard: Guard, dtype: str) -> None:
+def _ordinary(problem: Problem, seed: int, dtype: str = "float64", batch: int = 2) -> Case:
+    sizes = problem.ordinary_sizes()
+    return problem.case(sizes, steps=3, batch=batch, seed=seed, dtype=dtype)
+
+
+# ---- of every module -------------------------------------------------------------------------
+
+
+def _check_repeated(problem: Problem, guard: Guard) -> None:
     """Equal calls give equal results, whatever is called between them."""
-    sizes = ordinary_sizes(cell)
-    case = make_case(cell, sizes, steps=3, batch=2, seed=1, dtype=dtype)
-    states, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
-    first = guard.backward(case.params, tape, case.cotangents)
-    again = guard.backward(case.params, tape, case.cotangents)
-    _require_equal(first, again, "backward, called again with the same tape,")
-    other, _ = guard.forward(case.params, case.inputs, case.initial, case.constants)
-    _require_equal({"states": states}, {"states": other}, "forward, called again,")
-    call(guard, make_case(cell, sizes, steps=3, batch=2, seed=2, dtype=dtype))
-    late = guard.backward(case.params, tape, case.cotangents)
-    _require_equal(first, late, "backward, called after another forward and backward,")
+    for dtype in POWERS:
+        case = _ordinary(problem, 1, dtype, batch=3)
+        first = problem.call(guard, case)
+        problem.call(guard, _ordinary(problem, 2, dtype))
+        _require_equal(problem, first, problem.call(guard, case), f"{dtype}, called again:")
 
 
-def _check_missing(cell: Cell, guard: Guard) -> None:
+def _check_empty(problem: Problem, guard: Guard) -> None:
+    """Without steps or samples, gradients are zeros of full shape.
+
+    Raises:
+        Misbehaviour: if one is not.
+    """
+    for steps, batch in problem.empty_extents():
+        case = problem.case(problem.ordinary_sizes(), steps=steps, batch=batch, seed=3)
+        outputs, gradients = problem.call(guard, case)
+        found = {problem.output_word(name): value for name, value in outputs.items()}
+        found |= {f"{group}[{name!r}]": array for group in ("params", "initial")
+                  for name, array in gradients[group].items()}  # fmt: skip
+        for label, value in found.items():
+            if np.any(value):
+                raise Misbehaviour(f"{label} is not zero at T = {steps}, B = {batch}")
+
+
+# ---- of a module with forward and backward ---------------------------------------------------
+
+
+def _check_tape(problem: Problem, guard: Guard) -> None:
+    """A tape may be used again, later too."""
+    for dtype in POWERS:
+        case = _ordinary(problem, 1, dtype)
+        states, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
+        first = guard.backward(case.params, tape, case.cotangents)
+        again = guard.backward(case.params, tape, case.cotangents)
+        _require_same(first, again, "backward, called again with the same tape,")
+        other, _ = guard.forward(case.params, case.inputs, case.initial, case.constants)
+        _require_same({"states": states}, {"states": other}, "forward, called again,")
+        problem.call(guard, _ordinary(problem, 2, dtype))
+        late = guard.backward(case.params, tape, case.cotangents)
+        _require_same(first, late, "backward, called after another forward and backward,")
+
+
+def _check_missing(problem: Problem, guard: Guard) -> None:
     """An initial state or a cotangent that is missing counts as zero."""
-    case = make_case(cell, ordinary_sizes(cell), steps=3, batch=2, seed=2)
+    case = _ordinary(problem, 2)
 
     def states(initial: Mapping[str, Any] | None) -> dict[str, Any]:
         return {"states": guard.forward(case.params, case.inputs, initial, case.constants)[0]}
 
     zeros = {name: np.zeros_like(value) for name, value in case.initial.items()}
     if _sized_without_states(guard):
-        _require_equal(states(zeros), states(None), "forward without initial states")
+        _require_same(states(zeros), states(None), "forward without initial states")
     for name, zero in zeros.items():
         absent = {other: value for other, value in case.initial.items() if other != name}
-        _require_equal(
+        _require_same(
             states({**absent, name: zero}), states(absent), f"forward without initial[{name!r}]"
         )
-    for name in case.cotangents:
-        zero = {**case.cotangents, name: np.zeros_like(case.cotangents[name])}
-        absent = {other: value for other, value in zero.items() if other != name}
-        _, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
-        _require_equal(
+    _, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
+    for name, value in case.cotangents.items():
+        zero = {**case.cotangents, name: np.zeros_like(value)}
+        absent = {other: array for other, array in zero.items() if other != name}
+        _require_same(
             guard.backward(case.params, tape, zero),
             guard.backward(case.params, tape, absent),
             f"backward without cotangents[{name!r}]",
         )
-
-
-def _check_empty(cell: Cell, guard: Guard) -> None:
-    """Without steps or samples, gradients are zeros of full shape.
-
-    Raises:
-        Misbehaviour: if one is not.
-    """
-    for steps, batch in ((0, 2), (3, 0), (0, 0)):
-        empty = make_case(cell, ordinary_sizes(cell), steps=steps, batch=batch, seed=3)
-        _, gradients = call(guard, empty)
-        for group in ("params", "initial"):
-            for name, value in gradients[group].items():
-                if np.any(value):
-                    raise Misbehaviour(f"{group}[{name!r}] is not zero at T = {steps}, B = {batch}")
 
 
 def _sized_without_states(guard: Guard) -> bool:
@@ -138,90 +137,127 @@ def _sized_without_states(guard: Guard) -> bool:
     return all(size in passed for names in declared["STATES"].values() for size in names)
 
 
-def _check_linear(cell: Cell, guard: Guard, dtype: str) -> None:
+def _check_linear(problem: Problem, guard: Guard) -> None:
     """Cotangents times 2ᵏ give gradients times 2ᵏ, to the bit: no threshold, no clipping."""
-    case = make_case(cell, ordinary_sizes(cell), steps=3, batch=2, seed=4, dtype=dtype)
-    _, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
-    gradients = guard.backward(case.params, tape, case.cotangents)
-    for power in POWERS[dtype]:
-        factor = np.ldexp(np.ones((), dtype), power)
-        scaled = {name: factor * value for name, value in case.cotangents.items()}
-        found = guard.backward(case.params, tape, scaled)
-        expected = {
-            g: {n: factor * a for n, a in arrays.items()} for g, arrays in gradients.items()
-        }
+    for dtype, powers in POWERS.items():
+        case = _ordinary(problem, 4, dtype)
+        _, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
+        gradients = guard.backward(case.params, tape, case.cotangents)
+        for power in powers:
+            factor = np.ldexp(np.ones((), dtype), power)
+            scaled = {name: factor * value for name, value in case.cotangents.items()}
+            found = guard.backward(case.params, tape, scaled)
+            expected = {
+                g: {n: factor * a for n, a in arrays.items()} for g, arrays in gradients.items()
+            }
+            _require_same(
+                found, expected, f"backward is not linear: with cotangents times 2**{power} it"
+            )
+
+
+# ---- of a module that gives loss and gradients ------------------------------------------------
+
+
+def _check_initial(problem: Problem, guard: Guard) -> None:
+    """An initial state that is missing counts as zero, in the loss and in every gradient."""
+    case = _ordinary(problem, 2)
+    for name, value in case.initial.items():
+        absent = {other: array for other, array in case.initial.items() if other != name}
+        zero = replace(case, initial={**absent, name: np.zeros_like(value)})
         _require_equal(
-            found, expected, f"backward is not linear: with cotangents times 2**{power} it"
-        )
+            problem, problem.call(guard, zero), problem.call(guard, replace(case, initial=absent)),
+            f"without initial[{name!r}]:",
+        )  # fmt: skip
 
 
-def _require_equal(left: Mapping[str, Any], right: Mapping[str, Any], what: str) -> None:
+def _check_lengths(problem: Problem, guard: Guard) -> None:
+    """Missing lengths stand for full ones."""
+    for dtype, slack in _SLACK.items():
+        case = _ordinary(problem, 1, dtype, batch=3)
+        full = replace(case, lengths=np.full(case.batch, case.steps))
+        _require_equal(
+            problem, problem.call(guard, full), problem.call(guard, replace(case, lengths=None)),
+            "without lengths:", slack,
+        )  # fmt: skip
+
+
+_PROMISES: Final[Mapping[str, Callable[[Problem, Guard], None]]] = {
+    "tape": _check_tape, "repeated": _check_repeated, "lengths": _check_lengths,
+    "missing": _check_missing, "initial": _check_initial, "empty": _check_empty,
+    "linear": _check_linear,
+}  # fmt: skip
+
+
+def check_padding(problem: Problem, guard: Guard, seeds: range) -> int:
+    """What stands after a sample's end changes nothing, not by a bit, and has gradient zero.
+
+    Raises:
+        Misbehaviour: if something of it gets into the loss or a gradient.
+    """
+    for seed in seeds:
+        case = problem.case(problem.ordinary_sizes(), steps=4, batch=3, seed=seed)
+        lengths = np.array([3, 0, 1] if problem.every_step and seed % 2 else [4, 2, 1])
+        case = replace(case, lengths=lengths)
+        wanted = problem.call(guard, case)
+        for what, changed in _padded_otherwise(case, problem.every_step):
+            found = problem.call(guard, changed)
+            _require_equal(problem, wanted, found, f"with other padding in {what}:")
+        for name, gradient in wanted[1]["inputs"].items():
+            if np.any(gradient[case.outside]):
+                raise Misbehaviour(f"inputs[{name!r}]: the gradient of padding is not zero")
+    return len(seeds)
+
+
+def _padded_otherwise(case: Case, every_step: bool) -> Iterator[tuple[str, Case]]:
+    """The case with other values after each sample's end, one argument at a time."""
+    outside = case.outside
+
+    def filled(array: Any, value: float) -> Any:
+        other = array.copy()
+        other[outside] = value
+        return other
+
+    for name, array in case.inputs.items():
+        for value in (-7,) if whole(array) else (np.nan, _FAR):
+            inputs = {**case.inputs, name: filled(array, value)}
+            yield f"inputs[{name!r}]", replace(case, inputs=inputs)
+    if every_step:
+        for value in (-7,) if whole(case.targets) else (np.nan, _FAR):
+            yield "targets", replace(case, targets=filled(case.targets, value))
+    for name, array in case.constants.items():
+        for value in (np.nan, 3.0) if array.ndim == 3 else ():
+            constants = {**case.constants, name: filled(array, value)}
+            yield f"constants[{name!r}]", replace(case, constants=constants)
+
+
+# ---- equal results ---------------------------------------------------------------------------
+
+
+def _require_equal(
+    problem: Problem, left: Result, right: Result, what: str, slack: float = 0.0
+) -> None:
+    """Outputs and gradients equal to the bit, or to so much of the array's largest entry.
+
+    Raises:
+        Misbehaviour: if they are not.
+    """
+    pairs = {problem.output_word(n): (array, right[0][n]) for n, array in left[0].items()}
+    pairs |= {
+        f"{group}[{name!r}]": (array, right[1][group][name])
+        for group, arrays in left[1].items()
+        for name, array in arrays.items()
+    }
+    for label, (one, other) in pairs.items():
+        close = np.array_equal(one, other, equal_nan=True)
+        if slack and not close:
+            off = np.max(np.abs(one - other), initial=0)
+            close = bool(off <= slack * np.max(np.abs(one), initial=0))
+        if not close:
+            raise Misbehaviour(f"{what} other values for {label}")
+
+
+def _require_same(left: Mapping[str, Any], right: Mapping[str, Any], what: str) -> None:
     for group, arrays in left.items():
         for name, array in arrays.items():
             if not np.array_equal(array, right[group][name], equal_nan=True):
                 raise Misbehaviour(f"{what} gives other values for {group}[{name!r}]")
-
-
-def check_arguments(cell: Cell, guard: Guard) -> int:
-    """A wrong name, shape or dtype is a `ValueError` that names the argument.
-
-    Raises:
-        Misbehaviour: if a wrong argument is accepted, or refused in another way.
-    """
-    count = 0
-    case = make_case(cell, ordinary_sizes(cell), steps=3, batch=2, seed=4)
-    case_names = {name for _, name, _ in case.groups()} | {*case.constants}
-    for name, what, forward, backward in wrong_calls(case):
-        count += 1
-        try:
-            if forward is not None:
-                guard.forward(*forward)
-            else:
-                _, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
-                guard.backward(case.params, tape, backward or {})
-        except Raised as problem:
-            names = {name} if what != _LONGER else case_names
-            named = any(one in str(problem) for one in names)
-            if not isinstance(problem.__cause__, ValueError) or not named:
-                raise Misbehaviour(
-                    f"{name}: {what} should be a ValueError that names it; {problem}"
-                ) from problem
-        else:
-            raise Misbehaviour(f"{name}: {what} is accepted")
-    return count
-
-
-def wrong_calls(case: Case) -> Iterator[tuple[str, str, Any, Any]]:
-    """Calls with one thing wrong: its name, what is wrong, forward's arguments or cotangents."""
-    groups = {group: dict(getattr(case, group)) for group in (*GROUPS, "constants")}
-    groups["cotangents"] = dict(case.cotangents)
-    for group, arrays in groups.items():
-        for name, array in arrays.items():
-            wrong = {
-                "one axis too many": array[None, None, None],
-                "an integer array": np.zeros(array.shape, dtype=int),
-                "another dtype": array.astype(np.float32),
-            }
-            if array.ndim:
-                wrong[_LONGER] = np.concatenate([array, array[..., :1]], axis=-1)
-            if group in {"params", "inputs"}:
-                yield _wrong_call(groups, group, name, "its absence", _DROP)
-            for what, value in wrong.items():
-                yield _wrong_call(groups, group, name, what, value)
-        if arrays:
-            yield _wrong_call(groups, group, "no_such_name", "an unknown name", np.zeros(2))
-
-
-_DROP: Final = object()
-
-
-def _wrong_call(
-    groups: dict[str, dict[str, Any]], group: str, name: str, what: str, value: Any
-) -> tuple[str, str, Any, Any]:
-    changed = {**groups[group], name: value}
-    if value is _DROP:
-        del changed[name]
-    if group == "cotangents":
-        return name, what, None, changed
-    held = {**groups, group: changed}
-    return name, what, tuple(held[kind] for kind in (*GROUPS, "constants")), None

@@ -1,28 +1,20 @@
 """What the checks of one verification share, and what they found so far.
 
-In: a cell and a guarded module. Out: `Session`, which calls the module, asks what rounding
+In: a problem and a guarded module. Out: `Session`, which calls the module, asks what rounding
 explains, and keeps for each gradient its largest error and who found it wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from derive.cell import Cell
 from numeric.numbers.rounding import BOUNDED, COARSE, Kinds
-from numeric.verification.cases import Case, ordinary_cases, smaller_cases, unusual_cases
+from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, capped, rounding_bounds
 from numeric.verification.oracles import Answer, autograd_answer, precise_answer
-from numeric.verification.promises import (
-    Result,
-    call,
-    check_arguments,
-    check_declared,
-    check_promises,
-)
-from numeric.verification.strategies import case as cases
+from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Gradient
 from numeric.verification.watch import Guard, Misbehaviour, Stopped
 
@@ -31,7 +23,7 @@ from numeric.verification.watch import Guard, Misbehaviour, Stopped
 class Session:
     """What the checks of one verification share, and what they found so far."""
 
-    cell: Cell
+    problem: Problem
     guard: Guard
     plain: Guard | None
     seed: int
@@ -40,64 +32,17 @@ class Session:
     counterexample: dict[str, Any] | None = None
     stopped: Stopped | None = None
 
-    # ---- what is verified: a cell's module; `network_session.py` puts a network in its place ----
+    def autograd(self, case: Case) -> Answer:
+        """Outputs and gradients by autograd."""
+        return autograd_answer(self.problem, case)
 
-    def autograd(self, case: Any) -> Answer:
-        """States and gradients by autograd."""
-        return autograd_answer(self.cell, case)
-
-    def precise(self, case: Any) -> Answer:
-        """States and gradients to fifty digits."""
-        return precise_answer(self.cell, case)
-
-    def cases(self, **limits: Any) -> Any:
-        """A Hypothesis strategy of calls."""
-        return cases(self.cell, **limits)
-
-    def battery(self, regimes: Iterable[str], **limits: Any) -> Iterator[Case]:
-        """Set cases of the regimes."""
-        return ordinary_cases(self.cell, regimes, seed=self.seed, **limits)
-
-    def unusual(self) -> Iterator[Case]:
-        """Set cases of many units, samples or steps, and of zeros."""
-        return unusual_cases(self.cell, seed=self.seed)
-
-    def smaller(self, case: Any) -> Iterator[Case]:
-        """The case with one size smaller, each in turn."""
-        return smaller_cases(self.cell, case)
-
-    def interface(self) -> None:
-        """The promises of the module interface.
-
-        Raises:
-            Misbehaviour: if one is broken.
-        """
-        check_declared(self.cell, self.guard)
-        check_promises(self.cell, self.guard)
-
-    def arguments(self) -> int:
-        """Wrong arguments are refused by name: how many were tried.
-
-        Raises:
-            Misbehaviour: if one is not.
-        """
-        return check_arguments(self.cell, self.guard)
+    def precise(self, case: Case) -> Answer:
+        """Outputs and gradients to fifty digits."""
+        return precise_answer(self.problem, case)
 
     def labels(self) -> list[str]:
         """Every gradient as the verdict calls it."""
-        cell = self.cell
-        groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
-        return [f"{group}.{s.name}" for group, symbols in groups.items() for s in symbols]
-
-    def result_by(self, guard: Any, case: Any) -> Result:
-        """What that module makes of the case."""
-        return call(guard, case)
-
-    def bounds_by(self, guard: Any, case: Any, kinds: Kinds) -> tuple[Result, bool]:
-        """What rounding explains in that module."""
-        return rounding_bounds(guard, case, kinds)
-
-    # ---- what the checks do with it -------------------------------------------------------------
+        return [f"{group}.{name}" for group, name in self.problem.gradients()]
 
     def result(self, case: Case) -> Result:
         """What the module makes of the case.
@@ -107,7 +52,7 @@ class Session:
             Misbehaviour: if it misbehaves.
         """
         try:
-            return self.result_by(self.guard, case)
+            return self.problem.call(self.guard, case)
         except Stopped as problem:
             self.stopped = self.stopped or problem
             raise
@@ -132,9 +77,9 @@ class Session:
         """What rounding explains in code of ours, whatever the form of its functions."""
         return self._account(self.guard if self.plain is None else self.plain, case, COARSE)
 
-    def _account(self, guard: Any, case: Case, kinds: Kinds) -> tuple[Result, bool] | None:
+    def _account(self, guard: Guard, case: Case, kinds: Kinds) -> tuple[Result, bool] | None:
         try:
-            return self.bounds_by(guard, case, kinds)
+            return rounding_bounds(self.problem, guard, case, kinds)
         except Misbehaviour:
             return None
 
@@ -146,9 +91,16 @@ class Session:
                 worst = self.errors.get(difference.label, 0.0)
                 self.errors[difference.label] = max(worst, difference.scaled)
             if not difference.right(tolerance):
-                wrong.append(difference)
+                wrong.append(self._worded(difference))
                 self.wrong.setdefault(difference.label, check)
         return wrong
+
+    def _worded(self, difference: Difference) -> Difference:
+        """The difference, an output called as the problem calls it."""
+        if difference.group != "states":
+            return difference
+        word = self.problem.output_word(difference.name)
+        return replace(difference, entry=difference.entry.replace(difference.label, word, 1))
 
     def note(self, check: str, case: Case, what: str) -> None:
         """Keep the case as the counterexample, if no earlier check has one."""

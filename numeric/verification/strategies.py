@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from derive.cell import Cell
 from derive.network import Network
 from numeric.meaning.sizes import size_names
-from numeric.verification.cases import DRAWN, REGIMES, Case, make_case
-from numeric.verification.network_cases import NetworkCase, make_network_case, network_sizes
+from numeric.verification.cases import DRAWN, REGIMES, Case
+from numeric.verification.problems.of_cell import CellProblem, make_case
+from numeric.verification.problems.of_network import NetworkProblem
+from numeric.verification.problems.problem import Limits, Problem
 from numeric.verification.random_cells import cell_text
 
 SEEDS: Final = st.integers(0, 2**32 - 1)
@@ -68,27 +70,42 @@ def sequences(
 
 
 @st.composite
-def case(
-    draw: st.DrawFn,
-    cell: Cell,
-    *,
-    regimes: tuple[str, ...] = DRAWN,
-    dtypes: tuple[str, ...] = DTYPES,
-    largest: int = 4,
-    longest: int | None = None,
-) -> Case:
-    """A call of the cell: T, B and every size from 1 up, in a drawn regime and dtype."""
+def calls(
+    draw: st.DrawFn, problem: Problem, *, limits: Limits,
+    regimes: tuple[str, ...] = DRAWN, dtypes: tuple[str, ...] = DTYPES,
+) -> Case:  # fmt: skip
+    """A call of the problem: T, B and every size from the least up, in a drawn regime and dtype."""
     regime = draw(st.sampled_from(regimes))
-    steps = draw(st.integers(1, longest or REGIMES[regime].longest))
-    return make_case(
-        cell,
-        draw(sizes(cell, largest)),
-        steps=steps,
-        batch=draw(st.integers(1, 3)),
-        seed=draw(SEEDS),
-        regime=regime,
-        dtype=draw(st.sampled_from(dtypes)),
-    )
+    steps = draw(st.integers(1, limits.longest or REGIMES[regime].longest))
+    found = {
+        name: draw(st.integers(least := problem.least(name), max(least, limits.largest)))
+        for name in problem.ordinary_sizes()
+    }
+    return problem.case(
+        found, steps=steps, batch=draw(st.integers(1, limits.widest)), seed=draw(SEEDS),
+        regime=regime, dtype=draw(st.sampled_from(dtypes)),
+    )  # fmt: skip
+
+
+def case(
+    cell: Cell, *, regimes: tuple[str, ...] = DRAWN, dtypes: tuple[str, ...] = DTYPES,
+    largest: int = 4, longest: int | None = None,
+) -> st.SearchStrategy[Case]:  # fmt: skip
+    """A call of the cell: T, B and every size from 1 up, in a drawn regime and dtype."""
+    limits = Limits(largest, longest)
+    return calls(CellProblem(cell), limits=limits, regimes=regimes, dtypes=dtypes)
+
+
+def network_case(
+    network: Network, *, regimes: tuple[str, ...] = DRAWN, dtypes: tuple[str, ...] = DTYPES,
+    largest: int = 3, longest: int = 4, widest: int = 3,
+) -> st.SearchStrategy[Case]:  # fmt: skip
+    """A call of the network: T, B and every size from 1 up, lengths from 0 where that may be.
+
+    A softmax has two outputs at least: of one its gradient is nothing but rounding.
+    """
+    limits = Limits(largest, longest, widest)
+    return calls(NetworkProblem(network), limits=limits, regimes=regimes, dtypes=dtypes)
 
 
 @st.composite
@@ -103,34 +120,6 @@ def degenerate_case(draw: st.DrawFn, cell: Cell) -> Case:
     steps = 0 if empty == "T" else draw(st.integers(1, 3))
     batch = 0 if empty == "B" else draw(st.integers(1, 2))
     return make_case(cell, found, steps=steps, batch=batch, seed=draw(SEEDS))
-
-
-@st.composite
-def network_case(
-    draw: st.DrawFn,
-    network: Network,
-    *,
-    regimes: tuple[str, ...] = DRAWN,
-    dtypes: tuple[str, ...] = DTYPES,
-    largest: int = 3,
-    longest: int = 4,
-    widest: int = 3,
-) -> NetworkCase:
-    """A call of the network: T, B and every size from 1 up, lengths from 0 where that may be.
-
-    A softmax has two outputs at least: of one its gradient is nothing but rounding.
-    """
-    found = {name: draw(st.integers(1, largest)) for name in network_sizes(network)}
-    regime = draw(st.sampled_from(regimes))
-    return make_network_case(
-        network,
-        {**found, "q": max(2, found["q"])},
-        steps=draw(st.integers(1, longest)),
-        batch=draw(st.integers(1, widest)),
-        seed=draw(SEEDS),
-        regime=regime,
-        dtype=draw(st.sampled_from(dtypes)),
-    )
 
 
 @dataclass(frozen=True)

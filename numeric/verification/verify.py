@@ -8,29 +8,30 @@ what a running error analysis of the very code explains.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import chain
 from typing import Any, Final
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, Verbosity, given, target
-from hypothesis import seed as with_seed
-from hypothesis import settings as hypothesis_settings
-from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
+from hypothesis.errors import UnsatisfiedAssumption
 
 from derive.cell import Cell
 from derive.network import Network
+from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
 from numeric.verification.directions import analytic, duality
 from numeric.verification.explain.explain import diagnose
-from numeric.verification.network_session import session_of
 from numeric.verification.oracles import Answer
-from numeric.verification.promises import Result
+from numeric.verification.problems.of_cell import CellProblem
+from numeric.verification.problems.of_network import NetworkProblem
+from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.promises import check_declared, check_padding, check_promises
+from numeric.verification.search import WrongError, search
 from numeric.verification.session import Session
-from numeric.verification.strategies import RELATIVE
+from numeric.verification.strategies import RELATIVE, calls
 from numeric.verification.verdict import (
     FAIL,
     INCONCLUSIVE,
@@ -40,7 +41,8 @@ from numeric.verification.verdict import (
     Verdict,
     conclude,
 )
-from numeric.verification.watch import Misbehaviour
+from numeric.verification.watch import Guard, Misbehaviour, Subject, subject_of
+from numeric.verification.wrong_calls import check_arguments
 
 __all__ = ["PROFILES", "Verdict", "verify", "versions"]
 
@@ -75,92 +77,6 @@ NETWORK_PROFILES: Final[Mapping[str, Profile]] = {
 }
 
 
-class _WrongError(AssertionError):
-    """The module differs from the oracle on an example."""
-
-
-def _search(
-    session: Session,
-    check: str,
-    battery: Iterable[Case],
-    strategy: Any,
-    examples: int,
-    test: Callable[[Case], float],
-) -> Check:
-    """The test on set cases, then on drawn ones; the smallest failing one is noted.
-
-    `test` gives the scaled error. Drawn failures shrink by Hypothesis, a set one by its sizes.
-    """
-    worst, count = 0.0, 0
-    target_largest = examples >= PROFILES["ci"].autograd
-
-    def attempt(case: Case) -> float:
-        nonlocal worst, count
-        try:
-            error = test(case)
-        except (Misbehaviour, _WrongError) as problem:
-            session.note(check, case, str(problem))
-            raise
-        worst, count = max(worst, error), count + 1
-        return error
-
-    @with_seed(session.seed)
-    @hypothesis_settings(
-        max_examples=examples, deadline=None, database=None, print_blob=False,
-        verbosity=Verbosity.quiet, suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.target, Phase.shrink), report_multiple_bugs=False,
-    )  # fmt: skip
-    @given(strategy)
-    def example(case: Case) -> None:
-        error = attempt(case)
-        if target_largest:
-            target(error)
-
-    failed = _first_failure(attempt, battery)
-    problem: Exception | None = None
-    try:
-        if session.stopped is None:
-            example()
-    except (Misbehaviour, _WrongError) as found:
-        problem = found
-    except Flaky:
-        problem = Misbehaviour("the module gives different results for equal calls")
-    except Unsatisfiable:
-        if failed is None and not count:
-            return Check(INCONCLUSIVE, "no example within the range of the oracle")
-    if problem is None and failed is not None:
-        problem = _shrunk(session, attempt, *failed)
-    figures = {"examples": count, "scaled_error": worst}
-    return Check(PASS, None, figures) if problem is None else Check(FAIL, str(problem), figures)
-
-
-def _first_failure(
-    attempt: Callable[[Case], float], battery: Iterable[Case]
-) -> tuple[Case, Exception] | None:
-    """The first of the set cases that fails; one beyond the oracle's range is passed over."""
-    for case in battery:
-        try:
-            attempt(case)
-        except UnsatisfiedAssumption:
-            continue
-        except (Misbehaviour, _WrongError) as problem:
-            return case, problem
-    return None
-
-
-def _shrunk(
-    session: Session, attempt: Callable[[Case], float], case: Case, problem: Exception
-) -> Exception:
-    """The failure of the smallest case that one smaller size after another leads to."""
-    smaller: Iterator[Case] = iter(session.smaller(case))
-    while session.stopped is None and (candidate := next(smaller, None)) is not None:
-        failure = _first_failure(attempt, [candidate])
-        if failure is not None:
-            case, problem = failure
-            smaller = iter(session.smaller(case))
-    return problem
-
-
 def _autograd(session: Session, examples: int) -> Check:
     """Reverse accumulation over the equations: 1e-12 of each array's largest entry.
 
@@ -183,9 +99,10 @@ def _autograd(session: Session, examples: int) -> Check:
             doubles, granted = doubles + 1, granted + (agreement(got, want)[0] > tolerance)
         return _require(session, found, tolerance, "autograd")
 
-    strategy = session.cases(regimes=RELATIVE)
-    battery = chain(session.battery(RELATIVE), session.unusual())
-    check = _search(session, "autograd", battery, strategy, examples, test)
+    of, seed = session.problem, session.seed
+    strategy = calls(of, regimes=RELATIVE, limits=of.limits())
+    battery = chain(of.ordinary_cases(RELATIVE, seed=seed), of.unusual_cases(seed=seed))
+    check = search(session, "autograd", battery, strategy, examples, test)
     if check.status == PASS and doubles > MIN_EXAMPLES and granted > doubles / 2:
         reason = f"beyond {TOLERANCES['float64']:g} in {granted} of {doubles} float64 examples"
         return Check(INCONCLUSIVE, f"{reason}: only rounding could explain it", check.figures)
@@ -210,7 +127,7 @@ def _explained(
 
 def _require(session: Session, found: list[Difference], tolerance: float, check: str) -> float:
     if wrong := session.judge(found, tolerance, check):
-        raise _WrongError("; ".join(difference.entry for difference in wrong[:3]))
+        raise WrongError("; ".join(difference.entry for difference in wrong[:3]))
     return max((d.scaled for d in found if np.isfinite(d.scaled)), default=0.0)
 
 
@@ -238,9 +155,10 @@ def _high_precision(session: Session, examples: int) -> Check:
         tolerance = -1.0 if np.all(np.isfinite(explained)) else TOLERANCES[case.dtype]
         return _require(session, found, tolerance, "high_precision")
 
-    strategy = session.cases(largest=2, longest=3)
-    battery = session.battery(("saturated",), largest=2)
-    check = _search(session, "high_precision", battery, strategy, examples, test)
+    of = session.problem
+    strategy = calls(of, limits=of.limits(small=True))
+    battery = of.ordinary_cases(("saturated",), seed=session.seed, small=True)
+    check = search(session, "high_precision", battery, strategy, examples, test)
     figures = {
         **check.figures, "digits": 50, "share_of_bound": largest_share, "oracles_apart": apart
     }  # fmt: skip
@@ -263,7 +181,8 @@ def _oracle_is_right(session: Session, case: Case, found: Answer, want: Answer) 
 def _interface(session: Session) -> Check:
     """The promises of the module interface."""
     try:
-        session.interface()
+        check_declared(session.problem, session.guard)
+        check_promises(session.problem, session.guard)
     except Misbehaviour as problem:
         return Check(FAIL, str(problem))
     return Check(PASS)
@@ -272,25 +191,28 @@ def _interface(session: Session) -> Check:
 def _arguments(session: Session) -> Check:
     """Wrong arguments are refused by name."""
     try:
-        count = session.arguments()
+        count = check_arguments(session.problem, session.guard)
     except Misbehaviour as problem:
         return Check(FAIL, str(problem))
     return Check(PASS, None, {"examples": count})
 
 
+def _padding(session: Session, examples: int) -> Check:
+    """What stands after a sample's end contributes nothing, exactly."""
+    seeds = range(session.seed, session.seed + examples)
+    try:
+        count = check_padding(session.problem, session.guard, seeds)
+    except Misbehaviour as found:
+        return Check(FAIL, str(found))
+    return Check(PASS, None, {"examples": count})
+
+
 _CHECKS: Final[Mapping[str, Callable[[Session, Profile], Check]]] = {
+    "padding": lambda session, profile: _padding(session, profile.exact),
     "autograd": lambda session, profile: _autograd(session, profile.autograd),
     "high_precision": lambda session, profile: _high_precision(session, profile.high_precision),
     "complex_step": lambda session, profile: analytic(session, COMPLEX_STEP_TOLERANCE),
     "exact": lambda session, profile: duality(session, profile.exact),
-}
-
-
-_NETWORK_CHECKS: Final[Mapping[str, Callable[[Any, Profile], Check]]] = {
-    "padding": lambda session, profile: session.padding(profile.exact),
-    "autograd": _CHECKS["autograd"],
-    "high_precision": _CHECKS["high_precision"],
-    "exact": lambda session, profile: session.exact(profile.exact),
 }
 
 
@@ -322,9 +244,10 @@ def verify(
     checks: dict[str, Check] = {}
     ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
     tell = progress or (lambda name: None)
-    session, problem = session_of(module, cell, network, plain, ours, seed)
-    if problem is not None:
-        checks["interface"] = Check(FAIL, str(problem))
+    of: Problem = CellProblem(cell) if network is None else NetworkProblem(network)
+    session, misfit = _session(module, of, plain, ours, seed)
+    if misfit is not None:
+        checks["interface"] = Check(FAIL, str(misfit))
     else:
         tell("interface")
         checks["interface"] = _interface(session)
@@ -333,7 +256,9 @@ def verify(
             checks["arguments"] = _arguments(session)
     if checks["interface"].status == PASS:
         examples = (PROFILES if network is None else NETWORK_PROFILES)[profile]
-        for name, check in (_CHECKS if network is None else _NETWORK_CHECKS).items():
+        for name, check in _CHECKS.items():
+            if name not in of.checks:
+                continue
             tell(name)
             try:
                 checks[name] = check(session, examples)
@@ -344,7 +269,7 @@ def verify(
     if not ours:
         checks = _weigh(session, checks)
     gradients = session.gradients()
-    if network is None and problem is None:
+    if network is None and misfit is None:
         tell("diagnosis")
         gradients = _diagnosed(session)
     return Verdict(
@@ -354,11 +279,33 @@ def verify(
     )  # fmt: skip
 
 
+def _session(
+    module: Any, problem: Problem, plain: Any, ours: bool, seed: int
+) -> tuple[Session, Misbehaviour | None]:
+    """The session of the module, and why it is no module of that interface if it is none."""
+    misfit: Misbehaviour | None = None
+    try:
+        subject = subject_of(module, problem.functions)
+    except Misbehaviour as found:
+        misfit, subject = found, Subject({}, {})
+    if plain is None and not ours:
+        plain = _textbook(problem)
+    stand_in = None if plain is None else Guard(subject_of(plain, problem.functions))
+    return Session(problem, Guard(subject), stand_in, seed), misfit
+
+
+def _textbook(problem: Problem) -> Any:
+    """Plain code of ours for the problem."""
+    if isinstance(problem, NetworkProblem):
+        return compile_network(problem.network, "textbook")
+    return compile_cell(problem.cell, "textbook")
+
+
 def _diagnosed(session: Session) -> Mapping[str, Gradient]:
     """The gradients, each judged at single time steps, and a wrong one with its mistake."""
     try:
         found = diagnose(
-            session.cell, session.result, seed=session.seed, failing=session.wrong,
+            session.problem.cell, session.result, seed=session.seed, failing=session.wrong,
             counterexample=session.counterexample,
         )  # fmt: skip
     except Misbehaviour:

@@ -1,15 +1,15 @@
 """Watching a module while it runs: what it writes to, what it returns, what it shares.
 
-In: any object with the module interface. Out: `Subject`, its declared names and two functions,
-and `Guard`, which calls them and raises `Misbehaviour` for anything but fresh arrays of the
-right names, shapes and dtype.
+In: any object with the interface of a cell's module or of a network's. Out: `Subject`, its declared
+names and functions, and `Guard`, which calls them and raises `Misbehaviour` for anything but fresh
+arrays of the right names, shapes and dtype.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from numeric.numbers.elements import Element, ElementArray
 LONGEST: Final = 500
 Declared = Mapping[str, Mapping[str, tuple[str, ...]]]
 CONSTANT_NAMES: Final = ("PARAMETERS", "INPUTS", "STATES", "CONSTANTS")
+CELL_FUNCTIONS: Final = ("forward", "backward")
+NETWORK_FUNCTIONS: Final = ("loss_and_gradient",)
+LOSS: Final = "L"  # the name of a network's one output
 
 
 class Misbehaviour(Exception):  # noqa: N818 (it is the module's error, not ours)
@@ -32,21 +35,12 @@ class Stopped(Misbehaviour):
     """The module's process is gone: it ended itself or was out of time."""
 
 
-class Watched(Protocol):
-    """Code under test, whatever its functions are."""
-
-    @property
-    def declared(self) -> Declared:
-        """Its module constants."""
-
-
 @dataclass(frozen=True)
 class Subject:
-    """The code under test: what it declares, and its two functions."""
+    """The code under test: what it declares, and its functions by name."""
 
     declared: Declared
-    forward: Callable[..., Any]
-    backward: Callable[..., Any]
+    functions: Mapping[str, Callable[..., Any]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ class Tape:
     dtype: Any
 
 
-def subject_of(thing: Any) -> Subject:
+def subject_of(thing: Any, functions: tuple[str, ...] = CELL_FUNCTIONS) -> Subject:
     """The subject that a kernel, a module or any object of that form is.
 
     Raises:
@@ -68,10 +62,10 @@ def subject_of(thing: Any) -> Subject:
     if isinstance(inner := getattr(thing, "subject", thing), Subject):
         return inner
     declared = declarations(getattr(thing, "module", thing))
-    for name in ("forward", "backward"):
+    for name in functions:
         if not callable(getattr(thing, name, None)):
             raise Misbehaviour(f"{name}: expected a function of this name, found none")
-    return Subject(declared, thing.forward, thing.backward)
+    return Subject(declared, {name: getattr(thing, name) for name in functions})
 
 
 def declarations(home: Any) -> Declared:
@@ -94,9 +88,9 @@ def _names(sizes: Any) -> tuple[str, ...]:
 
 
 class Guard:
-    """The subject's two functions, each call watched."""
+    """The subject's functions, each call watched."""
 
-    def __init__(self, subject: Watched) -> None:
+    def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self._returned: list[tuple[str, Any, Any]] = []
 
@@ -154,11 +148,63 @@ class Guard:
             for group, shapes in tape.shapes.items()
         }
 
+    def loss_and_gradient(
+        self, params: Mapping[str, Any], inputs: Mapping[str, Any], targets: Any,
+        initial: Mapping[str, Any] | None = None, constants: Mapping[str, Any] | None = None,
+        lengths: Any = None,
+    ) -> tuple[Any, dict[str, dict[str, Any]]]:  # fmt: skip
+        """Loss and gradients.
+
+        Raises:
+            Misbehaviour: if the module writes to an argument or returns something else.
+        """
+        (name,) = NETWORK_FUNCTIONS
+        groups = {"params": params, "inputs": inputs, "initial": initial, "constants": constants}
+        given = labelled(groups)
+        others = {"targets": targets, "lengths": lengths}
+        given |= {n: array for n, array in others.items() if isinstance(array, np.ndarray)}
+        arguments = (params, inputs, targets, initial, constants or None, lengths)
+        result = self._call(name, given, arguments)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise Misbehaviour(f"{name} returned {kind_of(result)}: expected (loss, gradients)")
+        loss, gradients = result
+        dtype = next(iter(params.values())).dtype
+        if isinstance(loss, float) and not isinstance(loss, np.generic):
+            loss = np.asarray(loss, dtype)
+        found = self._check("loss", {LOSS: loss}, {LOSS: ()}, dtype, given)
+        if not isinstance(gradients, Mapping) or {*gradients} != {"params", "inputs", "initial"}:
+            raise Misbehaviour(
+                f"gradients: {kind_of(gradients)}, expected a dict with the keys params, inputs, "
+                "initial"
+            )
+        shapes = self._shapes(params, inputs, initial or {})
+        return found[LOSS], {
+            group: self._check(group, gradients[group], expected, dtype, given)
+            for group, expected in shapes.items()
+        }
+
+    def _shapes(
+        self, params: Mapping[str, Any], inputs: Mapping[str, Any], initial: Mapping[str, Any]
+    ) -> dict[str, dict[str, tuple[int, ...]]]:
+        """The shape of each gradient: of what it belongs to; integers have none."""
+        declared = self.subject.declared
+        batch = next(iter(inputs.values())).shape[1]
+        sizes = sizes_in(declared["PARAMETERS"], params) | sizes_in(declared["INPUTS"], inputs)
+        sizes |= sizes_in(declared["STATES"], initial)
+        return {
+            "params": {name: np.shape(array) for name, array in params.items()},
+            "inputs": {n: np.shape(a) for n, a in inputs.items() if a.dtype.kind not in "iu"},
+            "initial": {
+                name: (batch, *(extent_in(size, sizes) for size in names))
+                for name, names in declared["STATES"].items()
+            },
+        }
+
     def _call(self, name: str, given: dict[str, Any], arguments: tuple[Any, ...]) -> Any:
         copies = {label: array.copy() for label, array in given.items()}
         try:
             with np.errstate(all="ignore"):
-                result = getattr(self.subject, name)(*arguments)
+                result = self.subject.functions[name](*arguments)
         except Misbehaviour:
             raise
         except (Exception, SystemExit) as problem:

@@ -13,10 +13,10 @@ from variants import CHOICES, COUNT, drawn, written
 from derive import catalogue, differentiate
 from numeric.compiler.kernel import load
 from numeric.testing import verify_gradients
-from numeric.verification.cases import make_case, ordinary_sizes
 from numeric.verification.explain.audit import relative_error
 from numeric.verification.explain.changed_equations import Change, Tape
 from numeric.verification.oracles import autograd_answer
+from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verdict import diagnoses
 from numeric.verification.verify import verify
@@ -155,7 +155,7 @@ def test_the_adjoint_in_numbers_is_the_gradient_of_every_cell() -> None:
     for cell in catalogue.values():
         case = make_case(cell, ordinary_sizes(cell), steps=3, batch=2, seed=1)
         found = Tape(differentiate(cell), case).gradients(Change())
-        want = autograd_answer(cell, case).gradients
+        want = autograd_answer(CellProblem(cell), case).gradients
         for group, name, _ in case.groups():
             off = relative_error(found[f"{group}.{name}"], want[group][name], 1e-14)
             assert off < 1e-11, (cell.name, name)

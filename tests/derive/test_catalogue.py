@@ -14,8 +14,8 @@ from numeric.compiler.kernel import compile_cell
 from numeric.compiler.to_numpy.functions import STYLES
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import shape_of
-from numeric.verification.cases import make_case, ordinary_sizes
 from numeric.verification.exact import exact_check
+from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 from numeric.verification.verify import verify
 from numeric.verification.watch import Guard, subject_of
 from numeric.weights import layouts as interop
@@ -113,7 +113,9 @@ def test_deriving_takes_half_a_second_a_cell_and_everything_fifteen_together():
 def test_the_emitted_gradients_are_exact(name, style):
     cell = catalogue[name]
     guard = Guard(subject_of(compile_cell(cell, style)))
-    assert exact_check(cell, guard, ordinary_sizes(cell), steps=3, batch=2, seed=5).right
+    assert exact_check(
+        CellProblem(cell), guard, ordinary_sizes(cell), steps=3, batch=2, seed=5
+    ).right
 
 
 def paper_states(name, case):

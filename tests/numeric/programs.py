@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from derive.cell import Cell
-from numeric.compiler.kernel import declared
+from numeric.meaning.sizes import declared
 
 MIXED = Cell.parse(
     name="mixed",

@@ -15,11 +15,12 @@ import numpy as np
 
 from derive.calculus.through_time import Derivation, differentiate
 from derive.cell import Cell
-from numeric.verification.cases import Case, make_case, ordinary_sizes
+from numeric.verification.cases import Case
 from numeric.verification.explain.changed_equations import Change, Gradients, Tape
 from numeric.verification.explain.mistakes import Mistake, mistakes
 from numeric.verification.explain.wording import Wording
-from numeric.verification.promises import Result
+from numeric.verification.problems.of_cell import make_case, ordinary_sizes
+from numeric.verification.problems.problem import Result
 
 STEPS: Final = 4
 SEEDS: Final = 3

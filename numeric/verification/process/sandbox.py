@@ -18,10 +18,17 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from numeric.numbers.prime_field import current_seed
-from numeric.verification.network_guard import NAME as LOSS_AND_GRADIENT
-from numeric.verification.network_guard import NetworkSubject
 from numeric.verification.process.wire import encode, receive
-from numeric.verification.watch import Declared, Misbehaviour, Raised, Stopped, Subject, one_line
+from numeric.verification.watch import (
+    CELL_FUNCTIONS,
+    NETWORK_FUNCTIONS,
+    Declared,
+    Misbehaviour,
+    Raised,
+    Stopped,
+    Subject,
+    one_line,
+)
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 TIME_LIMIT: Final = 20.0
@@ -47,7 +54,7 @@ class Sandbox:
         with self.path.open("rb"):
             pass
         self.time_limit = time_limit
-        self._network = network
+        self._functions = NETWORK_FUNCTIONS if network else CELL_FUNCTIONS
         self._dead: str | None = None
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
@@ -65,7 +72,8 @@ class Sandbox:
         self._declared: Declared | Misbehaviour
         try:
             answer = self._ask(
-                {"path": str(self.path), "network": network}, max(time_limit, LOAD_LIMIT)
+                {"path": str(self.path), "functions": self._functions},
+                max(time_limit, LOAD_LIMIT),
             )
             self._declared = _declared(answer)
         except Misbehaviour as problem:
@@ -75,7 +83,7 @@ class Sandbox:
             raise
 
     @property
-    def subject(self) -> Subject | NetworkSubject:
+    def subject(self) -> Subject:
         """What the file declares, and its functions.
 
         Raises:
@@ -83,9 +91,9 @@ class Sandbox:
         """
         if isinstance(self._declared, Misbehaviour):
             raise self._declared
-        if self._network:
-            return NetworkSubject(self._declared, self._loss_and_gradient)
-        return Subject(self._declared, self._forward, self._backward)
+        return Subject(
+            self._declared, {name: getattr(self, f"_{name}") for name in self._functions}
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +141,7 @@ class Sandbox:
         })
 
     def _loss_and_gradient(self, *arguments: Any) -> Any:
-        found = self._call({"call": LOSS_AND_GRADIENT, "arguments": arguments})
+        found = self._call({"call": "loss_and_gradient", "arguments": arguments})
         if not isinstance(found, dict) or {*found} != {"loss", "gradients"}:
             raise self._end(_NO_ANSWER)
         return found["loss"], found["gradients"]

@@ -1,6 +1,6 @@
 """The process in which somebody's file runs: calls come in, plain arrays go out.
 
-In: on standard input, the path of a file and then calls of its two functions. Out: on what was
+In: on standard input, the path of a file and then calls of its functions. Out: on what was
 standard output, declared names, states, gradients, or what went wrong. Whatever the file
 prints is dropped; whatever it returns is checked by the guard before it is sent.
 """
@@ -17,10 +17,8 @@ from types import ModuleType
 from typing import Any, BinaryIO, Final
 
 from numeric.numbers.prime_field import random_functions
-from numeric.verification.network_guard import NAME as LOSS_AND_GRADIENT
-from numeric.verification.network_guard import NetworkGuard, network_subject_of
 from numeric.verification.process.wire import encode, receive
-from numeric.verification.watch import Misbehaviour, Raised, Tape, subject_of
+from numeric.verification.watch import Guard, Misbehaviour, Raised, Tape, subject_of
 
 _TAPES: Final = 8
 
@@ -57,12 +55,11 @@ def explain(problem: BaseException, path: Path) -> str:
 class Worker:
     """The loaded file and the tapes of its latest forward calls."""
 
-    def __init__(self, path: Path, *, network: bool = False) -> None:
+    def __init__(self, path: Path, functions: tuple[str, ...]) -> None:
         self.path = path
-        module = load(path)
-        subject = network_subject_of(module) if network else subject_of(module)
+        subject = subject_of(load(path), functions)
         self.declared = subject.declared
-        self.guard = NetworkGuard(subject)
+        self.guard = Guard(subject)
         self.tapes: OrderedDict[int, Tape] = OrderedDict()
         self.count = 0
 
@@ -73,7 +70,7 @@ class Worker:
             Misbehaviour: if the file misbehaves in it.
         """
         with random_functions(call["key"]):
-            if call["call"] == LOSS_AND_GRADIENT:
+            if call["call"] == "loss_and_gradient":
                 loss, gradients = self.guard.loss_and_gradient(*call["arguments"])
                 return {"loss": loss, "gradients": gradients}
             if call["call"] == "backward":
@@ -114,7 +111,7 @@ def serve(requests: BinaryIO, results: BinaryIO) -> None:
     first = receive(requests)
     path = Path(first["path"])
     try:
-        worker = Worker(path, network=first["network"])
+        worker = Worker(path, tuple(first["functions"]))
     except Misbehaviour as problem:
         send(reply(problem, path))
         return

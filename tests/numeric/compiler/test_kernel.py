@@ -13,8 +13,8 @@ from derive.cell import Cell, catalogue
 from derive.language.functions import FUNCTIONS, X
 from numeric.compiler.kernel import compile_cell, same_code, without_volatile
 from numeric.compiler.to_numpy.functions import IN_PLACE, STYLES
-from numeric.verification.cases import make_case, ordinary_sizes
 from numeric.verification.oracles import autograd_answer
+from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 
 STYLED = pytest.mark.parametrize("style", STYLES)
 
@@ -245,7 +245,7 @@ def test_cells_that_were_wrong_once_are_right(what, style):
     kernel = compile_cell(cell, style)
     case = make_case(cell, ordinary_sizes(cell), steps=4, batch=3, seed=1)
     before = {name: value.copy() for name, value in case.params.items()}
-    wanted = autograd_answer(cell, case).gradients
+    wanted = autograd_answer(CellProblem(cell), case).gradients
     _, tape = kernel.forward(case.params, case.inputs, case.initial, case.constants)
     for gradients in (kernel.backward(case.params, tape, case.cotangents) for _ in range(2)):
         for group, arrays in gradients.items():

@@ -10,9 +10,10 @@ from derive.network import Network
 from numeric.compiler.kernel import compile_network, load
 from numeric.compiler.padding import masked
 from numeric.compiler.program import BATCH, LENGTH, Block, Program, Statement
-from numeric.verification.network_guard import NetworkGuard, network_subject_of
-from numeric.verification.network_promises import check_padding
+from numeric.verification.problems.of_network import NetworkProblem
+from numeric.verification.promises import check_padding
 from numeric.verification.verify import verify
+from numeric.verification.watch import Guard, subject_of
 
 DIVIDING = Cell.parse(
     name="dividing",
@@ -175,7 +176,8 @@ def test_arrays_may_be_called_as_the_code_calls_its_own():
     )
     network = Network(cell, embedding=True)
     module = compile_network(network).module
-    check_padding(network, NetworkGuard(network_subject_of(module)), range(2))
+    problem = NetworkProblem(network)
+    check_padding(problem, Guard(subject_of(module, problem.functions)), range(2))
 
 
 def test_only_sums_over_samples_with_steps_are_masked():

@@ -18,17 +18,17 @@ from sympy import MatMul, MatrixExpr, MatrixSymbol
 from derive import Cell, differentiate
 from derive.calculus.rules import VJP_RULES
 from derive.language.expr import Broadcast, scale, split_coefficient
-from numeric.compiler.kernel import declared, load
+from numeric.compiler.kernel import load
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import FUSED, READABLE, optimise
 from numeric.compiler.to_numpy.functions import STYLES
 from numeric.compiler.to_numpy.module import Header, emit
+from numeric.meaning.sizes import declared
 from numeric.strategies import cells
-from numeric.verification.cases import make_case, ordinary_sizes
 from numeric.verification.compare import difference, in_range
 from numeric.verification.exact import exact_check
 from numeric.verification.oracles import autograd_answer
-from numeric.verification.promises import call
+from numeric.verification.problems.of_cell import CellProblem, call, make_case, ordinary_sizes
 from numeric.verification.watch import Guard, subject_of
 
 EXAMPLES = {"dev": 100, "ci": 100, "nightly": 2000}[PROFILE]
@@ -54,7 +54,7 @@ def guard_of(cell: Cell, derivation: Any, style: str) -> Guard:
 def is_right(cell: Cell, guard: Guard) -> bool:
     """Whether the code agrees with autograd, each array to its own size."""
     case = make_case(cell, ordinary_sizes(cell, 2), steps=2, batch=2, seed=1, regime="small")
-    want = autograd_answer(cell, case)
+    want = autograd_answer(CellProblem(cell), case)
     if not in_range(want, LARGEST):
         return True
     _, gradients = call(guard, case)
@@ -77,7 +77,7 @@ def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:
     sizes = ordinary_sizes(cell, 2)
     for number, style in enumerate(STYLES):
         guard = guard_of(cell, derivation, style)
-        found = exact_check(cell, guard, sizes, steps=2, batch=2, seed=number)
+        found = exact_check(CellProblem(cell), guard, sizes, steps=2, batch=2, seed=number)
         assert found.right, (style, cell.text)
         assert is_right(cell, guard), (style, cell.text)
 

@@ -9,7 +9,7 @@ from derive.language.syntax import CellError
 from numeric.meaning import default_constants as defaults
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import usual_sizes
-from numeric.verification.cases import make_case
+from numeric.verification.problems.of_cell import make_case
 
 EQUATIONS = """
 u = tanh((M * W) @ h_prev + U @ x)

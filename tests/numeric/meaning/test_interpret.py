@@ -28,7 +28,7 @@ from derive.language.expr import (
 from derive.language.functions import FUNCTIONS, X
 from numeric.meaning.interpret import NODES, evaluate, run
 from numeric.meaning.sizes import sizes_of
-from numeric.verification.cases import make_case
+from numeric.verification.problems.of_cell import make_case
 
 n, m = size("n"), size("m")
 SIZES = {"n": 3, "m": 2, "B": 4}

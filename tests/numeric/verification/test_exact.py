@@ -25,6 +25,7 @@ from numeric.numbers.prime_field import (
     simplest_rational,
 )
 from numeric.verification.exact import exact_check
+from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.watch import Guard, Raised, subject_of
 
 elements = st.builds(Dual, st.integers(0, PRIME - 1), st.integers(0, PRIME - 1), st.floats(-9, 9))
@@ -126,7 +127,9 @@ def test_emitted_code_is_exactly_right(name: str, style: str) -> None:
     cell = catalogue[name]
     guard = Guard(subject_of(compile_cell(cell, style)))
     for seed, (steps, batch) in enumerate([(4, 2), (1, 1), (0, 2), (3, 0)]):
-        found = exact_check(cell, guard, {"n": 3, "m": 2}, steps=steps, batch=batch, seed=seed)
+        found = exact_check(
+            CellProblem(cell), guard, {"n": 3, "m": 2}, steps=steps, batch=batch, seed=seed
+        )
         assert found.right
         assert found.error_probability < 1e-5
 
@@ -135,7 +138,7 @@ def test_a_long_wide_case_takes_under_two_seconds() -> None:
     cell = catalogue["lstm"]
     guard = Guard(subject_of(compile_cell(cell, "fused")))
     start = time.process_time()
-    assert exact_check(cell, guard, {"n": 16, "m": 16}, steps=20, batch=1).right
+    assert exact_check(CellProblem(cell), guard, {"n": 16, "m": 16}, steps=20, batch=1).right
     assert time.process_time() - start < 2
 
 
@@ -144,7 +147,7 @@ def test_every_function_of_the_table_is_proved(name: str) -> None:
     cell = Cell.parse(name="f", equations=f"h = {name}(W @ h_prev + U @ x + b)")
     guard = Guard(subject_of(compile_cell(cell, "textbook")))
     for seed in range(2):
-        found = exact_check(cell, guard, {"n": 2, "m": 3}, steps=3, batch=2, seed=seed)
+        found = exact_check(CellProblem(cell), guard, {"n": 2, "m": 3}, steps=3, batch=2, seed=seed)
         assert found.right, found
 
 
@@ -153,7 +156,7 @@ SOURCE = compile_cell(catalogue["rnn"], "textbook").source
 
 def check_source(source: str) -> object:
     guard = Guard(subject_of(load(source, "mutant")))
-    return exact_check(catalogue["rnn"], guard, {"n": 3, "m": 2}, steps=4, batch=2)
+    return exact_check(CellProblem(catalogue["rnn"]), guard, {"n": 3, "m": 2}, steps=4, batch=2)
 
 
 def changed(module: SimpleNamespace, change: object) -> object:
@@ -174,19 +177,19 @@ def test_the_wrong_gradient_is_the_one_named() -> None:
 
     module = changed(load(SOURCE, "rnn"), by_a_millionth)
     found = exact_check(
-        catalogue["rnn"], Guard(subject_of(module)), {"n": 3, "m": 2}, steps=4, batch=2
+        CellProblem(catalogue["rnn"]), Guard(subject_of(module)), {"n": 3, "m": 2}, steps=4, batch=2
     )
     wrong = [name for name, right in found.gradients.items() if not right]
     assert wrong == [("params", "U")]
-    assert all(found.states.values())
+    assert all(found.outputs.values())
 
 
 def test_another_cell_with_its_own_right_gradient_is_rejected() -> None:
     other = Cell.parse(name="rnn", equations="a = W @ h_prev + U @ x + b\nh = sin(a)")
     guard = Guard(subject_of(compile_cell(other, "textbook")))
-    found = exact_check(catalogue["rnn"], guard, {"n": 3, "m": 2}, steps=4, batch=2)
+    found = exact_check(CellProblem(catalogue["rnn"]), guard, {"n": 3, "m": 2}, steps=4, batch=2)
     assert all(found.gradients.values())
-    assert not any(found.states.values())
+    assert not any(found.outputs.values())
 
 
 def test_code_that_casts_to_float_cannot_be_checked() -> None:
@@ -198,7 +201,11 @@ def test_code_that_casts_to_float_cannot_be_checked() -> None:
     )
     with pytest.raises(Raised, match="TypeError"):
         exact_check(
-            catalogue["rnn"], Guard(subject_of(casting)), {"n": 2, "m": 2}, steps=2, batch=1
+            CellProblem(catalogue["rnn"]),
+            Guard(subject_of(casting)),
+            {"n": 2, "m": 2},
+            steps=2,
+            batch=1,
         )
 
 
@@ -234,4 +241,4 @@ def test_softmax_with_and_without_its_shift_is_proved() -> None:
 
     for shift in (True, False):
         guard = Guard(subject_of(module(shift)))
-        assert exact_check(cell, guard, {"n": 3}, steps=3, batch=2).right
+        assert exact_check(CellProblem(cell), guard, {"n": 3}, steps=3, batch=2).right

@@ -7,10 +7,12 @@ import pytest
 
 from derive import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
+from numeric.numbers.arithmetic import FLOATS
 from numeric.numbers.fifty_digits import MP, Forward
-from numeric.verification.cases import REGIMES, make_case
+from numeric.verification.cases import REGIMES
 from numeric.verification.compare import agreement, as_result
-from numeric.verification.oracles import autograd_answer, complex_step, precise_answer, states
+from numeric.verification.oracles import autograd_answer, complex_step, precise_answer
+from numeric.verification.problems.of_cell import CellProblem, make_case
 
 ALL = {
     "rnn": catalogue["rnn"],
@@ -33,7 +35,7 @@ def test_reverse_in_float_and_forward_in_fifty_digits_agree(name: str, regime: s
     cell = ALL[name]
     sizes = {"n": 3} if name == "mixed" else {"n": 3, "m": 2}
     case = make_case(cell, sizes, steps=3, batch=2, seed=3, regime=regime)
-    one, other = autograd_answer(cell, case), precise_answer(cell, case)
+    one, other = autograd_answer(CellProblem(cell), case), precise_answer(CellProblem(cell), case)
     apart, where = agreement(as_result(one), other)
     assert apart < 1e-13, where
     for state, value in other.states.items():
@@ -44,7 +46,7 @@ def test_what_cancels_to_nothing_is_measured_by_the_largest_gradient() -> None:
     equations = "h = softmax(V @ h_prev) * tanh(W @ h_prev + U @ x)"
     cell = Cell.parse(name="one", equations=equations)
     case = make_case(cell, {"n": 1, "m": 2}, steps=3, batch=2, seed=1)
-    want = autograd_answer(cell, case)
+    want = autograd_answer(CellProblem(cell), case)
     got = as_result(want)
     noise = float(np.max(np.abs(want.gradients["params"]["V"])))
     assert 0 < noise < 1e-15
@@ -55,12 +57,12 @@ def test_what_cancels_to_nothing_is_measured_by_the_largest_gradient() -> None:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    cell = ALL["mixed"]
-    case = make_case(cell, {"n": 2}, steps=3, batch=2, seed=7)
-    gradient = autograd_answer(cell, case).gradients
+    problem = CellProblem(ALL["mixed"])
+    case = problem.case({"n": 2}, steps=3, batch=2, seed=7)
+    gradient = autograd_answer(problem, case).gradients
 
     def loss() -> float:
-        return sum(float(np.sum(case.cotangents[s] * v)) for s, v in states(cell, case).items())
+        return float(problem.loss(case, problem.outputs(case, FLOATS)))
 
     for group, name, value in case.groups():
         flat, want = value.reshape(-1), gradient[group][name].reshape(-1)
@@ -78,7 +80,10 @@ def test_gradients_are_those_of_finite_differences() -> None:
 def test_nothing_has_no_gradient(steps: int, batch: int) -> None:
     cell = catalogue["lstm"]
     case = make_case(cell, {"n": 3, "m": 2}, steps=steps, batch=batch)
-    for answer in (autograd_answer(cell, case), precise_answer(cell, case)):
+    for answer in (
+        autograd_answer(CellProblem(cell), case),
+        precise_answer(CellProblem(cell), case),
+    ):
         assert answer.states["h"].shape == (steps, batch, 3)
         for group, name, value in case.groups():
             assert answer.gradients[group][name].shape == value.shape
@@ -90,7 +95,10 @@ def test_the_slope_at_a_kink_is_the_table_s() -> None:
                       inputs=("x", "y"))  # fmt: skip
     case = make_case(cell, {"n": 2}, steps=1, batch=1)
     case.initial["h"][:], case.inputs["x"][:], case.inputs["y"][:] = 0, [1, -1], 0
-    for answer in (autograd_answer(cell, case), precise_answer(cell, case)):
+    for answer in (
+        autograd_answer(CellProblem(cell), case),
+        precise_answer(CellProblem(cell), case),
+    ):
         np.testing.assert_array_equal(answer.gradients["initial"]["h"], [[0, 0]])
         np.testing.assert_array_equal(answer.gradients["inputs"]["x"], [[[0, 0]]])
         np.testing.assert_allclose(
@@ -101,7 +109,7 @@ def test_the_slope_at_a_kink_is_the_table_s() -> None:
 def test_the_complex_step_sees_a_direction_to_the_last_digit() -> None:
     cell = catalogue["lstm"]
     case = make_case(cell, {"n": 3, "m": 2}, steps=4, batch=2, seed=2)
-    gradient = autograd_answer(cell, case).gradients["params"]["W_fh"]
+    gradient = autograd_answer(CellProblem(cell), case).gradients["params"]["W_fh"]
     direction = np.random.default_rng(0).normal(size=(3, 3))
     forward = compile_cell(cell, "textbook").forward
     got, scale = complex_step(forward, case, "params", "W_fh", direction)
@@ -111,7 +119,7 @@ def test_the_complex_step_sees_a_direction_to_the_last_digit() -> None:
 def test_float32_data_are_taken_as_they_are() -> None:
     cell = catalogue["rnn"]
     case = make_case(cell, {"n": 2, "m": 2}, steps=2, batch=1, dtype="float32")
-    assert autograd_answer(cell, case).gradients["params"]["W"].dtype == np.float64
+    assert autograd_answer(CellProblem(cell), case).gradients["params"]["W"].dtype == np.float64
     np.testing.assert_array_equal(case.widened().params["W"], case.params["W"])
 
 
@@ -119,7 +127,7 @@ def test_a_gradient_of_1e_300_keeps_its_digits() -> None:
     cell = Cell.parse(name="tiny", equations="h = w * h_prev + 0 * x", inputs=("x",))
     case = make_case(cell, {"n": 1}, steps=3, batch=1, seed=1)
     case.params["w"][:] = 1e-100
-    value = precise_answer(cell, case).gradients["initial"]["h"][0, 0]
+    value = precise_answer(CellProblem(cell), case).gradients["initial"]["h"][0, 0]
     cotangent = case.cotangents["h"][:, 0, 0]
     assert value == pytest.approx(1e-100 * cotangent[0], rel=1e-15)
     assert Forward(MP.mpf(10) ** -310).tanh().value > 0

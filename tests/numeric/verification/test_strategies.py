@@ -16,9 +16,10 @@ from derive.language.functions import FUNCTIONS
 from numeric.meaning.interpret import NODES
 from numeric.meaning.sizes import size_names
 from numeric.strategies import case, cells, degenerate_case, parameters, sequences
-from numeric.verification.cases import DRAWN, REGIMES, make_case, ordinary_sizes
+from numeric.verification.cases import DRAWN, REGIMES
 from numeric.verification.compare import agreement, as_result, in_range
 from numeric.verification.oracles import autograd_answer, precise_answer
+from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 from numeric.verification.random_cells import TAME
 
 LSTM = catalogue["lstm"]
@@ -111,9 +112,9 @@ def test_saturated_means_saturated() -> None:
 @given(cells(deepest=2))
 def test_a_random_cell_is_valid_and_its_oracles_agree(cell: Cell) -> None:
     made = make_case(cell, ordinary_sizes(cell, 2), steps=2, batch=2, seed=1, regime="small")
-    one = autograd_answer(cell, made)
+    one = autograd_answer(CellProblem(cell), made)
     assume(in_range(one, 1e6))
-    apart, where = agreement(as_result(one), precise_answer(cell, made))
+    apart, where = agreement(as_result(one), precise_answer(CellProblem(cell), made))
     assert apart < 1e-9, where
 
 

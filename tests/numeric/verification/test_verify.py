@@ -16,10 +16,9 @@ from numeric.compiler.to_numpy.functions import STYLES
 from numeric.numbers.rounding import Double, Single
 from numeric.testing import verify_cell, verify_gradients
 from numeric.verification import session
-from numeric.verification.cases import make_case
 from numeric.verification.compare import difference, differences, rounding_bounds
 from numeric.verification.oracles import precise_answer
-from numeric.verification.promises import call
+from numeric.verification.problems.of_cell import CellProblem, call, make_case
 from numeric.verification.verdict import Check, Gradient, Verdict, conclude
 from numeric.verification.verify import verify
 from numeric.verification.watch import Guard, Misbehaviour, subject_of
@@ -126,7 +125,7 @@ def test_a_gradient_of_tiny_size_is_held_to_its_own_size() -> None:
     kernel = compile_cell(cell, "stable")
     tiny = make_case(cell, {"n": 3}, steps=3, batch=2, seed=1)
     tiny.params["s"][...] = 1e-100
-    want = precise_answer(cell, tiny)
+    want = precise_answer(CellProblem(cell), tiny)
     for wrong, right in ((1, True), (2, False), (-1, False), (0, False)):
         module = SimpleNamespace(
             **{name: getattr(kernel.module, name) for name in ("PARAMETERS", "INPUTS", "STATES")},
@@ -145,7 +144,7 @@ def test_the_stable_style_keeps_its_digits_where_gates_are_shut(name: str) -> No
     for value in case.params.values():
         if value.ndim == 1:
             value[...] = 30.0
-    want = precise_answer(cell, case)
+    want = precise_answer(CellProblem(cell), case)
     assert min(np.max(np.abs(a)) for a in want.gradients["params"].values()) < 1e-20
     worst = {
         style: max(
@@ -344,9 +343,9 @@ def test_saturated_float32_stays_within_what_rounding_explains(style: str) -> No
     for seed in range(5):
         case = make_case(cell, {"n": 2, "m": 1}, steps=3, batch=1, seed=seed, regime="saturated",
                          dtype="float32")  # fmt: skip
-        bounds, clear = rounding_bounds(guard, case)
+        bounds, clear = rounding_bounds(CellProblem(cell), guard, case)
         assert clear
-        want = precise_answer(cell, case)
+        want = precise_answer(CellProblem(cell), case)
         for found in differences(call(guard, case), want, bounds, 2**-52):
             assert found.explained <= 1, found.entry
 

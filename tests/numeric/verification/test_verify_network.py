@@ -20,16 +20,14 @@ from derive.language.syntax import CellError
 from derive.network import Network
 from numeric.compiler.kernel import compile_network, load
 from numeric.compiler.to_numpy.functions import STYLES
-from numeric.verification import network_promises as conduct
 from numeric.verification import verify as verification
 from numeric.verification.compare import differences
-from numeric.verification.network_cases import make_network_case, ordinary_network_sizes
-from numeric.verification.network_exact import exact_network_check
-from numeric.verification.network_guard import NetworkGuard, network_subject_of
-from numeric.verification.network_reference import autograd_network, precise_network
+from numeric.verification.exact import exact_check
+from numeric.verification.oracles import autograd_answer, precise_answer
+from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verify import verify
-from numeric.verification.watch import Misbehaviour
+from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
 pytestmark = pytest.mark.usefixtures("few_examples")
 
@@ -157,16 +155,16 @@ def mutant(name: str) -> tuple[Network, object]:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_both_oracles_reject_a_wrong_term(name: str) -> None:
     network, module = mutant(name)
-    sizes = ordinary_network_sizes(network)
-    guard = NetworkGuard(network_subject_of(module))
+    problem = NetworkProblem(network)
+    sizes = problem.ordinary_sizes()
+    guard = Guard(subject_of(module, problem.functions))
 
     def right(seed: int) -> bool:
-        return exact_network_check(network, guard, sizes, steps=4, batch=3, seed=seed).right
+        return exact_check(problem, guard, sizes, steps=4, batch=3, seed=seed).right
 
     def off(seed: int) -> float:
-        case = make_network_case(network, sizes, steps=4, batch=3, seed=seed)
-        loss, gradients = conduct.call_network(guard, case)
-        found = differences(({"L": loss}, gradients), autograd_network(network, case))
+        case = problem.case(sizes, steps=4, batch=3, seed=seed)
+        found = differences(problem.call(guard, case), autograd_answer(problem, case))
         return max(difference.scaled for difference in found)
 
     assert not all(map(right, range(1, 4)))
@@ -175,7 +173,7 @@ def test_both_oracles_reject_a_wrong_term(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*MUTANTS][::3])
 def test_a_wrong_term_fails_with_a_small_example(name: str, monkeypatch: Any) -> None:
-    monkeypatch.delitem(verification._NETWORK_CHECKS, "high_precision")  # the slowest to shrink
+    monkeypatch.delitem(verification._CHECKS, "high_precision")  # the slowest to shrink
     network, module = mutant(name)
     verdict = verify(module, network=network)
     assert verdict.status == "fail"
@@ -284,10 +282,11 @@ def test_a_file_is_judged_in_its_own_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("network", [DEEP, LAST, SQUARED, UPWARD], ids=lambda n: n.name)
 def test_two_oracles_agree_and_a_length_is_the_sample_alone(network: Network) -> None:
-    sizes = {name: 2 for name in ordinary_network_sizes(network)}
-    case = make_network_case(network, sizes, steps=3, batch=2, seed=1)
+    problem = NetworkProblem(network)
+    sizes = dict.fromkeys(problem.ordinary_sizes(), 2)
+    case = problem.case(sizes, steps=3, batch=2, seed=1)
     case = replace(case, lengths=np.array([3, 1]))
-    one, other = autograd_network(network, case), precise_network(network, case)
+    one, other = autograd_answer(problem, case), precise_answer(problem, case)
     assert one.states["L"] == pytest.approx(other.states["L"], rel=1e-14)
     for group, arrays in other.gradients.items():
         for name, want in arrays.items():
@@ -343,10 +342,10 @@ def test_layers_that_would_not_fit_are_refused(equations: str, settings: dict) -
 
 def test_integers_of_any_kind_and_lists_are_taken() -> None:
     kernel = compile_network(Network(LSTM, 1, embedding=True))
-    case = make_network_case(
-        kernel.network, ordinary_network_sizes(kernel.network), steps=4, batch=3, seed=1
-    )
-    params, inputs, targets, initial, _, lengths = case.arguments()
+    problem = NetworkProblem(kernel.network)
+    case = problem.case(problem.ordinary_sizes(), steps=4, batch=3, seed=1)
+    params, inputs, targets = case.params, case.inputs, case.targets
+    initial, lengths = case.initial, case.lengths
     wanted, _ = kernel.loss_and_gradient(params, inputs, targets, initial, None, lengths)
     for kind in (np.uint8, np.uint64, np.int16):
         indices = {"x": inputs["x"].astype(kind)}

@@ -12,10 +12,9 @@ from numeric.compiler.kernel import load
 from numeric.numbers.degree import Degree, DegreeArray
 from numeric.numbers.prime_field import Dual, DualArray
 from numeric.numbers.rounding import Double, DoubleArray
-from numeric.verification.cases import make_case
+from numeric.verification.problems.of_cell import call, make_case
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.process.wire import _LENGTHS, decode, encode
-from numeric.verification.promises import call
 from numeric.verification.verify import verify
 from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
@@ -107,7 +106,7 @@ def test_after_the_block_the_process_is_gone() -> None:
     with Sandbox(HERE / "handwritten_rnn.py") as sandbox:
         subject = sandbox.subject
     with pytest.raises(Misbehaviour, match="ended"):
-        subject.backward({}, 0, {})
+        subject.functions["backward"]({}, 0, {})
 
 
 def test_a_missing_file_is_an_error_of_the_caller(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The loss of a network by the equations that define it, over any arithmetic.
 
-In: a network and a `NetworkCase`. Out: L. Each sample is followed up to its own length and no
+In: a network and a `Case`. Out: L. Each sample is followed up to its own length and no
 further; a layer is its cell's author equations, run by `interpret`; a reverse layer runs over
 the same sequence from its end. Nothing here knows how a module masks, stacks or differentiates.
 """
@@ -17,12 +17,12 @@ from sympy import Integer, Rational
 from derive.network import Layer, Network
 from numeric.meaning.interpret import run
 from numeric.numbers.arithmetic import Arithmetic
-from numeric.verification.network_cases import NetworkCase
+from numeric.verification.cases import Case
 
 Array = Any
 
 
-def network_loss(network: Network, case: NetworkCase, arithmetic: Arithmetic) -> Array:
+def network_loss(network: Network, case: Case, arithmetic: Arithmetic) -> Array:
     """L = Σ over samples of Σ_t L_t, or of L_T; T is the sample's own length."""
     total = arithmetic.number(Integer(0))
     for alone in _by_length(network, case):
@@ -31,7 +31,7 @@ def network_loss(network: Network, case: NetworkCase, arithmetic: Arithmetic) ->
     return total
 
 
-def _by_length(network: Network, case: NetworkCase) -> Iterator[NetworkCase]:
+def _by_length(network: Network, case: Case) -> Iterator[Case]:
     """The samples of each length together, cut to that length; those of none are left out."""
     for length in sorted({int(end) for end in case.ends} - {0}):
         samples = np.flatnonzero(case.ends == length)
@@ -58,7 +58,7 @@ def _by_length(network: Network, case: NetworkCase) -> Iterator[NetworkCase]:
         )
 
 
-def _terms(network: Network, case: NetworkCase, arithmetic: Arithmetic) -> Iterator[Array]:
+def _terms(network: Network, case: Case, arithmetic: Arithmetic) -> Iterator[Array]:
     """L_t of every step that has one, summed over the samples."""
     top = _top(network, case, arithmetic)
     V, c = case.params["readout.V"], case.params["readout.c"].reshape((-1, 1))
@@ -68,7 +68,7 @@ def _terms(network: Network, case: NetworkCase, arithmetic: Arithmetic) -> Itera
         yield _loss(network, V @ top[t].T + c, target, arithmetic)
 
 
-def _top(network: Network, case: NetworkCase, arithmetic: Arithmetic) -> Array:
+def _top(network: Network, case: Case, arithmetic: Arithmetic) -> Array:
     """What the top layer hands up.
 
     Shapes: (T, B, n), 2n where bidirectional.
@@ -101,7 +101,7 @@ def _top(network: Network, case: NetworkCase, arithmetic: Arithmetic) -> Array:
 
 
 def _layer(
-    network: Network, layer: Layer, case: NetworkCase, fed: Mapping[str, Array], arithmetic: Any
+    network: Network, layer: Layer, case: Case, fed: Mapping[str, Array], arithmetic: Any
 ) -> dict[str, Array]:
     """The states of one direction of one layer, in the order of time."""
     cell, prefix = network.cell, f"{layer.name}."

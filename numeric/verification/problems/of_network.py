@@ -1,84 +1,146 @@
-"""One concrete call of a network's module: parameters of every layer, inputs, targets, lengths.
+"""A network as a problem: its module has one function, its loss is that of the network.
 
-In: a network, sizes, a seed, a dtype and a regime. Out: `NetworkCase`. Names and shapes follow
-from the network itself; the seed feeds the generator, as for cells.
+In: a network. Out: `NetworkProblem`: its calls, with parameters of every layer, inputs, targets and
+lengths, and L by the equations that define it. Names and shapes follow from the network itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from derive.cell import Cell
 from derive.network import Layer, Network
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, shape_of, size_names
-from numeric.verification.cases import GROUPS, LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
+from numeric.numbers.arithmetic import Arithmetic
+from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
+from numeric.verification.problems.network_loss import network_loss
+from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
+from numeric.verification.watch import LOSS, NETWORK_FUNCTIONS, Guard
 
 _SIZES: Final = (3, 2, 4, 5)
-_FLOATING: Final = (*GROUPS, "constants")
+_LARGEST: Final = 5
+_SMALL: Final = 2
 
 
 @dataclass(frozen=True)
-class NetworkCase(Case):
-    """What `loss_and_gradient` is called with; all floating arrays of one dtype.
+class NetworkProblem:
+    """The loss of a network and its gradients."""
 
-    Shapes: lengths (B,) or None; inputs and targets may be integers.
-    """
-
-    targets: Any = field(repr=False, default=None)
-    lengths: Any = None
-
-    def groups(self) -> Iterator[tuple[str, str, Any]]:
-        """Every array that has a gradient: group, name, value."""
-        for group, name, value in super().groups():
-            if not whole(value):
-                yield group, name, value
-
-    def mapped(self, change: Any) -> NetworkCase:
-        """The case with every array that is not of integers changed by the function."""
-        changed: dict[str, Any] = {
-            kind: {n: a if whole(a) else change(a) for n, a in getattr(self, kind).items()}
-            for kind in _FLOATING
-        }
-        targets = self.targets if whole(self.targets) else change(self.targets)
-        return replace(self, targets=targets, **changed)
-
-    def widened(self) -> NetworkCase:
-        """The same numbers in float64, without any rounding."""
-        return self.mapped(lambda array: np.asarray(array, dtype=np.float64))
-
-    def describe(self) -> dict[str, Any]:
-        """What it takes to make the case again."""
-        lengths = None if self.lengths is None else [int(length) for length in self.lengths]
-        return {**super().describe(), "lengths": lengths}
+    network: Network
+    functions: ClassVar = NETWORK_FUNCTIONS
+    checks: ClassVar = frozenset({"padding", "autograd", "high_precision", "exact"})
+    promises: ClassVar = frozenset({"repeated", "lengths", "initial", "empty"})
 
     @property
-    def ends(self) -> Any:
-        """The length of every sample."""
-        return np.full(self.batch, self.steps) if self.lengths is None else self.lengths
+    def cell(self) -> Cell:
+        """The cell of every layer."""
+        return self.network.cell
 
     @property
-    def outside(self) -> Any:
-        """Where a sample has ended.
+    def every_step(self) -> bool:
+        """Whether every step adds to the loss, or the last alone."""
+        return self.network.loss_at == "all"
 
-        Shapes: (T, B).
+    def declared(self) -> dict[str, dict[str, int]]:
+        """The names in each module constant, and how many sizes each has."""
+        return declared_by_network(self.network)
+
+    def gradients(self) -> list[tuple[str, str]]:
+        """Group and name of every gradient; integers have none."""
+        declared = self.declared()
+        return [
+            *(("params", name) for name in declared["PARAMETERS"]),
+            *(("inputs", name) for name, axes in declared["INPUTS"].items() if axes),
+            *(("initial", name) for name in declared["STATES"]),
+        ]
+
+    def output_word(self, name: str) -> str:
+        """The one output is the loss."""
+        return "loss"
+
+    def ordinary_sizes(self, largest: int | None = None) -> dict[str, int]:
+        """Sizes that tell a matrix from its transpose: neighbours differ."""
+        return ordinary_network_sizes(self.network, largest or _LARGEST)
+
+    def least(self, size: str) -> int:
+        """A softmax has two outputs at least: of one its gradient is nothing but rounding."""
+        return 2 if size == "q" else 1
+
+    def case(
+        self, sizes: Mapping[str, int], *, steps: int, batch: int, seed: int = 0,
+        regime: str = "ordinary", dtype: str = "float64",
+    ) -> Case:  # fmt: skip
+        """The call of these sizes, its values from the seed."""
+        return make_network_case(
+            self.network, sizes, steps=steps, batch=batch, seed=seed, regime=regime, dtype=dtype
+        )
+
+    def ordinary_cases(
+        self, regimes: Iterable[str], *, seed: int = 0, small: bool = False
+    ) -> Iterator[Case]:
+        """Cases that no mistake of the usual kind survives: several steps, samples and lengths."""
+        sizes = self.ordinary_sizes(_SMALL if small else _LARGEST)
+        steps, batch = (2, 2) if small else (4, 3)
+        for number, regime in enumerate(regimes):
+            for dtype in ("float64", "float32"):
+                yield self.case(
+                    sizes, steps=min(steps, REGIMES[regime].longest), batch=batch,
+                    seed=seed + number + (dtype == "float32"), regime=regime, dtype=dtype,
+                )  # fmt: skip
+
+    def unusual_cases(self, *, seed: int = 0) -> Iterator[Case]:
+        """A wide one, a long one, and zeros: code may be right as long as everything is usual."""
+        usual = self.ordinary_sizes()
+        wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(usual)}
+        for sizes, steps, batch in ((wide, 3, 9), (usual, LONG // 2, 2)):
+            yield self.case(sizes, steps=steps, batch=batch, seed=seed + 1, regime="contracting")
+        for regime in regimes_at_zero(self.cell):
+            yield self.case(usual, steps=3, batch=2, seed=seed + 1, regime=regime)
+
+    def limits(self, *, small: bool = False) -> Limits:
+        """How large a drawn call may be; small ones are short as well: fifty digits take time."""
+        return Limits(_SMALL, _SMALL, _SMALL) if small else Limits(3, longest=4)
+
+    def exact_extents(self, example: int) -> Extents:
+        """Usual sizes and small ones in turn; the small ones count."""
+        usual = self.ordinary_sizes()
+        if example % 2 == 0:
+            return Extents(usual, 4, 3, False)
+        smaller = {name: 1 + (place % 2 == 0 or name == "q") for place, name in enumerate(usual)}
+        return Extents(smaller, 2, 2, True)
+
+    def empty_extents(self) -> tuple[tuple[int, int], ...]:
+        """T and B of calls without steps or samples: a loss at the last step needs a step."""
+        return ((0, 2), (3, 0), (0, 0)) if self.network.loss_at == "all" else ((3, 0),)
+
+    def call(self, guard: Guard, case: Case) -> Result:
+        """Loss and gradients of the case.
+
+        Raises:
+            Misbehaviour: if the module misbehaves.
         """
-        return np.arange(self.steps)[:, None] >= self.ends
+        loss, gradients = guard.loss_and_gradient(
+            case.params, case.inputs, case.targets, case.initial, case.constants, case.lengths
+        )
+        return {LOSS: loss}, gradients
 
-    def arguments(self) -> tuple[Any, ...]:
-        """What `loss_and_gradient` takes, in its order."""
-        return (
-            self.params, self.inputs, self.targets, self.initial, self.constants, self.lengths
-        )  # fmt: skip
+    def outputs(self, case: Case, arithmetic: Arithmetic) -> Outputs:
+        """L by the equations of the network."""
+        return {LOSS: [network_loss(self.network, case, arithmetic)]}
 
+    def output_shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
+        """The loss is a number."""
+        return {LOSS: ()}
 
-def whole(array: Any) -> bool:
-    """Whether the array is of integers."""
-    return getattr(array, "dtype", None) is not None and array.dtype.kind in "iu"
+    def loss(self, case: Case, outputs: Outputs) -> Any:
+        """L itself."""
+        return outputs[LOSS][0]
 
 
 def network_sizes(network: Network) -> tuple[str, ...]:
@@ -140,16 +202,6 @@ def _masks(network: Network) -> list[str]:
     return [f"layer{depth}.dropout" for depth in range(network.layers - 1) if network.dropout]
 
 
-def gradient_names(network: Network) -> list[tuple[str, str]]:
-    """Group and name of every gradient."""
-    declared = declared_by_network(network)
-    return [
-        *(("params", name) for name in declared["PARAMETERS"]),
-        *(("inputs", name) for name, axes in declared["INPUTS"].items() if axes),
-        *(("initial", name) for name in declared["STATES"]),
-    ]
-
-
 def make_network_case(
     network: Network,
     sizes: Mapping[str, int],
@@ -159,7 +211,7 @@ def make_network_case(
     seed: int = 0,
     regime: str = "ordinary",
     dtype: str = "float64",
-) -> NetworkCase:
+) -> Case:
     """The case of these sizes; nonzero initial states and biases.
 
     Three seeds in four have lengths, from 0 up, or from 1 where the loss is at the last step.
@@ -192,7 +244,7 @@ def make_network_case(
         targets = rng.integers(0, sizes["q"], lead)
     shortest = min(steps, int(network.loss_at == "last"))
     drawn = rng.integers(shortest, steps + 1, batch)
-    return NetworkCase(
+    return Case(
         steps, batch, dict(sizes), seed, regime, dtype,
         params=params, inputs=inputs, initial=initial,
         constants=_constants(network, sizes, steps, batch, seed, normal),
@@ -220,51 +272,9 @@ def _constants(
     return found | {name: normal((*lead, width), 1.0) for name in _masks(network)}
 
 
-def ordinary_network_sizes(network: Network, largest: int = 5) -> dict[str, int]:
+def ordinary_network_sizes(network: Network, largest: int = _LARGEST) -> dict[str, int]:
     """Sizes that tell a matrix from its transpose: neighbours differ."""
     return {
         name: min(largest, _SIZES[place % len(_SIZES)])
         for place, name in enumerate(network_sizes(network))
     }
-
-
-def ordinary_network_cases(
-    network: Network, regimes: Iterable[str], *, seed: int = 0, largest: int = 5, steps: int = 4,
-    batch: int = 3,
-) -> Iterator[NetworkCase]:  # fmt: skip
-    """Cases that no mistake of the usual kind survives: several steps, samples and lengths."""
-    sizes = ordinary_network_sizes(network, largest)
-    for number, regime in enumerate(regimes):
-        for dtype in ("float64", "float32"):
-            yield make_network_case(
-                network, sizes, steps=min(steps, REGIMES[regime].longest), batch=batch,
-                seed=seed + number + (dtype == "float32"), regime=regime, dtype=dtype,
-            )  # fmt: skip
-
-
-def unusual_network_cases(network: Network, *, seed: int = 0) -> Iterator[NetworkCase]:
-    """A wide one, a long one, and zeros: code may be right as long as everything is usual."""
-    names = network_sizes(network)
-    wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(names)}
-    usual = ordinary_network_sizes(network)
-    for sizes, steps, batch in ((wide, 3, 9), (usual, LONG // 2, 2)):
-        yield make_network_case(
-            network, sizes, steps=steps, batch=batch, seed=seed + 1, regime="contracting"
-        )
-    for regime in regimes_at_zero(network.cell):
-        yield make_network_case(network, usual, steps=3, batch=2, seed=seed + 1, regime=regime)
-
-
-def smaller_network_cases(network: Network, case: NetworkCase) -> Iterator[NetworkCase]:
-    """The same seed and regime with one size smaller: first by half, then by one."""
-    extents_now = {"T": case.steps, "B": case.batch, **case.sizes}
-    for by_half in (True, False):
-        for name, size in extents_now.items():
-            less = size // 2 if by_half else size - 1
-            if less >= (2 if name == "q" else 1):
-                extents = {**extents_now, name: less}
-                steps, batch = extents.pop("T"), extents.pop("B")
-                yield make_network_case(
-                    network, extents, steps=steps, batch=batch, seed=case.seed,
-                    regime=case.regime, dtype=case.dtype,
-                )  # fmt: skip

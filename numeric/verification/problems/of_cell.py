@@ -1,0 +1,207 @@
+"""A cell as a problem: its module has `forward` and `backward`, its loss weighs the states.
+
+In: a cell. Out: `CellProblem`: its calls, and L = Σ_t Σ_s ⟨s̄_t, s_t⟩ by the author's own equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from sympy import MatrixSymbol
+
+from derive.cell import Cell
+from numeric.meaning.default_constants import default_constants
+from numeric.meaning.interpret import run
+from numeric.meaning.sizes import declared, extent_of, shape_of, size_names
+from numeric.numbers.arithmetic import Arithmetic
+from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
+from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
+from numeric.verification.watch import CELL_FUNCTIONS, Guard
+
+_SIZES: Final = (3, 2, 4)
+_LARGEST: Final = 4
+_SMALL: Final = 2
+
+
+@dataclass(frozen=True)
+class CellProblem:
+    """The states of a cell, and the gradients of L for given cotangents of them."""
+
+    cell: Cell
+    functions: ClassVar = CELL_FUNCTIONS
+    checks: ClassVar = frozenset({"autograd", "high_precision", "complex_step", "exact"})
+    every_step: ClassVar = True
+    promises: ClassVar = frozenset({"tape", "repeated", "missing", "empty", "linear"})
+
+    def declared(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """The module constants: group → name → size names."""
+        return declared(self.cell)
+
+    def gradients(self) -> list[tuple[str, str]]:
+        """Group and name of every gradient."""
+        cell = self.cell
+        groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
+        return [(group, s.name) for group, symbols in groups.items() for s in symbols]
+
+    def output_word(self, name: str) -> str:
+        """What a state is called in words."""
+        return f"states.{name}"
+
+    def ordinary_sizes(self, largest: int | None = None) -> dict[str, int]:
+        """Sizes that tell a matrix from its transpose: neighbours differ."""
+        return ordinary_sizes(self.cell, largest or _LARGEST)
+
+    def least(self, size: str) -> int:
+        """The smallest number that the size may be."""
+        return 1
+
+    def case(
+        self, sizes: Mapping[str, int], *, steps: int, batch: int, seed: int = 0,
+        regime: str = "ordinary", dtype: str = "float64",
+    ) -> Case:  # fmt: skip
+        """The call of these sizes, its values from the seed."""
+        return make_case(
+            self.cell, sizes, steps=steps, batch=batch, seed=seed, regime=regime, dtype=dtype
+        )
+
+    def ordinary_cases(
+        self, regimes: Iterable[str], *, seed: int = 0, small: bool = False
+    ) -> Iterator[Case]:
+        """Cases that no mistake of the usual kind survives: several steps, samples and units."""
+        sizes = self.ordinary_sizes(_SMALL if small else _LARGEST)
+        for number, regime in enumerate(regimes):
+            for dtype in ("float64", "float32"):
+                for less in (0, 1):
+                    yield self.case(
+                        sizes, steps=REGIMES[regime].longest - less, batch=2 + less,
+                        seed=seed + 2 * number + less, regime=regime, dtype=dtype,
+                    )  # fmt: skip
+
+    def unusual_cases(self, *, seed: int = 0) -> Iterator[Case]:
+        """Wide ones, long ones, and zeros: code may be right as long as everything is usual."""
+        usual = self.ordinary_sizes()
+        wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(usual)}
+        for dtype in ("float64", "float32"):
+            for sizes, steps, batch in ((wide, 2, 35), (usual, LONG, 2)):
+                yield self.case(
+                    sizes, steps=steps, batch=batch, seed=seed, regime="contracting", dtype=dtype
+                )
+        for regime in regimes_at_zero(self.cell):
+            yield self.case(usual, steps=4, batch=2, seed=seed, regime=regime)
+
+    def limits(self, *, small: bool = False) -> Limits:
+        """How large a drawn call may be."""
+        return Limits(_SMALL, longest=3) if small else Limits(_LARGEST)
+
+    def exact_extents(self, example: int) -> Extents:
+        """Usual sizes and small ones in turn; the usual ones count."""
+        usual = self.ordinary_sizes()
+        if example % 2 == 0:
+            return Extents(usual, 4 - example // 2 % 3, 2, True)
+        smaller = {name: 1 + place % 2 for place, name in enumerate(usual)}
+        return Extents(smaller, 1 + example % 3, 1, False)
+
+    def empty_extents(self) -> tuple[tuple[int, int], ...]:
+        """T and B of calls without steps or without samples: any."""
+        return ((0, 2), (3, 0), (0, 0))
+
+    def call(self, guard: Guard, case: Case) -> Result:
+        """States and gradients of the case.
+
+        Raises:
+            Misbehaviour: if the module misbehaves.
+        """
+        return call(guard, case)
+
+    def outputs(self, case: Case, arithmetic: Arithmetic) -> Outputs:
+        """s_1…s_T of every state by the author's equations."""
+        return run(self.cell, case.params, case.inputs, case.initial, case.constants, arithmetic)
+
+    def output_shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
+        """The shape of each state in the module interface: (T, B, n)."""
+        return {
+            s.name: (case.steps, case.batch, extent_of(s.shape[0], case.sizes))
+            for s in self.cell.states
+        }
+
+    def loss(self, case: Case, outputs: Outputs) -> Any:
+        """L = Σ_t Σ_s ⟨s̄_t, s_t⟩, linear in the states."""
+        total: Any = 0.0
+        for name, values in outputs.items():
+            for value, cotangent in zip(values, case.cotangents[name], strict=True):
+                total = total + (cotangent * value).sum()
+        return total
+
+
+def call(guard: Guard, case: Case) -> Result:
+    """States and gradients of the case.
+
+    Raises:
+        Misbehaviour: if the module misbehaves.
+    """
+    states, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
+    return states, guard.backward(case.params, tape, case.cotangents)
+
+
+def make_case(
+    cell: Cell,
+    sizes: Mapping[str, int],
+    *,
+    steps: int,
+    batch: int,
+    seed: int = 0,
+    regime: str = "ordinary",
+    dtype: str = "float64",
+) -> Case:
+    """The case of these sizes; nonzero initial states, biases, and cotangents of every state.
+
+    Constants are random, but for one seed in three the cell's defaults where it has any.
+    """
+    rng = np.random.default_rng(seed)
+    scale = REGIMES[regime]
+
+    def normal(shape: tuple[int, ...], deviation: float) -> Any:
+        return np.asarray(rng.normal(size=shape) * deviation).astype(dtype)
+
+    def parameter(symbol: MatrixSymbol) -> Any:
+        shape = shape_of(symbol, sizes)
+        if len(shape) == 2:
+            return normal(shape, scale.gain / max(1, shape[1]) ** 0.5)
+        return normal(shape, scale.bias)
+
+    def sequence(symbol: MatrixSymbol, batched: bool, deviation: float) -> Any:
+        width = shape_of(symbol, sizes)
+        return normal((steps, batch, *width) if batched else (steps, *width), deviation)
+
+    given: Arrays = {}
+    if cell.defaults and seed % 3 == 0:
+        with suppress(ValueError):  # values in the file that are of other sizes
+            given = default_constants(cell, {**sizes, "T": steps}, rng)
+
+    def constant(symbol: MatrixSymbol) -> Any:
+        if symbol.name in given:
+            return np.asarray(given[symbol.name]).astype(dtype)
+        if symbol.name in cell.sequences:
+            return sequence(symbol, bool(seed % 2), 1.0)
+        return normal(shape_of(symbol, sizes), 1.0)
+
+    return Case(
+        steps, batch, dict(sizes), seed, regime, dtype,
+        params={s.name: parameter(s) for s in cell.parameters},
+        inputs={s.name: sequence(s, True, scale.signal) for s in cell.inputs},
+        initial={s.name: normal((batch, *shape_of(s, sizes)), scale.state) for s in cell.states},
+        constants={s.name: constant(s) for s in cell.constants},
+        cotangents={s.name: sequence(s, True, 1.0) for s in cell.states},
+    )  # fmt: skip
+
+
+def ordinary_sizes(cell: Cell, largest: int = _LARGEST) -> dict[str, int]:
+    """Sizes that tell a matrix from its transpose: neighbours differ."""
+    return {
+        name: min(largest, _SIZES[place % len(_SIZES)])
+        for place, name in enumerate(size_names(cell))
+    }

@@ -1,0 +1,109 @@
+"""The search for a call on which code is wrong, and the smallest one like it.
+
+In: a test of one case, set cases and a strategy of drawn ones. Out: `Check`, with the failure of
+the smallest case found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, target
+from hypothesis import seed as with_seed
+from hypothesis import settings as hypothesis_settings
+from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
+
+from numeric.verification.cases import Case
+from numeric.verification.problems.problem import smaller_cases
+from numeric.verification.session import Session
+from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Check
+from numeric.verification.watch import Misbehaviour
+
+MANY: Final = 200  # from so many examples on, the search climbs towards the largest error
+
+
+class WrongError(AssertionError):
+    """The module differs from the oracle on an example."""
+
+
+def search(
+    session: Session,
+    check: str,
+    battery: Iterable[Case],
+    strategy: Any,
+    examples: int,
+    test: Callable[[Case], float],
+) -> Check:
+    """The test on set cases, then on drawn ones; the smallest failing one is noted.
+
+    `test` gives the scaled error. Drawn failures shrink by Hypothesis, a set one by its sizes.
+    """
+    worst, count = 0.0, 0
+    target_largest = examples >= MANY
+
+    def attempt(case: Case) -> float:
+        nonlocal worst, count
+        try:
+            error = test(case)
+        except (Misbehaviour, WrongError) as problem:
+            session.note(check, case, str(problem))
+            raise
+        worst, count = max(worst, error), count + 1
+        return error
+
+    @with_seed(session.seed)
+    @hypothesis_settings(
+        max_examples=examples, deadline=None, database=None, print_blob=False,
+        verbosity=Verbosity.quiet, suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.target, Phase.shrink), report_multiple_bugs=False,
+    )  # fmt: skip
+    @given(strategy)
+    def example(case: Case) -> None:
+        error = attempt(case)
+        if target_largest:
+            target(error)
+
+    failed = _first_failure(attempt, battery)
+    problem: Exception | None = None
+    try:
+        if session.stopped is None:
+            example()
+    except (Misbehaviour, WrongError) as found:
+        problem = found
+    except Flaky:
+        problem = Misbehaviour("the module gives different results for equal calls")
+    except Unsatisfiable:
+        if failed is None and not count:
+            return Check(INCONCLUSIVE, "no example within the range of the oracle")
+    if problem is None and failed is not None:
+        problem = _shrunk(session, attempt, *failed)
+    figures = {"examples": count, "scaled_error": worst}
+    return Check(PASS, None, figures) if problem is None else Check(FAIL, str(problem), figures)
+
+
+def _first_failure(
+    attempt: Callable[[Case], float], battery: Iterable[Case]
+) -> tuple[Case, Exception] | None:
+    """The first of the set cases that fails; one beyond the oracle's range is passed over."""
+    for case in battery:
+        try:
+            attempt(case)
+        except UnsatisfiedAssumption:
+            continue
+        except (Misbehaviour, WrongError) as problem:
+            return case, problem
+    return None
+
+
+def _shrunk(
+    session: Session, attempt: Callable[[Case], float], case: Case, problem: Exception
+) -> Exception:
+    """The failure of the smallest case that one smaller size after another leads to."""
+    smaller = smaller_cases(session.problem, case)
+    while session.stopped is None and (candidate := next(smaller, None)) is not None:
+        failure = _first_failure(attempt, [candidate])
+        if failure is not None:
+            case, problem = failure
+            smaller = smaller_cases(session.problem, case)
+    return problem
