@@ -9,22 +9,9 @@ accuracy and are measured against 50 digits in the tests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True)
-class Spelling:
-    """Expressions for φ(a), φ′ from the input a, φ′ from the output y (empty: none).
-
-    `error` states what limits the forward value and the slopes.
-    """
-
-    value: str
-    slope: str
-    slope_from_output: str = ""
-    error: str = "a few u everywhere"
-
+from numeric.compiler.target import Spelling
 
 _E = "np.exp(-np.abs(a))"
 _GELU = "0.7978845608028654 * (a + 0.044715 * a * a * a)"
@@ -150,5 +137,3 @@ def tanh_slope_from_output(y, out):
     np.subtract(1, out, out=out)
 """,
 }
-
-STYLES: Final = {"textbook": PLAIN, "fused": FAST, "stable": EXACT}
