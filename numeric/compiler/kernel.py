@@ -186,7 +186,7 @@ def _header_lines(cell: Cell, style: Style, program: Program, verified: str) -> 
         *(f"    {line.strip()}" for line in cell.text.split("\n") if line.strip()),
         "",
         f"Cell digest {cell.digest}, style {style.name}.",
-        *(f"Error of {name}: {style.spellings[name].error}." for name in sorted(used)),
+        *(f"Error of {name}: {style.spelling(name).error}." for name in sorted(used)),
         f"{VOLATILE[0]}{DISTRIBUTION} {toolkit_version()}.",
         *([f"{VOLATILE[1]}{verified}."] if verified else []),
     )

@@ -10,10 +10,11 @@ from typing import Final
 
 from numeric.compiler.passes import FUSED, READABLE
 from numeric.compiler.target import Style, Target, load
+from numeric.compiler.to_numpy.formula import spelled
 from numeric.compiler.to_numpy.functions import EXACT, FAST, PLAIN
 from numeric.compiler.to_numpy.module import emit, emit_network
 
-NUMPY: Final = Target("numpy", ".py", emit, emit_network, load)
+NUMPY: Final = Target("numpy", ".py", emit, emit_network, load, spelled)
 
 _ROWS: Final = (
     Style("textbook", NUMPY, READABLE, "output", PLAIN),

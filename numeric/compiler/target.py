@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Final, Literal
 
+from derive.language.functions import FUNCTIONS, ElementwiseFunction
 from numeric.compiler.passes import Pass
 from numeric.compiler.program import Program
 
@@ -49,7 +50,8 @@ class Target:
 
     `emit(program, style, header)` gives the source of a cell's module; `emit_network` takes
     besides the sizes before q of the targets. `load(source, name)` gives what has `forward` and
-    `backward`, or `loss_and_gradient`, with PARAMETERS, INPUTS and STATES.
+    `backward`, or `loss_and_gradient`, with PARAMETERS, INPUTS and STATES. `spell(function)`
+    writes a function's formula in the language as it stands.
     """
 
     name: str
@@ -57,12 +59,14 @@ class Target:
     emit: Callable[[Program, Style, Header], str]
     emit_network: Callable[[Program, Style, Header, tuple[str, ...]], str]
     load: Callable[[str, str], ModuleType]
+    spell: Callable[[ElementwiseFunction], Spelling]
 
 
 @dataclass(frozen=True)
 class Style:
     """One way of writing a target's code.
 
+    `spellings` holds the functions that the style spells better than by their formula.
     `slope_from`: slopes are computed from the function's "output" where that is possible, or
     from its "input" always. `in_place`: loops write into arrays made before them.
     """
@@ -84,6 +88,14 @@ class Style:
             raise ValueError(
                 f"style {self.name!r}: slope_from is 'output' or 'input', came {self.slope_from!r}"
             )
+
+    def spelling(self, name: str) -> Spelling:
+        """How the style writes a function of the table: its own way, or the formula as it stands.
+
+        Raises:
+            TypeError: if the target's language has no way to write the formula.
+        """
+        return self.spellings.get(name) or self.target.spell(FUNCTIONS[name])
 
 
 _FORMS: Final = ("output", "input")

@@ -104,7 +104,7 @@ def _compare(
     agree = _states_agree(cell, moved, found)
     if left != right or not all(agree.values()):
         return ExactResult(agree, verdicts, 0.0)
-    return ExactResult(agree, verdicts, _chance(guard, case, len(functions.powers)))
+    return ExactResult(agree, verdicts, _chance(guard, case, functions.asked))
 
 
 def _chance(guard: Guard, case: Case, functions: int) -> float:

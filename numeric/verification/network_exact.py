@@ -71,7 +71,7 @@ def _compare(
         return ExactResult(agree, verdicts, 0.0)
     found, gradients = guard.loss_and_gradient(*case.mapped(variables).arguments())
     results = [found, *(a for arrays in gradients.values() for a in arrays.values())]
-    return ExactResult(agree, verdicts, error_probability(results, len(functions.powers)))
+    return ExactResult(agree, verdicts, error_probability(results, functions.asked))
 
 
 def _moved(case: NetworkCase, rng: np.random.Generator, chosen: Callable[..., bool]) -> NetworkCase:

@@ -167,10 +167,10 @@ def test_a_style_whose_slopes_come_from_nowhere_is_refused():
 
 def test_every_function_has_a_spelling_in_every_style():
     for style in STYLES.values():
-        table = style.spellings
-        assert set(table) == set(FUNCTIONS)
-        for name, spelling in table.items():
-            has = FUNCTIONS[name].slope_from_output is not None
+        assert set(style.spellings) <= set(FUNCTIONS)
+        for name, row in FUNCTIONS.items():
+            spelling = style.spelling(name)
+            has = row.slope_from_output is not None
             assert has or not spelling.slope_from_output
     assert {name.split("_slope")[0] for name in IN_PLACE} <= set(FUNCTIONS)
 
