@@ -30,12 +30,13 @@ import numpy as np
 from derive import Cell, catalogue
 from derive.calculus import adjoint as adjoints
 from derive.calculus import rules, through_time
-from numeric.compiler import kernel, lower, stacking
+from numeric.compiler import lower, stacking
 from numeric.compiler import passes as stages
+from numeric.compiler.styles import STYLES
+from numeric.compiler.target import Header, load
 from numeric.compiler.to_numpy import expressions
 from numeric.compiler.to_numpy import in_place as in_place_code
 from numeric.compiler.to_numpy import module as to_numpy
-from numeric.compiler.to_numpy.functions import STYLES
 from numeric.meaning.sizes import declared
 from numeric.verification.compare import differences
 from numeric.verification.exact import exact_check
@@ -271,13 +272,12 @@ def noticed(mutant: Mutant) -> str | None:
 def wrong_style(cell: Cell, derivation: Any, case: Any, want: Answer, exactly: bool) -> str | None:
     """The first style whose code is wrong."""
     fused = (stages.share, stages.stack, stages.hoist, stages.defer)
-    for style in STYLES:
-        slope_from = "input" if style == "stable" else "output"
-        program = lower.lower(derivation, slope_from)
-        program = stages.optimise(program, fused if style == "fused" else ())
-        header = to_numpy.Header("", (), declared(cell))
-        source = to_numpy.emit(program, style, header)
-        guard = Guard(subject_of(kernel.load(source, "mutant")))
+    for style, row in STYLES.items():
+        program = lower.lower(derivation, row.slope_from)
+        program = stages.optimise(program, fused if row.passes else ())
+        header = Header("", (), declared(cell))
+        source = to_numpy.emit(program, row, header)
+        guard = Guard(subject_of(load(source, "mutant")))
         if exactly:
             sizes = ordinary_sizes(cell, 2)
             if not exact_check(CellProblem(cell), guard, sizes, steps=2, batch=2, seed=3).right:

@@ -12,7 +12,7 @@ import pytest
 
 from derive import catalogue
 from numeric.compiler.kernel import compile_cell
-from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.styles import STYLES
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("derive", "numeric", "reports")

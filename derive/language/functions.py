@@ -22,6 +22,7 @@ from sympy import (
     S,
     Set,
     Symbol,
+    atan,
     cos,
     exp,
     log,
@@ -161,6 +162,17 @@ _ROWS = (
     ElementwiseFunction(
         "sin", sin(X), cos(X), None,
         Interval(-1, 1), Interval(-1, 1), r"\sin",
+    ),
+    ElementwiseFunction(
+        "arctan", atan(X), 1 / (1 + X**2), None,
+        Interval(-pi / 2, pi / 2), Interval(0, 1), r"\operatorname{arctan}",
+    ),
+    ElementwiseFunction(
+        "relu6", Min(Max(X, 0), 6),
+        Piecewise((1, (X > 0) & (X < 6)), (0, True)),
+        Piecewise((1, (Y > 0) & (Y < 6)), (0, True)),
+        Interval(0, 6), Interval(0, 1), r"\operatorname{relu6}",
+        kink="slope 0 at 0 and 6",
     ),
     ElementwiseFunction(
         "gelu", X / 2 * (1 + tanh(_GELU_INNER)),

@@ -22,7 +22,8 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.calculus.through_time import Derivation
 from derive.cell import timeless_symbols
 from derive.language.expr import Concat, Partial, split_coefficient, symbols_of
-from numeric.meaning.enclose import enclose, number
+from numeric.meaning.enclose import enclose
+from numeric.meaning.enclose_functions import number
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import Interval, gamma
 from numeric.numbers.matrices import norm_bound

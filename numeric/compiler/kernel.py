@@ -1,7 +1,7 @@
 """Cell → callable gradient code: the pipeline in one function, and the loading of its source.
 
-In: a cell and a style. Out: `Kernel`: the source, and `forward` and `backward` built from that
-source alone.
+In: a cell, a style and a target. Out: `Kernel`: the source, and `forward` and `backward` built
+from that source alone.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from derive.network import Network
 from numeric.compiler.lower import lower
 from numeric.compiler.network import compose
 from numeric.compiler.padding import masked
-from numeric.compiler.passes import FUSED, READABLE, optimise
+from numeric.compiler.passes import optimise
 from numeric.compiler.program import LENGTH, Program
-from numeric.compiler.to_numpy.functions import STYLES
-from numeric.compiler.to_numpy.module import Header, emit, emit_network
+from numeric.compiler.styles import NUMPY, find_style
+from numeric.compiler.target import Header, Style
 from numeric.meaning.sizes import declared
 
 DISTRIBUTION: Final = "bptt-toolkit"
@@ -38,11 +38,12 @@ class Kernel:
     cell: Cell
     style: str
     source: str = field(repr=False)
+    target: str = NUMPY.name
     module: ModuleType = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Build the module from the source alone."""
-        object.__setattr__(self, "module", load(self.source, f"{self.cell.name}_{self.style}"))
+        object.__setattr__(self, "module", _loaded(self, self.cell.name))
 
     def forward(
         self,
@@ -78,11 +79,12 @@ class NetworkKernel:
     network: Network
     style: str
     source: str = field(repr=False)
+    target: str = NUMPY.name
     module: ModuleType = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Build the module from the source alone."""
-        object.__setattr__(self, "module", load(self.source, f"{self.network.name}_{self.style}"))
+        object.__setattr__(self, "module", _loaded(self, self.network.name))
 
     def loss_and_gradient(self, *arguments: Any, **named: Any) -> tuple[Any, dict[str, Any]]:
         """L summed over time and batch, and its gradients.
@@ -93,11 +95,9 @@ class NetworkKernel:
         return self.module.loss_and_gradient(*arguments, **named)  # type: ignore[no-any-return]
 
 
-def load(source: str, name: str) -> ModuleType:
-    """The module that our own emitted source is."""
-    module = ModuleType(name)
-    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
-    return module
+def _loaded(kernel: Kernel | NetworkKernel, name: str) -> ModuleType:
+    style = find_style(kernel.style, kernel.target)
+    return style.target.load(kernel.source, f"{name}_{style.name}")
 
 
 def toolkit_version() -> str:
@@ -109,33 +109,38 @@ def toolkit_version() -> str:
 
 
 @lru_cache(maxsize=64)
-def compile_cell(cell: Cell, style: str = "fused", verified: str = "") -> Kernel:
+def compile_cell(
+    cell: Cell, style: str = "fused", target: str = NUMPY.name, *, verified: str = ""
+) -> Kernel:
     """The kernel of a cell: derived, lowered, improved, emitted and loaded.
 
     Raises:
-        ValueError: if the style is unknown.
+        ValueError: naming what there is, if the style or the target is unknown.
     """
-    program = lower(differentiate(cell), _slope_from(style))
-    program = optimise(program, FUSED if style == "fused" else READABLE)
+    chosen = find_style(style, target)
+    program = optimise(lower(differentiate(cell), chosen.slope_from), chosen.passes)
     title = f"States and gradients of the cell {cell.name!r} through time."
-    lines = _header_lines(cell, style, program, verified)
-    return Kernel(cell, style, emit(program, style, Header(title, lines, declared(cell))))
+    header = Header(title, _header_lines(cell, chosen, program, verified), declared(cell))
+    return Kernel(cell, style, chosen.target.emit(program, chosen, header), target)
 
 
 @lru_cache(maxsize=64)
-def compile_network(network: Network, style: str = "fused", verified: str = "") -> NetworkKernel:
+def compile_network(
+    network: Network, style: str = "fused", target: str = NUMPY.name, *, verified: str = ""
+) -> NetworkKernel:
     """The kernel of a network.
 
     Raises:
-        ValueError: if the style is unknown.
+        ValueError: naming what there is, if the style or the target is unknown.
     """
-    program = compose(network, _slope_from(style))
-    program = masked(optimise(program, FUSED if style == "fused" else READABLE))
+    chosen = find_style(style, target)
+    program = masked(optimise(compose(network, chosen.slope_from), chosen.passes))
     title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
-    lines = _header_lines(network.cell, style, program, verified)
+    lines = _header_lines(network.cell, chosen, program, verified)
     header = Header(title, lines, declared_network(network, program))
     lead = ("B",) if network.loss_at == "last" else ("T", "B")
-    return NetworkKernel(network, style, emit_network(program, style, header, lead))
+    source = chosen.target.emit_network(program, chosen, header, lead)
+    return NetworkKernel(network, style, source, target)
 
 
 def declared_network(network: Network, program: Program) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -157,13 +162,7 @@ def declared_network(network: Network, program: Program) -> dict[str, dict[str, 
     return found
 
 
-def _slope_from(style: str) -> str:
-    if style not in STYLES:
-        raise ValueError(f"style: expected one of {', '.join(STYLES)}, came {style!r}")
-    return "input" if style == "stable" else "output"
-
-
-def _header_lines(cell: Cell, style: str, program: Program, verified: str) -> tuple[str, ...]:
+def _header_lines(cell: Cell, style: Style, program: Program, verified: str) -> tuple[str, ...]:
     used = {
         statement.settings[0]
         for block in program.blocks
@@ -173,8 +172,8 @@ def _header_lines(cell: Cell, style: str, program: Program, verified: str) -> tu
     return (
         *(f"    {line.strip()}" for line in cell.text.split("\n") if line.strip()),
         "",
-        f"Cell digest {cell.digest}, style {style}.",
-        *(f"Error of {name}: {STYLES[style][name].error}." for name in sorted(used)),
+        f"Cell digest {cell.digest}, style {style.name}.",
+        *(f"Error of {name}: {style.spelling(name).error}." for name in sorted(used)),
         f"{VOLATILE[0]}{DISTRIBUTION} {toolkit_version()}.",
         *([f"{VOLATILE[1]}{verified}."] if verified else []),
     )

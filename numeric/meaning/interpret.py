@@ -23,6 +23,7 @@ from sympy import (
     And,
     Basic,
     Expr,
+    Function,
     Heaviside,
     Identity,
     Integer,
@@ -40,11 +41,6 @@ from sympy import (
     StrictLessThan,
     Transpose,
     ZeroMatrix,
-    cos,
-    exp,
-    log,
-    sin,
-    tanh,
 )
 from sympy.logic.boolalg import BooleanTrue
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
@@ -64,6 +60,7 @@ from derive.language.expr import (
 from derive.language.functions import X
 from numeric.meaning.sizes import extent_of, sizes_of
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
+from numeric.numbers.primitives import ufunc_name
 
 Array = Any
 
@@ -243,11 +240,17 @@ def _power(formula: Pow, x: Array, arithmetic: Arithmetic) -> Array:
     return raised if exponent > 0 else arithmetic.number(Integer(1)) / raised
 
 
-def _function(name: str) -> Callable[..., Array]:
-    def rule(formula: Expr, x: Array, arithmetic: Arithmetic) -> Array:
-        return getattr(arithmetic.namespace, name)(scalar(formula.args[0], x, arithmetic))
+def _function(formula: Function, x: Array, arithmetic: Arithmetic) -> Array:
+    """Any function that NumPy knows, by its name there.
 
-    return rule
+    Raises:
+        TypeError: for a function that NumPy, or the arithmetic, does not know.
+    """
+    name = ufunc_name(type(formula).__name__)
+    rule = getattr(arithmetic.namespace, name, None)
+    if rule is None:
+        raise TypeError(f"no number for the function {name}: {formula}")
+    return rule(scalar(formula.args[0], x, arithmetic))
 
 
 def _extreme(sign: int) -> Callable[..., Array]:
@@ -290,11 +293,9 @@ def _heaviside(formula: Heaviside, x: Array, arithmetic: Arithmetic) -> Array:
 
 SCALARS: Final[dict[type, Callable[..., Array]]] = {
     Add: _fold(operator.add), Mul: _fold(operator.mul), Pow: _power,
-    exp: _function("exp"), log: _function("log"), tanh: _function("tanh"),
-    sin: _function("sin"), cos: _function("cos"),
     Max: _extreme(1), Min: _extreme(-1), Piecewise: _piecewise, Heaviside: _heaviside,
     StrictGreaterThan: _compare(operator.gt), StrictLessThan: _compare(operator.lt),
-    And: _fold(operator.and_),
+    And: _fold(operator.and_), Function: _function,
 }  # fmt: skip
 
 

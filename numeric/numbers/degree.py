@@ -16,6 +16,7 @@ import numpy as np
 
 from numeric.numbers.elements import Element, ElementArray
 from numeric.numbers.prime_field import PRIME
+from numeric.numbers.primitives import Primitive
 
 _OVER: Final = 1.0
 
@@ -135,6 +136,9 @@ class Degree(Element):
 
     def cos(self) -> Degree:
         return self._fresh(np.cos, 2)
+
+    def primitive(self, function: Primitive) -> Degree:
+        return self._fresh(getattr(np, function.name))
 
 
 class DegreeArray(ElementArray):

@@ -13,9 +13,11 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
+from numeric.numbers.primitives import PRIMITIVES, Primitive
+
 METHODS: Final = frozenset({
     "exp", "expm1", "log", "log1p", "tanh", "sinh", "cosh", "sin", "cos", "sqrt", "square",
-    "logaddexp", "heaviside", "sign", "isfinite", "isnan", "isinf",
+    "logaddexp", "heaviside", "sign", "isfinite", "isnan", "isinf", *PRIMITIVES,
 })  # fmt: skip
 _PASS_ON: Final = frozenset({
     "maximum", "minimum", "fmax", "fmin", "clip", "where", "zeros_like", "ones_like", "full_like",
@@ -24,10 +26,29 @@ _TESTS: Final = frozenset({"isfinite", "isnan", "isinf"})
 
 
 class Element:
-    """A number of a kind of its own; `lift` takes plain numbers into the kind."""
+    """A number of a kind of its own; `lift` takes plain numbers into the kind.
+
+    A kind has a method for each function it has a construction for; the others of `PRIMITIVES`
+    come from what it makes of any primitive.
+    """
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
+
+    def __init_subclass__(cls) -> None:
+        """Supply a method for each primitive."""
+        super().__init_subclass__()
+        for name, row in PRIMITIVES.items():
+            if not hasattr(cls, name):
+                setattr(cls, name, _method(row))
+
+    def primitive(self, function: Primitive) -> Any:
+        """φ of the number, derived from what is known of φ.
+
+        Raises:
+            TypeError: if numbers of this kind derive none.
+        """
+        raise TypeError(f"{type(self).__name__} has no {function.name}")
 
     @classmethod
     def lift(cls, number: Any) -> Self:
@@ -81,6 +102,10 @@ class Element:
 
     def square(self) -> Any:
         return self * self  # type: ignore[operator]
+
+
+def _method(function: Primitive) -> Any:
+    return lambda number: number.primitive(function)
 
 
 class ElementArray(np.ndarray[Any, Any]):

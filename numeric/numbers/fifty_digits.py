@@ -15,6 +15,7 @@ from sympy import Expr
 
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.elements import Element
+from numeric.numbers.primitives import Primitive
 
 DIGITS: Final = 50
 MP: Final = mpmath.MPContext()
@@ -91,6 +92,10 @@ class Forward(Element):
 
     def cos(self) -> Forward:
         return self._chain(MP.cos(self.value), -MP.sin(self.value))
+
+    def primitive(self, function: Primitive) -> Forward:
+        value = getattr(MP, function.short_name)(self.value)
+        return self._chain(value, function.slope(self.value))
 
 
 def _sum(left: Any, right: Any) -> Any:

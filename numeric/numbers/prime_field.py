@@ -5,7 +5,8 @@ In: integers, float constants. Out: `Dual`, an element (value, tangent, shadow):
 its derivative in one direction, and a float that decides comparisons only. Functions are
 random but obey the identities that gradient code uses: exp(−a) = 1/exp(a), exp(0) = 1,
 log inverse to exp, log(1+exp(a)) = a + log(1+exp(−a)), tanh, sinh and cosh through exp,
-sin² + cos² = 1. They do not obey exp(a+b) = exp(a)·exp(b).
+sin² + cos² = 1; a primitive is a random function of its own, with its slope. They do not obey
+exp(a+b) = exp(a)·exp(b).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from numeric.numbers.elements import Element, ElementArray
+from numeric.numbers.primitives import Primitive
 
 PRIME: Final = 2**61 - 1
 _HALF: Final = (PRIME + 1) // 2
@@ -82,6 +84,12 @@ class RandomFunctions:
     powers: dict[int, int] = field(default_factory=lambda: {0: 1})
     logarithms: dict[int, int] = field(default_factory=lambda: {1: 0})
     ties: int = 0
+    others: set[tuple[bytes, int]] = field(default_factory=set)
+
+    @property
+    def asked(self) -> int:
+        """At how many points any of the functions is known."""
+        return len(self.powers) + len(self.others)
 
     def hash(self, what: bytes, value: int) -> int:
         digest = blake2b(what + value.to_bytes(8), key=self.key, digest_size=16).digest()
@@ -116,11 +124,23 @@ class RandomFunctions:
 
     def half_tangent(self, value: int) -> int:
         """An odd function u; sin = 2u/(1+u²), cos = (1−u²)/(1+u²)."""
-        if value == 0:
-            return 0
-        if value > PRIME // 2:
-            return PRIME - self.hash(b"sin", PRIME - value)
-        return self.hash(b"sin", value)
+        return self.odd(b"sin", value)
+
+    def primitive(self, function: Primitive, value: int) -> int:
+        """A random function of its own, odd where the primitive is."""
+        name = function.name.encode() + b":"
+        if function.is_odd:
+            return self.odd(name, value)
+        self.others.add((name, value))
+        return self.hash(name, value)
+
+    def odd(self, name: bytes, value: int) -> int:
+        """A random function f with f(−a) = −f(a) and f(0) = 0."""
+        mirrored = value > PRIME // 2
+        argument = PRIME - value if mirrored else value
+        self.others.add((name, argument))
+        found = self.hash(name, argument) if argument else 0
+        return PRIME - found if mirrored else found
 
     def _pair(self, value: int, power: int) -> None:
         for sign, raised in ((value, power), (-value % PRIME, inverse(power))):
@@ -307,6 +327,11 @@ class Dual(Element):
         u = _CURRENT.get().half_tangent(self.value)
         scale = inverse((1 + u * u) % PRIME)
         return 2 * u * scale % PRIME, (1 - u * u) * scale % PRIME
+
+    def primitive(self, function: Primitive) -> Dual:
+        value = _CURRENT.get().primitive(function, self.value)
+        slope = function.slope(Dual(self.value, 0, self.shadow))
+        return Dual(value, slope.value * self.tangent % PRIME, function.at(self.shadow))
 
 
 class DualArray(ElementArray):

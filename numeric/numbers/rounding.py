@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 
 from numeric.numbers.elements import Element, ElementArray
+from numeric.numbers.primitives import Primitive
 
 _CLOSE_CALLS: Final[ContextVar[tuple[list[float], ...]]] = ContextVar("close calls", default=())
 FUNCTION_ERROR: Final = 8.0  # roundoffs in exp, log, tanh, sin, cos: NumPy states 4 ulp
@@ -201,6 +202,13 @@ class Bounded(Element):
             return type(self)(math.sqrt(max(self.value, 0.0)), math.sqrt(2 * self.error))
         root = math.sqrt(self.value)
         return self._made(root, self.error / (root + math.sqrt(self.value - self.error)))
+
+    def primitive(self, function: Primitive) -> Self:
+        """|φ(a + e) − φ(a)| ≤ |e| sup |φ′|, the slope of a number that carries the error e."""
+        slope = function.slope(type(self)(self.value, self.error))
+        steepest = abs(slope.value) + slope.error
+        error = steepest * self.error if self.error else 0.0
+        return self._function(function.at(self.value), math.inf if math.isnan(error) else error)
 
 
 class Double(Bounded):

@@ -111,7 +111,7 @@ def _compare(
     if not right or not all(agree.values()):
         return ExactResult(agree, verdicts, 0.0)
     found = problem.call(guard, case.mapped(variables))
-    return ExactResult(agree, verdicts, _chance(found, len(functions.powers)))
+    return ExactResult(agree, verdicts, _chance(found, functions.asked))
 
 
 def _chance(found: Result, functions: int) -> float:

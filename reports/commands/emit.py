@@ -30,8 +30,8 @@ def run(arguments: Namespace) -> Answer:
 
     def made(verified: str = "") -> Kernel | NetworkKernel:
         if network is not None:
-            return compile_network(network, arguments.style, verified)
-        return compile_cell(cell, arguments.style, verified)
+            return compile_network(network, arguments.style, verified=verified)
+        return compile_cell(cell, arguments.style, verified=verified)
 
     kernel = made()
     facts: dict[str, Any] = {"cell": cell.name, "style": arguments.style, "digest": cell.digest}

@@ -10,7 +10,7 @@ from typing import Any, Final
 from derive.cell import Cell
 from derive.network import Network
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
-from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.styles import STYLES
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verdict import (
     FAIL,

@@ -10,7 +10,7 @@ from string import Template
 from typing import Final
 
 from derive.cell import Cell
-from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.styles import STYLES
 from reports.arguments.which_cell import CELL_FILE, find_cell
 from reports.commands.verify import user_file
 from reports.terminal.console import Answer

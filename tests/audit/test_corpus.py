@@ -11,7 +11,7 @@ from profiles import NIGHTLY
 from variants import CHOICES, COUNT, drawn, written
 
 from derive import catalogue, differentiate
-from numeric.compiler.kernel import load
+from numeric.compiler.target import load
 from numeric.testing import verify_gradients
 from numeric.verification.explain.audit import relative_error
 from numeric.verification.explain.changed_equations import Change, Tape

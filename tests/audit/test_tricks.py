@@ -11,7 +11,7 @@ import pytest
 from corpus import right
 
 from derive import catalogue
-from numeric.compiler.kernel import load
+from numeric.compiler.target import load
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verify import verify
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from corpus import right
 
-from numeric.compiler.kernel import load
+from numeric.compiler.target import load
 
 SIGMOID = (
     "return 1 / (1 + np.exp(-a))",

@@ -11,7 +11,7 @@ from derive.cell import build, catalogue, load
 from derive.cells import FOLDER, read_tables, tables
 from derive.language.syntax import CellError
 from numeric.compiler.kernel import compile_cell
-from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.styles import STYLES
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import shape_of
 from numeric.verification.exact import exact_check

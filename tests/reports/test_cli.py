@@ -14,7 +14,7 @@ import pytest
 from derive import catalogue
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network, same_code
-from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.styles import STYLES
 from numeric.verification.verify import PROFILES
 from reports import cli
 from reports.cli import COMMANDS, main
@@ -197,8 +197,8 @@ def test_emit_writes_nothing_that_is_not_verified(
 ) -> None:
     from reports.commands import emit
 
-    def broken(cell: Any, style: str, verified: str = "") -> Any:
-        kernel = compile_cell(cell, style, verified)
+    def broken(cell: Any, style: str, **verified: str) -> Any:
+        kernel = compile_cell(cell, style, **verified)
         source = kernel.source.replace("return 1 / (1 +", "return 1 / (2 +")
         return type(kernel)(cell, style, source)
 
@@ -283,8 +283,8 @@ def test_emit_writes_no_network_that_is_not_verified(
 ) -> None:
     from reports.commands import emit
 
-    def broken(network: Any, style: str, verified: str = "") -> Any:
-        kernel = compile_network(network, style, verified)
+    def broken(network: Any, style: str, **verified: str) -> Any:
+        kernel = compile_network(network, style, **verified)
         source = kernel.source.replace("axis=-1) - 1, axis=-1)", "axis=-1) - 2, axis=-1)")
         return type(kernel)(network, style, source)
 

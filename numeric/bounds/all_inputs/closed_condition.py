@@ -24,7 +24,8 @@ from derive.theorems.claims import Relation
 from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
 from numeric.bounds.growth import certified_rate
-from numeric.meaning.enclose import enclose, number
+from numeric.meaning.enclose import enclose
+from numeric.meaning.enclose_functions import number
 from numeric.numbers.matrices import norm_bound
 
 _ONE: Final = Fraction(1)

@@ -37,7 +37,8 @@ from derive.theorems.carousel import find_carousel
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
 from numeric.bounds.all_inputs.row_stack import Sharpened
 from numeric.bounds.domination import Domination, Parts
-from numeric.meaning.enclose import enclose, number
+from numeric.meaning.enclose import enclose
+from numeric.meaning.enclose_functions import number
 from numeric.numbers.intervals import Interval, gamma
 from numeric.numbers.matrices import Near, frobenius, lowered, raised, singular_values
 

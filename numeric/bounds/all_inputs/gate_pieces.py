@@ -20,7 +20,8 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.language.expr import Elementwise, Slope, split_coefficient, symbols_of
 from numeric.bounds.all_inputs.ranges import Box, Ranges
 from numeric.bounds.growth import Method
-from numeric.meaning.enclose import enclose, number
+from numeric.meaning.enclose import enclose
+from numeric.meaning.enclose_functions import number
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import Interval, gamma
 from numeric.numbers.matrices import raised

@@ -30,7 +30,8 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Concat, Partial, split_coefficient
 from numeric.bounds.domination import SPECTRAL, Domination, Parts
-from numeric.meaning.enclose import enclose, number
+from numeric.meaning.enclose import enclose
+from numeric.meaning.enclose_functions import number
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import Interval, gamma, interval, stack
 from numeric.numbers.matrices import norm_bound, raised, top

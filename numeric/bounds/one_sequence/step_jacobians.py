@@ -21,7 +21,8 @@ from derive.calculus.through_time import Derivation
 from derive.cell import timeless_symbols
 from derive.language.expr import Concat, Partial, split_coefficient, symbols_of
 from numeric.compiler.kernel import compile_cell
-from numeric.meaning.enclose import enclose, number
+from numeric.meaning.enclose import enclose
+from numeric.meaning.enclose_functions import number
 from numeric.meaning.interpret import as_columns
 from numeric.meaning.sizes import extent_of, sizes_of
 from numeric.numbers.intervals import UNIT, Interval, gamma, interval

@@ -14,10 +14,11 @@ from sympy import Expr, Number
 
 from derive.language.functions import FUNCTIONS
 from numeric.compiler.program import Dims, Operand, Program, Statement
+from numeric.compiler.target import Style
 from numeric.compiler.to_numpy.checks import HELPERS
-from numeric.compiler.to_numpy.functions import IN_PLACE, STYLES, Spelling
+from numeric.compiler.to_numpy.formula import ATOM, PRODUCT, SUM, number_text
+from numeric.compiler.to_numpy.functions import IN_PLACE
 
-ATOM, PRODUCT, SUM = 3, 2, 1
 KINDS: Final = {"function": "value", "slope": "slope", "slope_from_output": "slope_from_output"}
 SUFFIXES: Final = {"value": "", "slope": "_slope", "slope_from_output": "_slope_from_output"}
 
@@ -32,16 +33,11 @@ class Spelled:
     """
 
     program: Program
-    style: str
+    style: Style
     helpers: dict[str, str] = field(default_factory=dict)
     inlined: dict[str, tuple[str, int]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     viewed: set[str] = field(default_factory=set)
-
-    @property
-    def spellings(self) -> dict[str, Spelling]:
-        """The table of the style."""
-        return STYLES[self.style]
 
     # ---- operands ---------------------------------------------------------------------------
 
@@ -111,7 +107,7 @@ class Spelled:
         """A call, or for a spelling that is one call or one short product, the spelling itself."""
         name, *parameters = statement.settings
         kind = KINDS[statement.op]
-        spelled = spell(getattr(self.spellings[name], kind), name, tuple(parameters))
+        spelled = spell(getattr(self.style.spelling(name), kind), name, tuple(parameters))
         letter = "y" if statement.op == "slope_from_output" else "a"
         text, _ = self.operand(statement.operands[0], in_loop)
         if spelled == f"np.{name}({letter})":
@@ -133,8 +129,8 @@ class Spelled:
         tag = "".join(f"_{number_text(p)[0]}".translate(_IDENTIFIER) for p in parameters)
         call = f"{name}{SUFFIXES[kind]}{tag}"
         letter = "y" if kind == "slope_from_output" else "a"
-        text = spell(getattr(self.spellings[name], kind), name, parameters)
-        if self.style == "fused":
+        text = spell(getattr(self.style.spelling(name), kind), name, parameters)
+        if self.style.in_place:
             body = IN_PLACE.get(call) or (
                 f'\ndef {call}({letter}, out):\n    np.copyto(out, {text}, casting="unsafe")\n'
             )
@@ -244,22 +240,6 @@ def spell(template: str, name: str, parameters: tuple[Number, ...]) -> str:
 def _defaults(name: str) -> dict[str, str]:
     from_table = FUNCTIONS[name].parameters
     return {str(symbol): number_text(default)[0] for symbol, default in from_table}
-
-
-def number_text(number: Number) -> tuple[str, int]:
-    """A rational as Python source that reads back as the nearest float: 1, 0.1, (1 / 3)."""
-    p, q = int(number.p), int(number.q)
-    rest = q
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    if q == 1:
-        text = str(p)
-    elif rest == 1:
-        text = repr(p / q)
-    else:
-        text = f"({p} / {q})"
-    return text, PRODUCT if text.startswith("-") else ATOM
 
 
 def size_text(extent: Expr) -> str:

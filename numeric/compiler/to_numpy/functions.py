@@ -1,7 +1,8 @@
 """How NumPy spells the functions of the table, in each style, and how exactly.
 
 In: the name of a function, and a style. Out: source text over `a` (the input), `y` (the output)
-and the function's parameters. `plain` reads as the formula; `fast` is cheap and never
+and the function's parameters; a function that is missing here is spelled by its formula
+(`formula.py`). `plain` reads as the formula; `fast` is cheap and never
 overflows; `exact` keeps full relative accuracy where the function or its slope vanishes.
 Relative errors, in units of the dtype's roundoff u, are stated beside the spellings that limit
 accuracy and are measured against 50 digits in the tests.
@@ -9,22 +10,9 @@ accuracy and are measured against 50 digits in the tests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True)
-class Spelling:
-    """Expressions for φ(a), φ′ from the input a, φ′ from the output y (empty: none).
-
-    `error` states what limits the forward value and the slopes.
-    """
-
-    value: str
-    slope: str
-    slope_from_output: str = ""
-    error: str = "a few u everywhere"
-
+from numeric.compiler.target import Spelling
 
 _E = "np.exp(-np.abs(a))"
 _GELU = "0.7978845608028654 * (a + 0.044715 * a * a * a)"
@@ -38,17 +26,6 @@ PLAIN: Final[dict[str, Spelling]] = {
         "1 / (1 + np.exp(-a))", "1 / (1 + np.exp(-a)) / (1 + np.exp(a))", "y * (1 - y)",
         "value: a few u (exp overflows to the right limit below a = −709; "
         "float32: −88); slope from the output: u e^a for a > 0",
-    ),
-    "identity": Spelling("a", "np.ones_like(a)", "np.ones_like(y)"),
-    "relu": Spelling(
-        "np.maximum(a, 0)",
-        "np.where(a > 0, np.ones_like(a), np.zeros_like(a))",
-        "np.where(y > 0, np.ones_like(y), np.zeros_like(y))",
-    ),
-    "leaky_relu": Spelling(
-        "np.where(a > 0, a, {alpha} * a)",
-        "np.where(a > 0, np.ones_like(a), {alpha} * np.ones_like(a))",
-        "np.where(y > 0, np.ones_like(y), {alpha} * np.ones_like(y))",
     ),
     "elu": Spelling(
         "np.where(a > 0, a, {alpha} * np.expm1(np.minimum(a, 0)))",
@@ -71,19 +48,12 @@ PLAIN: Final[dict[str, Spelling]] = {
         "np.where((a > -2.5) & (a < 2.5), 0.2 * np.ones_like(a), np.zeros_like(a))",
         "np.where((y > 0) & (y < 1), 0.2 * np.ones_like(y), np.zeros_like(y))",
     ),
-    "hard_tanh": Spelling(
-        "np.minimum(np.maximum(a, -1), 1)",
-        "np.where((a > -1) & (a < 1), np.ones_like(a), np.zeros_like(a))",
-        "np.where((y > -1) & (y < 1), np.ones_like(y), np.zeros_like(y))",
-    ),
     "scaled_tanh": Spelling(
         "{alpha} * np.tanh({beta} * a)",
         "{alpha} * {beta} * (1 - np.tanh({beta} * a) * np.tanh({beta} * a))",
         "{beta} * ({alpha} - y * y / {alpha})",
         "slope: u e^(2 β|a|)",
     ),
-    "exp": Spelling("np.exp(a)", "np.exp(a)", "y"),
-    "sin": Spelling("np.sin(a)", "np.cos(a)"),
     "gelu": Spelling(
         f"0.5 * a * (1 + np.tanh({_GELU}))",
         f"0.5 * (1 + np.tanh({_GELU})) + 0.5 * a * (1 - np.tanh({_GELU}) * np.tanh({_GELU}))"
@@ -150,5 +120,3 @@ def tanh_slope_from_output(y, out):
     np.subtract(1, out, out=out)
 """,
 }
-
-STYLES: Final = {"textbook": PLAIN, "fused": FAST, "stable": EXACT}

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from sympy import Expr, Symbol
 
 from numeric.compiler.program import LENGTH, TEMPORARY, Block, Program, Statement, initial_name
+from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy.checks import CHECKS, WHOLE_NUMBERS
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
 from numeric.compiler.to_numpy.in_place import allocated, write_in_place
@@ -25,23 +26,11 @@ CLASH: Final = "_size"
 BlockWriter = Callable[[Spelled, Block], Iterator[str]]
 
 
-@dataclass(frozen=True)
-class Header:
-    """What a module says of itself: its title, the lines below it, and the declared names.
-
-    `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names.
-    """
-
-    title: str
-    lines: tuple[str, ...]
-    declared: Mapping[str, Mapping[str, tuple[str, ...]]]
-
-
-def emit(program: Program, style: str, header: Header) -> str:
+def emit(program: Program, style: Style, header: Header) -> str:
     """The source of a cell's module."""
     program = _clear_sizes(program)
     helpers: dict[str, str] = {}
-    write = write_in_place if style == "fused" else write_expressions
+    write = write_in_place if style.in_place else write_expressions
     passes = [
         *_forward(program, Spelled(program, style, helpers), write),
         *_backward(program, Spelled(program, style, helpers), write),
@@ -49,11 +38,11 @@ def emit(program: Program, style: str, header: Header) -> str:
     return _module(header, helpers, passes, CHECKS)
 
 
-def emit_network(program: Program, style: str, header: Header, lead: tuple[str, ...]) -> str:
+def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
     """The source of a network's module; `lead`: the sizes before q of the targets."""
     program = _clear_sizes(program)
     helpers: dict[str, str] = {}
-    write = write_in_place if style == "fused" else write_expressions
+    write = write_in_place if style.in_place else write_expressions
     one = _network(program, Spelled(program, style, helpers), write, lead)
     return _module(header, helpers, one, CHECKS + WHOLE_NUMBERS)
 

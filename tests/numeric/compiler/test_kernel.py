@@ -1,5 +1,6 @@
 """The emitted module: its text, its checks of its own arguments, its arithmetic's promises."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -11,8 +12,10 @@ from sympy import Rational
 
 from derive.cell import Cell, catalogue
 from derive.language.functions import FUNCTIONS, X
-from numeric.compiler.kernel import compile_cell, same_code, without_volatile
-from numeric.compiler.to_numpy.functions import IN_PLACE, STYLES
+from derive.network import Network
+from numeric.compiler.kernel import compile_cell, compile_network, same_code, without_volatile
+from numeric.compiler.styles import STYLES
+from numeric.compiler.to_numpy.functions import IN_PLACE
 from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 
@@ -134,7 +137,7 @@ def test_a_symbol_may_be_called_like_a_size():
 
 def test_code_is_compared_without_its_volatile_lines():
     plain = compile_cell(catalogue["rnn"], "fused").source
-    verified = compile_cell(catalogue["rnn"], "fused", "today, by all checks").source
+    verified = compile_cell(catalogue["rnn"], verified="today, by all checks").source
     assert plain != verified
     assert same_code(plain, verified)
     assert not same_code(plain, plain.replace("h_bar", "h_bat"))
@@ -143,16 +146,31 @@ def test_code_is_compared_without_its_volatile_lines():
 def test_an_unknown_style_is_refused():
     with pytest.raises(ValueError, match="style: expected one of textbook, fused, stable"):
         compile_cell(catalogue["rnn"], "fancy")
+    with pytest.raises(ValueError, match="style: expected one of textbook, fused, stable"):
+        compile_network(Network(catalogue["rnn"]), "fancy")
+
+
+def test_an_unknown_target_is_answered_with_the_known():
+    with pytest.raises(ValueError, match=r"target: expected one of numpy.*came 'fortran'"):
+        compile_cell(catalogue["rnn"], target="fortran")
+    with pytest.raises(ValueError, match=r"target: expected one of numpy.*came 'fortran'"):
+        compile_network(Network(catalogue["rnn"]), "fused", "fortran")
+
+
+def test_a_style_whose_slopes_come_from_nowhere_is_refused():
+    with pytest.raises(ValueError, match="style 'odd': slope_from is 'output' or 'input'"):
+        dataclasses.replace(STYLES["fused"], name="odd", slope_from="both")
 
 
 # ---- spellings against 50 digits --------------------------------------------------------------
 
 
 def test_every_function_has_a_spelling_in_every_style():
-    for table in STYLES.values():
-        assert set(table) == set(FUNCTIONS)
-        for name, spelling in table.items():
-            has = FUNCTIONS[name].slope_from_output is not None
+    for style in STYLES.values():
+        assert set(style.spellings) <= set(FUNCTIONS)
+        for name, row in FUNCTIONS.items():
+            spelling = style.spelling(name)
+            has = row.slope_from_output is not None
             assert has or not spelling.slope_from_output
     assert {name.split("_slope")[0] for name in IN_PLACE} <= set(FUNCTIONS)
 

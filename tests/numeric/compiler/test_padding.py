@@ -7,9 +7,10 @@ import pytest
 
 from derive import Cell
 from derive.network import Network
-from numeric.compiler.kernel import compile_network, load
+from numeric.compiler.kernel import compile_network
 from numeric.compiler.padding import masked
 from numeric.compiler.program import BATCH, LENGTH, Block, Program, Statement
+from numeric.compiler.target import load
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.promises import check_padding
 from numeric.verification.verify import verify

@@ -18,11 +18,10 @@ from sympy import MatMul, MatrixExpr, MatrixSymbol
 from derive import Cell, differentiate
 from derive.calculus.rules import VJP_RULES
 from derive.language.expr import Broadcast, scale, split_coefficient
-from numeric.compiler.kernel import load
 from numeric.compiler.lower import lower
-from numeric.compiler.passes import FUSED, READABLE, optimise
-from numeric.compiler.to_numpy.functions import STYLES
-from numeric.compiler.to_numpy.module import Header, emit
+from numeric.compiler.passes import optimise
+from numeric.compiler.styles import STYLES, find_style
+from numeric.compiler.target import Header, load
 from numeric.meaning.sizes import declared
 from numeric.strategies import cells
 from numeric.verification.compare import difference, in_range
@@ -45,9 +44,9 @@ BROKEN = BROKEN if NIGHTLY else BROKEN[2::9]
 
 
 def guard_of(cell: Cell, derivation: Any, style: str) -> Guard:
-    program = lower(derivation, "input" if style == "stable" else "output")
-    program = optimise(program, FUSED if style == "fused" else READABLE)
-    source = emit(program, style, Header("", (), declared(cell)))
+    chosen = find_style(style)
+    program = optimise(lower(derivation, chosen.slope_from), chosen.passes)
+    source = chosen.target.emit(program, chosen, Header("", (), declared(cell)))
     return Guard(subject_of(load(source, style)))
 
 

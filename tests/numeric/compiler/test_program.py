@@ -17,7 +17,7 @@ from numeric.compiler.passes import FUSED, defer, hoist, optimise, share
 from numeric.compiler.program import Block, Carry, Program, Statement, initial_name
 from numeric.compiler.reference import run
 from numeric.compiler.stacking import stack
-from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.styles import STYLES
 
 GATED = Cell.parse(
     name="gated",

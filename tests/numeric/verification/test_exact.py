@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from derive import Cell, catalogue
 from derive.language.functions import FUNCTIONS
-from numeric.compiler.kernel import compile_cell, load
+from numeric.compiler.kernel import compile_cell
+from numeric.compiler.target import load
 from numeric.numbers.prime_field import (
     PRIME,
     Dual,

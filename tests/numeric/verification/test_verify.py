@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from derive import Cell, catalogue
-from numeric.compiler.kernel import compile_cell, load
-from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.kernel import compile_cell
+from numeric.compiler.styles import STYLES
+from numeric.compiler.target import load
 from numeric.numbers.rounding import Double, Single
 from numeric.testing import verify_cell, verify_gradients
 from numeric.verification import session

@@ -18,8 +18,9 @@ from profiles import NIGHTLY
 from derive import Cell, catalogue
 from derive.language.syntax import CellError
 from derive.network import Network
-from numeric.compiler.kernel import compile_network, load
-from numeric.compiler.to_numpy.functions import STYLES
+from numeric.compiler.kernel import compile_network
+from numeric.compiler.styles import STYLES
+from numeric.compiler.target import load
 from numeric.verification import verify as verification
 from numeric.verification.compare import differences
 from numeric.verification.exact import exact_check

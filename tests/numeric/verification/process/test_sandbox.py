@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from derive import catalogue
-from numeric.compiler.kernel import load
+from numeric.compiler.target import load
 from numeric.numbers.degree import Degree, DegreeArray
 from numeric.numbers.prime_field import Dual, DualArray
 from numeric.numbers.rounding import Double, DoubleArray

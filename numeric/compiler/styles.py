@@ -1,0 +1,41 @@
+"""The targets and their styles, a row each: the one place that says what there is to choose from.
+
+In: the name of a style and of a target. Out: the `Style`. A new style or language is a row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from numeric.compiler.passes import FUSED, READABLE
+from numeric.compiler.target import Style, Target, load
+from numeric.compiler.to_numpy.formula import spelled
+from numeric.compiler.to_numpy.functions import EXACT, FAST, PLAIN
+from numeric.compiler.to_numpy.module import emit, emit_network
+
+NUMPY: Final = Target("numpy", ".py", emit, emit_network, load, spelled)
+
+_ROWS: Final = (
+    Style("textbook", NUMPY, READABLE, "output", PLAIN),
+    Style("fused", NUMPY, FUSED, "output", FAST, in_place=True),
+    Style("stable", NUMPY, READABLE, "input", EXACT),
+)
+TARGETS: Final[Mapping[str, Mapping[str, Style]]] = {
+    target: {row.name: row for row in _ROWS if row.target.name == target}
+    for target in dict.fromkeys(row.target.name for row in _ROWS)
+}
+STYLES: Final = TARGETS[NUMPY.name]
+
+
+def find_style(name: str, target: str = NUMPY.name) -> Style:
+    """The style of a target by name.
+
+    Raises:
+        ValueError: naming what there is, if the target or the style is unknown.
+    """
+    if target not in TARGETS:
+        raise ValueError(f"target: expected one of {', '.join(TARGETS)}, came {target!r}")
+    if name not in TARGETS[target]:
+        raise ValueError(f"style: expected one of {', '.join(TARGETS[target])}, came {name!r}")
+    return TARGETS[target][name]

@@ -1,0 +1,139 @@
+"""Each primitive is what its row says, and every arithmetic derives its own from that row."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import autograd.numpy as anp
+import mpmath
+import numpy as np
+import pytest
+import sympy
+from autograd import elementwise_grad
+
+from derive.language.functions import X
+from numeric.meaning.enclose_functions import ELEMENTARY
+from numeric.numbers.degree import Degree
+from numeric.numbers.fifty_digits import MP, Forward
+from numeric.numbers.intervals import Interval
+from numeric.numbers.prime_field import PRIME, Dual, random_functions
+from numeric.numbers.primitives import PRIMITIVES, Primitive, ufunc_name
+from numeric.numbers.rounding import Double, Single
+
+ROWS = list(PRIMITIVES.values())
+POINTS = [-1e9, -37.2, -3.0, -0.4, -1e-9, 0.0, 2e-300, 0.3, 1.0, 5.5, 1e4]
+EACH = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+
+
+def faults(row: Primitive) -> list[str]:
+    """What the row says of its function and SymPy does not."""
+    formula = getattr(sympy, row.short_name)(X)
+    slope = sympy.diff(formula, X)
+    found = []
+    if sympy.simplify(slope - row.slope(X)) != 0:
+        found.append("slope")
+    if (sympy.simplify(formula.subs(X, -X) + formula) == 0) != row.is_odd:
+        found.append("is_odd")
+    if row.is_increasing and sympy.calculus.util.minimum(slope, X) < 0:
+        found.append("is_increasing")
+    if sympy.calculus.util.continuous_domain(formula, X, sympy.S.Reals) != sympy.S.Reals:
+        found.append("smooth everywhere")
+    return found
+
+
+@EACH
+def test_a_row_says_what_sympy_says(row: Primitive) -> None:
+    assert faults(row) == []
+
+
+def test_a_wrong_row_is_noticed() -> None:
+    row = PRIMITIVES["arctan"]
+    wrong = dataclasses.replace(row, slope=lambda a: 1 / (1 + a))
+    assert faults(wrong) == ["slope"]
+    assert faults(dataclasses.replace(row, is_odd=False)) == ["is_odd"]
+    assert faults(Primitive("sin", sympy.cos, True, True)) == ["is_increasing"]
+    assert faults(Primitive("tan", lambda a: 1 + sympy.tan(a) ** 2, True, True)) == [
+        "smooth everywhere"
+    ]
+
+
+def test_names_lead_back_and_forth() -> None:
+    for row in ROWS:
+        assert ufunc_name(row.short_name) == row.name
+        assert isinstance(getattr(np, row.name), np.ufunc)
+    assert ufunc_name("tanh") == "tanh"
+
+
+@EACH
+def test_fifty_digits_carry_value_and_slope(row: Primitive) -> None:
+    for point in POINTS:
+        found = getattr(Forward(MP.mpf(point), np.array([MP.mpf(1)])), row.name)()
+        with mpmath.workdps(60):
+            want = getattr(mpmath, row.short_name)(mpmath.mpf(point))
+            slope = mpmath.diff(getattr(mpmath, row.short_name), mpmath.mpf(point), h=1e-25)
+        assert abs(found.value - want) <= abs(want) * mpmath.mpf(10) ** -49
+        assert abs(found.derivatives[0] - slope) <= abs(slope) * mpmath.mpf(10) ** -15
+
+
+@EACH
+def test_field_elements_carry_the_slope_and_the_parity(row: Primitive) -> None:
+    with random_functions(4) as functions:
+        a = Dual(123456789, 987, -0.7)
+        found = getattr(a, row.name)()
+        slope = row.slope(Dual(a.value, 0, a.shadow))
+        assert found.tangent == slope.value * a.tangent % PRIME
+        assert found.shadow == row.at(-0.7)
+        if row.is_odd:
+            assert getattr(-a, row.name)().value == PRIME - found.value
+            assert getattr(Dual.lift(0), row.name)().value == 0
+        assert functions.asked > 1
+        assert getattr(Dual(123456790, 0, -0.7), row.name)().value != found.value
+
+
+def test_a_primitive_that_is_not_odd_is_random_on_both_sides() -> None:
+    row = Primitive("cosh", lambda a: a, is_odd=False, is_increasing=False)
+    with random_functions(4) as functions:
+        assert functions.primitive(row, 5) != PRIME - functions.primitive(row, PRIME - 5)
+        assert functions.asked == 1 + 2
+
+
+@EACH
+@pytest.mark.parametrize("kind", [Double, Single])
+def test_the_rounding_bound_covers_an_error_of_the_argument(row: Primitive, kind: type) -> None:
+    for point in POINTS:
+        for error in (0.0, 1e-12 * abs(point), 1e-3 * abs(point)):
+            found = getattr(kind(point, error), row.name)()
+            for moved in (point - error, point + error):
+                with mpmath.workdps(60):
+                    want = getattr(mpmath, row.short_name)(mpmath.mpf(moved))
+                assert abs(mpmath.mpf(found.value) - want) <= found.error
+
+
+def test_degrees_count_it_as_a_new_variable() -> None:
+    found = Degree(7.0, 2.0, 0.5).arctan()
+    assert (found.top, found.bottom) == (1.0, 1.0)
+    assert math.isclose(found.shadow, math.atan(0.5), rel_tol=1e-15)
+
+
+@EACH
+def test_an_interval_contains_it_and_is_tight(row: Primitive) -> None:
+    for low in POINTS:
+        for high in (p for p in POINTS if p >= low):
+            box = Interval(np.array([low]), np.array([high]))
+            found = ELEMENTARY[row.name](box)
+            for point in (low, high, 0.5 * low + 0.5 * high):
+                with mpmath.workdps(60):
+                    want = getattr(mpmath, row.short_name)(mpmath.mpf(point))
+                assert found.lo[0] <= want <= found.hi[0]
+            width = row.at(high) - row.at(low)
+            assert found.hi[0] - found.lo[0] <= width + 1e-12 * max(
+                abs(row.at(low)), abs(row.at(high)), 1e-280
+            )
+
+
+@EACH
+def test_autograd_has_it(row: Primitive) -> None:
+    points = np.array([-3.0, -0.4, 0.3, 5.5])
+    found = elementwise_grad(getattr(anp, row.name))(points)
+    np.testing.assert_allclose(found, [row.slope(float(p)) for p in points], rtol=1e-14, atol=0)
