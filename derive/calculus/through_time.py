@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from sympy import Expr, Integer, MatrixExpr, MatrixSymbol, S, Symbol, ZeroMatrix
@@ -76,6 +77,16 @@ class Derivation:
     step_jacobian: StepJacobian
     chain: Equation
     steps: tuple[Step, ...]
+
+    @cached_property
+    def timeless(self) -> frozenset[MatrixSymbol]:
+        """The symbols that neither time nor the batch changes."""
+        return timeless_symbols(self.cell, self.forward)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """What puts a time on the symbols of a step."""
+        return Clock(self.cell, self.timeless)
 
     def part(self, name: str) -> tuple[Step, ...]:
         """The steps of one part, in order."""

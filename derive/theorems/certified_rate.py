@@ -307,10 +307,10 @@ def _rows(derivation: Derivation, quantities: Quantities) -> tuple[Relation, ...
     rows = []
     for partial, value in jacobian.named:
         if partial.args[0].name not in states:
-            left = quantities.dominate(partial)
-            rows.append(Relation(left, "=", quantities.dominate(value)))
+            left = quantities.of(partial)
+            rows.append(Relation(left, "=", quantities.of(value)))
     for (of, by), block in jacobian.blocks.items():
-        value = quantities.dominate(named.get(block, block))
+        value = quantities.of(named.get(block, block))
         rows.append(Relation(BlockSup(of, by), "=", value))
     return tuple(rows)
 
@@ -328,11 +328,11 @@ def _of_carousel(
     alpha, beta, omega = carousel_letters(derivation)
     quantities.name(found.readout, omega.name)
     through = named.get(found.coupling, found.coupling)
-    rows = [Relation(beta, "=", quantities.dominate(through))]
+    rows = [Relation(beta, "=", quantities.of(through))]
     rest: Expr = S.Zero
     if not isinstance(found.rest, Zero):
         rest = alpha
-        rows.append(Relation(alpha, "=", quantities.dominate(found.rest)))
+        rows.append(Relation(alpha, "=", quantities.of(found.rest)))
     corner = Add(*(term for term in (rest, Mul(omega, beta, evaluate=False)) if term != 0),
                  evaluate=False) if rest != 0 else Mul(omega, beta, evaluate=False)  # fmt: skip
     turned = omega if keep == 1 else Mul(omega, keep, evaluate=False)

@@ -13,8 +13,7 @@ from typing import Final
 from sympy import Add, Identity, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
 
 from derive.calculus.jacobian import partials
-from derive.calculus.through_time import EARLIER, LAG, TIME, Clock, Derivation
-from derive.cell import timeless_symbols
+from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
 from derive.language.expr import At, Elementwise, Slope, symbols_of
 from derive.language.functions import FUNCTIONS
 from derive.language.norms import Extreme, Largest, Norm, Radius
@@ -53,7 +52,7 @@ def find_clock(derivation: Derivation) -> Clocked | None:
         return None
     reach, named = partials(cell, derivation.forward, before)
     matrix = dict(named).get(reach.get(new.argument), reach.get(new.argument))
-    fixed = timeless_symbols(cell, derivation.forward)
+    fixed = derivation.timeless
     if matrix is None or not fixed.issuperset(symbols_of(matrix)) or isinstance(matrix, Identity):
         return None
     if not new.function.largest_slope.is_finite:
@@ -66,7 +65,6 @@ def clock_rate(derivation: Derivation) -> Theorem | None:
     found = find_clock(derivation)
     if found is None:
         return None
-    cell = derivation.cell
     norm, _ = chain_norm(derivation)
     gamma = Largest(found.function)
     period = Symbol(f"{letter(derivation, 'T', 'P')}_i")
@@ -78,7 +76,7 @@ def clock_rate(derivation: Derivation) -> Theorem | None:
     slowest = Extreme("max", INDEX, Pow(local, 1 / period, evaluate=False))
     row = Mul(gamma, Norm(part), evaluate=False)
     supremum = FUNCTIONS[found.function].largest_slope
-    clock = Clock(cell, timeless_symbols(cell, derivation.forward))
+    clock = derivation.clock
     kappa = clock.at(found.clock, TIME)
     slope = Slope(found.function, clock.at(found.argument, TIME))
     N, Q = Symbol(letter(derivation, "N", "D")), MatrixSymbol(letter(derivation, "Q", "Z"), 2, 2)

@@ -11,8 +11,7 @@ from typing import Final
 from sympy import Add, Expr, MatrixSymbol, Mul, OneMatrix, Pow, Rational, S, Symbol
 from sympy import ZeroMatrix as Zero
 
-from derive.calculus.through_time import EARLIER, LAG, TIME, Clock, Derivation
-from derive.cell import timeless_symbols
+from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
 from derive.language.expr import At, Partial, add, hadamard, product
 from derive.language.norms import Infimum, Norm, SingularMin, Smallest
 from derive.theorems.carousel import Carousel, find_carousel
@@ -109,7 +108,7 @@ def _proof(
     states = {state.name: state for state in derivation.cell.states}
     p, q = states[found.keeper], states[found.reader]
     alpha, beta, omega = carousel_letters(derivation)
-    clock = Clock(derivation.cell, timeless_symbols(derivation.cell, derivation.forward))
+    clock = derivation.clock
     kept, readout, rest = (clock.at(e, TIME) for e in (found.kept, found.readout, found.rest))
     through = Partial(At(p, TIME), At(q, TIME - 1))
     dot_p, dot_q = (MatrixSymbol(f"{s.name}_dot", *s.shape) for s in (p, q))

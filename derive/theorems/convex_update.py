@@ -6,30 +6,35 @@ theorem that the largest row sum is below 1 if K_i + (1 − w_min,i) A_i < 1 for
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 from sympy import (
     Add,
-    Identity,
+    Expr,
     MatAdd,
     MatMul,
     MatrixExpr,
     MatrixSymbol,
     Mul,
+    Number,
     OneMatrix,
     Pow,
     S,
     Symbol,
     ZeroMatrix,
 )
-from sympy.matrices.expressions import DiagMatrix, HadamardProduct
+from sympy.matrices.expressions import HadamardProduct
 
+from derive.calculus.fold import Algebra, NoValueError
 from derive.calculus.jacobian import partials
-from derive.calculus.through_time import EARLIER, LAG, TIME, Clock, Derivation
-from derive.cell import Equation, timeless_symbols
+from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
+from derive.cell import Equation
 from derive.language.expr import (
     At,
+    Concat,
     Elementwise,
     Partial,
     add,
@@ -47,6 +52,7 @@ from derive.theorems.claims import BONASSI, Bound, Line, Relation, Theorem
 from derive.theorems.suprema import letter
 
 INDEX: Final = Symbol("i")
+Action = Callable[[MatrixExpr], MatrixExpr]
 
 
 @dataclass(frozen=True)
@@ -93,12 +99,13 @@ def find_update(derivation: Derivation) -> Update | None:
     written: dict[MatrixExpr, MatrixExpr] = {}
     for partial, expanded in named:
         written[partial] = replace(expanded, written)
-    fixed = timeless_symbols(cell, derivation.forward)
-    zero = ZeroMatrix(state.shape[0], before.shape[0])
-    rows = [_row_sums(replace(reach.get(symbol, zero), written), fixed) for symbol in (net, name)]
-    if rows[0] is None or rows[1] is None:
+    zero, ones = ZeroMatrix(state.shape[0], before.shape[0]), OneMatrix(before.shape[0], 1)
+    sums = _RowSums(derivation.timeless)
+    try:
+        rows = [sums.of(replace(reach.get(s, zero), written))(ones) for s in (net, name)]
+    except NoValueError:
         return None
-    return Update(weight, gate, new, add(new, negate(before)), rows[0], rows[1])
+    return Update(weight, gate, new, add(new, negate(before)), *rows)
 
 
 def split_mean(value: MatrixExpr, before: MatrixSymbol) -> tuple[MatrixExpr, MatrixExpr] | None:
@@ -119,35 +126,37 @@ def split_mean(value: MatrixExpr, before: MatrixSymbol) -> tuple[MatrixExpr, Mat
     return None
 
 
-def _row_sums(block: MatrixExpr, fixed: frozenset[MatrixSymbol]) -> MatrixExpr | None:
-    """At least Σ_j |J_ij| for each row, in suprema of diagonals and absolute values of weights."""
-    return _on(block, OneMatrix(block.shape[1], 1), fixed)
+class _RowSums(Algebra[Action]):
+    """At least |block| u, entry by entry, for u ≥ 0: suprema of diagonals, |W| of weights."""
 
+    def __init__(self, fixed: frozenset[MatrixSymbol]) -> None:
+        self.fixed = fixed
 
-def _on(node: MatrixExpr, u: MatrixExpr, fixed: frozenset[MatrixSymbol]) -> MatrixExpr | None:
-    """At least |node| u, entry by entry, for u ≥ 0."""
-    match node:
-        case ZeroMatrix():
-            return ZeroMatrix(node.shape[0], 1)
-        case Identity():
-            return u
-        case DiagMatrix(args=(column,)):
-            number, rest = split_coefficient(column)
-            still = fixed.issuperset(symbols_of(rest))
-            made = EntrywiseAbs(rest) if still else EntrywiseSup(rest)
-            return scale(abs(number), hadamard(made, u))
-        case MatAdd(args=terms):
-            parts = [_on(term, u, fixed) for term in terms]
-            return None if any(part is None for part in parts) else add(*parts)
-        case MatMul():
-            number, rest = split_coefficient(node)
-            found: MatrixExpr | None = u
-            for factor in reversed(rest.args if isinstance(rest, MatMul) else (rest,)):
-                found = None if found is None else _on(factor, found, fixed)
-            return None if found is None else scale(abs(number), found)
-    if fixed.issuperset(symbols_of(node)):
-        return MatMul(EntrywiseAbs(node), u)
-    return None
+    def is_whole(self, block: MatrixExpr) -> bool:
+        return isinstance(block, Concat) and self.fixed.issuperset(symbols_of(block))
+
+    def zero(self, block: ZeroMatrix) -> Action:
+        return lambda u: ZeroMatrix(block.shape[0], 1)
+
+    def identity(self, extent: Expr) -> Action:
+        return lambda u: u
+
+    def diagonal(self, column: MatrixExpr) -> Action:
+        number, rest = split_coefficient(column)
+        still = self.fixed.issuperset(symbols_of(rest))
+        made = EntrywiseAbs(rest) if still else EntrywiseSup(rest)
+        return lambda u: scale(abs(number), hadamard(made, u))
+
+    def sum(self, terms: Sequence[Action]) -> Action:
+        return lambda u: add(*(term(u) for term in terms))
+
+    def product(self, number: Number, factors: Sequence[Action]) -> Action:
+        return lambda u: scale(abs(number), reduce(lambda v, f: f(v), reversed(factors), u))
+
+    def matrix(self, block: MatrixExpr) -> Action:
+        if not self.fixed.issuperset(symbols_of(block)):
+            return super().matrix(block)
+        return lambda u: MatMul(EntrywiseAbs(block), u)
 
 
 def weighted_mean(derivation: Derivation) -> Theorem | None:
@@ -181,7 +190,7 @@ def weighted_mean(derivation: Derivation) -> Theorem | None:
             EntrywiseSup(found.difference), found.gate_rows)))  # fmt: skip
     if not bare:
         definitions.append(Relation(K, "=", found.new_rows))
-    clock = Clock(derivation.cell, timeless_symbols(derivation.cell, derivation.forward))
+    clock = derivation.clock
     weight, new, gap_t = (
         clock.at(part, TIME) for part in (found.weight, found.new, found.difference)
     )

@@ -24,7 +24,6 @@ from sympy import (
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.calculus.through_time import Derivation
-from derive.cell import timeless_symbols
 from derive.language.expr import (
     SCALAR,
     Broadcast,
@@ -113,7 +112,7 @@ def _stays(derivation: Derivation, zeroed: tuple[MatrixSymbol, ...]) -> bool:
 def _values(derivation: Derivation, zeroed: tuple[MatrixSymbol, ...]) -> Values:
     """What each symbol of the step is at rest; matrices that time does not change keep names."""
     cell = derivation.cell
-    fixed = timeless_symbols(cell, derivation.forward)
+    fixed = derivation.timeless
     values: Values = {
         s: ZeroMatrix(*s.shape) for s in (*cell.inputs, *cell.previous_states, *zeroed)
     }

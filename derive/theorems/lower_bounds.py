@@ -11,8 +11,7 @@ from typing import Final
 from sympy import Abs, Expr, MatMul, MatrixExpr, MatrixSymbol, Mul, OneMatrix, Pow, S, Symbol
 from sympy.matrices.expressions import DiagMatrix
 
-from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Clock, Derivation
-from derive.cell import timeless_symbols
+from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Derivation
 from derive.language.expr import (
     At,
     Elementwise,
@@ -96,7 +95,7 @@ def _product_form(
         return None
     columns: list[MatrixExpr] = []
     matrices: list[MatrixExpr] = []
-    fixed = timeless_symbols(derivation.cell, derivation.forward)
+    fixed = derivation.timeless
     for factor in rest.args if isinstance(rest, MatMul) else (rest,):
         if isinstance(factor, DiagMatrix):
             columns.append(factor.args[0])
@@ -243,8 +242,8 @@ def determinant(derivation: Derivation) -> Expr | None:
 
 def _closed(derivation: Derivation, block: MatrixExpr, other: MatrixExpr) -> Expr | None:
     """∏_i (other ⊙ d)_i det M of the block diag(d) M, at step t."""
-    fixed = timeless_symbols(derivation.cell, derivation.forward)
-    clock = Clock(derivation.cell, fixed)
+    fixed = derivation.timeless
+    clock = derivation.clock
     match block:
         case DiagMatrix(args=(vector,)):
             return EntryProduct(clock.at(hadamard(other, vector), TIME))

@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from sympy import (
-    Abs,
     Add,
     Expr,
-    Identity,
     MatAdd,
     MatMul,
     MatPow,
@@ -26,10 +24,10 @@ from sympy import (
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Derivation
-from derive.language.expr import At, Concat, Partial, TimeProduct, split_coefficient
+from derive.language.expr import At, Partial, TimeProduct
 from derive.language.norms import BlockBound, MaxAbs, Norm, Radius
 from derive.theorems.claims import BONASSI, MILLER, TERZI, Bound, Line, Relation, Theorem
-from derive.theorems.suprema import letter
+from derive.theorems.suprema import Dominated, letter
 
 _A, _B, _M = (MatrixSymbol(name, 2, 2) for name in "ABM")
 _D, _Y = MatrixSymbol("d", 2, 1), MatrixSymbol("y", 2, 1)
@@ -60,34 +58,23 @@ _LOOSE: Final = Line(
 )
 
 
-def dominate(block: MatrixExpr, time: Expr = TIME) -> Expr:
-    """A number that ‖block‖₂ does not exceed: Σ ‖d_j‖_∞ ‖M_j‖₂ of Σ diag(d_j) M_j.
+class _AtOneStep(Dominated):
+    """Norms at the step t, block by block."""
 
-    By ‖A + B‖ ≤ ‖A‖ + ‖B‖, ‖AB‖ ≤ ‖A‖‖B‖ and ‖diag(d)‖ = ‖d‖_∞; a named block stands for
-    its own bound. The order of terms and factors is kept.
-    """
-    match block:
-        case ZeroMatrix():
-            return S.Zero
-        case Identity():
-            return S.One
-        case DiagMatrix(args=(vector,)):
-            return MaxAbs(vector)
-        case Partial(args=(of, by)):
-            return BlockBound(name_of(of), name_of(by), time)
-        case MatAdd(args=terms):
-            return Add(*(dominate(term, time) for term in terms), evaluate=False)
-        case Concat(args=parts):
-            return Add(*(dominate(part, time) for part in parts), evaluate=False)
-        case MatMul():
-            number, rest = split_coefficient(block)
-            factors = rest.args if isinstance(rest, MatMul) else (rest,)
-            bounds = [dominate(factor, time) for factor in factors]
-            bounds = [bound for bound in bounds if bound != 1] or [S.One]
-            lead = [] if abs(number) == 1 else [Abs(number)]
-            parts = [*lead, *bounds]
-            return parts[0] if len(parts) == 1 else Mul(*parts, evaluate=False)
-    return Norm(block)
+    def diagonal(self, column: MatrixExpr) -> Expr:
+        return MaxAbs(column)
+
+    def named(self, block: Partial) -> Expr:
+        of, by = block.args
+        return BlockBound(name_of(of), name_of(by), TIME)
+
+    def matrix(self, block: MatrixExpr) -> Expr:
+        return Norm(block)
+
+
+def dominate(block: MatrixExpr) -> Expr:
+    """A number that ‖block‖₂ does not exceed at the step t."""
+    return _AtOneStep().of(block)
 
 
 def domination(derivation: Derivation) -> tuple[Relation, ...]:

@@ -7,15 +7,16 @@ A supremum is over all admissible steps; what time does not change stands for it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sympy import Abs, Add, Expr, Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol, Mul, S, Symbol
+from sympy import Abs, Add, Expr, MatAdd, MatrixExpr, MatrixSymbol, Mul, Number, S, Symbol, prod
 from sympy import ZeroMatrix as Zero
-from sympy.matrices.expressions import DiagMatrix, HadamardProduct
+from sympy.matrices.expressions import HadamardProduct
 
+from derive.calculus.fold import Algebra
 from derive.calculus.through_time import Derivation
-from derive.cell import timeless_symbols
-from derive.language.expr import Concat, Partial, Slope, split_coefficient, symbols_of
+from derive.cell import PREVIOUS
+from derive.language.expr import Partial, Slope, split_coefficient, symbols_of
 from derive.language.norms import BlockSup, MaxAbs, Norm, Supremum
 from derive.theorems.claims import Relation
 
@@ -39,17 +40,53 @@ def letter(derivation: Derivation, *choices: str) -> str:
     return next((c for c in choices if c not in used), f"{choices[0]}_star")
 
 
-class Quantities:
-    """Names for suprema: f̂ for a column that has a name, d₁, d₂, … for others.
+class Dominated(Algebra[Expr]):
+    """A number that ‖block‖₂ does not exceed: Σ ‖d_j‖_∞ ‖M_j‖₂ of Σ diag(d_j) M_j.
 
-    With `split`, the supremum of a product is bounded by the product of suprema, and that of a
-    slope by its largest value: coarser, and the form in which conditions are published.
+    By ‖A + B‖ ≤ ‖A‖ + ‖B‖, also for [A; B], ‖AB‖ ≤ ‖A‖‖B‖ and ‖diag(d)‖ = ‖d‖_∞; a named block
+    stands for its own bound. The order of terms and factors is kept, unless `evaluate`.
     """
 
-    def __init__(self, derivation: Derivation, *, split: bool = False) -> None:
-        self.split = split
+    evaluate = False
+
+    def zero(self, block: Zero) -> Expr:
+        """‖0‖ = 0."""
+        return S.Zero
+
+    def identity(self, extent: Expr) -> Expr:
+        """‖I‖ = 1."""
+        return S.One
+
+    def sum(self, terms: Sequence[Expr]) -> Expr:
+        """‖A‖ + ‖B‖."""
+        return Add(*terms, evaluate=self.evaluate)
+
+    def stack(self, parts: Sequence[Expr]) -> Expr:
+        """‖A‖ + ‖B‖."""
+        return self.sum(parts)
+
+    def product(self, number: Number, factors: Sequence[Expr]) -> Expr:
+        """|c| ‖A‖ ‖B‖."""
+        if self.evaluate:
+            return Abs(number) * prod(factors)
+        kept = [factor for factor in (Abs(number), *factors) if factor != 1] or [S.One]
+        return kept[0] if len(kept) == 1 else Mul(*kept, evaluate=False)
+
+
+class Quantities(Dominated):
+    """Names for suprema: f̂ for a column that has a name, d₁, d₂, … for others.
+
+    A block's value is a number that its norm exceeds at no step. With `split`, the supremum of a
+    product is bounded by the product of suprema, and that of a slope by its largest value:
+    coarser, and the form in which conditions are published.
+    """
+
+    def __init__(
+        self, derivation: Derivation, *, split: bool = False, evaluate: bool = False
+    ) -> None:
+        self.split, self.evaluate = split, evaluate
         self.taken = taken(derivation)
-        self.fixed = timeless_symbols(derivation.cell, derivation.forward)
+        self.fixed = derivation.timeless
         self.names: dict[MatrixExpr, Symbol] = {}
         self.prefix = next(
             p for p in _NUMBERED if not any(n == p or n.startswith(p + "_") for n in self.taken)
@@ -74,9 +111,18 @@ class Quantities:
             return Mul(Abs(number), MaxAbs(rest))
         return Mul(Abs(number), self.name(rest))
 
-    def norm(self, matrix: MatrixExpr) -> Expr:
+    def diagonal(self, column: MatrixExpr) -> Expr:
+        """Sup ‖d‖_∞."""
+        return self.supremum(column)
+
+    def named(self, block: Partial) -> Expr:
+        """The supremum that another line bounds."""
+        of, by = block.args
+        return BlockSup(of.name, by.name.removesuffix(PREVIOUS))
+
+    def matrix(self, block: MatrixExpr) -> Expr:
         """A number that ‖M‖₂ exceeds at no step."""
-        return Norm(matrix) if self.is_fixed(matrix) else self.name(matrix)
+        return Norm(block) if self.is_fixed(block) else self.name(block)
 
     def name(self, expr: MatrixExpr, wanted: str = "") -> Symbol:
         """The symbol of a supremum; `wanted` if that is free."""
@@ -99,28 +145,3 @@ class Quantities:
             Relation(name, "=", Supremum(MaxAbs(e) if e.shape[1] == 1 else Norm(e)))
             for e, name in self.names.items() if wanted is None or name in wanted
         )  # fmt: skip
-
-    def dominate(self, block: MatrixExpr) -> Expr:
-        """A number that ‖block‖₂ exceeds at no step, in the order of the block's terms.
-
-        By ‖A + B‖ ≤ ‖A‖ + ‖B‖, ‖AB‖ ≤ ‖A‖‖B‖ and ‖diag(d)‖ = ‖d‖_∞; a named block stands for
-        its own bound.
-        """
-        match block:
-            case Zero():
-                return S.Zero
-            case Identity():
-                return S.One
-            case DiagMatrix(args=(column,)):
-                return self.supremum(column)
-            case Partial(args=(of, by)):
-                return BlockSup(of.name, str(by.name).removesuffix("_prev"))
-            case MatAdd(args=parts) | Concat(args=parts):
-                return Add(*map(self.dominate, parts), evaluate=False)
-            case MatMul():
-                number, rest = split_coefficient(block)
-                factors = rest.args if isinstance(rest, MatMul) else (rest,)
-                found = [Abs(number), *map(self.dominate, factors)]
-                kept = [factor for factor in found if factor != 1] or [S.One]
-                return kept[0] if len(kept) == 1 else Mul(*kept, evaluate=False)
-        return self.norm(block)

@@ -13,17 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
-from sympy import Expr, Identity, MatAdd, MatMul, MatrixExpr, ZeroMatrix
+from sympy import Expr, MatrixExpr, Number, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix
 
+from derive.calculus.fold import Algebra
 from derive.calculus.through_time import Derivation
-from derive.cell import timeless_symbols
-from derive.language.expr import Concat, Partial, split_coefficient, symbols_of
+from derive.language.expr import Partial, symbols_of
 from numeric.meaning.enclose import enclose
-from numeric.meaning.enclose_functions import number
+from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import Interval, gamma
 from numeric.numbers.matrices import norm_bound
@@ -80,10 +81,11 @@ class Domination:
     ) -> None:
         jacobian = derivation.step_jacobian
         self.derivation, self.parts, self.norm = derivation, parts, norm
-        self.fixed = timeless_symbols(derivation.cell, derivation.forward)
+        self.fixed = derivation.timeless
         names = {symbol.name for symbol in self.fixed}
         self.values = {name: value for name, value in values.items() if name in names}
-        self.named, self.blocks = jacobian.named, jacobian.blocks
+        self.written: dict[MatrixExpr, MatrixExpr] = dict(jacobian.named)
+        self.blocks = jacobian.blocks
         self.leaves: dict[MatrixExpr, Array] = {}
 
     def matrix(self, sup: Mapping[MatrixExpr, Array], now: Mapping[str, Interval]) -> Array:
@@ -91,52 +93,14 @@ class Domination:
 
         `now` holds enclosures of the step's symbols, for what is neither diagonal nor constant.
         """
-        partials: dict[MatrixExpr, Array] = {}
-        for name, value in self.named:
-            partials[name] = self.of(value, sup, now, partials)
+        step = StepNorms(self, sup, now)
         states = self.derivation.cell.states
-        made = [[self.full(self.of(self.blocks[a.name, b.name], sup, now, partials))
-                 for b in states] for a in states]  # fmt: skip
+        made = [[_full(step.of(self.blocks[a.name, b.name])) for b in states] for a in states]
         return np.block(made)
 
-    def of(
-        self,
-        node: MatrixExpr,
-        sup: Mapping[MatrixExpr, Array],
-        now: Mapping[str, Interval],
-        partials: Mapping[MatrixExpr, Array],
-    ) -> Array:
-        """N of one expression; a vector stands for a diagonal."""
-        if node in partials:
-            return partials[node]
-        match node:
-            case DiagMatrix(args=(column,)):
-                starts = self.parts.starts(node.shape[0])
-                bound = _up(sup[column], 0)
-                return np.maximum.reduceat(bound, starts) if len(starts) else bound
-            case Identity():
-                return np.ones(len(self.parts.starts(node.shape[0])))
-            case ZeroMatrix():
-                return np.zeros([len(self.parts.starts(extent)) for extent in node.shape])
-            case MatAdd(args=terms) if not self.leaf(node):
-                found = [self.of(term, sup, now, partials) for term in terms]
-                if any(term.ndim == 2 for term in found):
-                    found = [self.full(term) for term in found]
-                return _up(sum(found), len(found))
-            case MatMul() if not self.leaf(node):
-                coefficient, rest = split_coefficient(node)
-                factors = rest.args if isinstance(rest, MatMul) else (rest,)
-                found = self.of(factors[-1], sup, now, partials)
-                for factor in reversed(factors[:-1]):
-                    found = _times(self.of(factor, sup, now, partials), found)
-                return _up(float(number(coefficient).magnitude) * found, 1)
-            case Concat(args=parts) if not self.leaf(node):
-                made = [self.full(self.of(part, sup, now, partials)) for part in parts]
-                if self.parts.finest:
-                    return np.concatenate(made)
-                total = sum if self.norm == SPECTRAL else lambda rows: np.max(list(rows), axis=0)
-                return _up(total([m.sum(axis=0, keepdims=True) for m in made]), 4)
-        return self.norms(node, now)
+    def sharpened(self, node: MatrixExpr, plain: Array, step: StepNorms) -> Array:
+        """A bound of the block beside the plain one; here the plain one."""
+        return plain
 
     def leaf(self, node: MatrixExpr) -> bool:
         """Whether time does not change the node, so that its norms are taken as one matrix."""
@@ -144,10 +108,6 @@ class Domination:
             not node.has(Partial) and not node.has(DiagMatrix)
             and self.fixed.issuperset(symbols_of(node))
         )  # fmt: skip
-
-    def full(self, found: Array) -> Array:
-        """A diagonal as a matrix."""
-        return np.diag(found) if found.ndim == 1 else found
 
     def norms(self, node: MatrixExpr, now: Mapping[str, Interval]) -> Array:
         """The norm of each block of a matrix."""
@@ -160,6 +120,72 @@ class Domination:
         if timeless:
             self.leaves[node] = found
         return found
+
+
+@dataclass(frozen=True)
+class StepNorms(Algebra[Array]):
+    """N of a block, given the bounds of one step; a vector stands for a diagonal."""
+
+    home: Domination
+    sup: Mapping[MatrixExpr, Array]
+    now: Mapping[str, Interval]
+    partials: dict[MatrixExpr, Array] = field(default_factory=dict)
+
+    def of(self, block: MatrixExpr) -> Array:
+        """N of the block, the smallest that is known."""
+        return self.home.sharpened(block, super().of(block), self)
+
+    def is_whole(self, block: MatrixExpr) -> bool:
+        """Whether the norms of the block are taken as one matrix."""
+        return self.home.leaf(block)
+
+    def diagonal(self, column: MatrixExpr) -> Array:
+        """Max |d_i| over each part."""
+        starts = self.home.parts.starts(column.shape[0])
+        bound = _up(self.sup[column], 0)
+        return np.maximum.reduceat(bound, starts) if len(starts) else bound
+
+    def identity(self, extent: Expr) -> Array:
+        """1 for each part."""
+        return np.ones(len(self.home.parts.starts(extent)))
+
+    def zero(self, block: ZeroMatrix) -> Array:
+        """0 for each pair of parts."""
+        return np.zeros([len(self.home.parts.starts(extent)) for extent in block.shape])
+
+    def named(self, block: Partial) -> Array:
+        """N of what the name stands for."""
+        if block not in self.partials:
+            self.partials[block] = self.of(self.home.written[block])
+        return self.partials[block]
+
+    def sum(self, terms: Sequence[Array]) -> Array:
+        """‖A‖ + ‖B‖."""
+        if any(term.ndim == 2 for term in terms):
+            terms = [_full(term) for term in terms]
+        return _up(sum(terms), len(terms))
+
+    def product(self, number: Number, factors: Sequence[Array]) -> Array:
+        """|c| Σ_c ‖A_ac‖ ‖B_cb‖."""
+        found = reduce(lambda right, left: _times(left, right), reversed(factors))
+        return _up(float(enclosed(number).magnitude) * found, 1)
+
+    def stack(self, parts: Sequence[Array]) -> Array:
+        """‖A‖ + ‖B‖ over the parts of the columns; in the ∞-norm the larger one."""
+        made = [_full(part) for part in parts]
+        if self.home.parts.finest:
+            return np.concatenate(made)
+        rows = [m.sum(axis=0, keepdims=True) for m in made]
+        return _up(sum(rows) if self.home.norm == SPECTRAL else np.max(rows, axis=0), 4)
+
+    def matrix(self, block: MatrixExpr) -> Array:
+        """The norm of each part of a matrix."""
+        return self.home.norms(block, self.now)
+
+
+def _full(found: Array) -> Array:
+    """A diagonal as a matrix."""
+    return np.diag(found) if found.ndim == 1 else found
 
 
 def block_norms(value: Interval, rows: Array, columns: Array, norm: str, finest: bool) -> Array:

@@ -25,7 +25,7 @@ from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.adjoint import CARRY, AdjointEquation, bar
 from derive.calculus.through_time import Derivation
-from derive.cell import Equation, timeless_symbols
+from derive.cell import Equation
 from derive.language.expr import (
     SCALAR,
     Broadcast,
@@ -313,7 +313,7 @@ def _chain(factors: tuple[MatrixExpr, ...]) -> MatrixExpr:
 def lower(derivation: Derivation, slope_from: str = "output") -> Program:
     """The program of forward and backward pass; slopes from the "output" or the "input"."""
     cell = derivation.cell
-    fixed = timeless_symbols(cell, derivation.forward)
+    fixed = derivation.timeless
     work = _Lowering({*fixed, *(bar(symbol) for symbol in fixed)}, slope_from)
     targets = (equation.target for equation in derivation.forward)
     named = (*cell.inputs, *cell.parameters, *cell.constants, *targets)

@@ -31,12 +31,11 @@ from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.jacobian import columns_in, diagonal_columns
 from derive.calculus.through_time import Derivation
-from derive.cell import timeless_symbols
 from derive.language.expr import add, scale, split_coefficient, symbols_of
 from derive.theorems.carousel import find_carousel
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
 from numeric.bounds.all_inputs.row_stack import Sharpened
-from numeric.bounds.domination import Domination, Parts
+from numeric.bounds.domination import Domination, Parts, StepNorms
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number
 from numeric.numbers.intervals import Interval, gamma
@@ -64,14 +63,8 @@ def carousel_numbers(
         column: enclose(column, values, sizes).magnitude[:, 0]
         for column in (*own, *columns_in(found.rest, found.coupling))
     }
-    domination = Domination(derivation, values, Parts(sizes))
-    partials: dict[Any, Array] = {}
-    for name, value in domination.named:
-        partials[name] = domination.of(value, sup, values, partials)
-    alpha, beta = (
-        float(np.max(domination.of(block, sup, values, partials)))
-        for block in (found.rest, found.coupling)
-    )
+    step = StepNorms(Domination(derivation, values, Parts(sizes)), sup, values)
+    alpha, beta = (float(np.max(step.of(block))) for block in (found.rest, found.coupling))
     kept = enclose(found.kept, values, sizes)
     omega = float(enclose(found.readout, values, sizes).magnitude.max())
     return float(kept.lo.min()), alpha, beta, omega
@@ -118,7 +111,7 @@ def least_rate(setting: Setting, values: Box) -> float | None:
 def _product(setting: Setting, block: MatrixExpr, values: Mapping[str, Interval]) -> float:
     """inf|c| ∏ inf|d_i| ∏ σ_min(M) of c diag(d) M ⋯; 0 if the block is none."""
     coefficient, rest = split_coefficient(block)
-    fixed = timeless_symbols(setting.derivation.cell, setting.derivation.forward)
+    fixed = setting.derivation.timeless
     found = float(number(coefficient).mignitude)
     for factor in rest.args if isinstance(rest, MatMul) else (rest,):
         if isinstance(factor, DiagMatrix):
@@ -148,8 +141,8 @@ def _sum(setting: Setting, block: MatrixExpr, values: Mapping[str, Interval]) ->
         return 0.0
     sup = {column: enclose(column, values, setting.sizes).magnitude[:, 0]
            for column in columns_in(*rest)}  # fmt: skip
-    others = Sharpened(setting.derivation, values, setting.sizes)
-    above = float(others.of(add(*rest), sup, values, {}).max())
+    others = StepNorms(Sharpened(setting.derivation, values, setting.sizes), sup, values)
+    above = float(others.of(add(*rest)).max())
     kept = float(enclose(add(*columns), values, setting.sizes).mignitude.min())
     return lowered(kept) - raised(above) if kept > above else 0.0
 

@@ -9,19 +9,28 @@ row is bounded on each, and the largest is taken. For the GRU this is the row bo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sympy import Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol, ZeroMatrix, preorder_traversal
-from sympy.matrices.expressions import DiagMatrix
+from sympy import (
+    Expr,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    MatrixSymbol,
+    Number,
+    ZeroMatrix,
+    preorder_traversal,
+)
 
-from derive.language.expr import Elementwise, Slope, split_coefficient, symbols_of
+from derive.calculus.fold import Algebra
+from derive.language.expr import Elementwise, Partial, Slope, symbols_of
 from numeric.bounds.all_inputs.ranges import Box, Ranges
 from numeric.bounds.growth import Method
 from numeric.meaning.enclose import enclose
-from numeric.meaning.enclose_functions import number
+from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import Interval, gamma
 from numeric.numbers.matrices import raised
@@ -75,8 +84,19 @@ def pivot_names(ranges: Ranges) -> list[str]:
     return [name for name in found if name in assigned]
 
 
+@dataclass(frozen=True)
+class _Acts:
+    """A bound of |block| u, entry by entry for u ≥ 0; a column for each piece where that matters.
+
+    `outer` says that row i of the block is row i of the Jacobian.
+    """
+
+    on: Callable[[Array, bool], Array]
+    diagonal: bool = False
+
+
 @dataclass
-class _Rows:
+class _Rows(Algebra[_Acts]):
     """|J| v row by row, the range of one pre-activation cut into pieces."""
 
     ranges: Ranges
@@ -86,7 +106,7 @@ class _Rows:
     def __post_init__(self) -> None:
         setting = self.ranges.setting
         self.sizes = setting.sizes
-        self.named = dict(setting.derivation.step_jacobian.named)
+        self.written = dict(setting.derivation.step_jacobian.named)
         held = self.whole[self.pivot]
         ends = held.lo + (held.hi - held.lo) * np.linspace(0.0, 1.0, PIECES + 1)
         ends = np.clip(ends, held.lo, held.hi)
@@ -131,35 +151,48 @@ class _Rows:
     def rows(self, state: str, v: Mapping[str, Array]) -> Array:
         """At least Σ_j |J_ij| v_j for each row i of a state."""
         blocks = self.ranges.setting.derivation.step_jacobian.blocks
-        terms = [self.of(value, v[by][:, None], True)
+        terms = [self.of(value).on(v[by][:, None], True)
                  for (of, by), value in blocks.items() if of == state]  # fmt: skip
         total = _up(sum(terms), len(terms))
         return np.asarray(total.max(axis=1))
 
-    def of(self, node: MatrixExpr, u: Array, outer: bool) -> Array:
-        """At least |node| u entry by entry, u ≥ 0; a column for each piece where that matters."""
-        if node in self.named:
-            return self.of(self.named[node], u, outer)
-        match node:
-            case DiagMatrix(args=(column,)):
-                return _up(self.bound(column, outer) * u, 1)
-            case Identity():
-                return u
-            case ZeroMatrix():
-                return np.zeros((extent_of(node.shape[0], self.sizes), 1))
-            case MatAdd(args=terms):
-                return _up(sum(self.of(term, u, outer) for term in terms), len(terms))
-            case MatMul():
-                coefficient, rest = split_coefficient(node)
-                factors = rest.args if isinstance(rest, MatMul) else (rest,)
-                for place in range(len(factors) - 1, -1, -1):
-                    first = all(isinstance(f, DiagMatrix) for f in factors[:place])
-                    u = self.of(factors[place], u, outer and first)
-                return _up(float(number(coefficient).magnitude) * u, 1)
-        if node not in self.weights:
-            self.weights[node] = enclose(node, self.whole, self.sizes).magnitude
-        weight = self.weights[node]
-        return _up(weight @ u, weight.shape[1])
+    def named(self, block: Partial) -> _Acts:
+        return self.of(self.written[block])
+
+    def zero(self, block: ZeroMatrix) -> _Acts:
+        return _Acts(lambda u, outer: np.zeros((extent_of(block.shape[0], self.sizes), 1)))
+
+    def identity(self, extent: Expr) -> _Acts:
+        return _Acts(lambda u, outer: u)
+
+    def diagonal(self, column: MatrixExpr) -> _Acts:
+        return _Acts(lambda u, outer: _up(self.bound(column, outer) * u, 1), True)
+
+    def sum(self, terms: Sequence[_Acts]) -> _Acts:
+        return _Acts(lambda u, outer: _up(sum(t.on(u, outer) for t in terms), len(terms)))
+
+    def product(self, number: Number, factors: Sequence[_Acts]) -> _Acts:
+        size = float(enclosed(number).magnitude)
+        front = next((k for k, f in enumerate(factors) if not f.diagonal), len(factors))
+
+        def on(u: Array, outer: bool) -> Array:
+            for place in range(len(factors) - 1, -1, -1):
+                u = factors[place].on(u, outer and place <= front)
+            return _up(size * u, 1)
+
+        return _Acts(on)
+
+    def stack(self, parts: Sequence[_Acts]) -> _Acts:
+        """Row i of a part is another row of the whole: no part is taken in pieces."""
+        return _Acts(lambda u, outer: np.concatenate([
+            np.broadcast_to(own := part.on(u, False), (len(own), u.shape[1]))
+            for part in parts]))  # fmt: skip
+
+    def matrix(self, block: MatrixExpr) -> _Acts:
+        if block not in self.weights:
+            self.weights[block] = enclose(block, self.whole, self.sizes).magnitude
+        weight = self.weights[block]
+        return _Acts(lambda u, outer: _up(weight @ u, weight.shape[1]))
 
     def bound(self, column: MatrixExpr, outer: bool) -> Array:
         """Sup |d|, in pieces where the diagonal acts on the rows of the result."""

@@ -29,7 +29,7 @@ from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Concat, Partial, split_coefficient
-from numeric.bounds.domination import SPECTRAL, Domination, Parts
+from numeric.bounds.domination import SPECTRAL, Domination, Parts, StepNorms
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number
 from numeric.meaning.sizes import extent_of
@@ -66,24 +66,16 @@ class Sharpened(Domination):
         super().__init__(derivation, values, Parts(sizes), SPECTRAL)
         self.scales = scales or {}
         self.held: dict[MatrixExpr, Interval] = {}
-        self.written = dict(self.named)
 
-    def of(
-        self,
-        node: MatrixExpr,
-        sup: Mapping[MatrixExpr, Array],
-        now: Mapping[str, Interval],
-        partials: Mapping[MatrixExpr, Array],
-    ) -> Array:
+    def sharpened(self, node: MatrixExpr, plain: Array, step: StepNorms) -> Array:
         """The smaller of the triangle's bound and those of the row-stack."""
-        plain = super().of(node, sup, now, partials)
         if not isinstance(node, (MatAdd, MatMul)) or self.leaf(node) or not np.any(plain):
             return plain
         found = [float(np.max(plain))]
         for deep in (False, True):
-            terms = list(self._terms(node, None, sup, deep))
+            terms = list(self._terms(node, None, step.sup, deep))
             if len(terms) > 1:
-                found.append(self._stacked(_joined(terms), sup, now, partials))
+                found.append(self._stacked(_joined(terms), step))
         best = min(found)
         return plain if best >= found[0] else np.full(plain.shape, best)
 
@@ -137,13 +129,7 @@ class Sharpened(Domination):
         else:
             yield _Term(own, tuple(factors))
 
-    def _stacked(
-        self,
-        terms: Sequence[_Term],
-        sup: Mapping[MatrixExpr, Array],
-        now: Mapping[str, Interval],
-        partials: Mapping[MatrixExpr, Array],
-    ) -> float:
+    def _stacked(self, terms: Sequence[_Term], step: StepNorms) -> float:
         """The row-stack's bound, with the best α that a short search finds."""
         known: list[tuple[Array, Interval]] = []
         others: list[tuple[Array, float]] = []
@@ -154,7 +140,7 @@ class Sharpened(Domination):
                 known.append((term.d, self.matrix_of(term.rest[0])))
             else:
                 node = term.rest[0] if len(term.rest) == 1 else MatMul(*term.rest)
-                others.append((term.d, float(np.max(self.of(node, sup, now, partials)))))
+                others.append((term.d, float(np.max(step.of(node)))))
         ds = np.array([d for d, _ in known] + [d for d, _ in others])
         nu = np.array([bound for _, bound in others])
         if not (np.all(np.isfinite(ds)) and np.all(np.isfinite(nu))):

@@ -6,15 +6,16 @@ Columns: a value of one step is a column, the steps lie side by side, (n, steps)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sympy import Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol, Transpose, ZeroMatrix
-from sympy.matrices.expressions import DiagMatrix
+from sympy import Expr, MatrixExpr, MatrixSymbol, Number, Transpose, ZeroMatrix
 
-from derive.cell import previous, timeless_symbols
-from derive.language.expr import Concat, split_coefficient, symbols_of
+from derive.calculus.fold import Algebra
+from derive.cell import previous
+from derive.language.expr import symbols_of
 from numeric.bounds.one_sequence.paths import PathGraph
 from numeric.bounds.one_sequence.step_jacobians import Run
 from numeric.meaning.interpret import as_columns, evaluate
@@ -24,16 +25,94 @@ Array = Any
 Columns = Mapping[str, Array]
 
 
+@dataclass(frozen=True)
+class Linear:
+    """A map with so many rows: `times(v, at, transposed)` is A v, or Aᵀ v, at the steps `at`."""
+
+    rows: int
+    times: Callable[[Array, slice, bool], Array]
+
+
+@dataclass(frozen=True)
+class _Products(Algebra[Linear]):
+    """Each block as a map, the block being of one step in that step's column."""
+
+    steps: Steps
+
+    def zero(self, block: ZeroMatrix) -> Linear:
+        rows, columns = (self._count(extent) for extent in block.shape)
+        return Linear(rows, lambda v, at, transposed: np.zeros(
+            (columns if transposed else rows, v.shape[1])))  # fmt: skip
+
+    def identity(self, extent: Expr) -> Linear:
+        return Linear(self._count(extent), lambda v, at, transposed: v)
+
+    def diagonal(self, column: MatrixExpr) -> Linear:
+        return Linear(self._count(column.shape[0]),
+                      lambda v, at, transposed: self.steps.column(column, at) * v)  # fmt: skip
+
+    def sum(self, terms: Sequence[Linear]) -> Linear:
+        return Linear(terms[0].rows,
+                      lambda v, *how: sum(term.times(v, *how) for term in terms))  # fmt: skip
+
+    def product(self, number: Number, factors: Sequence[Linear]) -> Linear:
+        def times(v: Array, at: slice, transposed: bool) -> Array:
+            for factor in factors if transposed else reversed(factors):
+                v = factor.times(v, at, transposed)
+            return v if number == 1 else float(number) * v
+
+        return Linear(factors[0].rows, times)
+
+    def stack(self, parts: Sequence[Linear]) -> Linear:
+        ends = np.cumsum([0, *(part.rows for part in parts)])
+
+        def times(v: Array, at: slice, transposed: bool) -> Array:
+            if not transposed:
+                return np.concatenate([part.times(v, at, False) for part in parts])
+            return sum(part.times(v[ends[i] : ends[i + 1]], at, True)
+                       for i, part in enumerate(parts))  # fmt: skip
+
+        return Linear(ends[-1], times)
+
+    def matrix(self, block: MatrixExpr) -> Linear:
+        """A column, a row, or a matrix of weights.
+
+        Raises:
+            NoValueError: for a matrix that changes with time.
+        """
+        held, rows = self.steps, self._count(block.shape[0])
+        if isinstance(block, Transpose) and block.arg.shape[1] == 1:
+            column = self.matrix(block.arg).times
+            return Linear(rows, lambda v, at, transposed: column(v, at, not transposed))
+        if block.shape[1] == 1:
+            return Linear(rows, lambda v, at, transposed: np.sum(
+                held.column(block, at) * v, axis=0, keepdims=True) if transposed
+                else held.column(block, at) * v)  # fmt: skip
+        if not held.run.derivation.timeless.issuperset(symbols_of(block)):
+            return super().matrix(block)
+
+        def times(v: Array, at: slice, transposed: bool) -> Array:
+            value = held.column(block, at)
+            return (value.T if transposed else value) @ v
+
+        return Linear(rows, times)
+
+    def _count(self, extent: Expr) -> int:
+        return extent_of(extent, self.steps.sizes)
+
+
 class Steps:
     """The steps first+1, …, last of a run side by side, and products of their edges."""
 
     def __init__(self, run: Run, graph: PathGraph, first: int, last: int) -> None:
         cell, span = run.derivation.cell, slice(first, last)
-        self.graph, self.sizes = graph, run.sizes
+        self.run, self.sizes = run, run.sizes
         self.cell, self.width = cell, last - first
-        self.fixed = timeless_symbols(cell, run.derivation.forward)
-        self.slopes = {(target, source): slope for target, into in graph.edges.items()
-                       for source, slope in into}  # fmt: skip
+        maps = _Products(self)
+        self.edges = {
+            target: {source: maps.of(slope) for source, slope in into}
+            for target, into in graph.edges.items()
+        }
         values = {name: as_columns(value) for name, value in run.parameters.items()}
         for name, value in run.constants.items():
             values[name] = value[span].T if name in cell.sequences else as_columns(value)
@@ -48,10 +127,8 @@ class Steps:
     def forward(self, vector: Array, spans: Mapping[str, slice], at: slice) -> Array:
         """J times a vector, edge by edge."""
         tangents = {previous(s): vector[spans[s.name]] for s in self.cell.states}
-        for target, into in self.graph.edges.items():
-            tangents[target] = sum(
-                self.apply(slope, tangents[source], at) for source, slope in into
-            )
+        for target, into in self.edges.items():
+            tangents[target] = sum(edge.times(tangents[w], at, False) for w, edge in into.items())
         found = np.zeros_like(vector)
         for state in self.cell.states:
             if state in tangents:
@@ -77,58 +154,13 @@ class Steps:
 
     def _sweep(self, seeds: dict[MatrixSymbol, Array], at: slice) -> dict[MatrixSymbol, Array]:
         total = dict(seeds)
-        for target in reversed(self.graph.edges):
+        for target in reversed(self.edges):
             if target not in total:
                 continue
-            for source, slope in self.graph.edges[target]:
-                part = self.apply(slope, total[target], at, transposed=True)
+            for source, edge in self.edges[target].items():
+                part = edge.times(total[target], at, True)
                 total[source] = total[source] + part if source in total else part
         return total
-
-    def apply(
-        self, node: MatrixExpr, vector: Array, at: slice, *, transposed: bool = False
-    ) -> Array:
-        """A (or Aᵀ) times a vector at each step, A being of the step in that column.
-
-        Raises:
-            TypeError: for a matrix that changes with time.
-        """
-        match node:
-            case Identity():
-                return vector
-            case ZeroMatrix():
-                return np.zeros((extent_of(node.shape[1 if transposed else 0], self.sizes),
-                                 vector.shape[1]))  # fmt: skip
-            case DiagMatrix(args=(column,)):
-                return self.column(column, at) * vector
-            case MatAdd(args=terms):
-                return sum(self.apply(term, vector, at, transposed=transposed) for term in terms)
-            case MatMul():
-                number, rest = split_coefficient(node)
-                factors = rest.args if isinstance(rest, MatMul) else (rest,)
-                for factor in factors if transposed else reversed(factors):
-                    vector = self.apply(factor, vector, at, transposed=transposed)
-                return vector if number == 1 else float(number) * vector
-            case Concat(args=parts):
-                return self._stacked(parts, vector, at, transposed)
-            case Transpose(args=(inner,)) if inner.shape[1] == 1:
-                return self.apply(inner, vector, at, transposed=not transposed)
-        value = self.column(node, at)
-        if node.shape[1] == 1:
-            return (np.sum(value * vector, axis=0, keepdims=True) if transposed
-                    else value * vector)  # fmt: skip
-        if not self.fixed.issuperset(symbols_of(node)):
-            raise TypeError(f"no product with the matrix {node}, which changes with time")
-        return (value.T if transposed else value) @ vector
-
-    def _stacked(
-        self, parts: tuple[MatrixExpr, ...], vector: Array, at: slice, transposed: bool
-    ) -> Array:
-        if not transposed:
-            return np.concatenate([self.apply(part, vector, at) for part in parts])
-        ends = np.cumsum([0, *(extent_of(part.shape[0], self.sizes) for part in parts)])
-        return sum(self.apply(part, vector[ends[i] : ends[i + 1]], at, transposed=True)
-                   for i, part in enumerate(parts))  # fmt: skip
 
     def column(self, node: MatrixExpr, at: slice) -> Array:
         """The value, a column for each step; a matrix of weights as it is."""

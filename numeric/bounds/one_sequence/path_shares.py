@@ -184,7 +184,8 @@ def _flows(
             for end in range(2, len(route.nodes) + 1):
                 nodes = route.nodes[:end]
                 if nodes not in pushed:
-                    pushed[nodes] = step.apply(step.slopes[nodes[-1], nodes[-2]], value, every)
+                    edge = step.edges[nodes[-1]][nodes[-2]]
+                    pushed[nodes] = edge.times(value, every, False)
                 value = pushed[nodes]
             adjoint = adjoints[route.of].get(route.nodes[-1])
             if adjoint is not None:

@@ -8,21 +8,21 @@ the exact ∂F/∂s at the stored s_{t−1} and x_t differs from the matrix by a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, reduce
 from typing import Any, Final
 
 import numpy as np
-from sympy import Identity, MatAdd, MatMul, MatrixExpr, ZeroMatrix
-from sympy.matrices.expressions import DiagMatrix
+from sympy import Expr, MatrixExpr, Number, ZeroMatrix
 
+from derive.calculus.fold import Algebra
 from derive.calculus.jacobian import diagonal_columns
 from derive.calculus.through_time import Derivation
-from derive.cell import timeless_symbols
-from derive.language.expr import Concat, Partial, split_coefficient, symbols_of
+from derive.language.expr import Partial, symbols_of
 from numeric.compiler.kernel import compile_cell
 from numeric.meaning.enclose import enclose
-from numeric.meaning.enclose_functions import number
+from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.interpret import as_columns
 from numeric.meaning.sizes import extent_of, sizes_of
 from numeric.numbers.intervals import UNIT, Interval, gamma, interval
@@ -96,6 +96,19 @@ def _float(arrays: Arrays) -> dict[str, Array]:
     return {name: np.asarray(value, dtype=np.float64) for name, value in arrays.items()}
 
 
+class Matrix(Near):
+    """A + E with ‖E‖₂ ≤ error: a block, or a factor of one."""
+
+    @cached_property
+    def size(self) -> float:
+        """At least ‖A‖_F."""
+        return frobenius(self.matrix)
+
+    def full(self) -> Matrix:
+        """Itself."""
+        return self
+
+
 @dataclass(frozen=True)
 class Diagonal:
     """diag(d + e) with |e_i| ≤ error."""
@@ -103,9 +116,14 @@ class Diagonal:
     entries: Array
     error: float
 
-    def full(self) -> Near:
+    @property
+    def largest(self) -> float:
+        """Max |d_i|."""
+        return float(np.abs(self.entries).max(initial=0.0))
+
+    def full(self) -> Matrix:
         """As a matrix."""
-        return Near(np.diag(self.entries), self.error)
+        return Matrix(np.diag(self.entries), self.error)
 
 
 def enclosed_values(run: Run, first: int, last: int) -> dict[str, Interval]:
@@ -131,15 +149,22 @@ class Jacobians:
         self.run = run
         self.sizes = run.sizes
         cell, jacobian = run.derivation.cell, run.derivation.step_jacobian
-        self.fixed = timeless_symbols(cell, run.derivation.forward)
+        self.fixed = run.derivation.timeless
         self.timeless = {symbol.name for symbol in self.fixed}
         self.names = [state.name for state in cell.states]
-        self.named = jacobian.named
-        self.blocks = {pair: value for pair, value in jacobian.blocks.items()}
+        self.written: dict[MatrixExpr, MatrixExpr] = dict(jacobian.named)
+        self.blocks = jacobian.blocks
         self.columns = diagonal_columns(jacobian)
         self.widths = [run.states[name].shape[1] for name in self.names]
-        self.constant: dict[MatrixExpr, Near] = {}
-        self.norms: dict[MatrixExpr, float] = {}
+        self.constant: dict[MatrixExpr, Matrix] = {}
+        self._timeless: dict[MatrixExpr, bool] = {}
+
+    def is_timeless(self, block: MatrixExpr) -> bool:
+        """Whether time does not change the block, so that it is made once."""
+        if block not in self._timeless:
+            moving = block.has(Partial) or not self.fixed.issuperset(symbols_of(block))
+            self._timeless[block] = not moving
+        return self._timeless[block]
 
     def backwards(self, steps: int | None = None) -> Iterator[Near]:
         """J_T, J_{T−1}, …: as many as asked for."""
@@ -161,14 +186,12 @@ class Jacobians:
     ) -> Near:
         """J of column t of the values."""
         step = _Assembly(self, t, values, held)
-        for name, value in self.named:
-            step.partials[name] = step.matrix(value)
         starts = np.cumsum([0, *self.widths])
         whole = np.zeros((starts[-1], starts[-1]))
         error = 0.0
         for (of, by), value in self.blocks.items():
             a, b = self.names.index(of), self.names.index(by)
-            block = step.matrix(value)
+            block = step.of(value).full()
             whole[starts[a] : starts[a + 1], starts[b] : starts[b + 1]] = block.matrix
             error = math.hypot(error, block.error)
         return Near(whole, raised(error, 2 * len(self.blocks)))
@@ -182,54 +205,40 @@ def _column(value: Interval, width: int) -> tuple[Array, Array]:
     return np.ascontiguousarray(middle.T), radius.max(axis=0, initial=0.0)
 
 
-@dataclass
-class _Assembly:
+@dataclass(frozen=True)
+class _Assembly(Algebra["Matrix | Diagonal"]):
     """One step Jacobian: sums and products of diagonals and weights, with their errors."""
 
     home: Jacobians
     t: int
     values: Mapping[str, Interval]
     held: Mapping[MatrixExpr, tuple[Array, Array]]
-    partials: dict[MatrixExpr, Near] = field(default_factory=dict)
+    partials: dict[MatrixExpr, Matrix | Diagonal] = field(default_factory=dict)
 
-    def matrix(self, node: MatrixExpr) -> Near:
-        found = self.of(node)
-        return found.full() if isinstance(found, Diagonal) else found
+    def is_whole(self, block: MatrixExpr) -> bool:
+        return self.home.is_timeless(block)
 
-    def of(self, node: MatrixExpr) -> Near | Diagonal:
-        home = self.home
-        if node in self.partials:
-            return self.partials[node]
-        match node:
-            case DiagMatrix(args=(column,)):
-                middle, error = self.held[column]
-                return Diagonal(middle[self.t], float(error[self.t]))
-            case Identity():
-                return Diagonal(np.ones(extent_of(node.shape[0], home.sizes)), 0.0)
-            case ZeroMatrix():
-                return Near(np.zeros([extent_of(e, home.sizes) for e in node.shape]))
-            case MatAdd(args=terms):
-                return self.sum([self.of(term) for term in terms])
-            case MatMul() if not self.leaf(node):
-                coefficient, rest = split_coefficient(node)
-                factors = rest.args if isinstance(rest, MatMul) else (rest,)
-                return self.product(coefficient, [(f, self.of(f)) for f in factors])
-            case Concat(args=parts) if not self.leaf(node):
-                made = [self.matrix(part) for part in parts]
-                error = raised(math.hypot(*(part.error for part in made)), 2 * len(made))
-                return Near(np.concatenate([part.matrix for part in made]), error)
-        return self.outer(node)
+    def zero(self, block: ZeroMatrix) -> Matrix:
+        return Matrix(np.zeros([extent_of(extent, self.home.sizes) for extent in block.shape]))
 
-    def leaf(self, node: MatrixExpr) -> bool:
-        """Whether time does not change the node, so that it is made once."""
-        return not node.has(Partial) and self.home.fixed.issuperset(symbols_of(node))
+    def identity(self, extent: Expr) -> Diagonal:
+        return Diagonal(np.ones(extent_of(extent, self.home.sizes)), 0.0)
 
-    def outer(self, node: MatrixExpr) -> Near:
+    def diagonal(self, column: MatrixExpr) -> Diagonal:
+        middle, error = self.held[column]
+        return Diagonal(middle[self.t], float(error[self.t]))
+
+    def named(self, block: Partial) -> Matrix | Diagonal:
+        if block not in self.partials:
+            self.partials[block] = self.of(self.home.written[block])
+        return self.partials[block]
+
+    def matrix(self, block: MatrixExpr) -> Matrix:
         """A matrix of weights, or of columns of this step, from its enclosure."""
         home = self.home
-        if node in home.constant:
-            return home.constant[node]
-        timeless = self.leaf(node)
+        if block in home.constant:
+            return home.constant[block]
+        timeless = home.is_timeless(block)
         values = self.values
         if not timeless:
             values = {
@@ -237,78 +246,63 @@ class _Assembly:
                 if value.shape[1] != 1 and name not in home.timeless else value
                 for name, value in values.items()
             }  # fmt: skip
-        found = enclose(node, values, home.sizes)
-        near = Near(found.middle, 0.0 if found.exact else frobenius(found.radius))
+        found = enclose(block, values, home.sizes)
+        made = Matrix(found.middle, 0.0 if found.exact else frobenius(found.radius))
         if timeless:
-            home.constant[node] = near
-        return near
+            home.constant[block] = made
+        return made
 
-    def size(self, node: MatrixExpr, near: Near) -> float:
-        """‖A‖_F, once for a weight."""
-        if node not in self.home.constant:
-            return frobenius(near.matrix)
-        if node not in self.home.norms:
-            self.home.norms[node] = frobenius(near.matrix)
-        return self.home.norms[node]
+    def stack(self, parts: Sequence[Matrix | Diagonal]) -> Matrix:
+        made = [part.full() for part in parts]
+        error = raised(math.hypot(*(part.error for part in made)), 2 * len(made))
+        return Matrix(np.concatenate([part.matrix for part in made]), error)
 
-    def product(self, coefficient: Any, factors: list[tuple[MatrixExpr, Any]]) -> Near | Diagonal:
-        node, found = factors[-1]
-        for before, factor in reversed(factors[:-1]):
-            if isinstance(factor, Near) and isinstance(found, Diagonal):
-                matrix = factor.matrix * found.entries
-                size = self.size(before, factor)
-                found = _scaled(matrix, size, factor.error, found)
-            elif isinstance(factor, Diagonal) and isinstance(found, Diagonal):
-                entries = factor.entries * found.entries
-                a, b = (float(np.abs(d.entries).max(initial=0.0)) for d in (factor, found))
-                error = a * found.error + factor.error * (b + found.error) + UNIT * a * b
-                found = Diagonal(entries, raised(error))
-            elif isinstance(factor, Diagonal):
-                matrix = factor.entries[:, None] * found.matrix
-                found = _scaled(matrix, self.size(node, found), found.error, factor)
-            else:
-                found = multiply(factor, found)
-                if found.exponent:
-                    found = Near(np.ldexp(found.matrix, found.exponent),
-                                 float(np.ldexp(found.error, found.exponent)))  # fmt: skip
-            node = Identity(1)
-        made: Near | Diagonal = found
-        if coefficient == 1:
-            return made
-        if coefficient == -1:
+    def product(self, number: Number, factors: Sequence[Matrix | Diagonal]) -> Matrix | Diagonal:
+        found = reduce(lambda right, left: _times(left, right), reversed(factors))
+        if number == 1:
+            return found
+        if number == -1:
             return (Diagonal(-found.entries, found.error) if isinstance(found, Diagonal)
-                    else Near(-found.matrix, found.error))  # fmt: skip
-        value = number(coefficient)
-        factor = Diagonal(np.full(_rows(found), float(value.middle)), float(value.radius))
-        return self.product(1, [(Identity(1), factor), (node, found)])
+                    else Matrix(-found.matrix, found.error))  # fmt: skip
+        value, rows = enclosed(number), len(found.full().matrix)
+        return _times(Diagonal(np.full(rows, float(value.middle)), float(value.radius)), found)
 
-    def sum(self, terms: list[Near | Diagonal]) -> Near | Diagonal:
+    def sum(self, terms: Sequence[Matrix | Diagonal]) -> Matrix | Diagonal:
         flat = [term for term in terms if isinstance(term, Diagonal)]
         if len(flat) == len(terms):
             entries = sum(term.entries for term in flat)
-            sizes = sum(float(np.abs(term.entries).max(initial=0.0)) for term in flat)
+            sizes = sum(term.largest for term in flat)
             error = sum(term.error for term in flat)
             return Diagonal(entries, raised(error + gamma(len(terms)) * sizes, len(terms)))
-        dense = [term for term in terms if isinstance(term, Near)]
+        dense = [term for term in terms if isinstance(term, Matrix)]
         total = dense[0].matrix.copy()
-        error, size = dense[0].error, frobenius(total)
+        error, size = dense[0].error, dense[0].size
         for term in dense[1:]:
             total += term.matrix
             error += term.error
-            size += frobenius(term.matrix)
+            size += term.size
         for diagonal in flat:
             total.flat[:: len(total) + 1] += diagonal.entries
             error += diagonal.error
             size += frobenius(diagonal.entries)
-        return Near(total, raised(error + gamma(len(terms) + 1) * size, len(terms)))
+        return Matrix(total, raised(error + gamma(len(terms) + 1) * size, len(terms)))
 
 
-def _rows(found: Near | Diagonal) -> int:
-    return len(found.entries if isinstance(found, Diagonal) else found.matrix)
+def _times(a: Matrix | Diagonal, b: Matrix | Diagonal) -> Matrix | Diagonal:
+    """The product, its error rounded up."""
+    if isinstance(a, Diagonal) and isinstance(b, Diagonal):
+        error = a.largest * b.error + a.error * (b.largest + b.error) + UNIT * a.largest * b.largest
+        return Diagonal(a.entries * b.entries, raised(error))
+    if isinstance(a, Diagonal) and isinstance(b, Matrix):
+        return _scaled(a.entries[:, None] * b.matrix, b, a)
+    if isinstance(a, Matrix) and isinstance(b, Diagonal):
+        return _scaled(a.matrix * b.entries, a, b)
+    found = multiply(a.full(), b.full())
+    return Matrix(np.ldexp(found.matrix, found.exponent),
+                  float(np.ldexp(found.error, found.exponent)))  # fmt: skip
 
 
-def _scaled(matrix: Array, size: float, error: float, diagonal: Diagonal) -> Near:
-    """The error of diag(d) A or A diag(d), ‖A‖_F ≤ size, A with that error."""
-    largest = float(np.abs(diagonal.entries).max(initial=0.0))
-    total = largest * error + diagonal.error * (size + error) + 2 * UNIT * largest * size
-    return Near(matrix, raised(total))
+def _scaled(made: Array, of: Matrix, by: Diagonal) -> Matrix:
+    """diag(d) A or A diag(d) with its error."""
+    total = by.largest * of.error + by.error * (of.size + of.error)
+    return Matrix(made, raised(total + 2 * UNIT * by.largest * of.size))

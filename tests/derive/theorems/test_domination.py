@@ -9,7 +9,7 @@ from sympy import Matrix, Symbol, lambdify, simplify
 from derive import catalogue, differentiate
 from derive.language.norms import MaxAbs, Norm
 from derive.theorems.carousel import find_carousel
-from derive.theorems.domination import domination_matrix, hyper_period_rate
+from derive.theorems.domination import domination_matrix
 
 
 def lstm(split=True):
@@ -34,16 +34,13 @@ def test_terzi_his_matrix_equals_n_of_the_lstm():
     assert simplify(Matrix(found.entries) - want) == Matrix.zeros(2, 2)
 
 
-def test_the_lstm_has_the_closed_condition_and_its_polynomial():
+def test_the_lstm_has_the_closed_condition():
     found = lstm()
     first, second, third = found.conditions()
     assert [r.sign for r in (first, second, third)] == ["<"] * 3
     N = Matrix(found.entries)
-    unknown = Symbol("lambda")
     determinant = third.right - third.left
     assert simplify(determinant - (Matrix.eye(2) - N).det()) == 0
-    polynomial = (unknown * Matrix.eye(2) - N).det()
-    assert simplify(found.characteristic_polynomial(unknown) - polynomial) == 0
 
 
 def test_miller_and_hardt_their_region_lies_inside_and_ours_holds_twice_as_many():
@@ -79,14 +76,6 @@ def test_every_cell_has_a_matrix_with_declared_quantities(name, split):
     assert found.order == len(catalogue[name].states)
 
 
-def test_modules_make_a_finer_matrix():
-    found = domination_matrix(differentiate(catalogue["clockwork_rnn"]), {"y": 2})
-    assert found.parts == (("y", 0), ("y", 1))
-    assert len(found.entries) == 2
-    with pytest.raises(ValueError, match="modules"):
-        domination_matrix(differentiate(catalogue["rnn"]), {"nothing": 2})
-
-
 def test_pascanu_is_the_one_by_one_case():
     found = domination_matrix(differentiate(catalogue["rnn"]), split=True)
     (condition,) = found.conditions()
@@ -100,9 +89,3 @@ def test_the_carousel_is_found_in_lstm_and_peephole_and_not_elsewhere():
         assert found.keeper == "c"
     for name in ("rnn", "gru", "cornn", "lem", "projected_lstm"):
         assert find_carousel(differentiate(catalogue[name])) is None
-
-
-def test_the_clockwork_rate_takes_the_slowest_module():
-    x, y = (Symbol(name, positive=True) for name in "xy")
-    rate = hyper_period_rate(1, (x, y), (1, 2))
-    assert rate.subs({x: 0.5, y: 0.81}) == pytest.approx(0.9)
