@@ -15,25 +15,27 @@ from numeric.compiler.kernel import compile_cell
 from numeric.compiler.to_numpy.functions import STYLES
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("derive", "numeric", "reports")
+PACKAGES = ("derive", "numeric", "reports", "bptt")
 ALLOWED = {
     "derive": {"derive", "sympy"},
-    "numeric": {"numeric", "derive", "sympy", "numpy", "mpmath"},
+    "numeric": {"numeric", "derive", "sympy", "numpy", "mpmath", "safetensors"},
     "reports": {"reports", "numeric", "derive", "sympy", "numpy", "matplotlib", "rich"},
+    "bptt": {"bptt", "reports", "numeric", "derive", "pytest"},
 }
 ONLY_IN = {
     "autograd": {"numeric/verification/oracles.py"},
     "hypothesis": {"numeric/verification/strategies.py", "numeric/verification/verify.py"},
     "matplotlib": {"reports/document/figures.py", "reports/document/bound_figures.py"},
     "rich": {"reports/terminal/progress.py"},
-    "pytest": {"numeric/pytest_plugin.py"},
+    "safetensors": {"numeric/weights/files.py"},
+    "pytest": {"bptt/pytest_plugin.py"},
 }
 NEVER = {
     ("numeric.compiler.to_numpy.module", "numeric.verification.oracles"),
     ("numeric.verification.oracles", "numeric.compiler.to_numpy.module"),
 }
 LAZY = {
-    "derive/__init__.py", "numeric/__init__.py", "reports/__init__.py", "numeric/pytest_plugin.py",
+    "derive/lazy.py", "bptt/__init__.py", "bptt/__main__.py", "bptt/pytest_plugin.py",
     "reports/cli.py", "reports/arguments/which_cell.py", "reports/arguments/network_flags.py",
 }  # fmt: skip
 BY_NAME = {"import_module", "__import__"}
@@ -144,6 +146,9 @@ MADE_UP = {
     "reports/i.py": ("def f():\n    import sympy\n", "import inside a function"),
     "reports/j.py": ("def f():\n    return import_module('os')\n", "import_module inside"),
     "reports/k.py": ("try:\n    import yaml\nexcept ImportError:\n    pass\n", "→ yaml"),
+    "reports/m.py": ("import bptt\n", "reports.m → bptt"),
+    "numeric/n.py": ("from bptt.shadows import require\n", "numeric.n → bptt"),
+    "bptt/o.py": ("import numpy\n", "bptt.o → numpy"),
     "reports/l.py": (
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch\n", "→ torch"
     ),

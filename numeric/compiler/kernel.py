@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from derive.calculus.through_time import differentiate
-from derive.cell import Cell, dimensions
+from derive.cell import Cell, cell_of, dimensions
 from derive.language.expr import size_name
 from derive.network import Network
 from numeric.compiler.lower import lower
@@ -122,12 +122,13 @@ def toolkit_version() -> str:
 
 
 @lru_cache(maxsize=64)
-def compile_cell(cell: Cell, style: str = "fused", verified: str = "") -> Kernel:
+def compile_cell(cell: Cell | str, style: str = "fused", verified: str = "") -> Kernel:
     """The kernel of a cell: derived, lowered, improved, emitted and loaded.
 
     Raises:
-        ValueError: if the style is unknown.
+        ValueError: if the style, or the name of the cell, is unknown.
     """
+    cell = cell_of(cell)
     program = lower(differentiate(cell), _slope_from(style))
     program = optimise(program, FUSED if style == "fused" else READABLE)
     title = f"States and gradients of the cell {cell.name!r} through time."

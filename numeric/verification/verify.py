@@ -20,7 +20,7 @@ from hypothesis import seed as with_seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
-from derive.cell import Cell
+from derive.cell import Cell, cell_of
 from derive.network import Network
 from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
@@ -297,7 +297,7 @@ _NETWORK_CHECKS: Final[Mapping[str, Callable[[Any, Profile], Check]]] = {
 def verify(
     module: Any,
     *,
-    cell: Cell | None = None,
+    cell: Cell | str | None = None,
     network: Network | None = None,
     profile: str = "dev",
     seed: int = 0,
@@ -314,9 +314,10 @@ def verify(
         ValueError: if the profile is unknown, or no cell is given for a module without one.
     """
     network = network or getattr(module, "network", None)
-    cell = network.cell if network else cell or getattr(module, "cell", None)
-    if cell is None:
+    given = network.cell if network else cell or getattr(module, "cell", None)
+    if given is None:
         raise ValueError("cell: which cell the module should compute is not said; pass cell=…")
+    cell = cell_of(given)
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, came {profile!r}")
     checks: dict[str, Check] = {}

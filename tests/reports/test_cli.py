@@ -155,7 +155,8 @@ def test_show_prints_what_was_derived(form: str, bptt: Any) -> None:
 def test_doctor_knows_where_the_packages_are(bptt: Any) -> None:
     data = bptt("doctor", "--json").data
     assert data["schema"] == "bptt.doctor/1"
-    assert data["packages"] == {name: str(ROOT / name) for name in ("derive", "numeric", "reports")}
+    packages = ("derive", "numeric", "reports", "bptt")
+    assert data["packages"] == {name: str(ROOT / name) for name in packages}
     assert {"python", "numpy", "sympy", "hypothesis"} <= {*data["versions"]}
 
 

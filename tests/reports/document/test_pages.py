@@ -109,7 +109,7 @@ def test_a_missing_engine_is_one_line_with_a_hint(tmp_path, monkeypatch):
 
 def test_an_unknown_format_is_named(tmp_path):
     with pytest.raises(ValueError, match="'docx'"):
-        write_report(catalogue["rnn"], tmp_path, formats=("docx",))
+        write_report("rnn", tmp_path, formats=("docx",))
 
 
 def test_nothing_is_left_half_written(tmp_path):
