@@ -30,6 +30,7 @@ import numpy as np
 from derive import Cell, catalogue
 from derive.calculus import adjoint as adjoints
 from derive.calculus import rules, through_time
+from derive.cell import declared
 from numeric.compiler import lower, stacking
 from numeric.compiler import passes as stages
 from numeric.compiler.styles import STYLES
@@ -37,7 +38,6 @@ from numeric.compiler.target import Header, load
 from numeric.compiler.to_numpy import expressions
 from numeric.compiler.to_numpy import in_place as in_place_code
 from numeric.compiler.to_numpy import module as to_numpy
-from numeric.meaning.sizes import declared
 from numeric.verification.compare import differences
 from numeric.verification.exact import exact_check
 from numeric.verification.oracles import Answer, autograd_answer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from derive.lazy import lazily
 
 if TYPE_CHECKING:
     from derive.calculus.through_time import Derivation, differentiate
@@ -13,19 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "CellError", "Derivation", "Equation", "Network", "catalogue", "differentiate"]
 
-_HOMES: Final = {
-    "Cell": "derive.cell", "Equation": "derive.cell", "catalogue": "derive.cell",
-    "CellError": "derive.language.syntax", "Network": "derive.network",
-    "Derivation": "derive.calculus.through_time", "differentiate": "derive.calculus.through_time",
-}  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    """The public names, imported when first used: SymPy takes a second that `--help` saves.
-
-    Raises:
-        AttributeError: for any other name.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module 'derive' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "Cell": "derive.cell",
+        "CellError": "derive.language.syntax",
+        "Derivation": "derive.calculus.through_time",
+        "Equation": "derive.cell",
+        "Network": "derive.network",
+        "catalogue": "derive.cell",
+        "differentiate": "derive.calculus.through_time",
+    },
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -246,6 +247,21 @@ def dimensions(symbol: MatrixSymbol) -> tuple[str, ...]:
     return () if rows == 1 else (size_name(rows),)
 
 
+def declared(cell: Cell) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The module constants of the cell: name → size names, for each group."""
+    groups = {
+        "PARAMETERS": cell.parameters, "INPUTS": cell.inputs,
+        "STATES": cell.states, "CONSTANTS": cell.constants,
+    }  # fmt: skip
+    return {
+        group: {
+            s.name: (("T", *dimensions(s)) if s.name in cell.sequences else dimensions(s))
+            for s in symbols
+        }
+        for group, symbols in groups.items()
+    }
+
+
 def load(path: Path) -> dict[str, Cell]:
     """The cells of a file: one at the top level, or a table for each.
 
@@ -278,6 +294,17 @@ def build(name: str, table: Mapping[str, Any], file: str) -> Cell:
     return Cell.parse(**{"inputs": ["x"], **table, "name": name})
 
 
+class UnknownCellError(CellError, KeyError):
+    """A name that no cell of the catalogue has."""
+
+    def __init__(self, name: str, nearest: Iterable[str] = ()) -> None:
+        near = " or ".join(nearest)
+        hint = f"did you mean {near}?" if near else "list(catalogue) shows the names"
+        super().__init__(f"no such cell; expected a name of the catalogue; {hint}", cell=name)
+
+    __str__ = Exception.__str__  # a KeyError shows its message in quotation marks
+
+
 class Catalogue(Mapping[str, Cell]):
     """The cells that come with the package, each parsed when it is first asked for."""
 
@@ -288,11 +315,16 @@ class Catalogue(Mapping[str, Cell]):
         """The cell of that name.
 
         Raises:
-            KeyError: if there is none.
+            UnknownCellError: a `KeyError` that names the nearest, if there is none.
         """
         if name not in self._cells:
+            if name not in self:
+                raise UnknownCellError(name, self.nearest(str(name)))
             self._cells[name] = build(name, tables()[name], name)
         return self._cells[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in tables()
 
     def __iter__(self) -> Iterator[str]:
         return iter(tables())
@@ -300,5 +332,26 @@ class Catalogue(Mapping[str, Cell]):
     def __len__(self) -> int:
         return len(tables())
 
+    def __repr__(self) -> str:
+        return f"<catalogue of {len(self)} cells: {', '.join(self)}>"
+
+    def nearest(self, name: str) -> tuple[str, ...]:
+        """The names of the catalogue that look most like a name, the nearest first."""
+        return tuple(get_close_matches(name.lower(), self, n=3, cutoff=0.5))
+
 
 catalogue: Final = Catalogue()
+
+
+def cell_of(cell: Cell | str) -> Cell:
+    """The cell, given itself or by its name in the catalogue: whatever takes a cell takes both.
+
+    Raises:
+        UnknownCellError: for a name that the catalogue has not; the nearest is named.
+        TypeError: for anything else.
+    """
+    if isinstance(cell, str):
+        return catalogue[cell]
+    if isinstance(cell, Cell):
+        return cell
+    raise TypeError(f"cell: expected a Cell or a name of the catalogue, came {type(cell).__name__}")

@@ -12,7 +12,7 @@ from typing import Final
 
 from sympy import Expr, MatrixSymbol
 
-from derive.cell import Cell
+from derive.cell import Cell, cell_of
 from derive.language.syntax import CellError
 
 READOUTS: Final = ("softmax", "linear")
@@ -59,6 +59,7 @@ class Network:
         Raises:
             CellError: naming the setting, what was expected and what came.
         """
+        object.__setattr__(self, "cell", cell_of(self.cell))  # a name of the catalogue will do
         for what, value, known in (
             ("readout", self.readout, READOUTS),
             ("loss", self.loss, LOSSES),

@@ -2,28 +2,70 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from derive.lazy import lazily
 
 if TYPE_CHECKING:
-    from numeric.compiler.kernel import Kernel, compile_cell, compile_network
+    from numeric.bounds.diagnosis import Diagnosis, diagnose
+    from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
+    from numeric.testing import verify_cell, verify_gradients
     from numeric.verification.verify import Verdict, verify
+    from numeric.weights.files import map_weights, read_arrays
+    from numeric.weights.layouts import (
+        from_keras,
+        from_onnx,
+        from_torch,
+        layer_prefix,
+        to_keras,
+        to_onnx,
+        to_torch,
+    )
 
-__all__ = ["Kernel", "Verdict", "compile_cell", "compile_network", "verify"]
+__all__ = [
+    "Diagnosis",
+    "Kernel",
+    "NetworkKernel",
+    "Verdict",
+    "compile_cell",
+    "compile_network",
+    "diagnose",
+    "from_keras",
+    "from_onnx",
+    "from_torch",
+    "layer_prefix",
+    "map_weights",
+    "read_arrays",
+    "to_keras",
+    "to_onnx",
+    "to_torch",
+    "verify",
+    "verify_cell",
+    "verify_gradients",
+]
 
-_HOMES: Final = {
-    "Kernel": "numeric.compiler.kernel", "compile_cell": "numeric.compiler.kernel",
-    "compile_network": "numeric.compiler.kernel",
-    "Verdict": "numeric.verification.verify", "verify": "numeric.verification.verify",
-}  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    """The public names, imported when first used.
-
-    Raises:
-        AttributeError: for any other name.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module 'numeric' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+_LAYOUTS = "numeric.weights.layouts"
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "Diagnosis": "numeric.bounds.diagnosis",
+        "Kernel": "numeric.compiler.kernel",
+        "NetworkKernel": "numeric.compiler.kernel",
+        "Verdict": "numeric.verification.verify",
+        "compile_cell": "numeric.compiler.kernel",
+        "compile_network": "numeric.compiler.kernel",
+        "diagnose": "numeric.bounds.diagnosis",
+        "from_keras": _LAYOUTS,
+        "from_onnx": _LAYOUTS,
+        "from_torch": _LAYOUTS,
+        "layer_prefix": _LAYOUTS,
+        "map_weights": "numeric.weights.files",
+        "read_arrays": "numeric.weights.files",
+        "to_keras": _LAYOUTS,
+        "to_onnx": _LAYOUTS,
+        "to_torch": _LAYOUTS,
+        "verify": "numeric.verification.verify",
+        "verify_cell": "numeric.testing",
+        "verify_gradients": "numeric.testing",
+    },
+)

@@ -1,7 +1,7 @@
 """Verification as assertions, for tests: one line proves the gradients of a cell.
 
 In: a cell, and a style or two functions. Out: the verdict, or an `AssertionError` with the
-smallest counterexample. As pytest fixtures: `numeric/pytest_plugin.py`.
+smallest counterexample. As pytest fixtures: `bptt/pytest_plugin.py`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from derive.cell import Cell, catalogue
+from derive.cell import Cell, cell_of, declared
 from numeric.compiler.kernel import compile_cell
-from numeric.meaning.sizes import declared
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from numeric.verification.watch import Subject
@@ -28,7 +27,7 @@ def verify_cell(
         AssertionError: if it does not, with the smallest counterexample found.
     """
     __tracebackhide__ = True
-    return _require(verify(compile_cell(_cell(cell), style), profile=profile, seed=seed))
+    return _require(verify(compile_cell(cell, style), profile=profile, seed=seed))
 
 
 def verify_gradients(
@@ -48,13 +47,9 @@ def verify_gradients(
         AssertionError: if they do not, with the smallest counterexample found.
     """
     __tracebackhide__ = True
-    cell = _cell(cell)
+    cell = cell_of(cell)
     subject = Subject(declared(cell), {"forward": forward, "backward": backward})
     return _require(verify(subject, cell=cell, profile=profile, seed=seed))
-
-
-def _cell(cell: Cell | str) -> Cell:
-    return catalogue[cell] if isinstance(cell, str) else cell
 
 
 def _require(verdict: Verdict) -> Verdict:

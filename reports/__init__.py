@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from derive.lazy import lazily
 
 if TYPE_CHECKING:
     from reports.terminal.derivation import show_latex, show_text
-    from reports.write import write_report
+    from reports.write import write_network_report, write_report
 
-__all__ = ["show_latex", "show_text", "write_report"]
+__all__ = ["show_latex", "show_text", "write_network_report", "write_report"]
 
-_HOMES: Final = {
-    "write_report": "reports.write",
-    "show_text": "reports.terminal.derivation",
-    "show_latex": "reports.terminal.derivation",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """The public names, imported when first used: the command answers without SymPy.
-
-    Raises:
-        AttributeError: for any other name.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module 'reports' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "show_latex": "reports.terminal.derivation",
+        "show_text": "reports.terminal.derivation",
+        "write_network_report": "reports.write",
+        "write_report": "reports.write",
+    },
+)

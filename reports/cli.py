@@ -206,8 +206,8 @@ COMMANDS: Final = (
     ),
     Command(
         "doctor", "versions, TeX engine and import paths",
-        "Prints the versions in use, the TeX engine that was found, and where the three\n"
-        "packages derive, numeric and reports are imported from.",
+        "Prints the versions in use, the TeX engine that was found, and where the packages\n"
+        "derive, numeric, reports and bptt are imported from.",
         "bptt doctor",
     ),
 )  # fmt: skip

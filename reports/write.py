@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from derive.calculus.through_time import Derivation, differentiate
-from derive.cell import Cell
+from derive.cell import Cell, cell_of
 from derive.network import Network
 from derive.typeset.boxes import sub
 from derive.typeset.latex import Latex
@@ -38,7 +38,7 @@ Progress = Callable[[str], None]
 
 
 def write_report(
-    cell: Cell,
+    cell: Cell | str,
     folder: str | os.PathLike[str],
     *,
     formats: Iterable[str] = FORMATS,
@@ -60,6 +60,7 @@ def write_report(
         EngineError: if "pdf" is asked for and no TeX engine is found, or it fails.
         OSError: if the folder cannot be written to.
     """
+    cell = cell_of(cell)
     wanted, target = _checked(formats), Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     tell = progress or (lambda stage: None)

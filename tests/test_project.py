@@ -19,7 +19,7 @@ from reports.cli import main
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-PACKAGES = ("derive", "numeric", "reports")
+PACKAGES = ("derive", "numeric", "reports", "bptt")
 USE = "python -m pip install . && bptt report rnn lstm -o out"
 CHECK = 'python -m pip install ".[test]" && python -m pytest'
 
@@ -104,7 +104,7 @@ def test_the_changelog_knows_the_version() -> None:
     )
 
 
-def test_the_wheel_is_made_of_the_three_packages() -> None:
+def test_the_wheel_is_made_of_the_packages() -> None:
     backend = PYPROJECT["tool"]["uv"]["build-backend"]
     assert backend == {"module-root": "", "module-name": list(PACKAGES)}
     for package in PACKAGES:
@@ -115,7 +115,7 @@ def test_the_wheel_is_made_of_the_three_packages() -> None:
 
 
 def test_the_command_is_declared() -> None:
-    assert PYPROJECT["project"]["scripts"] == {"bptt": "reports.cli:main"}
+    assert PYPROJECT["project"]["scripts"] == {"bptt": "bptt.__main__:main"}
 
 
 def missing(pyproject: dict[str, object], root: Path) -> list[str]:

@@ -19,7 +19,7 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.calculus.adjoint import BAR, Adjoint, AdjointEquation, bar, carry, from_loss, reverse
 from derive.calculus.intermediates import name_intermediates
 from derive.calculus.jacobian import StepJacobian, partials, step_jacobian
-from derive.cell import PREVIOUS, Cell, Equation, timeless_symbols
+from derive.cell import PREVIOUS, Cell, Equation, cell_of, timeless_symbols
 from derive.language.expr import (
     At,
     Blocks,
@@ -225,12 +225,15 @@ class _States:
         return Partial(self.at(EARLIER), At(target, EARLIER))
 
 
-def differentiate(cell: Cell) -> Derivation:
+def differentiate(cell: Cell | str) -> Derivation:
     """The gradients of L = Σ_t L_t(s_t) by back-propagation through time.
+
+    `cell` may be a name of the catalogue, as wherever a cell is taken.
 
     Assumes: L_t depends on the states of step t alone; s_0 is given; numerator layout.
     Source: Werbos 1990, Backpropagation through time: what it does and how to do it.
     """
+    cell = cell_of(cell)
     forward = name_intermediates(cell)
     adjoint = reverse(cell, forward)
     jacobian = step_jacobian(cell, forward)

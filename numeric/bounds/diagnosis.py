@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from derive.calculus.through_time import differentiate
-from derive.cell import Cell
+from derive.cell import Cell, cell_of
 from numeric.bounds.all_inputs.certify import Certificate, certify
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.domination import Partition
@@ -93,7 +93,7 @@ class Diagnosis:
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
 def diagnose(
-    cell: Cell,
+    cell: Cell | str,
     parameters: Arrays,
     sizes: Mapping[str, int],
     *,
@@ -115,6 +115,7 @@ def diagnose(
         ValueError: for a box with low above high, a lag or window out of range, inputs outside
             the input box, a wrong shape.
     """
+    cell = cell_of(cell)
     derivation = differentiate(cell)
     constants = constants or {}
     path = track = None

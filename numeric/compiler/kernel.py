@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from derive.calculus.through_time import differentiate
-from derive.cell import Cell
+from derive.cell import Cell, cell_of, declared
 from derive.language.expr import size_name
 from derive.network import Network
 from numeric.compiler.lower import lower
@@ -25,7 +25,6 @@ from numeric.compiler.passes import optimise
 from numeric.compiler.program import LENGTH, Program
 from numeric.compiler.styles import NUMPY, find_style
 from numeric.compiler.target import Header, Style
-from numeric.meaning.sizes import declared
 
 DISTRIBUTION: Final = "bptt-toolkit"
 VOLATILE: Final = ("Made by ", "Verified: ")
@@ -110,13 +109,14 @@ def toolkit_version() -> str:
 
 @lru_cache(maxsize=64)
 def compile_cell(
-    cell: Cell, style: str = "fused", target: str = NUMPY.name, *, verified: str = ""
+    cell: Cell | str, style: str = "fused", target: str = NUMPY.name, *, verified: str = ""
 ) -> Kernel:
     """The kernel of a cell: derived, lowered, improved, emitted and loaded.
 
     Raises:
-        ValueError: naming what there is, if the style or the target is unknown.
+        ValueError: naming what there is, if the style, the target or the name of a cell is unknown.
     """
+    cell = cell_of(cell)
     chosen = find_style(style, target)
     program = optimise(lower(differentiate(cell), chosen.slope_from), chosen.passes)
     title = f"States and gradients of the cell {cell.name!r} through time."

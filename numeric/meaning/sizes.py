@@ -28,21 +28,6 @@ def size_names(cell: Cell) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def declared(cell: Cell) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The module constants of the cell: name → size names, for each group."""
-    groups = {
-        "PARAMETERS": cell.parameters, "INPUTS": cell.inputs,
-        "STATES": cell.states, "CONSTANTS": cell.constants,
-    }  # fmt: skip
-    return {
-        group: {
-            s.name: (("T", *dimensions(s)) if s.name in cell.sequences else dimensions(s))
-            for s in symbols
-        }
-        for group, symbols in groups.items()
-    }
-
-
 def usual_sizes(cell: Cell, state: int, other: int) -> dict[str, int]:
     """The sizes of a drawn net: `state` for what states have, `other` for the rest.
 

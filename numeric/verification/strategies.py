@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from hypothesis import strategies as st
 
-from derive.cell import Cell
+from derive.cell import Cell, cell_of
 from derive.network import Network
 from numeric.meaning.sizes import size_names
 from numeric.verification.cases import DRAWN, REGIMES, Case
@@ -28,15 +28,15 @@ RELATIVE: Final = tuple(name for name in DRAWN if name != "saturated")
 
 
 @st.composite
-def sizes(draw: st.DrawFn, cell: Cell, largest: int = 4, smallest: int = 1) -> dict[str, int]:
+def sizes(draw: st.DrawFn, cell: Cell | str, largest: int = 4, smallest: int = 1) -> dict[str, int]:
     """A number for every size name of the cell."""
-    return {name: draw(st.integers(smallest, largest)) for name in size_names(cell)}
+    return {name: draw(st.integers(smallest, largest)) for name in size_names(cell_of(cell))}
 
 
 @st.composite
 def parameters(
     draw: st.DrawFn,
-    cell: Cell,
+    cell: Cell | str,
     *,
     regimes: tuple[str, ...] = DRAWN,
     dtypes: tuple[str, ...] = DTYPES,
@@ -88,12 +88,12 @@ def calls(
 
 
 def case(
-    cell: Cell, *, regimes: tuple[str, ...] = DRAWN, dtypes: tuple[str, ...] = DTYPES,
+    cell: Cell | str, *, regimes: tuple[str, ...] = DRAWN, dtypes: tuple[str, ...] = DTYPES,
     largest: int = 4, longest: int | None = None,
 ) -> st.SearchStrategy[Case]:  # fmt: skip
     """A call of the cell: T, B and every size from 1 up, in a drawn regime and dtype."""
     limits = Limits(largest, longest)
-    return calls(CellProblem(cell), limits=limits, regimes=regimes, dtypes=dtypes)
+    return calls(CellProblem(cell_of(cell)), limits=limits, regimes=regimes, dtypes=dtypes)
 
 
 def network_case(
@@ -109,8 +109,9 @@ def network_case(
 
 
 @st.composite
-def degenerate_case(draw: st.DrawFn, cell: Cell) -> Case:
+def degenerate_case(draw: st.DrawFn, cell: Cell | str) -> Case:
     """A call with T = 0, B = 0 or inputs of size 0, one of them at least."""
+    cell = cell_of(cell)
     found = draw(sizes(cell, 3))
     widths = {str(extent) for symbol in cell.inputs for extent in symbol.shape[:1]}
     widths -= {str(extent) for symbol in cell.states for extent in symbol.shape[:1]}

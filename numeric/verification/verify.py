@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from hypothesis.errors import UnsatisfiedAssumption
 
-from derive.cell import Cell
+from derive.cell import Cell, cell_of
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.cases import Case
@@ -219,7 +219,7 @@ _CHECKS: Final[Mapping[str, Callable[[Session, Profile], Check]]] = {
 def verify(
     module: Any,
     *,
-    cell: Cell | None = None,
+    cell: Cell | str | None = None,
     network: Network | None = None,
     profile: str = "dev",
     seed: int = 0,
@@ -236,9 +236,10 @@ def verify(
         ValueError: if the profile is unknown, or no cell is given for a module without one.
     """
     network = network or getattr(module, "network", None)
-    cell = network.cell if network else cell or getattr(module, "cell", None)
-    if cell is None:
+    given = network.cell if network else cell or getattr(module, "cell", None)
+    if given is None:
         raise ValueError("cell: which cell the module should compute is not said; pass cell=…")
+    cell = cell_of(given)
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, came {profile!r}")
     checks: dict[str, Check] = {}

@@ -7,17 +7,16 @@ Nothing of a file is executed: pickles are refused.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from safetensors import SafetensorError, deserialize
 
 from derive.cell import Cell, dimensions
 from numeric.weights.layouts import TORCH, from_torch
@@ -28,8 +27,10 @@ _TORCH: Final = re.compile(
 )
 _OURS: Final = re.compile(r"(?P<prefix>(?:layer\d+\.(?:reverse\.)?)?)(?P<name>\w+)")
 _KINDS: Final = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-_TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
-_HEADER: Final = 100_000_000
+_TYPES: Final = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "C64": "<c8", "BOOL": "?",
+    **{f"{sign}{8 * width}": f"<{sign.lower()}{width}" for sign in "IU" for width in (1, 2, 4, 8)},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,16 @@ class LayerWeights:
         return "reverse" in self.prefix
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A tensor of a type that NumPy has not, such as eight-bit floats: what is known of it."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
 def read_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of the file by name.
+    """The arrays of the file by name, and `Unread` for those of a type that NumPy has not.
 
     Raises:
         ValueError: for a file of another kind, or one that is damaged.
@@ -67,49 +76,26 @@ def read_arrays(path: Path) -> dict[str, Array]:
 
 
 def _safetensors(path: Path) -> dict[str, Array]:
-    """The format of safetensors: a length, a JSON header, the bytes.
+    """The tensors of a file of the format safetensors, bfloat16 widened to float32.
 
     Raises:
         ValueError: if the file is not of that format.
     """
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little") if len(data) >= 8 else _HEADER
-    if length > min(len(data) - 8, _HEADER):
-        raise ValueError(f"{path.name}: no safetensors file: its header is longer than the file")
     try:
-        header = json.loads(data[8 : 8 + length])
-        if not isinstance(header, dict):
-            raise ValueError(f"{path.name}: no safetensors file: its header is no JSON object")
-        found = {}
-        for name, entry in header.items():
-            if name == "__metadata__":
-                continue
-            start, end = entry["data_offsets"]
-            part = data[8 + length + start : 8 + length + end]
-            found[name] = _tensor(name, entry["dtype"], part, tuple(entry["shape"]))
-        return found
-    except (
-        KeyError,
-        TypeError,
-        AttributeError,
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-    ) as problem:
-        raise ValueError(f"{path.name}: no safetensors file: {problem}") from None
+        held = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
+    except SafetensorError as problem:
+        raise ValueError(f"{path.name}: no safetensors file, or one cut short: {problem}") from None
+    return {name: _tensor(tensor["dtype"], tensor["data"], tensor["shape"])
+            for name, tensor in held}  # fmt: skip
 
 
-def _tensor(name: str, kind: str, part: bytes, shape: tuple[int, ...]) -> Array:
-    if kind == "BF16" and len(part) == 2 * math.prod(shape):
-        bits = np.frombuffer(part, dtype="<u2").astype(np.uint32) << 16
+def _tensor(kind: str, data: bytearray, shape: Sequence[int]) -> Array:
+    if kind == "BF16":  # the upper half of a float32
+        bits = np.frombuffer(data, dtype="<u2").astype(np.uint32) << 16
         return bits.view(np.float32).reshape(shape)
-    if kind not in {*_TYPES, "BF16"}:
-        known = ", ".join((*_TYPES, "BF16"))
-        raise ValueError(f"{name}: expected numbers of the type {known}, came {kind}")
-    width = int(_TYPES.get(kind, "<f2")[-1])
-    if len(part) != width * math.prod(shape):
-        raise ValueError(f"{name}: expected {width * math.prod(shape)} bytes, came {len(part)}: "
-                         "the file is cut short or damaged")  # fmt: skip
-    return np.frombuffer(part, dtype=_TYPES[kind]).reshape(shape)
+    if kind not in _TYPES:
+        return Unread(kind, tuple(shape))
+    return np.frombuffer(data, dtype=_TYPES[kind]).reshape(shape)
 
 
 def map_weights(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, ...]:
@@ -122,8 +108,11 @@ def map_weights(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, 
     torch = {name: found for name in arrays if (found := _TORCH.fullmatch(name))}
     for name in torch or [name for name in arrays if _known(cell, name)]:
         value = arrays[name]
-        if not np.issubdtype(np.asarray(value).dtype, np.floating):
-            raise ValueError(f"{name}: expected floating-point numbers, came {value.dtype}")
+        if not _floating(value):
+            raise ValueError(
+                f"{name}: expected floating-point numbers of 16, 32 or 64 bits, came "
+                f"{value.dtype}; save the weights as float32"
+            )
         if bad := int(np.size(value) - np.isfinite(value).sum()):
             raise ValueError(f"{name}: {bad} of {np.size(value)} entries are NaN or infinite")
     layers = _from_torch(cell, arrays, torch) if torch else _from_ours(cell, arrays)
@@ -132,11 +121,15 @@ def map_weights(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, 
         raise ValueError(f"no parameters of {cell.name}: expected {wanted}")
     for layer in layers:
         _check(cell, layer)
-    return layers
+    return tuple(sorted(layers, key=lambda layer: _place(layer.prefix)))
+
+
+def _floating(value: Array) -> bool:
+    return not isinstance(value, Unread) and np.issubdtype(np.asarray(value).dtype, np.floating)
 
 
 def unused(cell: Cell, arrays: Mapping[str, Array]) -> tuple[str, ...]:
-    """The arrays that `map_weights` leaves alone: a readout, an embedding, other modules' parts."""
+    """The arrays that `map_weights` leaves alone: a readout, an embedding, another module's."""
     torch = any(_TORCH.fullmatch(name) for name in arrays)
     return tuple(name for name in arrays
                  if not (_TORCH.fullmatch(name) if torch else _known(cell, name)))  # fmt: skip
@@ -223,6 +216,8 @@ def _from_ours(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, .
             continue
         found = _OURS.fullmatch(name)
         if found is None or found["name"] not in known:
+            if not _floating(value):
+                continue  # a counter or a mask of another module
             near = get_close_matches(name.rsplit(".", 1)[-1], [*known, *theirs], n=1, cutoff=0.0)
             strange.append(f"{name!r}" + (f" (nearest: {near[0]})" if near else ""))
             continue
@@ -234,7 +229,7 @@ def _from_ours(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, .
             f"{cell.name} has {', '.join(known)}"
             + (f"; PyTorch's are {', '.join(theirs)}" if theirs else "")
         )
-    return tuple(LayerWeights(p, layers[p], origin[p]) for p in sorted(layers, key=_place))
+    return tuple(LayerWeights(p, layers[p], origin[p]) for p in layers)
 
 
 def _place(prefix: str) -> tuple[int, bool]:

@@ -18,6 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from derive.cell import Cell
+
 Arrays = Mapping[str, Any]
 
 
@@ -80,10 +82,17 @@ _OUR_LAYER: Final = re.compile(r"(layer\d+\.(?:reverse\.)?)\w+")
 # ---- one direction of one layer --------------------------------------------------------------
 
 
-def _gates(table: Mapping[str, tuple[Gate, ...]], cell: str, framework: str) -> tuple[Gate, ...]:
-    if cell not in table:
-        raise ValueError(f"cell: {framework} has one of {', '.join(table)}, came {cell!r}")
-    return table[cell]
+def _gates(
+    table: Mapping[str, tuple[Gate, ...]], cell: Cell | str, framework: str
+) -> tuple[Gate, ...]:
+    name = _name(cell)
+    if name not in table:
+        raise ValueError(f"cell: {framework} has one of {', '.join(table)}, came {name!r}")
+    return table[name]
+
+
+def _name(cell: Cell | str) -> str:
+    return cell if isinstance(cell, str) else cell.name
 
 
 def _array(name: str, value: Any, shape: tuple[int | None, ...]) -> Any:
@@ -164,7 +173,7 @@ def layer_prefix(depth: int, *, reverse: bool = False) -> str:
 # ---- PyTorch ---------------------------------------------------------------------------------
 
 
-def from_torch(state: Arrays, cell: str, *, single: bool = False) -> dict[str, Any]:
+def from_torch(state: Arrays, cell: Cell | str, *, single: bool = False) -> dict[str, Any]:
     """Our parameters of a state dictionary of torch.nn.RNN, LSTM, GRU, or of their cells.
 
     Layers and directions become `layer0.W_fh`, `layer0.reverse.W_fh`, …; with `single`, and for
@@ -202,7 +211,7 @@ def from_torch(state: Arrays, cell: str, *, single: bool = False) -> dict[str, A
     return found
 
 
-def to_torch(params: Arrays, cell: str, *, suffix: str = "_l0") -> dict[str, Any]:
+def to_torch(params: Arrays, cell: Cell | str, *, suffix: str = "_l0") -> dict[str, Any]:
     """The state dictionary of our parameters, a network's or those of one cell.
 
     Parameters without a layer's prefix get the suffix: "_l0" for a module of one layer, "" for
@@ -233,7 +242,7 @@ def _prefixes(names: Iterable[str]) -> Iterator[str]:
 # ---- Keras -----------------------------------------------------------------------------------
 
 
-def from_keras(weights: Sequence[Any], cell: str, *, prefix: str = "") -> dict[str, Any]:
+def from_keras(weights: Sequence[Any], cell: Cell | str, *, prefix: str = "") -> dict[str, Any]:
     """Our parameters of what `get_weights` of SimpleRNN, LSTM or GRU returns.
 
     Shapes: kernel (m, g·n), recurrent kernel (n, g·n), bias (g·n,), (2, g·n) for
@@ -260,7 +269,7 @@ def from_keras(weights: Sequence[Any], cell: str, *, prefix: str = "") -> dict[s
     return _named(_unstacked(gates, kernel.T, recurrent.T, biases, names), prefix)
 
 
-def to_keras(params: Arrays, cell: str, *, prefix: str = "") -> list[Any]:
+def to_keras(params: Arrays, cell: Cell | str, *, prefix: str = "") -> list[Any]:
     """Kernel, recurrent kernel and bias for `set_weights`, of the layer with that prefix.
 
     Raises:
@@ -276,7 +285,14 @@ def to_keras(params: Arrays, cell: str, *, prefix: str = "") -> list[Any]:
 
 
 def from_onnx(
-    cell: str, W: Any, R: Any, B: Any = None, P: Any = None, *, direction: int = 0, prefix: str = ""
+    cell: Cell | str,
+    W: Any,
+    R: Any,
+    B: Any = None,
+    P: Any = None,
+    *,
+    direction: int = 0,
+    prefix: str = "",
 ) -> dict[str, Any]:
     """Our parameters of one direction of an ONNX RNN, LSTM or GRU node.
 
@@ -298,10 +314,10 @@ def from_onnx(
         first, second = np.split(B[direction], 2)
         biases = (first, second)
     found = _unstacked(gates, W[direction], R[direction], biases, ("W", "R", "B", "B"))
-    peepholes = ONNX_PEEPHOLES.get(cell, ())
+    peepholes = ONNX_PEEPHOLES.get(_name(cell), ())
     if P is not None and not peepholes:
         raise ValueError(
-            f"P: {cell} has no peepholes; those that have: {', '.join(ONNX_PEEPHOLES)}"
+            f"P: {_name(cell)} has no peepholes; those that have: {', '.join(ONNX_PEEPHOLES)}"
         )
     if peepholes:
         P = np.zeros((count, 3 * n), R.dtype) if P is None else _array("P", P, (count, 3 * n))
@@ -309,7 +325,7 @@ def from_onnx(
     return _named(found, prefix)
 
 
-def to_onnx(params: Arrays, cell: str, *, prefixes: Sequence[str] = ("",)) -> dict[str, Any]:
+def to_onnx(params: Arrays, cell: Cell | str, *, prefixes: Sequence[str] = ("",)) -> dict[str, Any]:
     """W, R, B, and P with peepholes, of the directions with those prefixes.
 
     Raises:
@@ -322,13 +338,13 @@ def to_onnx(params: Arrays, cell: str, *, prefixes: Sequence[str] = ("",)) -> di
         "R": np.stack([R for _, R, _ in parts]),
         "B": np.stack([np.concatenate(biases) for _, _, biases in parts]),
     }
-    if cell in ONNX_PEEPHOLES:
+    if peepholes := ONNX_PEEPHOLES.get(_name(cell)):
         for prefix in prefixes:
-            for name in ONNX_PEEPHOLES[cell]:
+            for name in peepholes:
                 if prefix + name not in params:
                     raise ValueError(f"params: {prefix + name!r} is missing")
         found["P"] = np.stack([
-            np.concatenate([np.asarray(params[prefix + name]) for name in ONNX_PEEPHOLES[cell]])
+            np.concatenate([np.asarray(params[prefix + name]) for name in peepholes])
             for prefix in prefixes
         ])
     return found

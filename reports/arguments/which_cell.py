@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import redirect_stdout
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -35,7 +34,7 @@ def find_cell(word: str) -> Cell:
         return _from_module(found["module"], found["name"])
     if word in catalogue:
         return catalogue[word]
-    near = get_close_matches(word.lower(), catalogue, n=3, cutoff=0.5)
+    near = catalogue.nearest(word)
     hint = f"did you mean {' or '.join(near)}?" if near else "`bptt list` shows the names"
     raise CommandError(
         f"{word!r}: no such cell; expected a name of the catalogue, a .toml file or "

@@ -13,8 +13,10 @@ from typing import Final
 from reports.document.pdf import HINT, find_engine
 from reports.terminal.console import DISTRIBUTION, Answer, CommandError, columns, toolkit_version
 
-PACKAGES: Final = ("derive", "numeric", "reports")
-NEEDED: Final = ("sympy", "numpy", "autograd", "hypothesis", "mpmath", "matplotlib", "rich")
+PACKAGES: Final = ("derive", "numeric", "reports", "bptt")
+NEEDED: Final = (
+    "sympy", "numpy", "autograd", "hypothesis", "mpmath", "matplotlib", "rich", "safetensors",
+)  # fmt: skip
 
 
 def run(arguments: Namespace) -> Answer:
@@ -37,7 +39,7 @@ def run(arguments: Namespace) -> Answer:
     if len(homes) > 1:
         places = ", ".join(f"{name} from {path}" for name, path in paths.items())
         raise CommandError(
-            f"{places}: expected one folder for all three; another package of the same name is "
+            f"{places}: expected one folder for all of them; another package of the same name is "
             "in the way"
         )
     engine = find_engine()

@@ -12,7 +12,7 @@ from typing import Final
 from sympy import MatrixSymbol
 
 from derive.calculus.through_time import Step, differentiate
-from derive.cell import Cell
+from derive.cell import Cell, cell_of
 from derive.network import Network
 from derive.typeset.boxes import Box, row
 from derive.typeset.latex import Latex
@@ -39,8 +39,9 @@ JOINS: Final = {
 }  # fmt: skip
 
 
-def show_text(cell: Cell, mark: tuple[str, str] = ("", "")) -> str:
+def show_text(cell: Cell | str, mark: tuple[str, str] = ("", "")) -> str:
     """Everything on one cell as Unicode text; `mark` goes around cotangents."""
+    cell = cell_of(cell)
     derivation = differentiate(cell)
     layout, text = Layout(notation_of(derivation)), Text(mark)
     plain = Text()
@@ -141,8 +142,9 @@ def _words(parts: Inlines) -> str:
     return "".join(plain(p.box) if isinstance(p, Math) else p.text for p in parts)
 
 
-def show_latex(cell: Cell) -> str:
+def show_latex(cell: Cell | str) -> str:
     """Everything on one cell as LaTeX: an align* for each part, numbered as in the report."""
+    cell = cell_of(cell)
     derivation = differentiate(cell)
     layout, latex = Layout(notation_of(derivation)), Latex()
     made = [f"% {cell.name}: {cell.title}", f"% parameters: ${latex(count(cell.parameters))}$"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from derive.cell import Cell
-from numeric.meaning.sizes import declared
+from derive.cell import Cell, declared
 
 MIXED = Cell.parse(
     name="mixed",

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from sympy import MatrixSymbol
 
-from derive.cell import Cell
+from derive.cell import Cell, declared
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.interpret import run
-from numeric.meaning.sizes import declared, extent_of, shape_of, size_names
+from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result

@@ -17,12 +17,12 @@ from sympy import MatMul, MatrixExpr, MatrixSymbol
 
 from derive import Cell, differentiate
 from derive.calculus.rules import VJP_RULES
+from derive.cell import declared
 from derive.language.expr import Broadcast, scale, split_coefficient
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
 from numeric.compiler.styles import STYLES, find_style
 from numeric.compiler.target import Header, load
-from numeric.meaning.sizes import declared
 from numeric.strategies import cells
 from numeric.verification.compare import difference, in_range
 from numeric.verification.exact import exact_check

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from profiles import NIGHTLY
+from safetensors.numpy import save_file
 
 from derive import catalogue
 from reports.cli import main
@@ -41,17 +42,6 @@ def torch_lstm(n=4, m=3, layers=2, ends=("",)):
     return found
 
 
-def write_safetensors(path, arrays):
-    header, body = {}, b""
-    for name, value in arrays.items():
-        held = value.tobytes()
-        header[name] = {"dtype": "F32", "shape": list(value.shape),
-                        "data_offsets": [len(body), len(body) + len(held)]}  # fmt: skip
-        body += held
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
-
-
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "clockwork_rnn", "cornn"])
 def test_bounds_enclose_the_measure_at_every_lag(capsys, cell):
     found = data(capsys, cell, *SMALL)
@@ -79,7 +69,7 @@ def test_a_box_without_inputs_speaks_of_all_lags(capsys):
 def test_a_checkpoint_of_pytorch_is_diagnosed_layer_by_layer(capsys, tmp_path):
     weights, inputs = tmp_path / "net.safetensors", tmp_path / "x.npy"
     arrays = {f"lstm.{name}": value for name, value in torch_lstm(ends=("", "_reverse")).items()}
-    write_safetensors(weights, arrays)
+    save_file(arrays, weights)
     np.save(inputs, np.random.default_rng(1).normal(size=(9, 3)))
     found = data(capsys, "lstm", "--weights", str(weights), "--inputs", str(inputs))
     assert len(found["layers"]) == 4
@@ -201,7 +191,7 @@ def test_layers_and_directions_are_diagnosed_each(capsys):
     ],
 )
 def test_a_file_with_other_layers_than_asked_for_is_refused(capsys, tmp_path, flags, message):
-    write_safetensors(tmp_path / "w.safetensors", torch_lstm())
+    save_file(torch_lstm(), tmp_path / "w.safetensors")
     status, _, err = said(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"), *flags)
     assert status == 2
     assert message in err
@@ -210,7 +200,7 @@ def test_a_file_with_other_layers_than_asked_for_is_refused(capsys, tmp_path, fl
 
 def test_what_else_a_checkpoint_holds_is_listed_and_left_alone(capsys, tmp_path):
     arrays = torch_lstm(layers=1) | {"fc.weight": np.zeros((2, 4), "f4")}
-    write_safetensors(tmp_path / "w.safetensors", arrays)
+    save_file(arrays, tmp_path / "w.safetensors")
     found = data(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"), "--lag", "5")
     assert found["unused"] == ["fc.weight"]
     _, text, _ = said(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"), "--lag", "5")
@@ -230,7 +220,7 @@ def test_names_that_cannot_be_mapped_come_with_the_nearest(capsys, tmp_path, nam
 
 
 def test_weights_that_do_not_fit_the_inputs_are_named(capsys, tmp_path):
-    write_safetensors(tmp_path / "w.safetensors", torch_lstm())
+    save_file(torch_lstm(), tmp_path / "w.safetensors")
     np.save(tmp_path / "x.npy", np.zeros((5, 7)))
     status, _, err = said(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"),
                           "--inputs", str(tmp_path / "x.npy"))  # fmt: skip
@@ -294,7 +284,7 @@ def test_a_checkpoint_of_another_shape_is_named_as_pytorch_names_it(
     capsys, tmp_path, change, message
 ):
     arrays = {k: v for k, v in (torch_lstm(layers=1) | change).items() if v is not None}
-    write_safetensors(tmp_path / "w.safetensors", arrays)
+    save_file(arrays, tmp_path / "w.safetensors")
     status, _, err = said(capsys, "lstm", "--weights", str(tmp_path / "w.safetensors"))
     assert status == 2
     assert message in err
@@ -303,7 +293,7 @@ def test_a_checkpoint_of_another_shape_is_named_as_pytorch_names_it(
 @pytest.mark.parametrize("cut", [-40, 30])
 def test_a_file_cut_short_is_refused_in_a_line(capsys, tmp_path, cut):
     path = tmp_path / "w.safetensors"
-    write_safetensors(path, torch_lstm(layers=1))
+    save_file(torch_lstm(layers=1), path)
     path.write_bytes(path.read_bytes()[:cut])
     status, _, err = said(capsys, "lstm", "--weights", str(path))
     assert status == 2

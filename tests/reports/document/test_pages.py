@@ -88,7 +88,7 @@ def test_a_page_that_scrolls_or_complains_is_seen(tmp_path):
 def test_write_report_writes_whole_files(tmp_path):
     cell, told = catalogue["rnn"], []
     paths = write_report(
-        cell, tmp_path / "out", formats=("tex", "html"), progress=told.append,
+        "rnn", tmp_path / "out", formats=("tex", "html"), progress=told.append,
         verdict=verdict("rnn"), measurement=measurement(cell), bounds=small_study("rnn"),
     )  # fmt: skip
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in paths)
@@ -109,7 +109,7 @@ def test_a_missing_engine_is_one_line_with_a_hint(tmp_path, monkeypatch):
 
 def test_an_unknown_format_is_named(tmp_path):
     with pytest.raises(ValueError, match="'docx'"):
-        write_report(catalogue["rnn"], tmp_path, formats=("docx",))
+        write_report("rnn", tmp_path, formats=("docx",))
 
 
 def test_nothing_is_left_half_written(tmp_path):

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-PATH = Path(__file__).parents[3] / "benchmarks" / "checkers.py"
+PATH = Path(__file__).parents[2] / "benchmarks" / "checkers.py"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from derive import Cell
 from derive.calculus import rules
 from numeric.compiler import lower
 
-PATH = Path(__file__).parents[3] / "benchmarks" / "mutants.py"
+PATH = Path(__file__).parents[2] / "benchmarks" / "mutants.py"
 
 
 def benchmark() -> ModuleType:

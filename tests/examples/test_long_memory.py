@@ -9,7 +9,7 @@ import pytest
 from derive import catalogue
 from numeric import compile_cell
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TINY = ["--size", "4", "--steps", "3", "--jobs", "1", "--cells", "rnn", "clockwork_rnn"]
 
 

@@ -1,0 +1,55 @@
+"""CELL on the command line: a name, a file, a Python object, or a refusal that helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import MGU, is_refusal
+
+BAD = {
+    "no_toml": "name = [",
+    "no_equations": 'name = "a"',
+    "unknown_key": 'equations = "h = tanh(h_prev + x)"\ncode = "1"',
+    "unknown_function": 'equations = "h = tanhh(W @ h_prev + x)"',
+    "clash": 'equations = """\na = U @ x\nb = U @ h_prev\nh = W @ a + V @ b\ng = a + h\n"""',
+    "never_assigned": 'equations = "h = tanh(W @ h_prev + c_prev + x)"',
+    "twice": 'equations = """\nh = tanh(h_prev + x)\nh = tanh(x)\n"""',
+    "not_text": "equations = 3",
+}
+
+
+def test_a_cell_comes_from_a_file_or_from_python(bptt: Any) -> None:
+    Path("mgu.toml").write_text(MGU, encoding="utf-8")
+    Path("mine_for_cli.py").write_text(
+        "from derive import Cell\n"
+        "MINE = Cell.parse(name='mine', equations='h = tanh(W @ h_prev + x)')\nNONE = 1\n"
+    )
+    assert bptt("show", "mgu.toml", "--json").data["cell"] == "mgu"
+    assert bptt("show", "mgu.toml:mgu", "--json").data["cell"] == "mgu"
+    assert bptt("show", "mine_for_cli:MINE", "--json").data["cell"] == "mine"
+    for word in ("mine_for_cli:NONE", "mine_for_cli:OTHER", "no_such_module:X", "mgu.toml:gru"):
+        said = bptt("show", word)
+        assert said.status == 2
+        assert word.split(":")[0] in said.err
+
+
+def test_an_unknown_cell_is_met_with_near_names(bptt: Any) -> None:
+    assert "did you mean lstm" in bptt("show", "LSMT").err
+    assert "bptt list" in bptt("show", "qqqqqq").err
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_cell_file_is_refused_with_its_name(name: str, bptt: Any) -> None:
+    Path(f"{name}.toml").write_text(BAD[name], encoding="utf-8")
+    said = bptt("show", f"{name}.toml")
+    assert is_refusal(said), said
+    assert f"{name}.toml" in said.err
+
+
+@pytest.mark.parametrize("name", ["unknown_function", "clash", "never_assigned", "twice"])
+def test_a_bad_equation_is_refused_with_line_and_column(name: str, bptt: Any) -> None:
+    Path(f"{name}.toml").write_text(BAD[name], encoding="utf-8")
+    assert "line " in (error := bptt("emit", f"{name}.toml").err)
+    assert ", column " in error

@@ -1,0 +1,81 @@
+"""`bptt verify`: a right file and a wrong one, of a cell and of a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from command_line import is_refusal, wrong
+
+from derive import catalogue
+from derive.network import Network
+from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.compiler.styles import STYLES
+
+
+def test_verify_checks_every_style(bptt: Any) -> None:
+    said = bptt("verify", "rnn", "--seed", 3, "--json")
+    data = said.data
+    assert said.status == 0
+    assert data["schema"] == "bptt.verify/1"
+    assert (data["status"], data["cell"], data["seed"]) == ("pass", "rnn", 3)
+    assert {*data["styles"]} == {*STYLES}
+    assert {*data["gradients"]} == {"params.W", "params.U", "params.b", "inputs.x", "initial.h"}
+    for gradient in data["gradients"].values():
+        assert gradient["status"] == "pass"
+        assert gradient["diagnosis"] is None
+        assert gradient["scaled_error"] >= 0
+    assert data["checks"]["exact"]["examples"] > 0
+    assert data["counterexample"] is None
+    assert data["versions"]["numpy"]
+
+
+def test_verify_tells_a_right_file_from_a_wrong_one(bptt: Any) -> None:
+    right = compile_cell(catalogue["lstm"], "textbook").source
+    Path("right.py").write_text(right, encoding="utf-8")
+    without_slope = wrong("lstm", "W_fh_bar += a_f_bar.T @", "W_fh_bar += f_bar.T @")
+    Path("wrong.py").write_text(without_slope, encoding="utf-8")
+    assert bptt("verify", "right.py", "--cell", "lstm", "-q").out == "right.py: pass\n"
+    said = bptt("verify", "wrong.py", "--cell", "lstm", "--json")
+    data = said.data
+    assert said.status == 1
+    assert data["status"] == "fail"
+    assert data["gradients"]["params.W_fh"]["status"] == "fail"
+    assert data["gradients"]["params.W_oh"]["status"] == "pass"
+    assert data["counterexample"]["T"] >= 1
+
+
+def test_verify_checks_a_network_in_every_style(bptt: Any) -> None:
+    said = bptt("verify", "rnn", "--loss", "squared_error", "--loss-at", "last", "--json")
+    data = said.data
+    assert said.status == 0
+    assert data["schema"] == "bptt.verify/1"
+    assert (data["status"], data["cell"]) == ("pass", "rnn")
+    assert (data["network"]["readout"], data["network"]["loss_at"]) == ("linear", "last")
+    assert {*data["styles"]} == {*STYLES}
+    assert {*data["gradients"]} == {
+        "params.layer0.W", "params.layer0.U", "params.layer0.b", "params.readout.V",
+        "params.readout.c", "inputs.x", "initial.layer0.h",
+    }  # fmt: skip
+    assert data["checks"]["padding"]["status"] == "pass"
+
+
+def test_verify_tells_a_right_network_from_a_wrong_one(bptt: Any) -> None:
+    source = compile_network(Network(catalogue["rnn"], 2), "textbook").source
+    held = "layer0_h_bar = layer1_x_bar_inside[t] + layer0_h_bar_carry"
+    assert held in source
+    Path("right.py").write_text(source, encoding="utf-8")
+    without = source.replace(held, "layer0_h_bar = layer0_h_bar_carry")
+    Path("wrong.py").write_text(without, encoding="utf-8")
+    words = ("--cell", "rnn", "--layers", 2)
+    assert bptt("verify", "right.py", *words, "-q").out == "right.py: pass\n"
+    said = bptt("verify", "wrong.py", *words, "--json")
+    assert said.status == 1
+    wrong = {n for n, found in said.data["gradients"].items() if found["status"] == "fail"}
+    assert wrong == {
+        "params.layer0.W", "params.layer0.U", "params.layer0.b", "inputs.x", "initial.layer0.h"
+    }  # fmt: skip
+    assert said.data["counterexample"]["lengths"] is None or said.data["counterexample"]["T"] <= 2
+    said = bptt("verify", "right.py", "--cell", "rnn")
+    assert is_refusal(said)
+    assert "forward: expected a function of this name" in said.err
