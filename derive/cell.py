@@ -31,7 +31,7 @@ MAX_EXPONENT: Final = 100
 MAX_NUMBER: Final = 10**MAX_EXPONENT  # numerators and denominators: they reach emitted code
 _KEYS: Final = {
     "name": str, "source": str, "title": str, "equations": str,
-    "inputs": list, "constants": list, "scalars": list,
+    "inputs": list, "constants": list, "scalars": list, "matrices": list,
     "sizes": dict, "latex": dict, "defaults": dict,
 }  # fmt: skip
 
@@ -149,6 +149,7 @@ class Cell:
         title: str = "",
         constants: Iterable[str] = (),
         scalars: Iterable[str] = (),
+        matrices: Iterable[str] = (),
         sizes: Mapping[str, str] | None = None,
         latex: Mapping[str, str] | None = None,
         defaults: Mapping[str, Any] | None = None,
@@ -165,7 +166,7 @@ class Cell:
         bare = tuple(constant.removesuffix("[t]") for constant in constants)
         for what, declared in (
             ("inputs", tuple(inputs)), ("constants", bare), ("scalars", tuple(scalars)),
-            ("sizes", tuple((sizes or {}).values())),
+            ("matrices", tuple(matrices)), ("sizes", tuple((sizes or {}).values())),
         ):  # fmt: skip
             for symbol in declared:
                 if reason := syntax.refusal(symbol):
@@ -175,6 +176,7 @@ class Cell:
             inputs=tuple(inputs),
             constants=bare,
             scalars=tuple(scalars),
+            matrices=tuple(matrices),
             sizes=sizes,
             cell=name,
             text=equations,

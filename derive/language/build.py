@@ -118,6 +118,7 @@ def read(
     inputs: tuple[str, ...],
     constants: tuple[str, ...] = (),
     scalars: tuple[str, ...] = (),
+    matrices: tuple[str, ...] = (),
     sizes: Mapping[str, str] | None = None,
     cell: str = "",
     text: str = "",
@@ -127,7 +128,7 @@ def read(
     Raises:
         CellError: where a name or a shape cannot be, with line and column.
     """
-    shapes = Shapes(assignments, inputs, constants, scalars, sizes or {}, cell, text)
+    shapes = Shapes(assignments, inputs, constants, scalars, matrices, sizes or {}, cell, text)
     shapes.run()
     builder = _Builder(shapes)
     equations = []

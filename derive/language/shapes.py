@@ -6,8 +6,9 @@ In: the assignments of a cell and what it declares. Out: `Shapes`: each `@`, `+`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Final
 
 from sympy import Expr, MatrixSymbol, S
@@ -78,6 +79,7 @@ class Shapes:
     inputs: tuple[str, ...]
     constants: tuple[str, ...]
     scalars: tuple[str, ...]
+    declared: tuple[str, ...]
     sizes: Mapping[str, str]
     cell: str
     text: str
@@ -130,7 +132,9 @@ class Shapes:
         assigned: dict[str, int] = {}
         targets = {a.target.value: a.target for a in self.assignments}
         self.states = states_of(self.assignments)
-        self.matrices = {node.value for a in self.assignments for node in _left_of_product(a.value)}
+        self.matrices = {*self.declared, *(
+            node.value for a in self.assignments for node in _left_of_product(a.value)
+        )}  # fmt: skip
         for assignment in self.assignments:
             for node in assignment.value.walk():
                 if node.kind == "name":
@@ -192,6 +196,7 @@ class Shapes:
         }
         for what, names in (
             ("input", self.inputs), ("constant", self.constants), ("scalar", self.scalars),
+            ("matrix", self.declared),
         ):  # fmt: skip
             for name in names:
                 if name not in used:
@@ -201,6 +206,13 @@ class Shapes:
         for name in self.scalars:
             if name in assigned or name in self.inputs:
                 raise self.error(f"scalar {name!r} is no parameter: drop it from 'scalars'")
+        for name in self.declared:
+            if name in assigned or name in self.inputs:
+                raise self.error(
+                    f"matrix {name!r} is neither parameter nor constant: drop it from 'matrices'"
+                )
+            if name in self.scalars:
+                raise self.error(f"{name!r} is declared as scalar and as matrix")
         for name in self.inputs:
             if name in self.constants:
                 raise self.error(f"{name!r} is declared as input and as constant")
@@ -283,9 +295,11 @@ class Shapes:
                 raise self.error("softmax takes one vector", node)
             return children[0]
         if node.value not in FUNCTIONS:
-            known = ", ".join(sorted(FUNCTIONS))
+            known = sorted({*FUNCTIONS, "concat", "softmax"})
+            near = get_close_matches(node.value, known, 1)
+            hint = f"the nearest is {near[0]}; " if near else ""
             raise self.error(
-                f"unknown function {node.value!r}: use one of {known}, concat, softmax", node
+                f"unknown function {node.value!r}: {hint}known are {', '.join(known)}", node
             )
         allowed = len(FUNCTIONS[node.value].parameters)
         if not 1 <= len(children) <= 1 + allowed:
@@ -302,11 +316,20 @@ class Shapes:
     def clash(self, node: Node, operator: str, left: _Shape, right: _Shape) -> CellError:
         """The error of two shapes that cannot meet."""
         self.label()
-        rule = (
-            "the columns of the left must be the rows of the right"
-            if operator == "@"
-            else "both must have one shape (numbers and scalars fit any)"
-        )
+        rule = "both must have one shape (numbers and scalars fit any)"
+        if operator == "@":
+            rule = "the columns of the left must be the rows of the right"
+        vectors = {*self.inputs, *self.states, *(state + "_prev" for state in self.states)}
+        for inner in node.walk():
+            if inner.kind == "@" and inner.children[0].value in vectors:
+                vector, matrix = inner.children
+                turned = matrix.kind == "transpose"
+                name = (matrix.children[0] if turned else matrix).value
+                rule += (
+                    f". {vector.value} is a column here: write {name}{'' if turned else '.T'} @ "
+                    f"{vector.value} for {vector.value} @ {name}{'.T' if turned else ''}"
+                )
+                break
         return self.error(
             f"shapes clash at {operator!r}: {self.spell(left)} on the left, "
             f"{self.spell(right)} on the right; {rule}",
@@ -371,17 +394,22 @@ class Shapes:
         return MatrixSymbol(name, self.extent(rows), self.extent(cols))
 
 
-def _left_of_product(node: Node) -> list[Node]:
-    """The names inside a left operand of `@`, function calls left out."""
-    found = []
+def _left_of_product(node: Node) -> Iterator[Node]:
+    """The names inside a left operand of `@`; of a function's argument, what has its shape.
+
+    Under a transpose a function may be of a column: `sigmoid(a + b).T @ v`.
+    """
     if node.kind == "@":
-        stack = [node.children[0]]
+        stack = [(node.children[0], False, False)]
         while stack:
-            inner = stack.pop()
+            inner, turned, called = stack.pop()
+            turns = turned or inner.kind == "transpose"
             if inner.kind == "name":
-                found.append(inner)
-            elif inner.kind != "call":
-                stack.extend(inner.children)
+                yield inner
+            elif inner.kind == "call":
+                if not turned and inner.value not in {"concat", "softmax"}:
+                    stack.append((inner.children[0], turned, True))
+            elif not called or inner.kind not in {"@", "transpose"}:
+                stack += [(child, turns, called) for child in inner.children]
     for child in node.children:
-        found.extend(_left_of_product(child))
-    return found
+        yield from _left_of_product(child)

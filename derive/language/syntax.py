@@ -24,7 +24,7 @@ MAX_SHOWN: Final = 100  # of the line that an error shows
 _TOKEN: Final = re.compile(
     r"(?P<number>([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][+-]?[0-9]{1,3})?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<operator>\.T\b|[-+*/@=(),])"
+    r"|(?P<operator>\.T\b|[-+*/@=(),\[\]])"
 )
 _RESERVED: Final = frozenset({
     "T", "B", "t", "np", "params", "inputs", "initial", "constants", "states", "tape",
@@ -131,12 +131,12 @@ class _Parser:
                     place = _Token("", code[at], number, at + 1)
                     raise self.error(
                         f"unexpected {code[at]!r}: the notation has names, numbers, "
-                        "@ * / + - .T , ( ) and =",
+                        "@ * / + - .T , ( ) [ ] and =",
                         place,
                     )
                 kind = str(match.lastgroup)
                 token = _Token(kind, match.group(), number, at + 1)
-                open_brackets += {"(": 1, ")": -1}.get(token.value, 0)
+                open_brackets += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.value, 0)
                 yield token
                 at = match.end()
             if open_brackets <= 0:
@@ -227,23 +227,29 @@ class _Parser:
             inner = self.sum(depth + 1)
             self.expect(")", "')'")
             return inner
+        if token.value == "[":
+            parts = self.arguments(depth, "]")
+            return Node("call", "concat", parts, token.line, token.column)
         if token.kind == "name":
             if self.current.value == "(":
                 return self.call(token, depth)
             return self.name(token)
         came = repr(token.value) if token.value else f"the {token.kind}"
-        raise self.error(f"expected a name, a number or '(', came {came}", token)
+        raise self.error(f"expected a name, a number, '(' or '[', came {came}", token)
 
     def call(self, token: _Token, depth: int) -> Node:
         if len(token.value) > MAX_NAME:
             raise self.error(_too_long(token.value), token)
         self.take()
-        arguments = [self.sum(depth + 1)]
+        return Node("call", token.value, self.arguments(depth, ")"), token.line, token.column)
+
+    def arguments(self, depth: int, end: str) -> tuple[Node, ...]:
+        found = [self.sum(depth + 1)]
         while self.current.value == ",":
             self.take()
-            arguments.append(self.sum(depth + 1))
-        self.expect(")", "',' or ')'")
-        return Node("call", token.value, tuple(arguments), token.line, token.column)
+            found.append(self.sum(depth + 1))
+        self.expect(end, f"',' or {end!r}")
+        return tuple(found)
 
     def name(self, token: _Token) -> Node:
         if reason := refusal(token.value):

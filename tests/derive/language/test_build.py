@@ -67,10 +67,37 @@ def test_sizes_tie_the_input_to_the_state():
     assert shapes(parse("h = W @ h_prev + U @ x", sizes={"x": "n"}))["U"] == ("n", "n")
 
 
+def test_brackets_stack_as_concat_does():
+    text = "h = tanh(W @ {} + b)"
+    stacked, named = (parse(text.format(s)) for s in ("[h_prev, x]", "concat(h_prev, x)"))
+    assert stacked.equations == named.equations
+    assert shapes(stacked)["W"] == ("n", "n+m")
+
+
+@pytest.mark.parametrize(
+    ("left", "W"),
+    [("softplus(W)", ("n", "n")), ("(W * sigmoid(2 * W))", ("n", "n")),
+     ("tanh(softplus(W) - V)", ("n", "n"))],
+)  # fmt: skip
+def test_a_parameter_in_a_function_left_of_a_product_is_a_matrix(left, W):
+    assert shapes(parse(f"h = {left} @ h_prev + U @ x"))["W"] == W
+
+
+def test_what_a_function_does_not_show_to_be_a_matrix_is_a_vector_unless_declared():
+    text = "h = h_prev * exp(p) + (sigmoid(b).T @ h_prev) * x"
+    assert shapes(parse(text))["b"] == shapes(parse(text))["p"] == ("n",)
+    declared = parse("M = exp(L)\nh = tanh(M @ h_prev + U @ x)", matrices=["L"])
+    assert shapes(declared)["L"] == ("n", "n")
+
+
 @pytest.mark.parametrize(
     ("equations", "line", "column", "says"),
     [
-        ("h = foo(h_prev) + x", 1, 5, "unknown function 'foo'"),
+        ("h = foo(h_prev) + x", 1, 5, "unknown function 'foo': known are concat"),
+        ("h = tahn(h_prev) + x", 1, 5, "unknown function 'tahn': the nearest is tanh"),
+        ("h = tanh(x @ W.T + U @ h_prev)", 1, 18, "write W @ x for x @ W.T"),
+        ("h = tanh(x @ W + U @ h_prev)", 1, 12, "write W.T @ x for x @ W"),
+        ("h = h_prev + [x, x)", 1, 19, "expected ',' or ']'"),
         ("h = tanh(W @ h_prev + U @ x", 1, 28, "expected ',' or ')'"),
         ("a = z + x\nz = a\nh = h_prev + z", 1, 5, "used before line 2 defines it"),
         ("h = tanh(c_prev) + x", 1, 10, "the state 'c' is never assigned"),
@@ -112,6 +139,9 @@ def test_errors_name_line_and_column(equations, line, column, says):
         ({"sizes": {"b": "n", "h": "k"}}, "both 'n' and 'k'"),
         ({"inputs": ["x", "x"]}, "declared twice"),
         ({"inputs": ["while"]}, "keyword"),
+        ({"matrices": ["Q"]}, "matrix 'Q' is in no equation"),
+        ({"matrices": ["x"]}, "matrix 'x' is neither parameter nor constant"),
+        ({"matrices": ["b"], "scalars": ["b"]}, "declared as scalar and as matrix"),
     ],
 )
 def test_wrong_declarations_are_refused(declared, says):
