@@ -18,7 +18,7 @@ from derive.language.expr import (
     Concat,
     Elementwise,
     Quotient,
-    Softmax,
+    VectorFunction,
     split_coefficient,
 )
 
@@ -56,8 +56,8 @@ class _Namer:
             case Elementwise():
                 argument = self.name(self.flat(node.argument), PREACTIVATION)
                 return Elementwise(node.args[0], argument, *node.parameters)
-            case Softmax():
-                return Softmax(self.name(self.flat(node.args[0]), PREACTIVATION))
+            case VectorFunction():
+                return type(node)(self.name(self.flat(node.args[0]), PREACTIVATION))
             case Concat():
                 return Concat(*(self.name(self.flat(part), OPERAND) for part in node.args))
             case Quotient():

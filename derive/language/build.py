@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sympy import MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
 
 from derive.language.expr import (
+    VECTOR_FUNCTIONS,
     Concat,
     Elementwise,
-    Softmax,
     add,
     broadcast,
     hadamard,
@@ -97,8 +97,8 @@ class _Builder:
         if node.value == "concat":
             return Concat(*(self.matrix(part, node) for part in parts))
         argument = self.matrix(parts[0], node)
-        if node.value == "softmax":
-            return Softmax(argument)
+        if node.value in VECTOR_FUNCTIONS:
+            return VECTOR_FUNCTIONS[node.value](argument)
         for child, part in zip(node.children[1:], parts[1:], strict=True):
             if not isinstance(part, Number) or part <= 0:
                 raise self.shapes.error(

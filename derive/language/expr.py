@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Final, cast
+from typing import ClassVar, Final, Self, cast
 
 from sympy import (
     Basic,
@@ -75,15 +75,26 @@ class Slope(_Applied):
     """φ′(a): the slope of the function at every entry of a."""
 
 
-class Softmax(MatrixExpr):  # type: ignore[misc]
-    """softmax(a) = exp(a) / 𝟙ᵀexp(a) for a column a."""
+class VectorFunction(MatrixExpr):  # type: ignore[misc]
+    """A function of a column as a whole, of the column's size; `name` is how it is written."""
 
-    def __new__(cls, argument: MatrixExpr) -> Softmax:
-        return cast("Softmax", Basic.__new__(cls, argument))
+    name: ClassVar[str]
+
+    def __new__(cls, argument: MatrixExpr) -> Self:
+        return cast("Self", Basic.__new__(cls, argument))
 
     @property
     def shape(self) -> Shape:
         return cast("Shape", self.args[0].shape)
+
+
+class Softmax(VectorFunction):
+    """softmax(a) = exp(a) / 𝟙ᵀexp(a) for a column a."""
+
+    name = "softmax"
+
+
+VECTOR_FUNCTIONS: Final[dict[str, type[VectorFunction]]] = {node.name: node for node in (Softmax,)}
 
 
 class Quotient(MatrixExpr):  # type: ignore[misc]

@@ -13,7 +13,7 @@ from typing import Final
 
 from sympy import Expr, MatrixSymbol, S
 
-from derive.language.expr import size, size_name
+from derive.language.expr import VECTOR_FUNCTIONS, size, size_name
 from derive.language.functions import FUNCTIONS
 from derive.language.syntax import Assignment, CellError, Node, states_of
 
@@ -140,7 +140,7 @@ class Shapes:
                 if node.kind == "name":
                     self._check_use(node, assigned, targets)
             target = assignment.target
-            if target.value in FUNCTIONS or target.value in {"concat", "softmax"}:
+            if target.value in FUNCTIONS or target.value in {"concat", *VECTOR_FUNCTIONS}:
                 raise self.error(f"{target.value!r} is a function: choose another name", target)
             if target.value in assigned:
                 raise self.error(
@@ -168,7 +168,7 @@ class Shapes:
 
     def _check_use(self, node: Node, assigned: dict[str, int], targets: dict[str, Node]) -> None:
         name = node.value.removesuffix("_prev")
-        if name in FUNCTIONS or name in {"concat", "softmax"}:
+        if name in FUNCTIONS or name in {"concat", *VECTOR_FUNCTIONS}:
             raise self.error(f"{name!r} is a function: give it an argument in brackets", node)
         if node.value.endswith("_prev"):
             if name in self.inputs:
@@ -290,12 +290,12 @@ class Shapes:
                 if not _unify(shape[1], (_ONE,)) or self.is_scalar(shape):
                     raise self.error("concat takes vectors", child)
             return _resolve(tuple(part for shape in children for part in shape[0])), (_ONE,)
-        if node.value == "softmax":
+        if node.value in VECTOR_FUNCTIONS:
             if len(children) != 1 or not _unify(children[0][1], (_ONE,)):
-                raise self.error("softmax takes one vector", node)
+                raise self.error(f"{node.value} takes one vector", node)
             return children[0]
         if node.value not in FUNCTIONS:
-            known = sorted({*FUNCTIONS, "concat", "softmax"})
+            known = sorted({*FUNCTIONS, "concat", *VECTOR_FUNCTIONS})
             near = get_close_matches(node.value, known, 1)
             hint = f"the nearest is {near[0]}; " if near else ""
             raise self.error(
@@ -407,7 +407,7 @@ def _left_of_product(node: Node) -> Iterator[Node]:
             if inner.kind == "name":
                 yield inner
             elif inner.kind == "call":
-                if not turned and inner.value not in {"concat", "softmax"}:
+                if not turned and inner.value not in {"concat", *VECTOR_FUNCTIONS}:
                     stack.append((inner.children[0], turned, True))
             elif not called or inner.kind not in {"@", "transpose"}:
                 stack += [(child, turns, called) for child in inner.children]

@@ -31,7 +31,7 @@ from derive.language.expr import (
     Elementwise,
     Quotient,
     Slope,
-    Softmax,
+    VectorFunction,
     add,
     diagonal,
     hadamard,
@@ -147,7 +147,7 @@ def _settled(expr: MatrixExpr, values: Values) -> MatrixExpr:
     """The expression at rest: zeros and numbers worked out, parameters kept.
 
     Raises:
-        _UndefinedError: for the slope of a function with a kink, and for softmax.
+        _UndefinedError: for the slope of a function with a kink, and for functions of vectors.
     """
     match expr:
         case MatrixSymbol():
@@ -185,7 +185,7 @@ def _settled(expr: MatrixExpr, values: Values) -> MatrixExpr:
             if isinstance(other, OneMatrix):
                 return scale(S.One / number, above)
             return above if isinstance(above, ZeroMatrix) else Quotient(above, below)
-        case Softmax():
+        case VectorFunction():
             raise _UndefinedError
     return expr.func(*(_settled(part, values) if isinstance(part, MatrixExpr) else part
                        for part in expr.args))  # fmt: skip

@@ -39,9 +39,9 @@ from derive.language.expr import (
     Quotient,
     Rows,
     Slope,
-    Softmax,
     TimeProduct,
     TimeSum,
+    VectorFunction,
     size_name,
     split_coefficient,
 )
@@ -195,8 +195,8 @@ class Layout:
                 return self._level(scalar)
             case Elementwise() | Slope():
                 return self._applied(expr), ATOM
-            case Softmax(args=(argument,)):
-                return row("softmax", Fenced(self.of(argument))), ATOM
+            case VectorFunction(args=(argument,)):
+                return row(expr.name, Fenced(self.of(argument))), ATOM
             case Transpose():
                 return sup(self.factor(expr.arg, ATOM), TRANSPOSED), ATOM
             case DiagMatrix(args=(vector,)) if is_uniform(vector):

@@ -34,7 +34,7 @@ from derive.language.expr import (
     Quotient,
     Rows,
     Slope,
-    Softmax,
+    VectorFunction,
     negate,
     scale,
     split_coefficient,
@@ -137,8 +137,8 @@ class _Lowering:
                 return self.function(rest, dims, name)
             case Slope():
                 return self.slope(rest, dims, name)
-            case Softmax():
-                return self.emit("softmax", [self.value(rest.args[0])], dims, name=name)
+            case VectorFunction():
+                return self.emit(rest.name, [self.full(rest.args[0])], dims, name=name)
             case Broadcast():
                 scalar = self.value(rest.args[0])
                 return self.emit("spread", [scalar], dims, *dims, name=name) if name else scalar

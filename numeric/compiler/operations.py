@@ -72,6 +72,13 @@ def _from_end(operands: list[Any], settings: tuple[Any, ...]) -> Any:
     return spread
 
 
+def _written(text: str) -> Callable[[list[Any], tuple[Any, ...]], Any]:
+    """The meaning of an operation that NumPy says in one expression."""
+    names = ["a", "b", "c"][: text.count("{}")]
+    meaning = eval(f"lambda {', '.join(names)}: {text.format(*names)}", {"np": np})
+    return lambda operands, settings: meaning(*operands)
+
+
 def _log_softmax(o: Any) -> Any:
     shifted = o - np.max(o, axis=-1, keepdims=True, initial=-np.inf)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -89,6 +96,12 @@ def _cross_entropy_slope(operands: list[Any], settings: tuple[Any, ...]) -> Any:
     return np.where(outside[0], 0, slope) if outside else slope
 
 
+EXPRESSIONS: Final[dict[str, str]] = {
+    "transpose": "{}.T",
+    "embed": "{}[{}]",
+}
+"""Operations whose meaning is one NumPy expression of their operands: it is their spelling, too."""
+
 OPERATIONS: Final[dict[str, Callable[[list[Any], tuple[Any, ...]], Any]]] = {
     "add": _add,
     "multiply": _multiply,
@@ -97,7 +110,6 @@ OPERATIONS: Final[dict[str, Callable[[list[Any], tuple[Any, ...]], Any]]] = {
     "pull": lambda o, s: o[0] @ o[1],
     "outer": _outer,
     "product": lambda o, s: o[0] @ o[1],
-    "transpose": lambda o, s: o[0].T,
     "function": _function("formula"),
     "slope": _function("slope"),
     "slope_from_output": _function("slope_from_output"),
@@ -114,10 +126,10 @@ OPERATIONS: Final[dict[str, Callable[[list[Any], tuple[Any, ...]], Any]]] = {
     "zeros": lambda o, s: np.zeros(s),
     "select": lambda o, s: np.where(*o),
     "inside": lambda o, s: np.where(o[1], 0, o[0]),
-    "embed": lambda o, s: o[0][o[1]],
     "scatter": _scatter,
     "at_end": lambda o, s: o[0][o[1], np.arange(len(o[1]))],
     "from_end": _from_end,
     "cross_entropy": _cross_entropy,
     "cross_entropy_slope": _cross_entropy_slope,
+    **{op: _written(text) for op, text in EXPRESSIONS.items()},
 }

@@ -10,11 +10,12 @@ from typing import Final
 
 from numeric.compiler.passes import FUSED, READABLE
 from numeric.compiler.target import Style, Target, load
+from numeric.compiler.to_numpy.expressions import SPELLED
 from numeric.compiler.to_numpy.formula import spelled
 from numeric.compiler.to_numpy.functions import EXACT, FAST, PLAIN
 from numeric.compiler.to_numpy.module import emit, emit_network
 
-NUMPY: Final = Target("numpy", ".py", emit, emit_network, load, spelled)
+NUMPY: Final = Target("numpy", ".py", emit, emit_network, load, spelled, SPELLED)
 
 _ROWS: Final = (
     Style("textbook", NUMPY, READABLE, "output", PLAIN),

@@ -51,7 +51,8 @@ class Target:
     `emit(program, style, header)` gives the source of a cell's module; `emit_network` takes
     besides the sizes before q of the targets. `load(source, name)` gives what has `forward` and
     `backward`, or `loss_and_gradient`, with PARAMETERS, INPUTS and STATES. `spell(function)`
-    writes a function's formula in the language as it stands.
+    writes a function's formula in the language as it stands; `operations` are those of a
+    program that it can write.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Target:
     emit_network: Callable[[Program, Style, Header, tuple[str, ...]], str]
     load: Callable[[str, str], ModuleType]
     spell: Callable[[ElementwiseFunction], Spelling]
+    operations: frozenset[str]
 
 
 @dataclass(frozen=True)

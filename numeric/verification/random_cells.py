@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from derive.language.expr import VECTOR_FUNCTIONS
 from derive.language.functions import FUNCTIONS
 
 TAME: Final = tuple(name for name in FUNCTIONS if name != "exp")
@@ -106,8 +107,10 @@ def _quotient(write: Writer, depth: int) -> str:
     return f"({one} / ({number}sigmoid({two})))"
 
 
-def _softmax(write: Writer, depth: int) -> str:
-    return f"softmax({write.vector(depth)})"
+def _whole(write: Writer, depth: int) -> str:
+    vector, names = write.vector(depth), tuple(VECTOR_FUNCTIONS)
+    chosen = write.choices.whole(len(names) - 1) if len(names) > 1 else 0
+    return f"{names[chosen]}({vector})"
 
 
 def _concat(write: Writer, depth: int) -> str:
@@ -126,7 +129,7 @@ def _inner(write: Writer, depth: int) -> str:
 
 
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
-    _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _softmax, _concat, _skew, _inner,
+    _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _whole, _concat, _skew, _inner,
 )  # fmt: skip
 
 

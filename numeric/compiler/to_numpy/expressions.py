@@ -13,6 +13,7 @@ from typing import Final
 from sympy import Expr, Number
 
 from derive.language.functions import FUNCTIONS
+from numeric.compiler.operations import EXPRESSIONS, OPERATIONS
 from numeric.compiler.program import Dims, Operand, Program, Statement
 from numeric.compiler.target import Style
 from numeric.compiler.to_numpy.checks import HELPERS
@@ -59,6 +60,9 @@ class Spelled:
 
     def expression(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         """The right side of a statement."""
+        if statement.op in EXPRESSIONS:
+            parts = [self.bound(o, in_loop, ATOM) for o in statement.operands]
+            return EXPRESSIONS[statement.op].format(*parts), ATOM
         return getattr(self, f"_{statement.op}")(statement, in_loop)  # type: ignore[no-any-return]
 
     def _add(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
@@ -99,9 +103,6 @@ class Spelled:
             u, v = (f"{text}.reshape(T * B, {size_text(d[-1])})"
                     for text, d in zip((u, v), dims, strict=True))  # fmt: skip
         return f"{u}.T @ {v}", PRODUCT
-
-    def _transpose(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        return f"{self.bound(statement.operands[0], in_loop, ATOM)}.T", ATOM
 
     def _function(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         """A call, or for a spelling that is one call or one short product, the spelling itself."""
@@ -189,10 +190,6 @@ class Spelled:
         rows, outside = (self.operand(o, in_loop)[0] for o in statement.operands)
         return f"inside({rows}, {outside}, ragged)", ATOM
 
-    def _embed(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        table, places = (self.operand(o, in_loop)[0] for o in statement.operands)
-        return f"{table}[{places}]", ATOM
-
     def _at_end(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         rows, ends = (self.operand(o, in_loop)[0] for o in statement.operands)
         return f"{rows}[{ends}, np.arange(B)]", ATOM
@@ -226,6 +223,9 @@ class Spelled:
         return dims[1:] if in_loop and self.program.is_sequence(operand) else dims
 
 
+SPELLED: Final = frozenset(
+    op for op in OPERATIONS if op in EXPRESSIONS or hasattr(Spelled, f"_{op}")
+)
 _IDENTIFIER: Final = str.maketrans({".": "p", "/": "_over_", "(": None, ")": None, " ": None})
 
 
