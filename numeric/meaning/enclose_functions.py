@@ -23,11 +23,14 @@ from sympy import (
     Expr,
     Float,
     Function,
+    GreaterThan,
     Heaviside,
+    LessThan,
     Max,
     Min,
     Mul,
     Number,
+    Or,
     Piecewise,
     Pow,
     Rational,
@@ -161,24 +164,35 @@ def _decided(condition: Basic) -> Callable[[Interval], Verdict]:
     """
     if isinstance(condition, BooleanTrue):
         return lambda x: (np.True_, np.False_)
-    if isinstance(condition, And):
+    if isinstance(condition, (And, Or)):
         parts = [_decided(part) for part in condition.args]
+        all_of, one_of = operator.and_, operator.or_
+        if isinstance(condition, Or):
+            all_of, one_of = one_of, all_of
 
-        def both(x: Interval) -> Verdict:
+        def joined(x: Interval) -> Verdict:
             found = [part(x) for part in parts]
-            return (reduce(operator.and_, [yes for yes, _ in found]),
-                    reduce(operator.or_, [no for _, no in found]))  # fmt: skip
+            return reduce(all_of, [yes for yes, _ in found]), reduce(
+                one_of, [no for _, no in found]
+            )
 
-        return both
+        return joined
     if isinstance(condition, (StrictGreaterThan, StrictLessThan)):
-        larger, smaller = (by_formula(side) for side in (condition.gts, condition.lts))
-
-        def compare(x: Interval) -> Verdict:
-            left, right = larger(x), smaller(x)
-            return left.lo > right.hi, left.hi <= right.lo
-
-        return compare
+        return _larger(condition.gts, condition.lts)
+    if isinstance(condition, (GreaterThan, LessThan)):
+        smaller = _larger(condition.lts, condition.gts)
+        return lambda x: smaller(x)[::-1]
     raise TypeError(f"no interval for the condition {type(condition).__name__}: {condition}")
+
+
+def _larger(left: Expr, right: Expr) -> Callable[[Interval], Verdict]:
+    first, second = by_formula(left), by_formula(right)
+
+    def compare(x: Interval) -> Verdict:
+        one, two = first(x), second(x)
+        return one.lo > two.hi, one.hi <= two.lo
+
+    return compare
 
 
 def _primitive(row: Primitive) -> Rule:

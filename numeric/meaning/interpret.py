@@ -24,9 +24,11 @@ from sympy import (
     Basic,
     Expr,
     Function,
+    GreaterThan,
     Heaviside,
     Identity,
     Integer,
+    LessThan,
     MatAdd,
     MatMul,
     MatrixExpr,
@@ -35,6 +37,7 @@ from sympy import (
     Min,
     Mul,
     OneMatrix,
+    Or,
     Piecewise,
     Pow,
     StrictGreaterThan,
@@ -295,7 +298,8 @@ SCALARS: Final[dict[type, Callable[..., Array]]] = {
     Add: _fold(operator.add), Mul: _fold(operator.mul), Pow: _power,
     Max: _extreme(1), Min: _extreme(-1), Piecewise: _piecewise, Heaviside: _heaviside,
     StrictGreaterThan: _compare(operator.gt), StrictLessThan: _compare(operator.lt),
-    And: _fold(operator.and_), Function: _function,
+    GreaterThan: _compare(operator.ge), LessThan: _compare(operator.le),
+    And: _fold(operator.and_), Or: _fold(operator.or_), Function: _function,
 }  # fmt: skip
 
 

@@ -17,11 +17,14 @@ from sympy import (
     Basic,
     Expr,
     Function,
+    GreaterThan,
     Heaviside,
+    LessThan,
     Max,
     Min,
     Mul,
     Number,
+    Or,
     Piecewise,
     Pow,
     S,
@@ -38,6 +41,7 @@ ATOM, PRODUCT, SUM = 3, 2, 1
 Text = tuple[str, int]
 _PLAIN: Final = "a few u everywhere"
 _SUMS: Final = "what the sums of its formula and slope lose as written"
+_MIRRORED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _LETTERS: Final = {X: "a", Y: "y"}
 
 
@@ -165,12 +169,12 @@ def _filled(formula: Basic, letter: str) -> Text:
 
 
 def _condition(condition: Basic) -> str:
-    if isinstance(condition, And):
+    if isinstance(condition, (And, Or)):
         parts = sorted(map(_condition, condition.args), key=lambda text: "<" in text)
-        return " & ".join(f"({part})" for part in parts)
-    if isinstance(condition, (StrictGreaterThan, StrictLessThan)):
+        return (" & " if isinstance(condition, And) else " | ").join(f"({part})" for part in parts)
+    if isinstance(condition, (StrictGreaterThan, StrictLessThan, GreaterThan, LessThan)):
         left, right, sign = condition.lhs, condition.rhs, condition.rel_op
         if not left.free_symbols:
-            left, right, sign = right, left, {"<": ">", ">": "<"}[sign]
+            left, right, sign = right, left, _MIRRORED[sign]
         return f"{_of(left)[0]} {sign} {_of(right)[0]}"
     raise TypeError(f"no NumPy source for the condition {type(condition).__name__}: {condition}")

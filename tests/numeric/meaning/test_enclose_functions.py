@@ -65,11 +65,18 @@ def test_numbers_given_to_a_function_are_used() -> None:
     assert 8.0 <= high <= 8.0 * (1 + 1e-15)
 
 
+def test_a_condition_is_decided_where_the_box_decides_it() -> None:
+    rule = by_formula(Piecewise((X, Or(X >= 1, X < -1)), (0, True)))
+    for pair, want in {
+        (1, 2): (1, 2), (-3, -2): (-3, -2), (-1, 0.5): (0, 0), (-2, -1): (-2, 0), (0.5, 1): (0, 1),
+    }.items():  # fmt: skip
+        assert ends(rule(box(*pair))) == want
+
+
 def test_what_has_no_interval_is_refused_by_name() -> None:
     for formula, problem in {
         erf(X): "no interval for the function erf",
         sqrt(1 + X**2): "no interval for the power",
-        Piecewise((X, Or(X > 1, X < -1)), (0, True)): "no interval for the condition Or",
         Piecewise((X, Ne(X, 0)), (0, True)): "no interval for the condition Unequality",
     }.items():
         with pytest.raises(TypeError, match=problem):
