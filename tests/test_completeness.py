@@ -9,15 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from completeness import (
-    ABSENT_FUNCTIONS,
-    ABSENT_NODES,
-    FUNCTION_COLUMNS,
-    NODE_COLUMNS,
-    gaps,
-    name,
-    nodes,
-)
+from complete_functions import ABSENT_FUNCTIONS, FUNCTION_COLUMNS
+from complete_nodes import ABSENT_NODES, NODE_COLUMNS, nodes
+from completeness import gaps, name
 from profiles import NIGHTLY
 from sympy import Identity, Interval, MatrixExpr, Max, Min, Piecewise, S, erf, exp, pi, sqrt
 
@@ -27,7 +21,6 @@ from derive.language.expr import VECTOR_FUNCTIONS, VectorFunction, product
 from derive.language.functions import FUNCTIONS, ElementwiseFunction, X
 from numeric import compile_cell, verify
 from numeric.compiler.operations import EXPRESSIONS, OPERATIONS
-from numeric.meaning import compiled
 from numeric.meaning.interpret import NODES
 from reports.cli import main
 
@@ -133,10 +126,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
         JACOBIAN_RULES, Reversed,
         lambda y, node, parts: product(Reversed(Identity(node.shape[0])), parts[0]),
     )  # fmt: skip
-    monkeypatch.setitem(NODES, Reversed, lambda node, step: step(node.args[0])[::-1])
-    monkeypatch.setitem(
-        compiled._WHOLE, Reversed, lambda parts, node, sizes: parts[0][..., ::-1, :]
-    )  # type: ignore[index]
+    monkeypatch.setitem(NODES, Reversed, lambda node, step: step(node.args[0])[..., ::-1, :])
     monkeypatch.setitem(EXPRESSIONS, "reversed", "{}[..., ::-1]")
     monkeypatch.setitem(OPERATIONS, "reversed", lambda operands, settings: operands[0][..., ::-1])
 
@@ -167,6 +157,13 @@ def test_what_is_complete_is_derived_verified_and_bounded(
     if NIGHTLY:
         assert main(["report", str(path), "-o", str(tmp_path), "--formats", "tex,html"]) == 0
         assert "bent" in (tmp_path / "made_up.tex").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("made_up")
+def test_a_meaning_that_mixes_samples_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NODES, Reversed, lambda node, step: step(node.args[0])[::-1])
+    columns = {key: NODE_COLUMNS[key] for key in ("numbers", "numbers of many samples")}
+    assert places(gaps([Reversed], columns, {})) == {"Reversed × numbers of many samples"}
 
 
 @pytest.mark.usefixtures("made_up")

@@ -159,6 +159,7 @@ ALONE: Final = {
     "numeric/numbers/test_rational.py": "bounds against rational arithmetic",
     "numeric/verification/test_verify_network.py": "verdicts on networks",
     "reports/document/test_pages.py": "pages in a browser and in a TeX engine",
+    "test_completeness.py": "nodes and functions against every interpretation",
     "test_layering.py": "who may import whom, between the packages",
     "test_mirror.py": "this file",
     "test_project.py": "the README, the versions, the configuration",

@@ -23,10 +23,11 @@ from derive.language.expr import (
     Rows,
     Slope,
     Softmax,
+    VectorFunction,
     operands,
     split_coefficient,
 )
-from numeric.meaning.interpret import scalar
+from numeric.meaning.interpret import NODES, Step, scalar
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.arithmetic import FLOATS
 
@@ -62,10 +63,19 @@ def compiled(node: MatrixExpr) -> Function:
         return lambda values, sizes: (
             scalar(formula, argument := parts[0](values, sizes), FLOATS) + 0 * argument
         )
+    if isinstance(node, VectorFunction) and type(node) not in _WHOLE and type(node) in NODES:
+        return lambda values, sizes: NODES[type(node)](node, _Samples(values, sizes, FLOATS))
     if type(node) not in _WHOLE:
         raise TypeError(f"no number for the node {type(node).__name__}: {node}")
     make = _WHOLE[type(node)]
     return lambda values, sizes: make([p(values, sizes) for p in parts], node, sizes)
+
+
+class _Samples(Step):
+    """The interpreter's step on values with leading axes, for rules that count axes from behind."""
+
+    def __call__(self, node: MatrixExpr) -> Array:
+        return compiled(node)(self.values, self.sizes)
 
 
 def _folded(join: Callable[[Array, Array], Array], parts: tuple[Function, ...]) -> Function:

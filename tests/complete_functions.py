@@ -1,0 +1,182 @@
+"""Every function against every arithmetic and target: formula and slopes, run on each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import autograd.numpy as anp
+import mpmath
+import numpy as np
+from autograd import elementwise_grad
+from completeness import Probe, Table
+from sympy import (
+    lambdify,
+)
+
+from derive.language.functions import ElementwiseFunction, X
+from derive.typeset.latex import Latex
+from derive.typeset.layout import Layout
+from derive.typeset.mathml import MathML
+from derive.typeset.text import Text
+from numeric.compiler.styles import TARGETS
+from numeric.compiler.target import Style
+from numeric.compiler.to_numpy.expressions import spell
+from numeric.meaning.enclose_functions import slope_on, value_on
+from numeric.meaning.interpret import scalar
+from numeric.numbers.arithmetic import COMPLEX, FLOATS
+from numeric.numbers.degree import DegreeArray, variables
+from numeric.numbers.fifty_digits import MP, MULTIPRECISION, Forward
+from numeric.numbers.intervals import Interval, interval
+from numeric.numbers.prime_field import PRIME, DualArray, random_duals, random_functions
+from numeric.numbers.prime_field import with_tangents as moved
+from numeric.numbers.rounding import BOUNDED, COARSE, data
+from numeric.verification.exact import FORMS
+from numeric.verification.oracles import AUTOGRAD
+
+POINTS = np.array([-3.3, -0.7, 0.45, 2.2, 7.1])
+
+
+def exactly(row: ElementwiseFunction, what: str) -> Any:
+    """Formula or slope at the points, from SymPy and mpmath alone."""
+    formula = row.bind(getattr(row, what), ())
+    with mpmath.workdps(40):
+        function = lambdify(X, formula, "mpmath")
+        return np.array([float(function(mpmath.mpf(float(p)))) for p in POINTS])
+
+
+def agree(got: Any, want: Any) -> None:
+    """Refuse values of another size than wanted.
+
+    Raises:
+        AssertionError: saying what came.
+    """
+    got = np.broadcast_to(got, np.shape(want))
+    wrong = ~(np.abs(got - want) <= 1e-8 * np.abs(want))
+    assert not wrong.any(), f"at {POINTS[wrong]} expected {want[wrong]}, came {got[wrong]}"
+
+
+def letters(row: ElementwiseFunction) -> None:
+    for write in (Text(), Latex(), MathML()):
+        assert write(Layout().function(row, primed=True))
+
+
+def floats(row: ElementwiseFunction) -> None:
+    for what in ("formula", "slope"):
+        agree(scalar(row.bind(getattr(row, what), ()), POINTS, FLOATS), exactly(row, what))
+
+
+def autograd(row: ElementwiseFunction) -> None:
+    def value(points: Any) -> Any:
+        return scalar(row.bind(row.formula, ()), points, AUTOGRAD) + 0 * points
+
+    agree(value(anp.array(POINTS)), exactly(row, "formula"))
+    agree(elementwise_grad(value)(POINTS), exactly(row, "slope"))
+
+
+def complex_step(row: ElementwiseFunction) -> None:
+    got = scalar(row.bind(row.formula, ()), POINTS + 1e-30j, COMPLEX)
+    agree(np.real(got), exactly(row, "formula"))
+    agree(np.imag(got) / 1e-30, exactly(row, "slope"))
+
+
+def fifty_digits(row: ElementwiseFunction) -> None:
+    one = np.array([MP.mpf(1)])
+    points = np.array([Forward(MP.mpf(float(p)), one) for p in POINTS], dtype=object)
+    got = scalar(row.bind(row.formula, ()), points, MULTIPRECISION)
+    agree(np.array([float(e.value) for e in got]), exactly(row, "formula"))
+    slopes = [0.0 if e.derivatives is None else float(e.derivatives[0]) for e in got]
+    agree(np.array(slopes), exactly(row, "slope"))
+
+
+def duals() -> Any:
+    """Field elements with tangents, whose shadows are the points."""
+    rng = np.random.default_rng(5)
+    array = moved(random_duals(rng, POINTS.shape), rng)
+    for element, point in zip(array.ravel(), POINTS, strict=True):
+        element.shadow = float(point)
+    return array
+
+
+def field(row: ElementwiseFunction) -> None:
+    with random_functions(7):
+        a = duals()
+        value = scalar(row.bind(row.formula, ()), a, FORMS[0])
+        slope = scalar(row.bind(row.slope, ()), a, FORMS[0])
+        tied(a, value, slope)
+
+
+def tied(a: Any, value: Any, slope: Any) -> None:
+    """The tangent of the value is the slope times that of the argument, in the field."""
+    slope = np.broadcast_to(np.asarray(slope, dtype=object), a.shape)
+    triples = zip(a, DualArray.of(value), DualArray.of(slope), strict=True)
+    assert all(v.tangent == s.value * e.tangent % PRIME for e, v, s in triples), "slope"
+
+
+def intervals(row: ElementwiseFunction) -> None:
+    for rule, what in ((value_on, "formula"), (slope_on, "slope")):
+        want = exactly(row, what)
+        at = rule(row, (), interval(POINTS))
+        over = rule(row, (), Interval(POINTS - 0.5, POINTS + 0.5))
+        everywhere = rule(row, (), Interval(np.full(5, -np.inf), np.full(5, np.inf)))
+        for found in (at, over, everywhere):
+            slack = 1e-15 * np.abs(want)
+            assert np.all((found.lo <= want + slack) & (want - slack <= found.hi)), what
+        agree(at.lo, at.hi)
+        assert np.all(np.isfinite(over.lo) & np.isfinite(over.hi)), f"{what}: no bound on a box"
+
+
+def spelling(style: Style) -> Probe:
+    """The style's text, run on every kind of number that emitted code is run on."""
+
+    def probe(row: ElementwiseFunction) -> None:
+        made = style.spelling(row.name)
+        texts = {part: spell(getattr(made, part), row.name, ())
+                 for part in ("value", "slope", "slope_from_output")}  # fmt: skip
+
+        def on(array: Any) -> tuple[Any, Any]:
+            with np.errstate(all="ignore"):
+                value = eval(texts["value"], {"np": np, "a": array})
+                slopes = [eval(texts["slope"], {"np": np, "a": array})]
+                if texts["slope_from_output"]:
+                    slopes.append(eval(texts["slope_from_output"], {"np": np, "y": value}))
+            return value, slopes
+
+        for dtype in (np.float64, np.float32):
+            found = on(POINTS.astype(dtype))
+            assert all(array.dtype == dtype for array in (found[0], *found[1])), "dtype"
+        value, slopes = on(POINTS)
+        agree(value, exactly(row, "formula"))
+        for slope in slopes:
+            agree(slope, exactly(row, "slope"))
+        with random_functions(7):
+            a = duals()
+            value, slopes = on(a)
+            for slope in slopes:
+                tied(a, value, slope)
+            value, slopes = on(variables(a))
+            assert all(isinstance(array, DegreeArray) for array in (value, *slopes)), "degree"
+        for kind in (*BOUNDED.values(), *COARSE.values()):
+            value, slopes = on(data(kind, POINTS))
+            for array, what in ((value, "formula"), *((slope, "slope") for slope in slopes)):
+                pairs = zip(kind.of(array), exactly(row, what), strict=True)
+                assert all(abs(e.value - w) <= e.error + 1e-15 * abs(w) for e, w in pairs), what
+        on((POINTS + 1e-30j).astype(np.complex128))
+
+    return probe
+
+
+def written(style: Style) -> Probe:
+    """The style of a language that is not run here has a spelling."""
+    return lambda row: style.spelling(row.name)  # type: ignore[return-value]
+
+
+FUNCTION_COLUMNS: Table = {
+    "letters": letters, "floats": floats, "autograd": autograd, "complex step": complex_step,
+    "fifty digits": fifty_digits, "prime field": field, "intervals": intervals,
+    **{
+        f"{target}, {style.name}": (spelling if target == "numpy" else written)(style)
+        for target, styles in TARGETS.items() for style in styles.values()
+    },
+}  # fmt: skip
+ABSENT_FUNCTIONS: Mapping[tuple[str, str], str] = {}
