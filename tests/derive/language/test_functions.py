@@ -72,3 +72,26 @@ def test_subgradient_at_a_kink_is_the_stated_one(name, x, slope):
 def test_a_row_with_an_unbound_symbol_is_refused():
     with pytest.raises(ValueError, match="formula uses unbound"):
         ElementwiseFunction("bad", ALPHA * X, S.One, None, S.Reals, Interval(0, 1), "bad")
+
+
+def jumps(row):
+    """Where a value changes faster than the bound of the slope lets it."""
+    value, step = lambdify(X, row.bind(row.formula, ()), "mpmath"), mpmath.mpf(1) / 64
+    points = [step * k for k in range(-640, 641)]
+    values = [value(x) for x in points]
+    most = step * mpmath.mpf(str(row.largest_slope.evalf(20))) * (1 + mpmath.mpf(10) ** -10)
+    pairs = zip(points, values, values[1:], strict=False)
+    return [float(x) for x, left, right in pairs if abs(right - left) > most]
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if r.largest_slope.is_finite], ids=lambda row: row.name
+)
+def test_a_value_jumps_nowhere(row):
+    assert jumps(row) == []
+
+
+def test_a_jump_is_noticed():
+    stairs = Piecewise((X, X > 1), (X + 1, True))
+    row = ElementwiseFunction("stairs", stairs, S.One, None, S.Reals, Interval(1, 1), "s")
+    assert jumps(row) == [1.0]
