@@ -35,7 +35,7 @@ from numeric.compiler import lower, stacking
 from numeric.compiler import passes as stages
 from numeric.compiler.styles import STYLES
 from numeric.compiler.target import Header, load
-from numeric.compiler.to_numpy import expressions
+from numeric.compiler.to_numpy import expressions, formula
 from numeric.compiler.to_numpy import in_place as in_place_code
 from numeric.compiler.to_numpy import module as to_numpy
 from numeric.verification.compare import differences
@@ -89,6 +89,7 @@ lowering = of("lower", lower)
 passes = of("passes", stages)
 stacking = of("stack", stacking)
 spelling = of("emit", expressions)
+number = of("emit", formula)
 in_place = of("emit", in_place_code)
 emitting = of("emit", to_numpy)
 
@@ -170,7 +171,7 @@ MUTANTS = (
              ".mean(axis=-1, keepdims=True)\", ATOM"),
     spelling("slices from the start", "return f\"{'' if start == 0 else size_text(start)}:{end}\"",
              'return f":{size_text(size)}"'),
-    spelling("numbers rounded", "text = repr(p / q)", "text = repr(round(p / q, 1) + 1)"),
+    number("numbers rounded", "text = repr(p / q)", "text = repr(round(p / q, 1) + 1)"),
     emitting("backward runs forward", "'range(T)' if block.loop == 'forward' else 'reversed(range(T))'",
              "'range(T)'"),
     emitting("accumulators overwritten", 'sign = "+=" if statement.accumulate else "="', 'sign = "="'),
