@@ -158,7 +158,7 @@ MUTANTS = (
     Mutant("stack", "columns at one place", stacking, "stack", after(lambda program: replace(
         program, views={name: (whole, S.Zero, size)
                         for name, (whole, _, size) in program.views.items()}))),
-    Mutant("stack", "merged though unlike", stacking, "kind_of",
+    Mutant("stack", "merged though unlike", stacking, "likeness",
            instead(lambda s: (s.op, len(s.operands)))),
     Mutant("stack", "rows not moved on", stacking, "stack", after(of_op(
         "rows", settings=lambda s, _: (S.Zero, s.settings[1])))),

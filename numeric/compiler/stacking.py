@@ -218,7 +218,7 @@ class _Stacker:
             group = [first]
             for name in run[1:]:
                 readers = [s for s in self.readers(name) if s.operands[position:][:1] == (name,)]
-                alike = [s for s in readers if kind_of(s) == kind_of(first) and not s.accumulate]
+                alike = [s for s in readers if likeness(s) == likeness(first) and not s.accumulate]
                 group += alike[:1]
             free = not any(s.target in self.views for s in group)
             if len(group) == len(run) and free and self.merge(group):
@@ -339,7 +339,7 @@ class _Stacker:
             parts = [n for n in self.views if self.views[n][0] == whole and n in makers]
             for run in _runs(parts):
                 group = [makers[name] for name in run]
-                alike = len({*map(kind_of, group)}) == 1
+                alike = len({*map(likeness, group)}) == 1
                 if alike and self.neighbours(run) and self.merge(group, pack=True):
                     return True
         return False
@@ -384,7 +384,7 @@ class _Stacker:
                 start += size
 
 
-def kind_of(statement: Statement) -> tuple[object, ...]:
+def likeness(statement: Statement) -> tuple[object, ...]:
     """What statements have in common that can be done at once, on columns side by side."""
     return statement.op, statement.settings, len(statement.operands)
 

@@ -45,7 +45,7 @@ from numeric.numbers.primitives import PRIMITIVES, Primitive, ufunc_name
 
 Array = Any
 Rule = Callable[[Interval], Interval]
-Verdict = tuple[Array, Array]
+Certainty = tuple[Array, Array]
 Numbers = tuple[Number, ...]
 _LEAK: Final = Rational(1, 100)
 _HUGE: Final = 1e300
@@ -119,7 +119,7 @@ def _extreme(pick: Callable[[Array, Array], Array]) -> Callable[[Expr], Rule]:
     return _folded(join)
 
 
-def _chosen(verdict: Verdict, high: Interval, low: Interval) -> Interval:
+def _chosen(verdict: Certainty, high: Interval, low: Interval) -> Interval:
     """`high` where it certainly holds, `low` where it certainly does not, else both."""
     yes, no = verdict
     both = high.hull(low)
@@ -153,7 +153,7 @@ def _heaviside(formula: Heaviside) -> Rule:
     return rule
 
 
-def _decided(condition: Basic) -> Callable[[Interval], Verdict]:
+def _decided(condition: Basic) -> Callable[[Interval], Certainty]:
     """Where a condition certainly holds, and where it certainly does not.
 
     Raises:
@@ -164,7 +164,7 @@ def _decided(condition: Basic) -> Callable[[Interval], Verdict]:
     if isinstance(condition, And):
         parts = [_decided(part) for part in condition.args]
 
-        def both(x: Interval) -> Verdict:
+        def both(x: Interval) -> Certainty:
             found = [part(x) for part in parts]
             return (reduce(operator.and_, [yes for yes, _ in found]),
                     reduce(operator.or_, [no for _, no in found]))  # fmt: skip
@@ -173,7 +173,7 @@ def _decided(condition: Basic) -> Callable[[Interval], Verdict]:
     if isinstance(condition, (StrictGreaterThan, StrictLessThan)):
         larger, smaller = (by_formula(side) for side in (condition.gts, condition.lts))
 
-        def compare(x: Interval) -> Verdict:
+        def compare(x: Interval) -> Certainty:
             left, right = larger(x), smaller(x)
             return left.lo > right.hi, left.hi <= right.lo
 
