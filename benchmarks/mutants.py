@@ -1,10 +1,10 @@
-# ruff: noqa: E501 (an edit stands as its source does)
 """Are the checks any good? Each step of the compiler is broken on purpose, one way at a time.
 
-A mutant is an edit of the source of the rule table, the lowering, a pass or the emitter that
-changes what emitted code computes. The battery derives, lowers, improves and emits rnn, lstm,
-gru and a cell of all nodes in every style, and compares with autograd and over the prime field.
-A mutant is killed if the battery notices it.
+A mutant puts a wrong function in the place of a right one that it names: a rule of the table, a
+step, or one around it that spoils what goes in or comes out. So it says what is computed
+wrongly, in the words of the stage, and quotes no line of its source. The battery derives,
+lowers, improves and emits rnn, lstm, gru and a cell of all nodes in every style, and compares
+with autograd and over the prime field. A mutant is killed if the battery notices it.
 
     python benchmarks/mutants.py [--json]
 
@@ -17,20 +17,53 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from sympy import MatAdd, MatMul, OneMatrix, S, Transpose
+from sympy.matrices.expressions import HadamardProduct
+from wrong_steps import (
+    FORWARD,
+    OPPOSITE,
+    PULL,
+    Mutant,
+    after,
+    assigned_again,
+    at_each_step,
+    before,
+    calling,
+    first_term_lost,
+    forgetful_of_carries,
+    in_lines,
+    instead,
+    left_bar,
+    of_op,
+    one_buffer,
+    one_carry,
+    product_rule,
+    respelled,
+    right_bar,
+    rounded,
+    rule,
+    signs_lost,
+    softmax_mean,
+    spelled,
+    square,
+    terms_of,
+    without_brackets,
+)
 
 from derive import Cell, catalogue
 from derive.calculus import adjoint as adjoints
-from derive.calculus import rules, through_time
+from derive.calculus import through_time
 from derive.cell import declared
+from derive.language import expr
+from derive.language.functions import FUNCTIONS
 from numeric.compiler import lower, stacking
 from numeric.compiler import passes as stages
 from numeric.compiler.styles import STYLES
@@ -62,172 +95,143 @@ MIXED = Cell.parse(
 CELLS = (catalogue["rnn"], catalogue["gru"], catalogue["lstm"], MIXED)
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """One edit of one module, and what it gets wrong."""
-
-    area: str
-    what: str
-    module: ModuleType
-    old: str
-    new: str
-
-    @property
-    def name(self) -> str:
-        """Where it is and what it gets wrong."""
-        return f"{self.area}: {self.what}"
-
-
-def of(area: str, module: ModuleType) -> Callable[[str, str, str], Mutant]:
-    """A maker of mutants of one module."""
-    return lambda what, old, new: Mutant(area, what, module, old, new)
-
-
-rule = of("rules", rules)
-adjoint = of("adjoint", adjoints)
-lowering = of("lower", lower)
-passes = of("passes", stages)
-stacking = of("stack", stacking)
-spelling = of("emit", expressions)
-number = of("emit", formula)
-in_place = of("emit", in_place_code)
-emitting = of("emit", to_numpy)
-
 MUTANTS = (
-    rule("sum: later terms counted twice", "return tuple(y_bar for _ in node.args)",
-         "return tuple(scale(1 if k == 0 else 2, y_bar) for k, _ in enumerate(node.args))"),
-    rule("product: number forgotten", "y_bar = scale(split_coefficient(node)[0], y_bar)", "pass"),
-    rule("product: not transposed", "product(transpose(a), y_bar)",
-         "product(a if a.shape[0] == a.shape[1] else transpose(a), y_bar)"),
-    rule("product: of the wrong sign", "return product(y_bar, transpose(b)),",
-         "return negate(product(y_bar, transpose(b))),"),
-    rule("⊙: the others forgotten", "tuple(hadamard(y_bar, *others) for _, others",
-         "tuple(y_bar for _, others"),
-    rule("⊙: the factor itself", "tuple(hadamard(y_bar, *others) for _, others",
-         "tuple(hadamard(y_bar, own) for own, others"),
-    rule("⊘: numerator", "return quotient(y_bar, b), negate", "return y_bar, negate"),
-    rule("⊘: sign", "negate(quotient(hadamard(y_bar, y), b))", "quotient(hadamard(y_bar, y), b)"),
-    rule("function: slope forgotten", "return (hadamard(y_bar, Slope(*node.args)),)",
-         "return (y_bar,)"),
-    rule("function: slope of the output", "hadamard(y_bar, Slope(*node.args))",
-         "hadamard(y_bar, Slope(node.args[0], y, *node.args[2:]))"),
-    rule("softmax: mean forgotten", "add(y_bar, negate(mean))", "y_bar"),
-    rule("softmax: weight forgotten", "(hadamard(y, add(y_bar, negate(mean))),)",
-         "(add(y_bar, negate(mean)),)"),
-    rule("transpose: not transposed", "return (transpose(y_bar),)", "return (y_bar,)"),
-    rule("concat: from the first row", "Rows(y_bar, start, part.shape[0])",
-         "Rows(y_bar, S.Zero, part.shape[0])"),
-    rule("broadcast: mean", "return (product(total, OneMatrix(cols, 1)) if cols != 1 else total,)",
-         "return (scale(2, total),)"),
-    adjoint("the next step forgotten", 'terms.append(Term(carry(symbol), "the next step"))', "pass"),
-    adjoint("the loss of the wrong sign", 'Term(from_loss(state), "the loss at this step")',
-            'Term(-from_loss(state), "the loss at this step")'),
-    lowering("sum: signs dropped", "signs.append(-1 if negative else 1)", "signs.append(1)"),
-    lowering("Wᵀu as W u",
-             '("pull", first.arg) if isinstance(first, Transpose)',
-             '(("apply" if first.shape[0] == first.shape[1] else "pull"), first.arg) '
-             "if isinstance(first, Transpose)"),
-    lowering("carry of another state", "carries.append(Carry(state.name + CARRY, name_of(handed.target)))",
-             "carries.append(Carry(state.name + CARRY, name_of(derivation.carries[0].target)))"),
-    lowering("accumulator overwritten in turn",
-             'Statement(target, "add", (made,), (1,), True, comment)',
-             'Statement(target, "add", (made,), (-1,), True, comment)'),
-    lowering("slope of the output as the input's",
-             'return self.emit("slope_from_output", [operand], dims, *settings, name=name)',
-             'return self.emit("slope", [operand], dims, *settings, name=name)'),
-    lowering("slope of the input as the output's",
-             'return self.emit("slope", [self.value(expr.argument)], dims, *settings, name=name)',
-             'return self.emit("slope_from_output" if expr.function.slope_from_output is not None '
-             'else "function", [self.value(expr.argument)], dims, *settings, name=name)'),
-    lowering("what comes once comes at each step too", "if term.each_step != each_step:",
-             "if term.each_step and not each_step:"),
-    passes("share: the settings overlooked", "key = (statement.op, operands, statement.settings)",
-           "key = (statement.op, operands[:1], len(operands))"),
-    passes("share: the signs overlooked", "key = (statement.op, operands, statement.settings)",
-           "key = (statement.op, operands)"),
-    passes("hoist: a sum in parts loses signs",
-           "*(s for s, _ in late), 1)", "*(1 for s, _ in late), -1)"),
-    passes("defer: carries deferred as well", "needed = {carry.update for carry in block.carries}",
-           "needed = set()"),
-    passes("defer: what grows twice is assigned", "if count == 1} - in_loop", "if count} - in_loop"),
-    stacking("products in another order", "tuple(str(s.operands[1]) for s in group), \"weights\")",
-             "tuple(str(s.operands[1]) for s in group[::-1]), \"weights\")"),
-    stacking("columns at one place", "            start += self.width(name)\n", "            pass\n"),
-    stacking("merged though unlike", "if (s.op, s.settings, len(s.operands)) == (first.op, "
-             "first.settings,", "if (s.op, first.settings, len(s.operands)) == (first.op, "
-             "first.settings,"),
-    stacking("rows not moved on", "                start += size\n", "                start += 0 * size\n"),
-    stacking("a term of the sum lost", "operands=(*(o for _, o in kept), joint.target),",
-             "operands=(*(o for _, o in kept[1:]), joint.target, joint.target)[:len(kept) + 1],"),
-    spelling("minus without its sign", '(" - " if sign < 0 else " + ")', '" + "'),
-    spelling("minus without brackets", "PRODUCT if sign < 0 else SUM)", "0)"),
-    spelling("no brackets in products", '" * ".join(self.bound(o, in_loop, ATOM)',
-             '" * ".join(self.bound(o, in_loop, 0)'),
-    spelling("apply without the transpose", 'transposed: str = ".T"', 'transposed: str = ""'),
-    spelling("outer of the wrong side", 'return f"{u}.T @ {v}", PRODUCT',
-             'return f"({v}.T @ {u}).T * 2", PRODUCT'),
-    spelling("the batch averaged", '.sum(axis={axes})"', '.mean(axis={axes})"'),
-    spelling("total over the wrong axis", ".sum(axis=-1, keepdims=True)\", ATOM",
-             ".mean(axis=-1, keepdims=True)\", ATOM"),
-    spelling("slices from the start", "return f\"{'' if start == 0 else size_text(start)}:{end}\"",
-             'return f":{size_text(size)}"'),
-    number("numbers rounded", "text = repr(p / q)", "text = repr(round(p / q, 1) + 1)"),
-    emitting("backward runs forward", "'range(T)' if block.loop == 'forward' else 'reversed(range(T))'",
-             "'range(T)'"),
-    emitting("accumulators overwritten", 'sign = "+=" if statement.accumulate else "="', 'sign = "="'),
-    emitting("initial state left out", 'initial.get("{key}", 0)', '0 * initial.get("{key}", 0)'),
-    emitting("a state's views exchanged", '", ".join(views if late else reversed(views))',
-             '", ".join(views)'),
-    in_place("buffers handed on too early", "if at == place and dead in self.names",
-             "if at >= place and dead in self.names"),
-    in_place("in place, backward runs forward",
-             "'range(T)' if block.loop == 'forward' else 'reversed(range(T))'", "'range(T)'"),
-    in_place("subtracts instead of adding", "'add' if sign > 0 else 'subtract'",
-             "'subtract' if sign > 0 else 'add'"),
-    in_place("third factors forgotten", "for operand in operands[2:]:", "for operand in operands[3:]:"),
-    in_place("pull with the transpose",
-             'yield f"np.matmul({operands[0]}, {operands[1]}, out={target})"',
-             'yield f"np.matmul({operands[0]}, {operands[1]}.T, out={target})"'),
+    rule("sum: later terms counted twice", MatAdd, lambda y_bar, y, node: tuple(
+        expr.scale(2 if k else 1, y_bar) for k, _ in enumerate(node.args))),
+    rule("product: number forgotten", MatMul, product_rule(left_bar, right_bar, number=False)),
+    rule("product: not transposed", MatMul, product_rule(left_bar, lambda a, y_bar: expr.product(
+        a if square(a) else expr.transpose(a), y_bar))),
+    rule("product: of the wrong sign", MatMul, product_rule(
+        lambda y_bar, b: expr.negate(left_bar(y_bar, b)), right_bar)),
+    rule("⊙: the others forgotten", HadamardProduct,
+         lambda y_bar, y, node: tuple(y_bar for _ in node.args)),
+    rule("⊙: the factor itself", HadamardProduct,
+         lambda y_bar, y, node: tuple(expr.hadamard(y_bar, own) for own in node.args)),
+    rule("⊘: numerator", expr.Quotient, lambda y_bar, y, node: (
+        y_bar, expr.negate(expr.quotient(expr.hadamard(y_bar, y), node.args[1])))),
+    rule("⊘: sign", expr.Quotient, lambda y_bar, y, node: (
+        expr.quotient(y_bar, node.args[1]),
+        expr.quotient(expr.hadamard(y_bar, y), node.args[1]))),
+    rule("function: slope forgotten", expr.Elementwise, lambda y_bar, y, node: (y_bar,)),
+    rule("function: slope of the output", expr.Elementwise, lambda y_bar, y, node: (
+        expr.hadamard(y_bar, expr.Slope(node.args[0], y, *node.args[2:])),)),
+    rule("softmax: mean forgotten", expr.Softmax,
+         lambda y_bar, y, node: (expr.hadamard(y, y_bar),)),
+    rule("softmax: weight forgotten", expr.Softmax, lambda y_bar, y, node: (
+        expr.add(y_bar, expr.negate(softmax_mean(y_bar, y))),)),
+    rule("transpose: not transposed", Transpose, lambda y_bar, y, node: (y_bar,)),
+    rule("concat: from the first row", expr.Concat, lambda y_bar, y, node: tuple(
+        expr.Rows(y_bar, S.Zero, part.shape[0]) for part in node.args)),
+    rule("broadcast: mean", expr.Broadcast, lambda y_bar, y, node: (
+        expr.scale(2, expr.product(OneMatrix(1, node.shape[0]), y_bar)),)),
+    Mutant("adjoint", "the next step forgotten", adjoints.AdjointEquation, "collect",
+           terms_of("the next step", lambda term: None)),
+    Mutant("adjoint", "the loss of the wrong sign", adjoints.AdjointEquation, "collect",
+           terms_of("the loss at this step", lambda term: replace(term, value=-term.value))),
+    Mutant("lower", "sum: signs dropped", lower, "lower", after(of_op(
+        "add", settings=lambda s, _: s.settings[:1] if len(s.operands) == 1
+        else tuple(1 for _ in s.settings)))),
+    Mutant("lower", "Wᵀu as W u", lower, "lower", after(of_op(
+        "pull", op=lambda s, program: "apply" if len({*program.dims[s.operands[1]]}) == 1
+        else "pull"))),
+    Mutant("lower", "carry of another state", lower, "lower", after(one_carry)),
+    Mutant("lower", "accumulator overwritten in turn", lower, "lower", after(of_op(
+        "add", settings=lambda s, _: (-1,) if s.accumulate else s.settings))),
+    Mutant("lower", "slope of the output as the input's", lower, "lower", after(of_op(
+        "slope_from_output", op=lambda s, _: "slope"))),
+    Mutant("lower", "slope of the input as the output's", lower, "lower", after(of_op(
+        "slope", op=lambda s, _: "function" if FUNCTIONS[s.settings[0]].slope_from_output is None
+        else "slope_from_output"))),
+    Mutant("lower", "what comes once comes at each step too", lower, "lower",
+           before(at_each_step)),
+    Mutant("passes", "share: the settings overlooked", stages, "computation",
+           instead(lambda s: (s.op, s.operands[:1], len(s.operands)))),
+    Mutant("passes", "share: the signs overlooked", stages, "computation",
+           instead(lambda s: (s.op, s.operands))),
+    Mutant("passes", "hoist: a sum in parts loses signs", stages, "_split_sum", signs_lost),
+    Mutant("passes", "defer: carries deferred as well", stages, "defer", forgetful_of_carries),
+    Mutant("passes", "defer: what grows twice is assigned", stages, "_without_zeros",
+           instead(assigned_again)),
+    Mutant("stack", "products in another order", stacking, "stack", after(of_op(
+        "stack", operands=lambda s, program: s.operands[::-1]
+        if len(program.dims[s.target]) == 2 else s.operands))),
+    Mutant("stack", "columns at one place", stacking, "stack", after(lambda program: replace(
+        program, views={name: (whole, S.Zero, size)
+                        for name, (whole, _, size) in program.views.items()}))),
+    Mutant("stack", "merged though unlike", stacking, "likeness",
+           instead(lambda s: (s.op, len(s.operands)))),
+    Mutant("stack", "rows not moved on", stacking, "stack", after(of_op(
+        "rows", settings=lambda s, _: (S.Zero, s.settings[1])))),
+    Mutant("stack", "a term of the sum lost", stacking, "stack", after(of_op(
+        "add", operands=first_term_lost))),
+    Mutant("emit", "minus without its sign", expressions.Spelled, "expression",
+           spelled("add", settings=lambda s: (s.settings[0], *(1 for _ in s.settings[1:])))),
+    Mutant("emit", "minus without brackets", expressions.Spelled, "expression",
+           without_brackets("add")),
+    Mutant("emit", "no brackets in products", expressions.Spelled, "expression",
+           without_brackets("multiply")),
+    Mutant("emit", "apply without the transpose", expressions.Spelled, "expression",
+           spelled("apply", op=lambda s: "pull")),
+    Mutant("emit", "outer of the wrong side", expressions.Spelled, "expression",
+           lambda right: respelled("outer", lambda text: f"({text}).T * 2")(
+               spelled("outer", operands=lambda s: s.operands[::-1])(right))),
+    Mutant("emit", "the batch averaged", expressions.Spelled, "expression",
+           respelled("gather", lambda text: text.replace(".sum(axis", ".mean(axis"))),
+    Mutant("emit", "total over the wrong axis", expressions.Spelled, "expression",
+           respelled("total", lambda text: text.replace(".sum(", ".mean("))),
+    Mutant("emit", "slices from the start", expressions, "slice_text",
+           instead(lambda start, size: f":{expressions.size_text(size)}")),
+    Mutant("emit", "numbers rounded", formula, "number_text", after(rounded)),
+    Mutant("emit", "backward runs forward", to_numpy, "write_expressions", after(FORWARD)),
+    Mutant("emit", "accumulators overwritten", to_numpy, "write_expressions",
+           after(in_lines(r" \+= ", " = "))),
+    Mutant("emit", "initial state left out", to_numpy, "bindings",
+           after(in_lines(r"initial\.get\(", "0 * initial.get("))),
+    Mutant("emit", "a state's views exchanged", to_numpy, "bindings",
+           after(in_lines(r"^(\w+), (\w+) = ", r"\2, \1 = "))),
+    Mutant("emit", "buffers handed on too early", in_place_code._Buffers, "__post_init__",
+           one_buffer),
+    Mutant("emit", "in place, backward runs forward", in_place_code, "write_in_place",
+           after(FORWARD)),
+    Mutant("emit", "subtracts instead of adding", in_place_code, "_sum",
+           after(in_lines(r"np\.(add|subtract)\(",
+                          lambda m: f"np.{OPPOSITE[m[1]]}("))),
+    Mutant("emit", "third factors forgotten", in_place_code, "_call",
+           calling("multiply", lambda s: replace(s, operands=(*s.operands[:2], *s.operands[3:])))),
+    Mutant("emit", "pull with the transpose", in_place_code, "_call",
+           lambda right: lambda text, s: in_lines(PULL, r"np.matmul(\1, \2.T, out=")(
+               right(text, s)) if s.op == "pull" else right(text, s)),
 )  # fmt: skip
 QUICK = MUTANTS[::5]
 
 
-# ---- breaking a module, and mending it -------------------------------------------------------
+# ---- breaking a step, and mending it ---------------------------------------------------------
 
 
 @contextmanager
 def broken(mutant: Mutant) -> Iterator[None]:
-    """The module with the edit, wherever its functions are known; mended at the end.
-
-    Raises:
-        LookupError: if the edit does not find its place: the source has changed.
-    """
-    module = mutant.module
-    source = Path(str(module.__file__)).read_text(encoding="utf-8")
-    if mutant.old not in source:
-        raise LookupError(f"{mutant.name}: {mutant.old!r} is not in {module.__name__}")
-    edited = source.replace(mutant.old, mutant.new)
-    made = ModuleType(module.__name__)
-    made.__file__ = module.__file__
-    homes, own = users(), dict(vars(module))
-    sys.modules[module.__name__] = made
-    changed: list[tuple[ModuleType, str, Any]] = []
+    """The wrong function in its place, wherever the right one is known; mended at the end."""
+    right = mutant.right
+    wrong = mutant.wrong(right)
+    changed: list[tuple[Any, Any]] = [(mutant.owner, mutant.key)]
+    if isinstance(mutant.owner, ModuleType):
+        changed = [(home, name) for home in users() for name, value in list(vars(home).items())
+                   if value is right]  # fmt: skip
     try:
-        exec(compile(edited, str(module.__file__), "exec"), made.__dict__)
-        for home in homes:
-            for name, value in list(vars(home).items()):
-                ours = getattr(value, "__module__", None) == module.__name__
-                if ours and hasattr(made, name) and own.get(name) is value:
-                    changed.append((home, name, value))
-                    setattr(home, name, getattr(made, name))
-        if mutant.module is rules:
-            changed.append((adjoints, "VJP_RULES", adjoints.VJP_RULES))
-            adjoints.VJP_RULES = made.VJP_RULES
+        for home, name in changed:
+            put(home, name, wrong)
         yield
     finally:
-        sys.modules[module.__name__] = module
-        for home, name, value in changed:
-            setattr(home, name, value)
+        for home, name in changed:
+            put(home, name, right)
+
+
+def put(home: Any, name: Any, value: Any) -> None:
+    """A value in a module, a class or a table."""
+    if isinstance(home, MutableMapping):
+        home[name] = value
+    else:
+        setattr(home, name, value)
 
 
 def users() -> list[ModuleType]:
@@ -252,6 +256,12 @@ def derived(cell: Cell) -> Any:
     return through_time.differentiate(cell)
 
 
+def derive_anew(cell: Cell) -> Any:
+    """The derivation, none that was made before."""
+    function = through_time.differentiate
+    return getattr(function, "__wrapped__", function)(cell)
+
+
 def noticed(mutant: Mutant) -> str | None:
     """On which cell and style the mutant is noticed; None if nowhere."""
     early = mutant.area in {"rules", "adjoint"}
@@ -261,7 +271,7 @@ def noticed(mutant: Mutant) -> str | None:
         for exactly in (False, True):
             for cell in CELLS:
                 try:
-                    derivation = through_time.differentiate(cell) if early else derivations[cell]
+                    derivation = derive_anew(cell) if early else derivations[cell]
                     wrong = wrong_style(cell, derivation, *right[cell], exactly)
                 except Exception as problem:
                     return f"{cell.name}: {type(problem).__name__}"

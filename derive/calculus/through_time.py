@@ -33,7 +33,7 @@ from derive.language.expr import (
     symbols_of,
     transpose,
 )
-from derive.typeset.notebook import Line, html_of, latex_of
+from derive.typeset.notebook import ShownEquation, html_of, latex_of
 
 TIME: Final = Symbol("t", integer=True)
 EARLIER: Final = Symbol("k", integer=True)
@@ -99,7 +99,7 @@ class Derivation:
         return html_of(_numbered(self.steps), self.cell.notation)
 
 
-def _numbered(steps: tuple[Step, ...]) -> list[Line]:
+def _numbered(steps: tuple[Step, ...]) -> list[ShownEquation]:
     return [(step.equation.target, step.equation.value, step.number) for step in steps]
 
 

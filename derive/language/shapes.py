@@ -9,66 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Final
 
 from sympy import Expr, MatrixSymbol, S
 
 from derive.language.expr import VECTOR_FUNCTIONS, size, size_name
 from derive.language.functions import FUNCTIONS
 from derive.language.syntax import Assignment, CellError, Node, states_of
-
-
-@dataclass(eq=False)
-class _Unknown:
-    """A size not yet known; `bound` once it is tied to a sum of others, never to 1."""
-
-    bound: tuple[_Unknown, ...] | None = None
-    name: str = ""
-
-
-_Size = tuple[_Unknown, ...]
-_Shape = tuple[_Size, _Size]
-MAX_PARTS: Final = 60
-_ONE: Final = _Unknown(name="1")
-_SCALAR: Final[_Shape] = ((_ONE,), (_ONE,))
-
-
-def _resolve(extent: _Size) -> _Size:
-    """The size through all its bonds, as a sum of unbound unknowns; bonds are shortened.
-
-    Raises:
-        CellError: if it has too many parts: they double with each concat(a, a).
-    """
-    found: list[_Unknown] = []
-    for unknown in extent:
-        parts: list[_Unknown] = []
-        open_ones = [unknown]
-        while open_ones:
-            one = open_ones.pop()
-            if one.bound is None:
-                parts.append(one)
-            else:
-                open_ones.extend(reversed(one.bound))
-            if len(found) + len(parts) + len(open_ones) > MAX_PARTS:
-                raise CellError(f"concat makes a size of more than {MAX_PARTS} parts")
-        if unknown.bound is not None:
-            unknown.bound = tuple(parts)
-        found += parts
-    return tuple(found)
-
-
-def _unify(left: _Size, right: _Size) -> bool:
-    """Make the two sizes one; false where they cannot be."""
-    left, right = _resolve(left), _resolve(right)
-    if left == right:
-        return True
-    for one, other in ((left, right), (right, left)):
-        if len(one) == 1 and not one[0].name and not {one[0], _ONE} & {*other}:
-            one[0].bound = other
-            return True
-    if len(left) == len(right) > 1:
-        return all(_unify((a,), (b,)) for a, b in zip(left, right, strict=True))
-    return False
+from derive.language.unification import ONE, SCALAR, Shape, Size, Unknown, resolve, unify
 
 
 @dataclass
@@ -83,8 +30,8 @@ class Shapes:
     sizes: Mapping[str, str]
     cell: str
     text: str
-    shapes: dict[str, _Shape] = field(default_factory=dict)
-    node_shapes: dict[int, _Shape] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    node_shapes: dict[int, Shape] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
 
     def error(self, message: str, node: Node | None = None) -> CellError:
@@ -105,7 +52,7 @@ class Shapes:
             try:
                 shape = self.infer(assignment.value)
                 own = self.shapes.setdefault(assignment.target.value, shape)
-                same = _unify(own[0], shape[0]) and _unify(own[1], shape[1])
+                same = unify(own[0], shape[0]) and unify(own[1], shape[1])
             except CellError as problem:
                 if problem.line:
                     raise
@@ -228,27 +175,27 @@ class Shapes:
                     assignment.target,
                 )
 
-    def shape_of_name(self, name: str) -> _Shape:
+    def shape_of_name(self, name: str) -> Shape:
         """The shape of a symbol, unknown sizes made for it when it is first met."""
         base = name.removesuffix("_prev")
         if base not in self.shapes:
-            column = (_ONE,)
+            column = (ONE,)
             if base in self.scalars:
-                self.shapes[base] = _SCALAR
+                self.shapes[base] = SCALAR
             elif base in self.matrices and base not in self.inputs and base not in self.states:
-                self.shapes[base] = ((_Unknown(),), (_Unknown(),))
+                self.shapes[base] = ((Unknown(),), (Unknown(),))
             else:
-                self.shapes[base] = ((_Unknown(),), column)
+                self.shapes[base] = ((Unknown(),), column)
         return self.shapes[base]
 
     # ---- first walk: shapes -----------------------------------------------------------------
 
-    def infer(self, node: Node) -> _Shape:
+    def infer(self, node: Node) -> Shape:
         """The shape of a node, its operands' sizes tied on the way."""
         children = [self.infer(child) for child in node.children]
         match node.kind:
             case "number":
-                shape = _SCALAR
+                shape = SCALAR
             case "name":
                 shape = self.shape_of_name(node.value)
             case "negate":
@@ -256,7 +203,7 @@ class Shapes:
             case "transpose":
                 shape = (children[0][1], children[0][0])
             case "@":
-                if not _unify(children[0][1], children[1][0]):
+                if not unify(children[0][1], children[1][0]):
                     raise self.clash(node, "@", children[0], children[1])
                 shape = (children[0][0], children[1][1])
             case "call":
@@ -266,20 +213,20 @@ class Shapes:
         self.node_shapes[id(node)] = shape
         return shape
 
-    def meet(self, node: Node, left: _Shape, right: _Shape) -> _Shape:
+    def meet(self, node: Node, left: Shape, right: Shape) -> Shape:
         """The common shape of two operands; a scalar takes the other's."""
         for one, other in ((left, right), (right, left)):
             if self.is_scalar(one):
                 return other
-        if not (_unify(left[0], right[0]) and _unify(left[1], right[1])):
+        if not (unify(left[0], right[0]) and unify(left[1], right[1])):
             raise self.clash(node, node.kind, left, right)
         return left
 
-    def is_scalar(self, shape: _Shape) -> bool:
+    def is_scalar(self, shape: Shape) -> bool:
         """Whether the shape is (1, 1)."""
-        return _resolve(shape[0]) == (_ONE,) == _resolve(shape[1])
+        return resolve(shape[0]) == (ONE,) == resolve(shape[1])
 
-    def infer_call(self, node: Node, children: list[_Shape]) -> _Shape:
+    def infer_call(self, node: Node, children: list[Shape]) -> Shape:
         """The shape of a function of its arguments.
 
         Raises:
@@ -287,11 +234,11 @@ class Shapes:
         """
         if node.value == "concat":
             for child, shape in zip(node.children, children, strict=True):
-                if not _unify(shape[1], (_ONE,)) or self.is_scalar(shape):
+                if not unify(shape[1], (ONE,)) or self.is_scalar(shape):
                     raise self.error("concat takes vectors", child)
-            return _resolve(tuple(part for shape in children for part in shape[0])), (_ONE,)
+            return resolve(tuple(part for shape in children for part in shape[0])), (ONE,)
         if node.value in VECTOR_FUNCTIONS:
-            if len(children) != 1 or not _unify(children[0][1], (_ONE,)):
+            if len(children) != 1 or not unify(children[0][1], (ONE,)):
                 raise self.error(f"{node.value} takes one vector", node)
             return children[0]
         if node.value not in FUNCTIONS:
@@ -313,7 +260,7 @@ class Shapes:
             raise self.error(f"{node.value} of a number: write the value itself", node)
         return children[0]
 
-    def clash(self, node: Node, operator: str, left: _Shape, right: _Shape) -> CellError:
+    def clash(self, node: Node, operator: str, left: Shape, right: Shape) -> CellError:
         """The error of two shapes that cannot meet."""
         self.label()
         rule = "both must have one shape (numbers and scalars fit any)"
@@ -336,7 +283,7 @@ class Shapes:
             node,
         )
 
-    def spell(self, shape: _Shape) -> str:
+    def spell(self, shape: Shape) -> str:
         """A shape as it is written: (n, m)."""
         return "(" + ", ".join(size_name(self.extent(side)) for side in shape) + ")"
 
@@ -344,22 +291,22 @@ class Shapes:
 
     def label(self) -> None:
         """Name the sizes: n and m, n_<state>, m_<input>, then k1, k2, … as they appear."""
-        holders: dict[str, _Size] = {}
+        holders: dict[str, Size] = {}
 
-        def give(name: str, extent: _Size) -> None:
+        def give(name: str, extent: Size) -> None:
             if name in holders:
-                if not _unify(holders[name], extent):
+                if not unify(holders[name], extent):
                     raise self.error(f"'sizes' ties sizes to {name!r} that cannot be equal")
                 return
             holders[name] = extent
-            parts = _resolve(extent)
+            parts = resolve(extent)
             for unknown, other in pending:
                 if parts == (unknown,):
                     raise self.error(f"'sizes' calls one size both {other!r} and {name!r}")
             if len(parts) == 1 and not parts[0].name:
                 pending.append((parts[0], name))
 
-        pending: list[tuple[_Unknown, str]] = []
+        pending: list[tuple[Unknown, str]] = []
         for symbol, name in self.sizes.items():
             give(name, self.shape_of_name(symbol)[0])
         automatic = [
@@ -367,26 +314,26 @@ class Shapes:
             *(("m" if i == 0 else f"m_{x}", x) for i, x in enumerate(self.inputs)),
         ]
         for name, symbol in automatic:
-            parts = _resolve(self.shape_of_name(symbol)[0])
+            parts = resolve(self.shape_of_name(symbol)[0])
             taken = any(unknown in parts for unknown, _ in pending)
             unnamed = len(parts) == 1 and not parts[0].name and not taken
             if (unnamed or name in holders) and symbol not in self.sizes:
                 give(name, parts)
         for unknown, name in pending:
-            root = _resolve((unknown,))
+            root = resolve((unknown,))
             if len(root) == 1 and not root[0].name:
                 root[0].name = name
         count = 0
         for shape in self.shapes.values():
-            for unknown in (*_resolve(shape[0]), *_resolve(shape[1])):
+            for unknown in (*resolve(shape[0]), *resolve(shape[1])):
                 if not unknown.name:
                     count += 1
                     unknown.name = f"k{count}"
 
-    def extent(self, side: _Size) -> Expr:
+    def extent(self, side: Size) -> Expr:
         """A size as an expression of the named sizes."""
-        parts = _resolve(side)
-        return S.One if parts == (_ONE,) else sum((size(u.name) for u in parts), S.Zero)
+        parts = resolve(side)
+        return S.One if parts == (ONE,) else sum((size(u.name) for u in parts), S.Zero)
 
     def symbol(self, name: str) -> MatrixSymbol:
         """The matrix symbol of a name."""

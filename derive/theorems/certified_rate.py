@@ -1,6 +1,6 @@
 """N dominates every admissible step, Nv ≤ rv ⇒ the Jacobian over m steps decays as r^m.
 
-In: a `Derivation`. Out: `Certificate`, N entry by entry in named quantities with its
+In: a `Derivation`. Out: `ClosedCondition`, N entry by entry in named quantities with its
 characteristic polynomial; and the theorem, of a number N for one state, of a matrix and a positive
 vector v for several, with the closed condition for ρ(N) < 1 where there is one.
 """
@@ -53,7 +53,7 @@ from derive.theorems.suprema import Quantities, letter
 
 def certified_rate(derivation: Derivation) -> Theorem:
     """The theorem on N: of a number for one state, of a matrix and a vector v for several."""
-    found = certificate(derivation)
+    found = closed_condition(derivation)
     return _number(derivation, found) if found.order == 1 else _matrix(derivation, found)
 
 
@@ -72,7 +72,7 @@ _RANGE = Line(
 )
 
 
-def _number(derivation: Derivation, found: Certificate) -> Theorem:
+def _number(derivation: Derivation, found: ClosedCondition) -> Theorem:
     norm, _ = chain_norm(derivation)
     state = derivation.cell.states[0]
     one = Norm(Partial(At(state, TIME), At(state, TIME - 1)))
@@ -114,7 +114,7 @@ def _number(derivation: Derivation, found: Certificate) -> Theorem:
     )  # fmt: skip
 
 
-def _matrix(derivation: Derivation, found: Certificate) -> Theorem:
+def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
     states = {state.name: state for state in derivation.cell.states}
     order = len(states)
     norm, target = chain_norm(derivation)
@@ -200,11 +200,11 @@ def _matrix(derivation: Derivation, found: Certificate) -> Theorem:
     )  # fmt: skip
 
 
-def _diagonal(found: Certificate) -> Expr:
+def _diagonal(found: ClosedCondition) -> Expr:
     return BlockSup(str(found.stuck), str(found.stuck))
 
 
-def _carousel_words(found: Certificate) -> str:
+def _carousel_words(found: ClosedCondition) -> str:
     """Where the second row comes from."""
     if found.carousel is None:
         return ""
@@ -212,7 +212,7 @@ def _carousel_words(found: Certificate) -> str:
             "own in the corner.")  # fmt: skip
 
 
-def _roots(found: Certificate) -> tuple[Line, ...]:
+def _roots(found: ClosedCondition) -> tuple[Line, ...]:
     """Why the closed condition decides ρ(N) < 1."""
     if not found.conditions or found.order != 2:
         return ()
@@ -230,7 +230,7 @@ def _roots(found: Certificate) -> tuple[Line, ...]:
     )  # fmt: skip
 
 
-def _at_one(found: Certificate) -> Expr:
+def _at_one(found: ClosedCondition) -> Expr:
     """The characteristic polynomial at 1: what the last condition says is positive."""
     last = found.conditions[-1]
     factors = last.left.args if isinstance(last.left, Mul) else (last.left,)
@@ -247,7 +247,7 @@ LAMBDA = Letter("lambda")
 
 
 @dataclass(frozen=True)
-class Certificate:
+class ClosedCondition:
     """N with ‖J_ab‖₂ ≤ N_ab at every admissible step, and what decides ρ(N) < 1.
 
     `names` are the states in the order of N's rows; `matrix` is a number for one state.
@@ -271,7 +271,7 @@ class Certificate:
         return len(self.names)
 
 
-def certificate(derivation: Derivation) -> Certificate:
+def closed_condition(derivation: Derivation) -> ClosedCondition:
     """N of the cell, from its step Jacobian."""
     names = tuple(state.name for state in derivation.cell.states)
     symbol = MatrixSymbol(letter(derivation, "N", "D"), len(names), len(names))
@@ -283,7 +283,7 @@ def certificate(derivation: Derivation) -> Certificate:
     if len(names) == 1:
         value = rows[-1].right
         stuck = names[0] if _at_least_one(value) else None
-        return Certificate(
+        return ClosedCondition(
             names, symbol, value, (*rows[:-1], *quantities.relations()), None,
             () if stuck else (Relation(symbol, "<", S.One),), stuck, None,
         )  # fmt: skip
@@ -293,7 +293,7 @@ def certificate(derivation: Derivation) -> Certificate:
     shown = tuple(r for r in rows if r.right != 0)
     matrix = Entries(*(entry[a, b] for a in names for b in names))
     polynomial, conditions = _two_by_two(*matrix.args) if len(names) == 2 else (None, ())
-    return Certificate(
+    return ClosedCondition(
         names, symbol, matrix, (*shown, *quantities.relations()), polynomial,
         () if stuck else conditions, stuck, None,
     )  # fmt: skip
@@ -317,7 +317,7 @@ def _rows(derivation: Derivation, quantities: Quantities) -> tuple[Relation, ...
 
 def _of_carousel(
     derivation: Derivation, symbol: MatrixSymbol, found: Carousel, quantities: Quantities
-) -> Certificate:
+) -> ClosedCondition:
     """N = [[â, β], [ωâ, α + ωβ]] where J_qp = diag(ψ) J_pp and J_qq = R + diag(ψ) J_pq."""
     named = dict(derivation.step_jacobian.named)
     keep = (
@@ -351,7 +351,7 @@ def _of_carousel(
         )
         last = Mul(keep, alpha, evaluate=False)
         polynomial = Add(Pow(LAMBDA, 2), _minus((keep, alpha, product)), last, evaluate=False)
-    return Certificate(
+    return ClosedCondition(
         (found.keeper, found.reader), symbol, Entries(keep, beta, turned, corner),
         (*rows, *quantities.relations()), polynomial, () if stuck else conditions, stuck, found,
     )  # fmt: skip

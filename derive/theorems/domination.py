@@ -15,7 +15,7 @@ from derive.calculus.through_time import Derivation
 from derive.theorems.claims import Relation
 from derive.theorems.suprema import Quantities
 
-Entries = tuple[tuple[Expr, ...], ...]
+EntryRows = tuple[tuple[Expr, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Domination:
     `quantities` says what each named number is: the supremum over all admissible steps.
     """
 
-    entries: Entries
+    entries: EntryRows
     quantities: tuple[Relation, ...]
 
     @property

@@ -12,7 +12,7 @@ from sympy import Identity, MatAdd, MatMul, MatPow, MatrixSymbol, Mul, Pow, S, S
 from derive.calculus.through_time import EARLIER, FACTOR, LENGTH, TIME, Derivation
 from derive.language.expr import At, Partial, TimeSum, product
 from derive.language.norms import Component, Immediate, Norm, Radius
-from derive.theorems.certified_rate import certificate
+from derive.theorems.certified_rate import closed_condition
 from derive.theorems.claims import MILLER, Bound, Display, Line, Relation, Theorem
 from derive.theorems.suprema import letter
 
@@ -21,7 +21,7 @@ CUT = Symbol("K", integer=True)
 
 def total_gradient(derivation: Derivation) -> Theorem | None:
     """The theorem; None where ρ(N) < 1 is out of reach or no parameter is learned."""
-    found = certificate(derivation)
+    found = closed_condition(derivation)
     if found.stuck or not derivation.cell.parameters:
         return None
     order, N = found.order, found.symbol

@@ -12,7 +12,7 @@ from sympy import S
 
 from derive.calculus.through_time import Derivation
 from derive.language.norms import Radius
-from derive.theorems.certified_rate import certificate, certified_rate
+from derive.theorems.certified_rate import certified_rate, closed_condition
 from derive.theorems.claims import Line, Relation, Theorem
 from derive.theorems.clockwork import clock_rate
 from derive.theorems.cone import kept_state
@@ -54,7 +54,7 @@ def theorems(derivation: Derivation) -> tuple[Theorem, ...]:
 
 def _with_certificate(derivation: Derivation, first: Theorem) -> Theorem:
     """The first theorem, its verdict completed by what the second can prove for sets of inputs."""
-    made = certificate(derivation)
+    made = closed_condition(derivation)
     if first.rate is not None or made.stuck:
         return first
     place = len(first.verdict.slots)

@@ -15,10 +15,10 @@ from derive.typeset.latex import Latex
 from derive.typeset.layout import PLAIN, Layout, Notation
 from derive.typeset.mathml import MathML
 
-Line = tuple[MatrixExpr, MatrixExpr, int | None]
+ShownEquation = tuple[MatrixExpr, MatrixExpr, int | None]
 
 
-def latex_of(lines: Iterable[Line], notation: Notation = PLAIN) -> str:
+def latex_of(lines: Iterable[ShownEquation], notation: Notation = PLAIN) -> str:
     """Equations aligned at the relation sign, as display mathematics."""
     latex = Latex()
     rows = [
@@ -29,7 +29,7 @@ def latex_of(lines: Iterable[Line], notation: Notation = PLAIN) -> str:
     return f"$$\\begin{{aligned}}\n{body}\n\\end{{aligned}}$$"
 
 
-def html_of(lines: Iterable[Line], notation: Notation = PLAIN) -> str:
+def html_of(lines: Iterable[ShownEquation], notation: Notation = PLAIN) -> str:
     """Equations aligned at the relation sign, as a MathML table."""
     mathml, equals = MathML(), MathML()(Operator("="))
     body = "".join(
@@ -41,7 +41,9 @@ def html_of(lines: Iterable[Line], notation: Notation = PLAIN) -> str:
     return f'<math display="block" displaystyle="true"><mtable>{body}</mtable></math>'
 
 
-def _boxes(lines: Iterable[Line], notation: Notation) -> Iterator[tuple[Box, Box, int | None]]:
+def _boxes(
+    lines: Iterable[ShownEquation], notation: Notation
+) -> Iterator[tuple[Box, Box, int | None]]:
     layout = Layout(notation)
     for left, right, number in lines:
         yield layout.of(left), layout.of(right), number

@@ -35,7 +35,7 @@ def powers(name: str, N: Array, lags: int, norm: str, width: int) -> Method:
     """‖N^l‖ at every lag, and a rate with Nv ≤ rv."""
     if not np.all(np.isfinite(N)):
         return Method(name, math.inf, (math.inf,) * lags, N)
-    rate, vector = certified_rate(N)
+    rate, vector = perron_bound(N)
     return Method(name, rate, tuple(chain([N] * lags, norm, width)), N, vector)
 
 
@@ -76,7 +76,7 @@ def matrix_norm(N: Array) -> float:
     return min(raised(math.sqrt(rows * columns), 2 * len(N)), frobenius(N))
 
 
-def certified_rate(N: Array) -> tuple[float, tuple[float, ...]]:
+def perron_bound(N: Array) -> tuple[float, tuple[float, ...]]:
     """(r, v) with Nv ≤ rv: in rationals for few parts, else in floats rounded up."""
     if len(N) <= _RATIONAL:
         return perron_rate(N)

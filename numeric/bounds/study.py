@@ -18,7 +18,7 @@ from derive.calculus.through_time import differentiate
 from derive.cell import Cell, catalogue
 from derive.language.expr import size_name
 from derive.network import Network
-from derive.theorems.certified_rate import certificate
+from derive.theorems.certified_rate import closed_condition
 from numeric.bounds.all_inputs.clock_modules import ModuleRates, module_rates, modules_of
 from numeric.bounds.all_inputs.closed_condition import Worked, admissible, work
 from numeric.bounds.all_inputs.gain_scan import CLOSED, Scan, scan
@@ -134,7 +134,7 @@ def _studied(
     assert one.run is not None
     derivation, setting = one.setting.derivation, one.setting
     rates = scan(setting) if setting.width <= _WIDE else None
-    shown = work(certificate(derivation), setting, admissible(setting, one.certificate))
+    shown = work(closed_condition(derivation), setting, admissible(setting, one.certificate))
     worked = [(1.0, shown)]
     best = rates.certified(CLOSED) if rates else None
     if rates and best is not None and best < 1.0:

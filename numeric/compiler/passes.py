@@ -26,6 +26,11 @@ def optimise(program: Program, passes: Sequence[Pass]) -> Program:
     return program
 
 
+def computation(statement: Statement) -> tuple[object, ...]:
+    """What statements have in common that compute one value."""
+    return statement.op, statement.operands, statement.settings
+
+
 def share(program: Program) -> Program:
     """Equal operations on equal operands are done once in a block."""
     fixed = {carry.update for block in program.blocks for carry in block.carries}
@@ -40,7 +45,7 @@ def share(program: Program) -> Program:
                 renamed.get(o, o) if isinstance(o, str) else o for o in statement.operands
             )
             statement = replace(statement, operands=operands)
-            key = (statement.op, operands, statement.settings)
+            key = computation(statement)
             if not statement.accumulate and statement.op != "zeros":
                 if key in done and statement.target not in fixed:
                     renamed[statement.target] = done[key]

@@ -41,8 +41,7 @@ def stack(program: Program) -> Program:
         work = _Stacker(program, list(block.statements), stacks)
         work.run()
         program = replace(program, dims=work.dims, views=work.views)
-        before = Block(block.phase, tuple(work.before))
-        after = Block(block.phase, tuple(work.after))
+        before, after = (Block(block.phase, tuple(made)) for made in (work.before, work.after))
         made = (before, replace(block, statements=tuple(work.statements)), after)
         blocks.extend(b for b in made if b.statements)
     assigned = {s.target for b in blocks for s in b.statements if s.op == "rows"}
@@ -218,16 +217,11 @@ class _Stacker:
             position = first.operands.index(run[0])
             group = [first]
             for name in run[1:]:
-                alike = [
-                    s
-                    for s in self.readers(name)
-                    if (s.op, s.settings, len(s.operands)) == (first.op, first.settings,
-                                                              len(first.operands))
-                    and s.operands[position] == name and not s.accumulate
-                ]  # fmt: skip
+                readers = [s for s in self.readers(name) if s.operands[position:][:1] == (name,)]
+                alike = [s for s in readers if likeness(s) == likeness(first) and not s.accumulate]
                 group += alike[:1]
-            stacked = any(s.target in self.views for s in group)
-            if len(group) == len(run) and not stacked and self.merge(group):
+            free = not any(s.target in self.views for s in group)
+            if len(group) == len(run) and free and self.merge(group):
                 return True
         return False
 
@@ -345,8 +339,8 @@ class _Stacker:
             parts = [n for n in self.views if self.views[n][0] == whole and n in makers]
             for run in _runs(parts):
                 group = [makers[name] for name in run]
-                alike = {(s.op, s.settings, len(s.operands)) for s in group}
-                if len(alike) == 1 and self.neighbours(run) and self.merge(group, pack=True):
+                alike = len({*map(likeness, group)}) == 1
+                if alike and self.neighbours(run) and self.merge(group, pack=True):
                     return True
         return False
 
@@ -388,6 +382,11 @@ class _Stacker:
                     Statement(s.target, "rows", (target,), (start, size), comment=s.comment)
                 )
                 start += size
+
+
+def likeness(statement: Statement) -> tuple[object, ...]:
+    """What statements have in common that can be done at once, on columns side by side."""
+    return statement.op, statement.settings, len(statement.operands)
 
 
 def _runs(parts: list[str]) -> Iterator[list[str]]:

@@ -49,7 +49,7 @@ class _Boxes(Arithmetic):
         return Interval(lo, lo if found.exact else np.full((rows, columns), found.hi))
 
 
-BOXES: Final = _Boxes(namespace=SimpleNamespace(exp=iv.exp, concatenate=iv.stack), number=number)
+BOXES: Final = _Boxes(namespace=SimpleNamespace(exp=iv.exp, concatenate=iv.stacked), number=number)
 
 
 def _softmax(node: Softmax, step: Step) -> Interval:

@@ -48,7 +48,7 @@ from numeric.numbers.primitives import PRIMITIVES, Primitive, ufunc_name
 
 Array = Any
 Rule = Callable[[Interval], Interval]
-Verdict = tuple[Array, Array]
+Certainty = tuple[Array, Array]
 Numbers = tuple[Number, ...]
 _LEAK: Final = Rational(1, 100)
 _HUGE: Final = 1e300
@@ -122,7 +122,7 @@ def _extreme(pick: Callable[[Array, Array], Array]) -> Callable[[Expr], Rule]:
     return _folded(join)
 
 
-def _chosen(verdict: Verdict, high: Interval, low: Interval) -> Interval:
+def _chosen(verdict: Certainty, high: Interval, low: Interval) -> Interval:
     """`high` where it certainly holds, `low` where it certainly does not, else both."""
     yes, no = verdict
     both = high.hull(low)
@@ -156,7 +156,7 @@ def _heaviside(formula: Heaviside) -> Rule:
     return rule
 
 
-def _decided(condition: Basic) -> Callable[[Interval], Verdict]:
+def _decided(condition: Basic) -> Callable[[Interval], Certainty]:
     """Where a condition certainly holds, and where it certainly does not.
 
     Raises:
@@ -170,7 +170,7 @@ def _decided(condition: Basic) -> Callable[[Interval], Verdict]:
         if isinstance(condition, Or):
             all_of, one_of = one_of, all_of
 
-        def joined(x: Interval) -> Verdict:
+        def joined(x: Interval) -> Certainty:
             found = [part(x) for part in parts]
             return reduce(all_of, [yes for yes, _ in found]), reduce(
                 one_of, [no for _, no in found]
@@ -185,10 +185,10 @@ def _decided(condition: Basic) -> Callable[[Interval], Verdict]:
     raise TypeError(f"no interval for the condition {type(condition).__name__}: {condition}")
 
 
-def _larger(left: Expr, right: Expr) -> Callable[[Interval], Verdict]:
+def _larger(left: Expr, right: Expr) -> Callable[[Interval], Certainty]:
     first, second = by_formula(left), by_formula(right)
 
-    def compare(x: Interval) -> Verdict:
+    def compare(x: Interval) -> Certainty:
         one, two = first(x), second(x)
         return one.lo > two.hi, one.hi <= two.lo
 

@@ -243,7 +243,7 @@ def matmul(a: Interval, b: Interval) -> Interval:
     return around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * _TINY)
 
 
-def stack(parts: list[Interval]) -> Interval:
+def stacked(parts: list[Interval]) -> Interval:
     """The parts one below the other."""
     return Interval(np.concatenate([p.lo for p in parts]), np.concatenate([p.hi for p in parts]))
 

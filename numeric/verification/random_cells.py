@@ -134,7 +134,7 @@ _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
 
 
 @dataclass(frozen=True)
-class Text:
+class CellText:
     """The text of a cell and what it declares."""
 
     equations: str
@@ -143,7 +143,7 @@ class Text:
     sizes: dict[str, str]
 
 
-def cell_text(choices: Choices, depth: int) -> Text:
+def cell_text(choices: Choices, depth: int) -> CellText:
     """One to three states of one size, each a squashed expression of all that comes before."""
     states = [f"s{number + 1}" for number in range(1 + choices.whole(2))]
     inputs = [f"x{number + 1}" for number in range(1 + choices.whole(1))]
@@ -160,4 +160,4 @@ def cell_text(choices: Choices, depth: int) -> Text:
     lines[0][1] = " + ".join([lines[0][1], *first])
     text = "\n".join(" = ".join(line) for line in lines)
     used = tuple(name for name in write.scalars if f"{name} " in text)
-    return Text(text, tuple(inputs), used, dict.fromkeys(states, "n"))
+    return CellText(text, tuple(inputs), used, dict.fromkeys(states, "n"))

@@ -23,7 +23,7 @@ from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
 from numeric.verification.directions import analytic, duality
-from numeric.verification.explain.explain import diagnose
+from numeric.verification.explain.explain import explain_gradients
 from numeric.verification.oracles import Answer
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
@@ -305,7 +305,7 @@ def _textbook(problem: Problem) -> Any:
 def _diagnosed(session: Session) -> Mapping[str, Gradient]:
     """The gradients, each judged at single time steps, and a wrong one with its mistake."""
     try:
-        found = diagnose(
+        found = explain_gradients(
             session.problem.cell, session.result, seed=session.seed, failing=session.wrong,
             counterexample=session.counterexample,
         )  # fmt: skip

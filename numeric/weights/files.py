@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -62,10 +62,17 @@ def read_arrays(path: Path) -> dict[str, Array]:
         ValueError: for a file of another kind, or one that is damaged.
         OSError: if it cannot be read.
     """
-    if path.suffix == ".safetensors":
-        return _safetensors(path)
-    if path.suffix != ".npz":
-        raise ValueError(f"{path.name}: expected .npz or .safetensors, came {path.suffix!r}")
+    if path.suffix not in READERS:
+        raise ValueError(f"{path.name}: expected {' or '.join(READERS)}, came {path.suffix!r}")
+    return READERS[path.suffix](path)
+
+
+def _npz(path: Path) -> dict[str, Array]:
+    """The arrays of an archive of NumPy.
+
+    Raises:
+        ValueError: if it is damaged, or holds pickled objects.
+    """
     try:
         with np.load(path, allow_pickle=False) as held:
             return {name: held[name] for name in held.files}
@@ -96,6 +103,12 @@ def _tensor(kind: str, data: bytearray, shape: Sequence[int]) -> Array:
     if kind not in _TYPES:
         return Unread(kind, tuple(shape))
     return np.frombuffer(data, dtype=_TYPES[kind]).reshape(shape)
+
+
+READERS: Final[Mapping[str, Callable[[Path], dict[str, Array]]]] = {
+    ".npz": _npz,
+    ".safetensors": _safetensors,
+}
 
 
 def map_weights(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, ...]:

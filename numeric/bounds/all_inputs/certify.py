@@ -21,7 +21,7 @@ from numeric.bounds.all_inputs.gate_pieces import split_rate
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting, boxes_over_time, invariant_box
 from numeric.bounds.all_inputs.row_stack import Sharpened, balance
 from numeric.bounds.domination import ROWS, SPECTRAL, Domination, Partition, Parts
-from numeric.bounds.growth import Method, certified_rate, chain, log_product, powers
+from numeric.bounds.growth import Method, chain, log_product, perron_bound, powers
 from numeric.meaning.enclose import enclose
 from numeric.numbers.intervals import Interval
 from numeric.numbers.matrices import Near, raised, up
@@ -221,7 +221,7 @@ def _varying(
         for N in reversed(matrices[-period:-1]):
             whole = log_product(whole, N)
         if np.all(np.isfinite(whole.matrix)):
-            rate = certified_rate(whole.matrix)[0] ** (1 / period) * (1 + 1e-14)
+            rate = perron_bound(whole.matrix)[0] ** (1 / period) * (1 + 1e-14)
     return Method(name, rate, tuple(found))
 
 

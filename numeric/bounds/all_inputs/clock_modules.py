@@ -18,7 +18,7 @@ import numpy as np
 from numeric.bounds.all_inputs.certify import suprema
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
 from numeric.bounds.domination import Domination, Parts
-from numeric.bounds.growth import certified_rate, log_product
+from numeric.bounds.growth import log_product, perron_bound
 from numeric.numbers.matrices import Near
 
 Array = Any
@@ -80,7 +80,7 @@ def module_rates(setting: Setting, box: Box | None) -> ModuleRates | None:
         for k in range(len(lengths))
     )
     roots = tuple(float(v) ** (1 / period) * (1 + 1e-14) for v in np.diag(whole.matrix))
-    rate = certified_rate(whole.matrix)[0] ** (1 / period) * (1 + 1e-14)
+    rate = perron_bound(whole.matrix)[0] ** (1 / period) * (1 + 1e-14)
     return ModuleRates(size, lengths, period, acting, roots, rate, _triangular(whole.matrix))
 
 

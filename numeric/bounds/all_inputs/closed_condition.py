@@ -19,11 +19,11 @@ from sympy import Add, Basic, Expr, Mul, Pow
 from sympy import Number as SympyNumber
 
 from derive.language.norms import MaxAbs, Norm, Supremum
-from derive.theorems.certified_rate import Certificate as Symbolic
+from derive.theorems.certified_rate import ClosedCondition
 from derive.theorems.claims import Relation
 from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
-from numeric.bounds.growth import certified_rate
+from numeric.bounds.growth import perron_bound
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number
 from numeric.numbers.matrices import norm_bound
@@ -55,7 +55,7 @@ class Worked:
     order in which the symbolic certificate defines them. `rate` is a certified r ≥ ρ(N).
     """
 
-    certificate: Symbolic
+    certificate: ClosedCondition
     quantities: tuple[tuple[Expr, float], ...]
     matrix: tuple[tuple[float, ...], ...]
     conditions: tuple[Condition, ...]
@@ -76,7 +76,7 @@ def admissible(setting: Setting, found: Certificate | None) -> Box:
     return Ranges(setting).values(box or everywhere)
 
 
-def work(certificate: Symbolic, setting: Setting, values: Box) -> Worked:
+def work(certificate: ClosedCondition, setting: Setting, values: Box) -> Worked:
     """Numbers for every letter of N over the ranges."""
     meaning: dict[Basic, Basic] = {r.left: r.right for r in certificate.definitions}
     order = certificate.order
@@ -93,17 +93,17 @@ def work(certificate: Symbolic, setting: Setting, values: Box) -> Worked:
                 bound = bounded(body, values, setting.sizes)
                 found[unit] = Fraction(bound) if math.isfinite(bound) else None
             else:
-                found[unit] = evaluate(body, known)
+                found[unit] = value_of(body, known)
         return found[unit]
 
-    exact = [evaluate(entry, known) for entry in entries]
+    exact = [value_of(entry, known) for entry in entries]
     conditions = tuple(
-        Condition(r, evaluate(r.left, known), evaluate(r.right, known))
+        Condition(r, value_of(r.left, known), value_of(r.right, known))
         for r in certificate.conditions
     )
     numbers = [_float(value) for value in exact]
     matrix = tuple(tuple(numbers[k : k + order]) for k in range(0, order**2, order))
-    rate = certified_rate(np.array(matrix))[0]
+    rate = perron_bound(np.array(matrix))[0]
     left = [r.left for r in certificate.definitions]
     names = [unit for unit in left if unit in found]
     names += [unit for unit in found if unit not in left and unit != certificate.symbol]
@@ -111,13 +111,13 @@ def work(certificate: Symbolic, setting: Setting, values: Box) -> Worked:
     return Worked(certificate, quantities, matrix, conditions, rate)
 
 
-def evaluate(expr: Basic, known: Callable[[Basic], Value]) -> Value:
+def value_of(expr: Basic, known: Callable[[Basic], Value]) -> Value:
     """The exact value of a sum of products of what is known; None where a part has none."""
     match expr:
         case SympyNumber() if expr.is_Rational:
             return Fraction(int(expr.p), int(expr.q))
         case Add() | Mul():
-            parts = [evaluate(part, known) for part in expr.args]
+            parts = [value_of(part, known) for part in expr.args]
             exact = [part for part in parts if part is not None]
             if len(exact) < len(parts):
                 return None
@@ -125,7 +125,7 @@ def evaluate(expr: Basic, known: Callable[[Basic], Value]) -> Value:
                 sum(exact, Fraction(0)) if isinstance(expr, Add) else math.prod(exact, start=_ONE)
             )
         case Pow(args=(base, exponent)) if exponent.is_Integer and exponent > 0:
-            made = evaluate(base, known)
+            made = value_of(base, known)
             return None if made is None else Fraction(made ** int(exponent))
         case Expr() if expr.is_number:
             return Fraction(float(number(expr).hi))

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from derive.cell import Cell
-from derive.theorems.certified_rate import certificate
+from derive.theorems.certified_rate import closed_condition
 from numeric.bounds.all_inputs.certify import certify
 from numeric.bounds.all_inputs.clock_modules import modules_of
 from numeric.bounds.all_inputs.closed_condition import Worked, admissible, work
@@ -87,7 +87,7 @@ def scan(setting: Setting, factors: tuple[float, ...] = FACTORS) -> Scan | None:
     derivation, cell = setting.derivation, setting.derivation.cell
     if not recurrent(cell):
         return None
-    closed = certificate(derivation)
+    closed = closed_condition(derivation)
     upper: dict[str, list[float]] = {}
     lower: dict[str, list[float]] = {REST: [], CONE: []}
     worked: list[Worked] = []

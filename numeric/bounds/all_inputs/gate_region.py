@@ -28,7 +28,7 @@ from derive.language.expr import Elementwise, symbols_of
 from derive.language.norms import MaxAbs, Norm, Supremum
 from derive.theorems.carousel import Carousel, find_carousel
 from derive.theorems.domination import Domination, domination_matrix
-from numeric.bounds.all_inputs.closed_condition import Condition, bounded, evaluate
+from numeric.bounds.all_inputs.closed_condition import Condition, bounded, value_of
 from numeric.bounds.all_inputs.ranges import Box
 from numeric.meaning.enclose import enclose
 from numeric.numbers.intervals import Interval
@@ -223,7 +223,7 @@ def _largest(domination: Domination, quantities: Mapping[Any, float]) -> float:
     def holds(g: float) -> bool:
         values = {unit: Fraction(g if math.isnan(v) else v) for unit, v in quantities.items()}
         return all(
-            Condition(r, evaluate(r.left, values.get), evaluate(r.right, values.get)).holds
+            Condition(r, value_of(r.left, values.get), value_of(r.right, values.get)).holds
             for r in conditions
         )
 

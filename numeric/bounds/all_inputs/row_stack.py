@@ -33,7 +33,7 @@ from numeric.bounds.domination import SPECTRAL, Domination, Parts, StepNorms
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number
 from numeric.meaning.sizes import extent_of
-from numeric.numbers.intervals import Interval, gamma, interval, stack
+from numeric.numbers.intervals import Interval, gamma, interval, stacked
 from numeric.numbers.matrices import norm_bound, raised, top
 
 Array = Any
@@ -154,7 +154,7 @@ class Sharpened(Domination):
         square = 0.0
         if known:
             square = (
-                norm_bound(stack([v * a for (_, v), a in zip(known, alpha, strict=False)])) ** 2
+                norm_bound(stacked([v * a for (_, v), a in zip(known, alpha, strict=False)])) ** 2
             )
         square += float(np.sum((alpha[len(known) :] * nu) ** 2))
         rows = float(np.max(np.sum((ds / alpha[:, None]) ** 2, axis=0)))

@@ -48,7 +48,7 @@ class Finding:
     scaled_error: float = 0.0
 
 
-def diagnose(
+def explain_gradients(
     cell: Cell,
     call: Call,
     *,

@@ -12,7 +12,7 @@ from sympy import Symbol, lambdify
 
 from derive import Cell, catalogue, differentiate
 from derive.language.norms import BlockSup
-from derive.theorems.certified_rate import LAMBDA, certificate
+from derive.theorems.certified_rate import LAMBDA, closed_condition
 from derive.theorems.claims import Display
 from derive.theorems.suprema import Quantities, letter
 from derive.theorems.theorems import theorems
@@ -27,7 +27,7 @@ def matrix_of(found, numbers):
 @pytest.mark.parametrize("name", catalogue)
 def test_the_printed_matrix_dominates_products_block_by_block(name):
     path = walk(name, seed=3, gain=1.2, steps=4)
-    found = certificate(path.derivation)
+    found = closed_condition(path.derivation)
     N = matrix_of(found, Numbers(path, found.definitions))
     power = np.eye(found.order)
     for k in range(3, -1, -1):
@@ -45,7 +45,7 @@ def test_it_dominates_the_steps_of_any_cell(cell, seed):
     with np.errstate(all="ignore"):
         path = walk(cell, seed, steps=3)
     assume(all(np.isfinite(jacobian).all() for jacobian in path.jacobians))
-    found = certificate(path.derivation)
+    found = closed_condition(path.derivation)
     N = matrix_of(found, Numbers(path, found.definitions))
     for jacobian in path.jacobians:
         for i, a in enumerate(found.names):
@@ -57,7 +57,7 @@ def test_it_dominates_the_steps_of_any_cell(cell, seed):
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "cornn", "t_gru"])
 def test_a_quarter_of_the_printed_matrix_does_not(name):
     path = walk(name, seed=3, gain=1.2, steps=4)
-    found = certificate(path.derivation)
+    found = closed_condition(path.derivation)
     N = matrix_of(found, Numbers(path, found.definitions)) / 4
     assert any(
         np.linalg.norm(path.block(J, a, b), 2) > N[i, j]
@@ -67,12 +67,12 @@ def test_a_quarter_of_the_printed_matrix_does_not(name):
 
 
 def two_states():
-    return [n for n in catalogue if certificate(derived(n)).polynomial is not None]
+    return [n for n in catalogue if closed_condition(derived(n)).polynomial is not None]
 
 
 @pytest.mark.parametrize("name", two_states())
 def test_the_closed_condition_holds_if_and_only_if_the_radius_is_below_one(name):
-    found = certificate(derived(name))
+    found = closed_condition(derived(name))
     blocks = sorted(found.matrix.atoms(BlockSup), key=str)
     plain = {block: Symbol(f"N_{place}") for place, block in enumerate(blocks)}
     matrix = found.matrix.xreplace(plain)
@@ -96,7 +96,7 @@ def test_the_closed_condition_holds_if_and_only_if_the_radius_is_below_one(name)
 
 
 def test_a_state_that_keeps_itself_whole_is_never_certified():
-    stuck = {n for n in catalogue if certificate(derived(n)).stuck}
+    stuck = {n for n in catalogue if closed_condition(derived(n)).stuck}
     assert stuck == {
         "antisymmetric_rnn", "gated_antisymmetric_rnn", "cornn", "unicornn", "lstm_1997",
     }  # fmt: skip
@@ -108,7 +108,7 @@ def test_a_state_that_keeps_itself_whole_is_never_certified():
 
 def test_a_vector_certifies_and_the_bound_holds_with_it():
     path = walk("lstm", seed=1, gain=0.2, steps=8)
-    found = certificate(path.derivation)
+    found = closed_condition(path.derivation)
     N = matrix_of(found, Numbers(path, found.definitions))
     assert np.abs(np.linalg.eigvals(N)).max() < 1
     v = np.linalg.solve(np.eye(2) - N, np.ones(2))
@@ -126,7 +126,7 @@ def test_letters_that_the_cell_has_are_not_taken_twice():
     cell = Cell.parse(name="busy", equations="r = sigmoid(N @ h_prev)\nh = r * h_prev + x")
     derivation = differentiate(cell)
     assert letter(derivation, "r", "q") == "q"
-    assert certificate(derivation).symbol.name == "D"
+    assert closed_condition(derivation).symbol.name == "D"
     assert letter(derivation, "r", "h") == "r_star"
     names = Quantities(derivation)
     assert [names.name(cell.states[0]).name, names.name(cell.parameters[0], "d_1").name] == [

@@ -12,7 +12,7 @@ from derive import catalogue
 from derive.language.expr import replace
 from derive.language.norms import Infimum, Smallest
 from derive.theorems.carousel import find_carousel
-from derive.theorems.certified_rate import carousel_letters, certificate
+from derive.theorems.certified_rate import carousel_letters, closed_condition
 from derive.theorems.cone import LAMBDA, kept_state
 from numeric.meaning.interpret import evaluate
 
@@ -44,7 +44,7 @@ def test_the_blocks_of_a_carousel_are_what_it_says(name):
 def test_the_kept_state_decays_no_faster(name, seed):
     """Small weights, so that the condition holds; the bound from the printed definitions."""
     path = walk(name, seed, gain=0.005, steps=8)
-    claim, found = kept_state(path.derivation), certificate(path.derivation)
+    claim, found = kept_state(path.derivation), closed_condition(path.derivation)
     numbers = Numbers(path, (*claim.entries, *found.definitions))
     low = numbers(Infimum(Smallest(find_carousel(path.derivation).kept)))
     alpha, beta, omega = (numbers.get(symbol) for symbol in carousel_letters(path.derivation))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from on_paths import SEEDS, Numbers, derived, walk
 
-from derive.theorems.certified_rate import certificate
+from derive.theorems.certified_rate import closed_condition
 from derive.theorems.gradient_totals import total_gradient
 
 
@@ -15,7 +15,7 @@ from derive.theorems.gradient_totals import total_gradient
 def test_the_sum_over_pairs_stays_below_both_bounds(name, seed):
     """L_t = ⟨q_t, s_t⟩, and any matrices for the derivative within a step."""
     path = walk(name, seed, gain=0.15, steps=7)
-    found = certificate(path.derivation)
+    found = closed_condition(path.derivation)
     N = np.array(Numbers(path, found.definitions)(found.matrix)).reshape(found.order, -1)
     assert np.abs(np.linalg.eigvals(N)).max() < 1
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ import pytest
 from on_paths import derived
 
 from derive import catalogue, differentiate
-from derive.theorems.certified_rate import certificate
+from derive.theorems.certified_rate import closed_condition
 from derive.theorems.claims import Display, Line, Relation
 from derive.theorems.theorems import theorems
 from derive.typeset.layout import Layout
@@ -53,7 +53,7 @@ def test_each_theorem_appears_for_the_cells_whose_structure_admits_it():
     corners = CAROUSELS - {"lstm_nog", "ran", "multiplicative_lstm", "nas"}
     assert cells_with("Volume") == PRODUCTS | corners
     assert cells_with("No certificate of growth in all directions") == {"rnn"}
-    still = {n for n in catalogue if certificate(derived(n)).stuck}
+    still = {n for n in catalogue if closed_condition(derived(n)).stuck}
     assert cells_with("Total gradient and truncation") == set(catalogue) - still
     resting = cells_with("The zero state")
     assert {"rnn", "lstm", "gru", "peephole_lstm", "jordan", "cornn", "lem"} <= resting

@@ -11,9 +11,9 @@ from sympy import Symbol
 
 from derive import Cell, catalogue, differentiate
 from derive.language.norms import Norm
-from derive.theorems.certified_rate import certificate
+from derive.theorems.certified_rate import closed_condition
 from numeric.bounds.all_inputs.certify import certify
-from numeric.bounds.all_inputs.closed_condition import Condition, admissible, evaluate, work
+from numeric.bounds.all_inputs.closed_condition import Condition, admissible, value_of, work
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import run
@@ -27,7 +27,7 @@ def worked(cell: Cell, gain: float):
     drawn = draw(cell, SIZES, gain, 1, 0, 0.3)["parameters"]
     setting = Setting(derivation, drawn, SIZES)
     found = certify(setting, 1)
-    return work(certificate(derivation), setting, admissible(setting, found)), drawn
+    return work(closed_condition(derivation), setting, admissible(setting, found)), drawn
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
@@ -81,7 +81,7 @@ def test_a_supremum_without_a_bound_is_named_and_nothing_is_claimed():
 
 
 def test_a_condition_at_equality_does_not_hold():
-    relation = certificate(differentiate(catalogue["rnn"])).conditions[0]
+    relation = closed_condition(differentiate(catalogue["rnn"])).conditions[0]
     assert not Condition(relation, Fraction(1), Fraction(1)).holds
     assert Condition(relation, Fraction(1) - Fraction(1, 2**80), Fraction(1)).holds
     assert not Condition(relation, None, Fraction(1)).holds
@@ -90,5 +90,5 @@ def test_a_condition_at_equality_does_not_hold():
 def test_sums_and_products_are_exact():
     a, b = Symbol("a"), Symbol("b")
     known = {a: Fraction(1, 3), b: None}.get
-    assert evaluate(2 * a + a**2, known) == Fraction(7, 9)
-    assert evaluate(a + b, known) is None
+    assert value_of(2 * a + a**2, known) == Fraction(7, 9)
+    assert value_of(a + b, known) is None
