@@ -207,12 +207,17 @@ def scalar(formula: Basic, x: Array, arithmetic: Arithmetic) -> Array:
     """
     if formula == X:
         return x
-    if not formula.free_symbols and not isinstance(formula, BooleanTrue):
+    if _is_number(formula):
         return arithmetic.number(formula)
     for kind, rule in SCALARS.items():
         if isinstance(formula, kind):
             return rule(formula, x, arithmetic)
     raise TypeError(f"no number for {type(formula).__name__}: {formula}")
+
+
+@lru_cache(maxsize=4096)
+def _is_number(formula: Basic) -> bool:
+    return not formula.free_symbols and not isinstance(formula, BooleanTrue)
 
 
 def _fold(join: Callable[[Array, Array], Array]) -> Callable[..., Array]:

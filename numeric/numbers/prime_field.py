@@ -22,7 +22,9 @@ from hashlib import blake2b
 from typing import Any, Final, Self
 
 import numpy as np
+from sympy import Expr
 
+from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.elements import Element, ElementArray
 from numeric.numbers.primitives import Primitive
 
@@ -367,3 +369,13 @@ def with_tangents(array: DualArray, rng: np.random.Generator) -> DualArray:
     result = np.empty(len(flat), dtype=object)
     result[:] = [Dual(v, int(d), s) for (v, s), d in zip(flat, tangents, strict=True)]
     return result.reshape(array.shape).view(DualArray)
+
+
+def number(constant: Expr) -> Dual:
+    """A rational as it is, an irrational number as the simplest rational near its float."""
+    if constant.is_Rational:
+        return Dual.lift(Fraction(int(constant.p), int(constant.q)))
+    return Dual.lift(simplest_rational(float(constant)))
+
+
+FIELD: Final = Arithmetic(number=number)

@@ -8,24 +8,20 @@ a cell Σ s̄·ṡ = g·d); the outputs are those of the problem's equations ove
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
-from sympy import Expr
 
-from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.degree import error_probability, variables
 from numeric.numbers.prime_field import (
+    FIELD,
     PRIME,
-    Dual,
     DualArray,
     RandomFunctions,
     random_duals,
     random_functions,
-    simplest_rational,
     with_tangents,
 )
 from numeric.verification.cases import Case
@@ -52,17 +48,8 @@ class ExactResult:
         return all(self.outputs.values()) and all(self.gradients.values())
 
 
-def number(constant: Expr) -> Dual:
-    """A rational as it is, an irrational number as the simplest rational near its float."""
-    if constant.is_Rational:
-        return Dual.lift(Fraction(int(constant.p), int(constant.q)))
-    return Dual.lift(simplest_rational(float(constant)))
-
-
 DEVIATIONS: Final = (1.0, 0.3, 0.1)
-FORMS: Final = tuple(
-    Arithmetic(number=number, decide=np.asarray, shifted=shifted) for shifted in (True, False)
-)
+FORMS: Final = tuple(replace(FIELD, shifted=shifted) for shifted in (True, False))
 
 
 def exact_check(
