@@ -115,8 +115,9 @@ def _tables(
     )
     for split in (False, True):
         found = domination_matrix(derivation, split=split)
-        pairs = {(a, b): found.entries[i][j] for i, (a, _) in enumerate(found.parts)
-                 for j, (b, _) in enumerate(found.parts)}  # fmt: skip
+        names = [state.name for state in derivation.cell.states]
+        pairs = {(a, b): found.entries[i][j] for i, a in enumerate(names)
+                 for j, b in enumerate(names)}  # fmt: skip
         called = "the published condition" if split else "the domination over all steps"
         yield called, pairs, [(r.left, r.right) for r in found.quantities]
 
