@@ -20,7 +20,8 @@ from derive.typeset.layout import Layout, Notation
 from numeric.bounds.one_sequence.measured import Measurement, measure
 from numeric.bounds.study import Study, study
 from numeric.compiler.kernel import compile_cell, compile_network
-from numeric.verification.verdict import Verdict
+from numeric.verification.derivation.check import require_derivation
+from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from reports.document.figures import Picture, gradient_norms
 from reports.document.html import html
@@ -58,6 +59,7 @@ def write_report(
     Raises:
         ValueError: for an unknown format.
         EngineError: if "pdf" is asked for and no TeX engine is found, or it fails.
+        WrongDerivationError: if a line of the derivation is wrong, a fault of ours.
         OSError: if the folder cannot be written to.
     """
     cell = cell_of(cell)
@@ -73,6 +75,7 @@ def write_report(
             kernel, profile=profile, seed=seed,
             progress=lambda check: tell(f"{cell.name}: verify, {check}"),
         )  # fmt: skip
+    _require(cell, verdict)
     tell(f"{cell.name}: measure")
     measurement = measurement or measure(derivation, seed=seed)
     document = build(derivation, kernel.source, verdict, measurement)
@@ -83,6 +86,17 @@ def write_report(
     facts = Facts(derivation, kernel.source, verdict, measurement)
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
     return _write(document, {**pictures, **more}, target, wanted, tell, home)
+
+
+def _require(cell: Cell, verdict: Verdict) -> None:
+    """A report says nothing that was not checked.
+
+    Raises:
+        WrongDerivationError: if a line of the derivation is wrong.
+    """
+    check = verdict.checks.get("derivation")
+    if check is None or check.status != PASS:
+        require_derivation(cell)
 
 
 def write_network_report(
@@ -103,6 +117,7 @@ def write_network_report(
     Raises:
         ValueError: for an unknown format.
         EngineError: if "pdf" is asked for and no TeX engine is found, or it fails.
+        WrongDerivationError: if a line of the derivation is wrong, a fault of ours.
         OSError: if the folder cannot be written to.
     """
     wanted, target = _checked(formats), Path(folder)
@@ -115,6 +130,7 @@ def write_network_report(
             kernel, profile=profile, seed=seed,
             progress=lambda check: tell(f"{network.name}: verify, {check}"),
         )  # fmt: skip
+    _require(network.cell, verdict)
     document = build_network(network, kernel.source, verdict)
     tell(f"{network.name}: bound")
     facts = Facts(differentiate(network.cell), "", verdict)

@@ -193,12 +193,13 @@ class _States:
         return Equation(Partial(self.at(TIME), self.at(EARLIER)), value)
 
     def pair_share(self, equation: AdjointEquation, forward: tuple[Equation, ...]) -> MatrixExpr:
-        """Σ_t Σ_{k≤t} of what L_t sends to θ by way of step k."""
+        """Σ_t Σ_{k≤t} of what L_t sends to θ by way of step k, and what is added once."""
         loss = At(from_loss(self.vector), TIME)
         through = transpose(Partial(self.at(TIME), self.at(EARLIER)))
-        shares = []
+        shares, once = [], []
         for term in equation.terms:
             if not term.each_step:
+                once.append(term.value)
                 continue
             target = forward[term.source - 1].target
             local = transpose(self.local(target, forward))
@@ -210,10 +211,10 @@ class _States:
                     {At(bar(target), EARLIER): product(local, through, loss)},
                 )
             )
-        if not shares:
-            return ZeroMatrix(*equation.target.shape)
-        inner = TimeSum(add(*shares), EARLIER, S.One, TIME)
-        return TimeSum(inner, TIME, S.One, LENGTH)
+        if shares:
+            inner = TimeSum(add(*shares), EARLIER, S.One, TIME)
+            return add(TimeSum(inner, TIME, S.One, LENGTH), *once)
+        return add(ZeroMatrix(*equation.target.shape), *once)
 
     def local(self, target: MatrixSymbol, forward: tuple[Equation, ...]) -> MatrixExpr:
         """∂s_k/∂(an intermediate of step k), s_{k−1} held fixed; written out if diagonal."""

@@ -69,6 +69,7 @@ from derive.typeset.boxes import (
 from derive.typeset.letters import join, parse_latex, spelled, subscript, word
 from derive.typeset.scalars import ATOM, PRODUCT, SUM, is_uniform, scalar_box, time_box
 
+_PLACES: Final = 40  # of a decimal; beyond, a fraction of powers of ten is shorter
 _ENDINGS: Final = ("_prev_bar", "_bar_loss", "_bar_carry", "_bar", "_prev")
 
 
@@ -340,10 +341,16 @@ def _scaled(number: SympyNumber, rest: MatrixExpr) -> MatrixExpr:
 
 
 def _decimal(number: Rational) -> str:
-    """A fraction as a short decimal, if it is one; halves and quarters stay."""
-    digits = number.q
+    """A positive fraction as the decimal that it is, to its last digit; "" where it is none.
+
+    Halves and quarters stay; so does what would be a row of zeros before it means something.
+    """
+    rest, places = int(number.q), 0
     for prime in (2, 5):
-        while digits % prime == 0:
-            digits //= prime
-    text = f"{float(number):.6g}"
-    return text if digits == 1 and number.q > 4 and len(text) < 8 else ""
+        count = 0
+        while rest % prime == 0:
+            rest, count = rest // prime, count + 1
+        places = max(places, count)
+    whole = int(number.p) * 10**places // int(number.q)
+    text = f"{whole // 10**places}.{whole % 10**places:0{places}d}"
+    return text if rest == 1 and number.q > 4 and places <= _PLACES else ""

@@ -210,12 +210,17 @@ def scalar(formula: Basic, x: Array, arithmetic: Arithmetic) -> Array:
     """
     if formula == X:
         return x
-    if not formula.free_symbols and not isinstance(formula, BooleanTrue):
+    if _is_number(formula):
         return arithmetic.number(formula)
     for kind, rule in SCALARS.items():
         if isinstance(formula, kind):
             return rule(formula, x, arithmetic)
     raise TypeError(f"no number for {type(formula).__name__}: {formula}")
+
+
+@lru_cache(maxsize=4096)
+def _is_number(formula: Basic) -> bool:
+    return not formula.free_symbols and not isinstance(formula, BooleanTrue)
 
 
 def _fold(join: Callable[[Array, Array], Array]) -> Callable[..., Array]:
@@ -325,6 +330,13 @@ def as_columns(value: Array) -> Array:
     return value if np.ndim(value) == 2 else value.reshape((-1, 1))
 
 
+def _of_step(symbol: MatrixSymbol, now: Array) -> Array:
+    """A sequence's value at one step in columns, one for all samples or one for each."""
+    if symbol.shape[0] == 1:
+        return np.reshape(now, (1, -1))
+    return now.reshape((-1, 1)) if np.ndim(now) == 1 else now.T
+
+
 def run(
     cell: Cell,
     parameters: Mapping[str, Array],
@@ -347,9 +359,9 @@ def run(
     over_time: dict[str, list[Array]] = {symbol.name: [] for symbol in cell.states}
     for t in range(steps):
         values = {**fixed, **{name: value[t].T for name, value in inputs.items()}}
-        for name in cell.sequences:
-            now = constants[name][t]
-            values[name] = now.reshape((-1, 1)) if np.ndim(now) == 1 else now.T
+        for symbol in cell.constants:
+            if symbol.name in cell.sequences:
+                values[symbol.name] = _of_step(symbol, constants[symbol.name][t])
         values |= {previous(symbol).name: state[symbol.name] for symbol in cell.states}
         for equation in cell.equations:
             values[equation.target.name] = evaluate(equation.value, values, sizes, arithmetic)

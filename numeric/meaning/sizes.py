@@ -73,7 +73,7 @@ def sizes_of(cell: Cell, arrays: Mapping[str, Array]) -> dict[str, int]:
     last = {*cell.inputs, *cell.states, *(c for c in cell.constants if c.name in cell.sequences)}
     for symbol in (*cell.parameters, *cell.constants, *cell.inputs, *cell.states):
         if symbol.name in arrays:
-            shape = np.shape(arrays[symbol.name])
-            own = shape[-1:] if symbol in last else shape
-            found.update(zip(dimensions(symbol), own, strict=True))
+            shape, names = np.shape(arrays[symbol.name]), dimensions(symbol)
+            own = shape[len(shape) - len(names) :] if symbol in last else shape
+            found.update(zip(names, own, strict=True))
     return found

@@ -12,8 +12,8 @@ exp(a+b) = exp(a)·exp(b).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,7 +22,9 @@ from hashlib import blake2b
 from typing import Any, Final, Self
 
 import numpy as np
+from sympy import Expr
 
+from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.elements import Element, ElementArray
 from numeric.numbers.primitives import Primitive
 
@@ -77,7 +79,8 @@ class RandomFunctions:
     """One random function for exp, one for its inverse, one for the sine's half tangent.
 
     `ties` counts comparisons of different elements with equal shadows: what they decided is
-    the shadows' rounding.
+    the shadows' rounding. `constants` are what positive floats stand for where their simplest
+    rational is not it.
     """
 
     key: bytes
@@ -85,11 +88,19 @@ class RandomFunctions:
     logarithms: dict[int, int] = field(default_factory=lambda: {1: 0})
     ties: int = 0
     others: set[tuple[bytes, int]] = field(default_factory=set)
+    constants: Mapping[float, Fraction] = field(default_factory=dict)
 
     @property
     def asked(self) -> int:
         """At how many points any of the functions is known."""
         return len(self.powers) + len(self.others)
+
+    def read(self, number: float) -> Fraction:
+        """The constant that the float is the nearest to, else its simplest rational."""
+        known = self.constants.get(abs(number))
+        if known is None:
+            return simplest_rational(number)
+        return -known if number < 0 else known
 
     def hash(self, what: bytes, value: int) -> int:
         digest = blake2b(what + value.to_bytes(8), key=self.key, digest_size=16).digest()
@@ -157,10 +168,34 @@ def current_seed() -> int:
     return 0 if functions is None else int(functions.key)
 
 
+def current_constants() -> tuple[Fraction, ...]:
+    """The constants that are read as such in the block in force."""
+    functions = _CURRENT.get(None)
+    return () if functions is None else tuple(functions.constants.values())
+
+
+def distinct(constants: Iterable[Fraction]) -> dict[float, Fraction]:
+    """The constants, by their floats, that are not what their float is read as without them.
+
+    A number of many digits is not the simplest rational near its float: code that writes it, and
+    code that writes the product of two, mean the numbers and not what is simplest near by.
+    """
+    found = {}
+    for constant in map(abs, constants):
+        with suppress(OverflowError):
+            number = float(constant)
+            if number and simplest_rational(number) != constant:
+                found[number] = constant
+    return found
+
+
 @contextmanager
-def random_functions(seed: int) -> Iterator[RandomFunctions]:
-    """Within the block, exp, log, sin and cos are the random functions of this seed."""
-    functions = RandomFunctions(str(seed).encode())
+def random_functions(seed: int, constants: Iterable[Fraction] = ()) -> Iterator[RandomFunctions]:
+    """Within the block, exp, log, sin and cos are the random functions of this seed.
+
+    A float that is the nearest to one of the constants is read as that constant.
+    """
+    functions = RandomFunctions(str(seed).encode(), constants=distinct(constants))
     token = _CURRENT.set(functions)
     try:
         yield functions
@@ -183,7 +218,9 @@ class Dual(Element):
         if isinstance(number, (int, np.integer, np.bool_)):
             return cls(int(number) % PRIME, 0, float(number))
         if isinstance(number, (float, np.floating)):
-            return cls(residue(simplest_rational(float(number))), 0, float(number))
+            functions = _CURRENT.get(None)
+            read = simplest_rational if functions is None else functions.read
+            return cls(residue(read(float(number))), 0, float(number))
         if isinstance(number, Fraction):
             return cls(residue(number), 0, float(number))
         raise TypeError(f"{number!r} is no number that a field element can meet")
@@ -367,3 +404,13 @@ def with_tangents(array: DualArray, rng: np.random.Generator) -> DualArray:
     result = np.empty(len(flat), dtype=object)
     result[:] = [Dual(v, int(d), s) for (v, s), d in zip(flat, tangents, strict=True)]
     return result.reshape(array.shape).view(DualArray)
+
+
+def number(constant: Expr) -> Dual:
+    """A rational as it is, an irrational number as the simplest rational near its float."""
+    if constant.is_Rational:
+        return Dual.lift(Fraction(int(constant.p), int(constant.q)))
+    return Dual.lift(simplest_rational(float(constant)))
+
+
+FIELD: Final = Arithmetic(number=number)

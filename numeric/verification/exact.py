@@ -8,24 +8,25 @@ a cell Σ s̄·ṡ = g·d); the outputs are those of the problem's equations ove
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
-from sympy import Expr
+from sympy import Rational, preorder_traversal
 
-from numeric.numbers.arithmetic import Arithmetic
+from derive.calculus.through_time import differentiate
+from derive.cell import Cell
 from numeric.numbers.degree import error_probability, variables
 from numeric.numbers.prime_field import (
+    FIELD,
     PRIME,
     Dual,
     DualArray,
     RandomFunctions,
     random_duals,
     random_functions,
-    simplest_rational,
     with_tangents,
 )
 from numeric.verification.cases import Case
@@ -52,17 +53,25 @@ class ExactResult:
         return all(self.outputs.values()) and all(self.gradients.values())
 
 
-def number(constant: Expr) -> Dual:
-    """A rational as it is, an irrational number as the simplest rational near its float."""
-    if constant.is_Rational:
-        return Dual.lift(Fraction(int(constant.p), int(constant.q)))
-    return Dual.lift(simplest_rational(float(constant)))
+@lru_cache(maxsize=64)
+def constants_of(cell: Cell) -> tuple[Fraction, ...]:
+    """The numbers of a cell, and what its backward pass makes of them: its products."""
+    derivation = differentiate(cell)
+    lines = (
+        *cell.equations, *derivation.forward, *derivation.adjoint, *derivation.carries,
+        *derivation.inputs, *derivation.parameters,
+    )  # fmt: skip
+    found = {
+        abs(node): None
+        for line in lines
+        for node in preorder_traversal(line.value)
+        if isinstance(node, Rational) and node.q != 1
+    }
+    return tuple(Fraction(int(number.p), int(number.q)) for number in found)
 
 
 DEVIATIONS: Final = (1.0, 0.3, 0.1)
-FORMS: Final = tuple(
-    Arithmetic(number=number, decide=np.asarray, shifted=shifted) for shifted in (True, False)
-)
+FORMS: Final = tuple(replace(FIELD, shifted=shifted) for shifted in (True, False))
 
 
 def exact_check(
@@ -82,7 +91,8 @@ def exact_check(
         rng = np.random.default_rng(seed)
         case = problem.case(sizes, steps=steps, batch=batch, seed=seed)
         case = case.mapped(partial(_drawn, rng, deviation))
-        with random_functions(seed) as functions, np.errstate(all="ignore"):
+        known = constants_of(problem.cell)
+        with random_functions(seed, known) as functions, np.errstate(all="ignore"):
             result = _compare(problem, guard, case, rng, functions)
         if result.right or not functions.ties:
             break

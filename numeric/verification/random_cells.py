@@ -123,6 +123,31 @@ def _skew(write: Writer, depth: int) -> str:
     return f"(({matrix} - {matrix}.T) @ {vector})"
 
 
+def _twice(write: Writer, depth: int) -> str:
+    """A term once more, with a number or without: what a derivative has to add up."""
+    term, number = write.vector(depth), write.choices.whole(len(NUMBERS))
+    again = f"{NUMBERS[number - 1]} * {term}" if number else term
+    return f"({term} {'+-'[write.choices.whole(1)]} {again})"
+
+
+def _power(write: Writer, depth: int) -> str:
+    """One factor twice."""
+    factor = write.vector(depth)
+    return f"({factor} * {factor})"
+
+
+def _residual(write: Writer, depth: int) -> str:
+    """What was there and a small change of it: a skip, an Euler step."""
+    kept, change = write.leaf(), write.vector(depth)
+    return f"({kept} + 0.1 * tanh({change}))"
+
+
+def _heun(write: Writer, depth: int) -> str:
+    """Half of what was there and half of what an Euler step makes of it."""
+    kept, change = write.leaf(), write.vector(depth)
+    return f"(0.5 * ({kept} + ({kept} + 0.1 * tanh({change}))))"
+
+
 def _inner(write: Writer, depth: int) -> str:
     one, two = write.vector(depth), write.vector(depth)
     return f"(sigmoid({write.matrix(('n', '1'), 'p')}.T @ {one}) * {two})"
@@ -130,6 +155,7 @@ def _inner(write: Writer, depth: int) -> str:
 
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
     _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _whole, _concat, _skew, _inner,
+    _twice, _power, _residual, _heun,
 )  # fmt: skip
 
 
@@ -144,16 +170,25 @@ class CellText:
 
 
 def cell_text(choices: Choices, depth: int) -> CellText:
-    """One to three states of one size, each a squashed expression of all that comes before."""
+    """One to three states of one size, each a squashed expression of all that comes before.
+
+    Results that several lines share come between them.
+    """
     states = [f"s{number + 1}" for number in range(1 + choices.whole(2))]
     inputs = [f"x{number + 1}" for number in range(1 + choices.whole(1))]
     write = Writer(choices, [f"{state}_prev" for state in states], inputs)
-    lines = []
+    lines: list[list[str]] = []
     for state in states:
+        if write.choices.whole(2) == 2:
+            lines.append([f"u{len(lines) + 1}", write.vector(depth - 1)])
+            write.known.append(lines[-1][0])
         inner = write.vector(depth)
         line = inner if not choices.whole(1) else f"tanh({inner})"
         lines.append([state, line])
         write.known.append(state)
+    for place, (name, _) in enumerate(lines):
+        if name.startswith("u") and all(name not in later for _, later in lines[place + 1 :]):
+            lines[-1][1] += f" + {name}"
     text = "\n".join(" = ".join(line) for line in lines)
     first = [f"{state}_prev" for state in states if f"{state}_prev" not in text]
     first += [x for x in inputs if f"U_{x} " not in text]

@@ -22,6 +22,7 @@ from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
+from numeric.verification.derivation.check import derivation_check
 from numeric.verification.directions import analytic, duality
 from numeric.verification.explain.explain import explain_gradients
 from numeric.verification.oracles import Answer
@@ -245,6 +246,8 @@ def verify(
     checks: dict[str, Check] = {}
     ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
     tell = progress or (lambda name: None)
+    tell("derivation")
+    checks["derivation"] = derivation_check(cell, ours, seed)
     of: Problem = CellProblem(cell) if network is None else NetworkProblem(network)
     session, misfit = _session(module, of, plain, ours, seed)
     if misfit is not None:

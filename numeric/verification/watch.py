@@ -114,7 +114,8 @@ class Guard:
         states, inner = result
         dtype = next(iter(given.values())).dtype if given else np.dtype(float)
         steps, batch = next(iter(inputs.values())).shape[:2]
-        sizes = sizes_in(self.subject.declared["PARAMETERS"], params)
+        sizes = sizes_in(self.subject.declared["CONSTANTS"], constants or {})
+        sizes |= sizes_in(self.subject.declared["PARAMETERS"], params)
         sizes |= sizes_in(self.subject.declared["INPUTS"], inputs)
         sizes |= sizes_in(self.subject.declared["STATES"], initial or {})
         shapes = {}

@@ -15,6 +15,7 @@ from typing import Final
 
 from derive.cell import Cell, catalogue, load
 from derive.language.syntax import CellError
+from numeric.verification.derivation.check import require_derivation
 from reports.terminal.console import CommandError, why
 
 CELL_FILE: Final = re.compile(r"(?P<path>.*\.toml)(?::(?P<name>\w+))?", re.DOTALL)
@@ -40,6 +41,19 @@ def find_cell(word: str) -> Cell:
         f"{word!r}: no such cell; expected a name of the catalogue, a .toml file or "
         f"package.module:NAME; {hint}"
     )
+
+
+def checked_cell(word: str) -> Cell:
+    """The cell that the word means, every line of its derivation compared with its equations.
+
+    Raises:
+        CommandError: if there is none; near names are named.
+        CellError: if the cell's equations or declarations cannot be.
+        WrongDerivationError: if a line is wrong, a fault of ours: nothing may be said of the cell.
+    """
+    cell = find_cell(word)
+    require_derivation(cell)
+    return cell
 
 
 def _from_file(path: Path, name: str | None) -> Cell:

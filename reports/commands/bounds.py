@@ -19,7 +19,7 @@ from numeric.meaning.sizes import usual_sizes
 from numeric.weights.files import LayerWeights
 from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
 from reports.arguments.network_flags import network_from, settings
-from reports.arguments.which_cell import find_cell
+from reports.arguments.which_cell import checked_cell
 from reports.terminal.bounds import Measured, stack_text
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
 
@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> Answer:
         CommandError: for weights, inputs, boxes, lags or windows that cannot be.
         CellError: if the cell cannot be.
     """
-    cell = find_cell(arguments.cell)
+    cell = checked_cell(arguments.cell)
     asked = network_from(arguments, cell)
     boxes = tuple(_box(name, getattr(arguments, name)) for name in ("input_box", "initial_box"))
     windows = _windows(arguments.window)

@@ -10,7 +10,7 @@ from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.network_flags import flags, network_from, settings
-from reports.arguments.which_cell import find_cell
+from reports.arguments.which_cell import checked_cell
 from reports.terminal.console import Answer, CommandError, why, write_whole
 from reports.terminal.progress import progress
 
@@ -24,7 +24,7 @@ def run(arguments: Namespace) -> Answer:
     """
     if arguments.check and arguments.output is None:
         raise CommandError("bptt emit: --check compares with a file: say which with -o FILE.py")
-    cell = find_cell(arguments.cell)
+    cell = checked_cell(arguments.cell)
     network = network_from(arguments, cell)
     name = network.name if network else cell.name
 

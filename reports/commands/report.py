@@ -17,7 +17,7 @@ from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
 from reports.arguments.network_flags import asks_for_network, network_from
-from reports.arguments.which_cell import find_cell
+from reports.arguments.which_cell import checked_cell
 from reports.document.pdf import HINT, EngineError, find_engine
 from reports.site.gallery import FORMATS as GALLERY_FORMATS
 from reports.site.gallery import write_gallery
@@ -39,7 +39,7 @@ def run(arguments: Namespace) -> Answer:
     if not arguments.cells:
         raise CommandError("bptt report: expected a CELL, or --all for the whole catalogue")
     formats, remark = wanted_formats(arguments.formats)
-    cells = [find_cell(word) for word in arguments.cells]
+    cells = [checked_cell(word) for word in arguments.cells]
     subjects = [network_from(arguments, cell) or cell for cell in cells]
     _require_names(subjects)
     bounds = _given(cells, arguments)

@@ -12,7 +12,7 @@ from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 from reports.arguments.network_flags import network_from
-from reports.arguments.which_cell import find_cell
+from reports.arguments.which_cell import checked_cell
 from reports.sections.facts import Facts
 from reports.sections.network_facts import NetworkFacts
 from reports.sections.page_one import count
@@ -29,7 +29,7 @@ def run(arguments: Namespace) -> Answer:
         CommandError: if there is no such cell.
         CellError: if the cell cannot be.
     """
-    cell = find_cell(arguments.cell)
+    cell = checked_cell(arguments.cell)
     network = network_from(arguments, cell)
     if arguments.json:
         return Answer(data=_facts(cell, arguments.format, network))

@@ -23,7 +23,7 @@ from numeric.verification.verdict import (
 from numeric.verification.verify import verify
 from numeric.verification.watch import Misbehaviour
 from reports.arguments.network_flags import network_from, settings
-from reports.arguments.which_cell import find_cell
+from reports.arguments.which_cell import checked_cell
 from reports.terminal.console import Answer, CommandError, columns, painted, why
 from reports.terminal.progress import progress
 
@@ -38,7 +38,7 @@ def run(arguments: Namespace) -> Answer:
         CellError: if the cell cannot be.
     """
     path = user_file(arguments)
-    cell = find_cell(arguments.of if path else arguments.cell)
+    cell = checked_cell(arguments.of if path else arguments.cell)
     network = network_from(arguments, cell)
     with progress(arguments.quiet) as tell:
         verdicts = _verdicts(arguments, cell, network, path, tell)
@@ -203,9 +203,10 @@ def _chance(verdict: Verdict) -> float | None:
 def _finding(check: Any) -> str:
     if check is None:
         return "not run"
-    count = check.figures.get("examples")
     words = {NOT_APPLICABLE: "not applicable"}.get(check.status, check.status)
-    return f"{words}, {count} examples" if count else words
+    counts = [f"{check.figures[what]} {what}" for what in ("lines", "examples")
+              if check.figures.get(what)]  # fmt: skip
+    return ", ".join([words, *counts])
 
 
 def _number(value: float | None) -> str:

@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from derive.calculus.paths import Route
 from derive.typeset.boxes import Box, Fenced, Number, Operator, Symbol, row, sub
 from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES
-from numeric.bounds.one_sequence.paths import Route
 from numeric.bounds.one_sequence.tracks import Track
 from numeric.bounds.study import KNOWN
 from reports.document.bound_figures import (

@@ -6,6 +6,7 @@ In: `Facts`. Out: the first section.
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from math import gcd
 from typing import Final
 
@@ -138,10 +139,15 @@ def given(facts: Facts) -> tuple[Paragraph, ...]:
         if isinstance(value, str):
             said_.append(say("{0} is " + RULES[value], letter))
         elif not isinstance(value, list):
-            said_.append(say("{0}", row(letter, "=", Number(f"{value:g}"))))
+            said_.append(say("{0}", row(letter, "=", Number(_written(value)))))
     if said_:
         words = (*words, *say(" By default {0}.", listed(said_, *separators)))
     return (Paragraph(words, "Given."),)
+
+
+def _written(value: float) -> str:
+    """A number as its author wrote it, to its last digit."""
+    return f"{Decimal(str(value)).normalize():f}"
 
 
 def count(parameters: tuple[MatrixSymbol, ...]) -> Box:

@@ -180,4 +180,6 @@ def _box(expr: Expr) -> Box:
             return Sum((("−", _box(rest)),))
         parts = [_box(part) for part in sorted(expr.args, key=lambda part: part.is_Add)]
         return row(*(Fenced(part) if isinstance(part, Sum) else part for part in parts))
+    if expr.is_Rational and expr.q > 10:
+        return Layout().of(expr)
     return row(Operator(""), Number(str(expr)))

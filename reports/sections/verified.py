@@ -16,6 +16,7 @@ from reports.document.words import listed
 from reports.sections.facts import Facts
 
 _METHODS: Final = {
+    "derivation": "every line of the derivation, with forward derivatives of the equations",
     "interface": "names, shapes and dtypes of the module; repeated calls; nothing written to",
     "arguments": "each wrong argument raises an error that names it",
     "autograd": "automatic differentiation of the cell's equations, by autograd",
@@ -29,7 +30,7 @@ _ORACLES: Final = {
     "high_precision": "arithmetic of many digits", "complex_step": "a complex step",
 }  # fmt: skip
 
-
+_EXACT: Final = frozenset({"derivation", "exact"})
 _LINK: Final = Reference("verified", "verification")
 
 
@@ -103,10 +104,10 @@ def _row(facts: Facts, name: str, check: Check) -> tuple[Inlines, ...]:
     if check.reason:
         method = (*method, *say(" ({0}: {1})", check.status.replace("_", " "), check.reason))
     error = figures.get("scaled_error")
-    shown = say("exact") if name == "exact" and check.status == PASS else ()
+    shown = say("exact") if name in _EXACT and check.status == PASS else ()
     if isinstance(error, float):
         shown = say("{0}", scientific(error))
-    examples = figures.get("examples")
+    examples = figures.get("examples", figures.get("lines"))
     return (
         say(name.replace("_", " ")), method, say(str(examples)) if examples is not None else (),
         shown,

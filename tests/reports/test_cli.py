@@ -135,7 +135,7 @@ def test_a_fault_of_ours_is_one_line_and_101(bptt: Any, monkeypatch: pytest.Monk
     def fault(word: str) -> None:
         raise ZeroDivisionError("of\nours")
 
-    monkeypatch.setattr(show, "find_cell", fault)
+    monkeypatch.setattr(show, "checked_cell", fault)
     said = bptt("show", "rnn")
     assert said.status == 101
     assert said.err.count("\n") == 1

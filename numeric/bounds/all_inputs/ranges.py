@@ -63,7 +63,8 @@ class Setting:
         for name, value in self.constants.items():
             value = _f64(value)
             if name in self.derivation.cell.sequences:
-                found[name] = Interval(value.min(axis=0)[:, None], value.max(axis=0)[:, None])
+                ends = (np.reshape(end(axis=0), (-1, 1)) for end in (value.min, value.max))
+                found[name] = Interval(*ends)
             else:
                 found[name] = interval(as_columns(value))
         return found
@@ -122,7 +123,7 @@ class Ranges:
     def moments(self, t: int) -> Box:
         """The constants that are given anew at each step, at step t from 0 on."""
         cell = self.setting.derivation.cell
-        return {name: interval(_f64(self.setting.constants[name])[t][:, None])
+        return {name: interval(np.reshape(_f64(self.setting.constants[name])[t], (-1, 1)))
                 for name in cell.sequences}  # fmt: skip
 
 

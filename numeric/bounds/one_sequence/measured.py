@@ -131,7 +131,8 @@ def measure(
         drawn = draw(cell, sizes, gain, steps, seed, input_scale)
         path = trajectory(derivation, **drawn)
         measured = log10_products(path.jacobians)
-        constants = tuple(_constants(claim, drawn["parameters"], sizes))
+        still = {**drawn["constants"], **drawn["parameters"]}
+        constants = tuple(_constants(claim, still, sizes))
         upper = log10_products(path.dominating)
         if constants:
             rate = math.log10(math.prod(value for _, value in constants))
@@ -143,15 +144,15 @@ def measure(
 
 
 def _constants(
-    claim: Theorem, parameters: Mapping[str, Array], sizes: Mapping[str, int]
+    claim: Theorem, still: Mapping[str, Array], sizes: Mapping[str, int]
 ) -> Iterator[tuple[Expr, float]]:
     """The factors of the rate r in a bound r^{t−k}, with their values."""
+    columns = {name: as_columns(value) for name, value in still.items()}
     rate = claim.rate
     for factor in rate.args if isinstance(rate, Mul) else ():
         if isinstance(factor, Largest):
             yield factor, float(claim.supremum or 0)
         else:
-            columns = {name: as_columns(value) for name, value in parameters.items()}
             yield factor, float(np.linalg.norm(evaluate(factor.args[0], columns, sizes), 2))
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from sympy import Expr, MatrixExpr, MatrixSymbol, Number, Transpose, ZeroMatrix
 
 from derive.calculus.fold import Algebra
+from derive.calculus.paths import PathGraph
 from derive.cell import previous
 from derive.language.expr import symbols_of
-from numeric.bounds.one_sequence.paths import PathGraph
 from numeric.bounds.one_sequence.step_jacobians import Run
 from numeric.meaning.interpret import as_columns, evaluate
 from numeric.meaning.sizes import extent_of

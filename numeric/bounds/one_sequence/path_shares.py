@@ -25,8 +25,8 @@ from typing import Any, Final
 import numpy as np
 from sympy import MatrixSymbol
 
+from derive.calculus.paths import PathGraph, Route, path_graph
 from numeric.bounds.one_sequence.path_products import Steps
-from numeric.bounds.one_sequence.paths import PathGraph, Route, path_graph
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
 from numeric.numbers.matrices import Near, top
 

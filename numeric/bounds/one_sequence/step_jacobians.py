@@ -133,7 +133,8 @@ def enclosed_values(run: Run, first: int, last: int) -> dict[str, Interval]:
     values = {name: interval(as_columns(value)) for name, value in run.parameters.items()}
     for name, value in run.constants.items():
         timed = name in cell.sequences
-        values[name] = interval(value[span].T if timed else as_columns(value))
+        rows = value[span].reshape(last - first, -1) if timed else value
+        values[name] = interval(rows.T if timed else as_columns(value))
     values |= {name: interval(value[span].T) for name, value in run.inputs.items()}
     values |= {f"{name}_prev": interval(value[span].T) for name, value in run.states.items()}
     sizes = run.sizes

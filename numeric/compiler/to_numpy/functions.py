@@ -50,7 +50,7 @@ PLAIN: Final[dict[str, Spelling]] = {
     ),
     "scaled_tanh": Spelling(
         "{alpha} * np.tanh({beta} * a)",
-        "{alpha} * {beta} * (1 - np.tanh({beta} * a) * np.tanh({beta} * a))",
+        "(1 - np.tanh({beta} * a) * np.tanh({beta} * a)) * {alpha} * {beta}",
         "{beta} * ({alpha} - y * y / {alpha})",
         "slope: u e^(2 β|a|)",
     ),
@@ -92,8 +92,8 @@ EXACT: Final[dict[str, Spelling]] = PLAIN | {
     ),
     "scaled_tanh": Spelling(
         "{alpha} * np.tanh({beta} * a)",
-        "4 * {alpha} * {beta} * np.exp(-2 * {beta} * np.abs(a)) "
-        "/ ((1 + np.exp(-2 * {beta} * np.abs(a))) * (1 + np.exp(-2 * {beta} * np.abs(a))))",
+        "np.exp(np.abs(a) * -2 * {beta}) * 4 * {alpha} * {beta} "
+        "/ ((1 + np.exp(np.abs(a) * -2 * {beta})) * (1 + np.exp(np.abs(a) * -2 * {beta})))",
     ),
 }
 

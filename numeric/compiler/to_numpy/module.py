@@ -95,8 +95,9 @@ def bindings(program: Program, needed: set[str]) -> list[str]:
                 f"{previous}, {state} = " + ", ".join(views if late else reversed(views)),
             ]
         elif argument.group == "constants" and dims[:1] == (LENGTH,):
+            last = "[..., None]" if dims[2] == 1 else ""  # one number a step: (T,) or (T, B)
             body += [
-                f'{name} = constants["{key}"]',
+                f'{name} = constants["{key}"]{last}',
                 f"{name} = np.broadcast_to({name} if {name}.ndim == 3 else {name}[:, None], "
                 f"{shape_text(dims)})",
             ]

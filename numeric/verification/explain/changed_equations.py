@@ -93,7 +93,9 @@ class Tape:
             if name not in cell.sequences:
                 self.fixed[name] = _matrix(value)
             else:
-                self.whole[name] = _column(value if value.ndim == 3 else value[:, None])
+                rank = 1 + any(s.name == name and s.shape[0] != 1 for s in cell.constants)
+                rows = value.reshape((*value.shape, *[1] * (2 - rank)))
+                self.whole[name] = _column(rows if rows.ndim == 3 else rows[:, None])
         self._walk()
         self.cotangents = {name: _column(value) for name, value in case.cotangents.items()}
         self._ready: dict[MatrixExpr, MatrixExpr] = {}

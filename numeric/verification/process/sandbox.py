@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from numeric.numbers.prime_field import current_seed
+from numeric.numbers.prime_field import current_constants, current_seed
 from numeric.verification.process.wire import encode, receive
 from numeric.verification.watch import (
     CELL_FUNCTIONS,
@@ -147,7 +147,10 @@ class Sandbox:
         return found["loss"], found["gradients"]
 
     def _call(self, message: dict[str, Any]) -> Any:
-        answer = self._ask({**message, "key": current_seed()}, self.time_limit)
+        answer = self._ask(
+            {**message, "key": current_seed(), "constants": [*map(str, current_constants())]},
+            self.time_limit,
+        )
         if "result" not in answer:
             raise self._end(_NO_ANSWER)
         return answer["result"]

@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections import OrderedDict
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, Final
@@ -69,7 +70,7 @@ class Worker:
         Raises:
             Misbehaviour: if the file misbehaves in it.
         """
-        with random_functions(call["key"]):
+        with random_functions(call["key"], map(Fraction, call["constants"])):
             if call["call"] == "loss_and_gradient":
                 loss, gradients = self.guard.loss_and_gradient(*call["arguments"])
                 return {"loss": loss, "gradients": gradients}

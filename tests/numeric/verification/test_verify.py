@@ -66,7 +66,7 @@ def test_a_right_module_by_hand_passes_every_check(name: str) -> None:
     verdict = verify(module_of(name), cell=catalogue[name])
     assert verdict.status == "pass", verdict.summary()
     assert {check for check, found in verdict.checks.items() if found.status == "pass"} == {
-        "interface", *ORACLES,
+        "derivation", "interface", *ORACLES,
     }  # fmt: skip
     assert verdict.counterexample is None
     json.dumps(verdict.to_dict(), allow_nan=False)

@@ -68,7 +68,8 @@ def test_every_kind_passes_every_check(network: Network, style: str) -> None:
     verdict = verify(compile_network(network, style))
     assert verdict.status == "pass", verdict.summary()
     assert {*verdict.checks} == {
-        "interface", "arguments", "padding", "autograd", "high_precision", "exact",
+        "derivation", "interface", "arguments", "padding", "autograd", "high_precision",
+        "exact",
     }  # fmt: skip
     assert {check.status for check in verdict.checks.values()} == {"pass"}
     assert verdict.checks["exact"].figures["error_probability"] < 1e-9

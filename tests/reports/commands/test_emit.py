@@ -68,7 +68,7 @@ def test_emit_writes_a_network_verified(bptt: Any) -> None:
     }  # fmt: skip
     text = Path("f.py").read_text(encoding="utf-8")
     assert same_code(text, compile_network(Network(catalogue["rnn"], 2, True)).source)
-    assert "\nVerified: interface, arguments, padding, autograd" in text
+    assert "\nVerified: derivation, interface, arguments, padding, autograd" in text
     assert bptt(*words, "--check").status == 0
     Path("f.py").write_text(text.replace("np.tanh", "np.sinh"), encoding="utf-8")
     said = bptt(*words, "--check")

@@ -10,8 +10,8 @@ from profiles import NIGHTLY
 from trajectories import path
 
 from derive import Cell, catalogue, differentiate
+from derive.calculus.paths import path_graph
 from numeric.bounds.one_sequence.path_shares import path_shares
-from numeric.bounds.one_sequence.paths import path_graph
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 from numeric.bounds.one_sequence.tracks import follow
 

@@ -1,0 +1,111 @@
+"""Numbers that move in a direction: what a forward derivative is checked with, of two kinds.
+
+In: shapes and a generator. Out: arrays without a tangent, the same moved in a drawn direction,
+and the tangents that a computation makes of them. One kind is exact, elements of a prime field
+with a random function for exp; the other has fifty digits and the true functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from numeric.numbers.arithmetic import Arithmetic
+from numeric.numbers.fifty_digits import MP, MULTIPRECISION, Forward
+from numeric.numbers.prime_field import (
+    FIELD,
+    PRIME,
+    Dual,
+    DualArray,
+    RandomFunctions,
+    random_duals,
+    random_functions,
+)
+
+Array = Any
+CLOSE: Final = MP.mpf(10) ** -35  # of the larger array: fifty digits less what cancels
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A kind of numbers with a tangent in one direction.
+
+    `draw(rng, shape, deviation)` makes an array, `direction(rng, shape)` one that is 0 and moves;
+    `speed` takes the tangents out as plain numbers of the kind, `same` compares flat arrays.
+    """
+
+    name: str
+    arithmetic: Arithmetic
+    draw: Callable[[np.random.Generator, tuple[int, ...], float], Array]
+    direction: Callable[[np.random.Generator, tuple[int, ...]], Array]
+    speed: Callable[[Array], Array]
+    same: Callable[[Array, Array], bool]
+
+    def equal(self, left: Array, right: Array) -> bool:
+        """Whether two arrays have one shape and are the same at every entry."""
+        left, right = np.asarray(left), np.asarray(right)
+        return left.shape == right.shape and self.same(left.ravel(), right.ravel())
+
+    @contextmanager
+    def functions(self, seed: int) -> Iterator[RandomFunctions | None]:
+        """Within the block the functions are those of the seed, where the kind has random ones."""
+        with random_functions(seed) if self is EXACT else nullcontext() as found:
+            yield found
+
+
+def _filled(shape: tuple[int, ...], make: Callable[[], Any]) -> Array:
+    array = np.empty(int(np.prod(shape)), dtype=object)
+    array[:] = [make() for _ in range(array.size)]
+    return array.reshape(shape)
+
+
+def _dual_direction(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return _filled(shape, lambda: Dual(0, int(rng.integers(0, PRIME)), 0.0)).view(DualArray)
+
+
+def _dual_speed(array: Array) -> Array:
+    flat = [Dual(entry.tangent, 0, 0.0) for entry in DualArray.of(array).ravel()]
+    result = np.empty(len(flat), dtype=object)
+    result[:] = flat
+    return result.reshape(np.shape(array)).view(DualArray)
+
+
+def _digits_draw(rng: np.random.Generator, shape: tuple[int, ...], deviation: float) -> Array:
+    return _filled(shape, lambda: Forward(MP.mpf(float(rng.normal()) * deviation)))
+
+
+def _digits_direction(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    def make() -> Forward:
+        return Forward(MP.mpf(0), np.array([MP.mpf(float(rng.normal()))], dtype=object))
+
+    return _filled(shape, make)
+
+
+def _digits_speed(array: Array) -> Array:
+    def one(entry: Any) -> Forward:
+        found = getattr(entry, "derivatives", None)
+        return Forward(MP.mpf(0) if found is None else found[0])
+
+    return np.vectorize(one, otypes=[object])(array) if np.size(array) else array
+
+
+def _digits_same(left: Array, right: Array) -> bool:
+    pairs = [[getattr(entry, "value", entry) for entry in side] for side in (left, right)]
+    largest = max((abs(entry) for side in pairs for entry in side), default=0)
+    return all(abs(a - b) <= CLOSE * largest for a, b in zip(*pairs, strict=True))
+
+
+def _dual_same(left: Array, right: Array) -> bool:
+    return all(a.value == b.value for a, b in zip(left, right, strict=True))
+
+
+EXACT: Final = Moving(
+    "mod 2**61 - 1", FIELD, random_duals, _dual_direction, _dual_speed, _dual_same
+)
+DIGITS: Final = Moving(
+    "50 digits", MULTIPRECISION, _digits_draw, _digits_direction, _digits_speed, _digits_same
+)

@@ -1,0 +1,90 @@
+"""The check `derivation`: every line that is printed or built on, compared; what is wrong, named.
+
+In: a cell or its derivation. Out: `Examined`, or a `Check`. The lines are what `show` and reports
+print and what theorems and bounds are built on. The other side is the author's equations, run
+forward on numbers that carry a tangent; no rule of differentiation is shared. What only the
+derivation names, a part of an equation, means what its own forward line says, and the forward
+lines must give the author's values. All numbers are drawn: a line that holds for them is an
+identity, but for a chance of about its degree / 2⁶¹.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from derive.calculus.through_time import Derivation, differentiate
+from derive.cell import Cell
+from numeric.numbers.moving import DIGITS, EXACT, Moving
+from numeric.verification.derivation.adjoint_lines import backward_lines, forward_lines
+from numeric.verification.derivation.findings import Findings
+from numeric.verification.derivation.jacobian_lines import JacobianLines
+from numeric.verification.derivation.norms import undominated
+from numeric.verification.derivation.trajectory import Trajectory
+from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Check
+
+_DEVIATION: Final = 0.7
+_SHOWN: Final = 3
+
+
+class WrongDerivationError(Exception):
+    """A line of a derivation of ours is wrong, so that nothing may be said of the cell."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """How many lines were compared, in which numbers, and which are wrong."""
+
+    lines: int
+    wrong: tuple[str, ...]
+    numbers: str
+
+
+def examine(derivation: Derivation, seed: int = 0) -> Examined:
+    """Every line of the derivation against derivatives of the cell's equations.
+
+    Exactly over a prime field; to fifty digits where the cell does not run on its elements, or
+    where what decides a comparison in them was rounded.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            found, sure = _lines(derivation, EXACT, seed)
+        except (TypeError, ZeroDivisionError):
+            sure = False
+        if not sure:
+            found, _ = _lines(derivation, DIGITS, seed)
+        compared, small = undominated(derivation, seed)
+    return Examined(found.lines + compared, (*found.wrong, *small), found.moving.name)
+
+
+def _lines(derivation: Derivation, moving: Moving, seed: int) -> tuple[Findings, bool]:
+    """What was found, and whether no doubtful comparison can have led to it."""
+    with moving.functions(seed) as functions:
+        found = Findings(Trajectory(derivation, moving, seed, _DEVIATION))
+        forward_lines(found)
+        backward_lines(found)
+        JacobianLines(found).compare()
+    return found, not found.wrong or functions is None or not functions.ties
+
+
+def derivation_check(cell: Cell, ours: bool, seed: int = 0) -> Check:
+    """The check as a verdict holds it; a wrong line of ours is a doubt about others' code."""
+    found = examine(differentiate(cell), seed)
+    figures = {"lines": found.lines, "numbers": found.numbers}
+    if found.wrong:
+        said = f"a fault of this toolkit: {'; '.join(found.wrong[:_SHOWN])}"
+        return Check(FAIL if ours else INCONCLUSIVE, said, figures)
+    return Check(PASS, None, figures)
+
+
+def require_derivation(cell: Cell, seed: int = 0) -> None:
+    """Let nothing be said of a cell whose derivation is wrong.
+
+    Raises:
+        WrongDerivationError: naming the first line that is.
+    """
+    found = examine(differentiate(cell), seed)
+    if found.wrong:
+        raise WrongDerivationError(f"cell {cell.name!r}: {found.wrong[0]}")
