@@ -22,9 +22,19 @@ g = concat(tanh(W @ h_prev + U @ x), V @ c_prev)
 c = c_prev * sigmoid(A @ g)
 h = concat(g, c / 2)
 """
-STACKS = {"stacked": STACKED, "curved_stack": CURVED_STACK, "gated_stack": GATED_STACK,
-          "two_stacks": TWO_STACKS}  # fmt: skip
-CELLS = {**catalogue, **{n: Cell.parse(name=n, equations=text) for n, text in STACKS.items()}}
+SOFTMAX_STACK = (
+    "h = sigmoid(zeta) * tanh(W @ concat(h_prev, x)) + U @ softmax(h_prev) / (2 + x * x)"
+)
+STACKS = {
+    "stacked": Cell.parse(name="stacked", equations=STACKED),
+    "curved_stack": Cell.parse(name="curved_stack", equations=CURVED_STACK),
+    "gated_stack": Cell.parse(name="gated_stack", equations=GATED_STACK),
+    "two_stacks": Cell.parse(name="two_stacks", equations=TWO_STACKS),
+    "softmax_stack": Cell.parse(
+        name="softmax_stack", equations=SOFTMAX_STACK, scalars=["zeta"], sizes={"x": "n"}
+    ),
+}
+CELLS = {**catalogue, **STACKS}
 """The catalogue, and cells that have a concatenation in a state's path."""
 
 
