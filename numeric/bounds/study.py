@@ -133,7 +133,7 @@ def _studied(
     assert one.setting is not None
     assert one.run is not None
     derivation, setting = one.setting.derivation, one.setting
-    rates = scan(setting) if setting.width <= _WIDE else None
+    rates = scan(setting, one.certificate) if setting.width <= _WIDE else None
     shown = work(closed_condition(derivation), setting, admissible(setting, one.certificate))
     worked = [(1.0, shown)]
     best = rates.certified(CLOSED) if rates else None
@@ -141,7 +141,7 @@ def _studied(
         worked.insert(0, (best, rates.worked[rates.factors.index(best)]))
     times, heat = heat_map(one.run, min(_GRID, one.run.steps + 1))
     held = one.certificate.box if one.certificate else None
-    beside = {} if given else known_tracks(seed)
+    beside = {} if given else {name: _beside(stack, name, seed) for name in KNOWN}
     return Study(
         stack, dict(sizes), seed, given, drawn_inputs, box, tuple(worked), rates,
         module_rates(setting, held) if modules_of(setting) else None, region(derivation),
@@ -149,15 +149,20 @@ def _studied(
     )  # fmt: skip
 
 
+def _beside(stack: Stack, name: str, seed: int) -> Track:
+    """The track of a known cell: the study's own where it studies that cell alone."""
+    one = stack.found[0]
+    if len(stack.found) == 1 and one.cell == catalogue[name] and one.track is not None:
+        return one.track
+    return known_track(name, seed)
+
+
 @cache
-def known_tracks(seed: int) -> Mapping[str, Track]:
-    """Bounds of the best known cells: drawn as `study` draws, on inputs of the same law."""
-    found = {}
-    for name in KNOWN:
-        cell = catalogue[name]
-        derivation, sizes = differentiate(cell), sizes_for(cell)
-        drawn = draw(cell, sizes, 1.0, 1, seed, INPUT_SCALE)["parameters"]
-        inputs = uniform_inputs(cell, sizes, seed)
-        constants = default_constants(cell, {**sizes, "T": STEPS})
-        found[name] = follow(run(derivation, drawn, inputs, constants=constants))
-    return found
+def known_track(name: str, seed: int) -> Track:
+    """Bounds of one of the best known cells: drawn as `study` draws, on inputs of the same law."""
+    cell = catalogue[name]
+    derivation, sizes = differentiate(cell), sizes_for(cell)
+    drawn = draw(cell, sizes, 1.0, 1, seed, INPUT_SCALE)["parameters"]
+    inputs = uniform_inputs(cell, sizes, seed)
+    constants = default_constants(cell, {**sizes, "T": STEPS})
+    return follow(run(derivation, drawn, inputs, constants=constants))

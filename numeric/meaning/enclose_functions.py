@@ -55,6 +55,7 @@ _HUGE: Final = 1e300
 _TINY: Final = 1e-300
 
 
+@lru_cache(maxsize=1024, typed=True)
 def number(value: Expr) -> Interval:
     """A float interval around an exact constant."""
     if isinstance(value, Rational):

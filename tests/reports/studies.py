@@ -29,11 +29,11 @@ def _study(network: Network) -> Study:
     with pytest.MonkeyPatch.context() as patched:
         for name, value in (("SIZE", 6), ("INPUT_SIZE", 3), ("STEPS", 24)):
             patched.setattr(studies, name, value)
-        patched.setattr(studies, "known_tracks", _known)
+        patched.setattr(studies, "known_track", _known)
         return studies.study(network)
 
 
-_known = cache(studies.known_tracks.__wrapped__)
+_known = cache(studies.known_track.__wrapped__)
 
 
 def chapter_of(found: Study) -> Chapter:

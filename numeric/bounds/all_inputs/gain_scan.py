@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from derive.cell import Cell
 from derive.theorems.certified_rate import closed_condition
-from numeric.bounds.all_inputs.certify import certify
+from numeric.bounds.all_inputs.certify import Certificate, certify
 from numeric.bounds.all_inputs.clock_modules import modules_of
 from numeric.bounds.all_inputs.closed_condition import Worked, admissible, work
 from numeric.bounds.all_inputs.from_below import resting_rate
@@ -82,8 +82,13 @@ def scaled(cell: Cell, parameters: Mapping[str, Array], factor: float) -> dict[s
     return {name: value * factor if name in names else value for name, value in parameters.items()}
 
 
-def scan(setting: Setting, factors: tuple[float, ...] = FACTORS) -> Scan | None:
-    """Rates at growing factors, upper ones until none is below 1; None if nothing is scaled."""
+def scan(
+    setting: Setting, own: Certificate | None = None, factors: tuple[float, ...] = FACTORS
+) -> Scan | None:
+    """Rates at growing factors, upper ones until none is below 1; None if nothing is scaled.
+
+    `own` is the certificate of the setting as it is, where it has been made without a partition.
+    """
     derivation, cell = setting.derivation, setting.derivation.cell
     if not recurrent(cell):
         return None
@@ -99,7 +104,8 @@ def scan(setting: Setting, factors: tuple[float, ...] = FACTORS) -> Scan | None:
         if not near:
             lower[REST].append(resting_rate(Ranges(made)) or 0.0)
             continue
-        found = certify(made, 1, partition)
+        known = own if factor == 1 and not cell.sequences else None
+        found = known or certify(made, 1, partition)
         worked.append(work(closed, made, admissible(made, found)))
         rates = {CLOSED: worked[-1].rate, **{m.name: m.rate for m in found.methods}}
         for name in {**upper, **rates}:

@@ -106,7 +106,6 @@ class _Rows(Algebra[_Acts]):
     def __post_init__(self) -> None:
         setting = self.ranges.setting
         self.sizes = setting.sizes
-        self.written = dict(setting.derivation.step_jacobian.named)
         held = self.whole[self.pivot]
         ends = held.lo + (held.hi - held.lo) * np.linspace(0.0, 1.0, PIECES + 1)
         ends = np.clip(ends, held.lo, held.hi)
@@ -126,6 +125,10 @@ class _Rows(Algebra[_Acts]):
             changed.add(target.name)
         self.sup: dict[tuple[MatrixExpr, bool], Array] = {}
         self.weights: dict[MatrixExpr, Array] = {}
+        self.held: dict[MatrixExpr, _Acts] = {}
+        jacobian = setting.derivation.step_jacobian
+        self.written = dict(jacobian.named)
+        self.blocks = {pair: self.of(block) for pair, block in jacobian.blocks.items()}
 
     def local(self, value: MatrixExpr, changed: set[str]) -> bool:
         """Whether entry i of the value depends on the changed symbols through their entry i."""
@@ -150,14 +153,15 @@ class _Rows(Algebra[_Acts]):
 
     def rows(self, state: str, v: Mapping[str, Array]) -> Array:
         """At least Σ_j |J_ij| v_j for each row i of a state."""
-        blocks = self.ranges.setting.derivation.step_jacobian.blocks
-        terms = [self.of(value).on(v[by][:, None], True)
-                 for (of, by), value in blocks.items() if of == state]  # fmt: skip
+        terms = [block.on(v[by][:, None], True)
+                 for (of, by), block in self.blocks.items() if of == state]  # fmt: skip
         total = _up(sum(terms), len(terms))
         return np.asarray(total.max(axis=1))
 
     def named(self, block: Partial) -> _Acts:
-        return self.of(self.written[block])
+        if block not in self.held:
+            self.held[block] = self.of(self.written[block])
+        return self.held[block]
 
     def zero(self, block: ZeroMatrix) -> _Acts:
         return _Acts(lambda u, outer: np.zeros((extent_of(block.shape[0], self.sizes), 1)))

@@ -8,6 +8,7 @@ from sympy import MatrixSymbol as M
 from sympy.matrices.expressions import DiagMatrix
 
 from derive import Cell, catalogue, differentiate
+from derive.language.expr import Concat
 from derive.language.norms import BlockBound, Largest, MaxAbs, Norm
 from derive.theorems.claims import Bound, Line, Relation
 from derive.theorems.theorems import dominate, domination, theorem
@@ -105,6 +106,7 @@ def test_domination_of_each_form():
     assert dominate(MatMul(-1, DiagMatrix(d), A)) == Mul(MaxAbs(d), Norm(A), evaluate=False)
     assert dominate(MatMul(2, A)).args == (2, Norm(A))
     assert dominate(MatAdd(A, B)).args == (Norm(A), Norm(B))
+    assert dominate(Concat(A, B)).args == (Norm(A), Norm(B))
 
 
 def test_a_block_bound_is_named_by_its_block():

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import NIGHTLY
+from trajectories import CELLS
 
-from derive import Cell, catalogue, differentiate
+from derive import Cell, differentiate
 from numeric.bounds.all_inputs.certify import certify
 from numeric.bounds.all_inputs.from_below import cone_holds, cone_rate
 from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
@@ -29,7 +30,7 @@ def sizes_for(cell, n=4, m=3):
 
 
 def setting(name, gain=0.5, seed=0, box=(-1.0, 1.0), start=(-0.5, 0.5), n=4, scale=0.3, **changed):
-    cell = catalogue[name]
+    cell = CELLS[name]
     sizes = sizes_for(cell, n)
     drawn = draw(cell, sizes, gain, 1, seed, scale)["parameters"]
     rng = np.random.default_rng(seed + 1)
@@ -55,7 +56,7 @@ def sequence(found, steps, seed):
     return run(found.derivation, found.parameters, inputs, initial, constants)
 
 
-@pytest.mark.parametrize("name", catalogue)
+@pytest.mark.parametrize("name", CELLS)
 @settings(max_examples=200 if NIGHTLY else 1)
 @given(seed=st.integers(0, 10**6), gain=st.sampled_from([0.1, 0.5, 1.0, 2.0]))
 def test_no_admissible_sequence_leaves_its_box_or_its_bounds(name, seed, gain):

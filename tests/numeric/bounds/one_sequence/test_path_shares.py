@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from profiles import NIGHTLY
-from trajectories import path
+from trajectories import CELLS, STACKS, path
 
 from derive import Cell, catalogue, differentiate
 from derive.calculus.paths import path_graph
@@ -15,10 +15,11 @@ from numeric.bounds.one_sequence.path_shares import path_shares
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 from numeric.bounds.one_sequence.tracks import follow
 
-SOME = ("lstm_fgr", "gru_reset_after", "rhn_3", "cornn", "atr", "nas", "clockwork_rnn", "scrn")
+SOME = ("lstm_fgr", "gru_reset_after", "rhn_3", "cornn", "atr", "nas", "clockwork_rnn", "scrn",
+        *STACKS)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", catalogue if NIGHTLY else SOME)
+@pytest.mark.parametrize("name", CELLS if NIGHTLY else SOME)
 def test_shares_sum_to_one_and_the_norm_is_the_products(name):
     found = path(name, steps=9, seed=5)
     track = follow(found, windows=(1,), dominate=False)

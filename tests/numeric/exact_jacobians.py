@@ -1,0 +1,37 @@
+"""Step Jacobians to fifty digits, by forward accumulation through the cell's own equations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numeric.meaning.interpret import run as interpret
+from numeric.numbers.fifty_digits import MP, MULTIPRECISION, Forward, independent
+
+_lift = np.vectorize(Forward.lift, otypes=[object])
+
+
+def exact_jacobian(found, step):
+    """J of one step (from 0) of a run at the stored states, an object array of 50 digits."""
+    cell = found.derivation.cell
+    before = {s.name: found.states[s.name][step] for s in cell.states}
+    variables = independent({("initial", name): value[None] for name, value in before.items()})
+    timed = {name: value[step : step + 1] if name in cell.sequences else value
+             for name, value in found.constants.items()}  # fmt: skip
+    with np.errstate(all="ignore"):
+        after = interpret(
+            cell,
+            {name: _lift(value) for name, value in found.parameters.items()},
+            {name: _lift(value[step][None, None]) for name, value in found.inputs.items()},
+            {name: value for (_, name), value in variables.items()},
+            {name: _lift(value) for name, value in timed.items()},
+            MULTIPRECISION,
+        )
+    zero = np.full(sum(map(len, before.values())), MP.mpf(0), dtype=object)
+    return np.array([zero if entry.derivatives is None else entry.derivatives
+                     for s in cell.states for entry in np.ravel(after[s.name][-1])])  # fmt: skip
+
+
+def distance(exact, matrix):
+    """‖exact − matrix‖₂, the difference taken in fifty digits."""
+    gap = exact - np.vectorize(lambda entry: MP.mpf(float(entry)), otypes=[object])(matrix)
+    return float(np.linalg.norm(gap.astype(float), 2))
