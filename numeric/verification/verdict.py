@@ -173,10 +173,9 @@ def diagnoses(gradients: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = []
     for cause, names in sorted(shared.items(), key=lambda item: -len(item[1])):
         every = len(names) == len(gradients)
-        own = cause.startswith((f"{names[0]}:", f"{names[0]} "))
         if cause not in several | sayings:
             lines.append(_equal(names, f"the gradient {cause}"))
-        elif cause in sayings and (every or own):
+        elif cause in sayings and every:
             lines.append(cause)
         else:
             lines.append(f"{'all gradients' if every else _listed(names)}: {cause}")

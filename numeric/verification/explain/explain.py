@@ -32,6 +32,7 @@ from numeric.verification.explain.other_cells import Dialect, dialects
 from numeric.verification.explain.place import first_parting
 from numeric.verification.explain.search import Search
 from numeric.verification.explain.treated import (
+    SINGLE,
     clipped,
     follows_its_forward,
     in_single_precision,
@@ -125,15 +126,26 @@ def _told(
     if never_written(audit):
         return dict.fromkeys(wrong, _once("every gradient is zero: none of them is ever written"))
     if single := in_single_precision(audit):
-        return dict.fromkeys(audit.labels, _once(single))
+        return {label: _in_single(label, single, audit.errors[label]) for label in audit.labels}
     if audit.wrong_states:
         return _of_another_forward(audit)
-    found = {label: _once(said) for label, said in clipped(audit).items()}
+    found = {label: _of(label, said) for label, said in clipped(audit).items()}
     return found | _explained(audit, wrong - {*found}, steps, counterexample)
 
 
 def _once(sentence: str) -> Told:
     return Told(sentence, (sentence,))
+
+
+def _in_single(label: str, single: str, off: float) -> Told:
+    if off <= SINGLE:
+        return _once(single)
+    more = f"off by {off:.1e}, which float32 does not explain"
+    return Told(f"{single}; {gradient_name(label)} is {more}", (single, more))
+
+
+def _of(label: str, cause: str) -> Told:
+    return Told(f"{gradient_name(label)}: {cause}", (cause,))
 
 
 def _explained(
@@ -149,7 +161,7 @@ def _explained(
     }
     for label in wrong - {*found}:
         if said := scaled(audit, label):
-            found[label] = _once(said)
+            found[label] = _of(label, said)
     parting = first_parting(audit) if wrong - {*found} else ""
     for label in wrong - {*found}:
         found[label] = Told(_unexplained(label, steps[label], parting, counterexample))

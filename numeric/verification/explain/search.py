@@ -26,7 +26,7 @@ SECONDS: Final = 12.0  # for all the pairs of one audit
 AMONG: Final = 8  # pairs that do the same for one step, of which the best is taken
 FURTHER: Final = 500  # pairs tried after the first that does
 TOGETHER: Final = 8  # mistakes in one set
-OF_THE_LOOP: Final = frozenset({"early", "late"})
+OF_THE_LOOP: Final = frozenset({"early", "late", "truncated"})
 
 Chosen = dict[str, tuple[Mistake, ...]]
 
@@ -251,7 +251,7 @@ class Search:
         """Two mistakes that make the gradient together, and the others that they make as well."""
         pairs = [(one, two) for one in used if one.derivation is None for two in self.plain]
         for one, two in (*pairs, *self._pairs(label)):
-            both = _with([one], two)
+            both = None if OF_THE_LOOP & {one.family, two.family} else _with([one], two)
             if both is None or not equal(self.full.got[0][label], self.full.of(both, 0)[label]):
                 continue
             if label in (made := self.full.matched(both, others)):

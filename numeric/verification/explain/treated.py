@@ -16,11 +16,12 @@ import numpy as np
 from numeric.verification.cases import Case
 from numeric.verification.explain.audit import EQUAL, Audit, equal, labelled
 from numeric.verification.explain.change import Change
-from numeric.verification.verdict import gradient_name
+from numeric.verification.watch import Misbehaviour
 
 LARGE: Final = 2.0**20  # what cotangents are multiplied by to reach a limit
 SMALL: Final = 2.0**-20
 SINGLE: Final = 1e-4  # of the array's largest entry: an error that float32 may make
+BELOW: Final = "; it is right where that changes nothing"
 NICE: Final = 1000  # a factor is printed as a fraction up to this denominator
 Sentences = dict[str, str]
 
@@ -32,24 +33,23 @@ def never_written(audit: Audit) -> bool:
 
 
 def in_single_precision(audit: Audit) -> str:
-    """What shows that float32 was used within, in words; "" if nothing does."""
-    errors = {**audit.state_errors, **audit.errors}
-    if not any(off > EQUAL for off in errors.values()):
-        return ""
-    if any(off > SINGLE for off in errors.values()):
+    """What shows that float32 was used within, in words; "" if nothing does.
+
+    The states have to be right for float32; a gradient may be wrong beside.
+    """
+    off = audit.state_errors.values()
+    if not any(error > EQUAL for error in (*off, *audit.errors.values())) or max(off) > SINGLE:
         return ""
     arrays = [array for got in (*audit.got, *audit.states) for array in got.values()]
-    rounded = [np.array_equal(a, np.asarray(a).astype(np.float32), equal_nan=True) for a in arrays]
-    worst = max(errors.values())
-    if all(rounded):
+    if all(np.array_equal(array, np.asarray(array, np.float32)) for array in arrays):
         return (
             "the code computes in float32 and returns float64: each number in it has the 24 bits "
-            f"of float32, and all agree with the right ones to {worst:.0e}"
+            f"of float32, and the states agree with the right ones to {max(off):.0e}"
         )
-    if audit.state_errors and all(off > EQUAL for off in audit.state_errors.values()):
+    if all(EQUAL < error <= SINGLE for error in off):
         return (
-            "the code computes in float32 in part: states and gradients agree with the right "
-            f"ones, but to {worst:.0e} only, which is float32's rounding"
+            "the code computes in float32 in part: its states agree with the right ones to "
+            f"{max(off):.0e} only, which is float32's rounding"
         )
     return ""
 
@@ -69,7 +69,7 @@ def scaled(audit: Audit, label: str) -> str:
         return ""
     near = Fraction(first).limit_denominator(NICE)
     known = str(near) if abs(float(near) - first) <= EQUAL * abs(first) else f"{first:.6g}"
-    return f"{gradient_name(label)} is the right one multiplied by {known}"
+    return f"it is the right gradient multiplied by {known}"
 
 
 def clipped(audit: Audit) -> Sentences:
@@ -91,7 +91,10 @@ def _answers(
 ) -> tuple[dict[str, Any], Mapping[str, Any]] | None:
     """The code's gradients and the right ones for cotangents that many times as large."""
     cotangents = {name: factor * value for name, value in case.cotangents.items()}
-    got = labelled(audit.call(replace(case, cotangents=cotangents))[1])
+    try:
+        got = labelled(audit.call(replace(case, cotangents=cotangents))[1])
+    except Misbehaviour:
+        return None
     if not all(np.all(np.isfinite(array)) for array in got.values()):
         return None
     right = audit.tapes[0].gradients(Change())
@@ -105,7 +108,7 @@ def _entries(
     for label in labels:
         limit = float(np.max(np.abs(got[label])))
         if equal(got[label], np.clip(want[label], -limit, limit)):
-            yield label, _said(label, f"each entry is clipped to ±{limit:.6g}")
+            yield label, f"each entry is clipped to ±{limit:.6g}{BELOW}"
 
 
 def _norms(
@@ -119,11 +122,7 @@ def _norms(
     for label in along:
         norm = float(together if one else _norm(got[label]))
         whose = "of these gradients together" if one else "of the array"
-        yield label, _said(label, f"it is scaled so that the norm {whose} is at most {norm:.6g}")
-
-
-def _said(label: str, what: str) -> str:
-    return f"{gradient_name(label)}: {what}; it is right where that changes nothing"
+        yield label, f"it is scaled so that the norm {whose} is at most {norm:.6g}{BELOW}"
 
 
 def _norm(array: Any) -> float:
