@@ -8,7 +8,7 @@ import pytest
 from public import PUBLIC, Public
 
 from derive import catalogue
-from numeric.compiler.kernel import load
+from numeric.compiler.target import load
 from numeric.verification.verdict import Verdict, diagnoses
 from numeric.verification.verify import verify
 

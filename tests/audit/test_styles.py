@@ -10,7 +10,8 @@ from public import PUBLIC
 from styles import KINDS, PRODUCTS, SIGMOID, TANH, Style, styles
 
 from derive import Cell, catalogue
-from numeric.compiler.kernel import compile_cell, load
+from numeric.compiler.kernel import compile_cell
+from numeric.compiler.target import load
 from numeric.testing import verify_gradients
 from numeric.verification.verify import verify
 from numeric.verification.watch import Misbehaviour

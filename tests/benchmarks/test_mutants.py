@@ -17,7 +17,8 @@ from numeric.compiler.kernel import compile_cell
 from numeric.numbers.rounding import COARSE
 from numeric.verification.compare import Difference, differences, rounding_bounds
 from numeric.verification.oracles import Answer
-from numeric.verification.promises import Result
+from numeric.verification.problems.of_cell import CellProblem
+from numeric.verification.problems.problem import Result
 from numeric.verification.watch import Guard, subject_of
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "mutants.py"
@@ -55,7 +56,7 @@ def test_a_mutant_is_killed_beside_what_other_forms_may_lose(
     for cell in MUTANTS.CELLS:
         case, want = MUTANTS.expected(cell)
         guard = Guard(subject_of(compile_cell(cell, "fused")))
-        allowed[id(want)] = rounding_bounds(guard, case, COARSE)[0]
+        allowed[id(want)] = rounding_bounds(CellProblem(cell), guard, case, COARSE)[0]
 
     def judged(found: Result, want: Answer) -> list[Difference]:
         return list(differences(found, want, allowed[id(want)]))
