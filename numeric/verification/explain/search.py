@@ -22,7 +22,7 @@ from numeric.verification.explain.changed_equations import Gradients, Tape
 from numeric.verification.explain.mistake import Mistake
 
 PAIRS: Final = 20_000  # of two mistakes, tried for one gradient
-SECONDS: Final = 12.0  # for all the pairs of one audit
+SECONDS: Final = 12.0  # of computing, for all the pairs of one audit
 AMONG: Final = 8  # pairs that do the same for one step, of which the best is taken
 FURTHER: Final = 500  # pairs tried after the first that does
 TOGETHER: Final = 8  # mistakes in one set
@@ -69,7 +69,7 @@ class Search:
 
     audit: Audit
     wrong: set[str]
-    deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    deadline: float = field(default_factory=lambda: time.thread_time() + SECONDS)
 
     def __post_init__(self) -> None:
         self.full = Level(self.audit.got, self.audit.tapes)
@@ -269,7 +269,7 @@ class Search:
         count = 0
         for place, one in enumerate(major):
             for two in major[:place]:
-                if count >= PAIRS or time.monotonic() > self.deadline:
+                if count >= PAIRS or time.thread_time() > self.deadline:
                     return
                 count += 1
                 yield two, one
