@@ -26,7 +26,9 @@ class Difference:
     """How far one array is off: over its largest entry, and over what rounding explains.
 
     `scaled` is infinite where the array should be zero and is not, and for what is not finite;
-    `explained` is the largest |got − want| / bound, infinite where no bound is known.
+    `explained` is the largest |got − want| / bound, infinite where no bound is known. An entry
+    to which rounding can do anything (a quotient at a pole) explains itself: `undecided` says
+    that there is one, so that the array is not counted as compared.
     """
 
     group: str
@@ -34,6 +36,7 @@ class Difference:
     scaled: float
     explained: float
     entry: str
+    undecided: bool = False
 
     @property
     def label(self) -> str:
@@ -76,14 +79,17 @@ def difference(group: str, name: str, got: Any, want: Any, bound: Any = None) ->
         largest = float(np.max(np.abs(want)))
         worst = float(np.max(off))
         scaled = worst / largest if largest else (0.0 if worst == 0 else np.inf)
-        explained = np.inf
-        if bound is not None and np.all(np.isfinite(bound)) and largest:
+        explained, undecided = np.inf, False
+        if bound is not None and largest:
+            limits = np.isfinite(bound)
             ratio = np.where(off == 0, 0.0, off / np.where(bound == 0, np.nan, bound))
-            explained = float(np.max(np.where(np.isnan(ratio), np.inf, ratio)))
+            ratio = np.where(np.isnan(ratio) | np.isinf(off), np.inf, ratio)
+            explained = float(np.max(np.where(limits, ratio, 0.0)))
+            undecided = not np.all(limits)
     place = np.unravel_index(int(np.argmax(off)), off.shape)
     where = f"[{', '.join(map(str, place))}]" if not scalar else ""
     entry = f"{group}.{name}{where}: got {got[place]:.17g}, want {want[place]:.17g}"
-    return Difference(group, name, scaled, explained, entry)
+    return Difference(group, name, scaled, explained, entry, undecided)
 
 
 def rounding_bounds(
@@ -110,13 +116,19 @@ def errors_of(result: Result) -> Result:
 
 
 def capped(bounds: Result, ceiling: Result, credit: float) -> Result:
-    """The bounds, none below zero or above `credit` times the ceiling's largest of that array."""
+    """The bounds, none below zero or above `credit` times the ceiling's largest of that array.
+
+    A bound is infinite where the ceiling is, and nowhere else.
+    """
 
     def cut(arrays: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: np.clip(array, 0.0, credit * np.max(own[name], initial=0.0))
-            for name, array in arrays.items()
-        }
+        found = {}
+        for name, array in arrays.items():
+            known = np.isfinite(own[name])
+            largest = credit * np.max(np.where(known, own[name], 0.0), initial=0.0)
+            claimed = np.clip(np.where(np.isnan(array), np.inf, array), 0.0, largest)
+            found[name] = np.where(known, claimed, np.inf)
+        return found
 
     return cut(bounds[0], ceiling[0]), {g: cut(a, ceiling[1][g]) for g, a in bounds[1].items()}
 

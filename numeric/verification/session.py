@@ -62,15 +62,13 @@ class Session:
 
         The module accounts for its own rounding. Somebody else's is believed up to `credit`
         times what plain code of the cell may lose, whatever the form of its functions; where it
-        gives no account, plain code as it stands decides.
+        gives no account, that loss itself is what it may have: nobody knows its forms.
         """
         own = self._account(self.guard, case, BOUNDED)
         if self.plain is None:
             return own
-        if own is None:
-            return self._account(self.plain, case, BOUNDED)
-        if (trusted := self.trusted(case)) is None:
-            return None
+        if (trusted := self.trusted(case)) is None or own is None:
+            return trusted
         return capped(own[0], trusted[0], credit), trusted[1]
 
     def trusted(self, case: Case) -> tuple[Result, bool] | None:
@@ -87,7 +85,8 @@ class Session:
         """The differences that are wrong; every one is noted with its gradient."""
         wrong = []
         for difference in found:
-            if difference.group != "states":
+            undecided = difference.undecided and difference.scaled > tolerance
+            if difference.group != "states" and not undecided:
                 worst = self.errors.get(difference.label, 0.0)
                 self.errors[difference.label] = max(worst, difference.scaled)
             if not difference.right(tolerance):

@@ -7,7 +7,7 @@ different kinds passed and none is undecided.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -45,14 +45,16 @@ class Check:
 class Gradient:
     """One gradient: right or wrong, and its largest error over its largest entry.
 
-    `diagnosis` names the mistake; `steps` says for each time step whether the gradient is right
-    for cotangents that are zero at all other steps.
+    `diagnosis` names the mistake, `causes` what of it other gradients may share; `steps` says
+    for each time step whether the gradient is right for cotangents that are zero at all other
+    steps.
     """
 
     status: str
     scaled_error: float | None = None
     reason: str | None = None
     diagnosis: str | None = None
+    causes: tuple[str, ...] = ()
     steps: Mapping[int, bool] | None = None
 
     def when(self) -> str:
@@ -70,6 +72,7 @@ class Gradient:
         error = plain(self.scaled_error)
         return {
             "status": self.status, "scaled_error": error, "diagnosis": self.diagnosis,
+            "causes": list(self.causes),
             "steps": None if self.steps is None else {
                 str(step): PASS if right else FAIL for step, right in self.steps.items()
             },
@@ -127,6 +130,8 @@ class Verdict:
     def summary(self) -> str:
         """The verdict in a few lines: what failed, where, and the smallest counterexample."""
         lines = [f"{self.network or self.cell}: {self.status}"]
+        gradients = {name: gradient.to_dict() for name, gradient in self.gradients.items()}
+        lines += [f"  {line}" for line in diagnoses(gradients)]
         for name, check in self.checks.items():
             lines.append(
                 f"  {name}: {check.status}" + (f", {check.reason}" if check.reason else "")
@@ -138,26 +143,59 @@ class Verdict:
         for when, names in wrong.items():
             said = f" (loss at one step only: {when})" if when else ""
             lines.append(f"  wrong gradients: {', '.join(names)}{said}")
-        lines += [f"  {line}" for line in diagnoses(g.diagnosis for g in self.gradients.values())]
         if self.counterexample:
             held = ", ".join(f"{key}={value}" for key, value in self.counterexample.items())
             lines.append(f"  smallest counterexample: {held}")
         return "\n".join(lines)
 
 
-def diagnoses(sentences: Iterable[str | None]) -> list[str]:
-    """The sentences on all gradients, those that say the same of several joined in one."""
-    joined: dict[str, list[str]] = {}
-    for sentence in filter(None, sentences):
-        name, found, rest = sentence.partition(" equals ")
-        joined.setdefault(rest if found else sentence, []).append(name if found else "")
+def diagnoses(gradients: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What is wrong with the gradients, as plain data: each cause once, with all that share it.
+
+    Where every gradient of a cause has no other, they equal the gradient with that mistake;
+    else the cause is one of several. What has no cause that could be shared comes last.
+    """
+    shared: dict[str, list[str]] = {}
+    several: set[str] = set()
+    sayings: set[str] = set()
+    alone: dict[str, list[str]] = {}
+    for label, entry in gradients.items():
+        sentence, causes = entry.get("diagnosis"), entry.get("causes") or ()
+        name, equals, rest = (sentence or "").partition(" equals ")
+        for cause in causes:
+            shared.setdefault(cause, []).append(gradient_name(label))
+        if len(causes) > 1:
+            several |= {*causes}
+        elif not equals:
+            sayings |= {*causes}
+        if sentence and not causes:
+            alone.setdefault(rest if equals else sentence, []).append(name if equals else "")
     lines = []
-    for rest, names in joined.items():
-        *others, last = names
-        verb = "each equal" if others else "equals"
-        told = f"{', '.join(others)} and {last}" if others else last
-        lines.append(f"{told} {verb} {rest}" if last else rest)
+    for cause, names in sorted(shared.items(), key=lambda item: -len(item[1])):
+        every = len(names) == len(gradients)
+        if cause not in several | sayings:
+            lines.append(_equal(names, f"the gradient {cause}"))
+        elif cause in sayings and every:
+            lines.append(cause)
+        else:
+            lines.append(f"{'all gradients' if every else _listed(names)}: {cause}")
+    lines += [_equal(names, rest) if names[0] else rest for rest, names in alone.items()]
     return lines
+
+
+def gradient_name(label: str) -> str:
+    """The gradient as a reader calls it: dW_fh, dx, dh_0."""
+    group, name = label.split(".", 1)
+    return f"d{name}_0" if group == "initial" else f"d{name}"
+
+
+def _equal(names: list[str], rest: str) -> str:
+    return f"{_listed(names)} {'each equal' if len(names) > 1 else 'equals'} {rest}"
+
+
+def _listed(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def conclude(checks: Mapping[str, Check], gradients: Mapping[str, Gradient]) -> str:

@@ -83,11 +83,12 @@ def _autograd(session: Session, examples: int) -> Check:
 
     Where terms cancel, what rounding explains is granted; in most examples that is a doubt,
     unless the terms cancel to nothing: then the oracle's own rounding is all there is to see.
+    Where rounding can do anything to most examples, that is a doubt too.
     """
-    doubles, granted = 0, 0
+    doubles, granted, seen, undecided = 0, 0, 0, 0
 
     def test(case: Case) -> float:
-        nonlocal doubles, granted
+        nonlocal doubles, granted, seen, undecided
         got = session.result(case)
         want = session.autograd(case)
         if not in_range(want, LARGEST[case.dtype]):
@@ -96,6 +97,7 @@ def _autograd(session: Session, examples: int) -> Check:
         found = list(differences(got, want))
         if any(difference.scaled > tolerance for difference in found):
             found = _explained(session, case, got, want, found)
+        seen, undecided = seen + 1, undecided + any(d.undecided for d in found)
         if case.dtype == "float64":
             doubles, granted = doubles + 1, granted + (agreement(got, want)[0] > tolerance)
         return _require(session, found, tolerance, "autograd")
@@ -107,6 +109,9 @@ def _autograd(session: Session, examples: int) -> Check:
     if check.status == PASS and doubles > MIN_EXAMPLES and granted > doubles / 2:
         reason = f"beyond {TOLERANCES['float64']:g} in {granted} of {doubles} float64 examples"
         return Check(INCONCLUSIVE, f"{reason}: only rounding could explain it", check.figures)
+    if check.status == PASS and undecided > seen / 2:
+        reason = f"in {undecided} of {seen} examples rounding can do anything, as at a pole"
+        return Check(INCONCLUSIVE, reason, check.figures)
     return check
 
 
@@ -129,7 +134,8 @@ def _explained(
 def _require(session: Session, found: list[Difference], tolerance: float, check: str) -> float:
     if wrong := session.judge(found, tolerance, check):
         raise WrongError("; ".join(difference.entry for difference in wrong[:3]))
-    return max((d.scaled for d in found if np.isfinite(d.scaled)), default=0.0)
+    sure = (d.scaled for d in found if np.isfinite(d.scaled) and not d.undecided)
+    return max(sure, default=0.0)
 
 
 def _high_precision(session: Session, examples: int) -> Check:
@@ -231,7 +237,7 @@ def verify(
 
     Of a network: its loss and gradients. `plain` is code of the same cell or network whose
     rounding stands in for that of a module that cannot run on numbers with error bounds; the
-    textbook style if none is given.
+    fused style, whose σ rounds as that of most forms does, if none is given.
 
     Raises:
         ValueError: if the profile is unknown, or no cell is given for a module without one.
@@ -293,16 +299,16 @@ def _session(
     except Misbehaviour as found:
         misfit, subject = found, Subject({}, {})
     if plain is None and not ours:
-        plain = _textbook(problem)
+        plain = _plain(problem)
     stand_in = None if plain is None else Guard(subject_of(plain, problem.functions))
     return Session(problem, Guard(subject), stand_in, seed), misfit
 
 
-def _textbook(problem: Problem) -> Any:
+def _plain(problem: Problem) -> Any:
     """Plain code of ours for the problem."""
     if isinstance(problem, NetworkProblem):
-        return compile_network(problem.network, "textbook")
-    return compile_cell(problem.cell, "textbook")
+        return compile_network(problem.network, "fused")
+    return compile_cell(problem.cell, "fused")
 
 
 def _diagnosed(session: Session) -> Mapping[str, Gradient]:
@@ -319,7 +325,12 @@ def _diagnosed(session: Session) -> Mapping[str, Gradient]:
             session.wrong.setdefault(label, "time_steps")
             session.errors.setdefault(label, finding.scaled_error)
     return {
-        label: replace(gradient, diagnosis=found[label].sentence, steps=found[label].steps)
+        label: replace(
+            gradient,
+            diagnosis=found[label].sentence,
+            causes=found[label].causes,
+            steps=found[label].steps,
+        )
         for label, gradient in session.gradients().items()
     }
 

@@ -95,7 +95,7 @@ def _verdicts(
 
     if path is None:
         return {style: checked(ours(style), style) for style in STYLES}
-    whose = {"cell": cell, "network": network, "plain": ours("textbook")}
+    whose = {"cell": cell, "network": network, "plain": ours("fused")}
     functions = "loss_and_gradient" if network else "forward, backward"
     try:
         with Sandbox(path, network=network is not None) as sandbox:
@@ -157,13 +157,14 @@ def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any]) -> list[st
         checks.append((name, *findings))
     gradients = _gradients(verdicts, found)
     lines = ["", *columns(checks, "  "), "", *columns(gradients, "  ")]
+    if causes := diagnoses(found["gradients"]):
+        lines = ["", *causes, *lines]
     lines.append("  the largest error found, in float32 and where functions saturate as well")
     chances = [_chance(verdict) for verdict in verdicts.values()]
     if known := [chance for chance in chances if chance is not None]:
         lines.append(
             f"  a wrong formula passes the exact check with probability at most {max(known):.0e}"
         )
-    lines += diagnoses(entry.get("diagnosis") for entry in found["gradients"].values())
     if found["counterexample"]:
         held = ", ".join(f"{key} = {value}" for key, value in found["counterexample"].items())
         lines.append(f"smallest counterexample: {held}")

@@ -14,7 +14,8 @@ from derive import catalogue, differentiate
 from numeric.compiler.target import load
 from numeric.testing import verify_gradients
 from numeric.verification.explain.audit import relative_error
-from numeric.verification.explain.changed_equations import Change, Tape
+from numeric.verification.explain.change import Change
+from numeric.verification.explain.changed_equations import Tape
 from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 from numeric.verification.process.sandbox import Sandbox
@@ -28,7 +29,7 @@ VARIANTS = range(COUNT if NIGHTLY else 5)
 def few_pairs(few_examples: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few pairs of mistakes, unless the night is long."""
     if not NIGHTLY:
-        monkeypatch.setattr("numeric.verification.explain.explain.PAIRS", 1000)
+        monkeypatch.setattr("numeric.verification.explain.search.PAIRS", 1000)
 
 
 def numbers(sentence: str) -> set[int]:
@@ -138,17 +139,34 @@ def test_what_no_term_explains_is_told_with_its_place() -> None:
     assert sentence.startswith("dU equals no gradient with one or two terms changed")
     assert "rightly at t = 1, wrongly at t = 2, 3 and 4" in sentence
     assert "smallest counterexample: T = 1, B = 1, n = 1, m = 1" in sentence
-    assert "it shows with one step already: in dh_0" in sentence
+    assert "it shows with one step already: first in adjoint equation 6: h⃖_{t−1} = " in sentence
     old, new = "da = dh * (1 - h[t] ** 2)", "da = dh * (1 - 0.9 * h[t] ** 2) * (T - t + 1) ** 0.1"
     verdict = verify(load(right("rnn").replace(old, new), "odd"), cell=catalogue["rnn"])
     sentence = verdict.gradients["params.U"].diagnosis
     assert "going back, dx parts at t = 1; first in adjoint equation 4: ā_t = " in sentence
 
 
-def test_equal_sentences_are_said_once() -> None:
-    assert diagnoses(["dW equals X", None, "db equals X", "dU equals Y"]) == [
-        "dW and db each equal X", "dU equals Y",
-    ]  # fmt: skip
+def entry(sentence: str | None, *causes: str) -> dict[str, object]:
+    return {"diagnosis": sentence, "causes": causes}
+
+
+def test_each_cause_is_said_once() -> None:
+    assert diagnoses({
+        "params.W": entry("dW equals the gradient X", "X"), "params.V": entry(None),
+        "params.b": entry("db equals the gradient X", "X"),
+        "params.U": entry("dU equals the gradient Y", "Y"),
+    }) == ["dW and db each equal the gradient X", "dU equals the gradient Y"]  # fmt: skip
+    assert diagnoses({
+        "params.W": entry("dW equals the gradient X, and Y", "X", "Y"),
+        "initial.h": entry("dh_0 equals the gradient Y", "Y"),
+    }) == ["all gradients: Y", "dW: X"]  # fmt: skip
+    assert diagnoses({
+        "params.W": entry("all is zero", "all is zero"), "params.b": entry("all is zero",
+                                                                         "all is zero"),
+    }) == ["all is zero"]  # fmt: skip
+    assert diagnoses({"params.W": entry("dW equals no gradient"), "params.b": entry(None)}) == [
+        "dW equals no gradient"
+    ]
 
 
 def test_the_adjoint_in_numbers_is_the_gradient_of_every_cell() -> None:

@@ -7,17 +7,21 @@ pass with a given mistake, on every seed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
 
+from derive.calculus.adjoint import BAR
 from derive.calculus.through_time import Derivation, differentiate
-from derive.cell import Cell
+from derive.cell import PREVIOUS, Cell
+from derive.language.expr import symbols_of
 from numeric.verification.cases import Case
-from numeric.verification.explain.changed_equations import Change, Gradients, Tape
-from numeric.verification.explain.mistakes import Mistake, mistakes
+from numeric.verification.explain.change import Change
+from numeric.verification.explain.changed_equations import Gradients, Tape
+from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.mistakes import mistakes
 from numeric.verification.explain.wording import Wording
 from numeric.verification.problems.of_cell import make_case, ordinary_sizes
 from numeric.verification.problems.problem import Result
@@ -33,14 +37,23 @@ Call = Callable[[Case], Result]
 
 @dataclass
 class Audit:
-    """One cell's tapes, and what the audited code made of the same cases."""
+    """One cell's tapes, and what the audited code made of the same cases.
+
+    `from_zero`: the equations start from zero whatever initial state is given. `wrong_states`
+    tells from which step on a state is another; `errors` and `state_errors` the largest error
+    met, over the array's largest entry.
+    """
 
     cell: Cell
     call: Call
     seed: int
+    from_zero: bool = False
     tapes: list[Tape] = field(default_factory=list)
+    states: list[dict[str, Any]] = field(default_factory=list)
     got: list[dict[str, Any]] = field(default_factory=list)
     wrong_states: dict[str, int] = field(default_factory=dict)
+    state_errors: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Call the code at the seeds.
@@ -50,20 +63,37 @@ class Audit:
         """
         self.derivation = differentiated(self.cell)
         for number in range(SEEDS):
-            case = self.case(STEPS, self.seed + number)
-            tape = Tape(self.derivation, case)
+            case = self.case(STEPS - number % 2, self.seed + number)
+            tape = self.tape(case)
             states, gradients = self.call(case)
             for name, want in tape.states.items():
+                off = relative_error(states[name], want)
+                self.state_errors[name] = max(off, self.state_errors.get(name, 0.0))
                 for t in range(case.steps):
                     if relative_error(states[name][t], want[t]) > WRONG:
                         self.wrong_states.setdefault(name, t + 1)
             self.tapes.append(tape)
+            self.states.append({**states})
             self.got.append(labelled(gradients))
+            for label, off in gradient_errors(self.got[-1], tape.gradients(Change())).items():
+                self.errors[label] = max(off, self.errors.get(label, 0.0))
 
     def case(self, steps: int, seed: int) -> Case:
         """A call of that many steps, of two samples or three."""
         sizes = ordinary_sizes(self.cell)
         return make_case(self.cell, sizes, steps=steps, batch=3 - seed % 2, seed=seed)
+
+    def tape(self, case: Case) -> Tape:
+        """The equations run on the case."""
+        if self.from_zero:
+            zeros = {name: np.zeros_like(value) for name, value in case.initial.items()}
+            case = replace(case, initial=zeros)
+        return Tape(self.derivation, case)
+
+    @property
+    def wrong(self) -> set[str]:
+        """The gradients that are off further than rounding takes them."""
+        return {label for label, off in self.errors.items() if off > WRONG}
 
     @cached_property
     def wording(self) -> Wording:
@@ -75,6 +105,21 @@ class Audit:
         """Every mistake that is tried, the likely ones first."""
         return _prepared(self.cell)[1]
 
+    @cached_property
+    def upstream(self) -> dict[str, set[str]]:
+        """For each cotangent of a step the cotangents that it is computed from, at that step."""
+        found: dict[str, set[str]] = {}
+        derivation = self.derivation
+        for equation in (
+            *derivation.adjoint, *derivation.carries, *derivation.inputs, *derivation.parameters
+        ):  # fmt: skip
+            above: set[str] = set()
+            for symbol in symbols_of(equation.value):
+                if symbol.name in found:
+                    above |= {symbol.name} | found[symbol.name]
+            found[equation.target.name] = above
+        return found
+
     @property
     def labels(self) -> list[str]:
         """The gradients by label."""
@@ -83,20 +128,6 @@ class Audit:
     def right(self) -> list[Gradients]:
         """The right gradients at each seed."""
         return [tape.gradients(Change()) for tape in self.tapes]
-
-    def of(self, mistake: Mistake, number: int) -> Gradients:
-        """The gradients that code with the mistake computes at that seed."""
-        tape = self.tapes[number]
-        if mistake.derivation is not None:
-            tape.learn(mistake.derivation.forward)
-        return tape.gradients(mistake.change, mistake.derivation)
-
-    def explains(self, mistake: Mistake, label: str) -> bool:
-        """Whether the code's gradient is that of the mistake, on every seed."""
-        return all(
-            equal(self.got[number][label], self.of(mistake, number)[label])
-            for number in range(SEEDS)
-        )
 
 
 @lru_cache(maxsize=64)
@@ -117,6 +148,12 @@ def labelled(gradients: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         f"{g}.{name}": array for g, arrays in gradients.items() for name, array in arrays.items()
     }
+
+
+def own_target(label: str) -> str:
+    """The target of the adjoint equation that gives the gradient."""
+    group, name = label.split(".", 1)
+    return f"{name}{PREVIOUS}{BAR}" if group == "initial" else f"{name}{BAR}"
 
 
 def relative_error(got: Any, want: Any, noise: float = 0.0) -> float:

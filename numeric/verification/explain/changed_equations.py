@@ -8,8 +8,8 @@ and may be summed wrongly on purpose. What no cotangent enters is computed once 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -22,60 +22,19 @@ from derive.language.expr import operands, symbols_of
 from numeric.meaning.compiled import Array, Values, compiled
 from numeric.meaning.sizes import extent_of
 from numeric.verification.cases import Case
+from numeric.verification.explain.change import (
+    EARLIER,
+    LATER,
+    LOSSES,
+    REDUCTIONS,
+    SCALES,
+    STARTED,
+    Change,
+    Place,
+)
 
-Place = tuple[str, int]  # the target of an equation, and which of its terms
 Labels = dict[str, Array]
-EARLIER, LATER = "_one_step_earlier", "_one_step_later"
 KEPT: Final = 4000  # loops over time, for the changes of parameters that share them
-
-
-@dataclass(frozen=True)
-class Change:
-    """Terms exchanged (for nothing, where None), at every step or `at_first` only.
-
-    `reductions`: parameter → how its shares are put together, by a name of `REDUCTIONS`;
-    `stops_early`: the loop over time leaves the first step out; `handed`: state → whose value
-    is returned as the gradient of the initial state.
-    """
-
-    terms: Mapping[Place, MatrixExpr | None] = field(default_factory=dict)
-    at_first: Mapping[Place, MatrixExpr | None] = field(default_factory=dict)
-    reductions: Mapping[str, str] = field(default_factory=dict)
-    handed: Mapping[str, str] = field(default_factory=dict)
-    stops_early: bool = False
-
-    def __or__(self, other: Change) -> Change:
-        """Both changes; where they meet, the second."""
-        return Change(
-            {**self.terms, **other.terms},
-            {**self.at_first, **other.at_first},
-            {**self.reductions, **other.reductions},
-            {**self.handed, **other.handed},
-            self.stops_early or other.stops_early,
-        )
-
-    def meets(self, other: Change) -> bool:
-        """Whether both exchange one and the same thing."""
-        pairs = (
-            (self.terms, other.terms), (self.at_first, other.at_first),
-            (self.reductions, other.reductions), (self.handed, other.handed),
-        )  # fmt: skip
-        return any({*one} & {*two} for one, two in pairs)
-
-
-# How the shares of each step and sample, (T, B, …), become the gradient of a parameter.
-REDUCTIONS: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
-    "summed": lambda shares, weights: shares.sum(axis=(0, 1)),
-    "last step": lambda shares, weights: shares[-1].sum(axis=0),
-    "first step": lambda shares, weights: shares[0].sum(axis=0),
-    "mean over time": lambda shares, weights: shares.mean(axis=0).sum(axis=0),
-    "mean over the batch": lambda shares, weights: shares.mean(axis=1).sum(axis=0),
-    "mean over both": lambda shares, weights: shares.mean(axis=(0, 1)),
-    "first sample": lambda shares, weights: shares[:, 0].sum(axis=0),
-    "last sample": lambda shares, weights: shares[:, -1].sum(axis=0),
-    "from the weights": lambda shares, weights: weights + shares.sum(axis=(0, 1)),
-    "from ones": lambda shares, weights: 1 + shares.sum(axis=(0, 1)),
-}  # fmt: skip
 
 
 class Tape:
@@ -98,6 +57,9 @@ class Tape:
                 self.whole[name] = _column(rows if rows.ndim == 3 else rows[:, None])
         self._walk()
         self.cotangents = {name: _column(value) for name, value in case.cotangents.items()}
+        given = [np.any(value, axis=tuple(range(1, value.ndim))) for value in
+                 self.cotangents.values()]  # fmt: skip
+        self._latest = int(np.max(np.nonzero(np.any(given, axis=0))[0], initial=0))
         self._ready: dict[MatrixExpr, MatrixExpr] = {}
         self._loops: dict[Any, Any] = {}
 
@@ -123,6 +85,9 @@ class Tape:
         for name, value in tuple(self.whole.items()):
             self.whole[name + EARLIER] = np.roll(value, 1, axis=0)
             self.whole[name + LATER] = np.roll(value, -1, axis=0)
+        for state in cell.states:
+            started = self.whole[state.name + STARTED] = self.whole[previous(state).name].copy()
+            started[:1] = 0
 
     @property
     def states(self) -> Labels:
@@ -147,7 +112,7 @@ class Tape:
         derivation = derivation or self.derivation
         touched = {e.target.name for e in (*derivation.adjoint, *derivation.carries)}
         places = [p for p in (*change.terms, *change.at_first) if p[0] in touched]
-        key = (id(derivation), change.stops_early, *(
+        key = (id(derivation), change.of_time(), *(
             (place, change.terms.get(place, 0), change.at_first.get(place, 0))
             for place in places
         ))  # fmt: skip
@@ -173,27 +138,52 @@ class Tape:
             ))
             for e in (*derivation.adjoint, *derivation.carries)
         }
-        steps, last = self.case.steps, 1 if change.stops_early else 0
-        found: dict[str, list[Array]] = {name: [] for name, *_ in equations}
+        stacked = {
+            name: np.zeros((self.case.steps, *nothing[name].shape)) for name, *_ in equations
+        }
         handed = {s.name: np.zeros_like(self.cotangents[s.name][0]) for s in states}
-        for t in range(steps - 1, last - 1, -1):
-            values = _AtTime(self.fixed, self.whole, t)
+        first = int(change.stops_early)
+        latest = self._latest if not _takes_other_losses(change) else self.case.steps
+        for span, losses in _spans(change, self.case.steps):
+            bars, last = self._run(equations, nothing, span, losses, change.piece, latest)
+            for name, values in bars.items():
+                stacked[name][span.start : span.stop] += values
+            if span.start == first:
+                handed = {name: handed[name] + value for name, value in last.items()}
+        return stacked, handed
+
+    def _run(
+        self,
+        equations: list[Any],
+        nothing: Labels,
+        span: range,
+        losses: slice,
+        piece: tuple[int, bool] | None,
+        latest: int,
+    ) -> tuple[Labels, Labels]:
+        """The cotangents of those steps, and what the first of them handed back.
+
+        After the step `latest` there is no loss, and all of them are zero.
+        """
+        states, steps = self.derivation.cell.states, self.case.steps
+        found = {name: np.zeros((len(span), *nothing[name].shape)) for name, *_ in equations}
+        given = self.cotangents if losses == slice(0, steps) else _only(self.cotangents, losses)
+        zeros = {s.name: np.zeros_like(self.cotangents[s.name][0]) for s in states}
+        handed = zeros
+        for t in reversed(span):
+            if t > latest:
+                continue
+            values = _AtTime(self.fixed, self.whole, given, t)
+            cut = piece and t < steps - 1 and (steps - 1 - t if piece[1] else t + 1) % piece[0] == 0
             for state in states:
-                values[state.name + LOSS] = self.cotangents[state.name][t]
-                values[state.name + CARRY] = handed[state.name]
+                values[state.name + CARRY] = (zeros if cut else handed)[state.name]
             for name, always, at_first in equations:
                 terms = always if t else at_first
                 value = _summed(terms, values, self.sizes)
                 values[name] = value = nothing[name] if value is None else value
-                found[name].append(value)
+                found[name][t - span.start] = value
             handed = {s.name: values[previous(s).name + BAR] for s in states}
-        stacked = {name: np.stack(values[::-1]) for name, values in found.items()}
-        if last:
-            stacked = {
-                name: np.concatenate([np.zeros_like(value[:1]), value])
-                for name, value in stacked.items()
-            }
-        return stacked, handed
+        return found, handed
 
     def _terms(
         self, equation: AdjointEquation, changed: Mapping[Place, MatrixExpr | None]
@@ -232,13 +222,26 @@ class Tape:
 class _AtTime(dict[str, Array]):
     """Values of one step: those of the whole sequence are cut when they are asked for."""
 
-    def __init__(self, fixed: Values, whole: Values, time: int) -> None:
+    def __init__(self, fixed: Values, whole: Values, cotangents: Values, time: int) -> None:
         super().__init__(fixed)
-        self.whole, self.time = whole, time
+        self.whole, self.cotangents, self.time = whole, cotangents, time
 
     def __missing__(self, name: str) -> Array:
-        value = self[name] = self.whole[name][self.time]
+        if name in self.whole:
+            value = self.whole[name][self.time]
+        else:
+            state, _, ending = name.partition(LOSS)
+            value = LOSSES[ending](self.cotangents[state], self.time)
+        self[name] = value
         return value
+
+
+def _only(cotangents: Labels, losses: slice) -> Labels:
+    """The cotangents of those steps, zeros at the others."""
+    found = {name: np.zeros_like(value) for name, value in cotangents.items()}
+    for name, value in cotangents.items():
+        found[name][losses] = value[losses]
+    return found
 
 
 class Gradients:
@@ -252,6 +255,12 @@ class Gradients:
     def __getitem__(self, label: str) -> Array:
         """The gradient with that label: "params.W", "inputs.x", "initial.h"."""
         group, name = label.split(".", 1)
+        found = self._of(group, name)
+        if (how := self.change.scaled.get(label)) is not None:
+            found = found * SCALES[how](self.tape.case.steps, self.tape.case.batch)
+        return found
+
+    def _of(self, group: str, name: str) -> Array:
         if group == "initial":
             whose = self.change.handed.get(name)
             value = self.handed[name] if whose is None else self.bars[whose][0]
@@ -262,21 +271,28 @@ class Gradients:
             value = _summed(terms, self._known(), self.tape.sizes)
             shape = (*self.tape.case.inputs[name].shape, 1)
             value = np.zeros(shape) if value is None else np.array(np.broadcast_to(value, shape))
-            if self.change.stops_early:
-                value[0] = 0
+            self._left_out(value)
             return value[..., 0]
         value = self.total(name)
         return value.reshape(self.tape.case.params[name].shape)
 
-    def _known(self) -> Values:
-        return {**self.tape.fixed, **self.tape.whole, **self.bars}
+    def _left_out(self, shares: Array) -> None:
+        """Nothing for the steps that the loop leaves out."""
+        if self.change.stops_early:
+            shares[:1] = 0
+        if self.change.starts_late:
+            shares[-1:] = 0
+
+    def _known(self) -> ChainMap[str, Array]:
+        """Every value, what is prepared later too."""
+        return ChainMap({}, self.bars, self.tape.whole, self.tape.fixed)
 
     def total(self, name: str) -> Array:
         """The cotangent of what time does not change: shares summed, then what comes once."""
         if name in self.totals:
             return self.totals[name]
         (equation,) = (e for e in self.derivation.parameters if e.of.name == name)
-        known = dict(self._known())
+        known = self._known()
         shape = self.tape.fixed[name].shape
         extents = (self.tape.case.steps, self.tape.case.batch, *shape)
         how = REDUCTIONS[self.change.reductions.get(name, "summed")]
@@ -291,8 +307,7 @@ class Gradients:
             value = self._share(equation, chosen, known)
             if value is not None and timed:
                 shares = np.array(np.broadcast_to(value, extents))
-                if self.change.stops_early:
-                    shares[0] = 0
+                self._left_out(shares)
                 total = total + how(shares, self.tape.fixed[name])
             elif value is not None:
                 total = total + value
@@ -306,7 +321,28 @@ class Gradients:
             for place, term in enumerate(equation.terms) if term in chosen
         ]  # fmt: skip
         functions = [compiled(tape.prepared(v)) for v in values if v is not None]
-        return _summed(functions, {**known, **tape.fixed, **tape.whole}, tape.sizes)
+        return _summed(functions, known, tape.sizes)
+
+
+def _takes_other_losses(change: Change) -> bool:
+    """Whether the loss of another step comes in."""
+    return any(
+        LOSS in symbol.name and not symbol.name.endswith(LOSS)
+        for value in (*change.terms.values(), *change.at_first.values())
+        if value is not None
+        for symbol in symbols_of(value)
+    )
+
+
+def _spans(change: Change, steps: int) -> list[tuple[range, slice]]:
+    """The loops that are run: over which steps, with the loss of which."""
+    first, last = int(change.stops_early), steps - int(change.starts_late)
+    if not change.window:
+        return [(range(first, last), slice(first, last))]
+    return [
+        (range(max(first, k + 1 - change.window), k + 1), slice(k, k + 1))
+        for k in range(first, last)
+    ]
 
 
 def _summed(terms: list[Any], values: Values, sizes: Mapping[str, int]) -> Array | None:

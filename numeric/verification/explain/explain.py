@@ -1,38 +1,55 @@
-"""A wrong gradient → the term of the adjoint equations that is missing or wrong.
+"""A wrong gradient → the mistake that makes it, in words.
 
 In: a cell and the functions under audit. Out: for each gradient whether it is right for
-cotangents of one time step only, and, for a wrong one, a sentence. The backward passes with
-one mistake are evaluated beside the right one; the sentence names the one that the audited code
-agrees with on every seed, then the one with two mistakes, else what is known of the place.
+cotangents of one time step only, and, for a wrong one, a sentence and the causes in it. First
+what is done to whole arrays, then whether the forward pass is this cell's, then the backward
+passes with mistakes beside the right one; else what is known of the place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from derive.calculus.through_time import Derivation
 from derive.cell import Cell
-from numeric.verification.cases import Case
+from numeric.meaning.interpret import run
 from numeric.verification.explain.audit import (
+    SEEDS,
     STEPS,
     WRONG,
     Audit,
     Call,
-    equal,
     gradient_errors,
     labelled,
     relative_error,
 )
-from numeric.verification.explain.changed_equations import Change, Gradients, Tape
-from numeric.verification.explain.mistakes import Mistake
+from numeric.verification.explain.change import Change
+from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.other_cells import Dialect, dialects
+from numeric.verification.explain.place import first_parting
+from numeric.verification.explain.search import Search
+from numeric.verification.explain.treated import (
+    SINGLE,
+    clipped,
+    follows_its_forward,
+    in_single_precision,
+    never_written,
+    scaled,
+)
 from numeric.verification.explain.wording import listed
-from numeric.verification.watch import Misbehaviour
+from numeric.verification.verdict import gradient_name
 
-PAIRS: Final = 20_000  # of two mistakes, tried for one gradient
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of one gradient: a sentence, and the causes in it that others may share."""
+
+    sentence: str
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +62,7 @@ class Finding:
     wrong: bool
     steps: Mapping[int, bool]
     sentence: str | None = None
+    causes: tuple[str, ...] = ()
     scaled_error: float = 0.0
 
 
@@ -63,25 +81,25 @@ def explain_gradients(
     Raises:
         Misbehaviour: if the code misbehaves.
     """
-    audit = Audit(cell, call, seed)
-    steps = _single_steps(audit)
-    errors: dict[str, float] = dict.fromkeys(audit.labels, 0.0)
-    for got, want in zip(audit.got, audit.right(), strict=True):
-        errors = {
-            label: max(errors[label], off) for label, off in gradient_errors(got, want).items()
-        }
-    wrong = {label for label, off in errors.items() if off > WRONG}
-    wrong |= {label for label, found in steps.items() if not all(found.values())}
-    sentences = _sentences(audit, wrong, steps, counterexample)
-    for label in {*failing} & {*audit.labels} - wrong:
-        sentences[label] = (
+    with np.errstate(all="ignore"):
+        audit = Audit(cell, call, seed)
+        steps = _single_steps(audit)
+        wrong = audit.wrong
+        wrong |= {label for label, found in steps.items() if not all(found.values())}
+        told = _told(audit, wrong, steps, counterexample)
+    for label in {*failing} & {*audit.labels} - {*told}:
+        told[label] = Told(
             f"{gradient_name(label)} agrees to {WRONG:g} in small, ordinary calls: no term is "
             "missing; the counterexample shows a call in which it is off"
         )
+    nothing = Told("")
     return {
-        label: Finding(label in wrong, steps[label], sentences.get(label), errors[label])
+        label: Finding(
+            label in wrong, steps[label], told.get(label, nothing).sentence or None,
+            told.get(label, nothing).causes, audit.errors[label],
+        )
         for label in audit.labels
-    }
+    }  # fmt: skip
 
 
 def _single_steps(audit: Audit) -> dict[str, dict[int, bool]]:
@@ -94,133 +112,121 @@ def _single_steps(audit: Audit) -> dict[str, dict[int, bool]]:
             only[name][k] = value[k]
         case = replace(case, cotangents=only)
         got = labelled(audit.call(case)[1])
-        for label, off in gradient_errors(
-            got, Tape(audit.derivation, case).gradients(Change())
-        ).items():
+        for label, off in gradient_errors(got, audit.tape(case).gradients(Change())).items():
             found[label][k + 1] = off <= WRONG
     return found
 
 
-def _sentences(
+def _told(
     audit: Audit,
     wrong: set[str],
     steps: Mapping[str, Mapping[int, bool]],
     counterexample: Mapping[str, Any] | None,
-) -> dict[str, str]:
+) -> dict[str, Told]:
+    if never_written(audit):
+        return dict.fromkeys(wrong, _once("every gradient is zero: none of them is ever written"))
+    if single := in_single_precision(audit):
+        return {label: _in_single(label, single, audit.errors[label]) for label in audit.labels}
     if audit.wrong_states:
-        name, step = min(audit.wrong_states.items(), key=lambda item: item[1])
-        return {
-            label: f"the forward pass computes another {name}, from t = {step} on: "
-            f"{gradient_name(label)} is not a gradient of this cell"
-            for label in wrong
-        }
+        return _of_another_forward(audit)
+    found = {label: _of(label, said) for label, said in clipped(audit).items()}
+    return found | _explained(audit, wrong - {*found}, steps, counterexample)
+
+
+def _once(sentence: str) -> Told:
+    return Told(sentence, (sentence,))
+
+
+def _in_single(label: str, single: str, off: float) -> Told:
+    if off <= SINGLE:
+        return _once(single)
+    more = f"off by {off:.1e}, which float32 does not explain"
+    return Told(f"{single}; {gradient_name(label)} is {more}", (single, more))
+
+
+def _of(label: str, cause: str) -> Told:
+    return Told(f"{gradient_name(label)}: {cause}", (cause,))
+
+
+def _explained(
+    audit: Audit,
+    wrong: set[str],
+    steps: Mapping[str, Mapping[int, bool]],
+    counterexample: Mapping[str, Any] | None,
+) -> dict[str, Told]:
+    """What is wrong in a backward pass whose forward pass is right."""
     found = {
         label: _sentence(audit, label, chosen)
-        for label, chosen in _explanations(audit, wrong).items()
+        for label, chosen in Search(audit, wrong).explanations().items()
     }
-    parting = _first_parting(audit) if wrong - {*found} else ""
     for label in wrong - {*found}:
-        found[label] = _unexplained(label, steps[label], parting, counterexample)
+        if said := scaled(audit, label):
+            found[label] = _of(label, said)
+    parting = first_parting(audit) if wrong - {*found} else ""
+    for label in wrong - {*found}:
+        found[label] = Told(_unexplained(label, steps[label], parting, counterexample))
     return found
 
 
-# ---- which mistake it is ---------------------------------------------------------------------
+def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> Told:
+    words = []
+    for mistake in chosen:
+        where = audit.wording.where(mistake.targets)
+        words.append(f"{mistake.what} ({where})" if where else mistake.what)
+    return Told(f"{gradient_name(label)} equals the gradient {', and '.join(words)}", (*words,))
 
 
-Chosen = dict[str, tuple[Mistake, ...]]
+# ---- the forward pass is another cell's --------------------------------------------------------
 
 
-def _explanations(audit: Audit, wrong: set[str]) -> Chosen:
-    """For each wrong gradient the mistake that makes it, or the two."""
-    if not wrong:
-        return {}
-    chosen = _single(audit, wrong)
-    used = list(dict.fromkeys(one for (one,) in chosen.values()))
-    for number, label in enumerate(sorted(wrong - {*chosen})):
-        if label not in chosen:
-            chosen |= _double(audit, label, wrong - {*chosen}, used, thorough=number == 0)
-    return chosen
+def _of_another_forward(audit: Audit) -> dict[str, Told]:
+    dialect = _dialect(audit)
+    if dialect is None:
+        name, step = min(audit.wrong_states.items(), key=lambda item: item[1])
+        what = f"the forward pass computes another {name}, from t = {step} on"
+        if follows_its_forward(audit):
+            said = f"{what}; the backward pass is the gradient of that forward pass"
+            return dict.fromkeys(audit.labels, _once(said))
+        return {
+            label: Told(f"{what}: {gradient_name(label)} is not a gradient of this cell", (what,))
+            for label in audit.labels
+        }
+    forward = f"your forward is this cell {dialect.what}"
+    other = Audit(dialect.cell, audit.call, audit.seed, from_zero=dialect.from_zero)
+    if not other.wrong:
+        said = f"the backward pass is the gradient of your own forward; {forward}"
+        return dict.fromkeys(audit.labels, _once(said))
+    found = _explained(other, other.wrong, _single_steps(other), None)
+    return {
+        label: Told(f"{forward}; of that cell {told.sentence}", (forward, *told.causes))
+        for label, told in found.items()
+    } | {
+        label: Told(f"{forward}; of that cell {gradient_name(label)} is right", (forward,))
+        for label in audit.labels if label not in found
+    }  # fmt: skip
 
 
-def _single(audit: Audit, wrong: set[str]) -> Chosen:
-    """One mistake for as many gradients as possible, then one for as many of the rest.
-
-    Of two for equally many, the one that leaves the other gradients as they are.
-    """
-    matches: dict[int, set[str]] = {}
-    clashes: dict[int, int] = {}
-    for place, mistake in enumerate(audit.mistakes):
-        found = audit.of(mistake, 0)
-        near = {label for label in wrong if equal(audit.got[0][label], found[label])}
-        if explained := {label for label in near if audit.explains(mistake, label)}:
-            matches[place] = explained
-            clashes[place] = sum(
-                not equal(audit.got[0][label], found[label]) for label in audit.labels
-            )
-    chosen: Chosen = {}
-    while open_places := [place for place in matches if matches[place] - {*chosen}]:
-        best = min(
-            open_places,
-            key=lambda place: (-len(matches[place] - {*chosen}), clashes[place], place),
-        )
-        chosen |= dict.fromkeys(matches[best] - {*chosen}, (audit.mistakes[best],))
-    return chosen
+def _dialect(audit: Audit) -> Dialect | None:
+    """The cell whose states the code computes, at every seed."""
+    for dialect in dialects(audit.derivation, audit.wording):
+        with suppress(ValueError, TypeError, KeyError):
+            if all(_computes(audit, dialect, number) for number in range(SEEDS)):
+                return dialect
+    return None
 
 
-def _double(
-    audit: Audit, label: str, others: set[str], used: list[Mistake], thorough: bool
-) -> Chosen:
-    """Two mistakes that make the gradient together, and the others that they make as well."""
-    for one, two in _pairs(audit, label, used, thorough):
-        if not one.change.meets(two.change):
-            both = replace(one, change=one.change | two.change)
-            near = equal(audit.got[0][label], audit.of(both, 0)[label])
-            if near and audit.explains(both, label):
-                return {other: (one, two) for other in others if audit.explains(both, other)}
-    return {}
+def _computes(audit: Audit, dialect: Dialect, number: int) -> bool:
+    case = audit.tapes[number].case
+    if dialect.from_zero:
+        zeros = {name: np.zeros_like(value) for name, value in case.initial.items()}
+        case = replace(case, initial=zeros)
+    found = run(dialect.cell, case.params, case.inputs, case.initial, case.constants)
+    want = {name: np.stack(values) for name, values in found.items()}
+    got = audit.states[number]
+    return all(relative_error(got[name], want[name]) <= WRONG for name in want)
 
 
-def _pairs(
-    audit: Audit, label: str, used: list[Mistake], thorough: bool
-) -> Iterator[tuple[Mistake, Mistake]]:
-    """First with a mistake already found, then of the major ones near the gradient.
-
-    Near is its own equation; all of the loop too, if the search is to be thorough.
-    """
-    plain = [m for m in audit.mistakes if m.derivation is None]
-    for one in used:
-        for two in plain:
-            yield one, two
-    own = _own_target(audit, label)
-    loops = {e.target.name for e in (*audit.derivation.adjoint, *audit.derivation.carries)}
-    near = {own} | (loops if thorough else set())
-    major = [m for m in plain if m.major and {*m.targets} & near]
-    count = 0
-    for place, one in enumerate(major):
-        for two in major[:place]:
-            yield two, one
-            count += 1
-            if count >= PAIRS:
-                return
-
-
-def _own_target(audit: Audit, label: str) -> str:
-    group, name = label.split(".", 1)
-    return f"{name}_prev_bar" if group == "initial" else f"{name}_bar"
-
-
-# ---- in words --------------------------------------------------------------------------------
-
-
-def gradient_name(label: str) -> str:
-    """The gradient as a reader calls it: dW_fh, dx, dh_0."""
-    group, name = label.split(".", 1)
-    return f"d{name}_0" if group == "initial" else f"d{name}"
-
-
-def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> str:
-    words = [f"{m.what} ({audit.wording.where(m.targets)})" for m in chosen]
-    return f"{gradient_name(label)} equals the gradient {', and '.join(words)}"
+# ---- no mistake that is known --------------------------------------------------------------------
 
 
 def _unexplained(
@@ -229,7 +235,7 @@ def _unexplained(
     parting: str,
     counterexample: Mapping[str, Any] | None,
 ) -> str:
-    """No one or two terms explain it: what is known of the place where it goes wrong."""
+    """No set of mistakes explains it: what is known of the place where it goes wrong."""
     good = [str(k) for k, fine in steps.items() if fine]
     bad = [str(k) for k, fine in steps.items() if not fine]
     parts = [f"{gradient_name(label)} equals no gradient with one or two terms changed"]
@@ -247,49 +253,3 @@ def _unexplained(
         sizes = [f"{k} = {v}" for k, v in counterexample.items() if isinstance(v, int)]
         parts.append(f"smallest counterexample: {', '.join(sizes)}")
     return "; ".join(part for part in parts if part)
-
-
-def _first_parting(audit: Audit) -> str:
-    """The shortest sequence on which a gradient is wrong, and the place that shows it."""
-    for length in range(1, STEPS + 1):
-        case = audit.case(length, audit.seed)
-        try:
-            got = labelled(audit.call(case)[1])
-        except Misbehaviour:
-            return ""
-        want = Tape(audit.derivation, case).gradients(Change())
-        wrong = {label for label, off in gradient_errors(got, want).items() if off > WRONG}
-        if wrong:
-            shows = f"it shows with {'one step' if length == 1 else f'{length} steps'} already"
-            return f"{shows}: {_place(audit, case, got, want, wrong)}"
-    return ""
-
-
-def _place(
-    audit: Audit, case: Case, got: Mapping[str, Any], want: Gradients, wrong: set[str]
-) -> str:
-    """Going back in time, the first step at which inputs have a wrong gradient, and the equation.
-
-    The equation is the first of the step all of whose parameters have wrong gradients; where
-    there is none, the wrong gradients are named.
-    """
-    inputs = [label for label in got if label in wrong and label.startswith("inputs.")]
-    steps = [
-        t + 1
-        for t in range(case.steps)
-        if any(relative_error(got[label][t], want[label][t]) > WRONG for label in inputs)
-    ]
-    names = listed(gradient_name(label) for label in sorted(wrong))
-    at = f"going back, {gradient_name(inputs[0])} parts at t = {max(steps)}; " if steps else ""
-    for equation in audit.derivation.adjoint:
-        fed = {
-            f"params.{e.of.name}" for e in audit.derivation.parameters
-            if any(_target_of(audit.derivation, t.source) == equation.of.name for t in e.terms)
-        }  # fmt: skip
-        if fed and fed <= wrong:
-            return f"{at}first in {audit.wording.where([equation.target.name])}"
-    return f"{at}in {names}"
-
-
-def _target_of(derivation: Derivation, source: int) -> str:
-    return str(derivation.forward[source - 1].target.name) if source else ""

@@ -14,10 +14,20 @@ from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.adjoint import BAR
 from derive.calculus.through_time import Derivation
-from derive.cell import previous, timeless_symbols
-from derive.language.expr import Elementwise, Slope, add, hadamard, negate, scale, transpose
+from derive.cell import PREVIOUS, previous, timeless_symbols
+from derive.language.expr import (
+    Elementwise,
+    Slope,
+    add,
+    hadamard,
+    negate,
+    replace,
+    scale,
+    symbols_of,
+    transpose,
+)
 from derive.language.functions import FUNCTIONS, Y
-from numeric.verification.explain.changed_equations import EARLIER, LATER
+from numeric.verification.explain.change import EARLIER, LATER, STARTED
 from numeric.verification.explain.wording import Wording
 
 CONFUSED: Final = ("tanh", "sigmoid")
@@ -37,7 +47,8 @@ class Rewrite:
 class Alphabet:
     """The symbols of one step: what could stand for what.
 
-    `outputs` maps the input of an elementwise function to the symbol of its output.
+    `outputs` maps the input of an elementwise function to the symbol of its output, `values`
+    such an input to what it is computed from.
     """
 
     columns: tuple[MatrixSymbol, ...]
@@ -47,6 +58,7 @@ class Alphabet:
     gates: frozenset[MatrixSymbol]
     outputs: dict[MatrixExpr, MatrixSymbol]
     fixed: frozenset[MatrixSymbol]
+    values: dict[MatrixSymbol, MatrixExpr]
 
     @classmethod
     def of(cls, derivation: Derivation) -> Alphabet:
@@ -60,7 +72,7 @@ class Alphabet:
         arguments = {value.argument for value in outputs}
         made = [e.target for e in derivation.forward if e.target not in fixed | arguments]
         states = {previous(state): state for state in cell.states}
-        gates = {s for e in derivation.forward for s in _complemented(e.value)}
+        gates = {s for e in derivation.forward for s in complemented(e.value)}
         return cls(
             columns=tuple(dict.fromkeys((*made, *states, *cell.inputs))),
             states=states | {state: before for before, state in states.items()},
@@ -69,16 +81,17 @@ class Alphabet:
             gates=frozenset(gates),
             outputs=outputs,
             fixed=fixed,
+            values={e.target: e.value for e in derivation.forward if e.target in arguments},
         )
 
 
-def _complemented(node: MatrixExpr) -> Iterator[MatrixSymbol]:
+def complemented(node: MatrixExpr) -> Iterator[MatrixSymbol]:
     """The symbols z of which the node has a 1 − z."""
     if (gate := _complement(node)) is not None:
         yield gate
     for part in node.args:
         if isinstance(part, MatrixExpr) and not isinstance(node, MatrixSymbol):
-            yield from _complemented(part)
+            yield from complemented(part)
 
 
 def _complement(node: MatrixExpr) -> MatrixSymbol | None:
@@ -163,9 +176,17 @@ def _symbols(
             flipped = add(OneMatrix(*shape), negate(symbol))
             yield _swap(symbol, flipped, wording, f"{symbol} and 1 − {symbol}")
         for ending, taken in ((EARLIER, symbol not in alphabet.states), (LATER, True)):
-            if taken and not symbol.name.endswith("_prev"):
+            if taken and not symbol.name.endswith(PREVIOUS):
                 moved = MatrixSymbol(symbol.name + ending, *shape)
                 yield _swap(symbol, moved, wording, f"all{ending}", False)
+        if symbol.name.endswith(PREVIOUS) and symbol in alphabet.states:
+            now = alphabet.states[symbol]
+            words = f"{now}_T read for {now}_0 in the first step, as the index −1 does, where"
+            last = MatrixSymbol(now.name + EARLIER, *shape)
+            yield Rewrite(last, f"{words} {wording(symbol)} belongs", "index −1")
+            words = f"{now}_0 taken as zero where {wording(symbol)} belongs"
+            started = MatrixSymbol(now.name + STARTED, *shape)
+            yield Rewrite(started, words, "initial state as zero")
     for other in others:
         if other != symbol and other.shape == shape and other != alphabet.states.get(symbol):
             yield _swap(symbol, other, wording, f"{symbol} to {other}", major)
@@ -195,8 +216,49 @@ def _slopes(node: Slope, alphabet: Alphabet, wording: Wording) -> Iterator[Rewri
         words = f"the slope of {other}, {wording(made)}, for that of {name}"
         yield Rewrite(made, words, f"{name}′ to {other}′ of output")
     one = OneMatrix(*node.shape)
-    for half in (add(one, negate(value)), value, hadamard(value, value)):
+    for half in (add(one, negate(value)), hadamard(value, value)):
         yield _swap(node, half, wording, f"{name}′ in part", False)
+    yield from _values_for_slopes(node, value, alphabet, wording)
+    yield from _recomputed(node, alphabet, wording)
+
+
+def _values_for_slopes(
+    node: Slope, value: MatrixExpr, alphabet: Alphabet, wording: Wording
+) -> Iterator[Rewrite]:
+    """A value where its slope belongs, and the slope through the output of another."""
+    name = node.function.name
+    yield _swap(node, value, wording, f"{name} for {name}′")
+    for other in alphabet.columns:
+        if other.shape != node.shape or other == value:
+            continue
+        near = other in alphabet.states or other == node.argument
+        if near and not other.name.endswith(PREVIOUS):
+            yield _swap(node, other, wording, f"{other} for {name}′")
+        if other != node.argument and (made := through_output(name, other)) is not None:
+            yield _swap(node, made, wording, f"{name}′ of {other} as output", near)
+
+
+def _recomputed(node: Slope, alphabet: Alphabet, wording: Wording) -> Iterator[Rewrite]:
+    """The slope at a pre-activation computed again with another parameter, or without a term."""
+    if (value := alphabet.values.get(node.argument)) is None:
+        return
+    name = node.function.name
+    words = f"{name}′ taken at {wording(node.argument)} computed again with"
+    for symbol in symbols_of(value):
+        if symbol in alphabet.parameters:
+            for other in alphabet.parameters:
+                if other != symbol and other.shape == symbol.shape:
+                    at = Slope(node.args[0], replace(value, {symbol: other}), *node.parameters)
+                    what = f"{words} {wording(other)} for {wording(symbol)}"
+                    yield Rewrite(at, what, f"{name}′ at {other} for {symbol}")
+        elif (other_time := alphabet.states.get(symbol)) is not None:
+            at = Slope(node.args[0], replace(value, {symbol: other_time}), *node.parameters)
+            what = f"{words} {wording(other_time)} for {wording(symbol)}"
+            yield Rewrite(at, what, f"{name}′ at {other_time} for {symbol}")
+    for place, term in enumerate(value.args if isinstance(value, MatAdd) else ()):
+        left = add(*value.args[:place], *value.args[place + 1 :])
+        at = Slope(node.args[0], left, *node.parameters)
+        yield Rewrite(at, f"{words}out {wording(term)}", f"{name}′ without a term")
 
 
 def through_output(name: str, y: MatrixExpr) -> MatrixExpr | None:

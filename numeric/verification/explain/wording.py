@@ -16,7 +16,7 @@ from derive.language.expr import At, replace, symbols_of
 from derive.typeset.layout import Layout, Notation
 from derive.typeset.text import Text
 from numeric.compiler.comments import numbered_equations
-from numeric.verification.explain.changed_equations import EARLIER, LATER
+from numeric.verification.explain.change import EARLIER, LATER
 
 
 @dataclass
@@ -44,10 +44,16 @@ class Wording:
         timed = replace(self._clock.at(expression, TIME), shifted)
         return self._text(self._layout.of(timed))
 
+    def bare(self, symbol: MatrixExpr) -> str:
+        """The symbol without a time."""
+        return self._text(self._layout.of(symbol))
+
     def where(self, targets: Iterable[str]) -> str:
         """The equations that give these names: number and text of few, the numbers of many."""
         texts = [self.equations[name] for name in dict.fromkeys(targets) if name in self.equations]
         split = sorted((int(t[1 : t.index(")")]), t[t.index(")") + 2 :]) for t in texts)
+        if not split:
+            return ""
         if len(split) == 1:
             return f"adjoint equation {split[0][0]}: {split[0][1]}"
         if len(split) == 2:

@@ -1,0 +1,104 @@
+"""Changes of the adjoint equations: terms exchanged, sums taken otherwise, steps left out.
+
+In and out: `Change`, plain data; `changed_equations.py` computes what it makes of the gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sympy import MatrixExpr
+
+Array = Any
+Place = tuple[str, int]  # the target of an equation, and which of its terms
+EARLIER, LATER = "_one_step_earlier", "_one_step_later"  # round the end, as an index −1 goes
+STARTED: Final = "_before_from_zero"  # the state one step earlier, zero in the first
+# What may stand for ∂L/∂s_t: the name's ending → the cotangents of all steps, and the step t.
+LOSSES: Final[Mapping[str, Callable[[Array, int], Array]]] = {
+    "": lambda cotangents, t: cotangents[t],
+    "_of_the_last_step": lambda cotangents, t: cotangents[-1],
+    "_of_the_first_step": lambda cotangents, t: cotangents[0],
+    "_of_the_step_before": lambda cotangents, t: cotangents[t - 1],
+    "_of_the_step_after": lambda cotangents, t: cotangents[(t + 1) % len(cotangents)],
+    "_at_the_last_step_alone": lambda cotangents, t: cotangents[t] * (t == len(cotangents) - 1),
+    "_of_all_steps": lambda cotangents, t: cotangents.sum(axis=0),
+}
+
+# How the shares of each step and sample, (T, B, …), become the gradient of a parameter.
+REDUCTIONS: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
+    "summed": lambda shares, weights: shares.sum(axis=(0, 1)),
+    "last step": lambda shares, weights: shares[-1].sum(axis=0),
+    "first step": lambda shares, weights: shares[0].sum(axis=0),
+    "all but the first step": lambda shares, weights: shares[1:].sum(axis=(0, 1)),
+    "all but the last step": lambda shares, weights: shares[:-1].sum(axis=(0, 1)),
+    "mean over time": lambda shares, weights: shares.mean(axis=0).sum(axis=0),
+    "mean over the batch": lambda shares, weights: shares.mean(axis=1).sum(axis=0),
+    "mean over both": lambda shares, weights: shares.mean(axis=(0, 1)),
+    "first sample": lambda shares, weights: shares[:, 0].sum(axis=0),
+    "last sample": lambda shares, weights: shares[:, -1].sum(axis=0),
+    "from the weights": lambda shares, weights: weights + shares.sum(axis=(0, 1)),
+    "from ones": lambda shares, weights: 1 + shares.sum(axis=(0, 1)),
+}  # fmt: skip
+
+# What a whole gradient is multiplied by, of T and B.
+SCALES: Final[Mapping[str, Callable[[int, int], float]]] = {
+    "divided by T": lambda steps, batch: 1 / steps,
+    "divided by B": lambda steps, batch: 1 / batch,
+    "divided by T B": lambda steps, batch: 1 / (steps * batch),
+    "multiplied by T": lambda steps, batch: float(steps),
+    "multiplied by B": lambda steps, batch: float(batch),
+    "of the wrong sign": lambda steps, batch: -1.0,
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """Terms exchanged (for nothing, where None), at every step or `at_first` only.
+
+    `reductions`: parameter → how its shares are put together, by a name of `REDUCTIONS`;
+    `scaled`: gradient → what it is multiplied by, of `SCALES`; `handed`: state → whose value is
+    returned as the gradient of the initial state; `stops_early`, `starts_late`: the loop over
+    time leaves the first step out, the last step out; `window`: how many steps each loss goes
+    back; `piece`: (length, whether counted from the end) of the pieces the sequence is cut into.
+    """
+
+    terms: Mapping[Place, MatrixExpr | None] = field(default_factory=dict)
+    at_first: Mapping[Place, MatrixExpr | None] = field(default_factory=dict)
+    reductions: Mapping[str, str] = field(default_factory=dict)
+    scaled: Mapping[str, str] = field(default_factory=dict)
+    handed: Mapping[str, str] = field(default_factory=dict)
+    stops_early: bool = False
+    starts_late: bool = False
+    window: int = 0
+    piece: tuple[int, bool] | None = None
+
+    def __or__(self, other: Change) -> Change:
+        """Both changes; where they meet, the second."""
+        return Change(
+            {**self.terms, **other.terms},
+            {**self.at_first, **other.at_first},
+            {**self.reductions, **other.reductions},
+            {**self.scaled, **other.scaled},
+            {**self.handed, **other.handed},
+            self.stops_early or other.stops_early,
+            self.starts_late or other.starts_late,
+            other.window or self.window,
+            other.piece or self.piece,
+        )
+
+    def meets(self, other: Change) -> bool:
+        """Whether both exchange one and the same thing."""
+        pairs = (
+            (self.terms, other.terms), (self.at_first, other.at_first),
+            (self.reductions, other.reductions), (self.handed, other.handed),
+            (self.scaled, other.scaled),
+        )  # fmt: skip
+        if any({*one} & {*two} for one, two in pairs):
+            return True
+        return bool((self.window and other.window) or (self.piece and other.piece))
+
+    def of_time(self) -> tuple[Any, ...]:
+        """What it does to the loop over time itself."""
+        return self.stops_early, self.starts_late, self.window, self.piece

@@ -1,0 +1,211 @@
+"""Cells that differ from one in what people confuse, told by their forward pass.
+
+In: a cell. Out: `Dialect`s: another cell, or the same from other initial states, and how it
+differs in words that complete "this cell …". None of them knows of a particular cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import permutations
+from typing import Final
+
+from sympy import MatAdd, MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Transpose
+from sympy.matrices.expressions import HadamardProduct
+
+from derive.calculus.through_time import Derivation
+from derive.cell import Cell, Equation, previous
+from derive.language.expr import Elementwise, add, hadamard, negate, symbols_of, transpose
+from derive.language.expr import replace as exchange
+from derive.language.functions import FUNCTIONS
+from numeric.verification.explain.other_order import commuted
+from numeric.verification.explain.rewrites import complemented
+from numeric.verification.explain.wording import Wording, listed
+
+MOST_GATES: Final = 4  # whose parameters are tried in every order
+FUNCTIONS_TRIED: Final = ("tanh", "sigmoid", "relu", "identity")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """Another cell, and what tells it from the one that was asked for."""
+
+    cell: Cell
+    what: str
+    from_zero: bool = False
+
+
+def dialects(derivation: Derivation, wording: Wording) -> Iterator[Dialect]:
+    """The likely ones first; each differs in one thing, at one place or at all."""
+    cell = derivation.cell
+    yield Dialect(cell, "with the initial states taken as zero", from_zero=True)
+    found = [
+        *_swapped(derivation, wording), *_left_out(cell, wording), *_in_nodes(cell, wording),
+        *_renamed(cell, wording),
+    ]  # fmt: skip
+    for equations, what in found:
+        try:
+            yield Dialect(replace(cell, equations=equations, text="", defaults={}), what)
+        except (ValueError, KeyError):
+            continue  # what it leaves is no cell
+
+
+Found = Iterator[tuple[tuple[Equation, ...], str]]
+
+
+def _throughout(cell: Cell, mapping: dict[MatrixExpr, MatrixExpr]) -> tuple[Equation, ...]:
+    return tuple(replace(e, value=exchange(e.value, mapping)) for e in cell.equations)
+
+
+def _put(cell: Cell, place: int, value: MatrixExpr) -> tuple[Equation, ...]:
+    equations = cell.equations
+    changed = replace(equations[place], value=value)
+    return (*equations[:place], changed, *equations[place + 1 :])
+
+
+# ---- parameters in another's place -------------------------------------------------------------
+
+
+def _swapped(derivation: Derivation, wording: Wording) -> Found:
+    """Gates of one form with their parameters in another order."""
+    cell = derivation.cell
+    forms: dict[MatrixExpr, list[tuple[MatrixSymbol, list[MatrixSymbol]]]] = {}
+    names = {e.value.argument: e.target for e in derivation.forward
+             if isinstance(e.value, Elementwise)}  # fmt: skip
+    for equation in derivation.forward:
+        own = [s for s in symbols_of(equation.value) if s in cell.parameters]
+        if own:
+            blank = {s: MatrixSymbol(f"parameter {k}", *s.shape) for k, s in enumerate(own)}
+            gate = names.get(equation.target, equation.target)
+            forms.setdefault(exchange(equation.value, dict(blank)), []).append((gate, own))
+    for gates in forms.values():
+        if len(gates) > MOST_GATES:
+            continue
+        for order in permutations(range(len(gates))):
+            moved = [k for k, other in enumerate(order) if k != other]
+            if not moved:
+                continue
+            mapping: dict[MatrixExpr, MatrixExpr] = {
+                old: new
+                for k in moved
+                for old, new in zip(gates[k][1], gates[order[k]][1], strict=True)
+            }
+            here = [wording.bare(gates[k][0]) for k in moved]
+            there = [wording.bare(gates[order[k]][0]) for k in moved]
+            what = (
+                f"with {here[0]} and {here[1]} swapped" if len(moved) == 2
+                else f"with the parameters of {listed(there)} in the places of {listed(here)}"
+            )  # fmt: skip
+            yield _throughout(cell, mapping), what
+
+
+def _renamed(cell: Cell, wording: Wording) -> Found:
+    """A square matrix transposed, or all; a state of the other time in one equation."""
+    square = [s for s in cell.parameters if s.shape[0] == s.shape[1] != 1]
+    groups = [[s] for s in square] + ([square] if len(square) > 1 else [])
+    for group in groups:
+        mapping: dict[MatrixExpr, MatrixExpr] = {s: transpose(s) for s in group}
+        mapping |= {Transpose(s): s for s in group}
+        words = listed(wording.bare(s) for s in group)
+        yield (
+            _throughout(cell, mapping),
+            f"with {words} transposed",
+        )
+    known: set[MatrixSymbol] = set()
+    for place, equation in enumerate(cell.equations):
+        for state in cell.states:
+            for old, new in ((previous(state), state), (state, previous(state))):
+                if old in {*symbols_of(equation.value)} and (new != state or state in known):
+                    value = exchange(equation.value, {old: new})
+                    what = (
+                        f"with {wording(new)} for {wording(old)} in {wording.bare(equation.target)}"
+                    )
+                    yield _put(cell, place, value), what
+        known.add(equation.target)
+
+
+# ---- terms and factors -------------------------------------------------------------------------
+
+
+def _left_out(cell: Cell, wording: Wording) -> Found:
+    """Without a term that holds a parameter, without all biases, with 1 added to a gate."""
+    biases = [s for s in cell.parameters if s.shape[1] == 1]
+    summands = dict.fromkeys(t for e in cell.equations for s in _sums(e.value) for t in s.args)
+    added = [s for s in biases if s in summands]
+    groups: list[list[MatrixExpr]] = [[s] for s in added]
+    if len(added) > 1:
+        groups.insert(0, list(added))
+    for node in summands:
+        if isinstance(node, MatMul) and any(s in cell.parameters for s in symbols_of(node)):
+            groups.append([node])
+    for group in groups:
+        what = "without the biases" if len(group) > 1 else (
+            f"without the bias {wording(group[0])}" if group[0] in added
+            else f"without {wording(group[0])}"
+        )  # fmt: skip
+        kept = tuple(replace(e, value=_without(e.value, group)) for e in cell.equations)
+        yield kept, what
+
+
+def _sums(node: MatrixExpr) -> Iterator[MatrixExpr]:
+    if isinstance(node, MatAdd):
+        yield node
+    if not isinstance(node, MatrixSymbol):
+        for part in node.args:
+            if isinstance(part, MatrixExpr):
+                yield from _sums(part)
+
+
+def _without(node: MatrixExpr, terms: list[MatrixExpr]) -> MatrixExpr:
+    if isinstance(node, MatrixSymbol) or not node.args:
+        return node
+    parts = [_without(p, terms) if isinstance(p, MatrixExpr) else p for p in node.args]
+    if isinstance(node, MatAdd):
+        kept = [p for p, old in zip(parts, node.args, strict=True) if old not in terms]
+        return add(*kept) if kept else node
+    return node.func(*parts)
+
+
+def _in_nodes(cell: Cell, wording: Wording) -> Found:
+    """One node exchanged: a function, a factor, a sign, z and 1 − z, a product's order."""
+    for place, equation in enumerate(cell.equations):
+        name = wording.bare(equation.target)
+        for value, what in _exchanged(equation.value, wording):
+            yield _put(cell, place, value), f"{what} in {name}"
+        for value, old, new in commuted(equation.value):
+            yield _put(cell, place, value), f"with {wording(new)} for {wording(old)} in {name}"
+        for gate in dict.fromkeys(complemented(equation.value)):
+            turned = add(OneMatrix(*gate.shape), negate(gate))
+            value = exchange(equation.value, {turned: gate, gate: turned})
+            words = f"with {wording.bare(gate)} and 1 − {wording.bare(gate)} swapped in {name}"
+            yield _put(cell, place, value), words
+
+
+def _exchanged(node: MatrixExpr, wording: Wording) -> Iterator[tuple[MatrixExpr, str]]:
+    """The node with one part of it exchanged, and the words."""
+    match node:
+        case Elementwise():
+            for other in FUNCTIONS_TRIED:
+                if other != node.function.name and not node.parameters:
+                    made = Elementwise(type(node.args[0])(FUNCTIONS[other].name), node.argument)
+                    instead = "nothing" if other == "identity" else other
+                    yield made, f"with {instead} for {node.function.name}"
+            raised = add(node.argument, OneMatrix(*node.shape))
+            yield (
+                Elementwise(node.args[0], raised, *node.parameters),
+                (f"with 1 added under {node.function.name}"),
+            )
+        case HadamardProduct():
+            for k, factor in enumerate(node.args):
+                rest = hadamard(*node.args[:k], *node.args[k + 1 :])
+                yield rest, f"without the factor {wording(factor)}"
+        case MatAdd():
+            for k, term in enumerate(node.args):
+                signed = add(*node.args[:k], negate(term), *node.args[k + 1 :])
+                yield signed, f"with the sign of {wording(term)} turned"
+    if not isinstance(node, MatrixSymbol):
+        for k, part in enumerate(node.args):
+            if isinstance(part, MatrixExpr):
+                for value, what in _exchanged(part, wording):
+                    yield node.func(*node.args[:k], value, *node.args[k + 1 :]), what

@@ -1,0 +1,70 @@
+"""The backward pass of a cell in which a product and a gate change their order.
+
+In: a derivation. Out: `Mistake`s, each with the derivation of such a cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sympy import MatMul, MatrixExpr, MatrixSymbol
+from sympy.matrices.expressions import HadamardProduct
+
+from derive.calculus.adjoint import AdjointEquation
+from derive.calculus.through_time import Derivation, differentiate
+from derive.language.expr import add, hadamard, product, symbols_of
+from numeric.verification.explain.change import Change
+from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.wording import Wording
+
+
+def other_order(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+    """Each product with a gate taken before it, or after."""
+    cell = derivation.cell
+    for place, equation in enumerate(cell.equations):
+        for value, old, new in commuted(equation.value):
+            changed = replace(equation, value=value)
+            equations = (*cell.equations[:place], changed, *cell.equations[place + 1 :])
+            try:
+                other = differentiate(replace(cell, equations=equations))
+            except (ValueError, KeyError):
+                continue
+            what = f"of another cell, with {wording(new)} for {wording(old)}"
+            users = [e.target.name for e in derivation.adjoint if _uses(e, old)]
+            targets = [e.target.name for e in derivation.carries if _uses(e, old)]
+            yield Mistake(what, Change(), (*users, *targets), "order", False, other)
+
+
+def _uses(equation: AdjointEquation, old: MatrixExpr) -> bool:
+    matrices = {s for s in symbols_of(old) if s.shape[1] != 1}
+    return any(matrices & {*symbols_of(term.value)} for term in equation.terms)
+
+
+def commuted(node: MatrixExpr) -> Iterator[tuple[MatrixExpr, MatrixExpr, MatrixExpr]]:
+    """M (r ⊙ h) as r ⊙ (M h), and the reverse; the whole, the old part, the new part."""
+    match node:
+        case MatMul(args=(matrix, HadamardProduct() as inner)) if isinstance(matrix, MatrixExpr):
+            for k, factor in enumerate(inner.args):
+                others = hadamard(*inner.args[:k], *inner.args[k + 1 :])
+                new = hadamard(factor, product(matrix, others))
+                yield new, node, new
+        case HadamardProduct():
+            for k, part in enumerate(node.args):
+                terms = part.args if part.is_MatAdd else (part,)
+                inner = [t for t in terms if isinstance(t, MatMul) and len(t.args) == 2
+                         and isinstance(t.args[0], MatrixExpr)]  # fmt: skip
+                factor = hadamard(*node.args[:k], *node.args[k + 1 :])
+                for term in inner:
+                    put = product(term.args[0], hadamard(factor, term.args[1]))
+                    rest = [t for t in terms if t is not term]
+                    new = add(put, *rest)
+                    yield new, node, new
+                    if rest:
+                        new = add(put, *(hadamard(factor, t) for t in rest))
+                        yield new, node, new
+    if not isinstance(node, MatrixSymbol):
+        for k, part in enumerate(node.args):
+            if isinstance(part, MatrixExpr):
+                for value, old, new in commuted(part):
+                    yield node.func(*node.args[:k], value, *node.args[k + 1 :]), old, new

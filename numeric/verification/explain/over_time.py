@@ -1,0 +1,237 @@
+"""Mistakes of the loop over time: its ends, its sums, what it hands on, which loss it takes.
+
+In: a derivation. Out: `Mistake`s, each of the whole loop or of the place of a term in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Final
+
+from sympy import MatrixExpr, MatrixSymbol
+from sympy.matrices.expressions import HadamardProduct
+
+from derive.calculus.adjoint import BAR, bar, carry, from_loss
+from derive.calculus.through_time import Derivation
+from derive.cell import previous
+from derive.language.expr import hadamard, symbols_of
+from numeric.verification.explain.change import LOSSES, SCALES, Change, Place
+from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.wording import Wording
+
+READERS: Final = 4  # of an overwritten cotangent: beyond, too many orders of the lines to try
+REDUCED: Final = {
+    "first step": "overwritten at each step instead of summed over time (the first step's share)",
+    "last step": "taken at the last step only, not summed over time",
+    "mean over time": "averaged over time instead of summed",
+    "mean over the batch": "averaged over the batch instead of summed",
+    "mean over both": "averaged over time and batch instead of summed",
+    "all but the first step": "with its share of the first step missing",
+    "all but the last step": "with its share of the last step missing",
+    "first sample": "of the first sample only, not summed over the batch",
+    "last sample": "of the last sample only, not summed over the batch",
+    "from the weights": "accumulated on top of the weights instead of zero",
+    "from ones": "accumulated on top of ones instead of zero",
+}
+TRUNCATED: Final = (2, 3)  # steps: of one, the carry is missing
+LOSS_TAKEN: Final = {
+    "_of_the_last_step": "∂L/∂{s}_T, the cotangent of the last step, used at every step",
+    "_of_the_first_step": "∂L/∂{s}_1, the cotangent of the first step, used at every step",
+    "_of_the_step_before": "∂L/∂{s}_{{t−1}}, the cotangent of the step before, used at step t",
+    "_of_the_step_after": "∂L/∂{s}_{{t+1}}, the cotangent of the step after, used at step t",
+    "_at_the_last_step_alone": "∂L/∂{s}_t taken at the last step alone, at no other",
+    "_of_all_steps": "the sum of ∂L/∂{s}_t over all steps used at every step",
+}
+
+
+def over_time(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+    """Those of the whole loop and of the losses, the likely ones first."""
+    yield from _boundaries(derivation)
+    yield from _losses(derivation)
+
+
+def late(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+    """Those that come after the mistakes of single terms: what is put in another place."""
+    yield from _overwritten(derivation, wording)
+    yield from _moved(derivation, wording)
+    yield from _wrong_side(derivation, wording)
+    yield from _truncated(derivation)
+    yield from _scaled_whole(derivation)
+
+
+def _boundaries(derivation: Derivation) -> Iterator[Mistake]:
+    """Step 1: never propagated, not handed on, or handed on in part."""
+    carries = derivation.carries
+    targets = tuple(e.target.name for e in carries)
+    early = Change(stops_early=True)
+    yield Mistake("with the first step never propagated: the loop over time ends one step early",
+                  early, targets, "early")  # fmt: skip
+    yield Mistake("with the last step never propagated: the loop over time begins one step late",
+                  Change(starts_late=True), targets, "late")  # fmt: skip
+    for state, equation in zip(derivation.cell.states, carries, strict=True):
+        name = equation.target.name
+        whole: dict[Place, MatrixExpr | None] = {(name, k): None for k in range(
+            len(equation.terms))}  # fmt: skip
+        yield Mistake(f"with the carry of {state.name} missing at t = 0: the first step hands "
+                      "nothing back", Change(at_first=whole), (name,), "initial")  # fmt: skip
+        yield Mistake(
+            f"of {state.name} at the first step, not handed back through that step",
+            Change(handed={state.name: bar(state).name}), (name,), "initial",
+        )  # fmt: skip
+        for other in derivation.cell.states:
+            if other != state and other.shape == state.shape:
+                yield Mistake(
+                    f"of the initial {other.name} in its place",
+                    Change(handed={state.name: previous(other).name + BAR}), (name,), "initial",
+                )  # fmt: skip
+        for place, _ in enumerate(equation.terms):
+            change = Change(at_first={(name, place): None})
+            yield Mistake(f"with term {place + 1} of {len(equation.terms)} missing at t = 0",
+                          change, (name,), "initial")  # fmt: skip
+
+
+def reductions(derivation: Derivation) -> Iterator[Mistake]:
+    """The shares of a parameter put together in another way than by their sum."""
+    for equation in derivation.parameters:
+        if any(term.each_step for term in equation.terms):
+            for how, words in REDUCED.items():
+                change = Change(reductions={equation.of.name: how})
+                yield Mistake(words, change, (equation.target.name,), how)
+
+
+def _overwritten(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+    """A state's cotangent overwritten by what it hands back, before others have read it."""
+    for state, equation in zip(derivation.cell.states, derivation.carries, strict=True):
+        for term in equation.terms:
+            if bar(state) not in {*symbols_of(term.value)}:
+                continue
+            readers: dict[str, dict[Place, MatrixExpr | None]] = {}
+            for other in derivation.adjoint:
+                for place, its in enumerate(other.terms):
+                    if bar(state) in {*symbols_of(its.value)}:
+                        changed = _substituted(its.value, bar(state), term.value)
+                        readers.setdefault(other.target.name, {})[other.target.name, place] = (
+                            changed
+                        )
+            if len(readers) > READERS:
+                continue
+            for count in range(len(readers), 0, -1):
+                for chosen in combinations(readers, count):
+                    terms = {place: v for name in chosen for place, v in readers[name].items()}
+                    what = (
+                        f"with {wording(bar(state))} overwritten by {wording(term.value)} too early"
+                    )
+                    yield Mistake(what, Change(terms), chosen, "overwritten")
+
+
+def _substituted(expr: MatrixExpr, old: MatrixSymbol, new: MatrixExpr) -> MatrixExpr:
+    if expr == old:
+        return new
+    if isinstance(expr, HadamardProduct):
+        return hadamard(*(_substituted(part, old, new) for part in expr.args))
+    if isinstance(expr, MatrixSymbol):
+        return expr
+    return expr.func(*(
+        _substituted(part, old, new) if isinstance(part, MatrixExpr) else part
+        for part in expr.args
+    ))  # fmt: skip
+
+
+def _moved(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+    """A term of a state's cotangent that is handed to the step before instead, and the reverse."""
+    order = [e.target.name for e in derivation.adjoint]
+    handed = {e.of.name: e for e in derivation.carries}
+    for equation in derivation.adjoint:
+        state = equation.of
+        if state not in derivation.cell.states:
+            continue
+        other = handed[previous(state).name]
+        known = {*order[: order.index(equation.target.name)]}
+        pairs = [(equation, other, "handed back to t − 1"), (other, equation, "kept at t")]
+        for source, destination, words in pairs:
+            for place, term in enumerate(source.terms):
+                names = {s.name for s in symbols_of(term.value) if s.name.endswith(BAR)}
+                if term.value in (carry(state), from_loss(state)):
+                    continue
+                if source is other and not names <= known:
+                    continue
+                change = Change({
+                    (source.target.name, place): None,
+                    (destination.target.name, len(destination.terms)): term.value,
+                })
+                what = f"with the term {wording(term.value)} {words}"
+                targets = (source.target.name, destination.target.name)
+                yield Mistake(what, change, targets, "moved")
+
+
+def _losses(derivation: Derivation) -> Iterator[Mistake]:
+    """The cotangent of another step, of one state and of all."""
+    for ending, words in LOSS_TAKEN.items():
+        assert ending in LOSSES
+        together = Change()
+        targets: list[str] = []
+        names: list[str] = []
+        for equation in derivation.adjoint:
+            state = equation.of
+            if state not in derivation.cell.states:
+                continue
+            (place,) = (k for k, t in enumerate(equation.terms) if t.value == from_loss(state))
+            taken = MatrixSymbol(from_loss(state).name + ending, *state.shape)
+            change = Change({(equation.target.name, place): taken})
+            name = (equation.target.name,)
+            yield Mistake(f"with {words.format(s=state.name)}", change, name, f"loss{ending}")
+            together, targets = together | change, [*targets, *name]
+            names.append(state.name)
+        if len(names) > 1:
+            what = f"with {words.format(s='s')}, s being each of {', '.join(names)}"
+            yield Mistake(what, together, tuple(targets), f"loss{ending} of all")
+
+
+def _wrong_side(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+    """What comes from the next step, or from the loss, added to another cotangent of the step."""
+    states = derivation.cell.states
+    for equation in derivation.adjoint:
+        state = equation.of
+        if state not in states:
+            continue
+        what = {carry(state): f"the carry of {state.name}", from_loss(state): "the loss"}
+        for place, term in enumerate(equation.terms):
+            for other in derivation.adjoint if term.value in what else ():
+                if other == equation or other.of.shape != state.shape:
+                    continue
+                change = Change({
+                    (equation.target.name, place): None,
+                    (other.target.name, len(other.terms)): term.value,
+                })
+                words = (
+                    f"with {what[term.value]} added to {wording(other.target)} instead of "
+                    f"{wording(equation.target)}, on the wrong side of what lies between"
+                )
+                targets = (equation.target.name, other.target.name)
+                yield Mistake(words, change, targets, "wrong side")
+
+
+def _truncated(derivation: Derivation) -> Iterator[Mistake]:
+    targets = tuple(e.target.name for e in derivation.carries)
+    for count in TRUNCATED:
+        words = f"truncated after {count} steps: each loss goes back {count} steps, no further"
+        yield Mistake(words, Change(window=count), targets, "truncated")
+        for from_end, place in ((False, "first"), (True, "last")):
+            words = (
+                f"truncated after {count} steps: nothing is handed across every {count} steps, "
+                f"counted from the {place}"
+            )
+            yield Mistake(words, Change(piece=(count, from_end)), targets, "truncated")
+
+
+def _scaled_whole(derivation: Derivation) -> Iterator[Mistake]:
+    """Gradients right but for a factor: all of them, those of a kind, or one."""
+    cell = derivation.cell
+    groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
+    labels = {group: [f"{group}.{s.name}" for s in ss] for group, ss in groups.items()}
+    every = [label for found in labels.values() for label in found]
+    for how in SCALES:
+        for chosen in (every, *labels.values(), *([label] for label in every)):
+            change = Change(scaled=dict.fromkeys(chosen, how))
+            yield Mistake(how, change, (), f"scaled, {how}")

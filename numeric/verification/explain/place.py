@@ -1,0 +1,84 @@
+"""Where gradients go wrong, if no mistake that is known explains them.
+
+In: an audit. Out: the shortest sequence that shows it, and the equations that are wrong: those
+all of whose gradients are wrong, and that explain all that are, not those that inherit it.
+"""
+
+from __future__ import annotations
+
+from derive.calculus.adjoint import AdjointEquation, carry, from_loss
+from numeric.verification.explain.audit import (
+    STEPS,
+    WRONG,
+    Audit,
+    gradient_errors,
+    labelled,
+    own_target,
+    relative_error,
+)
+from numeric.verification.explain.change import Change
+from numeric.verification.explain.wording import listed
+from numeric.verification.verdict import gradient_name
+from numeric.verification.watch import Misbehaviour
+
+
+def first_parting(audit: Audit) -> str:
+    """The shortest sequence on which a gradient is wrong, and the place that shows it."""
+    for length in range(1, STEPS + 1):
+        case = audit.case(length, audit.seed)
+        try:
+            got = labelled(audit.call(case)[1])
+        except Misbehaviour:
+            return ""
+        want = audit.tape(case).gradients(Change())
+        wrong = {label for label, off in gradient_errors(got, want).items() if off > WRONG}
+        if not wrong:
+            continue
+        inputs = [label for label in got if label in wrong and label.startswith("inputs.")]
+        steps = [
+            t + 1 for t in range(length)
+            if any(relative_error(got[label][t], want[label][t]) > WRONG for label in inputs)
+        ]  # fmt: skip
+        shows = f"it shows with {'one step' if length == 1 else f'{length} steps'} already"
+        at = f"going back, {gradient_name(inputs[0])} parts at t = {max(steps)}; " if steps else ""
+        return f"{shows}: {at}{_place(audit, wrong, handed_on=length > 1)}"
+    return ""
+
+
+def _place(audit: Audit, wrong: set[str], *, handed_on: bool) -> str:
+    """The equations that are wrong; the gradients, where no equation explains them."""
+    names = f"in {listed(gradient_name(label) for label in sorted(wrong))}"
+    if handed_on:
+        return f"{names}; one step alone is right, so it is what passes between steps"
+    found: list[str] = []
+    left = {*wrong}
+    while left:
+        groups = _explaining(audit, wrong, left)
+        if not groups:
+            return names
+        most = max(groups, key=lambda fed: len(fed & left))
+        left -= most
+        found.append(audit.wording.where(groups[most]))
+    return "first in " + ", and in ".join(found)
+
+
+def _explaining(audit: Audit, wrong: set[str], left: set[str]) -> dict[frozenset[str], list[str]]:
+    """What equations feed → their targets, where all that they feed is wrong, and some is left."""
+    groups: dict[frozenset[str], list[str]] = {}
+    derivation = audit.derivation
+    for equation in (
+        *derivation.adjoint, *derivation.carries, *derivation.inputs, *derivation.parameters
+    ):  # fmt: skip
+        name = equation.target.name
+        fed = frozenset(
+            label for label in audit.labels
+            if name == own_target(label) or name in audit.upstream[own_target(label)]
+        )  # fmt: skip
+        if fed and fed <= wrong and fed & left and not _given(equation):
+            groups.setdefault(fed, []).append(name)
+    return groups
+
+
+def _given(equation: AdjointEquation) -> bool:
+    """Whether it only takes in what comes from the loss and from the next step."""
+    return all(t.value in (from_loss(equation.of), carry(equation.of)) for t in equation.terms)

@@ -1,0 +1,293 @@
+"""The search: which mistakes, put together, make the gradients that the code returns.
+
+In: an audit and the gradients that are wrong. Out: for each gradient that could be explained the
+mistakes that it takes. First one mistake for all gradients, then one set of mistakes for all: at
+once, and step by step, with cotangents at t = 1 only (where nothing is handed on yet), at t = 2
+only, at every step. Last, for each gradient by itself, one mistake or two.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+
+from derive.calculus.adjoint import BAR
+from numeric.verification.explain.audit import SEEDS, Audit, equal, labelled, own_target
+from numeric.verification.explain.change import Change
+from numeric.verification.explain.changed_equations import Gradients, Tape
+from numeric.verification.explain.mistake import Mistake
+
+PAIRS: Final = 20_000  # of two mistakes, tried for one gradient
+SECONDS: Final = 12.0  # of computing, for all the pairs of one audit
+AMONG: Final = 8  # pairs that do the same for one step, of which the best is taken
+FURTHER: Final = 500  # pairs tried after the first that does
+TOGETHER: Final = 8  # mistakes in one set
+OF_THE_LOOP: Final = frozenset({"early", "late", "truncated"})
+
+Chosen = dict[str, tuple[Mistake, ...]]
+
+
+@dataclass
+class Level:
+    """The code's gradients for the losses of some steps, and the tapes for the same."""
+
+    got: list[dict[str, Any]]
+    tapes: list[Tape]
+
+    def of(self, mistake: Mistake, number: int) -> Gradients:
+        """The gradients that code with the mistake computes at that seed."""
+        tape = self.tapes[number]
+        if mistake.derivation is not None:
+            tape.learn(mistake.derivation.forward)
+        return tape.gradients(mistake.change, mistake.derivation)
+
+    def near(self, mistake: Mistake, touched: set[str], before: set[str]) -> set[str]:
+        """The gradients that are those of the mistake, at the first seed.
+
+        `before` are those without what was added: what that does not touch is as it was.
+        """
+        found = self.of(mistake, 0)
+        agreeing = {label for label in touched if equal(self.got[0][label], found[label])}
+        return agreeing | (before - touched)
+
+    def matched(self, mistake: Mistake, labels: Iterable[str]) -> set[str]:
+        """The gradients that are those of the mistake, at every seed."""
+        left = {*labels}
+        for number in range(SEEDS):
+            found = self.of(mistake, number)
+            left = {label for label in left if equal(self.got[number][label], found[label])}
+        return left
+
+
+@dataclass
+class Search:
+    """What is tried for one audit."""
+
+    audit: Audit
+    wrong: set[str]
+    deadline: float = field(default_factory=lambda: time.thread_time() + SECONDS)
+
+    def __post_init__(self) -> None:
+        self.full = Level(self.audit.got, self.audit.tapes)
+        self.labels = self.audit.labels
+        self.tried = self.audit.mistakes
+        derivation = self.audit.derivation
+        self.loop = {e.target.name for e in (*derivation.adjoint, *derivation.carries)}
+        self.plain = [m for m in self.tried if m.derivation is None]
+
+    def explanations(self) -> Chosen:
+        """For each wrong gradient that can be explained, the mistakes that make it."""
+        if not self.wrong:
+            return {}
+        alone, clean = self._alone()
+        if clean is not None:
+            return dict.fromkeys(self.wrong, (clean,))
+        together = self._together([self.full], pairs=False)
+        if not {*together} >= self.wrong:
+            by_steps = self._together([self._level(0), self._level(1), self.full], pairs=True)
+            together = max(together, by_steps, key=len)
+        if {*together} >= self.wrong:
+            return together
+        chosen = {**together, **alone}
+        used = list(dict.fromkeys(m for found in chosen.values() for m in found))
+        for label in sorted(self.wrong - {*chosen}):
+            if label not in chosen:
+                chosen |= self._two(label, self.wrong - {*chosen}, used)
+        return chosen
+
+    def _touched(self, mistake: Mistake) -> set[str]:
+        """The gradients that the mistake may change."""
+        change = mistake.change
+        names = {name for name, _ in (*change.terms, *change.at_first)}
+        if names & self.loop or any(change.of_time()) or mistake.derivation is not None:
+            return {*self.labels}
+        names |= {f"{name}{BAR}" for name in change.reductions}
+        through = self.audit.upstream
+        return {*change.scaled} | {f"initial.{name}" for name in change.handed} | {
+            label for label in self.labels
+            if names & (through[own_target(label)] | {own_target(label)})
+        }  # fmt: skip
+
+    def _level(self, step: int) -> Level:
+        """The losses of one step alone."""
+        got, tapes = [], []
+        for tape in self.audit.tapes:
+            cotangents = {name: np.zeros_like(v) for name, v in tape.case.cotangents.items()}
+            for name, value in tape.case.cotangents.items():
+                cotangents[name][step] = value[step]
+            case = replace(tape.case, cotangents=cotangents)
+            got.append(labelled(self.audit.call(case)[1]))
+            tapes.append(self.audit.tape(case))
+        return Level(got, tapes)
+
+    # ---- one mistake --------------------------------------------------------------------------
+
+    def _alone(self) -> tuple[Chosen, Mistake | None]:
+        """One mistake for as many gradients as possible, then one for as many of the rest.
+
+        Of two for equally many, the one that leaves the other gradients as they are. The second
+        result is the mistake that makes all of them, and no other. What is said of the whole
+        loop has to be true of every gradient.
+        """
+        matches: dict[int, set[str]] = {}
+        clashes: dict[int, int] = {}
+        right = {*self.labels} - self.wrong
+        for place, mistake in enumerate(self.tried):
+            agreeing = self.full.near(mistake, self._touched(mistake), right)
+            if not (near := agreeing & self.wrong):
+                continue
+            count = len(self.labels) - len(agreeing)
+            if count and mistake.family in OF_THE_LOOP:
+                continue
+            if explained := self.full.matched(mistake, near):
+                matches[place], clashes[place] = explained, count
+                if not count and explained == self.wrong:
+                    return {}, mistake
+        chosen: Chosen = {}
+        while open_places := [place for place in matches if matches[place] - {*chosen}]:
+            best = min(
+                open_places,
+                key=lambda place: (-len(matches[place] - {*chosen}), clashes[place], place),
+            )
+            chosen |= dict.fromkeys(matches[best] - {*chosen}, (self.tried[best],))
+        return chosen, None
+
+    # ---- one set of mistakes for all gradients ---------------------------------------------------
+
+    def _together(self, levels: list[Level], *, pairs: bool) -> Chosen:
+        """Mistakes put together one by one, each for as many more gradients as possible."""
+        chosen: list[Mistake] = []
+        for number, level in enumerate(levels):
+            while len(chosen) < TOGETHER:
+                more = self._next(level, levels[number + 1 :], chosen)
+                if more is None and pairs:
+                    more = self._next_two(level, levels[number + 1 :], chosen)
+                if more is None:
+                    break
+                chosen += more
+        return self._shares(chosen)
+
+    def _next(
+        self, level: Level, later: list[Level], chosen: list[Mistake]
+    ) -> list[Mistake] | None:
+        """The mistake with which most gradients of this level more are right, if there is one.
+
+        Of equals, the one with which more are right at the later levels.
+        """
+        before = level.matched(_joined(chosen), self.labels)
+        open_labels = {*self.labels} - before
+        if not open_labels:
+            return None
+        scores: dict[int, int] = {}
+        for place, mistake in enumerate(self.plain):
+            both = _with(chosen, mistake)
+            if both is None:
+                continue
+            agreeing = level.near(both, self._touched(mistake), before)
+            if (score := len(agreeing) - len(before)) > 0:
+                scores[place] = score
+        for best in sorted({*scores.values()}, reverse=True):
+            places = [place for place, score in scores.items() if score == best]
+            ranked = []
+            for place in places:
+                both = _joined([*chosen, self.plain[place]])
+                if len(level.matched(both, self.labels)) - len(before) < best:
+                    continue
+                rest = [len(one.matched(both, self.labels)) for one in reversed(later)]
+                ranked.append(([-count for count in rest], place))
+            if ranked:
+                return [self.plain[min(ranked)[1]]]
+        return None
+
+    def _next_two(
+        self, level: Level, later: list[Level], chosen: list[Mistake]
+    ) -> list[Mistake] | None:
+        """Two mistakes that only together make a gradient right, and leave the right ones.
+
+        Of the first few that do, those with which most are right at the later levels.
+        """
+        before = level.matched(_joined(chosen), self.labels)
+        open_labels = {*self.labels} - before
+        found: list[tuple[list[int], int, list[Mistake]]] = []
+        for label in sorted(open_labels, key=lambda one: len(self._upstream(one))):
+            last = PAIRS
+            for number, (one, two) in enumerate(self._pairs(label)):
+                if number > last or len(found) >= AMONG:
+                    break
+                both = _with([*chosen, one], two)
+                if both is None or not equal(level.got[0][label], level.of(both, 0)[label]):
+                    continue
+                after = level.matched(both, self.labels)
+                if label in after and len(after) > len(before):
+                    rest = [-len(ahead.matched(both, self.labels)) for ahead in reversed(later)]
+                    found.append((rest, number, [one, two]))
+                    last = min(last, number + FURTHER)
+            if found:
+                return min(found, key=lambda item: item[:2])[2]
+        return None
+
+    def _shares(self, chosen: list[Mistake]) -> Chosen:
+        """For each gradient that all of them make, those that it takes."""
+        found: Chosen = {}
+        matched = self.full.matched(_joined(chosen), self.labels)
+        if not {*self.labels} - self.wrong <= matched:
+            return {}
+        for label in self.wrong & matched:
+            needed = list(chosen)
+            for mistake in reversed(chosen):
+                less = [m for m in needed if m is not mistake]
+                if self.full.matched(_joined(less), [label]):
+                    needed = less
+            found[label] = tuple(needed)
+        return found
+
+    # ---- two mistakes for one gradient -----------------------------------------------------------
+
+    def _two(self, label: str, others: set[str], used: list[Mistake]) -> Chosen:
+        """Two mistakes that make the gradient together, and the others that they make as well."""
+        pairs = [(one, two) for one in used if one.derivation is None for two in self.plain]
+        for one, two in (*pairs, *self._pairs(label)):
+            both = None if OF_THE_LOOP & {one.family, two.family} else _with([one], two)
+            if both is None or not equal(self.full.got[0][label], self.full.of(both, 0)[label]):
+                continue
+            if label in (made := self.full.matched(both, others)):
+                return dict.fromkeys(made, (one, two))
+        return {}
+
+    def _pairs(self, label: str) -> Iterator[tuple[Mistake, Mistake]]:
+        """Of the major ones in what the gradient is computed from, until the time is over.
+
+        First those of its own equation.
+        """
+        own, near = {own_target(label)}, self._upstream(label)
+        major = [m for m in self.plain if m.major and {*m.targets} & near]
+        major.sort(key=lambda m: not {*m.targets} <= own)
+        count = 0
+        for place, one in enumerate(major):
+            for two in major[:place]:
+                if count >= PAIRS or time.thread_time() > self.deadline:
+                    return
+                count += 1
+                yield two, one
+
+    def _upstream(self, label: str) -> set[str]:
+        return self.audit.upstream[own_target(label)] | {own_target(label)}
+
+
+def _joined(chosen: list[Mistake]) -> Mistake:
+    """All of them as one."""
+    change = Change()
+    for mistake in chosen:
+        change = change | mistake.change
+    return Mistake("", change, (), "")
+
+
+def _with(chosen: list[Mistake], mistake: Mistake) -> Mistake | None:
+    """All of them and one more; None where it meets one of them."""
+    if any(mistake is one or mistake.change.meets(one.change) for one in chosen):
+        return None
+    return _joined([*chosen, mistake])

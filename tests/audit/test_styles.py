@@ -1,0 +1,114 @@
+"""Right programs in other styles are never refused; the allowance made for them hides nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from corpus import CORPUS, right
+from profiles import NIGHTLY
+from public import PUBLIC
+from styles import KINDS, PRODUCTS, SIGMOID, TANH, Style, styles
+
+from derive import Cell, catalogue
+from numeric.compiler.kernel import compile_cell
+from numeric.compiler.target import load
+from numeric.testing import verify_gradients
+from numeric.verification.verify import verify
+from numeric.verification.watch import Misbehaviour
+
+pytestmark = pytest.mark.usefixtures("few_examples")
+
+SEEDS = range(50 if NIGHTLY else 2)
+FLOATS = (
+    "def forward(params, inputs, initial=None, constants=None):\n"
+    '    if inputs["x"].dtype not in ("f4", "f8"):\n'
+    '        raise TypeError("floats only")\n'
+)
+ONE_ENTRY = 1e-9
+
+
+def floats_only(source: str) -> str:
+    """The file, refusing what is no float, with tanh written by exponentials."""
+    start = "def forward(params, inputs, initial=None, constants=None):\n"
+    assert source.count(start) == 1
+    by_exp = "\n\ndef tanh(a):\n    return 2 / (1 + np.exp(-2 * a)) - 1\n"
+    return source.replace(start, FLOATS).replace("np.tanh(", "tanh(") + by_exp
+
+
+def status(source: str, cell: str, seed: int = 0) -> str:
+    return verify(load(source, "file"), cell=catalogue[cell], seed=seed).status
+
+
+@pytest.fixture
+def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks alone decide: no gradient is called wrong by the diagnosis."""
+
+    def nothing(*arguments: object, **named: object) -> None:
+        raise Misbehaviour("not asked")
+
+    monkeypatch.setattr("numeric.verification.verify.diagnose", nothing)
+
+
+def test_the_styles_take_every_form() -> None:
+    made = styles()
+    assert len({style.source() for style in made}) == len(made) == 20
+    for name, forms in (("tanh", TANH), ("sigmoid", SIGMOID), ("products", PRODUCTS),
+                        ("kind", KINDS)):  # fmt: skip
+        assert {getattr(style, name) for style in made} == {*forms}
+
+
+@pytest.mark.parametrize("style", styles(), ids=lambda s: f"{s.cell}, {s.tanh}, {s.products}")
+def test_right_code_is_not_refused(style: Style) -> None:
+    for seed in SEEDS:
+        verdict = verify(load(style.source(), "style"), cell=catalogue[style.cell], seed=seed)
+        assert verdict.status != "fail", (seed, verdict.summary())
+        assert not any(g.diagnosis for g in verdict.gradients.values())
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "peephole_lstm"])
+def test_right_files_that_take_floats_only_are_not_refused(cell: str) -> None:
+    for seed in SEEDS:
+        assert status(floats_only(right(cell)), cell, seed) != "fail"
+
+
+@pytest.mark.parametrize("wrong", [*CORPUS, *PUBLIC], ids=lambda w: f"{w.cell}: {w.story}")
+def test_wrong_files_that_take_floats_only_are_refused(wrong: object, undiagnosed: None) -> None:
+    assert status(floats_only(wrong.source()), wrong.cell) == "fail"
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_one_entry_wrong_by_a_billionth_is_refused(cell: str, undiagnosed: None) -> None:
+    name = "W" if cell == "rnn" else "W_ih"
+    module = load(floats_only(right(cell)), "file")
+
+    def backward(params, tape, cotangents):
+        found = module.backward(params, tape, cotangents)
+        array = found["params"][name]
+        array[0, 0] *= np.asarray(1 + ONE_ENTRY, array.dtype)
+        return found
+
+    for seed in range(50 if NIGHTLY else 8):
+        with pytest.raises(AssertionError, match=f"params.{name}"):
+            verify_gradients(cell, module.forward, backward, seed=seed)
+
+
+QUOTIENT = Cell.parse(name="quotient", equations="h = tanh(W @ h_prev) / (b + U @ x)")
+
+
+@pytest.mark.parametrize("style", ["textbook", "fused", "stable"])
+def test_a_quotient_near_its_pole_is_not_called_wrong(style: str) -> None:
+    for seed in (2, *SEEDS):
+        assert verify(compile_cell(QUOTIENT, style), seed=seed).status != "fail"
+
+
+def test_a_wrong_gradient_of_a_quotient_is_refused() -> None:
+    kernel = compile_cell(QUOTIENT, "textbook")
+
+    def backward(params, tape, cotangents):
+        found = kernel.backward(params, tape, cotangents)
+        found["params"]["b"] = found["params"]["b"] * np.asarray(1.0001, found["params"]["b"].dtype)
+        return found
+
+    for seed in SEEDS:
+        with pytest.raises(AssertionError, match=r"params\.b"):
+            verify_gradients(QUOTIENT, kernel.forward, backward, seed=seed)
