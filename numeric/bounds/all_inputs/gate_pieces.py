@@ -172,7 +172,7 @@ class _Rows(Algebra[_Acts]):
         return _Acts(lambda u, outer: _up(sum(t.on(u, outer) for t in terms), len(terms)))
 
     def product(self, number: Number, factors: Sequence[_Acts]) -> _Acts:
-        size = float(enclosed(number).magnitude)
+        size = float(_up(enclosed(number).magnitude, 0))
         front = next((k for k, f in enumerate(factors) if not f.diagonal), len(factors))
 
         def on(u: Array, outer: bool) -> Array:
@@ -190,7 +190,7 @@ class _Rows(Algebra[_Acts]):
 
     def matrix(self, block: MatrixExpr) -> _Acts:
         if block not in self.weights:
-            self.weights[block] = enclose(block, self.whole, self.sizes).magnitude
+            self.weights[block] = _up(enclose(block, self.whole, self.sizes).magnitude, 0)
         weight = self.weights[block]
         return _Acts(lambda u, outer: _up(weight @ u, weight.shape[1]))
 

@@ -299,7 +299,7 @@ def _times(a: Matrix | Diagonal, b: Matrix | Diagonal) -> Matrix | Diagonal:
         return _scaled(a.matrix * b.entries, a, b)
     found = multiply(a.full(), b.full())
     return Matrix(np.ldexp(found.matrix, found.exponent),
-                  float(np.ldexp(found.error, found.exponent)))  # fmt: skip
+                  raised(float(np.ldexp(found.error, found.exponent))))  # fmt: skip
 
 
 def _scaled(made: Array, of: Matrix, by: Diagonal) -> Matrix:
