@@ -67,7 +67,8 @@ def chains(
     """log10 bounds of ‖J_t ⋯ J_{t−l+1}‖₂ at every t, for l = 1, 2, …: each J_t by its own N_t.
 
     The largest over all t from l to T; with `around` the steps come again and again, so that t
-    may be any; −∞ where no two times are that far apart. Where that is too much work, products of the largest N of all, entry by entry.
+    may be any; −∞ where no two times are that far apart. Where that is too much work, products
+    of the largest N of all, entry by entry.
     """
     steps, order = len(matrices), len(matrices[0])
     if lags * steps * (order**3 + _EACH) > _WORK:

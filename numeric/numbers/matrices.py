@@ -12,7 +12,6 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
@@ -25,7 +24,6 @@ _STEPS: Final = 24
 _FACTORS: Final = (1 + 1e-9, 1 + 1e-5, 1.003, 1.05, 1.5)
 _LOG2: Final = math.log10(2.0)
 _TINY: Final = 1e-290
-_ALL_DIGITS: Final = Context(prec=400)
 
 
 def raised(value: float, terms: int = 8) -> float:
@@ -39,15 +37,6 @@ def raised(value: float, terms: int = 8) -> float:
 def lowered(value: float, terms: int = 8) -> float:
     """A float that does not exceed a number computed in so many roundings; at least 0."""
     return max(0.0, value * (1 - gamma(terms + 8)) - _TINY)
-
-
-def decimal(value: float, digits: int, way: str) -> Decimal:
-    """A finite number with so many decimal places, rounded from its exact value.
-
-    `way` is a rounding of the module decimal: with ROUND_CEILING the result is never below the
-    value, with ROUND_FLOOR never above.
-    """
-    return Decimal(value).quantize(Decimal(1).scaleb(-digits), way, _ALL_DIGITS)
 
 
 def frobenius(matrix: Array) -> float:
@@ -283,7 +272,7 @@ def collatz(N: Sequence[Sequence[Fraction]], v: Sequence[float]) -> float:
 def above(exact: Fraction) -> float:
     """The smallest float that is not below a rational number."""
     try:
-        rounded = exact.numerator / exact.denominator
+        rounded = float(exact)
     except OverflowError:
         return math.inf if exact > 0 else -sys.float_info.max
     return rounded if Fraction(rounded) >= exact else math.nextafter(rounded, math.inf)
@@ -296,7 +285,7 @@ def root_above(rate: float, exponent: int, steps: int) -> float:
     logarithm = (math.log2(rate) + exponent) / steps
     if logarithm > 1000:
         return math.inf
-    found = max(2.0**logarithm, sys.float_info.min)
+    found = max(float(2.0**logarithm), sys.float_info.min)
     whole = Fraction(rate) * Fraction(2) ** exponent
     while Fraction(found) ** steps < whole:
         found *= 1 + 2.0**-48

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.tracks import WINDOWS, heat_map, lyapunov_exponents
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.sizes import usual_sizes
+from numeric.numbers.printed import box_around
 from numeric.weights.files import LayerWeights
 from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
 from reports.arguments.network_flags import network_from, settings
@@ -74,15 +76,15 @@ def _box(name: str, text: str | None) -> Ends | None:
         return None
     option = f"--{name.replace('_', '-')}"
     try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
+        numbers = [Decimal(part) for part in text.split(",")]
+    except InvalidOperation:
         numbers = []
-    if len(numbers) not in {1, 2} or not all(map(math.isfinite, numbers)):
+    if len(numbers) not in {1, 2} or not all(math.isfinite(float(n)) for n in numbers):
         raise CommandError(f"{option}: expected X for [−X, X], or LOW,HIGH, came {text!r}")
     low, high = (-numbers[0], numbers[0]) if len(numbers) == 1 else numbers
     if low > high:
-        raise CommandError(f"{option}: the lower end {low:g} lies above the upper {high:g}")
-    return low, high
+        raise CommandError(f"{option}: the lower end {low} lies above the upper {high}")
+    return box_around(low, high)
 
 
 def _windows(text: str | None) -> tuple[int, ...]:

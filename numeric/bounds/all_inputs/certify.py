@@ -56,6 +56,18 @@ class Certificate:
         """Whether `methods` hold for sequences of any length."""
         return self.box is not None or math.isfinite(self.rate)
 
+    def holds_at(self, states: Mapping[str, Array]) -> bool:
+        """Whether what knows no time holds for step Jacobians at these states, exact or not.
+
+        Shapes: states (T + 1, n).
+        """
+        if self.box is None:
+            return self.unlimited
+        return all(
+            np.all(states[name] >= held.lo[:, 0]) and np.all(states[name] <= held.hi[:, 0])
+            for name, held in self.box.items()
+        )
+
     @property
     def rate(self) -> float:
         """The smallest certified rate; ∞ if there is none."""
