@@ -23,7 +23,7 @@ from numeric.bounds.domination import Partition
 from numeric.bounds.one_sequence.path_shares import PathShares, path_shares
 from numeric.bounds.one_sequence.step_jacobians import Run, run
 from numeric.bounds.one_sequence.tracks import WINDOWS, Track, follow
-from numeric.numbers.printed import box_text, ceiling, floor
+from numeric.numbers.printed import box_text, ceiling, floor, rate_down
 
 Array = Any
 Arrays = Mapping[str, Array]
@@ -247,10 +247,10 @@ def _verdict(found: Diagnosis, floors: Mapping[str, float]) -> tuple[str, str]:
             )
         if rest is not None and rest > 1:
             return EXPLODES, (f"the sequence of zero inputs from the zero state is admissible, and "
-                              f"grows by {floor(rest)} a step or more")  # fmt: skip
+                              f"grows by {rate_down(rest)} a step or more")  # fmt: skip
         for name, least in floors.items():
             if least > 1:
-                return EXPLODES, (f"for all inputs in the box, by a factor of {floor(least)} a "
+                return EXPLODES, (f"for all inputs in the box, by a factor of {rate_down(least)} a "
                                   f"step or more, by {name}")  # fmt: skip
         return UNDECIDED, "no certified rate is below 1, and no sequence is known to grow"
     (above, by), (below, under) = found.at_most, found.at_least

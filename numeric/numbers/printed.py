@@ -46,6 +46,14 @@ def rate_up(value: float) -> str:
     return ceiling(value) if value < 100 else f"10^{ceiling(up(math.log10(value)), 2)}"
 
 
+def rate_down(value: float) -> str:
+    """A rate from below, rounded down; its power of ten where it is large."""
+    if value < 100:
+        return floor(value)
+    logarithm = math.log10(value)
+    return f"10^{floor(logarithm - (up(logarithm) - logarithm), 2)}"
+
+
 def box_ends(low: float, high: float) -> tuple[Decimal, Decimal]:
     """Two decimals with low ≤ the first ≤ the second ≤ high: a box inside the one that is meant.
 

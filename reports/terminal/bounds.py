@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.stack import Stack
-from numeric.numbers.printed import ceiling, floor, rate_up
+from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
 from reports.terminal.console import columns
 
 Array = Any
@@ -84,7 +84,7 @@ def _at_length(name: str, one: Diagnosis, measured: Measured | None, everything:
         lines.append(f"  certified growth a step, all inputs in the box: {rate_up(one.rate)} "
                      f"({one.certificate.best.name})")  # fmt: skip
     if one.lower_rate is not None:
-        lines.append(f"  certified growth at rest at zero, at least: {floor(one.lower_rate)}")
+        lines.append(f"  certified growth at rest at zero, at least: {rate_down(one.lower_rate)}")
     if one.track is not None and len(one.track.blocks) > 1:
         held = ", ".join(f"∂{a}/∂{b} {number(v)}" for (a, b), v in one.track.blocks.items())
         lines.append(f"  measured by block at the last lag: {held}")

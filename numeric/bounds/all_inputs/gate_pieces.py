@@ -40,6 +40,7 @@ PIECES: Final = 24
 _LARGEST: Final = 600
 _ROUNDS: Final = 30
 _FLOOR: Final = 1e-150
+_FAR: Final = 40.0  # beyond, a gate is shut or open to the last digit: one piece is enough
 
 
 def split_rate(ranges: Ranges, values: Box, lags: int) -> Iterator[Method]:
@@ -108,7 +109,8 @@ class _Rows(Algebra[_Acts]):
         self.sizes = setting.sizes
         self.written = dict(setting.derivation.step_jacobian.named)
         held = self.whole[self.pivot]
-        ends = held.lo + (held.hi - held.lo) * np.linspace(0.0, 1.0, PIECES + 1)
+        low, high = (np.clip(end, -_FAR, _FAR) for end in (held.lo, held.hi))
+        ends = low + (high - low) * np.linspace(0.0, 1.0, PIECES + 1)
         ends = np.clip(ends, held.lo, held.hi)
         ends[:, :1], ends[:, -1:] = held.lo, held.hi
         ends = np.maximum.accumulate(ends, axis=1)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from numeric.numbers.printed import box_around, box_ends, box_text, ceiling, floor, rate_up
+from numeric.numbers.printed import (
+    box_around,
+    box_ends,
+    box_text,
+    ceiling,
+    floor,
+    rate_down,
+    rate_up,
+)
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -33,7 +41,8 @@ def test_a_printed_box_lies_inside_the_one_that_is_meant(ends):
 
 
 @pytest.mark.parametrize(("low", "high", "text"), [
-    (-1.0, 1.0, "[-1, 1]"), (0.0, 0.0, "[0, 0]"), (-2.4999996, 2.4999996, "[-2.4999996, 2.4999996]"),
+    (-1.0, 1.0, "[-1, 1]"), (0.0, 0.0, "[0, 0]"),
+    (-2.4999996, 2.4999996, "[-2.4999996, 2.4999996]"),
     (-0.1, 0.1, "[-0.1, 0.1]"), (0.3, 0.3, "[0.3, 0.3]"), (-math.inf, math.inf, "[-inf, inf]"),
     (0.0, 1e-9, "[0, 1e-9]"), (-3.14159265, 1e20, "[-3.14159, 1e+20]"),
 ])  # fmt: skip
@@ -53,5 +62,6 @@ def test_a_box_given_in_decimals_holds_them_and_is_printed_as_given(text):
 
 @given(value=st.floats(100, 1e300))
 def test_the_power_of_ten_of_a_rate_is_rounded_up(value):
-    power = rate_up(value).removeprefix("10^")
-    assert Decimal(10) ** Decimal(power) >= Decimal(value) * Decimal("0.9999999999999999999")
+    above, below = (Decimal(say(value).removeprefix("10^")) for say in (rate_up, rate_down))
+    with localcontext(prec=60):
+        assert Decimal(10) ** below <= Decimal(value) <= Decimal(10) ** above
