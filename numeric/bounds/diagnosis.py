@@ -163,6 +163,7 @@ def diagnose(
         count, box, first = lag or 60, (-1.0, 1.0), (0.0, 0.0)
         if count < 1:
             raise ValueError(f"lag: expected a whole number from 1, came {count}")
+        said += [drawn] if drawn else []
     box, first = input_box or box, initial_box or first
     setting = Setting(derivation, parameters, sizes, box, first, constants)
     certificate = None

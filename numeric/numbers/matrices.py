@@ -245,7 +245,10 @@ def perron_rate(N: Array) -> tuple[float, tuple[float, ...]]:
         lifted = N + more * size
         if not np.all(np.isfinite(lifted)):
             break
-        values, vectors = np.linalg.eig(lifted)
+        try:
+            values, vectors = np.linalg.eig(lifted)
+        except np.linalg.LinAlgError:
+            continue
         place = int(np.argmax(values.real))
         v = np.abs(vectors[:, place].real)
         if v.max(initial=0.0) <= 0 or not np.all(np.isfinite(v)):

@@ -6,6 +6,7 @@ import math
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
 from numeric.bounds.diagnosis import Diagnosis
+from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.tracks import WINDOWS, heat_map, lyapunov_exponents
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.sizes import usual_sizes
@@ -126,15 +128,22 @@ def _diagnose(
     cell = network.cell
     sizes = _default_sizes(cell, arguments.size)
     inputs = _inputs(cell, sizes_of_layer(cell, layers[0], sizes), arguments, boxes[0])
-    said = drawn + ("; " if drawn else "") + (
-        "" if arguments.inputs else f"inputs drawn, seed {arguments.seed}")  # fmt: skip
     if inputs is not None and cell.inputs:
         width = next(iter(inputs.values())).shape[1]
         sizes[size_name(cell.inputs[0].shape[0])] = width
-    return diagnose_layers(
-        network, layers, sizes, inputs=inputs, input_box=boxes[0], initial_box=boxes[1],
-        lag=arguments.lag, windows=windows, drawn=said,
-    )  # fmt: skip
+    chosen = partial(diagnose_layers, network, layers, sizes, initial_box=boxes[1], windows=windows)
+    if inputs is None:
+        return chosen(input_box=boxes[0], lag=arguments.lag, drawn=drawn)
+    from_where = "" if arguments.inputs else f"inputs drawn, seed {arguments.seed}"
+    said = "; ".join(part for part in (drawn, from_where) if part)
+    try:
+        return chosen(inputs=inputs, input_box=boxes[0], lag=arguments.lag, drawn=said)
+    except StateOverflowError as problem:  # no trajectory, but what holds for all inputs does
+        values = np.concatenate([np.ravel(value) for value in inputs.values()])
+        box = boxes[0] or (float(values.min(initial=0.0)), float(values.max(initial=0.0)))
+        lag = arguments.lag or len(next(iter(inputs.values())))
+        why_not = f"nothing is said along the sequence, since {problem}"
+        return chosen(input_box=box, lag=lag, drawn="; ".join(p for p in (said, why_not) if p))
 
 
 def _inputs(
