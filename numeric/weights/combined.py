@@ -58,8 +58,9 @@ def combined(arrays: Mapping[str, Array], wanted: Callable[[str], bool]) -> Comb
         if rule is None:
             raise ValueError(_how_to(whole, held))
         for name in held.values():
-            if not np.issubdtype(getattr(rest[name], "dtype", object), np.number):
-                raise ValueError(f"{name}: expected numbers, came {rest[name].dtype}")
+            held_type = rest[name].dtype
+            if not (isinstance(held_type, np.dtype) and held_type.kind in "fiub"):
+                raise ValueError(f"{name}: expected numbers, came {held_type}")
         make, said = rule
         first, second = (held[part] for part in sorted(held, key=_ORDER.index))
         value = make(whole, *(np.asarray(rest.pop(n), np.float64) for n in (first, second)))

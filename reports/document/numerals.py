@@ -20,6 +20,7 @@ NEAR: Final = ROUND_HALF_EVEN
 _DIGITS: Final = 3
 _MOST: Final = 18
 _PLAIN: Final = (-3, 4)
+_WIDE: Final = 8
 
 
 def places(value: float, digits: int = 2, way: str = NEAR) -> Box:
@@ -67,10 +68,15 @@ def rate(value: float) -> Box:
 
 def inside(low: float, high: float) -> Box:
     """[low, high], rounded inwards."""
-    ends = (signed(Number(f"{abs(end):f}" if end.is_finite() else "∞"), end < 0)
-            for end in box_ends(low, high))  # fmt: skip
-    first, last = ends
-    return row(Fenced(row(first, ",", last), "[", "]"))
+
+    def shown(end: Decimal, way: str) -> Box:
+        if not end.is_finite() or not end or _PLAIN[0] <= end.adjusted() < _WIDE:
+            text = f"{abs(end):f}" if end.is_finite() else "∞"
+            return signed(Number(text), end < 0)
+        return figures(Fraction(end), way)
+
+    first, last = box_ends(low, high)
+    return Fenced(row(shown(first, UP), ",", shown(last, DOWN)), "[", "]")
 
 
 def label(value: float, digits: int, way: str) -> str:
