@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, ROUND_FLOOR
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +23,7 @@ from numeric.bounds.domination import Partition
 from numeric.bounds.one_sequence.path_shares import PathShares, path_shares
 from numeric.bounds.one_sequence.step_jacobians import Run, run
 from numeric.bounds.one_sequence.tracks import WINDOWS, Track, follow
-from numeric.numbers.matrices import decimal
+from numeric.numbers.printed import box_text, ceiling, floor, rate_down
 
 Array = Any
 Arrays = Mapping[str, Array]
@@ -32,6 +31,8 @@ Ends = tuple[float, float]
 VANISHES: Final = "vanishes"
 EXPLODES: Final = "explodes"
 UNDECIDED: Final = "undecided"
+EXACT: Final = "the parameters are exactly the given float64 numbers"
+FINITE: Final = "a_priori_finite"
 _LARGEST: Final = 2100
 
 
@@ -41,7 +42,8 @@ class Diagnosis:
 
     `rate` is a certified growth per step that no admissible sequence exceeds; `lower_rate` one
     that the sequence resting at zero reaches. Either may be None. `shares` says which paths of a
-    step carry the norm at the last lag.
+    step carry the norm at the last lag. `apart` are methods that hold for exact sequences and
+    are not known to hold at the stored states of the run: no bound along it is made with them.
     """
 
     cell: Cell
@@ -59,11 +61,24 @@ class Diagnosis:
     run: Run | None = field(default=None, repr=False, compare=False)
     shares: PathShares | None = field(default=None, repr=False, compare=False)
     setting: Setting | None = field(default=None, repr=False, compare=False)
+    apart: frozenset[str] = frozenset()
+
+    @property
+    def at_most(self) -> tuple[float, str]:
+        """The smallest log10 upper bound at the last lag, and its method; of the run if any."""
+        held = [(v[-1], name) for name, v in self.log10_upper.items() if name not in self.apart]
+        return min(held, default=(math.inf, ""))
+
+    @property
+    def at_least(self) -> tuple[float, str]:
+        """The largest log10 lower bound at the last lag, and its method; of the run if any."""
+        held = [(v[-1], name) for name, v in self.log10_lower.items() if name not in self.apart]
+        return max(held, default=(-math.inf, ""))
 
     @property
     def winner(self) -> str:
         """The method with the smallest upper bound at the last lag."""
-        return min(self.log10_upper, key=lambda name: self.log10_upper[name][-1], default="")
+        return self.at_most[1]
 
     def to_dict(self) -> dict[str, Any]:
         """What the JSON of `bptt bounds` holds of it."""
@@ -80,6 +95,7 @@ class Diagnosis:
             "rate": self.rate,
             "lower_rate": self.lower_rate,
             "winner": self.winner,
+            "exact_sequences_only": sorted(self.apart),
             "methods": {m.name: m.rate for m in certificate.methods if math.isfinite(m.rate)}
             if certificate else {},
             "a_priori_winner": certificate.upper(self.lags[-1])[1]
@@ -106,8 +122,9 @@ def diagnose(
     windows: Sequence[int] = WINDOWS,
     partition: Partition | None = None,
     drawn: str = "",
+    weights: str = EXACT,
 ) -> Diagnosis:
-    """The verdict and every bound.
+    """The verdict and every bound; `drawn` and `weights` are said of inputs and parameters.
 
     Shapes: inputs (T, m), initial (n,), constants (T, size) where a sequence.
 
@@ -119,7 +136,7 @@ def diagnose(
     derivation = differentiate(cell)
     constants = constants or {}
     path = track = None
-    said: list[str] = ["the parameters are exactly the given float64 numbers"]
+    said: list[str] = [weights]
     if inputs is not None:
         path = run(derivation, parameters, inputs, initial, constants)
         count = path.steps if lag is None else lag
@@ -129,16 +146,15 @@ def diagnose(
         values = np.concatenate([np.ravel(value) for value in path.inputs.values()])
         box = (float(values.min(initial=0.0)), float(values.max(initial=0.0)))
         if input_box is not None and not (input_box[0] <= box[0] and box[1] <= input_box[1]):
-            raise ValueError(f"inputs: expected entries from {input_box[0]:g} to {input_box[1]:g}, "
-                             f"the input box, came {box[0]:g} to {box[1]:g}")  # fmt: skip
+            raise ValueError(f"inputs: expected entries in {box_text(*input_box)}, the input box, "
+                             f"came {box[0]!r} to {box[1]!r}")  # fmt: skip
         start = np.concatenate([value[0] for value in path.states.values()])
         first = (float(start.min(initial=0.0)), float(start.max(initial=0.0)))
         if initial_box is not None and not (
             initial_box[0] <= first[0] and first[1] <= initial_box[1]
         ):
-            raise ValueError(f"initial states: expected entries from {initial_box[0]:g} to "
-                             f"{initial_box[1]:g}, the initial box, came {first[0]:g} to "
-                             f"{first[1]:g}")  # fmt: skip
+            raise ValueError(f"initial states: expected entries in {box_text(*initial_box)}, the "
+                             f"initial box, came {first[0]!r} to {first[1]!r}")  # fmt: skip
         said.append(
             f"{drawn or 'the given input sequence'}, {path.steps} steps: the trajectory bounds "
             "hold for the product of the exact step Jacobians at the stored float64 states"
@@ -147,44 +163,61 @@ def diagnose(
         count, box, first = lag or 60, (-1.0, 1.0), (0.0, 0.0)
         if count < 1:
             raise ValueError(f"lag: expected a whole number from 1, came {count}")
+        said += [drawn] if drawn else []
     box, first = input_box or box, initial_box or first
     setting = Setting(derivation, parameters, sizes, box, first, constants)
     certificate = None
     if setting.width <= _LARGEST:
         certificate = certify(setting, count, partition, path.steps if path else None)
         said += _conditions(certificate, box, first, cell)
-    upper: dict[str, tuple[float, ...]] = {}
-    if certificate is not None and certificate.methods:
-        upper["a_priori"] = certificate.log10_upper
-    if certificate is not None and certificate.finite:
-        upper["a_priori_finite"] = tuple(
-            map(min, zip(*(m.log10_upper for m in certificate.finite), strict=True))
+    upper = {} if certificate is None else _a_priori(certificate)
+    lower = _from_below(certificate, count)
+    apart = frozenset[str]()
+    if path is not None and certificate is not None:
+        told = frozenset({*upper, *lower})
+        apart = told & {FINITE} if certificate.holds_at(path.states) else told
+    if apart:
+        said.append(
+            f"{', '.join(sorted(apart))}: of exact sequences, and rounded states are not "
+            "known to lie where those do, so no bound on this trajectory uses it"
         )
-    lower: dict[str, tuple[float, ...]] = {}
     if track is not None:
         upper |= track.log10_upper
         lower |= track.log10_lower
-    for name, floor in _floors(certificate).items():
-        log = math.log10(floor)
-        lower[name] = tuple(m * log - 1e-12 * m * (1 + abs(log)) for m in range(1, count + 1))
     rate = certificate.rate if certificate else math.inf
     rest = certificate.rest_rate if certificate else None
-    verdict, because = _verdict(track, upper, lower, rate, rest, _floors(certificate), count)
-    return Diagnosis(
-        cell, verdict, because, tuple(said), tuple(range(1, count + 1)),
+    found = Diagnosis(
+        cell, UNDECIDED, "", tuple(said), tuple(range(1, count + 1)),
         track.log10_measured if track else None, upper, lower,
         rate if math.isfinite(rate) else None, rest, certificate, track, path,
-        path_shares(path, count, track.direction) if path and track else None, setting,
+        path_shares(path, count, track.direction) if path and track else None, setting, apart,
     )  # fmt: skip
+    verdict, because = _verdict(found, _floors(certificate))
+    return replace(found, verdict=verdict, because=because)
+
+
+def _a_priori(found: Certificate) -> dict[str, tuple[float, ...]]:
+    """The smallest bound at each lag, for sequences of any length and for so many steps."""
+    groups = {"a_priori": found.methods, FINITE: found.finite}
+    return {name: tuple(map(min, zip(*(m.log10_upper for m in methods), strict=True)))
+            for name, methods in groups.items() if methods}  # fmt: skip
+
+
+def _from_below(found: Certificate | None, lags: int) -> dict[str, tuple[float, ...]]:
+    lower = {}
+    for name, least in _floors(found).items():
+        log = math.log10(least)
+        lower[name] = tuple(m * log - 1e-12 * m * (1 + abs(log)) for m in range(1, lags + 1))
+    return lower
 
 
 def _conditions(found: Certificate, box: Ends, first: Ends, cell: Cell) -> list[str]:
     said = [
-        f"a_priori holds for every sequence whose inputs lie in [{box[0]:g}, {box[1]:g}] and whose "
-        f"initial states lie in [{first[0]:g}, {first[1]:g}], entry by entry"
+        f"a_priori holds for every sequence whose inputs lie in {box_text(*box)} and whose initial "
+        f"states lie in {box_text(*first)}, entry by entry, and for every two times so far apart"
     ]
     if cell.constants:
-        again = ", repeated without end where a rate is stated" if cell.sequences else ""
+        again = ", repeated as a whole without end" if cell.sequences and found.unlimited else ""
         said.append(f"the constants are the given ones{again}")
     short = f"holds for sequences that start at step 0 and have at most {found.steps} steps"
     if not found.unlimited:
@@ -205,36 +238,30 @@ def _floors(found: Certificate | None) -> dict[str, float]:
     return {name: rate for name, rate in rates.items() if rate}
 
 
-def _verdict(
-    track: Track | None, upper: Mapping[str, tuple[float, ...]],
-    lower: Mapping[str, tuple[float, ...]], rate: float, rest: float | None,
-    floors: Mapping[str, float], lag: int,
-) -> tuple[str, str]:  # fmt: skip
-    if track is None:
-        if rate < 1:
-            return VANISHES, f"for all inputs in the box, by a factor of {_up(rate)} a step or less"
+def _verdict(found: Diagnosis, floors: Mapping[str, float]) -> tuple[str, str]:
+    rate, rest, lag = found.rate, found.lower_rate, found.lags[-1]
+    if found.track is None:
+        if rate is not None and rate < 1:
+            return (
+                VANISHES,
+                f"for all inputs in the box, by a factor of {ceiling(rate)} a step or less",
+            )
         if rest is not None and rest > 1:
             return EXPLODES, (f"the sequence of zero inputs from the zero state is admissible, and "
-                              f"grows by {_down(rest)} a step or more")  # fmt: skip
-        for name, floor in floors.items():
-            if floor > 1:
-                return EXPLODES, (f"for all inputs in the box, by a factor of {_down(floor)} a "
+                              f"grows by {rate_down(rest)} a step or more")  # fmt: skip
+        for name, least in floors.items():
+            if least > 1:
+                return EXPLODES, (f"for all inputs in the box, by a factor of {rate_down(least)} a "
                                   f"step or more, by {name}")  # fmt: skip
         return UNDECIDED, "no certified rate is below 1, and no sequence is known to grow"
-    above = min((values[-1], name) for name, values in upper.items())
-    below = max((values[-1], name) for name, values in lower.items())
-    if above[0] < 0:
-        return VANISHES, (f"at lag {lag} the norm is certified to be at most 10^{_up(above[0])} on "
-                          f"this trajectory, by {above[1]}")  # fmt: skip
-    if below[0] > 0:
-        return EXPLODES, (f"at lag {lag} the norm is certified to be at least 10^{_down(below[0])} "
-                          f"on this trajectory, by {below[1]}")  # fmt: skip
+    (above, by), (below, under) = found.at_most, found.at_least
+    if above < 0:
+        said = "zero" if math.isinf(above) else f"at most 10^{ceiling(above)}"
+        return (
+            VANISHES,
+            f"at lag {lag} the norm is certified to be {said} on this trajectory, by {by}",
+        )
+    if below > 0:
+        return EXPLODES, (f"at lag {lag} the norm is certified to be at least 10^{floor(below)} "
+                          f"on this trajectory, by {under}")  # fmt: skip
     return UNDECIDED, f"at lag {lag} the certified bounds lie on both sides of 1"
-
-
-def _up(value: float) -> str:
-    return f"{decimal(value, 4, ROUND_CEILING):f}"
-
-
-def _down(value: float) -> str:
-    return f"{decimal(value, 4, ROUND_FLOOR):f}"

@@ -168,7 +168,7 @@ class StepNorms(Algebra[Array]):
     def product(self, number: Number, factors: Sequence[Array]) -> Array:
         """|c| Σ_c ‖A_ac‖ ‖B_cb‖."""
         found = reduce(lambda right, left: _times(left, right), reversed(factors))
-        return _up(float(enclosed(number).magnitude) * found, 1)
+        return _up(float(_up(enclosed(number).magnitude, 0)) * found, 1)
 
     def stack(self, parts: Sequence[Array]) -> Array:
         """‖A‖ + ‖B‖ over the parts of the columns; in the ∞-norm the larger one."""

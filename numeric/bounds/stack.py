@@ -17,7 +17,7 @@ import numpy as np
 from derive.cell import Cell, dimensions
 from derive.language.expr import size_name
 from derive.network import Layer, Network
-from numeric.bounds.diagnosis import EXPLODES, VANISHES, Diagnosis, Ends, diagnose
+from numeric.bounds.diagnosis import EXACT, EXPLODES, VANISHES, Diagnosis, Ends, diagnose
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.tracks import WINDOWS
 from numeric.meaning.default_constants import default_constants
@@ -25,6 +25,9 @@ from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.weights.files import LayerWeights
 
 Array = Any
+ROUNDED: Final = (
+    "the parameters are float64 numbers made of the given ones as the mapping says, which rounds"
+)
 _STEPS: Final = 60
 
 
@@ -143,6 +146,7 @@ def diagnose_layers(
             cell, held.parameters, own, inputs=signal,
             constants=default_constants(cell, {**own, "T": steps}),
             input_box=box, initial_box=initial_box, lag=lag, windows=windows, drawn=drawn,
+            weights=EXACT if held.exact else ROUNDED,
         ))  # fmt: skip
     return Stack(network, tuple(layers), tuple(found))
 

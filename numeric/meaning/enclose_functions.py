@@ -58,10 +58,10 @@ _TINY: Final = 1e-300
 @lru_cache(maxsize=1024, typed=True)
 def number(value: Expr) -> Interval:
     """A float interval around an exact constant."""
+    if isinstance(value, Float):
+        value = Rational(value)
     if isinstance(value, Rational):
         return iv.rational(Fraction(int(value.p), int(value.q)))
-    if isinstance(value, Float):
-        return interval(float(value))
     found = float(value.evalf(30))
     ends = (np.asarray(np.nextafter(found, sign * np.inf)) for sign in (-1, 1))
     return Interval(*ends)

@@ -22,6 +22,7 @@ Array = Any
 ULPS: Final = 16
 UNIT: Final = 2.0**-53
 _TINY: Final = 1e-300
+_LEAST: Final = 2.0**-1074
 _SMALL: Final = 1e-290
 _NORMAL: Final = 2.3e-308  # above the smallest normal number: below it a float may become 0
 _MARGIN: Final = ULPS * 2.0**-52
@@ -189,7 +190,12 @@ def interval(value: Any) -> Interval:
 
 def rational(number: Fraction) -> Interval:
     """The tightest interval of floats around a rational number."""
-    value = number.numerator / number.denominator
+    try:
+        value = number.numerator / number.denominator
+    except OverflowError:
+        most = np.asarray(np.finfo(np.float64).max)
+        above = Interval(most, np.asarray(np.inf))
+        return above if number > 0 else -above
     if Fraction(value) == number:
         return interval(value)
     below, above = np.nextafter(value, -np.inf), np.nextafter(value, np.inf)
@@ -236,7 +242,8 @@ def matmul(a: Interval, b: Interval) -> Interval:
     if not (am.any() or ar.any()) or not (bm.any() or br.any()):
         return interval(np.zeros((*a.shape[:-1], *b.shape[1:])))
     middle = am @ bm
-    spread = np.abs(am) @ (br + gamma(inner + 2) * np.abs(bm))
+    relative = gamma(inner + 2) * np.abs(bm) + np.where(bm == 0, 0.0, _LEAST)  # it may underflow
+    spread = np.abs(am) @ (br + relative)
     if ar.any():
         spread = spread + ar @ (np.abs(bm) + br)
     spread = np.where(np.isnan(spread), np.inf, spread)

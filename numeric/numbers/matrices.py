@@ -9,9 +9,9 @@ what LAPACK returns is checked by multiplying it out, not believed.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
@@ -24,12 +24,14 @@ _STEPS: Final = 24
 _FACTORS: Final = (1 + 1e-9, 1 + 1e-5, 1.003, 1.05, 1.5)
 _LOG2: Final = math.log10(2.0)
 _TINY: Final = 1e-290
-_ALL_DIGITS: Final = Context(prec=400)
 
 
 def raised(value: float, terms: int = 8) -> float:
-    """A float that a nonnegative number computed in so many roundings does not exceed."""
-    return value * (1 + gamma(terms + 8)) + _TINY
+    """A float that a nonnegative number computed in so many roundings does not exceed.
+
+    Infinite for what is no number: an infinity less another, or times zero.
+    """
+    return math.inf if math.isnan(value) else value * (1 + gamma(terms + 8)) + _TINY
 
 
 def lowered(value: float, terms: int = 8) -> float:
@@ -37,20 +39,12 @@ def lowered(value: float, terms: int = 8) -> float:
     return max(0.0, value * (1 - gamma(terms + 8)) - _TINY)
 
 
-def decimal(value: float, digits: int, way: str) -> Decimal:
-    """A finite number with so many decimal places, rounded from its exact value.
-
-    `way` is a rounding of the module decimal: with ROUND_CEILING the result is never below the
-    value, with ROUND_FLOOR never above.
-    """
-    return Decimal(value).quantize(Decimal(1).scaleb(-digits), way, _ALL_DIGITS)
-
-
 def frobenius(matrix: Array) -> float:
-    """An upper bound of ‖A‖_F ≥ ‖A‖₂; infinite where an entry is."""
+    """An upper bound of ‖A‖_F ≥ ‖A‖₂; infinite where an entry is, or is no number."""
     flat = np.ravel(matrix)
-    total = float(flat @ flat)
-    if not math.isfinite(total) or 0 < total < 1e-250:
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        total = float(flat @ flat)
+    if not math.isfinite(total) or total < 1e-250:  # squares overflow, or underflow to 0
         return raised(float(np.max(np.abs(flat), initial=0.0)) * math.sqrt(flat.size))
     return raised(math.sqrt(total), flat.size)
 
@@ -75,7 +69,7 @@ class Near:
             return self
         shift = math.frexp(largest)[1]
         lost = math.sqrt(self.matrix.size) * _TINY
-        error = math.ldexp(self.error, -shift) + lost
+        error = float(np.ldexp(self.error, -shift)) + lost
         return Near(np.ldexp(self.matrix, -shift), error * (1 + 4 * UNIT), self.exponent + shift)
 
     def log10(self, value: float, sign: int) -> float:
@@ -110,7 +104,7 @@ def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple
     largest = float(np.max(np.abs(matrix)))
     if not math.isfinite(largest):
         return math.inf, np.zeros(n)
-    if largest and not 1e-120 < largest < 1e120:
+    if largest and not 1e-70 < largest < 1e70:  # its fourth power is taken
         size, vector = top(matrix / largest, start, steps)
         return size * largest, vector
     steps = min(steps, n)
@@ -154,8 +148,10 @@ def bounds(near: Near, y: Array | None = None) -> tuple[float, float, Array]:
     image = lowered(float(np.linalg.norm(a @ y)), a.shape[0])
     lower = lowered((image - gamma(a.shape[1] + 2) * size * length) / length) if length else 0.0
     lower = max(0.0, lower - raised(near.error))
+    if not 1e-120 < size < 1e120:  # squares may have over- or underflowed
+        return 0.0, raised(size + near.error), y
     upper = size
-    if math.isfinite(size) and 1e-120 < size < 1e120 and min(a.shape) > 1:
+    if min(a.shape) > 1:
         upper = min(size, _gram_bound(a, estimate, size))
     return lower, raised(upper + near.error), y
 
@@ -194,16 +190,21 @@ def singular_values(matrix: Array, error: float = 0.0) -> tuple[float, float]:
         return 0.0, 0.0
     if not np.all(np.isfinite(matrix)):
         return 0.0, math.inf
+    whole = raised(frobenius(matrix) + error)
+    if not math.isfinite(whole):
+        return 0.0, math.inf
     try:
         U, s, Vt = np.linalg.svd(matrix, full_matrices=False)
     except np.linalg.LinAlgError:
-        return 0.0, raised(frobenius(matrix) + error)
+        return 0.0, whole
     u, v = _departure(U), _departure(Vt.T)
-    US = U * s
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        US = U * s
+        left = matrix - US @ Vt
     parts = frobenius(US) * frobenius(Vt)
-    rest = frobenius(matrix - US @ Vt) + gamma(len(s) + 6) * (parts + frobenius(matrix)) + error
-    largest = raised(math.sqrt((1 + u) * (1 + v)) * float(s[0]) + rest, 16)
-    largest = min(largest, raised(frobenius(matrix) + error))
+    rest = frobenius(left) + gamma(len(s) + 6) * (parts + frobenius(matrix)) + error
+    rest = raised(rest, 16)
+    largest = min(raised(math.sqrt((1 + u) * (1 + v)) * float(s[0]) + rest, 16), whole)
     square = matrix.shape[0] == matrix.shape[1] and max(u, v) < 0.5
     smallest = lowered(math.sqrt((1 - u) * (1 - v)) * float(s[-1]), 16) - rest if square else 0.0
     return lowered(smallest), largest
@@ -241,7 +242,13 @@ def perron_rate(N: Array) -> tuple[float, tuple[float, ...]]:
     exact = [[Fraction(float(entry)) for entry in row] for row in N]
     size = float(N.max(initial=0.0)) or 1.0
     for more in (0.0, 1e-12, 1e-9, 1e-6, 1e-3, 1.0):
-        values, vectors = np.linalg.eig(N + more * size)
+        lifted = N + more * size
+        if not np.all(np.isfinite(lifted)):
+            break
+        try:
+            values, vectors = np.linalg.eig(lifted)
+        except np.linalg.LinAlgError:
+            continue
         place = int(np.argmax(values.real))
         v = np.abs(vectors[:, place].real)
         if v.max(initial=0.0) <= 0 or not np.all(np.isfinite(v)):
@@ -262,9 +269,30 @@ def collatz(N: Sequence[Sequence[Fraction]], v: Sequence[float]) -> float:
     w = [Fraction(value) for value in v]
     rates = [sum((e * x for e, x in zip(row, w, strict=True)), Fraction(0)) / own
              for row, own in zip(N, w, strict=True)]  # fmt: skip
-    worst = max(rates, default=Fraction(0))
-    rounded = worst.numerator / worst.denominator
-    return rounded if Fraction(rounded) >= worst else float(np.nextafter(rounded, math.inf))
+    return above(max(rates, default=Fraction(0)))
+
+
+def above(exact: Fraction) -> float:
+    """The smallest float that is not below a rational number."""
+    try:
+        rounded = float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -sys.float_info.max
+    return rounded if Fraction(rounded) >= exact else math.nextafter(rounded, math.inf)
+
+
+def root_above(rate: float, exponent: int, steps: int) -> float:
+    """A float not below (rate · 2^exponent)^(1/steps), checked in rational numbers."""
+    if rate == 0.0 or not math.isfinite(rate):
+        return rate
+    logarithm = (math.log2(rate) + exponent) / steps
+    if logarithm > 1000:
+        return math.inf
+    found = max(float(2.0**logarithm), sys.float_info.min)
+    whole = Fraction(rate) * Fraction(2) ** exponent
+    while Fraction(found) ** steps < whole:
+        found *= 1 + 2.0**-48
+    return found
 
 
 def log_collatz(N: Array, v: Array) -> float:

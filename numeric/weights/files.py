@@ -19,6 +19,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from derive.cell import Cell, dimensions
+from numeric.weights.combined import combined
 from numeric.weights.layouts import TORCH, from_torch
 
 Array = Any
@@ -35,11 +36,15 @@ _TYPES: Final = {
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """The parameters of one layer and direction; `origin` says for each name where it came from."""
+    """The parameters of one layer and direction; `origin` says for each name where it came from.
+
+    `exact`: no parameter is a rounded result of what the file holds.
+    """
 
     prefix: str
     parameters: Mapping[str, Array]
     origin: Mapping[str, str]
+    exact: bool = True
 
     @property
     def reverse(self) -> bool:
@@ -116,8 +121,10 @@ def map_weights(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, 
 
     Raises:
         ValueError: naming what cannot be mapped, with the nearest expected; what is missing; a
-            wrong shape; entries that are NaN or infinite.
+            wrong shape; entries that are NaN or infinite; arrays beside missing ones, which
+            may be those under other names.
     """
+    arrays, made = _whole(cell, arrays)
     torch = {name: found for name in arrays if (found := _TORCH.fullmatch(name))}
     for name in torch or [name for name in arrays if _known(cell, name)]:
         value = arrays[name]
@@ -128,7 +135,7 @@ def map_weights(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, 
             )
         if bad := int(np.size(value) - np.isfinite(value).sum()):
             raise ValueError(f"{name}: {bad} of {np.size(value)} entries are NaN or infinite")
-    layers = _from_torch(cell, arrays, torch) if torch else _from_ours(cell, arrays)
+    layers = _from_torch(cell, arrays, torch, made) if torch else _from_ours(cell, arrays, made)
     if not layers:
         wanted = ", ".join(symbol.name for symbol in cell.parameters)
         raise ValueError(f"no parameters of {cell.name}: expected {wanted}")
@@ -143,9 +150,18 @@ def _floating(value: Array) -> bool:
 
 def unused(cell: Cell, arrays: Mapping[str, Array]) -> tuple[str, ...]:
     """The arrays that `map_weights` leaves alone: a readout, an embedding, another module's."""
+    arrays, _ = _whole(cell, arrays)
     torch = any(_TORCH.fullmatch(name) for name in arrays)
     return tuple(name for name in arrays
                  if not (_TORCH.fullmatch(name) if torch else _known(cell, name)))  # fmt: skip
+
+
+def _whole(
+    cell: Cell, arrays: Mapping[str, Array]
+) -> tuple[Mapping[str, Array], Mapping[str, str]]:
+    """The arrays with those that are kept in parts put together, and of what they were made."""
+    found = combined(arrays, lambda name: bool(_TORCH.fullmatch(name)) or _known(cell, name))
+    return found.arrays, found.made
 
 
 def _known(cell: Cell, name: str) -> bool:
@@ -154,7 +170,10 @@ def _known(cell: Cell, name: str) -> bool:
 
 
 def _from_torch(
-    cell: Cell, arrays: Mapping[str, Array], torch: Mapping[str, re.Match[str]]
+    cell: Cell,
+    arrays: Mapping[str, Array],
+    torch: Mapping[str, re.Match[str]],
+    made: Mapping[str, str],
 ) -> tuple[LayerWeights, ...]:
     modules = {found["module"] or "" for found in torch.values()}
     if len(modules) > 1:
@@ -174,19 +193,65 @@ def _from_torch(
         found = _OURS.fullmatch(name)
         assert found is not None
         layers.setdefault(found["prefix"], {})[found["name"]] = value
-    made = []
+    found_layers = []
     for prefix, values in layers.items():
-        origin = {}
-        for name in values:
-            kind = "bias" if np.ndim(values[name]) == 1 else (
-                "weight_ih" if name.endswith("x") or name == "U" else "weight_hh")  # fmt: skip
-            suffix = _suffix(prefix) if prefix else ""
-            source = f"{module}{kind}{suffix}"
-            if kind == "bias":
-                source = f"{module}bias_ih{suffix} + {module}bias_hh{suffix}"
-            origin[name] = f"rows of {source}"
-        made.append(LayerWeights(prefix, values, origin))
-    return tuple(made)
+        suffix = _suffix(prefix) if prefix else ""
+        names = {kind: f"{module}{kind}{suffix}" for kind in _KINDS}
+        _nothing_beside(module, arrays, [name for name in names.values() if name not in arrays])
+        origin = {name: _said(kinds, names, arrays, made)
+                  for name, kinds in _sources(cell).items()}  # fmt: skip
+        exact = _exact_sum(arrays.get(names["bias_ih"]), arrays.get(names["bias_hh"]))
+        exact = exact and not any(name in made for name in names.values())
+        found_layers.append(LayerWeights(prefix, values, origin, exact))
+    return tuple(found_layers)
+
+
+def _sources(cell: Cell) -> dict[str, tuple[str, ...]]:
+    """The arrays that each parameter is rows of, or of whose sum."""
+    found: dict[str, tuple[str, ...]] = {}
+    for gate in TORCH[cell.name]:
+        found[gate.input], found[gate.recurrent] = ("weight_ih",), ("weight_hh",)
+        found[gate.bias] = ("bias_ih", "bias_hh")
+        if gate.recurrent_bias is not None:
+            found[gate.bias], found[gate.recurrent_bias] = ("bias_ih",), ("bias_hh",)
+    return found
+
+
+def _said(
+    kinds: tuple[str, ...], names: Mapping[str, str], arrays: Mapping[str, Array],
+    made: Mapping[str, str],
+) -> str:  # fmt: skip
+    """Where a parameter came from: arrays of the file, by the names that they have there."""
+    there = [made.get(names[k], names[k]) for k in kinds if names[k] in arrays]
+    absent = [kind for kind in kinds if names[kind] not in arrays]
+    said = f"rows of {' + '.join(there)}" if there else "0"
+    return said + (f"; the file has no {' or '.join(absent)} here" if absent else "")
+
+
+def _nothing_beside(module: str, arrays: Mapping[str, Array], missing: list[str]) -> None:
+    """Refuse arrays of the module that nobody reads where one that is wanted is missing.
+
+    Raises:
+        ValueError: naming both.
+    """
+    left = [name for name in arrays if name.startswith(module) and not _TORCH.fullmatch(name)
+            and ("." not in name[len(module) :]
+                 or name[len(module) :].startswith("parametrizations."))]  # fmt: skip
+    if left and missing:
+        raise ValueError(
+            f"{', '.join(missing)}: missing, while {', '.join(left)} of the same "
+            "module would be left unused; rename what is meant, or drop what is not"
+        )
+
+
+def _exact_sum(a: Array | None, b: Array | None) -> bool:
+    """Whether a + b is exact in float64: Knuth's two-sum leaves nothing."""
+    if a is None or b is None:
+        return True
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    total = a + b
+    part = total - a
+    return not np.any((a - (total - part)) + (b - part))
 
 
 def _check_torch(cell: Cell, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -218,7 +283,9 @@ def _suffix(prefix: str) -> str:
     return f"_l{depth}" + ("_reverse" if "reverse" in prefix else "")
 
 
-def _from_ours(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, ...]:
+def _from_ours(
+    cell: Cell, arrays: Mapping[str, Array], made: Mapping[str, str]
+) -> tuple[LayerWeights, ...]:
     known = [symbol.name for symbol in cell.parameters]
     theirs = [f"{kind}_l0" for kind in _KINDS] if cell.name in TORCH else []
     layers: dict[str, dict[str, Array]] = {}
@@ -235,14 +302,15 @@ def _from_ours(cell: Cell, arrays: Mapping[str, Array]) -> tuple[LayerWeights, .
             strange.append(f"{name!r}" + (f" (nearest: {near[0]})" if near else ""))
             continue
         layers.setdefault(found["prefix"], {})[found["name"]] = np.asarray(value, np.float64)
-        origin.setdefault(found["prefix"], {})[found["name"]] = name
+        origin.setdefault(found["prefix"], {})[found["name"]] = made.get(name, name)
     if strange:
         raise ValueError(
             f"cannot map {', '.join(strange[:6])}{', …' if len(strange) > 6 else ''}; "
             f"{cell.name} has {', '.join(known)}"
             + (f"; PyTorch's are {', '.join(theirs)}" if theirs else "")
         )
-    return tuple(LayerWeights(p, layers[p], origin[p]) for p in layers)
+    return tuple(LayerWeights(p, layers[p], origin[p], made.keys().isdisjoint(
+        f"{p}{name}" for name in layers[p])) for p in layers)  # fmt: skip
 
 
 def _place(prefix: str) -> tuple[int, bool]:

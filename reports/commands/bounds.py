@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -13,9 +15,11 @@ from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
 from numeric.bounds.diagnosis import Diagnosis
+from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.tracks import WINDOWS, heat_map, lyapunov_exponents
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.sizes import usual_sizes
+from numeric.numbers.printed import box_around
 from numeric.weights.files import LayerWeights
 from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
 from reports.arguments.network_flags import network_from, settings
@@ -74,15 +78,15 @@ def _box(name: str, text: str | None) -> Ends | None:
         return None
     option = f"--{name.replace('_', '-')}"
     try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
+        numbers = [Decimal(part) for part in text.split(",")]
+    except InvalidOperation:
         numbers = []
-    if len(numbers) not in {1, 2} or not all(map(math.isfinite, numbers)):
+    if len(numbers) not in {1, 2} or not all(math.isfinite(float(n)) for n in numbers):
         raise CommandError(f"{option}: expected X for [−X, X], or LOW,HIGH, came {text!r}")
     low, high = (-numbers[0], numbers[0]) if len(numbers) == 1 else numbers
     if low > high:
-        raise CommandError(f"{option}: the lower end {low:g} lies above the upper {high:g}")
-    return low, high
+        raise CommandError(f"{option}: the lower end {low} lies above the upper {high}")
+    return box_around(low, high)
 
 
 def _windows(text: str | None) -> tuple[int, ...]:
@@ -124,15 +128,22 @@ def _diagnose(
     cell = network.cell
     sizes = _default_sizes(cell, arguments.size)
     inputs = _inputs(cell, sizes_of_layer(cell, layers[0], sizes), arguments, boxes[0])
-    said = drawn + ("; " if drawn else "") + (
-        "" if arguments.inputs else f"inputs drawn, seed {arguments.seed}")  # fmt: skip
     if inputs is not None and cell.inputs:
         width = next(iter(inputs.values())).shape[1]
         sizes[size_name(cell.inputs[0].shape[0])] = width
-    return diagnose_layers(
-        network, layers, sizes, inputs=inputs, input_box=boxes[0], initial_box=boxes[1],
-        lag=arguments.lag, windows=windows, drawn=said,
-    )  # fmt: skip
+    chosen = partial(diagnose_layers, network, layers, sizes, initial_box=boxes[1], windows=windows)
+    if inputs is None:
+        return chosen(input_box=boxes[0], lag=arguments.lag, drawn=drawn)
+    from_where = "" if arguments.inputs else f"inputs drawn, seed {arguments.seed}"
+    said = "; ".join(part for part in (drawn, from_where) if part)
+    try:
+        return chosen(inputs=inputs, input_box=boxes[0], lag=arguments.lag, drawn=said)
+    except StateOverflowError as problem:  # no trajectory, but what holds for all inputs does
+        values = np.concatenate([np.ravel(value) for value in inputs.values()])
+        box = boxes[0] or (float(values.min(initial=0.0)), float(values.max(initial=0.0)))
+        lag = arguments.lag or len(next(iter(inputs.values())))
+        why_not = f"nothing is said along the sequence, since {problem}"
+        return chosen(input_box=box, lag=lag, drawn="; ".join(p for p in (said, why_not) if p))
 
 
 def _inputs(

@@ -19,6 +19,8 @@ from numeric.bounds.all_inputs.gain_scan import REST, Scan
 from numeric.bounds.all_inputs.gate_region import Region
 from numeric.bounds.diagnosis import Diagnosis
 from reports.document.figures import SHADES, STYLE, Mark, Picture, drawn, label_ends, shown
+from reports.document.numerals import DOWN, NEAR, UP
+from reports.document.numerals import label as number_label
 
 Array = Any
 Dash = tuple[float, ...]
@@ -42,7 +44,7 @@ def best_window(one: Diagnosis, longest: int) -> str | None:
 
 def bounds_over_lag(one: Diagnosis, norm: str) -> Picture:
     """Measured norms with the families of certified bounds; steep ones leave the frame."""
-    curves = list(_families(one))
+    curves, lower = list(_families(one)), one.log10_lower
     last = one.lags[-1]
     inside = [v for name, _, values, _, _ in curves if name in {PRODUCT, "measured", "direction"}
               for v in values if math.isfinite(v)] or [0.0]  # fmt: skip
@@ -66,7 +68,9 @@ def bounds_over_lag(one: Diagnosis, norm: str) -> Picture:
                 marks.append((end, label, shade))
             else:
                 arrow = r"$\uparrow$" if end > high else r"$\downarrow$"
-                marks.append((high if end > high else low, rf"{label} {arrow} ${end:.0f}$", shade))
+                way = DOWN if name in lower else NEAR if name == "measured" else UP
+                said = rf"{label} {arrow} ${number_label(end, 0, way)}$"
+                marks.append((high if end > high else low, said, shade))
         axes.set_xlim(0, last)
         axes.set_ylim(low - room, high + room)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
@@ -101,20 +105,22 @@ def _families(one: Diagnosis) -> Any:
 
 
 def critical_gains(found: Scan, labels: Mapping[str, str], given: bool) -> Picture:
-    """Bars up to the gain at which each certificate's rate passes 1; dark where it was tried."""
+    """Bars up to the largest gain tried that each certificate proves; light to the next tried."""
     first, rest = found.factors[0] / 1.4, found.crossing(REST) if REST in found.lower else None
-    top = max([found.crossing(name) or 0.0 for name in labels] + [rest or 0.0, 0.2]) * 1.7
+    ends = [found.undecided(name) or 0.0 for name in labels if found.certified(name)]
+    top = max([*ends, rest or 0.0, 0.2]) * 1.7
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.3, 0.9 + 0.27 * (len(labels) + (rest is not None))))
         axes = figure.subplots()
         rows = [*labels]
         for place, name in enumerate(rows):
-            sure, end = found.certified(name), found.crossing(name)
+            sure = found.certified(name)
+            end = None if sure is None else found.undecided(name)
             for reached, shade in ((end, "#D5D5D5"), (sure, "#6A6A6A")):
                 if reached is not None:
                     axes.barh(place, reached - first, height=0.62, left=first, color=shade)
             edge = max(end or first, sure or first)
-            said = f"{edge:.2g}" if end else "none" if sure is None else rf"$\geq$ {sure:g}"
+            said = "none" if sure is None else f"{sure:g}" if end else rf"$\geq$ {sure:g}"
             axes.text(edge * 1.04, place, said, va="center", fontsize=9)
         if rest is not None:
             axes.barh(len(rows), top - rest, left=rest, height=0.62, facecolor="white",
@@ -140,8 +146,9 @@ def certified_region(found: Region, gate: str) -> Picture:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.3, 3.4))
         axes = figure.subplots()
-        axes.fill_between(found.gates, found.ours, color="#DDDDDD", linewidth=0)
-        axes.plot(found.gates, found.ours, color=_BLACK, linewidth=1.4)
+        # between two values tried what is certified at the larger one holds: steps, no lines
+        axes.fill_between(found.gates, found.ours, color="#DDDDDD", linewidth=0, step="pre")
+        axes.plot(found.gates, found.ours, color=_BLACK, linewidth=1.4, drawstyle="steps-pre")
         middle = len(found.gates) // 3
         axes.annotate(
             "certified by $N$", (found.gates[middle], found.ours[middle]), (12, 12),
@@ -170,7 +177,7 @@ def rates_by_module(found: ModuleRates) -> Picture:
         axes.bar(range(count), found.rates, width=0.55, color="#BBBBBB", edgecolor=_BLACK,
                  linewidth=0.8)  # fmt: skip
         for k, rate in enumerate(found.rates):
-            axes.text(k, rate / 2, f"{rate:.3f}", ha="center", va="center", fontsize=9)
+            axes.text(k, rate / 2, number_label(rate, 3, UP), ha="center", va="center", fontsize=9)
         axes.axhline(1, color=_GREY, linewidth=0.8)
         axes.axhline(found.whole, color=_BLACK, linewidth=1.0, dashes=(5, 2))
         axes.text(count - 0.42, found.whole, "whole state", va="center", fontsize=9)

@@ -1,7 +1,7 @@
 """Numbers as a report prints them: bounds rounded the safe way, logarithms, powers of ten.
 
 In: floats and fractions. Out: boxes. An upper bound is never printed below its value, a lower
-one never above.
+one never above, a box never larger than it is.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Final
 
-from derive.typeset.boxes import Box, Number, Sum, row, sup
-from numeric.numbers.matrices import decimal
+from derive.typeset.boxes import Box, Fenced, Number, Sum, row, sup
+from numeric.numbers.printed import box_ends, decimal
 
 UP: Final = ROUND_CEILING
 DOWN: Final = ROUND_FLOOR
@@ -20,6 +20,7 @@ NEAR: Final = ROUND_HALF_EVEN
 _DIGITS: Final = 3
 _MOST: Final = 18
 _PLAIN: Final = (-3, 4)
+_WIDE: Final = 8
 
 
 def places(value: float, digits: int = 2, way: str = NEAR) -> Box:
@@ -63,6 +64,24 @@ def rate(value: float) -> Box:
     if not value < 1:
         return figures(value, UP)
     return below(Fraction(value), Fraction(1))[0]
+
+
+def inside(low: float, high: float) -> Box:
+    """[low, high], rounded inwards."""
+
+    def shown(end: Decimal, way: str) -> Box:
+        if not end.is_finite() or not end or _PLAIN[0] <= end.adjusted() < _WIDE:
+            text = f"{abs(end):f}" if end.is_finite() else "∞"
+            return signed(Number(text), end < 0)
+        return figures(Fraction(end), way)
+
+    first, last = box_ends(low, high)
+    return Fenced(row(shown(first, UP), ",", shown(last, DOWN)), "[", "]")
+
+
+def label(value: float, digits: int, way: str) -> str:
+    """The value with so many decimal places, for a figure's label."""
+    return f"{decimal(value, digits, way):f}"
 
 
 def _value(value: Fraction, way: str, digits: int) -> Fraction:

@@ -19,7 +19,7 @@ from numeric.bounds.drawn import multipliers
 from numeric.bounds.study import INPUT_SCALE
 from reports.document.bound_figures import certified_region, critical_gains, rates_by_module
 from reports.document.model import Block, EquationRow, Equations, Inlines, Paragraph, Section, Table
-from reports.document.numerals import DOWN, UP, below, figures, rate, signed
+from reports.document.numerals import DOWN, UP, below, figures, inside, label, rate
 from reports.document.words import listed
 from reports.sections.numbering import METHODS, Pages, at
 
@@ -55,16 +55,10 @@ def _setting(pages: Pages) -> Iterator[Block]:
         ), "The net.")  # fmt: skip
     one = study.one
     box = one.setting.input_box if one.setting else study.box
-    low, high = (
-        Number(f"{end:g}") if float(end).is_integer() and end >= 0
-        else signed(Number(f"{-end:g}"), negative=True) if float(end).is_integer()
-        else figures(float(end), way)
-        for end, way in zip(box, (DOWN, UP), strict=True)
-    )  # fmt: skip
     deep = layers[study.place].prefix and study.stack.network.stack[study.place].depth
     what = "what this layer is given" if deep else "the inputs"
     yield Paragraph((*say(f"Each entry of {what} lies in {{0}}, and the initial state is 0. ",
-                          row(Fenced(row(low, ",", high), "[", "]"))),
+                          inside(float(box[0]), float(box[1]))),
                      *_states(pages)), "The sequences.")  # fmt: skip
 
 
@@ -242,8 +236,8 @@ def critical(pages: Pages) -> Iterator[Block]:
     message = say(f"Decay for all inputs is certified at {{0}} ({labels[best]}).",
                   at(found.certified(best) or first))  # fmt: skip
     bars = " Each bar is a certificate. Dark: up to the largest {0} tried of an unbroken series at "
-    bars += "which it proves decay. Light: on to where its rate passes 1, read off between two "
-    bars += "values tried; the number there."
+    bars += "which it proves decay; the number there. Light: on to the next value tried, at which "
+    bars += "it does not."
     bars = bars.replace("{0}", pages.factor)
     if explodes is not None:
         bars += " Hatched: from about there on the zero state, a fixed point for zero inputs, has "
@@ -285,10 +279,10 @@ def sizes_of_gates(pages: Pages) -> Iterator[Block]:
     words += "zero state on."
     message = say("A smaller gate admits larger weights. ")
     if found.ratio is not None:
-        times = f"{math.floor(found.ratio * 10) / 10:g}"
-        inside = " It holds all of it." if found.holds_theirs else ""
+        times = label(found.ratio, 1, DOWN)
+        whole = " It holds all of it." if found.holds_theirs else ""
         message = say(f"The region of {{0}} is {times} times as large as that of Miller and "
-                      f"Hardt.{inside} ", pages.study.worked[0][1].certificate.symbol)  # fmt: skip
+                      f"Hardt.{whole} ", pages.study.worked[0][1].certificate.symbol)  # fmt: skip
         words += " Hatched: the conditions of Miller and Hardt with all norms equal."
     letter = found.gate if len(found.gate) == 1 else r"\mathrm{" + found.gate.replace("_", "") + "}"
     yield pages.figure("region", certified_region(found, letter),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Final
 
 from sympy import S
 
 from derive.calculus.through_time import EARLIER, TIME
 from derive.theorems.claims import Relation
-from derive.typeset.boxes import Box, Number, Operator, Sum, Symbol, row, sup
+from derive.typeset.boxes import Box, Number, Operator, Symbol, row, sup
 from numeric.bounds.drawn import multipliers
 from numeric.bounds.one_sequence.measured import Curve, Measurement
 from reports.document.model import (
@@ -27,6 +28,7 @@ from reports.document.model import (
     Table,
     Words,
 )
+from reports.document.numerals import UP, below, figures, places
 from reports.document.words import listed
 from reports.sections.code import code
 from reports.sections.facts import Facts
@@ -35,6 +37,7 @@ from reports.sections.theorems import theorem_blocks
 from reports.sections.verified import verified
 
 FIGURE: Final = "gradient_norms"
+_WHOLE: Final = 1000
 _SHOWN_LAGS: Final = (1, 10, 30, 60)
 
 
@@ -128,19 +131,24 @@ def _message(facts: Facts, measured: Measurement) -> Inlines:
 
 def _rate_row(facts: Facts, curve: Curve) -> EquationRow:
     layout, claim = facts.layout, facts.claim
-    values = [Number(f"{value:.3g}") for _, value in curve.constants]
-    product = 1.0
-    for _, value in curve.constants:
-        product *= value
+    values = [_at_most(Fraction(value)) for _, value in curve.constants]
+    product = math.prod((Fraction(value) for _, value in curve.constants), start=Fraction(1))
     middle: list[Box] = [values[0]]
     for number in values[1:]:
         middle += [Operator("×"), number]
-    verdict = "below 1: vanishes for all inputs" if product < 1 else "above 1: undecided"
+    verdict = "below 1: vanishes for all inputs" if product < 1 else "not below 1: undecided"
     gain = row("g", "=", Number(f"{curve.gain:g}"))
     return EquationRow(
-        layout.of(claim.rate), row(*middle, Operator("="), Number(f"{product:.3g}")),
-        note=facts.say("at {0}; " + verdict, gain),
+        layout.of(claim.rate), row(*middle), sign="≤",
+        note=facts.say("at {0}; at most {1}, " + verdict, gain, _at_most(product)),
     )  # fmt: skip
+
+
+def _at_most(value: Fraction) -> Box:
+    """A number rounded up, with as many figures as show that it is below 1 if it is."""
+    if value.denominator == 1 and value < _WHOLE:
+        return Number(str(value))
+    return figures(value, UP) if value >= 1 else below(value, Fraction(1))[0]
 
 
 def _table(facts: Facts, measured: Measurement) -> Table:
@@ -148,9 +156,9 @@ def _table(facts: Facts, measured: Measurement) -> Table:
     lags = [lag for lag in _SHOWN_LAGS if lag <= measured.steps]
     rows: list[tuple[Inlines, ...]] = [
         (say("{0}", Number(f"{curve.gain:g}")) if lag == lags[0] else (), say(str(lag)),
-         say("{0}", _decimal(curve.log10_measured[lag - 1])),
-         say("{0}", _decimal(curve.log10_upper[lag - 1])),
-         say("{0}", _decimal(curve.log10_upper[lag - 1] - curve.log10_measured[lag - 1])))
+         say("{0}", places(curve.log10_measured[lag - 1], 1)),
+         say("{0}", places(curve.log10_upper[lag - 1], 1, UP)),
+         say("{0}", places(curve.log10_upper[lag - 1] - curve.log10_measured[lag - 1], 1, UP)))
         for curve in measured.curves for lag in lags
     ]  # fmt: skip
     head: tuple[Inlines, ...] = (
@@ -163,10 +171,3 @@ def _table(facts: Facts, measured: Measurement) -> Table:
         2, say("Measured norm and bound, as decimal logarithms, and the decades between them."),
         head, tuple(rows), "r" * len(head),
     )  # fmt: skip
-
-
-def _decimal(value: float) -> Box:
-    if not math.isfinite(value):
-        return Number("–") if math.isnan(value) else Number("−∞" if value < 0 else "∞")
-    text = f"{abs(value):.1f}"
-    return Sum((("−", Number(text)),)) if value < 0 and text != "0.0" else Number(text)

@@ -49,8 +49,7 @@ def _verdict(pages: Pages) -> Iterator[Block]:
         inputs = "Inputs are standard normal, seed {1}"
     if not study.drawn_inputs:
         inputs = "The inputs are given ones"
-    lower = max((v[-1] for v in one.log10_lower.values()), default=-math.inf)
-    upper = min((v[-1] for v in one.log10_upper.values()), default=math.inf)
+    upper, lower = one.at_most[0], one.at_least[0]
     yield Paragraph(say(
         inputs + "; {2} steps from the zero state. What is certified along the sequence is the "
         "product of the exact step Jacobians at the stored states, each enclosed in an interval.",
@@ -80,8 +79,7 @@ def _layers(pages: Pages) -> Iterator[Block]:
         return
     rows = []
     for layer, one in zip(stack.layers, stack.found, strict=True):
-        upper = min((v[-1] for v in one.log10_upper.values()), default=math.inf)
-        lower = max((v[-1] for v in one.log10_lower.values()), default=-math.inf)
+        upper, lower = one.at_most[0], one.at_least[0]
         seen = one.log10_measured[-1] if one.log10_measured else math.nan
         path = one.shares.paths[0] if one.shares and one.shares.paths else None
         carried = () if path is None else (

@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any, Final
 
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.stack import Stack
-from numeric.numbers.matrices import decimal
+from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
 from reports.terminal.console import columns
 
 Array = Any
@@ -55,8 +54,7 @@ def _layers(stack: Stack) -> list[str]:
     """One line for each layer and direction."""
     rows = [("layer", "verdict", "measured", "at most", "at least", "a step", "carried by")]
     for layer, one in zip(stack.layers, stack.found, strict=True):
-        upper = min((values[-1] for values in one.log10_upper.values()), default=math.inf)
-        lower = max((values[-1] for values in one.log10_lower.values()), default=-math.inf)
+        upper, lower = one.at_most[0], one.at_least[0]
         seen = one.log10_measured[-1] if one.log10_measured else None
         carried = ""
         if one.shares is not None and one.shares.paths:
@@ -65,7 +63,7 @@ def _layers(stack: Stack) -> list[str]:
         rows.append((
             layer.prefix.rstrip("."), one.verdict, "" if seen is None else number(seen),
             ceiling(upper, 2), floor(lower, 2) if math.isfinite(lower) else "",
-            "" if one.rate is None else _rate(one.rate), carried,
+            "" if one.rate is None else rate_up(one.rate), carried,
         ))  # fmt: skip
     said = [f"log10 of ‖∂s_t/∂s_k‖₂ of each layer at lag {stack.found[0].lags[-1]}; a step: the "
             "certified growth for all inputs"]  # fmt: skip
@@ -83,10 +81,10 @@ def _at_length(name: str, one: Diagnosis, measured: Measured | None, everything:
         )
     lines += ["", *_table(one, everything)]
     if one.rate is not None and one.certificate is not None:
-        lines.append(f"  certified growth a step, all inputs in the box: {_rate(one.rate)} "
+        lines.append(f"  certified growth a step, all inputs in the box: {rate_up(one.rate)} "
                      f"({one.certificate.best.name})")  # fmt: skip
     if one.lower_rate is not None:
-        lines.append(f"  certified growth at rest at zero, at least: {floor(one.lower_rate)}")
+        lines.append(f"  certified growth at rest at zero, at least: {rate_down(one.lower_rate)}")
     if one.track is not None and len(one.track.blocks) > 1:
         held = ", ".join(f"∂{a}/∂{b} {number(v)}" for (a, b), v in one.track.blocks.items())
         lines.append(f"  measured by block at the last lag: {held}")
@@ -181,25 +179,6 @@ def _where(measured: Measured) -> list[str]:
     return [f"    back from t = {times[-1]}, the smallest and the largest change: {ends}"]
 
 
-def _rate(value: float) -> str:
-    """A rate, rounded up; its power of ten where it is large."""
-    return ceiling(value) if value < 100 else f"10^{ceiling(math.log10(value), 2)}"
-
-
 def number(value: float) -> str:
     """A measured logarithm."""
     return f"{value:.2f}" if math.isfinite(value) else ("zero" if value < 0 else "no bound")
-
-
-def ceiling(value: float, digits: int = 4) -> str:
-    """An upper bound, rounded up."""
-    if not math.isfinite(value):
-        return "no bound" if value > 0 else "zero"
-    return f"{decimal(value, digits, ROUND_CEILING):f}"
-
-
-def floor(value: float, digits: int = 4) -> str:
-    """A lower bound, rounded down."""
-    if not math.isfinite(value):
-        return "no bound"
-    return f"{decimal(value, digits, ROUND_FLOOR):f}"

@@ -21,14 +21,13 @@ from numeric.bounds.all_inputs.gate_pieces import split_rate
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting, boxes_over_time, invariant_box
 from numeric.bounds.all_inputs.row_stack import Sharpened, balance
 from numeric.bounds.domination import ROWS, SPECTRAL, Domination, Partition, Parts
-from numeric.bounds.growth import Method, chain, log_product, perron_bound, powers
+from numeric.bounds.growth import Method, chains, log_product, nonnegative, powers, rate_over
 from numeric.meaning.enclose import enclose
 from numeric.numbers.intervals import Interval
-from numeric.numbers.matrices import Near, raised, up
+from numeric.numbers.matrices import raised, up
 
 Array = Any
 _FINEST: Final = 1024
-_PERIOD: Final = 64
 _LONGEST: Final = 5000
 _BRIEF: Final = 20_000
 
@@ -37,10 +36,11 @@ _BRIEF: Final = 20_000
 class Certificate:
     """What holds for every sequence in the boxes; `box` is None where no invariant set was found.
 
-    `methods` hold for sequences of any length if `unlimited`, else of at most `steps` steps, and
-    then none has a rate; `finite` are more methods for that many steps. `rest_rate` bounds the
-    growth at rest from below, `carousel_rate` that of ‖∂p_t/∂p_k y‖ for a kept state p, and
-    `least_rate` that of ‖∂s_t/∂s_k y‖, at every y and every admissible sequence.
+    Every bound holds for every two times that are so many steps apart. `methods` hold for
+    sequences of any length if `unlimited`, constants being repeated as a whole, else of at most
+    `steps` steps, and then none has a rate; `finite` are more methods for that many steps.
+    `rest_rate` bounds the growth at rest from below, `carousel_rate` that of ‖∂p_t/∂p_k y‖ for a
+    kept state p, and `least_rate` that of ‖∂s_t/∂s_k y‖, at every y and every admissible sequence.
     """
 
     box: Box | None
@@ -55,6 +55,18 @@ class Certificate:
     def unlimited(self) -> bool:
         """Whether `methods` hold for sequences of any length."""
         return self.box is not None or math.isfinite(self.rate)
+
+    def holds_at(self, states: Mapping[str, Array]) -> bool:
+        """Whether what knows no time holds for step Jacobians at these states, exact or not.
+
+        Shapes: states (T + 1, n).
+        """
+        if self.box is None:
+            return self.unlimited
+        return all(
+            np.all(states[name] >= held.lo[:, 0]) and np.all(states[name] <= held.hi[:, 0])
+            for name, held in self.box.items()
+        )
 
     @property
     def rate(self) -> float:
@@ -84,7 +96,7 @@ def certify(
 ) -> Certificate:
     """Every a-priori bound that the setting admits, for sequences of so many steps.
 
-    `steps` matters only where the bounds change with time; the lags go back from the last step.
+    `steps` matters only where the bounds change with time.
     With a partition (size name → lengths of its parts) one more method uses it.
 
     Raises:
@@ -99,7 +111,8 @@ def certify(
     box = invariant_box(ranges)
     rest = resting_rate(ranges)
     if setting.derivation.cell.sequences:
-        made = tuple(_over_time(ranges, box, lags, partition, steps)) if steps <= _LONGEST else ()
+        whole = min(given) if box is not None else steps  # repeated as a whole, or these steps
+        made = tuple(_over_time(ranges, box, lags, partition, whole)) if whole <= _LONGEST else ()
         return Certificate(box, made, steps, rest)
     values = ranges.values(box or _anything(setting))
     methods = [method for method in _by_parts(setting, values, lags, partition)
@@ -178,13 +191,14 @@ def _sharpened(
 def _over_time(
     ranges: Ranges, box: Box | None, lags: int, partition: Partition | None, steps: int
 ) -> Iterator[Method]:
-    """N(T) ⋯ N(T−l+1), each of its own step; a rate where the constants repeat."""
+    """Products of N(t), each of its own step; with a box the constants repeat, and have a rate."""
     setting = ranges.setting
     kinds = [kind for kind in dominations(setting, partition) if kind[0] != "units" or box]
     matrices: dict[str, list[Array]] = {name: [] for name, _, _ in kinds}
     made: dict[tuple[str, bytes], Array] = {}
     dominators: dict[str, Domination] = {}
-    for values, now in _moments(ranges, box, steps):
+    period = steps if box is None else period_of(setting, steps)
+    for values, now in _moments(ranges, box, period):
         key = b"".join(part.lo.tobytes() for part in now.values())
         sup: dict[Any, Array] | None = None
         for name, parts, norm in kinds:
@@ -212,22 +226,26 @@ def _moments(ranges: Ranges, box: Box | None, steps: int) -> Iterator[tuple[Box,
 def _varying(
     name: str, matrices: Sequence[Array], lags: int, norm: str, width: int, periodic: bool
 ) -> Method:
-    found = chain(list(reversed(matrices[-lags:])), norm, width)
-    found += [math.inf] * (lags - len(found))
-    period = _period(matrices) if periodic else 0
+    """The largest bound over all times; a rate by the product over one period."""
+    found = chains(matrices, lags, norm, width, around=periodic)
     rate = math.inf
-    if period:
-        whole = Near(matrices[-1])
-        for N in reversed(matrices[-period:-1]):
-            whole = log_product(whole, N)
-        if np.all(np.isfinite(whole.matrix)):
-            rate = perron_bound(whole.matrix)[0] ** (1 / period) * (1 + 1e-14)
+    if periodic and all(np.all(np.isfinite(N)) for N in matrices):
+        whole = nonnegative(matrices[0])
+        for N in matrices[1:]:
+            whole = log_product(nonnegative(N), whole)
+        rate = rate_over(whole, len(matrices))
     return Method(name, rate, tuple(found))
 
 
-def _period(matrices: Sequence[Array]) -> int:
-    """The shortest period that the matrices repeat with, seen at least twice; 0 if none."""
-    for period in range(1, min(_PERIOD, len(matrices) // 2) + 1):
-        if all(np.array_equal(a, b) for a, b in zip(matrices[period:], matrices, strict=False)):
-            return period
-    return 0
+def period_of(setting: Setting, steps: int) -> int:
+    """The shortest time after which constants of so many steps, repeated as a whole, repeat.
+
+    It divides the steps; if no shorter time does, it is all of them.
+    """
+    told = [np.asarray(setting.constants[name])[:steps]
+            for name in setting.derivation.cell.sequences]  # fmt: skip
+    return next(
+        period for period in range(1, steps + 1)
+        if steps % period == 0
+        and all(np.array_equal(held[period:], held[:-period]) for held in told)
+    )  # fmt: skip

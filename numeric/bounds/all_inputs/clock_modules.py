@@ -8,21 +8,20 @@ product is triangular these are its eigenvalues, and the largest p-th root is th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
-from numeric.bounds.all_inputs.certify import suprema
+from numeric.bounds.all_inputs.certify import period_of, suprema
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
 from numeric.bounds.domination import Domination, Parts
-from numeric.bounds.growth import log_product, perron_bound
-from numeric.numbers.matrices import Near
+from numeric.bounds.growth import log_product, nonnegative, rate_over
+from numeric.numbers.matrices import root_above
 
 Array = Any
-_LONGEST: Final = 64
+_LONGEST: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,13 @@ def modules_of(setting: Setting) -> tuple[str, tuple[int, ...]] | None:
 
 
 def module_rates(setting: Setting, box: Box | None) -> ModuleRates | None:
-    """The rates; None without modules, a period seen twice, or an invariant box."""
-    found, period = modules_of(setting), period_of(setting)
-    if found is None or box is None or not period:
+    """The rates; None without modules or an invariant box, or for a period too long."""
+    found = modules_of(setting)
+    if found is None or box is None:
+        return None
+    given = [len(setting.constants[name]) for name in setting.derivation.cell.sequences]
+    period = period_of(setting, min(given))
+    if period > _LONGEST:
         return None
     size, lengths = found
     ranges, parts = Ranges(setting), Parts(setting.sizes, {size: lengths})
@@ -71,29 +74,18 @@ def module_rates(setting: Setting, box: Box | None) -> ModuleRates | None:
             suprema(setting, values), values))  # fmt: skip
     if len(matrices[0]) != len(lengths) or not all(np.all(np.isfinite(N)) for N in matrices):
         return None
-    whole = Near(matrices[0])
+    whole = nonnegative(matrices[0])
     for N in matrices[1:]:
-        whole = log_product(Near(N), whole.matrix)
+        whole = log_product(nonnegative(N), whole)
     still = np.eye(len(lengths))
     acting = tuple(
         sum(not np.allclose(N[k], still[k], rtol=0, atol=1e-9) for N in matrices)
         for k in range(len(lengths))
     )
-    roots = tuple(float(v) ** (1 / period) * (1 + 1e-14) for v in np.diag(whole.matrix))
-    rate = perron_bound(whole.matrix)[0] ** (1 / period) * (1 + 1e-14)
-    return ModuleRates(size, lengths, period, acting, roots, rate, _triangular(whole.matrix))
-
-
-def period_of(setting: Setting) -> int:
-    """After how many steps the constants repeat, seen at least twice; 0 if they do not."""
-    told: Sequence[Array] = [np.asarray(setting.constants[name])
-                             for name in sorted(setting.derivation.cell.sequences)]  # fmt: skip
-    if not told:
-        return 0
-    for period in range(1, min(_LONGEST, len(told[0]) // 2) + 1):
-        if all(np.array_equal(held[period:], held[:-period]) for held in told):
-            return period
-    return 0
+    roots = tuple(root_above(float(v), whole.exponent, period) for v in np.diag(whole.matrix))
+    return ModuleRates(
+        size, lengths, period, acting, roots, rate_over(whole, period), _triangular(whole.matrix)
+    )
 
 
 def _triangular(matrix: Array) -> bool:

@@ -26,7 +26,7 @@ from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
 from numeric.bounds.growth import perron_bound
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number
-from numeric.numbers.matrices import norm_bound
+from numeric.numbers.matrices import above, norm_bound
 
 _ONE: Final = Fraction(1)
 Value = Fraction | None
@@ -151,7 +151,4 @@ def bounded(meaning: Basic, values: Box, sizes: Mapping[str, int]) -> float:
 
 def _float(exact: Value) -> float:
     """The smallest float not below it."""
-    if exact is None:
-        return math.inf
-    found = float(exact)
-    return found if Fraction(found) >= exact else math.nextafter(found, math.inf)
+    return math.inf if exact is None else above(exact)

@@ -196,8 +196,8 @@ def radius_below(near: Near) -> float:
     d = len(J)
     if not np.all(np.isfinite(J)) or not math.isfinite(near.error):
         return 0.0
-    values, V = np.linalg.eig(J)
     try:
+        values, V = np.linalg.eig(J)
         Y = np.linalg.inv(V)
     except np.linalg.LinAlgError:
         return 0.0

@@ -50,6 +50,11 @@ class Scan:
             found = factor
         return found
 
+    def undecided(self, name: str) -> float | None:
+        """The smallest factor tried at which the method does not prove decay."""
+        return next((factor for factor, rate in zip(self.factors, self.upper[name], strict=False)
+                     if not rate < 1), None)  # fmt: skip
+
     def crossing(self, name: str) -> float | None:
         """About the factor at which the method's rate passes 1, from a line in log and log."""
         return crossing(self.factors, self.upper.get(name) or self.lower[name])

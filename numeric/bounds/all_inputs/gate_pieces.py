@@ -40,6 +40,7 @@ PIECES: Final = 24
 _LARGEST: Final = 600
 _ROUNDS: Final = 30
 _FLOOR: Final = 1e-150
+_FAR: Final = 40.0  # beyond, a gate is shut or open to the last digit: one piece is enough
 
 
 def split_rate(ranges: Ranges, values: Box, lags: int) -> Iterator[Method]:
@@ -107,7 +108,8 @@ class _Rows(Algebra[_Acts]):
         setting = self.ranges.setting
         self.sizes = setting.sizes
         held = self.whole[self.pivot]
-        ends = held.lo + (held.hi - held.lo) * np.linspace(0.0, 1.0, PIECES + 1)
+        low, high = (np.clip(end, -_FAR, _FAR) for end in (held.lo, held.hi))
+        ends = low + (high - low) * np.linspace(0.0, 1.0, PIECES + 1)
         ends = np.clip(ends, held.lo, held.hi)
         ends[:, :1], ends[:, -1:] = held.lo, held.hi
         ends = np.maximum.accumulate(ends, axis=1)
@@ -176,7 +178,7 @@ class _Rows(Algebra[_Acts]):
         return _Acts(lambda u, outer: _up(sum(t.on(u, outer) for t in terms), len(terms)))
 
     def product(self, number: Number, factors: Sequence[_Acts]) -> _Acts:
-        size = float(enclosed(number).magnitude)
+        size = float(_up(enclosed(number).magnitude, 0))
         front = next((k for k, f in enumerate(factors) if not f.diagonal), len(factors))
 
         def on(u: Array, outer: bool) -> Array:
@@ -194,7 +196,7 @@ class _Rows(Algebra[_Acts]):
 
     def matrix(self, block: MatrixExpr) -> _Acts:
         if block not in self.weights:
-            self.weights[block] = enclose(block, self.whole, self.sizes).magnitude
+            self.weights[block] = _up(enclose(block, self.whole, self.sizes).magnitude, 0)
         weight = self.weights[block]
         return _Acts(lambda u, outer: _up(weight @ u, weight.shape[1]))
 

@@ -18,17 +18,18 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-from sympy import MatAdd, MatrixExpr, MatrixSymbol
+from sympy import Basic, MatAdd, MatMul, MatrixExpr, MatrixSymbol, preorder_traversal
 from sympy import Symbol as Letter
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.through_time import Derivation
 from derive.cell import previous
-from derive.language.expr import Elementwise, symbols_of
+from derive.language.expr import Elementwise, Softmax, symbols_of
+from derive.language.expr import replace as exchange
 from derive.language.norms import MaxAbs, Norm, Supremum
 from derive.theorems.carousel import Carousel, find_carousel
 from derive.theorems.domination import Domination, domination_matrix
-from numeric.bounds.all_inputs.closed_condition import Condition, bounded, value_of
+from numeric.bounds.all_inputs.closed_condition import Condition, value_of
 from numeric.bounds.all_inputs.ranges import Box
 from numeric.meaning.enclose import enclose
 from numeric.numbers.intervals import Interval
@@ -121,7 +122,7 @@ def _quantities(
         body = meaning.get(unit, unit)
         of_weights = isinstance(body, MaxAbs) and {*symbols_of(body.args[0])} <= fixed
         is_norm = isinstance(body, Norm) or of_weights
-        found[unit] = math.nan if is_norm else bounded(body, values, _ONES)
+        found[unit] = math.nan if is_norm else _bounded(body, values)
     return found if all(not math.isinf(value) for value in found.values()) else None
 
 
@@ -211,9 +212,36 @@ def _entry(value: MatrixExpr, values: Box) -> Interval:
     """The range of an entry; any number where weights or inputs stand outside of a function."""
     with np.errstate(all="ignore"):
         try:
-            return enclose(value, values, _ONES)
+            return enclose(*_of_any_size(value, values), _ONES)
         except ValueError:
             return Interval(np.full((1, 1), -math.inf), np.full((1, 1), math.inf))
+
+
+def _bounded(meaning: Basic, values: Box) -> float:
+    """A bound of a supremum of entries, whatever the sizes are; infinite for that of a norm."""
+    while not isinstance(meaning, MatrixExpr):
+        (meaning,) = meaning.args
+    if meaning.shape[1] != 1:
+        return math.inf
+    return float(_entry(meaning, values).magnitude.max())
+
+
+def _of_any_size(value: MatrixExpr, values: Box) -> tuple[MatrixExpr, Box]:
+    """The value with what mixes entries as new symbols: a softmax in [0, 1], a product anything.
+
+    Of one entry a softmax is 1, and a product has one term: no range of theirs at size 1 holds
+    at other sizes.
+    """
+    ranges = dict(values)
+    written: dict[MatrixExpr, MatrixExpr] = {}
+    for node in preorder_traversal(value):
+        mixes = isinstance(node, MatMul) and not node.args[0].is_number
+        if (mixes or isinstance(node, Softmax)) and node.shape[1] == 1:
+            name = f"mixed_{len(written)}"
+            written[node] = MatrixSymbol(name, *node.shape)
+            ends = (0.0, 1.0) if isinstance(node, Softmax) else (-math.inf, math.inf)
+            ranges[name] = Interval(*(np.full((1, 1), end) for end in ends))
+    return exchange(value, written), ranges
 
 
 def _largest(domination: Domination, quantities: Mapping[Any, float]) -> float:

@@ -30,6 +30,8 @@ _SHRINKS: Final = 240
 _NARROW: Final = 200
 _SETTLED: Final = 1e-7
 _SLOWEST: Final = 1 - 1e-9
+_SQUASHED: Final = 3
+_SECANTS: Final = (1 + 1e-6, 1 + 1e-4, 1 + 1e-4, 1.001, 1.01, 1.1)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,12 @@ class Ranges:
 
 
 def invariant_box(ranges: Ranges) -> Box | None:
-    """A box B with F(B) ⊆ B and s_0 ∈ B, made small; None if none was found.
+    """A box B with F(B) ⊆ B and s_0 ∈ B, made small; None if none was found."""
+    return _grown(ranges) or _from_everywhere(ranges)
+
+
+def _grown(ranges: Ranges) -> Box | None:
+    """An invariant box that grows out of the initial one.
 
     The candidate grows by F and by extrapolating that growth; what is returned passed the test
     of inclusion, in outward-rounded arithmetic. With B also hull(F(B) ∪ s_0) ∩ B is invariant,
@@ -152,6 +159,42 @@ def invariant_box(ranges: Ranges) -> Box | None:
                 if _inside(ranges.step(wide), wide):
                     return _shrunk(ranges, wide, start)
         box, before = grown, growth
+    return None
+
+
+def _from_everywhere(ranges: Ranges) -> Box | None:
+    """An invariant box cut out of all numbers, for states that are kept.
+
+    A step from anywhere bounds what a function squashes. What is still unbounded is a state that
+    is kept, p = f ⊙ p_before + r: the size of its image is about affine in its own size C, entry
+    by entry, so where a secant meets C is a candidate, R / (1 − f̂).
+    """
+    start = ranges.setting.initial()
+    box = ranges.setting.box(ranges.setting.derivation.cell.states, (-np.inf, np.inf))
+    for _ in range(_SQUASHED):
+        image = ranges.step(box)
+        box = {name: image[name].hull(start[name]) for name in box}
+    free = {name: ~np.isfinite(value.magnitude) for name, value in box.items()}
+
+    def at(size: dict[str, Array]) -> Box:
+        return {name: Interval(np.where(free[name], np.minimum(-size[name], start[name].lo), b.lo),
+                               np.where(free[name], np.maximum(size[name], start[name].hi), b.hi))
+                for name, b in box.items()}  # fmt: skip
+
+    sizes = {name: np.zeros_like(value.lo) for name, value in box.items()}
+    for more in _SECANTS:
+        image = ranges.step(at(sizes))
+        further = ranges.step(at({name: size + 1.0 for name, size in sizes.items()}))
+        slopes = {n: np.clip(further[n].magnitude - image[n].magnitude, 0.0, 1.0) for n in box}
+        meets = {n: sizes[n] + np.maximum(image[n].magnitude - sizes[n], 0.0) / (1 - slopes[n])
+                 for n in box}  # fmt: skip
+        sizes = {n: np.where(free[n], value * more + (more - 1) * 1e-3, 0.0)
+                 for n, value in meets.items()}  # fmt: skip
+        if not all(np.all(size < _LARGEST) for size in sizes.values()):
+            return None
+        candidate = at(sizes)
+        if _inside(ranges.step(candidate), candidate):
+            return _shrunk(ranges, candidate, start)
     return None
 
 

@@ -179,6 +179,8 @@ def _searched(beta: Array, ds: Array, grams: Sequence[Array], nu: Array) -> Arra
         square = float(np.sum(b[len(grams) :] * nu**2))
         if grams:
             total = sum(w * G for w, G in zip(b, grams, strict=False))
+            if not np.all(np.isfinite(total)):
+                return math.inf
             square += float(np.linalg.eigvalsh(total)[-1])
         return rows * square
 
@@ -261,4 +263,7 @@ def _elasticities(
 
 
 def _root(N: Array) -> float:
-    return float(np.abs(np.linalg.eigvals(N)).max()) if np.all(np.isfinite(N)) else math.inf
+    try:
+        return float(np.abs(np.linalg.eigvals(N)).max()) if np.all(np.isfinite(N)) else math.inf
+    except np.linalg.LinAlgError:
+        return math.inf

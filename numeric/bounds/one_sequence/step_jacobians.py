@@ -33,6 +33,10 @@ Arrays = Mapping[str, Array]
 _CHUNK: Final = 1 << 21
 
 
+class StateOverflowError(ValueError):
+    """A state that is not finite: there is no trajectory to speak of."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One sequence through a cell, in float64: what it was given and the states it stored.
@@ -71,7 +75,8 @@ def run(
     Shapes: inputs (T, m), initial (n,), zeros where absent.
 
     Raises:
-        ValueError: for a wrong name or shape, or states that are not finite.
+        ValueError: for a wrong name or shape.
+        StateOverflowError: for states that are not finite.
     """
     cell = derivation.cell
     kernel = compile_cell(cell)
@@ -86,7 +91,9 @@ def run(
         later = states[symbol.name][:, 0, :]
         if not np.all(np.isfinite(later)):
             step = int(np.argmin(np.isfinite(later).all(axis=1))) + 1
-            raise ValueError(f"the state {symbol.name} is not finite at step {step}: it overflows")
+            raise StateOverflowError(
+                f"the state {symbol.name} is not finite at step {step}: it overflows"
+            )
         zero = np.zeros((1, later.shape[1]))
         found[symbol.name] = np.concatenate([first.get(symbol.name, zero), later])
     return Run(derivation, weights, signal, found, fixed)
@@ -300,7 +307,7 @@ def _times(a: Matrix | Diagonal, b: Matrix | Diagonal) -> Matrix | Diagonal:
         return _scaled(a.matrix * b.entries, a, b)
     found = multiply(a.full(), b.full())
     return Matrix(np.ldexp(found.matrix, found.exponent),
-                  float(np.ldexp(found.error, found.exponent)))  # fmt: skip
+                  raised(float(np.ldexp(found.error, found.exponent))))  # fmt: skip
 
 
 def _scaled(made: Array, of: Matrix, by: Diagonal) -> Matrix:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from numeric.bounds.domination import Domination, Parts
-from numeric.bounds.growth import log_product, matrix_norm
+from numeric.bounds.growth import log_product, matrix_norm, nonnegative
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.one_sequence.windows import Windows
 from numeric.meaning.enclose import enclose
@@ -189,8 +189,7 @@ def _dominated(jacobians: Jacobians, steps: int) -> Iterator[float]:
     """log10 of ‖N_T ⋯ N_{T−l+1}‖ for l = 1, 2, and so on."""
     product: Near | None = None
     for N in dominating(jacobians, steps, Parts(jacobians.run.sizes)):
-        product = Near(N) if product is None else log_product(product, N)
-        product = product.balanced()
+        product = nonnegative(N) if product is None else log_product(product, nonnegative(N))
         size = matrix_norm(product.matrix)
         yield product.log10(size, 1)
 

@@ -8,6 +8,7 @@ import pytest
 from derive import catalogue
 from derive.network import Network
 from numeric.bounds.stack import diagnose_layers, draw_layers, network_of
+from numeric.numbers.printed import box_text
 from numeric.weights.files import LayerWeights, map_weights
 
 SIZES = {"n": 3, "m": 2}
@@ -41,7 +42,8 @@ def test_the_box_of_a_higher_layer_is_the_invariant_set_of_the_lower():
     stack = diagnose_layers(network, layers, SIZES, input_box=(-2.0, 2.0), lag=3)
     lower, upper = stack.found
     box = lower.certificate.box["h"]
-    assert f"[{box.lo.min() - 1e-9 * (1 + box.magnitude.max()):g}, " in upper.assumptions[1]
+    wide = 1e-9 * (1 + box.magnitude.max())
+    assert box_text(box.lo.min() - wide, box.hi.max() + wide) in upper.assumptions[1]
     assert stack.rate == max(lower.rate, upper.rate)
     free = diagnose_layers(Network(catalogue["irnn"], layers=2),
                            draw_layers(Network(catalogue["irnn"], layers=2), SIZES, 5.0, 0),

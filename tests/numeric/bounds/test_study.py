@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from derive import catalogue, differentiate
-from numeric.bounds.all_inputs.certify import certify
-from numeric.bounds.all_inputs.clock_modules import module_rates, modules_of, period_of
+from numeric.bounds.all_inputs.certify import certify, period_of
+from numeric.bounds.all_inputs.clock_modules import module_rates, modules_of
 from numeric.bounds.all_inputs.gain_scan import (
     CLOSED,
     FACTORS,
@@ -121,9 +121,9 @@ def test_the_rate_of_a_clockworks_module_is_a_root_of_its_own_norm():
     assert found.whole >= max(found.rates) * (1 - 1e-12)
 
 
-def test_without_clocks_or_a_repetition_there_are_no_modules():
+def test_a_period_divides_the_steps_or_is_all_of_them():
     assert modules_of(setting("rnn")) is None
-    assert period_of(setting("rnn")) == 0
+    assert period_of(setting("clockwork_rnn"), 24) == 8
     short = setting("clockwork_rnn", steps=12)
-    assert period_of(short) == 0
-    assert module_rates(short, certify(short, 1).box) is None
+    assert period_of(short, 12) == 12
+    assert module_rates(short, certify(short, 1).box).acting == (12, 6, 3, 1)

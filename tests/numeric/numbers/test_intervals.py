@@ -41,6 +41,22 @@ def test_operations_contain_the_exact_result(act, a, b, s, t):
     assert np.isposinf(high) or exact <= Fraction(high)
 
 
+@pytest.mark.parametrize(("a", "b"), [(1e200, 1e-310), (1e-310, 1e200), (1e300, 5e-324)])
+def test_products_of_large_and_subnormal_numbers_keep_their_error(a, b):
+    found = interval(np.full((1, 3), a)) @ interval(np.full((3, 1), b * 1.1))
+    exact = 3 * Fraction(a) * Fraction(b * 1.1)
+    assert Fraction(found.lo[0, 0]) < exact < Fraction(found.hi[0, 0])
+
+
+@pytest.mark.parametrize("exponent", [400, -400])
+def test_numbers_beyond_the_floats_have_an_interval(exponent):
+    for sign in (1, -1):
+        found = iv.rational(sign * Fraction(10) ** exponent)
+        low, high = float(found.lo), float(found.hi)
+        assert np.isinf(low) or Fraction(low) <= sign * Fraction(10) ** exponent
+        assert np.isinf(high) or Fraction(high) >= sign * Fraction(10) ** exponent
+
+
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 5), width=st.sampled_from([0.0, 1e-9, 1.0]))
 def test_matrix_products_contain_the_exact_product(seed, n, width):
     rng = np.random.default_rng(seed)

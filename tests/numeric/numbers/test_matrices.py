@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numeric.bounds.all_inputs.from_below import radius_below
+from numeric.numbers import matrices
 from numeric.numbers.intervals import interval
 from numeric.numbers.matrices import (
     Near,
@@ -20,6 +21,7 @@ from numeric.numbers.matrices import (
     multiply,
     norm_bound,
     perron_rate,
+    raised,
     singular_values,
 )
 
@@ -104,3 +106,40 @@ def test_what_is_not_finite_is_bounded_by_nothing(bad):
 
 def test_an_interval_matrix_is_bounded_with_its_width():
     assert norm_bound(interval(np.eye(3))) >= 1
+
+
+@pytest.mark.parametrize("power", [-170, -200, -290, -305, -320, 100, 150])
+def test_norms_hold_where_squares_leave_the_range_of_floats(power):
+    A = np.array([[3.0, 1.0], [-2.0, 5.0]]) * 10.0**power
+    low, high, _ = bounds(Near(A))
+    small, large = singular_values(A)
+    assert below(exact(A), high)
+    assert below(exact(A), large)
+    assert below(exact(A), frobenius(A))
+    assert small == 0 or above(exact(A), small)
+    assert low == 0 or not below(exact(A), low)
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(2, 5), power=st.integers(-320, 140))
+def test_a_singular_matrix_gets_no_least_singular_value(seed, n, power):
+    rng = np.random.default_rng(seed)
+    A = rng.integers(-3, 4, size=(n, n)) * 10.0**power
+    A[-1] = A[0]
+    assert singular_values(A)[0] == 0
+
+
+def test_the_old_fault_squares_that_underflow_would_be_caught(monkeypatch):
+    def squares(matrix):
+        flat = np.ravel(matrix)
+        return raised(float(np.sqrt(flat @ flat)))
+
+    monkeypatch.setattr(matrices, "frobenius", squares)
+    A = np.full((2, 2), 1e-170)
+    assert not below(exact(A), matrices.norm_bound(interval(A)))
+
+
+def test_no_number_is_no_bound():
+    assert frobenius(np.array([np.nan, 1.0])) == np.inf
+    assert singular_values(np.full((2, 2), 1e308)) == (0.0, np.inf)
+    assert raised(float("nan")) == np.inf
+    assert collatz([[Fraction(10) ** 400]], [1.0]) == np.inf

@@ -96,7 +96,7 @@ def test_the_parameters_are_counted():
 
 
 def test_the_number_of_the_rate_is_written_out():
-    assert "γ‖W‖2 | =1×2=2 | at g=1" in text_of(page("rnn"))
+    assert "γ‖W‖2 | ≤1×2 | at g=1; at most 2, not below 1" in text_of(page("rnn"))
 
 
 def test_a_slot_may_hold_anything_of_a_document():

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from derive.typeset.boxes import Number, Operator, Row, Script, Sum
-from reports.document.numerals import DOWN, UP, below, figures, places, rate
+from reports.document.numerals import DOWN, UP, below, figures, inside, label, places, rate
 from reports.terminal.bounds import ceiling, floor
 
 
@@ -72,3 +72,12 @@ def test_what_is_no_number_has_its_sign():
     assert places(float("nan")) == Number("–")
     assert figures(float("-inf")) == Sum((("−", Number("∞")),))
     assert figures(0.0, UP) == Number("0")
+
+
+def test_a_box_is_printed_inwards_and_a_label_on_its_side():
+    items = inside(-2.49999961234, 2.49999961234).body.items
+    low, high = read(items[0]), read(items[-1])
+    assert read(inside(0.0, 1e300).body.items[-1]) <= Fraction(1e300)
+    assert Fraction(-2.49999961234) <= low < high <= Fraction(2.49999961234)
+    assert label(0.12341, 3, UP) == "0.124"
+    assert label(0.12349, 3, DOWN) == "0.123"
