@@ -76,6 +76,8 @@ THROUGH: Final = (
              "numeric/verification/derivation/norms.py",
              "numeric/verification/derivation/trajectory.py",
              "numeric/meaning/over_time.py", "numeric/numbers/moving.py")),
+    Through("numeric/verification/test_exact.py", "what a float means where nothing is rounded",
+            ("numeric/numbers/constants.py",)),
     Through("numeric/numbers/test_rational.py",
             "bounds against exact rational arithmetic, with no rounding of its own",
             ("numeric/bounds/all_inputs/row_stack.py", "numeric/numbers/arithmetic.py")),

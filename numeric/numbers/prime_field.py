@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, Self
 
@@ -25,12 +24,12 @@ import numpy as np
 from sympy import Expr
 
 from numeric.numbers.arithmetic import Arithmetic
+from numeric.numbers.constants import distinct, simplest_rational
 from numeric.numbers.elements import Element, ElementArray
 from numeric.numbers.primitives import Primitive
 
 PRIME: Final = 2**61 - 1
 _HALF: Final = (PRIME + 1) // 2
-_ULPS: Final = 4
 
 
 def inverse(value: int) -> int:
@@ -42,31 +41,6 @@ def inverse(value: int) -> int:
     if value == 0:
         raise ZeroDivisionError("division by zero in the field")
     return pow(value, -1, PRIME)
-
-
-@lru_cache(maxsize=4096)
-def simplest_rational(number: float) -> Fraction:
-    """The fraction of least denominator within 4 ulp of the float.
-
-    Raises:
-        TypeError: if the float is infinite or not a number.
-    """
-    if not math.isfinite(number):
-        raise TypeError(f"{number} is no element of a field")
-    exact, slack = Fraction(number), _ULPS * Fraction(math.ulp(number))
-    return _simplest(exact - slack, exact + slack)
-
-
-def _simplest(low: Fraction, high: Fraction) -> Fraction:
-    """The fraction of least denominator in [low, high], by continued fractions."""
-    if low <= 0 <= high:
-        return Fraction(0)
-    if high < 0:
-        return -_simplest(-high, -low)
-    whole = math.ceil(low)
-    if whole <= high:
-        return Fraction(whole)
-    return math.floor(low) + 1 / _simplest(1 / (high % 1), 1 / (low % 1))
 
 
 def residue(number: Fraction) -> int:
@@ -172,21 +146,6 @@ def current_constants() -> tuple[Fraction, ...]:
     """The constants that are read as such in the block in force."""
     functions = _CURRENT.get(None)
     return () if functions is None else tuple(functions.constants.values())
-
-
-def distinct(constants: Iterable[Fraction]) -> dict[float, Fraction]:
-    """The constants, by their floats, that are not what their float is read as without them.
-
-    A number of many digits is not the simplest rational near its float: code that writes it, and
-    code that writes the product of two, mean the numbers and not what is simplest near by.
-    """
-    found = {}
-    for constant in map(abs, constants):
-        with suppress(OverflowError):
-            number = float(constant)
-            if number and simplest_rational(number) != constant:
-                found[number] = constant
-    return found
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import pytest
 from derive import Cell
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.styles import STYLES
-from numeric.numbers.prime_field import Dual, distinct, random_functions, residue
+from numeric.numbers.constants import distinct
+from numeric.numbers.prime_field import Dual, random_functions, residue
 from numeric.verification.exact import constants_of, exact_check
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.watch import Guard, subject_of
