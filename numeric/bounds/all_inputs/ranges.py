@@ -162,6 +162,7 @@ def _grown(ranges: Ranges) -> Box | None:
     return None
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # no candidate, then
 def _from_everywhere(ranges: Ranges) -> Box | None:
     """An invariant box cut out of all numbers, for states that are kept.
 
