@@ -46,7 +46,7 @@ def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(*arguments: object, **named: object) -> None:
         raise Misbehaviour("not asked")
 
-    monkeypatch.setattr("numeric.verification.verify.diagnose", nothing)
+    monkeypatch.setattr("numeric.verification.verify.explain_gradients", nothing)
 
 
 def test_the_styles_take_every_form() -> None:
