@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from derive.calculus.through_time import Derivation, differentiate
+from derive.calculus.through_time import Derivation, derivation_of
 from derive.cell import Cell, cell_of
 from derive.network import Network
 from derive.typeset.boxes import sub
@@ -67,7 +67,7 @@ def write_report(
     target.mkdir(parents=True, exist_ok=True)
     tell = progress or (lambda stage: None)
     tell(f"{cell.name}: derive")
-    derivation = differentiate(cell)
+    derivation = derivation_of(cell)
     tell(f"{cell.name}: emit")
     kernel = compile_cell(cell, style="textbook")
     if verdict is None:
@@ -133,7 +133,7 @@ def write_network_report(
     _require(network.cell, verdict)
     document = build_network(network, kernel.source, verdict)
     tell(f"{network.name}: bound")
-    facts = Facts(differentiate(network.cell), "", verdict)
+    facts = Facts(derivation_of(network.cell), "", verdict)
     document, pictures = _with_chapter(document, facts, bounds or study(network, seed))
     return _write(document, pictures, target, wanted, tell)
 

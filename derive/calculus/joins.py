@@ -15,7 +15,7 @@ from typing import Final
 from sympy import Basic, Expr, MatrixExpr, MatrixSymbol
 
 from derive.calculus.adjoint import bar, from_loss, pull_back
-from derive.calculus.through_time import LENGTH, TIME, Derivation, Step, differentiate
+from derive.calculus.through_time import LENGTH, TIME, Derivation, Step, derivation_of
 from derive.cell import Equation
 from derive.language.expr import (
     At,
@@ -72,7 +72,7 @@ class Joined:
     @cached_property
     def derivation(self) -> Derivation:
         """The cell's own."""
-        return differentiate(self.network.cell)
+        return derivation_of(self.network.cell)
 
     # ---- letters ----------------------------------------------------------------------------
 

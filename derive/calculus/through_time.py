@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from sympy import Expr, Integer, MatrixExpr, MatrixSymbol, S, Symbol, ZeroMatrix
@@ -224,6 +224,17 @@ class _States:
             if isinstance(value, (DiagMatrix, ZeroMatrix)) or target == self.vector:
                 return self.clock.at(value, EARLIER)
         return Partial(self.at(EARLIER), At(target, EARLIER))
+
+
+def derivation_of(cell: Cell) -> Derivation:
+    """`differentiate(cell)`, kept for the last few cells: every stage of one report asks for it."""
+    return _kept(cell, cell.text)
+
+
+@lru_cache(maxsize=16)
+def _kept(cell: Cell, text: str) -> Derivation:
+    """By the cell's value and its author's text, which cells are not compared by."""
+    return differentiate(cell)
 
 
 def differentiate(cell: Cell | str) -> Derivation:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from derive.calculus.through_time import differentiate
+from derive.calculus.through_time import derivation_of
 from derive.cell import Cell, cell_of
 from numeric.bounds.all_inputs.certify import Certificate, certify
 from numeric.bounds.all_inputs.ranges import Setting
@@ -133,7 +133,7 @@ def diagnose(
             the input box, a wrong shape.
     """
     cell = cell_of(cell)
-    derivation = differentiate(cell)
+    derivation = derivation_of(cell)
     constants = constants or {}
     path = track = None
     said: list[str] = [weights]

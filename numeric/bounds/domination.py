@@ -87,6 +87,7 @@ class Domination:
         self.written: dict[MatrixExpr, MatrixExpr] = dict(jacobian.named)
         self.blocks = jacobian.blocks
         self.leaves: dict[MatrixExpr, Array] = {}
+        self.still: dict[MatrixExpr, bool] = {}
 
     def matrix(self, sup: Mapping[MatrixExpr, Array], now: Mapping[str, Interval]) -> Array:
         """N, given a bound of |d_i| for each column d of a diag(d).
@@ -104,10 +105,10 @@ class Domination:
 
     def leaf(self, node: MatrixExpr) -> bool:
         """Whether time does not change the node, so that its norms are taken as one matrix."""
-        return (
-            not node.has(Partial) and not node.has(DiagMatrix)
-            and self.fixed.issuperset(symbols_of(node))
-        )  # fmt: skip
+        if node not in self.still:
+            moving = node.has(Partial, DiagMatrix) or not self.fixed.issuperset(symbols_of(node))
+            self.still[node] = not moving
+        return self.still[node]
 
     def norms(self, node: MatrixExpr, now: Mapping[str, Interval]) -> Array:
         """The norm of each block of a matrix."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from derive.calculus.through_time import differentiate
+from derive.calculus.through_time import derivation_of
 from derive.cell import Cell, catalogue
 from derive.language.expr import size_name
 from derive.network import Network
@@ -161,7 +161,7 @@ def _beside(stack: Stack, name: str, seed: int) -> Track:
 def known_track(name: str, seed: int) -> Track:
     """Bounds of one of the best known cells: drawn as `study` draws, on inputs of the same law."""
     cell = catalogue[name]
-    derivation, sizes = differentiate(cell), sizes_for(cell)
+    derivation, sizes = derivation_of(cell), sizes_for(cell)
     drawn = draw(cell, sizes, 1.0, 1, seed, INPUT_SCALE)["parameters"]
     inputs = uniform_inputs(cell, sizes, seed)
     constants = default_constants(cell, {**sizes, "T": STEPS})

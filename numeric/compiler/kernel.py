@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any, Final
 
-from derive.calculus.through_time import differentiate
+from derive.calculus.through_time import derivation_of
 from derive.cell import Cell, cell_of, declared
 from derive.language.expr import size_name
 from derive.network import Network
@@ -118,7 +118,7 @@ def compile_cell(
     """
     cell = cell_of(cell)
     chosen = find_style(style, target)
-    program = optimise(lower(differentiate(cell), chosen.slope_from), chosen.passes)
+    program = optimise(lower(derivation_of(cell), chosen.slope_from), chosen.passes)
     title = f"States and gradients of the cell {cell.name!r} through time."
     header = Header(title, _header_lines(cell, chosen, program, verified), declared(cell))
     return Kernel(cell, style, chosen.target.emit(program, chosen, header), target)

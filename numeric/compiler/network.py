@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from sympy import Expr, Integer, Rational, S
 
 from derive.calculus.adjoint import BAR
-from derive.calculus.through_time import differentiate
+from derive.calculus.through_time import derivation_of
 from derive.cell import PREVIOUS
 from derive.language.expr import size
 from derive.network import Layer, Network
@@ -389,4 +389,4 @@ class _Composer:
 
 def compose(network: Network, slope_from: str = "output") -> Program:
     """The program of the loss and all its gradients."""
-    return _Composer(network, lower(differentiate(network.cell), slope_from)).run()
+    return _Composer(network, lower(derivation_of(network.cell), slope_from)).run()

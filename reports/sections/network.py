@@ -12,7 +12,7 @@ from dataclasses import replace
 from sympy import MatrixSymbol, Symbol
 
 from derive.calculus.joins import TURNED
-from derive.calculus.through_time import LENGTH, TIME, differentiate
+from derive.calculus.through_time import LENGTH, TIME, derivation_of
 from derive.language.expr import At
 from derive.network import Network
 from derive.typeset.boxes import Box, Fenced, Fraction, Large, Number, Row, Sum, row, sub, sup
@@ -48,7 +48,7 @@ LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
 
 def build_network(network: Network, listing: str = "", verdict: Verdict | None = None) -> Document:
     """The report of a network."""
-    cell = Facts(differentiate(network.cell), "", verdict, flags=flags(network))
+    cell = Facts(derivation_of(network.cell), "", verdict, flags=flags(network))
     facts = NetworkFacts(network, cell, listing)
     layer = tuple(replace(part, title=f"One layer: {part.title[0].lower()}{part.title[1:]}")
                   for part in derived(cell))  # fmt: skip
