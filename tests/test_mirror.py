@@ -122,8 +122,6 @@ THROUGH: Final = (
     Through("numeric/verification/test_verify_network.py", "the verdict on a network",
             ("numeric/verification/problems/network_loss.py",
              "numeric/verification/problems/of_network.py")),
-    Through("numeric/verification/explain/test_layers.py", "a network and its parts",
-            ("numeric/verification/explain/anatomy.py",)),
     Through("numeric/meaning/test_interpret.py", "an expression with its functions",
             ("numeric/meaning/formulas.py",)),
     Through("numeric/verification/test_strategies.py", "one module behind two names",
