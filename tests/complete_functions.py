@@ -23,8 +23,8 @@ from numeric.compiler.styles import TARGETS
 from numeric.compiler.target import Style
 from numeric.compiler.to_numpy.expressions import spell
 from numeric.meaning.enclose_functions import slope_on, value_on
-from numeric.meaning.interpret import scalar
-from numeric.numbers.arithmetic import COMPLEX, FLOATS
+from numeric.meaning.formulas import scalar
+from numeric.numbers.arithmetic import FLOATS, Arithmetic
 from numeric.numbers.degree import DegreeArray, variables
 from numeric.numbers.fifty_digits import MP, MULTIPRECISION, Forward
 from numeric.numbers.intervals import Interval, interval
@@ -35,6 +35,8 @@ from numeric.verification.exact import FORMS
 from numeric.verification.oracles import AUTOGRAD
 
 POINTS = np.array([-3.3, -0.7, 0.45, 2.2, 7.1])
+
+COMPLEX = Arithmetic(decide=np.real)
 
 
 def exactly(row: ElementwiseFunction, what: str) -> Any:

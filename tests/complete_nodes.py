@@ -31,9 +31,8 @@ from numeric.compiler.operations import OPERATIONS
 from numeric.compiler.program import name_of
 from numeric.compiler.styles import TARGETS
 from numeric.compiler.target import Target
-from numeric.meaning.compiled import compiled
 from numeric.meaning.enclose import enclose
-from numeric.meaning.interpret import evaluate
+from numeric.meaning.interpret import Step, compiled, evaluate
 from numeric.numbers.intervals import Interval
 
 n, m = size("n"), size("m")
@@ -140,7 +139,7 @@ def many_samples(kind: type) -> None:
     """What the compiled expression makes of leading axes is the interpreter's of each sample."""
     scales = np.array([1.0, -0.5, 0.25])
     many = {key: value * scales[:, None, None] for key, value in VALUES.items()}
-    found = compiled(sample(kind))(many, SIZES)
+    found = compiled(sample(kind))(Step(many, SIZES))
     for place, scale in enumerate(scales):
         one = {key: value * scale for key, value in VALUES.items()}
         want = evaluate(sample(kind), one, SIZES)
@@ -205,8 +204,10 @@ _REASONS: Mapping[tuple[tuple[type, ...], tuple[str, ...]], str] = {
     ((expr.Slope, expr.Rows, expr.Columns, DiagMatrix), ("VJP rule", "Jacobian rule")):
         "made by the rules of differentiation, whose results are not differentiated again",
     ((Transpose,), ("Jacobian rule",)): "only on matrices that the step's states do not change",
-    ((Identity, DiagMatrix, expr.Columns), ("numbers of many samples", *_LOWERED)):
+    ((Identity, DiagMatrix, expr.Columns), tuple(_LOWERED)):
         "made for Jacobians, which are enclosed and measured, not emitted",
+    ((DiagMatrix,), ("numbers of many samples",)):
+        "made for Jacobians, one matrix for all samples",
 }  # fmt: skip
 ABSENT_NODES: Mapping[tuple[str, str], str] = {
     (kind.__name__, column): reason

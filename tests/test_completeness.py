@@ -21,7 +21,7 @@ from derive.language.expr import VECTOR_FUNCTIONS, VectorFunction, product
 from derive.language.functions import FUNCTIONS, ElementwiseFunction, X
 from numeric import compile_cell, verify
 from numeric.compiler.operations import EXPRESSIONS, OPERATIONS
-from numeric.meaning.interpret import NODES
+from numeric.meaning.interpret import NODES, of_argument
 from reports.cli import main
 
 
@@ -126,7 +126,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
         JACOBIAN_RULES, Reversed,
         lambda y, node, parts: product(Reversed(Identity(node.shape[0])), parts[0]),
     )  # fmt: skip
-    monkeypatch.setitem(NODES, Reversed, lambda node, step: step(node.args[0])[..., ::-1, :])
+    monkeypatch.setitem(NODES, Reversed, of_argument(lambda a: a[..., ::-1, :]))
     monkeypatch.setitem(EXPRESSIONS, "reversed", "{}[..., ::-1]")
     monkeypatch.setitem(OPERATIONS, "reversed", lambda operands, settings: operands[0][..., ::-1])
 
@@ -161,7 +161,7 @@ def test_what_is_complete_is_derived_verified_and_bounded(
 
 @pytest.mark.usefixtures("made_up")
 def test_a_meaning_that_mixes_samples_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(NODES, Reversed, lambda node, step: step(node.args[0])[::-1])
+    monkeypatch.setitem(NODES, Reversed, of_argument(lambda a: a[::-1]))
     columns = {key: NODE_COLUMNS[key] for key in ("numbers", "numbers of many samples")}
     assert places(gaps([Reversed], columns, {})) == {"Reversed × numbers of many samples"}
 

@@ -30,7 +30,7 @@ from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 from derive.language.expr import Broadcast, Elementwise, Slope, Softmax
 from derive.language.expr import replace as exchange
 from numeric.meaning.enclose_functions import number, slope_on, value_on
-from numeric.meaning.interpret import NODES, Step
+from numeric.meaning.interpret import Walk
 from numeric.numbers import intervals as iv
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.intervals import Interval, interval
@@ -49,10 +49,13 @@ class _Boxes(Arithmetic):
         return Interval(lo, lo if found.exact else np.full((rows, columns), found.hi))
 
 
-BOXES: Final = _Boxes(namespace=SimpleNamespace(exp=iv.exp, concatenate=iv.stacked), number=number)
+BOXES: Final = _Boxes(
+    namespace=SimpleNamespace(exp=iv.exp, concatenate=iv.stacked),
+    number=number,
+)
 
 
-def _softmax(node: Softmax, step: Step) -> Interval:
+def _softmax(node: Softmax, step: _Enclosing) -> Interval:
     argument = step(node.args[0])
     shift = argument.hi.max(axis=0, keepdims=True)
     powers = iv.exp(argument - shift)
@@ -60,18 +63,18 @@ def _softmax(node: Softmax, step: Step) -> Interval:
     return Interval(np.clip(found.lo, 0.0, 1.0), np.clip(found.hi, 0.0, 1.0))
 
 
-def _identity(node: Identity, step: Step) -> Interval:
+def _identity(node: Identity, step: _Enclosing) -> Interval:
     return interval(np.eye(step.size(node.shape[0])))
 
 
-def _diagonal(node: DiagMatrix, step: Step) -> Interval:
+def _diagonal(node: DiagMatrix, step: _Enclosing) -> Interval:
     column = step(node.args[0])
     if column.shape[1] != 1:
         raise ValueError(f"{node} differs from step to step: it is no one matrix")
     return interval(np.eye(column.shape[0])).__mul__(column)
 
 
-def _hadamard(node: HadamardProduct, step: Step) -> Interval:
+def _hadamard(node: HadamardProduct, step: _Enclosing) -> Interval:
     """Equal factors as a square, which is not negative."""
     found: Interval | None = None
     for factor, count in Counter(node.args).items():
@@ -84,7 +87,7 @@ def _hadamard(node: HadamardProduct, step: Step) -> Interval:
     return found
 
 
-_OWN: Final[dict[type, Callable[[Any, Step], Interval]]] = {
+_OWN: Final[dict[type, Callable[[Any, Any], Interval]]] = {
     Elementwise: lambda node, step: value_on(node.function, node.parameters, step(node.argument)),
     Slope: lambda node, step: slope_on(node.function, node.parameters, step(node.argument)),
     Softmax: _softmax, Identity: _identity, DiagMatrix: _diagonal, HadamardProduct: _hadamard,
@@ -95,8 +98,8 @@ _OWN: Final[dict[type, Callable[[Any, Step], Interval]]] = {
 
 
 @dataclass(frozen=True)
-class _Enclosing(Step):
-    """The interpreter's step, on intervals."""
+class _Enclosing(Walk):
+    """The interpreter's step, on intervals; a part is enclosed when its value is asked for."""
 
     def __call__(self, node: MatrixExpr) -> Interval:
         if isinstance(node, MatAdd):
@@ -106,10 +109,9 @@ class _Enclosing(Step):
                             for end in (held.lo, held.hi))  # fmt: skip
                     low, high = (end(node) for end in ends)
                     return low.hull(high)
-        rule = _OWN.get(type(node)) or NODES.get(type(node))
-        if rule is None:
-            raise TypeError(f"no enclosure for the node {type(node).__name__}: {node}")
-        found: Interval = rule(node, self)
+        if (own := _OWN.get(type(node))) is not None:
+            return own(node, self)
+        found: Interval = super().__call__(node)
         return found
 
 

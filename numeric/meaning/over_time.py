@@ -15,7 +15,7 @@ from typing import Any, Final
 from sympy import Identity, MatrixExpr, ZeroMatrix
 
 from derive.language.expr import At, Blocks, Partial, TimeProduct, TimeSum
-from numeric.meaning.interpret import Step
+from numeric.meaning.interpret import Walk
 from numeric.meaning.sizes import extent_of
 
 Array = Any
@@ -23,7 +23,7 @@ Moment = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Line(Step):
+class Line(Walk):
     """One line of a derivation at one time.
 
     `values` holds what time does not change, `timed` the rest by name and time, `clock` the

@@ -15,7 +15,7 @@ from sympy import Expr, Number
 Array = Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arithmetic:
     """The operations that `+ − · / @` and slicing do not bring along.
 
@@ -35,4 +35,3 @@ class Arithmetic:
 
 
 FLOATS: Final = Arithmetic()
-COMPLEX: Final = Arithmetic(decide=np.real)

@@ -8,7 +8,6 @@ NumPy's functions, puts elements in place of the plain numbers that `zeros_like`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -155,8 +154,3 @@ class ElementArray(np.ndarray[Any, Any]):
 
 def _plain(value: Any) -> Any:
     return value.view(np.ndarray) if isinstance(value, ElementArray) else value
-
-
-def arrays_of(kind: type[ElementArray], values: Mapping[str, Any]) -> dict[str, ElementArray]:
-    """Each array of the mapping with its entries lifted."""
-    return {name: kind.of(value) for name, value in values.items()}

@@ -250,9 +250,10 @@ def matmul(a: Interval, b: Interval) -> Interval:
     return around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * _TINY)
 
 
-def stacked(parts: list[Interval]) -> Interval:
-    """The parts one below the other."""
-    return Interval(np.concatenate([p.lo for p in parts]), np.concatenate([p.hi for p in parts]))
+def stacked(parts: list[Interval], axis: int = 0) -> Interval:
+    """The parts one below the other, or along another axis."""
+    ends = ([p.lo for p in parts], [p.hi for p in parts])
+    return Interval(*(np.concatenate(end, axis=axis) for end in ends))
 
 
 def _finite_product(a: Array, b: Array) -> Array:

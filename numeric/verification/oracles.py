@@ -8,7 +8,9 @@ the complex step through a module's forward code. None shares code with what it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import autograd.numpy as anp
@@ -36,16 +38,61 @@ class Answer:
     states: Arrays
     gradients: Mapping[str, Arrays]
 
+    def __post_init__(self) -> None:
+        """Make it safe to share: nobody writes to an answer."""
+        groups = {group: _frozen(arrays) for group, arrays in self.gradients.items()}
+        object.__setattr__(self, "states", _frozen(self.states))
+        object.__setattr__(self, "gradients", MappingProxyType(groups))
+
+
+def _frozen(arrays: Arrays) -> Arrays:
+    """The arrays, read only."""
+    held = {name: np.asarray(array).view() for name, array in arrays.items()}
+    for array in held.values():
+        array.flags.writeable = False
+    return MappingProxyType(held)
+
 
 AUTOGRAD: Final = Arithmetic(namespace=anp, decide=lambda array: array)
 
 
 def autograd_answer(problem: Problem, case: Case) -> Answer:
-    """Outputs and gradients in float64, by autograd over the equations.
+    """Outputs and gradients in float64, by autograd over the equations; equal calls share it.
 
     Assumes: no pre-activation beyond ±700, where 1/(1+exp(−a)) overflows.
     """
-    case = case.widened()
+    return _by_autograd(_Question.of(problem, case))
+
+
+def precise_answer(problem: Problem, case: Case) -> Answer:
+    """Outputs and gradients to fifty digits, by forward accumulation, rounded once to float64.
+
+    Equal calls share it.
+    """
+    return _to_fifty_digits(_Question.of(problem, case))
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A problem and a case, equal to another with the same problem and the same numbers.
+
+    What code makes of the case is no part of it: an answer is the same whose code it judges.
+    """
+
+    problem: Problem
+    content: bytes
+    case: Case = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, problem: Problem, case: Case) -> _Question:
+        """The question, its numbers in float64 without any rounding."""
+        case = case.widened()
+        return cls(problem, case.content(), case)
+
+
+@lru_cache(maxsize=512)
+def _by_autograd(question: _Question) -> Answer:
+    problem, case = question.problem, question.case
     named = {(group, name): value for group, name, value in case.groups()}
     kept: dict[str, list[Any]] = {}
 
@@ -64,9 +111,9 @@ def autograd_answer(problem: Problem, case: Case) -> Answer:
     return Answer(_arrays(problem, case, kept), _grouped(named, gradients))
 
 
-def precise_answer(problem: Problem, case: Case) -> Answer:
-    """Outputs and gradients to fifty digits, by forward accumulation, rounded once to float64."""
-    case = case.widened()
+@lru_cache(maxsize=256)
+def _to_fifty_digits(question: _Question) -> Answer:
+    problem, case = question.problem, question.case
     named = {(group, name): value for group, name, value in case.groups()}
     lift = np.vectorize(Forward.lift, otypes=[object])
     lifted = case.mapped(lambda array: lift(array) if np.size(array) else array)

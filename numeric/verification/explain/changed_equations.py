@@ -19,7 +19,7 @@ from derive.calculus.adjoint import BAR, CARRY, LOSS, AdjointEquation
 from derive.calculus.through_time import Derivation
 from derive.cell import previous, timeless_symbols
 from derive.language.expr import operands, symbols_of
-from numeric.meaning.compiled import Array, Values, compiled
+from numeric.meaning.interpret import Step, compiled
 from numeric.meaning.sizes import extent_of
 from numeric.verification.cases import Case
 from numeric.verification.explain.change import (
@@ -33,6 +33,8 @@ from numeric.verification.explain.change import (
     Place,
 )
 
+Array = Any
+Values = Mapping[str, Array]
 Labels = dict[str, Array]
 KEPT: Final = 4000  # loops over time, for the changes of parameters that share them
 
@@ -96,7 +98,7 @@ class Tape:
 
     def evaluate(self, expression: MatrixExpr, values: Values) -> Array:
         """The value of an expression."""
-        return compiled(expression)(values, self.sizes)
+        return compiled(expression)(Step(values, self.sizes))
 
     def learn(self, forward: Iterable[Any]) -> None:
         """Values for the targets of other forward equations, from what is known already."""
@@ -346,9 +348,9 @@ def _spans(change: Change, steps: int) -> list[tuple[range, slice]]:
 
 
 def _summed(terms: list[Any], values: Values, sizes: Mapping[str, int]) -> Array | None:
-    total = None
+    total, step = None, Step(values, sizes)
     for term in terms:
-        value = term(values, sizes)
+        value = term(step)
         total = value if total is None else total + value
     return total
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from derive import Cell, catalogue
+from derive import Cell, Network, catalogue
 from numeric.compiler.kernel import compile_cell
+from numeric.compiler.styles import STYLES
 from numeric.numbers.arithmetic import FLOATS
 from numeric.numbers.fifty_digits import MP, Forward
-from numeric.verification.cases import REGIMES
+from numeric.verification.cases import REGIMES, Case
 from numeric.verification.compare import agreement, as_result
-from numeric.verification.oracles import autograd_answer, complex_step, precise_answer
+from numeric.verification.oracles import Answer, autograd_answer, complex_step, precise_answer
 from numeric.verification.problems.of_cell import CellProblem, make_case
+from numeric.verification.problems.of_network import NetworkProblem
+from numeric.verification.verify import verify
 
 ALL = {
     "rnn": catalogue["rnn"],
@@ -131,3 +138,53 @@ def test_a_gradient_of_1e_300_keeps_its_digits() -> None:
     cotangent = case.cotangents["h"][:, 0, 0]
     assert value == pytest.approx(1e-100 * cotangent[0], rel=1e-15)
     assert Forward(MP.mpf(10) ** -310).tanh().value > 0
+
+
+@pytest.mark.parametrize("answer", [autograd_answer, precise_answer])
+def test_an_answer_is_shared_by_equal_calls_alone(answer: Callable[..., Answer]) -> None:
+    """Equal is what has the same numbers, whatever seed, dtype or name it came with."""
+    problem = CellProblem(catalogue["rnn"])
+    case = problem.case({"n": 2, "m": 2}, steps=2, batch=1, seed=3)
+    first = answer(problem, case)
+    assert answer(problem, replace(case, seed=4, regime="small")) is first
+    case.params["W"][0, 0] += 1e-12
+    assert answer(problem, case) is not first
+    case.params["W"][0, 0] -= 1e-12
+    other = replace(case, cotangents={"h": 2 * case.cotangents["h"]})
+    found = answer(problem, other).gradients["params"]["W"]
+    np.testing.assert_array_equal(found, 2 * answer(problem, case).gradients["params"]["W"])
+    assert answer(CellProblem(catalogue["mgu"]), _case_of("mgu")) is not first
+    with pytest.raises(ValueError, match="read-only"):
+        first.gradients["params"]["W"][0, 0] = 0
+    with pytest.raises(TypeError):
+        first.gradients["params"]["W"] = 0  # type: ignore[index]
+
+
+def _case_of(name: str) -> Case:
+    return CellProblem(catalogue[name]).case({"n": 2, "m": 2}, steps=2, batch=1, seed=3)
+
+
+def test_targets_and_lengths_are_part_of_the_question() -> None:
+    problem = NetworkProblem(Network(catalogue["rnn"]))
+    case = problem.case({"n": 2, "m": 2, "q": 3}, steps=3, batch=2, seed=4)
+    losses = {
+        float(autograd_answer(problem, changed).states["L"])
+        for changed in (case, replace(case, targets=(case.targets + 1) % 3),
+                        replace(case, lengths=np.array([3, 2])))
+    }  # fmt: skip
+    assert len(losses) == 3
+
+
+def test_every_style_runs_on_every_case(monkeypatch) -> None:
+    """What is right of a case is computed once; what code makes of it, for each code."""
+    cell, counts = catalogue["rnn"], []
+    for style in STYLES:
+        kernel, seen = compile_cell(cell, style), []
+        counted = SimpleNamespace(
+            cell=cell, style=style, module=kernel.module, backward=kernel.backward,
+            forward=lambda *a, k=kernel, s=seen: (s.append(1), k.forward(*a))[1],
+        )  # fmt: skip
+        assert verify(counted).status == "pass"
+        counts.append(len(seen))
+    assert min(counts) > 150
+    assert max(counts) - min(counts) < 20

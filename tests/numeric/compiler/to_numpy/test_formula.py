@@ -10,7 +10,7 @@ from derive.language.functions import ALPHA, FUNCTIONS, X, Y
 from numeric.compiler.styles import STYLES
 from numeric.compiler.to_numpy.expressions import spell
 from numeric.compiler.to_numpy.formula import spelled, written
-from numeric.meaning.interpret import scalar
+from numeric.meaning.formulas import scalar
 from numeric.numbers.arithmetic import FLOATS
 
 TEXTS = {

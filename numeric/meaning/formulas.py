@@ -1,0 +1,186 @@
+"""Formulas of one variable over any arithmetic: what a function of the table means in numbers.
+
+In: a formula in x, or one of its slopes. Out: a function of arrays, made once for an arithmetic;
+`SCALARS` gives each part of a formula its meaning.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import lru_cache, reduce
+from typing import Any, Final
+
+from sympy import (
+    Add,
+    And,
+    Basic,
+    Expr,
+    Function,
+    GreaterThan,
+    Heaviside,
+    Integer,
+    LessThan,
+    Max,
+    Min,
+    Mul,
+    Or,
+    Piecewise,
+    Pow,
+    StrictGreaterThan,
+    StrictLessThan,
+)
+from sympy.logic.boolalg import BooleanTrue
+
+from derive.language.functions import X
+from numeric.numbers.arithmetic import Arithmetic
+from numeric.numbers.primitives import ufunc_name
+
+Array = Any
+Scalar = Callable[[Array], Array]
+
+
+def scalar(formula: Basic, x: Array, arithmetic: Arithmetic) -> Array:
+    """The formula of one variable x at every entry.
+
+    Raises:
+        TypeError: if the formula holds a part without a meaning here.
+    """
+    return formula_of(formula, arithmetic)(x)
+
+
+@lru_cache(maxsize=4096)
+def formula_of(formula: Basic, arithmetic: Arithmetic) -> Scalar:
+    """The formula as a function of its variable, made once.
+
+    Raises:
+        TypeError: if the formula holds a part without a meaning here.
+    """
+    if formula == X:
+        return lambda x: x
+    if not formula.free_symbols and not isinstance(formula, BooleanTrue):
+        held = arithmetic.number(formula)
+        return lambda x: held
+    for kind, rule in SCALARS.items():
+        if isinstance(formula, kind):
+            return rule(formula, arithmetic)
+    raise TypeError(f"no number for {type(formula).__name__}: {formula}")
+
+
+def joined(
+    join: Callable[[Array, Array], Array], parts: Sequence[Callable[[Any], Array]]
+) -> Callable[[Any], Array]:
+    """The values of the parts joined, from the first on."""
+    if len(parts) == 1:
+        return parts[0]
+    if len(parts) == 2:
+        one, two = parts
+        return lambda at: join(one(at), two(at))
+    return lambda at: reduce(join, [part(at) for part in parts])
+
+
+def _fold(join: Callable[[Array, Array], Array]) -> Callable[[Any, Arithmetic], Scalar]:
+    def rule(formula: Expr, arithmetic: Arithmetic) -> Scalar:
+        return joined(join, [formula_of(part, arithmetic) for part in _gather(formula)])
+
+    return rule
+
+
+def _gather(formula: Expr) -> tuple[Expr, ...]:
+    """The operands; the irrational constants of a product as one, the rational as another."""
+    if not isinstance(formula, Mul):
+        return tuple(formula.args)
+    constants = [part for part in formula.args if not part.free_symbols]
+    rational = Mul(*(part for part in constants if part.is_Rational))
+    irrational = Mul(*(part for part in constants if not part.is_Rational))
+    rest = [part for part in formula.args if part.free_symbols]
+    return (*(part for part in (rational, irrational) if part != 1), *rest)
+
+
+def _power(formula: Pow, arithmetic: Arithmetic) -> Scalar:
+    base, exponent = formula_of(formula.base, arithmetic), int(formula.exp)
+    one, count = arithmetic.number(Integer(1)), abs(exponent)
+
+    def value(x: Array) -> Array:
+        raised = reduce(operator.mul, [base(x)] * count)
+        return raised if exponent > 0 else one / raised
+
+    return value
+
+
+def _function(formula: Function, arithmetic: Arithmetic) -> Scalar:
+    """Any function that NumPy knows, by its name there.
+
+    Raises:
+        TypeError: for a function that NumPy, or the arithmetic, does not know.
+    """
+    name = ufunc_name(type(formula).__name__)
+    rule = getattr(arithmetic.namespace, name, None)
+    if rule is None:
+        raise TypeError(f"no number for the function {name}: {formula}")
+    inner = formula_of(formula.args[0], arithmetic)
+    return lambda x: rule(inner(x))
+
+
+def _extreme(sign: int) -> Callable[[Any, Arithmetic], Scalar]:
+    """Max or Min; where both are equal the constant wins: the slope at a kink is that of flat."""
+
+    def rule(formula: Expr, arithmetic: Arithmetic) -> Scalar:
+        *others, last = (
+            formula_of(part, arithmetic)
+            for part in sorted(formula.args, key=lambda part: not part.free_symbols)
+        )
+        decide, where = arithmetic.decide, arithmetic.namespace.where
+
+        def value(x: Array) -> Array:
+            found = last(x)
+            for other in reversed(others):
+                left = other(x)
+                found = where(decide(left) * sign > decide(found) * sign, left, found)
+            return found
+
+        return value
+
+    return rule
+
+
+def _piecewise(formula: Piecewise, arithmetic: Arithmetic) -> Scalar:
+    *pieces, (otherwise, _) = formula.args
+    last, where = formula_of(otherwise, arithmetic), arithmetic.namespace.where
+    tried = [
+        (formula_of(piece, arithmetic), formula_of(condition, arithmetic))
+        for piece, condition in reversed(pieces)
+    ]
+
+    def value(x: Array) -> Array:
+        found = last(x)
+        for piece, condition in tried:
+            found = where(condition(x), piece(x), found)
+        return found
+
+    return value
+
+
+def _compare(test: Callable[[Array, Array], Array]) -> Callable[[Any, Arithmetic], Scalar]:
+    def rule(formula: Basic, arithmetic: Arithmetic) -> Scalar:
+        decide = arithmetic.decide
+        one, two = (formula_of(side, arithmetic) for side in formula.args)
+        return lambda x: test(decide(one(x)), decide(two(x)))
+
+    return rule
+
+
+def _heaviside(formula: Heaviside, arithmetic: Arithmetic) -> Scalar:
+    zero, one = arithmetic.number(Integer(0)), arithmetic.number(Integer(1))
+    inner = formula_of(formula.args[0], arithmetic)
+    decide, where = arithmetic.decide, arithmetic.namespace.where
+    return lambda x: where(decide(inner(x)) > 0, one, zero)
+
+
+SCALARS: Final[dict[type, Callable[[Any, Arithmetic], Scalar]]] = {
+    Add: _fold(operator.add), Mul: _fold(operator.mul), Pow: _power,
+    Max: _extreme(1), Min: _extreme(-1), Piecewise: _piecewise, Heaviside: _heaviside,
+    StrictGreaterThan: _compare(operator.gt), StrictLessThan: _compare(operator.lt),
+    GreaterThan: _compare(operator.ge), LessThan: _compare(operator.le),
+    And: _fold(operator.and_), Or: _fold(operator.or_), Function: _function,
+}  # fmt: skip
