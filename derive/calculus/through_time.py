@@ -57,7 +57,7 @@ class Step:
     terms: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Derivation:
     """∂L/∂θ, ∂L/∂x_t and ∂L/∂s_0 of L = Σ_t L_t for one cell, with every step named.
 

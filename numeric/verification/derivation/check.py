@@ -11,11 +11,12 @@ identity, but for a chance of about its degree / 2⁶¹.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from derive.calculus.through_time import Derivation, differentiate
+from derive.calculus.through_time import Derivation, derivation_of
 from derive.cell import Cell
 from numeric.numbers.moving import DIGITS, EXACT, Moving
 from numeric.verification.derivation.adjoint_lines import backward_lines, forward_lines
@@ -69,9 +70,15 @@ def _lines(derivation: Derivation, moving: Moving, seed: int) -> tuple[Findings,
     return found, not found.wrong or functions is None or not functions.ties
 
 
+@lru_cache(maxsize=16)
+def _examined(derivation: Derivation, seed: int) -> Examined:
+    """`examine` of the very derivation that all stages are given, once for all of them."""
+    return examine(derivation, seed)
+
+
 def derivation_check(cell: Cell, ours: bool, seed: int = 0) -> Check:
     """The check as a verdict holds it; a wrong line of ours is a doubt about others' code."""
-    found = examine(differentiate(cell), seed)
+    found = _examined(derivation_of(cell), seed)
     figures = {"lines": found.lines, "numbers": found.numbers}
     if found.wrong:
         said = f"a fault of this toolkit: {'; '.join(found.wrong[:_SHOWN])}"
@@ -85,6 +92,6 @@ def require_derivation(cell: Cell, seed: int = 0) -> None:
     Raises:
         WrongDerivationError: naming the first line that is.
     """
-    found = examine(differentiate(cell), seed)
+    found = _examined(derivation_of(cell), seed)
     if found.wrong:
         raise WrongDerivationError(f"cell {cell.name!r}: {found.wrong[0]}")

@@ -11,7 +11,7 @@ from profiles import NIGHTLY
 from sympy import MatAdd, Transpose
 
 from derive import Cell, catalogue, differentiate
-from derive.calculus import paths, rules
+from derive.calculus import paths, rules, through_time
 from derive.calculus.through_time import FACTOR, TIME
 from derive.language.expr import TimeProduct, TimeSum, scale
 from derive.theorems.claims import Relation
@@ -245,6 +245,15 @@ def test_a_lost_path_and_a_wrong_edge_are_found(monkeypatch, name):
         assert any(said in line for line in examine(derivation).wrong)
 
 
+@pytest.fixture
+def nothing_kept():
+    """No derivation made before a rule was broken, and none made while it was."""
+    through_time._kept.cache_clear()
+    yield
+    through_time._kept.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_kept")
 def test_nothing_is_said_of_a_cell_whose_derivation_is_wrong(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(rules, "collected", kept_once)
     with pytest.raises(WrongDerivationError, match=r"'heun': line \(\d+\)"):
