@@ -7,7 +7,7 @@ theorems cite, each once. A title stands where it was read; else author, year an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from sympy import Basic, Expr, MatrixExpr
 
@@ -21,12 +21,18 @@ class Relation:
     right: Basic
 
 
+Slot: TypeAlias = Basic | Relation | int | str | tuple[Basic | Relation, ...]
+
+
 @dataclass(frozen=True)
 class Line:
-    """A sentence whose slots {0}, {1}, … hold expressions, relations or step numbers."""
+    """A sentence by its key, "theorem.sentence", and what its slots {0}, {1}, … hold.
 
-    text: str
-    slots: tuple[Basic | Relation | int, ...] = ()
+    An integer is the number of a step, a text a numeral, a tuple an enumeration: a, b and c.
+    """
+
+    key: str
+    slots: tuple[Slot, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,13 +47,11 @@ Part = Line | Display
 
 @dataclass(frozen=True)
 class Bound:
-    """`quantity ≤ expression` (upper) or `≥` (lower), under the assumptions."""
+    """`quantity ≤ expression` (upper) or `≥` (lower)."""
 
     quantity: Expr
     side: str
     expression: Expr
-    assumptions: tuple[Line, ...]
-    source: str
 
     def __post_init__(self) -> None:
         """Refuse a side that is neither.
@@ -68,9 +72,11 @@ class Bound:
 class Theorem:
     """A claim on the product of step Jacobians: assumptions, proof, and its limits.
 
-    `entries` define the letters of the statement. The first theorem of a cell has also `verdict`,
-    one sentence for page one, and `advice`; where its bound is r^{t−k}, `rate` is r, `supremum`
-    the value of γ in it and `matrices` are the constant factors of the step Jacobian.
+    `name` is its table in the files of sentences, by which other theorems refer to it. `entries`
+    define the letters of the statement. The first theorem of a cell has also `verdict`, sentences
+    for page one of which the first stands on its own, and `advice`; where its bound is r^{t−k},
+    `rate` is r, `supremum` the value of γ in it and `matrices` are the constant factors of the
+    step Jacobian.
     """
 
     name: str
@@ -82,8 +88,8 @@ class Theorem:
     silent: tuple[Line, ...]
     sources: tuple[str, ...] = ()
     entries: tuple[Relation, ...] = ()
-    verdict: Line = Line("")
-    advice: Line = Line("")
+    verdict: tuple[Line, ...] = ()
+    advice: tuple[Line, ...] = ()
     rate: Expr | None = None
     supremum: Expr | None = None
     matrices: tuple[MatrixExpr, ...] = ()
@@ -93,7 +99,7 @@ class Theorem:
         """Every sentence of the claim, its proof and its limits."""
         said = (*self.statement, *self.consequences)
         return (*self.assumptions, *(part for part in said if isinstance(part, Line)),
-                *self.proof, *self.silent)  # fmt: skip
+                *self.proof, *self.silent, *self.verdict, *self.advice)  # fmt: skip
 
 
 PASCANU: Final = (

@@ -82,49 +82,32 @@ def clock_rate(derivation: Derivation) -> Theorem | None:
     N, Q = Symbol(letter(derivation, "N", "D")), MatrixSymbol(letter(derivation, "Q", "Z"), 2, 2)
     step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
     return Theorem(
-        name="Clockwork",
+        name="clockwork",
         assumptions=(
-            Line("The units fall into modules. At step {0} all entries of {1} in module {2} are "
-                 "1 if {3} divides {0}, and 0 otherwise.", (TIME, kappa, INDEX, period)),
-            Line("No module hears a faster one: with the modules in the order of their periods, "
-                 "the block {0} of {1} is 0 for {2}.",
-                 (part, found.matrix, Relation(INDEX, ">", Symbol("j")))),
-            Line("The absolute value of {0} is at most {1}.",
-                 (slope, Relation(gamma, "=", supremum))),
+            Line("clockwork.modules", (TIME, kappa, INDEX, period)),
+            Line("clockwork.no_faster", (part, found.matrix, Relation(INDEX, ">", Symbol("j")))),
+            Line("clockwork.slope", (slope, Relation(gamma, "=", supremum))),
         ),
-        statement=(Line("For every number {0} there is a constant {1} such that for all {2} and "
-                        "all inputs",
-                        (Relation(rate, ">", slowest), constant,
+        statement=(Line("clockwork.statement", (Relation(rate, ">", slowest), constant,
                          Relation(EARLIER, "<", TIME))),),
-        bound=Bound(norm, "upper", Mul(constant, Pow(rate, LAG), evaluate=False), (), "modules"),
+        bound=Bound(norm, "upper", Mul(constant, Pow(rate, LAG), evaluate=False)),
         consequences=(
-            Line("If {0} for every module, the gradient vanishes for all inputs, the slower the "
-                 "longer the periods: a module that moves every {1} steps keeps {2} a step.",
-                 (Relation(local, "<", S.One), period, Pow(local, 1 / period, evaluate=False))),
-            Line("The blocks beside the diagonal enter {0} alone.", (constant,)),
+            Line("clockwork.decay", (Relation(local, "<", S.One), period,
+                  Pow(local, 1 / period, evaluate=False))),
+            Line("clockwork.beside", (constant,)),
         ),
         proof=(
-            Line("By ({0}) the norms of the blocks of one factor are at most those of a matrix "
-                 "{1} whose row {2} is {3}, for {4} from {2} on, if {5} divides the step, and the "
-                 "row of the identity otherwise. It is upper triangular.",
-                 (step.number, At(MatrixSymbol(str(N), 2, 2), TIME), INDEX, row, Symbol("j"),
-                  period)),
-            Line("Let {0} be a common multiple of the periods. A product of {0} such matrices in "
-                 "a row is upper triangular, with {1} on the diagonal, for module {2} moves at "
-                 "{3} of them. The next {0} steps give the same matrix {4}.",
-                 (whole, Pow(local, Mul(whole, Pow(period, -1), evaluate=False), evaluate=False),
-                  INDEX, Mul(whole, Pow(period, -1), evaluate=False), Q)),
-            Line("Its eigenvalues stand on the diagonal, so {0}. The powers of {1} are at most a "
-                 "constant times those of {2}. The chain ({3}) has at most {4} factors more, "
-                 "each bounded.",
-                 (Relation(Radius(Q), "<", Pow(rate, whole)), Q, Pow(rate, whole), chain.number,
-                  Add(whole, S.NegativeOne, evaluate=False))),
+            Line("clockwork.one_factor", (step.number, At(MatrixSymbol(str(N), 2, 2), TIME), INDEX,
+                  row, Symbol("j"), period)),
+            Line("clockwork.common_multiple", (whole,
+                  Pow(local, Mul(whole, Pow(period, -1), evaluate=False), evaluate=False), INDEX,
+                  Mul(whole, Pow(period, -1), evaluate=False), Q)),
+            Line("clockwork.powers", (Relation(Radius(Q), "<", Pow(rate, whole)), Q,
+                  Pow(rate, whole), chain.number, Add(whole, S.NegativeOne, evaluate=False))),
         ),
         silent=(
-            Line("{0} may be large: at small lags the blocks beside the diagonal decide.",
-                 (constant,)),
-            Line("{0} for one module does not imply that gradients explode.",
-                 (Relation(local, ">", S.One),)),
+            Line("clockwork.silent_constant", (constant,)),
+            Line("clockwork.silent_module", (Relation(local, ">", S.One),)),
         ),
         sources=(KOUTNIK,),
     )  # fmt: skip

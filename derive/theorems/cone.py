@@ -59,35 +59,29 @@ def kept_state(derivation: Derivation) -> Theorem | None:
     rate = Symbol(letter(derivation, "r", "q", "kappa"))
     ours = (beta, omega) if alone else (alpha, beta, omega)
     consequences: list[Part] = [
-        Line("Every change of {0} reaches {1} at no less than {2} of its length, and {3} is at "
-             "least {2}: the gradient vanishes no faster than that."
-             + ("" if low == 1 else " If {4}, it explodes."),
+        Line("kept_state.decay" if low == 1 else "kept_state.decay_or_growth",
              (At(p, EARLIER), At(p, TIME), Pow(LAMBDA, LAG), norm,
               *(() if low == 1 else (Relation(LAMBDA, ">", S.One),)))),
-        Line("With {0} of Theorem 2, {1}. The two theorems enclose the singular values of {2}.",
-             (rate, Relation(Norm(target), "≤", Pow(rate, LAG)), target)),
+        Line("kept_state.enclosed", (rate, Relation(Norm(target), "≤", Pow(rate, LAG)), target)),
     ]  # fmt: skip
     return Theorem(
-        name="What the kept state carries",
+        name="kept_state",
         assumptions=(
-            Line("{0}, {1} and {2} are those of Theorem 2, and all steps are admissible."
-                 if len(ours) == 3 else
-                 "{0} and {1} are those of Theorem 2, and all steps are admissible.", ours),
-            *((Line("{0} with {1} below.", (Relation(low, ">", S.Zero), low)),)
+            Line("kept_state.letters", (ours,)),
+            *((Line("kept_state.lowest", (Relation(low, ">", S.Zero), low)),)
               if low != 1 else ()),
-            Line("{0}.", (condition,)),
+            Line("kept_state.condition", (condition,)),
         ),
-        statement=(Line("For all {0},", (Relation(EARLIER, "<", TIME),)),),
-        bound=Bound(SingularMin(target), "lower", Pow(LAMBDA, LAG), (), "an invariant cone"),
+        statement=(Line("shared.for_all", (Relation(EARLIER, "<", TIME),)),),
+        bound=Bound(SingularMin(target), "lower", Pow(LAMBDA, LAG)),
         entries=tuple(entries),
         consequences=tuple(consequences),
         proof=_proof(derivation, found, low, eta, tau, quadratic if not alone else None, trace),
         silent=(
-            Line("{0}, so it proves no growth where {1}.",
-                 (Relation(LAMBDA, "≤", low), Relation(low, "≤", S.One)))
-            if low != 1 else Line("{0}, so it proves no growth.", (Relation(LAMBDA, "≤", low),)),
-            Line("The condition asks that the paths through {0} are weak. Without it the theorem "
-                 "says nothing: the paths might cancel.", (q,)),
+            Line("kept_state.silent_growth_below_one", (Relation(LAMBDA, "≤", low),
+                  Relation(low, "≤", S.One)))
+            if low != 1 else Line("kept_state.silent_growth", (Relation(LAMBDA, "≤", low),)),
+            Line("kept_state.silent_paths", (q,)),
         ),
         sources=(HOCHREITER,),
     )  # fmt: skip
@@ -130,30 +124,24 @@ def _proof(
     upper = Relation(w, "≤", Add(Mul(omega, u, evaluate=False), *tail, evaluate=False))
     jacobian = derivation.part("jacobian")[-1].number
     opening = Line(
-        "Let {0} and {1} be the changes that a change {2} of {3} alone causes. By the blocks up "
-        "to ({4}), {5} and {6}. So {7} and {8}.",
+        "kept_state.changes",
         (now_p, now_q, At(dot_p, EARLIER), At(p, EARLIER), jacobian, first, second, lower, upper),
     )
     inside = Relation(w_then, "≤", Mul(eta, u_then, evaluate=False))
     grown = Relation(u, "≥", Mul(LAMBDA, u_then, evaluate=False))
-    closing = Line(
-        "At step {0} the change of {1} is 0, so {2} holds there. By induction {3}. Since {4}, this "
-        "is the bound.",
-        (EARLIER, q, Relation(Norm(At(dot_q, EARLIER)), "≤",
-                              Mul(eta, Norm(At(dot_p, EARLIER)), evaluate=False)),
-         Relation(u, "≥", Mul(Pow(LAMBDA, LAG), Norm(At(dot_p, EARLIER)), evaluate=False)),
-         Relation(now_p, "=", product(Partial(At(p, TIME), At(p, EARLIER)),
-                                      At(dot_p, EARLIER)))),
-    )  # fmt: skip
+    start_p, start_q = At(dot_p, EARLIER), At(dot_q, EARLIER)
+    small = Relation(Norm(start_q), "≤", Mul(eta, Norm(start_p), evaluate=False))
+    carried = (
+        Relation(u, "≥", Mul(Pow(LAMBDA, LAG), Norm(start_p), evaluate=False)),
+        Relation(now_p, "=", product(Partial(At(p, TIME), At(p, EARLIER)), start_p)),
+    )
+    closing = Line("kept_state.induction", (EARLIER, q, small, *carried))
     if quadratic is None:
         return (
             opening,
-            Line("If {0}, the first inequality gives {1} at once.",
-                 (Relation(w_then, "≤", Mul(omega, u_then, evaluate=False)),
+            Line("kept_state.at_once", (Relation(w_then, "≤", Mul(omega, u_then, evaluate=False)),
                   Relation(u, "≥", Mul(LAMBDA, u_then, evaluate=False)))),
-            Line("The second says that this holds again one step later. At step {0} it holds, "
-                 "for the change of {1} is 0. By induction {2}. Since {3}, this is the bound.",
-                 (EARLIER, q, closing.slots[3], closing.slots[4])),
+            Line("kept_state.again", (EARLIER, q, *carried)),
         )  # fmt: skip
     bracket = Add(omega, Mul(alpha, eta, Pow(LAMBDA, -1), evaluate=False), evaluate=False)
     gap = Add(low, Mul(S.NegativeOne, LAMBDA, evaluate=False), evaluate=False)
@@ -161,21 +149,15 @@ def _proof(
     last = alpha if low == 1 else Mul(alpha, low, evaluate=False)
     return (
         opening,
-        Line("{0} is the larger root of {1} with {2}. By the condition {9}, so the roots "
-             "are real and not negative. At {3} the left side is {4}, and {3} is not left of the "
-             "vertex since {10}; so {5}. If {6} is 0 there is nothing to prove; if {7} is 0, so "
-             "that {8}, the first inequality is enough.",
-             (LAMBDA, Relation(quadratic, "=", S.Zero), Relation(tau, "=", trace), low,
+        Line("kept_state.root", (LAMBDA, Relation(quadratic, "=", S.Zero),
+              Relation(tau, "=", trace), low,
               Mul(omega, beta, *(() if low == 1 else (low,)), evaluate=False),
               Relation(LAMBDA, "≤", low), LAMBDA, beta, Relation(LAMBDA, "=", low),
               Relation(tau, "≥", Mul(2, Pow(last, _HALF, evaluate=False), evaluate=False)),
               Relation(alpha, "≤", low))),
-        Line("Else let {0}. If {1}, then {2}, and with the second inequality {3}.",
-             (choice, inside, grown,
+        Line("kept_state.inside", (choice, inside, grown,
               Relation(w, "≤", Mul(bracket, u, evaluate=False)))),
-        Line("{0}: multiplied by {1} this is the equation for {2}. So {3}, the same one step "
-             "later.",
-             (Relation(bracket, "=", eta), Mul(beta, LAMBDA, evaluate=False), LAMBDA,
-              Relation(w, "≤", Mul(eta, u, evaluate=False)))),
+        Line("kept_state.later", (Relation(bracket, "=", eta), Mul(beta, LAMBDA, evaluate=False),
+              LAMBDA, Relation(w, "≤", Mul(eta, u, evaluate=False)))),
         closing,
     )  # fmt: skip

@@ -55,54 +55,39 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
     slope_j = local.value.args[0].args[0]
     any_slope = Slope(slope.args[0], MatrixSymbol("u", 1, 1))
     numbers = Relation(gamma, "=", supremum)
-    bound = Bound(norm, "upper", Pow(rate, LAG, evaluate=False), (), PASCANU)
+    bound = Bound(norm, "upper", Pow(rate, LAG, evaluate=False))
     now = At(state, TIME)
     return Theorem(
-        name="Contraction",
+        name="contraction",
         assumptions=(
-            Line("The norm is the spectral norm: {0} is the largest singular value of {1}.",
-                 (Norm(matrix), matrix)),
-            Line("The absolute value of {0} is at most {1} for every real {2}; here {3}.",
-                 (any_slope, gamma, Symbol("u"), numbers)),
-            Line("Nothing is assumed of the inputs, the initial state or the other parameters."),
+            Line("contraction.norm", (Norm(matrix), matrix)),
+            Line("contraction.slope", (any_slope, gamma, Symbol("u"), numbers)),
+            Line("contraction.nothing_else"),
         ),
-        statement=(Line("For all {0},", (Relation(EARLIER, "≤", TIME),)),),
+        statement=(Line("shared.for_all", (Relation(EARLIER, "≤", TIME),)),),
         bound=bound,
         consequences=(
-            Line("If {0}, then {1} tends to 0 at least geometrically as {2} grows, whatever the "
-                 "inputs: the gradient vanishes. The condition is sufficient.",
-                 (Relation(rate, "<", S.One), norm, LAG)),
-            Line("If {0} exceeds 1 for some pair {1}, then {2}. For gradients to explode this "
-                 "is necessary. It is not sufficient.",
-                 (norm, Relation(EARLIER, "<", TIME), Relation(rate, ">", S.One))),
+            Line("contraction.decay", (Relation(rate, "<", S.One), norm, LAG)),
+            Line("contraction.growth", (norm, Relation(EARLIER, "<", TIME),
+                  Relation(rate, ">", S.One))),
         ),
         proof=(
-            Line("By ({0}), one factor is {1}.",
-                 (step.number, Relation(local.target, "=", local.value))),
-            Line("The norm of a diagonal matrix is its largest entry in absolute value, so {0}.",
-                 (Relation(Norm(DiagMatrix(slope_j)), "≤", gamma),)),
-            Line("The norm of a product is at most the product of the norms, so {0} for each {1}.",
-                 (Relation(Norm(local.target), "≤", rate), FACTOR)),
-            Line("The chain ({0}) has {1} such factors. Apply the same inequality to it.",
-                 (chain.number, LAG)),
+            Line("contraction.one_factor", (step.number, Relation(local.target, "=", local.value))),
+            Line("contraction.diagonal", (Relation(Norm(DiagMatrix(slope_j)), "≤", gamma),)),
+            Line("contraction.product", (Relation(Norm(local.target), "≤", rate), FACTOR)),
+            Line("contraction.chain", (chain.number, LAG)),
         ),
         silent=(
-            Line("{0} does not imply that gradients explode: the slopes {1} may lie far below "
-                 "{2}, and a product of {3} may be much smaller than the product of its norms.",
-                 (Relation(rate, ">", S.One), slope_j, gamma, matrix)),
-            Line("The condition is on the largest singular value of {0}. A bound on its "
-                 "eigenvalues, or on its entries, does not imply it.", (matrix,)),
-            Line("It bounds the influence of {0} on {1}. The gradient of a parameter sums such "
-                 "terms over all pairs, and the terms with {2} near {3} need not be small.",
-                 (At(state, EARLIER), now, EARLIER, TIME)),
+            Line("contraction.silent_slopes", (Relation(rate, ">", S.One), slope_j, gamma, matrix)),
+            Line("contraction.silent_eigenvalues", (matrix,)),
+            Line("contraction.silent_sum", (At(state, EARLIER), now, EARLIER, TIME)),
         ),
-        verdict=Line("Vanishes if {0}, for all inputs; can explode only if {1}. Above 1, "
-                     "Theorem 1 leaves it undecided. Here {2}, which {3} never exceeds.",
-                     (Relation(rate, "<", S.One), Relation(rate, ">", S.One), numbers,
-                      any_slope)),
-        advice=Line("Watch {0} during training. While it stays below 1, no input lets this cell "
-                    "carry a gradient over many steps; above 1, clip the gradient's norm.",
-                    (rate,)),
+        verdict=(
+            Line("contraction.verdict", (Relation(rate, "<", S.One), Relation(rate, ">", S.One))),
+            Line("contraction.undecided"),
+            Line("contraction.here", (numbers, any_slope)),
+        ),
+        advice=(Line("contraction.advice", (rate,)),),
         sources=(PASCANU,),
         rate=rate,
         supremum=supremum,

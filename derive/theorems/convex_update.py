@@ -210,51 +210,35 @@ def weighted_mean(derivation: Derivation) -> Theorem | None:
         conditions.append(Relation(Add(*left, evaluate=False) if len(left) > 1 else left[0],
                                    "<", S.One))  # fmt: skip
     return Theorem(
-        name="Weighted means",
+        name="weighted_mean",
         assumptions=(
-            Line("{0} is the largest sum of absolute values in a row of {1}. Suprema and infima "
-                 "are over all admissible steps, as in Theorem 2; they and {2} act entry by "
-                 "entry. {3} is the column of ones.",
-                 (RowNorm(any_), any_, EntrywiseAbs(any_), MatMul(OneMatrix(size, 1)))),
-            Line("The new value has the weight {0}, so that {1}.",
-                 (Relation(w, "=", weight), Relation(At(state, TIME), "=", mean))),
-            Line("For every unit {0}, {1}" + (" and {2}." if left else "."),
-                 (INDEX, *conditions)),
+            Line("weighted_mean.norm", (RowNorm(any_), any_, EntrywiseAbs(any_),
+                  MatMul(OneMatrix(size, 1)))),
+            Line("weighted_mean.mean", (Relation(w, "=", weight),
+                  Relation(At(state, TIME), "=", mean))),
+            Line("weighted_mean.every_unit", (INDEX, tuple(conditions))),
         ),
-        statement=(Line("For all {0} between which all steps are admissible,",
-                        (Relation(EARLIER, "≤", TIME),)),),
-        bound=Bound(RowNorm(target), "upper", Pow(rate, LAG, evaluate=False), (), "row sums"),
+        statement=(Line("shared.all_admissible", (Relation(EARLIER, "≤", TIME),)),),
+        bound=Bound(RowNorm(target), "upper", Pow(rate, LAG, evaluate=False)),
         entries=tuple(definitions),
         consequences=(
-            Line("Here {0}: the gradient vanishes along every admissible trajectory, and {1}.",
-                 (Relation(rate, "<", S.One),
-                  Relation(Norm(target), "≤", Mul(Pow(size, S.Half, evaluate=False),
-                                                  Pow(rate, LAG), evaluate=False)))),
+            Line("weighted_mean.decay", (Relation(rate, "<", S.One), Relation(Norm(target), "≤",
+                  Mul(Pow(size, S.Half, evaluate=False), Pow(rate, LAG), evaluate=False)))),
         ),
         proof=(
-            Line("By the product rule {0}; written out it is ({1})."
-                 + ("" if still else " The logistic function has the slope {2}, so row {3} of "
-                    "{4} is, up to its sign, {2} times that row of the Jacobian of the argument."),
-                 (Relation(one, "=", add(*pieces)), step,
-                  Mul(w_i, _one_minus(w_i), evaluate=False), INDEX, Partial(w, before))
-                 if not still else
-                 (Relation(one, "=", add(*pieces)), step)),
-            Line("So the absolute values in row {0} add up to at most {1}, which is {2}."
-                 if not (still and bare) else
-                 "So the absolute values in row {0} add up to {1}.",
-                 (INDEX, row) if still and bare else
-                 (INDEX, row, _one_minus_product(w_i, K_i if not bare else None,
-                                                 A_i if not still else None))),
-            Line("This is at most {0}, and the norm of a product is at most the product of the "
-                 "norms." if still and bare else
-                 "Both factors of the product grow with {1} and are positive at {2}. So the row "
-                 "sum is at most {0}, and the norm of a product at most the product of the norms.",
-                 (rate,) if still and bare else (rate, w_i, low)),
+            Line("weighted_mean.product_rule", (Relation(one, "=", add(*pieces)), step)) if still
+            else Line("weighted_mean.product_rule_and_slope", (
+                Relation(one, "=", add(*pieces)), step,
+                Mul(w_i, _one_minus(w_i), evaluate=False), INDEX, Partial(w, before))),
+            *((Line("weighted_mean.row_is", (INDEX, row)), Line("weighted_mean.bounded", (rate,)))
+              if still and bare else
+              (Line("weighted_mean.row_at_most", (INDEX, row, _one_minus_product(
+                  w_i, K_i if not bare else None, A_i if not still else None))),
+               Line("weighted_mean.bounded_at_lowest", (rate, w_i, low)))),
         ),
         silent=(
-            Line("It needs {0} for every unit: one unit that may keep its state for ever is "
-                 "enough to void it.", (Relation(low, ">", S.Zero),)),
-            Line("The condition is sufficient, not necessary."),
+            Line("weighted_mean.silent_one_unit", (Relation(low, ">", S.Zero),)),
+            Line("weighted_mean.silent_sufficient"),
         ),
         sources=(BONASSI,),
     )  # fmt: skip

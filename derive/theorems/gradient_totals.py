@@ -64,44 +64,34 @@ def total_gradient(derivation: Derivation) -> Theorem | None:
         Relation(Norm(Immediate(At(state, TIME), theta)), "≤", of_step),
     )
     return Theorem(
-        name="Total gradient and truncation",
+        name="total_gradient",
         assumptions=(
-            Line("{0}, and {1}, are those of Theorem 2, and all steps are admissible.", (N, small)),
-            Line("{0} is one parameter, its entries in one column; the initial state does not "
-                 "depend on it. {1} is the sum of {2}, and {2} depends on the states of step "
-                 "{3} alone" + ("." if order == 1 else "; its derivative by one of them holds the "
-                 "others fixed."), (theta, loss, At(loss, TIME), TIME)),
-            Line("At every step {0} and {1}" + (
-                 "." if order == 1 else ", and the like for every state; {3} is the row, {4} the "
-                 "column of these numbers.") + " Here {2} is the derivative within one step, the "
-                 "states before it held fixed.",
-                 (*bounds, Immediate(At(state, TIME), theta),
-                  *(() if order == 1 else (g, e)))),
+            Line("total_gradient.as_in", (N, small)),
+            Line("total_gradient.loss" if order == 1 else "total_gradient.loss_of_states",
+                 (theta, loss, At(loss, TIME), TIME)),
+            Line("total_gradient.one_step", (*bounds, Immediate(At(state, TIME), theta)))
+            if order == 1 else
+            Line("total_gradient.one_step_of_states",
+                 (*bounds, Immediate(At(state, TIME), theta), g, e)),
         ),
-        statement=(Line("Then",),),
-        bound=Bound(Norm(gradient), "upper", total, (), "sum over pairs of steps"),
+        statement=(Line("total_gradient.then"),),
+        bound=Bound(Norm(gradient), "upper", total),
         consequences=(
-            Line("Let {0} be what back-propagation computes if each {1} reaches back over at most "
-                 "{2} steps, so that it keeps the pairs with {3}. Then",
-                 (cut, At(loss, TIME), CUT, Relation(TIME - EARLIER, "≤", CUT))),
+            Line("total_gradient.truncated", (cut, At(loss, TIME), CUT,
+                  Relation(TIME - EARLIER, "≤", CUT))),
             Display((Relation(Norm(MatAdd(gradient, MatMul(-1, cut))), "≤", error),)),
         ),
         proof=(
-            Line("By the chain rule, written as a row, {0}.", (Relation(gradient, "=", pairs),)),
-            Line("By step 2 of the proof of Theorem 2 the term of lag {0} is at most {1} in "
-                 "length.", (lag, single)),
-            Line("Each lag occurs at most {0} times. The powers of {1} from {2} on add up to {3}, "
-                 "since {4}. This is the first bound.",
-                 (LENGTH, N, Relation(FACTOR, "=", S.Zero), summed, small)),
-            Line("{0} leaves out the lags from {1} on, and these powers add up to {2}.",
-                 (cut, CUT + 1, tail)),
+            Line("total_gradient.chain_rule", (Relation(gradient, "=", pairs),)),
+            Line("total_gradient.one_lag", (lag, single)),
+            Line("total_gradient.all_lags", (LENGTH, N, Relation(FACTOR, "=", S.Zero), summed,
+                  small)),
+            Line("total_gradient.left_out", (cut, CUT + 1, tail)),
         ),
         silent=(
-            Line("The gradient of a matrix is read as one column, so its length is the Frobenius "
-                 "norm."),
-            Line("Cutting a sequence into pieces is not this truncation: it also drops pairs of "
-                 "small lag, those on two sides of a cut."),
-            Line("It does not say that the gradient is small: the terms of lag 0 remain."),
+            Line("total_gradient.silent_norm"),
+            Line("total_gradient.silent_pieces"),
+            Line("total_gradient.silent_small"),
         ),
         sources=(MILLER,),
     )  # fmt: skip

@@ -7,6 +7,7 @@ weights and its eigenvalues where they are numbers times those of one weight mat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sympy import Identity, MatMul, MatPow, MatrixExpr, MatrixSymbol, Mul, Number, OneMatrix, Pow, S
 from sympy.matrices.expressions import DiagMatrix
@@ -49,40 +50,32 @@ def at_rest(derivation: Derivation) -> Theorem | None:
     )  # fmt: skip
     radius = Radius(J)
     consequences: list[Part] = [
-        Line("If {0}, the gradient explodes along this trajectory. So {1} is necessary for any "
-             "certificate of decay that covers it.",
-             (Relation(radius, ">", S.One), Relation(radius, "<", S.One))),
+        Line("at_rest.growth", (Relation(radius, ">", S.One), Relation(radius, "<", S.One))),
         *_eigenvalues(derivation, found, J),
     ]  # fmt: skip
     numbers = _numbers(found.unbiased)
     single = len(cell.states) == 1
     published = single and numbers is not None and 0 < numbers[0] < 1
     return Theorem(
-        name="The zero state",
+        name="at_rest",
         assumptions=(
-            Line("All inputs are zero, and so is the initial state." if len(cell.inputs) else
-                 "The initial state is zero."),
+            Line("at_rest.at_zero"),
             *_zeroed(found),
         ),
-        statement=(Line("The state stays zero, every step Jacobian is {0} below, and for all {1}"
-                        if grid else "The state stays zero, every step Jacobian is the matrix {0} "
-                        "of the blocks below, and for all {1}",
+        statement=(Line("at_rest.matrix" if grid else "at_rest.blocks",
                         (J, Relation(EARLIER, "≤", TIME))),),
-        bound=Bound(norm, "lower", Pow(radius, LAG, evaluate=False), (), "ρ(A) ≤ ‖A‖"),
+        bound=Bound(norm, "lower", Pow(radius, LAG, evaluate=False)),
         entries=written,
         consequences=tuple(consequences),
         proof=(
-            Line("With zero inputs and zero states before, the equations give zero states again. "
-                 "So each factor of the chain ({0}) is {1}, and {2}.",
-                 (derivation.part("chain")[-1].number, J,
+            Line("at_rest.stays", (derivation.part("chain")[-1].number, J,
                   Relation(target, "=", MatPow(J, LAG)))),
-            Line("The norm of a matrix is at least its spectral radius, and {0}.",
-                 (Relation(Radius(MatPow(J, LAG)), "=", Pow(radius, LAG, evaluate=False)),)),
+            Line("at_rest.radius", (
+                  Relation(Radius(MatPow(J, LAG)), "=", Pow(radius, LAG, evaluate=False)),)),
             *_reduction(derivation, found, J),
         ),
         silent=(
-            Line("It speaks of one trajectory: {0} does not make gradients vanish along others.",
-                 (Relation(radius, "<", S.One),)),
+            Line("at_rest.silent", (Relation(radius, "<", S.One),)),
         ),
         sources=(KANAI,) if published else (),
     )  # fmt: skip
@@ -94,13 +87,10 @@ def _has_matrix(block: MatrixExpr) -> bool:
 
 def _zeroed(found: Rest) -> tuple[Line, ...]:
     """Which biases are zero; the others are free."""
-    count = len(found.zeroed)
-    if not count:
+    if not found.zeroed:
         return ()
-    slots = [f"{{{place}}}" for place in range(count)]
-    names = slots[0] if count == 1 else ", ".join(slots[:-1]) + f" and {slots[-1]}"
-    verb = "is" if count == 1 else "are"
-    return (Line(f"{names} {verb} zero. The other parameters are arbitrary.", found.zeroed),)
+    one = len(found.zeroed) == 1
+    return (Line("at_rest.bias" if one else "at_rest.biases", (found.zeroed,)),)
 
 
 @dataclass(frozen=True)
@@ -111,32 +101,34 @@ class _Shape:
     matrix: MatrixExpr
 
 
+_EIGENVALUES: Final = (
+    ("at_rest.those", "at_rest.those_equal", "at_rest.those_equal_or_zero"),
+    ("at_rest.values", "at_rest.values_equal", "at_rest.values_equal_or_zero"),
+)
+
+
 def _eigenvalues(derivation: Derivation, found: Rest, J: MatrixSymbol) -> tuple[Line, ...]:
     """What the eigenvalues of J₀ are, as far as one weight matrix decides them."""
     lines = []
     if found.reduced is not None and len(found.blocks) > 1:
-        lines.append(Line("The eigenvalues of {0} are those of {1}, and 0.", (J, found.reduced)))
+        lines.append(Line("at_rest.eigenvalues", (J, found.reduced)))
     mu = MatrixSymbol(letter(derivation, "mu", "nu"), 1, 1)
     general = _shape(found.reduced, mu)
     numbers = _numbers(found.unbiased)
     plain = _shape(found.unbiased, mu)
-    whose, tail = ("Those", ()) if lines else ("The eigenvalues of {3}", (J,))
     varied = plain is not None and general is not None and general.eigenvalue != plain.eigenvalue
     if general is not None and (varied or general.eigenvalue != mu):
-        text = whose + " are {0} for the eigenvalues {1} of {2}"
-        text += " where each bias has equal entries" if varied else ""
-        if varied and numbers and plain is not None:
-            text += f", and {{{3 + len(tail)}}} where all biases are zero"
-            tail += (plain.eigenvalue,)
-        lines.append(Line(text + ".", (general.eigenvalue, mu, general.matrix, *tail)))
+        last = (plain.eigenvalue,) if varied and numbers and plain is not None else ()
+        key = _EIGENVALUES[0 if lines else 1][len(last) + varied]
+        whose = () if lines else (J,)
+        lines.append(Line(key, (general.eigenvalue, mu, general.matrix, *whose, *last)))
     if numbers is None or plain is None:
         return tuple(lines)
     start, factor = numbers
     if 0 <= start < 1 and factor > 0:
-        lines.append(Line(
-            "With all biases zero {0}, so along this trajectory the gradient vanishes if {1}.",
-            (Relation(Radius(J), "≤", _affine(start, factor, Norm(plain.matrix))),
-             Relation(Norm(plain.matrix), "<", (1 - start) / factor))))  # fmt: skip
+        lines.append(Line("at_rest.decay", (
+                           Relation(Radius(J), "≤", _affine(start, factor, Norm(plain.matrix))),
+                           Relation(Norm(plain.matrix), "<", (1 - start) / factor))))  # fmt: skip
     return tuple(lines)
 
 
@@ -204,7 +196,5 @@ def _reduction(derivation: Derivation, found: Rest, J: MatrixSymbol) -> tuple[Li
         return ()
     first = (found.blocks[pair.keeper, pair.keeper], found.blocks[pair.keeper, pair.reader])
     return (
-        Line("The second block row of {0} is a diagonal matrix times the first, {1} and {2}. So "
-             "{0} is a product of a block column and a block row, and the products in both orders "
-             "have the same eigenvalues, apart from 0.", (J, *first)),
+        Line("at_rest.reduced", (J, *first)),
     )  # fmt: skip

@@ -29,9 +29,7 @@ from derive.theorems.contraction import diagonal_times_matrix, shifted
 from derive.theorems.one_sequence import chain_norm
 from derive.theorems.suprema import letter
 
-_ANY_TRAJECTORY: Final = Line(
-    "Gates and states take the values of one trajectory. Nothing else is assumed."
-)
+_ANY_TRAJECTORY: Final = Line("shared.one_trajectory")
 _A, _B = MatrixSymbol("A", 2, 2), MatrixSymbol("B", 2, 2)
 _D = MatrixSymbol("d", 2, 1)
 
@@ -53,32 +51,29 @@ def smallest_singular_value(derivation: Derivation) -> Theorem | None:
     one = Mul(*(SingularMin(matrix) for matrix in matrices), *slopes, evaluate=False) if (
         matrices) else body  # fmt: skip
     return Theorem(
-        name="Smallest singular value",
+        name="smallest_singular_value",
         assumptions=(
-            Line("{0} is the smallest singular value of a square matrix {1}; no vector of length 1 "
-                 "is made shorter by {1} than this.", (SingularMin(_A), _A)),
+            Line("smallest_singular_value.defined", (SingularMin(_A), _A)),
             _ANY_TRAJECTORY,
         ),
-        statement=(Line("For all {0},", (Relation(EARLIER, "≤", TIME),)),),
-        bound=Bound(SingularMin(target), "lower", lower, (), "σ_min(AB) ≥ σ_min(A) σ_min(B)"),
+        statement=(Line("shared.for_all", (Relation(EARLIER, "≤", TIME),)),),
+        bound=Bound(SingularMin(target), "lower", lower),
         consequences=(
-            Line("So {0} is at least as large. If the right side grows without bound, the gradient "
-                 "explodes along this trajectory, in every direction.", (norm,)),
+            Line("smallest_singular_value.growth", (norm,)),
         ),
         proof=(
-            Line("For square matrices {0}, since {1} is at least {2} times the length of {3}.",
-                 (Relation(SingularMin(MatMul(_A, _B)), "≥",
-                           Mul(SingularMin(_A), SingularMin(_B), evaluate=False)),
+            Line("smallest_singular_value.product", (Relation(SingularMin(MatMul(_A, _B)), "≥",
+                  Mul(SingularMin(_A), SingularMin(_B), evaluate=False)),
                   Norm(MatMul(_A, _B, MatrixSymbol("y", 2, 1))), SingularMin(_A),
                   MatMul(_B, MatrixSymbol("y", 2, 1)))),
-            Line("{0}.", (Relation(SingularMin(DiagMatrix(_D)), "=", MinAbs(_D)),)),
-            Line("By ({0}) one factor has {1}. The chain ({2}) is a product of {3} of them.",
-                 (step.number, Relation(local, "≥", one), chain.number, LAG)),
+            Line("smallest_singular_value.diagonal", (
+                  Relation(SingularMin(DiagMatrix(_D)), "=", MinAbs(_D)),)),
+            Line("smallest_singular_value.one_factor", (step.number, Relation(local, "≥", one),
+                  chain.number, LAG)),
         ),
         silent=(
-            Line("One unit whose factor is near 0 at one step makes the right side small, however "
-                 "large the Jacobian is in other directions."),
-            *((Line("It is 0 where a matrix is singular."),) if matrices else ()),
+            Line("smallest_singular_value.silent_unit"),
+            *((Line("smallest_singular_value.silent_singular"),) if matrices else ()),
         ),
     )  # fmt: skip
 
@@ -123,32 +118,23 @@ def volume(derivation: Derivation) -> Theorem | None:
     whole = StepProduct(Abs(Determinant(local), evaluate=False), FACTOR, TIME, EARLIER + 1)
     bound = Pow(whole, 1 / size, evaluate=False)
     return Theorem(
-        name="Volume",
+        name="volume",
         assumptions=(
             _ANY_TRAJECTORY,
         ),
-        statement=(Line("For all {0},", (Relation(EARLIER, "≤", TIME),)),),
-        bound=Bound(norm, "lower", bound, (), "the determinant is the product of singular values"),
+        statement=(Line("shared.for_all", (Relation(EARLIER, "≤", TIME),)),),
+        bound=Bound(norm, "lower", bound),
         entries=(Relation(Abs(Determinant(local), evaluate=False), "=", written),),
         consequences=(
-            Line("The same number is at least {0}: if it decays, some direction decays as fast.",
-                 (SingularMin(target),)),
+            Line("volume.decay", (SingularMin(target),)),
         ),
         proof=(
-            Line("The absolute value of a determinant is the product of the {0} singular values. "
-                 "Its root of that order is their geometric mean, which lies between the smallest "
-                 "and the largest of them.", (size,)),
-            Line("The determinant of the product ({0}) is the product of the determinants.",
-                 (chain.number,)),
-            Line("The determinant of a diagonal matrix is the product of its entries."
-                 if single else
-                 "For one step: a multiple of one block row, taken from the other, leaves a block "
-                 "triangular matrix. Its diagonal blocks are a diagonal matrix, and a diagonal "
-                 "matrix times {0}.", () if single else (_matrix(found),)),
+            Line("volume.geometric_mean", (size,)),
+            Line("volume.product", (chain.number,)),
+            Line("volume.diagonal") if single else Line("volume.triangular", (_matrix(found),)),
         ),
         silent=(
-            Line("A geometric mean over all directions says little of the largest one: the bound "
-                 "is weak where most directions decay."),
+            Line("volume.silent"),
         ),
     )  # fmt: skip
 
@@ -192,35 +178,27 @@ def no_uniform_explosion(derivation: Derivation) -> Theorem | None:
     any_ = Elementwise(function.name, MatrixSymbol("y", 1, 1))
     step = derivation.part("jacobian")[-1]
     return Theorem(
-        name="No certificate of growth in all directions",
+        name="no_uniform_explosion",
         assumptions=(
-            Line("{0} is invertible. (If it is not, {1} for all {2}.)",
-                 (matrix, Relation(least, "=", S.Zero), Relation(EARLIER, "<", TIME))),
-            Line("{0} is the open box of states whose entries all lie between {1} and {2}. The "
-                 "inputs are any sequence.", (Symbol("B"), low, high)),
+            Line("no_uniform_explosion.invertible", (matrix, Relation(least, "=", S.Zero),
+                  Relation(EARLIER, "<", TIME))),
+            Line("no_uniform_explosion.box", (Symbol("B"), low, high)),
         ),
-        statement=(Line("For all inputs and all {0} there is a state {1} in {2} with",
-                        (Relation(EARLIER, "<", TIME), At(state, EARLIER), Symbol("B"))),),
-        bound=Bound(least, "upper", S.One, (), "volume"),
+        statement=(Line("no_uniform_explosion.statement", (Relation(EARLIER, "<", TIME),
+                         At(state, EARLIER), Symbol("B"))),),
+        bound=Bound(least, "upper", S.One),
         consequences=(
-            Line("So no number above 1 is a lower bound of {0} for all states of the box. A "
-                 "certificate that gradients explode must be for one trajectory, for a part of "
-                 "the box, or for some directions.", (least,)),
+            Line("no_uniform_explosion.no_certificate", (least,)),
         ),
         proof=(
-            Line("With the input fixed one step is {0}, where {1} is free of {2}. It is injective, "
-                 "since {3} is strictly increasing and {4} is invertible, and it maps {5} into "
-                 "itself. The same holds of {6} steps.",
-                 (map_, unit, state, any_, matrix, Symbol("B"), LAG)),
-            Line("By the change of variables the integral of {0} over {1} is the volume of the "
-                 "image, at most the volume of {1}. So {0} is at most 1 somewhere in {1}.",
-                 (Abs(Determinant(target), evaluate=False), Symbol("B"))),
-            Line("There the product of the singular values is at most 1, and so is the smallest. "
-                 "One factor is ({0}).", (step.number,)),
+            Line("no_uniform_explosion.one_step", (map_, unit, state, any_, matrix, Symbol("B"),
+                  LAG)),
+            Line("no_uniform_explosion.integral", (Abs(Determinant(target), evaluate=False),
+                  Symbol("B"))),
+            Line("no_uniform_explosion.smallest", (step.number,)),
         ),
         silent=(
-            Line("It does not exclude that {0} grows, for some states or for all.",
-                 (Norm(target),)),
+            Line("no_uniform_explosion.silent", (Norm(target),)),
         ),
     )  # fmt: skip
 

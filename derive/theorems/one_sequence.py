@@ -40,22 +40,11 @@ INEQUALITIES: Final = (
 )
 
 
-NORMS: Final = Line(
-    "{0} is the spectral norm; {1} is the largest absolute value of an entry.",
-    (Norm(_M), MaxAbs(_D)),
-)
-_ALONG: Final = Line(
-    "Gates and states take the values of one trajectory at the steps {0}, …, {1}. Nothing else is "
-    "assumed.", (EARLIER + 1, TIME)
-)  # fmt: skip
-_ONE_TRAJECTORY: Final = Line(
-    "It speaks of one trajectory. For all inputs at once, the entries need bounds on the gates "
-    "and states that hold for all inputs."
-)
-_LOOSE: Final = Line(
-    "A large right side does not imply that gradients explode: each inequality of the proof may "
-    "be far from equality."
-)
+NORMS: Final = Line("shared.norms", (Norm(_M), MaxAbs(_D)))
+_ALONG: Final = Line("shared.along", (EARLIER + 1, TIME))
+_ONE_TRAJECTORY: Final = Line("shared.silent_one_trajectory")
+_LOOSE: Final = Line("shared.silent_loose")
+_UNDECIDED: Final = Line("shared.undecided")
 
 
 class _AtOneStep(Dominated):
@@ -115,46 +104,31 @@ def block_domination(derivation: Derivation) -> Theorem:
     one_block = Norm(Partial(At(first, TIME), At(last, TIME - 1)))
     bounded = Norm(whole)
     return Theorem(
-        name="Block domination",
+        name="block_domination",
         assumptions=(
-            Line("{0} is the spectral norm, for the whole Jacobian and for each block; {1} is the "
-                 "largest absolute value of an entry.", (Norm(_M), MaxAbs(_D))),
+            Line("block_domination.norms", (Norm(_M), MaxAbs(_D))),
             _ALONG,
         ),
         statement=(
-            Line(f"Let {{0}} be the {order} × {order} matrix with the entries below. Then for "
-                 "all {1},", (At(bounding, TIME), pair)),
+            Line("block_domination.statement", (At(bounding, TIME), pair, str(order))),
         ),
-        bound=Bound(norm, "upper", bounded, (), "submultiplicativity of the norm"),
+        bound=Bound(norm, "upper", bounded),
         consequences=(
-            Line("The same holds block by block: {0} is at most the entry of {1} in the row of "
-                 "{2} and the column of {3}.", (block, whole, first, last)),
-            Line("If {0} entry by entry at every step, with a fixed {1} such that {2}, then {3} "
-                 "tends to 0 geometrically as {4} grows: the gradient vanishes along that "
-                 "trajectory. The condition is sufficient.", (below, fixed, small, norm, LAG)),
-            Line("If {0} exceeds 1 for some pair {1}, then so does {2}. For gradients to explode "
-                 "this is necessary. It is not sufficient.", (norm, pair, bounded)),
+            Line("block_domination.each_block", (block, whole, first, last)),
+            Line("block_domination.decay", (below, fixed, small, norm, LAG)),
+            Line("block_domination.growth", (norm, pair, bounded)),
         ),
         proof=(
-            Line("{0}, {1} and {2}. Applied to the blocks of the step Jacobian, up to ({3}), these "
-                 "give {4}, and the like for every block.",
-                 (*INEQUALITIES, step.number,
+            Line("block_domination.blocks", (*INEQUALITIES, step.number,
                   Relation(one_block, "≤", BlockBound(first.name, last.name, TIME)))),
-            Line("A block of a product is a sum of products of blocks. By induction over the "
-                 "factors of ({0}), the norm of each block of {1} is at most the entry of {2} in "
-                 "its place.", (chain.number, target, whole)),
-            Line("Let {0} be a vector. The norms of the parts of {1} are at most {2} applied to "
-                 "the norms of the parts of {0}. The Euclidean lengths of these two vectors of "
-                 "norms give the bound.", (_Y, MatMul(target, _Y), whole)),
-            Line("All entries are nonnegative. So {0} at every step gives {1}, which decays "
-                 "geometrically if {2}.",
-                 (below, Relation(bounded, "≤", Norm(MatPow(fixed, LAG))), small)),
+            Line("block_domination.product", (chain.number, target, whole)),
+            Line("block_domination.lengths", (_Y, MatMul(target, _Y), whole)),
+            Line("block_domination.nonnegative", (below,
+                  Relation(bounded, "≤", Norm(MatPow(fixed, LAG))), small)),
         ),
         silent=(_ONE_TRAJECTORY, _LOOSE, *_carousel(derivation)),
-        verdict=Line("Undecided without a trajectory. Along one, it vanishes if the matrices {0} "
-                     "of Theorem 1 stay below a fixed {1} with {2}, and can explode only if "
-                     "their product does.", (At(bounding, TIME), fixed, small)),
-        advice=_measure(norm),
+        verdict=(_UNDECIDED, Line("block_domination.along", (At(bounding, TIME), fixed, small))),
+        advice=(Line("shared.advice", (norm,)),),
         sources=(MILLER, TERZI, BONASSI),
         entries=domination(derivation),
     )  # fmt: skip
@@ -174,43 +148,27 @@ def stepwise(derivation: Derivation) -> Theorem:
     below = Relation(entry, "≤", rate)
     one = Norm(Partial(At(state, TIME), At(state, TIME - 1)))
     return Theorem(
-        name="Step by step",
+        name="stepwise",
         assumptions=(
             NORMS,
             _ALONG,
         ),
-        statement=(Line("Let {0} be the number below. Then for all {1},", (entry, pair)),),
-        bound=Bound(norm, "upper", whole, (), "submultiplicativity of the norm"),
+        statement=(Line("stepwise.statement", (entry, pair)),),
+        bound=Bound(norm, "upper", whole),
         consequences=(
-            Line("If {0} at every step, with a fixed {1}, then {2} tends to 0 geometrically as "
-                 "{3} grows: the gradient vanishes along that trajectory. The condition is "
-                 "sufficient.", (below, small, norm, LAG)),
-            Line("If {0} exceeds 1 for some pair {1}, then so does one of the numbers {2}. For "
-                 "gradients to explode this is necessary. It is not sufficient.",
-                 (norm, pair, entry)),
+            Line("stepwise.decay", (below, small, norm, LAG)),
+            Line("stepwise.growth", (norm, pair, entry)),
         ),
         proof=(
-            Line("{0}, {1} and {2}. Applied to the step Jacobian ({3}) these give {4}.",
-                 (*INEQUALITIES, step.number, Relation(one, "≤", entry))),
-            Line("The norm of the product ({0}) is at most the product of the norms.",
-                 (chain.number,)),
+            Line("stepwise.step", (*INEQUALITIES, step.number, Relation(one, "≤", entry))),
+            Line("stepwise.product", (chain.number,)),
         ),
         silent=(_ONE_TRAJECTORY, _LOOSE),
-        verdict=Line("Undecided without a trajectory. Along one, it vanishes if the numbers {0} "
-                     "of Theorem 1 stay below a fixed {1}, and can explode only if one of them "
-                     "exceeds 1.", (entry, small)),
-        advice=_measure(norm),
+        verdict=(_UNDECIDED, Line("stepwise.along", (entry, small))),
+        advice=(Line("shared.advice", (norm,)),),
         sources=(BONASSI,),
         entries=domination(derivation),
     )  # fmt: skip
-
-
-def _measure(norm: Expr) -> Line:
-    return Line(
-        "The equations exclude neither behaviour. Measure {0} on your own sequences, and clip "
-        "the gradient's norm.",
-        (norm,),
-    )
 
 
 def _carousel(derivation: Derivation) -> tuple[Line, ...]:
@@ -227,9 +185,8 @@ def _carousel(derivation: Derivation) -> tuple[Line, ...]:
         if isinstance(own, DiagMatrix) and isinstance(own.args[0], MatrixSymbol) and others:
             now, before = At(state, TIME), At(state, TIME - 1)
             return (
-                Line("{0} alone decides nothing: a change of {1} also returns to {2} by way of "
-                     "{3}, so the Jacobian can grow although every entry of {4} is below 1.",
-                     (Relation(Partial(now, before), "=", DiagMatrix(At(own.args[0], TIME))),
+                Line("block_domination.other_path", (
+                      Relation(Partial(now, before), "=", DiagMatrix(At(own.args[0], TIME))),
                       before, At(state, TIME + 1), At(others[0], TIME), At(own.args[0], TIME))),
             )  # fmt: skip
     return ()

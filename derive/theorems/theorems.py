@@ -57,8 +57,5 @@ def _with_certificate(derivation: Derivation, first: Theorem) -> Theorem:
     made = closed_condition(derivation)
     if first.rate is not None or made.stuck:
         return first
-    place = len(first.verdict.slots)
     condition = Relation(made.symbol if made.order == 1 else Radius(made.symbol), "<", S.One)
-    text = f" Over sets of inputs and states it vanishes if {{{place}}} (Theorem 2)."
-    verdict = Line(first.verdict.text + text, (*first.verdict.slots, condition))
-    return replace(first, verdict=verdict)
+    return replace(first, verdict=(*first.verdict, Line("shared.over_sets", (condition,))))

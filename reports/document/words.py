@@ -6,12 +6,13 @@ In: a sentence with slots {0}, {1}, … and derived expressions. Out: `Inlines` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from sympy import Basic
 
 from derive.theorems.claims import Line, Relation
+from derive.theorems.sentences import sentences
 from derive.typeset.boxes import Operator, Row, row
 from derive.typeset.layout import Layout, Notation
 from reports.document.model import Inline, Inlines, Math, Reference, Words
@@ -20,20 +21,41 @@ Slot = object
 _PART: Final = re.compile(r"\{(\d+)\}|\*([^*]+)\*|`([^`]+)`")
 
 
-class Speaker:
-    """Says sentences in one cell's notation."""
+def _unnumbered(name: str) -> int:
+    raise ValueError(f"theorem {name!r}: expected a document that numbers it, came none")
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+
+class Speaker:
+    """Says sentences in one cell's notation; `number` gives a theorem's number by its name."""
+
+    def __init__(
+        self, layout: Layout, number: Callable[[str], int] = _unnumbered, language: str = "en"
+    ) -> None:
+        self.layout, self.number, self.language = layout, number, language
 
     def __call__(self, template: str, *slots: Slot) -> Inlines:
         """The sentence; *…* is emphasis, `…` code, a whole number a link to an equation."""
         return tuple(self._parts(template, slots))
 
-    def line(self, line: Line) -> Inlines:
-        """A sentence of a theorem."""
+    def line(self, *lines: Line) -> Inlines:
+        """A sentence of a theorem, or several, one after the other."""
         plain = Speaker(Layout(Notation(self.layout.notation.latex)))
-        return plain(line.text, *line.slots)
+        said = sentences(self.language)
+        last, other, between = (
+            said.texts[key] for key in ("words.and", "words.comma", "words.between")
+        )
+        found = []
+        for line in lines:
+            slots = (
+                listed([plain("{0}", part) for part in slot], last, other)
+                if isinstance(slot, tuple) else slot for slot in line.slots
+            )  # fmt: skip
+            found.append(plain(said.template(line.key, self.number), *slots))
+        return listed(found, between, between)
+
+    def title(self, theorem: str) -> str:
+        """What a theorem is called, by its name."""
+        return sentences(self.language).texts[f"{theorem}.title"]
 
     def formula(self, slot: Slot) -> Math:
         """An expression or a relation as a formula in the line."""

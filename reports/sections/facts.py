@@ -38,12 +38,20 @@ class Facts:
     @cached_property
     def say(self) -> Speaker:
         """The cell's speaker."""
-        return Speaker(self.layout)
+        return Speaker(self.layout, self.number)
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
         """The theorems on the cell's gradients; Theorem k of the report is the k-th."""
         return theorems(self.derivation)
+
+    def number(self, name: str) -> int:
+        """The number of a theorem by its name.
+
+        Raises:
+            ValueError: if the cell has no such theorem.
+        """
+        return [claim.name for claim in self.claims].index(name) + 1
 
     @property
     def claim(self) -> Claim:

@@ -61,7 +61,7 @@ def growth(facts: Facts) -> Section:
         *_measured(facts),
         *(block for number in range(2, len(facts.claims) + 1)
           for block in theorem_blocks(facts, number)),
-        Paragraph(say.line(claim.advice), "Advice."),
+        Paragraph(say.line(*claim.advice), "Advice."),
     ))  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def _glance(facts: NetworkFacts) -> Section:
         Equations((*joining, *_loss_rows(facts))),
         network_table(facts),
         *given(cell),
-        Paragraph((*cell.say.line(cell.claim.verdict),
+        Paragraph((*cell.say.line(*cell.claim.verdict),
                    *say(" This speaks of one layer and direction through time.")),
                   "Its gradients."),
         Paragraph(summary(cell), "Verified."),

@@ -66,7 +66,7 @@ def glance(facts: Facts) -> Section:
         Paragraph(say("It maps a small change of {0} to the change of {1} that it causes.",
                       *_state_pair(facts)), "The step Jacobian."),
         Equations((jacobian_row(facts),)),
-        Paragraph(say.line(claim.verdict), "Its gradients."),
+        Paragraph(say.line(*claim.verdict), "Its gradients."),
         Paragraph(summary(facts), "Verified."),
         conventions(facts),
     ))  # fmt: skip

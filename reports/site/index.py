@@ -17,7 +17,7 @@ from sympy import Mul, S
 from derive.calculus.through_time import differentiate
 from derive.cell import Cell
 from derive.cells import FOLDER, read_tables
-from derive.theorems.claims import Line, Relation
+from derive.theorems.claims import Relation
 from numeric.verification.verdict import PASS
 from reports.document.html import HEAD, STYLE, equations, said
 from reports.document.model import EquationRow, Equations, Inlines, Words
@@ -162,7 +162,7 @@ def _growth(facts: Facts) -> Inlines:
     """The verdict on the cell's gradients in one sentence."""
     claim = facts.claim
     if claim.rate is None or claim.supremum is None:
-        return facts.say.line(Line(claim.verdict.text.split(". ")[0] + ".", claim.verdict.slots))
+        return facts.say.line(claim.verdict[0])
     slope, norm = claim.supremum, claim.rate.args[-1]
     rate = norm if slope == 1 else Mul(slope, norm, evaluate=False)
     return facts.say("Vanishes for all inputs if {0}; can explode only if {1}.",

@@ -85,7 +85,7 @@ def test_published_eigenvalues(name, text, start, factor, weight):
 
 def test_scalar_biases_give_the_eigenvalues_of_one_weight():
     (line,) = [p for p in at_rest(derived("lstm")).consequences
-               if "equal entries" in p.text]  # fmt: skip
+               if p.key == "at_rest.those_equal_or_zero"]  # fmt: skip
     assert written(line.slots[0]) == "σ(b_f) + σ(b_i) σ(b_o) μ"
     b_f, b_i, b_o = 1.5, -0.5, 0.25
     biases = {"b_f": np.full(3, b_f), "b_i": np.full(3, b_i), "b_o": np.full(3, b_o)}
@@ -99,7 +99,7 @@ def test_scalar_biases_give_the_eigenvalues_of_one_weight():
 def test_kanai_the_condition_of_the_gru_and_that_it_can_fail():
     """‖W_hh‖₂ < 2 keeps ρ(½ I + ¼ W_hh) below 1; a matrix with norm above 2 need not."""
     lines = at_rest(derived("gru")).consequences
-    (line,) = [p for p in lines if "vanishes if" in p.text]
+    (line,) = [p for p in lines if p.key == "at_rest.decay"]
     assert [written(s.left) + s.sign + written(s.right) for s in line.slots] == [
         "ρ(J₀)≤1/2 + (1/4) ‖W_hh‖₂", "‖W_hh‖₂<2",
     ]  # fmt: skip

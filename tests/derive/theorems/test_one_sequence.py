@@ -10,7 +10,7 @@ from sympy.matrices.expressions import DiagMatrix
 from derive import Cell, catalogue, differentiate
 from derive.language.expr import Concat
 from derive.language.norms import BlockBound, Largest, MaxAbs, Norm
-from derive.theorems.claims import Bound, Line, Relation
+from derive.theorems.claims import Bound, Relation
 from derive.theorems.theorems import dominate, domination, theorem
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
@@ -35,7 +35,7 @@ def claim(equations: str):
 )
 def test_contraction_takes_the_supremum_of_the_table(function, supremum):
     made = claim(ELMAN.format(function))
-    assert made.name == "Contraction"
+    assert made.name == "contraction"
     assert str(made.supremum) == supremum
     assert written(made.bound.relation) == "‖∂h_t/∂h_k‖₂ ≤ (γ ‖W‖₂)^{t−k}"
     assert isinstance(made.rate.args[0], Largest)
@@ -47,7 +47,7 @@ def test_an_unbounded_slope_gives_no_uniform_rate():
 
 def test_a_constant_matrix_product_enters_whole():
     made = claim("h = tanh((W - W.T) @ h_prev + U @ x)")
-    assert made.name == "Contraction"
+    assert made.name == "contraction"
     assert written(made.rate) == "γ ‖M_h‖₂"
 
 
@@ -59,13 +59,13 @@ def test_anything_else_is_bounded_step_by_step(equations):
     if "z *" in equations:
         equations = "z = sigmoid(V @ x)\n" + equations
     made = claim(equations)
-    assert (made.name, made.rate) == ("Step by step", None)
+    assert (made.name, made.rate) == ("stepwise", None)
 
 
 def test_the_lstm_is_dominated_block_by_block():
     derivation = differentiate(catalogue["lstm"])
     made = theorem(derivation)
-    assert made.name == "Block domination"
+    assert made.name == "block_domination"
     assert [written(entry) for entry in domination(derivation)] == [
         "N_{cc,t} = ‖f_t‖_∞",
         "N_{hc,t} = ‖o_t ⊙ tanh′(c_t) ⊙ f_t‖_∞",
@@ -73,21 +73,7 @@ def test_the_lstm_is_dominated_block_by_block():
         " + ‖i_t ⊙ tanh′(a_{c̃,t})‖_∞ ‖W_ch‖₂",
         "N_{hh,t} = ‖tanh(c_t) ⊙ σ′(a_{o,t})‖_∞ ‖W_oh‖₂ + ‖o_t ⊙ tanh′(c_t)‖_∞ N_{ch,t}",
     ]
-    assert any("returns" in line.text for line in made.silent)
-
-
-@pytest.mark.parametrize("name", ["rnn", "lstm"])
-def test_every_slot_of_a_theorem_is_filled(name):
-    made = theorem(differentiate(catalogue[name]))
-    lines = [
-        *made.assumptions, *made.statement, *made.consequences, *made.proof, *made.silent,
-        made.verdict, made.advice,
-    ]  # fmt: skip
-    for line in lines:
-        assert isinstance(line, Line)
-        assert line.text.format(*map(str, line.slots))
-        used = {f"{{{place}}}" for place in range(len(line.slots))}
-        assert all(slot in line.text for slot in used), line.text
+    assert any(line.key == "block_domination.other_path" for line in made.silent)
 
 
 def test_numbers_of_the_proof_are_those_of_the_derivation():
@@ -115,4 +101,4 @@ def test_a_block_bound_is_named_by_its_block():
 
 def test_a_bound_has_a_side():
     with pytest.raises(ValueError, match="sideways"):
-        Bound(Norm(M("A", 2, 2)), "sideways", Norm(M("A", 2, 2)), (), "")
+        Bound(Norm(M("A", 2, 2)), "sideways", Norm(M("A", 2, 2)))
