@@ -14,6 +14,7 @@ from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
 from derive.language.expr import (
+    SCALAR,
     At,
     Blocks,
     Broadcast,
@@ -113,9 +114,9 @@ def _eigenvalues(derivation: Derivation, found: Rest, J: MatrixSymbol) -> tuple[
     if found.reduced is not None and len(found.blocks) > 1:
         lines.append(Line("at_rest.eigenvalues", (J, found.reduced)))
     mu = MatrixSymbol(letter(derivation, "mu", "nu"), 1, 1)
-    general = _shape(found.reduced, mu)
+    general = _shape(found.reduced, mu, found.biases)
     numbers = _numbers(found.unbiased)
-    plain = _shape(found.unbiased, mu)
+    plain = _shape(found.unbiased, mu, found.biases)
     varied = plain is not None and general is not None and general.eigenvalue != plain.eigenvalue
     if general is not None and (varied or general.eigenvalue != mu):
         last = (plain.eigenvalue,) if varied and numbers and plain is not None else ()
@@ -153,8 +154,13 @@ def _numbers(matrix: MatrixExpr | None) -> tuple[Number, Number] | None:
     return (start, factor) if factor != 0 else None
 
 
-def _shape(matrix: MatrixExpr | None, mu: MatrixSymbol) -> _Shape | None:
-    """The eigenvalues of a sum of diagonals and one diag(v) M diag(w), the diagonals constant."""
+def _shape(
+    matrix: MatrixExpr | None, mu: MatrixSymbol, biases: tuple[MatrixSymbol, ...]
+) -> _Shape | None:
+    """The eigenvalues of a sum of diagonals and one diag(v) M diag(w), the diagonals constant.
+
+    They are constant where the biases are; a diagonal of another vector has entries of its own.
+    """
     if matrix is None:
         return None
     terms, weight = [], None
@@ -163,6 +169,8 @@ def _shape(matrix: MatrixExpr | None, mu: MatrixSymbol) -> _Shape | None:
         made: list[MatrixExpr] = []
         for factor in other.args if isinstance(other, MatMul) else (other,):
             if isinstance(factor, DiagMatrix):
+                if any(s not in biases and s.shape != SCALAR for s in symbols_of(factor)):
+                    return None
                 made.append(_narrow(factor.args[0]))
             elif isinstance(factor, MatrixSymbol) and weight is None:
                 weight = factor

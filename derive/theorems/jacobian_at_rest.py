@@ -49,13 +49,14 @@ Values = dict[MatrixSymbol, MatrixExpr]
 
 @dataclass(frozen=True)
 class Rest:
-    """J₀ = ∂s_t/∂s_{t−1} at rest; `zeroed` are the biases that are 0 to keep the state there.
+    """J₀ = ∂s_t/∂s_{t−1} at rest; of `biases`, the `zeroed` are 0 to keep the state there.
 
     `reduced` has the eigenvalues of J₀, apart from zeros: J₀ itself for one state, and
     diag(a) + J_pq diag(ψ) where the other state is read from the kept one. `unbiased` is the same
     where all biases are 0.
     """
 
+    biases: tuple[MatrixSymbol, ...]
     zeroed: tuple[MatrixSymbol, ...]
     blocks: dict[tuple[str, str], MatrixExpr]
     reduced: MatrixExpr | None
@@ -89,7 +90,7 @@ def rest(derivation: Derivation) -> Rest | None:
     timed = {s for s in cell.constants if s.name in cell.sequences}
     if any(timed & set(symbols_of(block)) for block in blocks.values()):
         return None
-    return Rest(zeroed, blocks, reduced, unbiased)
+    return Rest(biases, zeroed, blocks, reduced, unbiased)
 
 
 def _biases(derivation: Derivation) -> tuple[MatrixSymbol, ...]:

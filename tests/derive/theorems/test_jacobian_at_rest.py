@@ -96,6 +96,24 @@ def test_scalar_biases_give_the_eigenvalues_of_one_weight():
     assert all(np.abs(got - value).min() < 1e-9 for value in want)
 
 
+@pytest.mark.parametrize("cell", [
+    catalogue["mi_rnn"],
+    Cell.parse(name="scaled", equations="h = p * tanh(W @ h_prev + U @ x)"),
+    Cell.parse(name="read", equations="""
+f = sigmoid(W_f @ h_prev + U @ x + b)
+c = f * c_prev + tanh(W @ h_prev)
+h = p * c"""),
+], ids=lambda cell: cell.name)  # fmt: skip
+def test_a_vector_that_is_no_bias_has_entries_of_its_own(cell):
+    """The eigenvalues of diag(p) W are not p μ; the theorem then says nothing of them."""
+    found = at_rest(differentiate(cell))
+    keys = {part.key for part in found.consequences}
+    assert "at_rest.growth" in keys
+    assert not {key for key in keys if "those" in key or "values" in key} - {"at_rest.eigenvalues"}
+    p, W = np.diag([1.0, 2.0]), np.array([[1.0, 1.0], [1.0, 1.0]])
+    assert np.abs(np.linalg.eigvals(p @ W)).max() == pytest.approx(3.0)  # p μ would be 0, 2 or 4
+
+
 def test_kanai_the_condition_of_the_gru_and_that_it_can_fail():
     """‖W_hh‖₂ < 2 keeps ρ(½ I + ¼ W_hh) below 1; a matrix with norm above 2 need not."""
     lines = at_rest(derived("gru")).consequences
