@@ -30,21 +30,22 @@ class Sentences:
         return REFERENCE.sub(lambda name: reference.format(number(name[1])), self.texts[key])
 
 
-def languages() -> tuple[str, ...]:
-    """The languages that there is a file of."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+def languages(folder: Path = FOLDER) -> tuple[str, ...]:
+    """The languages that the folder has a file of."""
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
 
 
 @cache
-def sentences(language: str = "en") -> Sentences:
-    """The sentences of a language.
+def sentences(language: str = "en", folder: Path = FOLDER) -> Sentences:
+    """The sentences of a language, from its file in the folder.
 
     Raises:
         ValueError: if there is no file of it.
     """
-    if language not in languages():
-        raise ValueError(f"language: expected one of {', '.join(languages())}, came {language!r}")
-    tables = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    known = languages(folder)
+    if language not in known:
+        raise ValueError(f"language: expected one of {', '.join(known)}, came {language!r}")
+    tables = tomllib.loads((folder / f"{language}.toml").read_text(encoding="utf-8"))
     return Sentences({
         f"{theorem}.{name}": text.replace("\n", " ")
         for theorem, table in tables.items() for name, text in table.items()

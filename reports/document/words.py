@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from sympy import Basic
 
 from derive.theorems.claims import Line, Relation
-from derive.theorems.sentences import sentences
+from derive.theorems.sentences import Sentences, sentences
 from derive.typeset.boxes import Operator, Row, row
 from derive.typeset.layout import Layout, Notation
 from reports.document.model import Inline, Inlines, Math, Reference, Words
 
+FOLDER: Final = Path(__file__).parents[1] / "languages"
 Slot = object
 _PART: Final = re.compile(r"\{(\d+)\}|\*([^*]+)\*|`([^`]+)`")
+
+
+@cache
+def spoken(language: str) -> Sentences:
+    """What a language says: the theorems' sentences, and those of the reports about them."""
+    return Sentences({**sentences(language).texts, **sentences(language, FOLDER).texts})
 
 
 def _unnumbered(name: str) -> int:
@@ -39,23 +48,35 @@ class Speaker:
 
     def line(self, *lines: Line) -> Inlines:
         """A sentence of a theorem, or several, one after the other."""
-        plain = Speaker(Layout(Notation(self.layout.notation.latex)))
-        said = sentences(self.language)
-        last, other, between = (
-            said.texts[key] for key in ("words.and", "words.comma", "words.between")
-        )
-        found = []
-        for line in lines:
-            slots = (
-                listed([plain("{0}", part) for part in slot], last, other)
-                if isinstance(slot, tuple) else slot for slot in line.slots
-            )  # fmt: skip
-            found.append(plain(said.template(line.key, self.number), *slots))
-        return listed(found, between, between)
+        plain = Layout(Notation(self.layout.notation.latex))
+        say = Speaker(plain, self.number, self.language)
+        return self.together([
+            say.sentence(line.key, *(
+                say.listed([say("{0}", part) for part in slot]) if isinstance(slot, tuple) else slot
+                for slot in line.slots))
+            for line in lines
+        ])  # fmt: skip
 
-    def title(self, theorem: str) -> str:
-        """What a theorem is called, by its name."""
-        return sentences(self.language).texts[f"{theorem}.title"]
+    def sentence(self, key: str, *slots: Slot) -> Inlines:
+        """A sentence of the language by its key, with its slots filled."""
+        return self(spoken(self.language).template(key, self.number), *slots)
+
+    def words(self, key: str) -> str:
+        """A title, or other words without slots, by their key."""
+        return spoken(self.language).texts[key]
+
+    def heads(self, *keys: str) -> tuple[Inlines, ...]:
+        """The heads of a table's columns."""
+        return tuple(map(self.sentence, keys))
+
+    def listed(self, parts: Sequence[Inlines], last: str = "words.and") -> Inlines:
+        """The parts as an enumeration: a, b and c."""
+        other = last if last == "words.semicolon" else "words.comma"
+        return listed(parts, self.words(last), self.words(other))
+
+    def together(self, parts: Sequence[Inlines]) -> Inlines:
+        """Sentences, one after the other."""
+        return listed(parts, self.words("words.between"), self.words("words.between"))
 
     def formula(self, slot: Slot) -> Math:
         """An expression or a relation as a formula in the line."""

@@ -57,17 +57,17 @@ def rule_note(say: Speaker, step: Step) -> Inlines:
     found: dict[str, list[int]] = {}
     for rule, source in step.terms:
         parts = [part for part in rule.split("; ") if part != _SUM] or [_SUM]
-        found.setdefault(" and ".join(parts), []).append(source)
+        found.setdefault(say.words("words.and").join(parts), []).append(source)
     notes = []
     for rule, sources in found.items():
         if sources == [0]:
-            here = "the loss at step {0}" if rule == _LOSS else "arrives from step {0}"
+            here = "rules.loss" if rule == _LOSS else "rules.next"
             when = Symbol("t") if rule == _LOSS else Sum((("+", Symbol("t")), ("+", Number("1"))))
-            notes.append(say(here, when))
+            notes.append(say.sentence(here, when))
         else:
             unique = list(dict.fromkeys(sources))
             where = listed([say("({0})", k) for k in unique], ", ")
-            notes.append((*_rule_words(say, rule), *say(", from {0}", where)))
+            notes.append(say.sentence("rules.source", _rule_words(say, rule), where))
     joined: list[object] = []
     for place, note in enumerate(notes):
         joined += ([Words("; ")] if place else []) + list(note)
@@ -87,14 +87,13 @@ def forward(facts: Facts) -> Section:
     """The equations in the author's order, every intermediate named."""
     say, steps = facts.say, facts.derivation.part("forward")
     named = [s for s in steps if s.rule == "a name for a part"]
-    text = "The cell's equations, in the order in which they are computed."
+    words = [say.sentence("forward.opening")]
     if named:
-        text += " {0} are names for parts of them, so that each later line refers to a symbol."
-    symbols = listed([say("{0}", s.equation.target) for s in named]) if named else ()
-    if len(named) == 1:
-        text = text.replace("are names for parts", "is a name for a part")
-    return Section("forward", "Forward", (
-        Paragraph(say(text, symbols)),
+        symbols = say.listed([say("{0}", s.equation.target) for s in named])
+        key = "forward.name" if len(named) == 1 else "forward.names"
+        words.append(say.sentence(key, symbols))
+    return Section("forward", say.words("forward.title"), (
+        Paragraph(say.together(words)),
         Equations(tuple(equation_row(facts, step) for step in steps)),
         *_functions(facts),
     ))  # fmt: skip
@@ -109,7 +108,7 @@ def _functions(facts: Facts) -> Iterator[Paragraph | Equations]:
     )
     rows = [made for name, given in used for made in slope_rows(facts.say, FUNCTIONS[name], given)]
     if rows:
-        yield Paragraph(facts.say("The slopes of the functions, and what they cannot exceed:"))
+        yield Paragraph(facts.say.sentence("forward.slopes"))
         yield Equations(tuple(rows))
 
 
@@ -117,11 +116,8 @@ def one_step_back(facts: Facts) -> Section:
     """The adjoint equations in the order they are computed."""
     say, derivation = facts.say, facts.derivation
     steps = derivation.part("adjoint")
-    return Section("one-step-back", "One step back", (
-        Paragraph(say(
-            "The cotangent of a symbol is the sum over its uses: the cotangent of what it was "
-            "used for, times the derivative of that use, transposed. Each line needs only the "
-            "lines above it and the values of the forward pass.")),
+    return Section("one-step-back", say.words("one_step_back.title"), (
+        Paragraph(say.sentence("one_step_back.opening")),
         Bullets(tuple(_arrivals(facts, steps))),
         Equations(tuple(equation_row(facts, s, rule_note(say, s)) for s in steps)),
     ))  # fmt: skip
@@ -132,13 +128,8 @@ def _arrivals(facts: Facts, steps: Sequence[Step]) -> Iterator[Inlines]:
     for state in facts.derivation.cell.states:
         step = next(s for s in steps if s.equation.target.args[0].name == state.name + "_bar")
         inner = [source for rule, source in step.terms if source]
-        text = "{0} is used by the loss at step {1} and by step {2}"
-        if inner:
-            text = (
-                "{0} is used by the loss at step {1}, by step {2}, and within its own step in {5}"
-            )
-        text += ": its cotangent ({3}) has " + ("two terms" if not inner else "a term for each")
-        text += ", and {4} is what step {2} hands back."
+        key = "one_step_back.more_uses" if inner else "one_step_back.two_uses"
+        places = (say.listed([say("({0})", k) for k in dict.fromkeys(inner)]),) if inner else ()
         later = Sum((("+", Symbol("t")), ("+", Number("1"))))
         carried = next(
             (
@@ -148,8 +139,8 @@ def _arrivals(facts: Facts, steps: Sequence[Step]) -> Iterator[Inlines]:
             ),
             step.equation.value,
         )
-        yield say(text, At(state, SympySymbol("t", integer=True)), Symbol("t"), later, step.number,
-                  carried, listed([say("({0})", k) for k in dict.fromkeys(inner)]))  # fmt: skip
+        now = At(state, SympySymbol("t", integer=True))
+        yield say.sentence(key, now, Symbol("t"), later, step.number, carried, *places)
 
 
 def through_time(facts: Facts) -> Section:
@@ -158,21 +149,15 @@ def through_time(facts: Facts) -> Section:
     recursion, gradients = derivation.part("recursion"), derivation.part("gradients")
     states = derivation.cell.states
     handed, joined = recursion[: -len(states)], recursion[-len(states) :]
-    return Section("through-time", "Through time", (
-        Paragraph(say(
-            "The equations of one step hold at every {0}. What joins the steps is handed back "
-            "from {0} to {1}, starting from zero after the last step.",
-            Symbol("t"), row("t", "−", Number("1")))),
+    return Section("through-time", say.words("through_time.title"), (
+        Paragraph(say.sentence("through_time.opening", Symbol("t"), row("t", "−", Number("1")))),
         Equations(tuple(equation_row(facts, s, rule_note(say, s)) for s in handed)),
-        Paragraph(say("Put into the cotangents of the states, the same recursion reads, for "
-                      "{0}:", row("t", "=", "T", "−", "1", ", ", "…", ", ", "1"))),
+        Paragraph(say.sentence("through_time.joined",
+                               row("t", "=", "T", "−", "1", ", ", "…", ", ", "1"))),
         Equations(tuple(equation_row(facts, s) for s in joined)),
-        Paragraph(say(
-            "A parameter serves every step, so its gradient is a sum over {0}. An input and an "
-            "initial state serve one step.", Symbol("t"))),
+        Paragraph(say.sentence("through_time.gradients", Symbol("t"))),
         Equations(tuple(equation_row(facts, s, rule_note(say, s)) for s in gradients)),
-        Paragraph(say("The gradient of an input is what a layer below receives as {0} of its own "
-                      "state at step {1}.", _loss_symbol(facts), Symbol("t"))),
+        Paragraph(say.sentence("through_time.inputs", _loss_symbol(facts), Symbol("t"))),
     ))  # fmt: skip
 
 
@@ -187,29 +172,18 @@ def step_jacobian(facts: Facts) -> Section:
     several = len(derivation.cell.states) > 1
     blocks, chain = derivation.part("jacobian"), derivation.part("chain")
     pairs = derivation.part("pairs")
-    opening = (
-        "One step, differentiated by the states before it, block by block. Each block is a sum "
-        "of products of diagonal matrices and weights." if several else
-        "One step, differentiated by the state before it."
-    )  # fmt: skip
     local = local_rows(derivation, facts.layout.notation)
-    return Section("step-jacobian", "The step Jacobian", (
-        Paragraph(say(opening)),
+    return Section("step-jacobian", say.words("step_jacobian.title"), (
+        Paragraph(say.sentence("step_jacobian.blocks" if several else "step_jacobian.block")),
         Equations(tuple(equation_row(facts, s) for s in blocks)),
-        Paragraph(say(
-            ("One factor multiplies a change of the state by {0}, then scales it entry by entry."
-             if facts.claim.rate is not None else
-             "Each term multiplies a change of the state by weight matrices and scales it entry by "
-             "entry.") + " Between two times the factors multiply, the latest on the left:",
+        Paragraph(say.sentence(
+            "step_jacobian.factor" if facts.claim.rate is not None else "step_jacobian.terms",
             *facts.claim.matrices)),
         Equations(tuple(equation_row(facts, s) for s in chain)),
         *_determinant(facts),
-        *((Paragraph(say(
-            "The loss at step {0} reaches a parameter by way of every step {1}. Written out, the "
-            "sums of the previous section become sums over pairs of times:",
-            Symbol("t"), row("k", "≤", "t"))),
+        *((Paragraph(say.sentence("step_jacobian.pairs", Symbol("t"), row("k", "≤", "t"))),
            Equations(tuple(equation_row(facts, s) for s in pairs))) if pairs else ()),
-        *((Paragraph(say("Here the states before step {0} are held fixed, and", Symbol("k"))),
+        *((Paragraph(say.sentence("step_jacobian.fixed", Symbol("k"))),
            Equations(tuple(local))) if local else ()),
     ))  # fmt: skip
 
@@ -226,10 +200,8 @@ def _determinant(facts: Facts) -> Iterator[Paragraph | Equations]:
     else:
         factor = facts.derivation.chain.value.args[0].args[0]
         left = row("det", facts.layout.of(At(factor, TIME)))
-    yield Paragraph(facts.say(
-        "One step scales volumes by its determinant. A multiple of one block row, taken from the "
-        "other, leaves two triangular blocks, so" if len(states) > 1 else
-        "One step scales volumes by its determinant,"))  # fmt: skip
+    key = "step_jacobian.volume_of_blocks" if len(states) > 1 else "step_jacobian.volume"
+    yield Paragraph(facts.say.sentence(key))
     yield Equations((EquationRow(left, facts.layout.of(found)),))
 
 

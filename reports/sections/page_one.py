@@ -55,19 +55,20 @@ def glance(facts: Facts) -> Section:
         for e in cell.equations
     )
     claim = facts.claim
-    return Section("glance", "At a glance", (
-        *((Paragraph(say("{0}.", cell.source.rstrip(".")), "Source."),) if cell.source else ()),
-        Paragraph(say("For {0}, from {1} and {2}:", row("t", "=", "1", ", ", "…", ", ", "T"),
+    return Section("glance", say.words("glance.title"), (
+        *((Paragraph(say("{0}.", cell.source.rstrip(".")), say.words("glance.source")),)
+          if cell.source else ()),
+        Paragraph(say.sentence("glance.one_step", row("t", "=", "1", ", ", "…", ", ", "T"),
                       listed([say("{0}", s) for s in cell.previous_states]),
-                      listed([say("{0}", s) for s in cell.inputs])), "One step."),
+                      listed([say("{0}", s) for s in cell.inputs])), say.words("glance.lead_step")),
         Equations(authored),
         parameter_table(facts),
         *given(facts),
-        Paragraph(say("It maps a small change of {0} to the change of {1} that it causes.",
-                      *_state_pair(facts)), "The step Jacobian."),
+        Paragraph(say.sentence("glance.step_jacobian",
+                      *_state_pair(facts)), say.words("glance.lead_jacobian")),
         Equations((jacobian_row(facts),)),
-        Paragraph(say.line(*claim.verdict), "Its gradients."),
-        Paragraph(summary(facts), "Verified."),
+        Paragraph(say.line(*claim.verdict), say.words("glance.lead_gradients")),
+        Paragraph(summary(facts), say.words("glance.lead_verified")),
         conventions(facts),
     ))  # fmt: skip
 
@@ -113,8 +114,8 @@ def parameter_table(facts: Facts) -> Table:
     )  # fmt: skip
     total = count(facts.derivation.cell.parameters)
     return Table(
-        1, say("The parameters; together they hold {0} numbers.", total),
-        (say("parameters"), say("space"), say("numbers")), rows, "lll",
+        1, say.sentence("glance.table", total),
+        say.heads("glance.parameters", "glance.space", "glance.numbers"), rows, "lll",
     )  # fmt: skip
 
 
@@ -123,26 +124,25 @@ def given(facts: Facts) -> tuple[Paragraph, ...]:
     cell, say = facts.derivation.cell, facts.say
     if not cell.constants:
         return ()
-    many = len(cell.constants) > 1
-    names = listed([say("{0}", row(facts.symbol(c.name), "∈", space_of(c)))
+    names = say.listed([say("{0}", row(facts.symbol(c.name), "∈", space_of(c)))
                     for c in cell.constants])  # fmt: skip
-    words = say("{0} " + ("are" if many else "is") + " given, not learned: nothing is "
-                "differentiated by " + ("them." if many else "it."), names)  # fmt: skip
+    one = len(cell.constants) == 1
+    found = [say.sentence("given.constant" if one else "given.constants", names)]
     timed = [say("{0}", facts.symbol(name)) for name in sorted(cell.sequences)]
     if timed:
-        words = (*words, *say(" {0} is given anew at each step.", listed(timed)))
+        found.append(say.sentence("given.anew", say.listed(timed)))
     said_: list[Inlines] = []
     rules = any(isinstance(value, str) for value in cell.defaults.values())
-    separators = ("; ", "; ") if rules else (" and ", ", ")
     for name, value in cell.defaults.items():
         letter = facts.symbol(name)
         if isinstance(value, str):
-            said_.append(say("{0} is " + RULES[value], letter))
+            said_.append(say.sentence("given.rule", letter, RULES[value]))
         elif not isinstance(value, list):
             said_.append(say("{0}", row(letter, "=", Number(_written(value)))))
     if said_:
-        words = (*words, *say(" By default {0}.", listed(said_, *separators)))
-    return (Paragraph(words, "Given."),)
+        parts = say.listed(said_, "words.semicolon" if rules else "words.and")
+        found.append(say.sentence("given.default", parts))
+    return (Paragraph(say.together(found), say.words("given.lead")),)
 
 
 def _written(value: float) -> str:
@@ -200,31 +200,26 @@ def conventions(facts: Facts) -> Callout:
               for s in (*cell.states, *cell.inputs)]  # fmt: skip
     loss = sub("L", "t")
     items: list[Inlines] = [
-        say("Vectors are columns: {0}. The derivation holds for all {1}.", listed(shapes),
+        say.sentence("conventions.columns", listed(shapes),
             listed([*names, say("{0}", row("T"))])),
-        say("{0} has {1} in row {2} and column {3} (numerator layout). The derivative of the "
-            "scalar {4} by a vector or a matrix has the shape of that vector or matrix.",
+        say.sentence("conventions.numerator",
             _derivative("u", "v"), _derivative(sub("u", "i"), sub("v", "j")), row("i"), row("j"),
             row("L")),
-        say("In a product over time the latest factor stands on the left: {0}. For {1} it is the "
-            "identity {2}.", _chain_example(facts), row("k", "=", "t"), row("I")),
-        say("The loss is {0}, and {1} depends on the states of step {2} alone.",
-            _loss_sum(), loss, row("t")),
-        say("A bar marks a cotangent: {0} is the derivative of {1} by {2}, by all paths. {3} is "
-            "the part of it that arrives from step {4}.", bar, row("L"), sub(h, "t"), carried,
+        say.sentence("conventions.latest", _chain_example(facts), row("k", "=", "t"), row("I")),
+        say.sentence("conventions.loss", _loss_sum(), loss, row("t")),
+        say.sentence("conventions.bar", bar, row("L"), sub(h, "t"), carried,
             Sum((("+", Symbol("t")), ("+", Number("1"))))),
-        say("{0} multiplies entry by entry, {1} is the diagonal matrix of a vector, {2} is the "
-            "slope of {3}, entry by entry. The subscript {4} counts steps.",
+        say.sentence("conventions.signs",
             row("⊙"), row("diag", Fenced(row("·"))), sup("φ", row("′")), row("φ"), row("t")),
     ]  # fmt: skip
     if facts.uses(Concat):
-        items.append(say("Square brackets around a column put its parts one below the other."))
+        items.append(say.sentence("conventions.brackets"))
     if facts.uses(Rows, Columns):
-        items.append(say("{0} are the rows 1 to {1} of {2}; {3} the columns.",
+        items.append(say.sentence("conventions.parts",
                          _part("v", ""), row("n"), row("v"), _part("M", ":")))  # fmt: skip
     if facts.uses(Quotient):
-        items.append(say("A fraction of two vectors divides entry by entry."))
-    return Callout("Conventions", (Bullets(tuple(items)),))
+        items.append(say.sentence("conventions.quotient"))
+    return Callout(say.words("conventions.title"), (Bullets(tuple(items)),))
 
 
 def _part(letter: str, lead: str) -> Box:

@@ -37,7 +37,12 @@ def theorem_blocks(facts: Facts, number: int) -> tuple[Block, ...]:
         stated += [Paragraph(say("with")), _equations(facts, claim.entries)]
     stated += _listed(facts, claim.consequences)
     made: list[Block] = [
-        Theorem(say.title(claim.name), number, tuple(stated), tuple(map(say.line, claim.proof)))
+        Theorem(
+            say.words(f"{claim.name}.title"),
+            number,
+            tuple(stated),
+            tuple(map(say.line, claim.proof)),
+        )
     ]
     if claim.silent:
         made += [

@@ -11,10 +11,10 @@ from typing import Final
 
 import pytest
 from on_paths import derived
+from spoken import SLOT, parsed, prose, slots_of, used
 from sympy import Symbol
 
 from derive import Cell, catalogue, differentiate
-from derive.theorems import sentences as module
 from derive.theorems.claims import Line, Theorem
 from derive.theorems.sentences import FOLDER, REFERENCE, languages, sentences
 from derive.theorems.theorems import theorems
@@ -22,10 +22,6 @@ from reports.document import words
 
 CODE: Final = sorted(FOLDER.parent.glob("*.py"))
 SPEAKER: Final = Path(words.__file__)  # the words between the parts of a sentence are said here
-SLOT: Final = re.compile(r"\{(\d+)\}")
-KEY: Final = re.compile(r"[a-z_]+\.[a-z_]+")
-# Two words, a word that starts as a sentence does, or one that ends as its parts do.
-PROSE: Final = re.compile(r"[^\W\d_]\s|\s[^\W\d_]|^[A-Z][a-z]{3}|[a-z][,.;:!?]$")
 # What the catalogue's cells do not show: sentences on two states with few biases.
 OTHERS: Final = (
     Cell.parse(name="unbiased", equations="""
@@ -55,7 +51,7 @@ def unfilled(line: Line, texts: Mapping[str, str], named: Iterable[str]) -> Iter
         yield f"{line.key}: no such sentence"
         return
     text = texts[line.key]
-    asked, given = {int(place) for place in SLOT.findall(text)}, set(range(len(line.slots)))
+    asked, given = slots_of(text), set(range(len(line.slots)))
     for place in sorted(asked - given):
         yield f"{line.key}: nothing is given for {{{place}}}"
     for place in sorted(given - asked):
@@ -65,47 +61,6 @@ def unfilled(line: Line, texts: Mapping[str, str], named: Iterable[str]) -> Iter
             yield f"{line.key}: no theorem {name} here"
     if re.search(r"[{}]", REFERENCE.sub("", SLOT.sub("", text))):
         yield f"{line.key}: a brace that is no slot"
-
-
-def text(node: ast.AST) -> str:
-    """The text of a literal; none of another node."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-
-
-def prose(tree: ast.Module, *, works: bool = False) -> Iterator[str]:
-    """Literals that a reader would read; `works` lets constants through: titles that are cited.
-
-    Docstrings are no literals of the code, and what an error says is said to a programmer.
-    """
-    passed: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            passed.add(node.value)
-        elif isinstance(node, ast.Raise) or (works and isinstance(node, ast.AnnAssign)):
-            passed.update(ast.walk(node))
-    for node in ast.walk(tree):
-        if text(node) and node not in passed and PROSE.search(text(node)):
-            yield f"line {node.lineno}: {text(node)!r}"
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Line":
-            for part in ast.walk(node.args[0]):
-                if text(part) and not KEY.fullmatch(text(part)):
-                    yield f"line {part.lineno}: {text(part)!r} is no key"
-
-
-def used(trees: Iterable[ast.Module]) -> set[str]:
-    """The keys that code names, and the titles of the theorems that it states."""
-    found = set()
-    for node in (node for tree in trees for node in ast.walk(tree)):
-        if KEY.fullmatch(text(node)):
-            found.add(text(node))
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Theorem":
-            (name,) = (word.value for word in node.keywords if word.arg == "name")
-            found.add(f"{ast.literal_eval(name)}.title")
-    return found
-
-
-def parsed(paths: Iterable[Path]) -> dict[str, ast.Module]:
-    return {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
 
 
 # ---- what holds --------------------------------------------------------------------------------
@@ -133,7 +88,7 @@ def test_a_sentence_is_there_if_and_only_if_it_is_used(language):
 
 def test_every_language_gives_a_sentence_the_same_slots():
     def slots(language):
-        return {key: {*SLOT.findall(text)} for key, text in sentences(language).texts.items()}
+        return {key: slots_of(text) for key, text in sentences(language).texts.items()}
 
     assert all(slots(language) == slots("en") for language in languages())
 
@@ -204,11 +159,10 @@ def test_a_break_of_lines_is_a_space_and_a_reference_a_number():
     assert not any("\n" in text or "  " in text for text in sentences().texts.values())
 
 
-def test_a_language_is_a_file(tmp_path, monkeypatch):
+def test_a_language_is_a_file(tmp_path):
     text = '[a]\nb = """\none\ntwo {ref:c}"""\n[words]\nreference = "§{0}"'
     (tmp_path / "xx.toml").write_text(text, encoding="utf-8")
-    monkeypatch.setattr(module, "FOLDER", tmp_path)
-    assert languages() == ("xx",)
-    assert sentences("xx").template("a.b", lambda name: 7) == "one two §7"
+    assert languages(tmp_path) == ("xx",)
+    assert sentences("xx", tmp_path).template("a.b", lambda name: 7) == "one two §7"
     with pytest.raises(ValueError, match="expected one of xx, came 'yy'"):
-        sentences("yy")
+        sentences("yy", tmp_path)

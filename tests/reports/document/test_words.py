@@ -1,0 +1,101 @@
+"""Sentences of reports are data: the sections that are listed here hold keys and no prose."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import pytest
+from spoken import parsed, prose, slots_of, used
+
+from derive.theorems.sentences import languages, sentences
+from derive.typeset.layout import Layout
+from reports.document.model import Words
+from reports.document.words import FOLDER, Speaker, spoken
+
+REPORTS: Final = FOLDER.parent
+SECTIONS: Final = [REPORTS / "sections" / f"{name}.py" for name in (
+    "page_one", "derivation", "verified",
+)]  # fmt: skip
+SPEAKER: Final = REPORTS / "document" / "words.py"
+# What looks like prose and is none: by its first words, why.
+NO_PROSE: Final = {
+    "the loss at this step": "a rule's name, as the derivation gives it",
+    "the next step": "a rule's name, as the derivation gives it",
+    "sum rule": "a rule's name, as the derivation gives it",
+    "a name for a part": "a rule's name, as the derivation gives it",
+    "bptt verify ": "a command",
+    " --profile ": "a command",
+    " --seed ": "a command",
+}
+
+
+def ours(language: str = "en") -> Mapping[str, str]:
+    return sentences(language, FOLDER).texts
+
+
+def miscounted(tree: ast.Module, texts: Mapping[str, str]) -> Iterator[str]:
+    """Calls of `sentence` that fill another number of slots than the sentence has."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or getattr(node.func, "attr", "") != "sentence":
+            continue
+        keys = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+        given = node.args[1:]
+        some = any(isinstance(part, ast.Starred) for part in given)
+        for key in (key for key in keys if key in texts):
+            asked = len(slots_of(texts[key]))
+            if len(given) - some > asked or (not some and len(given) != asked):
+                yield f"line {node.lineno}: {key} has {asked} slots, {len(given)} are filled"
+
+
+def test_no_sentence_is_in_the_sections():
+    found = {said for tree in parsed(SECTIONS).values() for said in prose(tree)}
+    literals = {said.partition(": ")[2] for said in found}
+    assert literals == {repr(text) for text in NO_PROSE}
+
+
+def test_a_sentence_is_there_if_and_only_if_it_is_used():
+    theorems = {key for key in sentences().texts if key.startswith("words.")}
+    assert used(parsed([*SECTIONS, SPEAKER]).values()) - theorems == set(ours())
+
+
+def test_every_slot_is_filled():
+    for name, tree in parsed(SECTIONS).items():
+        assert list(miscounted(tree, spoken("en").texts)) == [], name
+
+
+def test_the_slots_of_a_sentence_have_no_gaps():
+    for key, text in spoken("en").texts.items():
+        assert slots_of(text) == set(range(len(slots_of(text)))), key
+
+
+def test_reports_speak_each_language_of_the_theorems():
+    assert languages(FOLDER) == languages()
+    for language in languages():
+        assert {key: slots_of(text) for key, text in ours(language).items()} == {
+            key: slots_of(text) for key, text in ours().items()
+        }
+        assert set(ours(language)).isdisjoint(sentences(language).texts)
+
+
+@pytest.mark.parametrize(("code", "wrong"), [
+    ('say.sentence("a.b", x, y)', 0), ('say.sentence("a.b", x)', 1), ('say.sentence("a.b")', 1),
+    ('say.sentence("a.b", x, y, z)', 1), ('say.sentence("a.b", *pair)', 0),
+    ('say.sentence("a.b", x, y, z, *pair)', 1), ('say.sentence("a.b" if one else "a.c", x, y)', 1),
+])  # fmt: skip
+def test_a_wrong_number_of_slots_is_found(code, wrong):
+    texts = {"a.b": "{0} and {1}", "a.c": "{0}"}
+    assert len(list(miscounted(ast.parse(code), texts))) == wrong
+
+
+def test_a_speaker_says_sentences_titles_and_enumerations():
+    say = Speaker(Layout(), {"volume": 7}.__getitem__)
+    a, b, c = (say(letter) for letter in "abc")
+    joined = "".join(part.text for part in say.listed([a, b, c]) if isinstance(part, Words))
+    assert joined == "a, b and c"
+    assert "".join(part.text for part in say.together([a, b])) == "a b"
+    assert say.words("volume.title") == "Volume"
+    assert say.heads("glance.space") == ((Words("space"),),)
+    with pytest.raises(ValueError, match="certified_rate"):
+        Speaker(Layout()).sentence("shared.over_sets", "x")
