@@ -51,8 +51,8 @@ def used(trees: Iterable[ast.Module]) -> set[str]:
         if KEY.fullmatch(text(node)):
             found.add(text(node))
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Theorem":
-            (name,) = (word.value for word in node.keywords if word.arg == "name")
-            found.add(f"{ast.literal_eval(name)}.title")
+            names = (word.value for word in node.keywords if word.arg == "name")
+            found |= {f"{text(name)}.title" for name in names}
     return found
 
 

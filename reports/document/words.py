@@ -65,6 +65,10 @@ class Speaker:
         """A title, or other words without slots, by their key."""
         return spoken(self.language).texts[key]
 
+    def reference(self, theorem: str) -> str:
+        """What a theorem is called by its number."""
+        return self.words("words.reference").format(self.number(theorem))
+
     def heads(self, *keys: str) -> tuple[Inlines, ...]:
         """The heads of a table's columns."""
         return tuple(map(self.sentence, keys))

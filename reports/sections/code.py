@@ -16,10 +16,10 @@ def code(facts: Facts) -> Section | None:
     if not facts.listing:
         return None
     say = facts.say
-    return Section("code", "The code", (
+    return Section("code", say.words("code.title"), (
         Paragraph(_code_text(facts)),
         Listing(numbered_loops(facts.listing)),
-        Paragraph(say("To use it:")),
+        Paragraph(say.sentence("code.use")),
         Listing(usage(facts.derivation.cell)),
     ))  # fmt: skip
 
@@ -27,8 +27,4 @@ def code(facts: Facts) -> Section | None:
 def _code_text(facts: Facts) -> Inlines:
     say = facts.say
     command = Words(f"bptt emit {facts.derivation.cell.name} --style textbook", "code")
-    return say(
-        "The two loops of the module that {0} writes; checks of the arguments and allocation are "
-        "left out. Samples of a batch lie in rows there, so {1} becomes `x @ W.T`. The number at "
-        "the end of a line is that of the equation it computes.", command, row("W", "x"),
-    )  # fmt: skip
+    return say.sentence("code.opening", command, row("W", "x"))

@@ -26,7 +26,6 @@ from reports.document.model import (
     Paragraph,
     Section,
     Table,
-    Words,
 )
 from reports.document.numerals import UP, below, figures, places
 from reports.document.words import listed
@@ -52,16 +51,13 @@ def growth(facts: Facts) -> Section:
     say, claim = facts.say, facts.claim
     norm = claim.bound.quantity if claim.bound else S.One
     lag = TIME - EARLIER
-    return Section("growth", "How gradients vanish and explode", (
-        Paragraph(say(
-            "Let {0}. Gradients *vanish* if {1} tends to 0 as {2} grows, and *explode* if it "
-            "grows without bound. Between these two the norm may stay, or grow and fall in turn.",
-            Relation(EARLIER, "<", TIME), norm, lag)),
+    return Section("growth", say.words("growth.title"), (
+        Paragraph(say.sentence("growth.defined", Relation(EARLIER, "<", TIME), norm, lag)),
         *theorem_blocks(facts, 1),
         *_measured(facts),
         *(block for number in range(2, len(facts.claims) + 1)
           for block in theorem_blocks(facts, number)),
-        Paragraph(say.line(*claim.advice), "Advice."),
+        Paragraph(say.line(*claim.advice), say.words("growth.advice")),
     ))  # fmt: skip
 
 
@@ -74,35 +70,32 @@ def _measured(facts: Facts) -> Iterator[Block]:
     gain, alone = Symbol("g"), len(measured.curves) == 1
     square = sup(gain, Number("2"))
     factors = multipliers(facts.derivation.cell)
-    words = "Recurrent weights are drawn from a normal distribution of variance {0}, other weights "
-    words += "of variance {1}, biases are 0, and inputs are normal"
+    others = row(sup(Number(f"{measured.input_scale:g}"), Number("2")), "/", "m")
+    words = [say.sentence("growth.drawn", row(square, "/", "n"), others)]
     if any(factors.values()):
-        words += "; what multiplies a state entry by entry has variance {6}, or is {7} if it is a "
-        words += "single number"
+        words.append(say.sentence("growth.drawn_factors", square, gain))
     if not all(factors.values()):
-        words += "; other factors of ⊙ are 1"
+        words.append(say.sentence("growth.other_factors"))
     cell = facts.derivation.cell
     if cell.constants:
         known = all(constant.name in cell.defaults for constant in cell.constants)
-        words += "; constants have their defaults" if known else "; constants are normal"
+        key = "growth.constants_default" if known else "growth.constants_drawn"
+        words.append(say.sentence(key))
     if alone:
-        words = "Weights of inputs are drawn from a normal distribution of variance {1}, biases "
-        words += "are 0, and inputs are normal; no weight multiplies a state"
-    yield Paragraph(say(
-        words + "; {2}, {3} steps, seed {4}. The last step is {5}.", row(square, "/", "n"),
-        row(sup(Number(f"{measured.input_scale:g}"), Number("2")), "/", "m"),
-        listed([say("{0}", row(Symbol(name), "=", Number(str(value))))
-                for name, value in measured.sizes], ", "),
-        str(measured.steps), str(measured.seed), row("t", "=", Number(str(measured.steps))),
-        square, gain),
-        "Numbers.")  # fmt: skip
+        words = [say.sentence("growth.drawn_inputs", others)]
+    sizes = [say("{0}", row(Symbol(name), "=", Number(str(value))))
+             for name, value in measured.sizes]  # fmt: skip
+    words.append(say.sentence(
+        "growth.steps", listed(sizes, ", "), str(measured.steps), str(measured.seed),
+        row("t", "=", Number(str(measured.steps)))))  # fmt: skip
+    yield Paragraph(say.listed(words, "words.semicolon"), say.words("growth.numbers"))
     if first.constants:
         yield Equations(tuple(_rate_row(facts, curve) for curve in measured.curves))
-    yield Figure(1, f"{facts.derivation.cell.name}-{FIGURE}", (
-        *_message(facts, measured), *say(
-            " Solid: measured {0}. Dashed: the upper bound of Theorem 1 for the same weights.",
-            norm)),
-        "Norms of the Jacobian between two times over the lag, measured and bounded.")  # fmt: skip
+    caption = say.sentence("growth.caption", norm, say.reference(claim.name))
+    yield Figure(
+        1, f"{facts.derivation.cell.name}-{FIGURE}",
+        say.together([_message(facts, measured), caption]), say.words("growth.described"),
+    )  # fmt: skip
     yield _table(facts, measured)
 
 
@@ -110,23 +103,21 @@ def _message(facts: Facts, measured: Measurement) -> Inlines:
     """What the curves show, in one sentence."""
     say = facts.say
 
-    def gains(curves: list[Curve]) -> Inlines:
-        if len(measured.curves) == 1:
-            return ()
-        made = listed([say("{0}", row("g", "=", Number(f"{c.gain:g}"))) for c in curves])
-        return (Words(" at "), *made)
+    def shown(curves: list[Curve], alone: str, among: str) -> Iterator[Inlines]:
+        if curves and len(measured.curves) == 1:
+            yield say.sentence(alone)
+        elif curves:
+            gains = [say("{0}", row("g", "=", Number(f"{c.gain:g}"))) for c in curves]
+            yield say.sentence(among, say.listed(gains))
 
     proved_ = [c for c in measured.curves if c.log10_upper[-1] < 0]
     hidden = [c for c in measured.curves if c.log10_measured[-1] < 0 <= c.log10_upper[-1]]
     grown = [c for c in measured.curves if c.log10_measured[-1] >= 0]
-    parts = []
-    if proved_:
-        parts.append(say("proves decay{0}", gains(proved_)))
-    if hidden:
-        parts.append(say("misses the decay{0}", gains(hidden)))
-    if grown:
-        parts.append(say("allows the growth{0}", gains(grown)))
-    return say("The bound {0}.", listed(parts))
+    return say.sentence("growth.message", say.listed([
+        *shown(proved_, "growth.proves", "growth.proves_at"),
+        *shown(hidden, "growth.misses", "growth.misses_at"),
+        *shown(grown, "growth.allows", "growth.allows_at"),
+    ]))  # fmt: skip
 
 
 def _rate_row(facts: Facts, curve: Curve) -> EquationRow:
@@ -136,11 +127,11 @@ def _rate_row(facts: Facts, curve: Curve) -> EquationRow:
     middle: list[Box] = [values[0]]
     for number in values[1:]:
         middle += [Operator("×"), number]
-    verdict = "below 1: vanishes for all inputs" if product < 1 else "not below 1: undecided"
+    key = "growth.rate_below" if product < 1 else "growth.rate_above"
     gain = row("g", "=", Number(f"{curve.gain:g}"))
     return EquationRow(
         layout.of(claim.rate), row(*middle), sign="≤",
-        note=facts.say("at {0}; at most {1}, " + verdict, gain, _at_most(product)),
+        note=facts.say.sentence(key, gain, _at_most(product)),
     )  # fmt: skip
 
 
@@ -162,12 +153,11 @@ def _table(facts: Facts, measured: Measurement) -> Table:
         for curve in measured.curves for lag in lags
     ]  # fmt: skip
     head: tuple[Inlines, ...] = (
-        say("gain {0}", Symbol("g")), say("lag {0}", row("t", "−", "k")), say("measured"),
-        say("bound"), say("decades between"),
+        say.sentence("growth.gain", Symbol("g")), say.sentence("growth.lag", row("t", "−", "k")),
+        *say.heads("growth.measured", "growth.bound", "growth.decades"),
     )  # fmt: skip
     if len(measured.curves) == 1:
         rows, head = [cells[1:] for cells in rows], head[1:]
     return Table(
-        2, say("Measured norm and bound, as decimal logarithms, and the decades between them."),
-        head, tuple(rows), "r" * len(head),
+        2, say.sentence("growth.table"), head, tuple(rows), "r" * len(head),
     )  # fmt: skip

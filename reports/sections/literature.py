@@ -25,9 +25,9 @@ def sources(facts: Facts) -> Section:
     cited = dict.fromkeys(source for claim in facts.claims for source in claim.sources)
     items = [*parts, WERBOS, *cited]
     corrections = tuple(_corrections(facts))
-    return Section("sources", "Sources", (
+    return Section("sources", say.words("sources.title"), (
         Bullets(tuple(say("{0}.", item.rstrip(".")) for item in items)),
-        *((Paragraph(say("Errors in print that this derivation corrects:")),
+        *((Paragraph(say.sentence("sources.corrected")),
            Bullets(corrections)) if corrections else ()),
     ))  # fmt: skip
 
@@ -37,30 +37,21 @@ def _corrections(facts: Facts) -> Iterator[Inlines]:
     if claim.rate is not None:
         weight = Script(Symbol("W"), sub=Symbol("rec"))
         slope = row("diag", Fenced(sup("φ", row("′"))))
-        yield say(
-            "Pascanu, Mikolov and Bengio write the state as {0} and print the factor as {1}. "
-            "For that state it is {2}, without the transpose. The first arXiv version of their "
-            "paper also says eigenvalue where the proof needs the largest singular value.",
+        yield say.sentence(
+            "sources.transpose",
             Row((sub("x", "t"), Operator("="), weight, row("φ", Fenced(sub("x", "t", "−", "1"))),
                  Operator("+"), Operator("⋯"))),
             row(Script(Symbol("W"), sub=Symbol("rec"), sup=Operator("⊤")), slope),
             row(weight, slope),
         )  # fmt: skip
-        yield say(
-            "Entries of {0} between 0 and 1 bound no product: with all entries {1} the norm of "
-            "{0} is {2}.", claim.rate.args[-1].args[0], row("1", "/", "2"),
+        yield say.sentence(
+            "sources.entries", claim.rate.args[-1].args[0], row("1", "/", "2"),
             row(size_box(claim.rate.args[-1].args[0].shape[0]), "/", "2"),
         )  # fmt: skip
     if len(derivation.cell.states) > 1 and claim.entries:
         step = derivation.part("recursion")[-2]
-        yield say(
-            "Tutorials hand back only the cotangent of {0}, through {1} alone. That drops the "
-            "path from {2} to {3} in ({4}); the result is not the gradient.",
-            *_dropped(facts), step.number,
-        )  # fmt: skip
-        yield say(
-            "That gates overcome vanishing and exploding gradients is no theorem: Theorem 1 "
-            "excludes neither.")  # fmt: skip
+        yield say.sentence("sources.dropped", *_dropped(facts), step.number)
+        yield say.sentence("sources.gates", say.reference(claim.name))
 
 
 def _dropped(facts: Facts) -> tuple[object, ...]:

@@ -43,7 +43,7 @@ from derive.typeset.boxes import (
 )
 from derive.typeset.layout import Layout
 from reports.document.model import EquationRow, Inlines
-from reports.document.words import Speaker, listed
+from reports.document.words import Speaker
 
 WIDEST: Final = 26.0
 """A slope wider than this, in em, is not written out; its range is."""
@@ -62,21 +62,24 @@ def slope_rows(
     bounds = None if parameters else _range(function)
     if made is None:
         if bounds and bounds[0] and bounds[1]:
-            yield EquationRow(slope, bounds[1], note=say("and at least {0}", bounds[0]), sign="≤")
+            yield EquationRow(
+                slope, bounds[1], note=say.sentence("slopes.at_least", bounds[0]), sign="≤"
+            )
         return
     pieces, through = made
     for place, (box, condition) in enumerate(pieces):
         parts: list[Inlines] = []
         if len(pieces) > 1:
-            parts.append(say("elsewhere") if condition is None else say("for {0}", condition))
+            parts.append(say.sentence("slopes.elsewhere") if condition is None else
+                         say.sentence("slopes.piece", condition))  # fmt: skip
         if not place:
-            parts += [say("where {0}", row("y", "=", value))] if through else []
+            parts += [say.sentence("slopes.through", row("y", "=", value))] if through else []
             parts += [say("{0}", row(str(symbol), "=", Layout().of(number)))
                       for symbol, number in _given(function, parameters)]  # fmt: skip
         if place == len(pieces) - 1:
             parts += [say("{0}", _between(slope, *bounds))] if bounds else []
             parts += [say(function.kink)] if function.kink else []
-        yield EquationRow(slope, box, note=listed(parts, "; ", "; "))
+        yield EquationRow(slope, box, note=say.listed(parts, "words.semicolon"))
 
 
 def _given(

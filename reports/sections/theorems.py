@@ -19,7 +19,6 @@ from reports.document.model import (
     Paragraph,
     Theorem,
 )
-from reports.document.words import listed
 from reports.sections.facts import Facts
 
 
@@ -34,7 +33,7 @@ def theorem_blocks(facts: Facts, number: int) -> tuple[Block, ...]:
     if bound:
         stated.append(_equations(facts, bound))
     if claim.entries:
-        stated += [Paragraph(say("with")), _equations(facts, claim.entries)]
+        stated += [Paragraph(say.sentence("theorem.with")), _equations(facts, claim.entries)]
     stated += _listed(facts, claim.consequences)
     made: list[Block] = [
         Theorem(
@@ -46,12 +45,12 @@ def theorem_blocks(facts: Facts, number: int) -> tuple[Block, ...]:
     ]
     if claim.silent:
         made += [
-            Paragraph(say("What the theorem does not say:" if number == 1 else
-                          f"What Theorem {number} does not say:")),
+            Paragraph(say.sentence("theorem.silent") if number == 1 else
+                      say.sentence("theorem.silent_of", say.reference(claim.name))),
             Bullets(tuple(say.line(line) for line in claim.silent)),
         ]  # fmt: skip
     if claim.sources:
-        made.append(Paragraph(say("After {0}.", _short(facts, claim.sources))))
+        made.append(Paragraph(say.sentence("theorem.after", _short(facts, claim.sources))))
     return tuple(made)
 
 
@@ -87,4 +86,4 @@ def _short(facts: Facts, sources: Iterable[str]) -> Inlines:
     """The sources by author and year; the last section has them in full."""
     found = (re.match(r".*?\b\d{4}\b", source) for source in sources)
     names = [facts.say("{0}", name[0]) for name in found if name]
-    return listed(names, "; ", "; ")
+    return facts.say.listed(names, "words.semicolon")

@@ -13,13 +13,14 @@ from derive.theorems.sentences import languages, sentences
 from derive.typeset.layout import Layout
 from reports.document.model import Words
 from reports.document.words import FOLDER, Speaker, spoken
+from reports.sections.literature import WERBOS
 
 REPORTS: Final = FOLDER.parent
 SECTIONS: Final = [REPORTS / "sections" / f"{name}.py" for name in (
-    "page_one", "derivation", "verified",
+    "page_one", "derivation", "verified", "growth", "slopes", "theorems", "code", "literature",
 )]  # fmt: skip
 SPEAKER: Final = REPORTS / "document" / "words.py"
-# What looks like prose and is none: by its first words, why.
+# What looks like prose and is none: why.
 NO_PROSE: Final = {
     "the loss at this step": "a rule's name, as the derivation gives it",
     "the next step": "a rule's name, as the derivation gives it",
@@ -28,6 +29,9 @@ NO_PROSE: Final = {
     "bptt verify ": "a command",
     " --profile ": "a command",
     " --seed ": "a command",
+    "bptt emit ": "a command",
+    " --style textbook": "a command",
+    WERBOS: "a work that is cited",
 }
 
 
