@@ -109,7 +109,7 @@ def _states(pages: Pages) -> Inlines:
 def _worked(pages: Pages) -> Iterator[Block]:
     facts, study = pages.facts, pages.study
     say = facts.say
-    where = f" of Theorem {facts.number('certified_rate')}"
+    where = f" of {say.reference('certified_rate')}"
     yield Paragraph(say(
         f"The matrix{where} needs a bound of each supremum over all these sequences, and the norm "
         "of each weight." if study.worked[0][1].certificate.order > 1 else
