@@ -36,12 +36,13 @@ class Spelling:
 class Header:
     """What a module says of itself: its title, the lines below it, and the declared names.
 
-    `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names.
+    `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names. `name`: the cell's.
     """
 
     title: str
     lines: tuple[str, ...]
     declared: Mapping[str, Mapping[str, tuple[str, ...]]]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Target:
     besides the sizes before q of the targets. `load(source, name)` gives what has `forward` and
     `backward`, or `loss_and_gradient`, with PARAMETERS, INPUTS and STATES. `spell(function)`
     writes a function's formula in the language as it stands; `operations` are those of a
-    program that it can write.
+    program that it can write. `any_numbers`: its code runs on arrays of whatever numbers, field
+    elements and numbers with error bounds among them.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Target:
     load: Callable[[str, str], ModuleType]
     spell: Callable[[ElementwiseFunction], Spelling]
     operations: frozenset[str]
+    any_numbers: bool = True
 
 
 @dataclass(frozen=True)
