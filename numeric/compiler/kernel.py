@@ -187,4 +187,4 @@ def same_code(left: str, right: str) -> bool:
 
 def without_volatile(source: str) -> str:
     """A module without the lines that change though its code does not."""
-    return re.sub(rf"^({'|'.join(VOLATILE)}).*\n", "", source, flags=re.MULTILINE)
+    return re.sub(rf"^( \* )?({'|'.join(VOLATILE)}).*\n", "", source, flags=re.MULTILINE)

@@ -8,7 +8,7 @@ functions of the table are spelled.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Final, Literal
 
@@ -30,6 +30,10 @@ class Spelling:
     slope: str
     slope_from_output: str = ""
     error: str = "a few u everywhere"
+
+
+class MissingError(RuntimeError):
+    """What a target's code needs to run is not there: no compiler, say."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ class Target:
     `backward`, or `loss_and_gradient`, with PARAMETERS, INPUTS and STATES. `spell(function)`
     writes a function's formula in the language as it stands; `operations` are those of a
     program that it can write. `any_numbers`: its code runs on arrays of whatever numbers, field
-    elements and numbers with error bounds among them.
+    elements and numbers with error bounds among them. `ready()` raises `MissingError` where that
+    code cannot run. `beside` maps the suffix of a file that belongs beside the source to its text
+    from the source.
     """
 
     name: str
@@ -65,6 +71,8 @@ class Target:
     spell: Callable[[ElementwiseFunction], Spelling]
     operations: frozenset[str]
     any_numbers: bool = True
+    ready: Callable[[], object] = lambda: None
+    beside: Mapping[str, Callable[[str], str]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

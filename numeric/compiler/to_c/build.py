@@ -16,15 +16,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from numeric.compiler.target import MissingError
+
 FLAGS: Final = (
     "-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math",
     "-ffp-contract=fast", "-fPIC", "-shared",
 )  # fmt: skip
-DOUBLE: Final = {"f4": (), "f8": ("DOUBLE",)}
+DEFINES: Final = {"f4": (), "f8": ("DOUBLE",)}
 _COMPILERS: Final = ("cc", "gcc", "clang")
 
 
-class NoCompiler(ValueError):
+class NoCompilerError(MissingError):
     """There is no C compiler, or it refuses the file."""
 
 
@@ -32,14 +34,14 @@ def compiler() -> str:
     """The path of the C compiler: $CC, or the first that is found.
 
     Raises:
-        NoCompiler: saying which package has one.
+        NoCompilerError: saying which package has one.
     """
     wanted = os.environ.get("CC")
     for name in (wanted,) if wanted else _COMPILERS:
         if found := shutil.which(name):
             return found
     missing = f"$CC names {wanted!r}, which is not found" if wanted else "no C compiler is found"
-    raise NoCompiler(f"target c: {missing}; install one: apt-get install gcc")
+    raise NoCompilerError(f"target c: {missing}; install one: apt-get install gcc")
 
 
 @lru_cache(maxsize=8)
@@ -63,11 +65,11 @@ def library(source: str, prefix: str, kind: str, flags: tuple[str, ...] = FLAGS)
     """The library of a file for "f4" or "f8", built unless the cache has it.
 
     Raises:
-        NoCompiler: if there is no compiler, or it refuses the file.
+        NoCompilerError: if there is no compiler, or it refuses the file.
         OSError: if the cache cannot be written.
     """
     path = compiler()
-    defines = [f"-D{prefix.upper()}_{word}" for word in DOUBLE[kind]]
+    defines = [f"-D{prefix.upper()}_{word}" for word in DEFINES[kind]]
     parts = "\0".join([source, path, _version(path, flags), *flags, *defines])
     digest = hashlib.sha256(parts.encode()).hexdigest()[:32]
     folder = cache_folder()
@@ -82,6 +84,8 @@ def library(source: str, prefix: str, kind: str, flags: tuple[str, ...] = FLAGS)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not made.is_file():
             said = next((line for line in done.stderr.split("\n") if "error" in line), "")
-            raise NoCompiler(f"target c: {path} refuses the file of {prefix!r}: {said.strip()}")
+            raise NoCompilerError(
+                f"target c: {path} refuses the file of {prefix!r}: {said.strip()}"
+            )
         os.replace(made, built)
     return built

@@ -97,9 +97,7 @@ class Calls:
         like = next(iter((*given["inputs"].values(), *given["params"].values())))
         if like.dtype not in _KINDS:
             (where,) = kinds.values()
-            raise ValueError(
-                f"{where}: the C code takes float32 or float64, came {like.dtype}"
-            )
+            raise ValueError(f"{where}: the C code takes float32 or float64, came {like.dtype}")
         given["constants"] = {
             name: _each_sample(array, sizes) if held["CONSTANTS"][name][:1] == ("T",) else array
             for name, array in constants.items()

@@ -84,7 +84,9 @@ def written(expr: Expr) -> str:
             return _power(expr)
         case Max() | Min():
             order = "<" if isinstance(expr, Max) else ">"
-            return reduce(lambda a, b: f"choose({a} {order} {b}, {b}, {a})", map(written, expr.args))
+            return reduce(
+                lambda a, b: f"choose({a} {order} {b}, {b}, {a})", map(written, expr.args)
+            )
         case Heaviside():
             return f"choose({written(expr.args[0])} > {_ZERO}, {_ONE}, {_ZERO})"
         case Piecewise():

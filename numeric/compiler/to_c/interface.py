@@ -63,9 +63,7 @@ def _arrays(interface: Interface, name: str, real: str) -> Iterator[str]:
     yield f"}} {name};"
 
 
-def _members(
-    interface: Interface, group: str, real: str, indent: str, name: str
-) -> Iterator[str]:
+def _members(interface: Interface, group: str, real: str, indent: str, name: str) -> Iterator[str]:
     slots = [slot for slot in interface.slots if slot.group == group]
     if not slots:
         return
@@ -75,7 +73,9 @@ def _members(
         sizes = ", ".join(slot.dims)
         if group == "states":
             length, *rest = slot.dims
-            sizes = ", ".join([f"{length} + 1", *rest]) + "), the first row given: the initial state"
+            sizes = (
+                ", ".join([f"{length} + 1", *rest]) + "), the first row given: the initial state"
+            )
         else:
             sizes += ")"
         yield f"{indent}    {const}{real} *{slot.member}; /* ({sizes} */"

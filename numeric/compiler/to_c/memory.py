@@ -60,9 +60,7 @@ class Memory:
         groups = {a.name: a.group for a in program.arguments}
         self.given = {n: g for n, g in groups.items() if g != "initial"}
         self.given |= {n: "states" for pair in program.shifted.items() for n in pair}
-        self.results = {
-            r.name: r.group for r in program.results if r.group in {"params", "inputs"}
-        }
+        self.results = {r.name: r.group for r in program.results if r.group in {"params", "inputs"}}
         every = [s for stages in self.phases.values() for stage in stages
                  for s in statements_of(units_of(stage))]  # fmt: skip
         self.stacks = {s.target: tuple(map(str, s.operands)) for s in every if s.op == "stack"}

@@ -8,21 +8,20 @@ comment above their struct; the header and the calls from Python are made from t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from numeric.compiler.program import BATCH, LENGTH, Program
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_c.interface import GIVEN, Interface, Slot, declarations
 from numeric.compiler.to_c.memory import (
-    BACKWARD_ROWS,
     CHUNK,
-    FORWARD_ROWS,
     ONCE,
     STEP,
     Memory,
 )
-from numeric.compiler.to_c.names import KEYWORDS, Sizes, identifiers
+from numeric.compiler.to_c.names import KEYWORDS, Sizes, identifiers, wrapped
+from numeric.compiler.to_c.plan import plan_lines, words_of
 from numeric.compiler.to_c.products import PRODUCTS
 from numeric.compiler.to_c.schedule import Stage, stages
 from numeric.compiler.to_c.unstack import unstack
@@ -31,12 +30,13 @@ from numeric.compiler.to_c.writing import Writer
 
 _HELPERS: Final = {**HELPERS, **PRODUCTS}
 _OWN: Final = frozenset(
-    """t t0 t1 row unit rows sizes given tape workspace places plan real word flag vec bits mask
-    loose whole least load store splat bits_of vec_of choose reserve forward_steps backward_steps
-    tape_base base R NAME LIBM LANES INLINE COLD UNROLL PANEL TILE TILES SHIFT BIAS MANTISSA TAIL
-    fraction two_to vabs vmax vmin log1p sin cos exp main at end""".split()
+    """
+    t t0 t1 row unit rows sizes given tape workspace places plan real word flag vec bits mask
+    loose whole least load store splat bits_of vec_of choose reserve forward_steps
+    backward_steps tape_base base R NAME LIBM LANES INLINE COLD UNROLL PANEL TILE TILES SHIFT
+    BIAS MANTISSA TAIL fraction two_to vabs vmax vmin log1p sin cos exp main at end
+    """.split()  # noqa: SIM905
 )
-_ROWS: Final = {"forward": FORWARD_ROWS, "backward": BACKWARD_ROWS}
 
 RESERVE: Final = """
 /* Takes room for a · b · c numbers at the end of a memory; once there is none, −1 for good. */
@@ -122,24 +122,22 @@ class _File:
         """All of it."""
         prefix = self.interface.prefix
         passes = {phase: self._pass(phase) for phase in ("forward", "backward")}
-        plan = self._plan(passes)
-        functions = "\n".join("\n".join(lines) for lines in (plan, *passes.values()))
+        plan = plan_lines(prefix, self.memory, self.writers, passes)
+        every = (line for lines in (plan, *passes.values()) for line in lines)
+        functions = "\n".join(part for line in every for part in wrapped(line))
         helpers = _needed(functions)
-        words = {"{PREFIX}": prefix.upper(), "{prefix}": prefix}
-        runtime = NUMBERS + RESERVE + "".join(_HELPERS[name][0] for name in helpers)
-        for word, value in words.items():
-            runtime = runtime.replace(word, value)
+        runtime = _told(NUMBERS + RESERVE + "".join(_HELPERS[name][0] for name in helpers), prefix)
         top = [
             "/* " + self.header.title, "", *self.header.lines, "",
-            *_ABOUT.replace("{prefix}", prefix).replace("{PREFIX}", prefix.upper()).split("\n"),
+            *_told(_ABOUT, prefix).split("\n")[:-1],
         ]  # fmt: skip
-        about = "\n".join([top[0], *(f" * {line}".rstrip() for line in top[1:]), " */"])
+        about = "\n".join([top[0], *(f" * {_harmless(line)}".rstrip() for line in top[1:]), " */"])
         includes = ["#include <stddef.h>", "#include <stdint.h>", "#include <string.h>"]
         if "LIBM" in functions + "".join(_HELPERS[name][0] for name in helpers):
             includes.append("#include <math.h>")
         return (
-            "\n".join([about.replace("*/ ", "* / "), "", *includes])
-            + "\n" + runtime + "\n" + declarations(self.interface) + "\n" + functions + "\n"
+            "\n".join([about, "", *includes])
+            + "\n\n" + runtime + "\n" + declarations(self.interface) + "\n" + functions + "\n"
         )  # fmt: skip
 
     def _pass(self, phase: str) -> list[str]:
@@ -152,7 +150,8 @@ class _File:
             if r.group == "initial" and phase == "backward":
                 rows, columns = self.program.dims[r.name]
                 body.append(
-                    f"copy(given->gradients.initial.{self.names[r.key]}, {self.sizes.text(columns)}, "
+                    f"copy(given->gradients.initial.{self.names[r.key]}, "
+                    f"{self.sizes.text(columns)}, "
                     f"{writer.at(r.name)}, {writer.step(r.name)}, {self.sizes.text(rows)}, "
                     f"{self.sizes.text(columns)}, 0);"
                 )
@@ -232,12 +231,13 @@ class _File:
         lines: list[tuple[str, str]] = []  # the name, and its declaration
         memory, names = self.memory, self.names
         for whole, kind in memory.kept.items():
-            if f"{names[whole]}_at" in _words(used):
+            if f"{names[whole]}_at" in words_of(used):
                 base, place = ("tape_base", "tape") if kind == "tape" else ("base", phase)
                 const = "const " if kind == "tape" and phase == "backward" else ""
                 lines.append((
                     f"{names[whole]}_at",
-                    f"{const}real *const {names[whole]}_at = {base} + places.{place}_{names[whole]};",
+                    f"{const}real *const {names[whole]}_at "
+                        f"= {base} + places.{place}_{names[whole]};",
                 ))  # fmt: skip
             row = memory.row(whole, self.sizes)
             if row != "0":
@@ -251,13 +251,13 @@ class _File:
             name, group = names[argument.name], argument.group
             member = f"given->{group}.{names[argument.key]}"
             if group == "cotangents":
-                if f"{name}_at" not in _words(used):
+                if f"{name}_at" not in words_of(used):
                     continue
                 _, columns = self.program.dims[argument.name][1:]
                 writer.arrays[f"{name}_zeros"] = ("1", self.sizes.padded(columns))
-                zeros = f"(base + places.{phase}_{name}_zeros)"
+                empty = f"(base + places.{phase}_{name}_zeros)"
                 lines += [
-                    (f"{name}_at", f"const real *const {name}_at = {member} ? {member} : {zeros};"),
+                    (f"{name}_at", f"const real *const {name}_at = {member} ? {member} : {empty};"),
                     (f"{name}_row",
                      f"const ptrdiff_t {name}_row = {member} ? {self.sizes.text(columns)} : 0;"),
                 ]  # fmt: skip
@@ -274,118 +274,28 @@ class _File:
                 member = f"given->gradients.{result.group}.{names[result.key]}"
                 name = names[result.name]
                 lines.append((f"{name}_at", f"real *const {name}_at = {member};"))
-        wanted = [line for name, line in lines if name in _words(used)]
-        zeros = [
-            f"clear({match}, 0, 1, {writer.arrays[match.split('_', 1)[1]][1]});"
-            for match in ()
-        ]
-        text = "\n".join([used, *wanted])
+        wanted = [line for name, line in lines if name in words_of(used)]
+        zeros: list[str] = []
+        whole_text = "\n".join([used, *wanted])
         top = [
             f"const ptrdiff_t {c} = sizes->{c};"
             for c in self.sizes.names.values()
-            if c in _words(text)
+            if c in words_of(whole_text)
         ]
         top += ["struct places places;", "plan(sizes, &places);"]
-        if "tape_base" in _words(text):
+        if "tape_base" in words_of(whole_text):
             const = "const " if phase == "backward" else ""
             top.append(f"{const}real *const tape_base = aligned(tape);")
         else:
             top.append("(void)tape;")
-        top.append("real *const base = aligned(workspace);" if "base" in _words(text)
+        top.append("real *const base = aligned(workspace);" if "base" in words_of(whole_text)
                    else "(void)workspace;")  # fmt: skip
-        if f"{phase}_steps" in _words(text):
+        if f"{phase}_steps" in words_of(whole_text):
             top.append(f"const ptrdiff_t {phase}_steps = places.{phase}_steps;")
         for name, (_, width) in writer.arrays.items():
             if name.endswith("_zeros"):
                 zeros.append(f"clear(base + places.{phase}_{name}, 0, 1, {width});")
         return iter([*top, *wanted, *zeros])
-
-    def _plan(self, passes: Mapping[str, list[str]]) -> list[str]:
-        """Where each array of tape and workspace begins: one function, for sizes and for use."""
-        prefix, sizes, names = self.interface.prefix, self.sizes, self.names
-        length, batch = sizes.text(LENGTH), sizes.text(BATCH)
-        takes: dict[str, list[tuple[str, str, str, str]]] = {"tape": [], "forward": [], "backward": []}
-        for whole, kind in self.memory.kept.items():
-            dims = self.program.dims[whole]
-            row = self.memory.row(whole, sizes)
-            inner = dims[1:] if dims[:1] == (LENGTH,) else dims
-            rows = sizes.text(inner[0]) if len(inner) > 1 else "1"
-            if row == "0":
-                row = self.memory.padded(whole, sizes)
-            for place, lines in passes.items():
-                if f"{names[whole]}_at" not in _words("\n".join(lines)):
-                    continue
-                lead = "1"
-                if kind == "tape":
-                    place, lead = "tape", length if dims[:1] == (LENGTH,) else "1"
-                elif kind == "chunk":
-                    lead = f"places->{place}_steps"
-                entry = (f"{place}_{names[whole]}", lead, rows, row)
-                if entry not in takes[place]:
-                    takes[place].append(entry)
-        for phase, writer in self.writers.items():
-            for name, (rows, row) in writer.arrays.items():
-                lead, _, rest = rows.rpartition(" * ") if "_steps" in rows else ("1", "", rows)
-                lead = f"places->{lead}" if lead != "1" else lead
-                takes[phase].append((f"{phase}_{name}", lead, rest, row))
-        members = [name for entries in takes.values() for name, *_ in entries]
-        out = ["", "/* Where each array of tape and workspace begins, in numbers. */"]
-        out += ["struct places {", "    ptrdiff_t forward_steps, backward_steps, tape, workspace;"]
-        out += [f"    ptrdiff_t {name};" for name in members]
-        body: list[str] = []
-        for phase in ("forward", "backward"):
-            body.append(
-                f"places->{phase}_steps = {batch} > 0 && {batch} < {_ROWS[phase]} "
-                f"? {_ROWS[phase]} / {batch} : 1;"
-            )
-            body.append(
-                f"places->{phase}_steps = {length} > 0 ? least(places->{phase}_steps, {length}) : 1;"
-            )
-        for place, entries in takes.items():
-            end = {"tape": "tape", "forward": "workspace", "backward": "end"}[place]
-            body.append(f"end = 0;" if end == "end" else f"places->{end} = 0;")
-            target = "&end" if end == "end" else f"&places->{end}"
-            for name, lead, rows, row in entries:
-                body.append(f"places->{name} = reserve({target}, {lead}, {rows}, {row});")
-        body.append("if (end < 0 || places->workspace < 0 || places->tape < 0)")
-        body.append("    return 0;")
-        body.append("if (places->workspace < end)")
-        body.append("    places->workspace = end;")
-        body.append("return 1;")
-        checks = [
-            f"if (sizes->{c} < 0 || sizes->{c} > PTRDIFF_MAX / 65536)\n        return 0;"
-            for c in sizes.names.values()
-        ]
-        text = "\n".join(body)
-        locals_ = [
-            f"const ptrdiff_t {c} = sizes->{c};"
-            for c in sizes.names.values()
-            if c in _words(re.sub(r"->\w+", "", text))
-        ]
-        out += [
-            "};",
-            f"static int plan(const {prefix}_sizes *sizes, struct places *places)",
-            "{",
-            "    ptrdiff_t end;",
-            *(f"    {line}" for line in (*checks, *locals_, *body)),
-            "}",
-        ]
-        for what, title in (("tape", "the tape"), ("workspace", "the workspace")):
-            out += [
-                f"/* The bytes of {title}; −1 where sizes are negative or too large. */",
-                f"ptrdiff_t NAME({what}_bytes)(const {prefix}_sizes *sizes)",
-                "{",
-                "    struct places places;",
-                "    if (!plan(sizes, &places))",
-                "        return -1;",
-                f"    return (places.{what} + LANES) * (ptrdiff_t)sizeof(real);",
-                "}",
-            ]
-        return out
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text))
 
 
 def _needed(text: str) -> list[str]:
@@ -402,12 +312,23 @@ def _needed(text: str) -> list[str]:
 
 def _called(helper: str, text: str) -> bool:
     """Whether the text calls something that a helper of another name defines."""
-    return helper == "clamp" and bool({"vabs", "vmax", "vmin"} & _words(text))
+    return helper == "clamp" and bool({"vabs", "vmax", "vmin"} & words_of(text))
 
 
-_ABOUT: Final = """How to use it: {prefix}_f4_… takes float; compiled with -D{PREFIX}_DOUBLE the file
-defines {prefix}_f8_…, which takes double. Compile it twice for both. C11 and libm are all it needs;
-it allocates nothing and keeps no state, so calls may run side by side on memory of their own.
+def _told(text: str, prefix: str) -> str:
+    """A text of ours with the file's prefix in it."""
+    return text.strip("\n").replace("{prefix}", prefix).replace("{PREFIX}", prefix.upper()) + "\n"
+
+
+def _harmless(text: str) -> str:
+    """A line that neither ends a comment nor begins one."""
+    return text.replace("*/", "* /").replace("/*", "/ *")
+
+
+_ABOUT: Final = """
+How to use it: {prefix}_f4_… takes float; compiled with -D{PREFIX}_DOUBLE the file defines
+{prefix}_f8_…, which takes double. Compile it twice for both. C11 and libm are all it needs; it
+allocates nothing and keeps no state, so calls may run side by side on memory of their own.
 With GCC or Clang it uses their vectors, unless {PREFIX}_PLAIN is defined. It is made for
 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast, never for -ffast-math.
 Arrays are row by row, without gaps. The pass back reads what the pass forward left in the states

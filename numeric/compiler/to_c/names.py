@@ -14,11 +14,13 @@ from typing import Final
 from sympy import Expr, Number
 
 KEYWORDS: Final = frozenset(
-    """auto break case char const continue default do double else enum extern float for goto if
+    """
+    auto break case char const continue default do double else enum extern float for goto if
     inline int long register restrict return short signed sizeof static struct switch typedef
-    union unsigned void volatile while _Bool _Complex _Generic asm typeof NULL INFINITY NAN
-    EOF SIZE_MAX PTRDIFF_MAX class delete new private protected public template this throw try
-    namespace operator virtual using bool true false wchar_t nullptr""".split()
+    union unsigned void volatile while _Bool _Complex _Generic asm typeof NULL INFINITY NAN EOF
+    SIZE_MAX PTRDIFF_MAX class delete new private protected public template this throw try
+    namespace operator virtual using bool true false wchar_t nullptr
+    """.split()  # noqa: SIM905
 )
 
 OURS: Final = ("_at", "_row", "_sums", "_copy", "_zeros")  # ends of the file's own names
@@ -84,3 +86,17 @@ class Sizes:
     def padded(self, extent: Expr) -> str:
         """A size rounded up to whole vectors."""
         return "LANES" if extent == 1 else f"whole({self.text(extent)})"
+
+
+def wrapped(line: str, width: int = 100) -> list[str]:
+    """A line of C in lines of at most so many columns, where it can be broken between words."""
+    made = []
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    while len(line) > width and not line.lstrip().startswith(("/*", "*", "#")):
+        place = max(line.rfind(mark, 0, width) for mark in (", ", " ? ", " : ", " + ", " * "))
+        if place <= len(indent):
+            break
+        cut = place + (2 if line[place] == "," else 1)
+        made.append(line[:cut].rstrip())
+        line = indent + line[cut:].lstrip()
+    return [*made, line]

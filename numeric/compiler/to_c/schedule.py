@@ -112,7 +112,11 @@ def _early(
 def ordered(
     program: Program, statements: Iterable[Statement], carries: Sequence[Carry] = ()
 ) -> list[Unit]:
-    """The statements, each after what it reads, those that can share a loop together."""
+    """The statements, each after what it reads, those that can share a loop together.
+
+    Raises:
+        ValueError: if some wait for each other.
+    """
     waiting = list(statements)
     updates = {carry.update: carry.name for carry in carries}
     blockers = {
@@ -121,8 +125,8 @@ def ordered(
             for place, o in enumerate(waiting)
             if o is not s
             and (
-                any(program.overlap(read, o.target) for read in s.reads)
-                and not (o.accumulate and place > waiting.index(s))
+                (any(program.overlap(read, o.target) for read in s.reads)
+                and not (o.accumulate and place > waiting.index(s)))
                 or (o.target == s.target and place < waiting.index(s))
                 or (s.target in updates and updates[s.target] in o.reads
                     and s.target not in o.reads)

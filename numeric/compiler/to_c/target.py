@@ -6,8 +6,10 @@ from typing import Final
 
 from numeric.compiler.program import Program
 from numeric.compiler.target import Header, Style, Target
+from numeric.compiler.to_c.build import compiler
 from numeric.compiler.to_c.calls import load
 from numeric.compiler.to_c.formula import spelled
+from numeric.compiler.to_c.interface import header_text
 from numeric.compiler.to_c.module import emit
 
 
@@ -20,4 +22,5 @@ def emit_network(program: Program, style: Style, header: Header, lead: tuple[str
     raise ValueError("target c: cells only; a network's code is written for target numpy")
 
 
-C: Final = Target("c", ".c", emit, emit_network, load, spelled, any_numbers=False)
+C: Final = Target("c", ".c", emit, emit_network, load, spelled, any_numbers=False,
+                  ready=compiler, beside={".h": header_text})  # fmt: skip

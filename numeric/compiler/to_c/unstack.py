@@ -10,15 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cmp_to_key
+from itertools import pairwise
 from typing import Final
 
 from sympy import Expr, S
 
 from numeric.compiler.program import TEMPORARY, Block, Operand, Program, Statement
 
-ENTRYWISE: Final = frozenset(
-    {"add", "multiply", "divide", "function", "slope", "slope_from_output", "spread"}
-)
+ENTRYWISE: Final = frozenset({
+    "add",
+    "multiply",
+    "divide",
+    "function",
+    "slope",
+    "slope_from_output",
+    "spread",
+})
 _LIKE_SOURCE: Final = frozenset({"gather"})
 
 
@@ -94,10 +101,10 @@ class _Unstacker:
         for whole, start, size in program.views.values():
             self.cuts[whole] |= {start, start + size}
         for target, operands in self.stacks.items():
-            start: Expr = S.Zero
+            end: Expr = S.Zero
             for operand in operands:
-                start += self.dims[str(operand)][-1]
-                self.cuts[target].add(start)
+                end += self.dims[str(operand)][-1]
+                self.cuts[target].add(end)
 
     def find_cuts(self) -> None:
         """Cut what is computed together at the same columns."""
@@ -131,7 +138,7 @@ class _Unstacker:
 
     def parts(self, whole: str) -> list[tuple[Expr, Expr]]:
         cuts = sorted(self.cuts[whole], key=cmp_to_key(_order))
-        return [(a, b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
+        return [(a, b - a) for a, b in pairwise(cuts)]
 
     def split(self, statement: Statement) -> Iterable[Statement]:
         """The statement, or one for each part of its target."""

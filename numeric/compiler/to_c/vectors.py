@@ -53,7 +53,10 @@ INLINE void store(real *p, vec v) { *(loose *)p = v; }
 INLINE vec splat(real x) { return x - (vec){0}; }
 INLINE bits bits_of(vec v) { return (bits)v; }
 INLINE vec vec_of(bits b) { return (vec)b; }
-INLINE vec choose(mask m, vec a, vec b) { return (vec)(((bits)m & (bits)a) | (~(bits)m & (bits)b)); }
+INLINE vec choose(mask m, vec a, vec b)
+{
+    return (vec)(((bits)m & (bits)a) | (~(bits)m & (bits)b));
+}
 #else
 #define INLINE static inline
 #define COLD
@@ -69,9 +72,7 @@ INLINE bits bits_of(vec v) { bits b; memcpy(&b, &v, sizeof b); return b; }
 INLINE vec vec_of(bits b) { vec v; memcpy(&v, &b, sizeof v); return v; }
 INLINE vec choose(mask m, vec a, vec b) { return m ? a : b; }
 #endif
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__clang__)
 #define UNROLL _Pragma("GCC unroll 8")
 #else
 #define UNROLL
