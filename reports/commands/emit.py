@@ -30,10 +30,12 @@ def run(arguments: Namespace) -> Answer:
     network = network_from(arguments, cell)
     name = network.name if network else cell.name
 
+    more = {"target": arguments.target}
+
     def made(verified: str = "") -> Kernel | NetworkKernel:
         if network is not None:
-            return compile_network(network, arguments.style, arguments.target, verified=verified)
-        return compile_cell(cell, arguments.style, arguments.target, verified=verified)
+            return compile_network(network, arguments.style, **more, verified=verified)
+        return compile_cell(cell, arguments.style, **more, verified=verified)
 
     try:
         kernel = made()

@@ -6,6 +6,8 @@ from c_code import DTYPES, case_of, largest_error, loaded, needs_compiler, resul
 
 from derive.cell import catalogue
 from numeric.compiler.kernel import compile_cell
+from numeric.compiler.to_c.products import PRODUCTS
+from numeric.compiler.to_c.vectors import HELPERS
 from numeric.verification.verify import TOLERANCES
 
 pytestmark = needs_compiler
@@ -42,6 +44,11 @@ MUTANTS = [
     ("a state is read where it is written", "h_at + t * B * n", "h_at + (t + 1) * B * n"),
     ("a missing cotangent is a row", "given->cotangents.c ? n : 0;", "n;"),
 ]  # fmt: skip
+
+
+def test_mutants_are_of_the_text_that_every_file_shares():
+    shared = "".join(text for text, _ in {**PRODUCTS, **HELPERS}.values())
+    assert sum(old in shared for _, old, _ in MUTANTS) >= 15
 
 
 def noticed(source):

@@ -1,5 +1,7 @@
 """Compiled C against the equations: every cell, both dtypes, sizes around the vector length."""
 
+import ctypes
+
 import numpy as np
 import pytest
 from c_code import CELLS, DTYPES, SIZES, case_of, cell_named, largest_error, needs_compiler, result
@@ -7,7 +9,12 @@ from profiles import NIGHTLY
 from programs import MIXED
 
 from derive.cell import Cell, catalogue
+from derive.language.functions import FUNCTIONS
 from numeric.compiler.kernel import compile_cell, without_volatile
+from numeric.compiler.operations import OPERATIONS
+from numeric.compiler.to_c.target import C
+from numeric.compiler.to_c.unstack import ENTRYWISE
+from numeric.compiler.to_c.writing import Writer
 from numeric.verification import verify as verification
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.verdict import NOT_APPLICABLE, PASS
@@ -122,10 +129,14 @@ def test_sizes_that_overflow_are_refused():
     module = compile_cell(catalogue["lstm"], "fused", "c").module
     calls = module.forward.__self__
     tape_bytes, workspace_bytes, *_ = calls.functions(np.dtype(np.float64))
+
+    def size_of(sizes):
+        return ctypes.byref(calls.size_type(*(sizes[name] for name, _ in calls.interface.sizes)))
+
     for sizes in ({"T": 2**40, "B": 2**40, "m": 1, "n": 1}, {"T": -1, "B": 1, "m": 1, "n": 1},
                   {"T": 1, "B": 1, "m": 2**31, "n": 2**31}):  # fmt: skip
-        assert min(tape_bytes(calls._sizes(sizes)), workspace_bytes(calls._sizes(sizes))) == -1
-    assert tape_bytes(calls._sizes({"T": 5, "B": 1, "m": 2, "n": 3})) > 0
+        assert min(tape_bytes(size_of(sizes)), workspace_bytes(size_of(sizes))) == -1
+    assert tape_bytes(size_of({"T": 5, "B": 1, "m": 2, "n": 3})) > 0
 
 
 @pytest.mark.parametrize("equations", [
@@ -164,3 +175,19 @@ def test_sequence_constants_may_differ_by_sample():
     same = {**case.constants, "clock": np.repeat(wide[:, :1], 2, axis=1)}
     states = [kernel.forward(case.params, case.inputs, case.initial, c)[0] for c in (one, same)]
     assert np.array_equal(states[0]["h"], states[1]["h"])
+
+
+NETWORKS_ALONE = {
+    "at_end", "cross_entropy", "cross_entropy_slope", "embed", "from_end", "inside", "scatter",
+    "select",
+}  # fmt: skip
+
+
+def test_every_operation_of_a_cell_has_its_lines():
+    missing = {op for op in OPERATIONS if op not in ENTRYWISE and not hasattr(Writer, f"_{op}")}
+    assert missing == NETWORKS_ALONE
+
+
+def test_a_function_without_a_better_spelling_is_spelled_by_its_formula():
+    for row in FUNCTIONS.values():
+        assert C.spell(row).value
