@@ -133,6 +133,8 @@ COMMANDS: Final = (
                       help="for readers, for speed, or for accuracy in saturation (fused)"),
             _argument("--target", choices=TARGETS, default="numpy",
                       help="the language; of c, -o FILE.c writes FILE.h beside it (numpy)"),
+            _argument("--main", action="store_true",
+                      help="add a self-test to C code: numbers of fifty digits, no Python needed"),
             _argument("--check", action="store_true",
                       help="write nothing; exit status 1 if FILE.py is out of date, its lines on "
                            "versions and verification apart"),

@@ -9,6 +9,7 @@ from typing import Any
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network, same_code
 from numeric.compiler.styles import find_style
 from numeric.compiler.target import MissingError, Target
+from numeric.verification.c_self_test import self_tested
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.network_flags import flags, network_from, settings
@@ -24,6 +25,8 @@ def run(arguments: Namespace) -> Answer:
         CommandError: for `--check` without a file, or a file that cannot be read or written.
         CellError: if the cell cannot be.
     """
+    if arguments.main and arguments.target != "c":
+        raise CommandError("bptt emit: --main goes with --target c: a NumPy module needs none")
     if arguments.check and arguments.output is None:
         raise CommandError("bptt emit: --check compares with a file: say which with -o FILE.py")
     cell = checked_cell(arguments.cell)
@@ -65,6 +68,8 @@ def run(arguments: Namespace) -> Answer:
         refused = f"{name}: the code is not verified, so nothing was written"
         return Answer(verdict.status, text=refused, notes=verdict.summary(), data=facts)
     source = made(what_was_verified(verdict)).source
+    if arguments.main:
+        source = self_tested(cell, source, seed=arguments.seed)
     facts["source"] = source
     if arguments.output is None:
         return Answer(text=source, data=facts)
@@ -108,7 +113,8 @@ def _check(
     )
     facts |= {"file": str(path)}
     words = [arguments.cell, *flags(arguments), "--style", kernel.style]
-    words += ["--target", target.name, "-o", str(path)] if target.beside else ["-o", str(path)]
+    words += ["--target", target.name] if target.beside else []
+    words += [*["--main"] * arguments.main, "-o", str(path)]
     again = " ".join(["bptt emit", *words])
     if current:
         return Answer(notes=f"{path}: up to date", data=facts)

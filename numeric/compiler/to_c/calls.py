@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from threading import Lock
@@ -227,11 +227,43 @@ class Calls:
         self._call(run, tape, groups, blocks, workspace_bytes)
         return {group.removeprefix("gradients."): found for group, found in made.items()}
 
-    def _call(
-        self, run: Any, tape: Tape, groups: Mapping[str, Mapping[str, Array]],
-        blocks: Mapping[str, Array], workspace_bytes: Any,
-    ) -> None:  # fmt: skip
-        known, seen, pointers = tape.known, self.seen, self.pointers()
+    def prepared(
+        self, params: Any, inputs: Any, cotangents: Any, initial: Any = None, constants: Any = None
+    ) -> tuple[Callable[[], None], dict[str, dict[str, Array]]]:
+        """A call of both passes on these very arrays, and where it leaves the gradients.
+
+        What the arrays hold may change from call to call; they themselves are checked once.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        _, tape = self.forward(params, inputs, initial, constants)
+        known = tape.known
+        made = self.backward(params, tape, cotangents)
+        groups = {**tape.given, "params": params, "cotangents": cotangents}
+        if not all(known.fits(g, groups[g], some=g == "cotangents") for g in groups):
+            raise ValueError("prepared: expected arrays row by row without gaps")
+        block = next(a for found in made.values() for a in found.values()).base
+        blocks = {"states": tape.block, **dict.fromkeys(_GRADIENTS, block)}
+        pointers = self._pointers(known, groups, blocks)
+        tape_bytes, workspace_bytes, forward, backward = self.functions(known.dtype)
+        del tape_bytes
+        room = np.empty(workspace_bytes(known.at), np.uint8)
+        words = (known.at, pointers, tape.memory.ctypes.data, room.ctypes.data)
+        keep = (tape, room, groups, block)
+
+        def again() -> None:
+            forward(*words)
+            backward(*words)
+
+        again.keep = keep  # type: ignore[attr-defined]
+        return again, made
+
+    def _pointers(
+        self, known: Known, groups: Mapping[str, Mapping[str, Array]], blocks: Mapping[str, Any]
+    ) -> Any:
+        """The struct of pointers of a call."""
+        seen, pointers = self.seen, self.pointers()
         starts = {group: block.ctypes.data for group, block in blocks.items()}
         for place, (group, key) in enumerate(self.order):
             if group in starts:
@@ -241,6 +273,14 @@ class Calls:
                 if held is None or held[0] is not array:
                     seen[place] = held = (array, array.ctypes.data)
                 pointers[place] = held[1]
+        return pointers
+
+    def _call(
+        self, run: Any, tape: Tape, groups: Mapping[str, Mapping[str, Array]],
+        blocks: Mapping[str, Array], workspace_bytes: Any,
+    ) -> None:  # fmt: skip
+        known = tape.known
+        pointers = self._pointers(known, groups, blocks)
         room = self.rooms.take(workspace_bytes(known.at))
         run(known.at, pointers, tape.memory.ctypes.data, room.ctypes.data)
 

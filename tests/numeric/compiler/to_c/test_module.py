@@ -32,8 +32,10 @@ class AroundVectors(CellProblem):
 
     def unusual_cases(self, *, seed=0):
         yield case_of(self.cell, 70, steps=9, batch=13, seed=1, regime="contracting")
-        yield case_of(self.cell, 5, steps=300, batch=1, seed=2, dtype="float32",
-                      regime="contracting")  # fmt: skip
+        for dtype in DTYPES:  # several chunks of steps in both passes
+            yield case_of(
+                self.cell, 5, steps=40, batch=7, seed=2, dtype=dtype, regime="contracting"
+            )
 
 
 @pytest.mark.parametrize("style", ["fused", "stable"] if NIGHTLY else ["fused"])
