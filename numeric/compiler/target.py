@@ -59,8 +59,9 @@ class Target:
     writes a function's formula in the language as it stands; `operations` are those of a
     program that it can write. `any_numbers`: its code runs on arrays of whatever numbers, field
     elements and numbers with error bounds among them. `ready()` raises `MissingError` where that
-    code cannot run. `beside` maps the suffix of a file that belongs beside the source to its text
-    from the source.
+    code cannot run. `self_test(source, sizes, given, want, allowed)` adds a test to a source that
+    runs alone. `beside` maps the suffix of a file that belongs beside the source to its text from
+    the source.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Target:
     operations: frozenset[str]
     any_numbers: bool = True
     ready: Callable[[], object] = lambda: None
+    self_test: Callable[..., str] | None = None
     beside: Mapping[str, Callable[[str], str]] = field(default_factory=dict, hash=False)
 
 

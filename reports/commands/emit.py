@@ -9,7 +9,7 @@ from typing import Any
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network, same_code
 from numeric.compiler.styles import find_style
 from numeric.compiler.target import MissingError, Target
-from numeric.verification.c_self_test import self_tested
+from numeric.verification.self_test import self_tested
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.network_flags import flags, network_from, settings
@@ -69,7 +69,7 @@ def run(arguments: Namespace) -> Answer:
         return Answer(verdict.status, text=refused, notes=verdict.summary(), data=facts)
     source = made(what_was_verified(verdict)).source
     if arguments.main:
-        source = self_tested(cell, source, seed=arguments.seed)
+        source = self_tested(cell, target, source, seed=arguments.seed)
     facts["source"] = source
     if arguments.output is None:
         return Answer(text=source, data=facts)
@@ -108,9 +108,11 @@ def _check(
     arguments: Namespace, kernel: Kernel | NetworkKernel, facts: dict[str, Any], target: Target
 ) -> Answer:
     path: Path = arguments.output
-    current = all(
-        same_code(_held(file), text) for file, text in files_of(path, kernel.source, target).items()
-    )
+    source = kernel.source
+    if arguments.main and isinstance(kernel, Kernel):
+        source = self_tested(kernel.cell, target, source, seed=arguments.seed)
+    files = files_of(path, source, target)
+    current = all([same_code(_held(file), text) for file, text in files.items()])
     facts |= {"file": str(path)}
     words = [arguments.cell, *flags(arguments), "--style", kernel.style]
     words += ["--target", target.name] if target.beside else []

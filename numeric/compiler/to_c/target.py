@@ -11,6 +11,7 @@ from numeric.compiler.to_c.calls import load
 from numeric.compiler.to_c.formula import spelled
 from numeric.compiler.to_c.interface import header_text
 from numeric.compiler.to_c.module import emit
+from numeric.compiler.to_c.self_test import with_main
 
 
 def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
@@ -23,4 +24,5 @@ def emit_network(program: Program, style: Style, header: Header, lead: tuple[str
 
 
 C: Final = Target("c", ".c", emit, emit_network, load, spelled, any_numbers=False,
-                  ready=compiler, beside={".h": header_text})  # fmt: skip
+                  ready=compiler, self_test=with_main,
+                  beside={".h": header_text})  # fmt: skip

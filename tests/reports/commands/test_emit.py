@@ -160,3 +160,13 @@ def test_c_is_refused_in_a_line_where_it_cannot_be(
         assert is_refusal(said)
         assert "install one: apt-get install gcc" in said.err
     assert not list(Path().iterdir())
+
+
+@needs_compiler
+def test_emit_adds_a_self_test_to_c(bptt: Any) -> None:
+    assert is_refusal(bptt("emit", "rnn", "--main"))
+    words = ("emit", "rnn", "--target", "c", "--main", "-o", "rnn.c")
+    assert bptt(*words).status == 0
+    assert "#ifdef RNN_MAIN\n" in Path("rnn.c").read_text(encoding="utf-8")
+    assert bptt(*words, "--check").status == 0
+    assert bptt("emit", "rnn", "--target", "c", "-o", "rnn.c", "--check").status == 1

@@ -193,3 +193,28 @@ def test_every_operation_of_a_cell_has_its_lines():
 def test_a_function_without_a_better_spelling_is_spelled_by_its_formula():
     for row in FUNCTIONS.values():
         assert C.spell(row).value
+
+
+def test_prepared_calls_see_what_the_arrays_hold_now():
+    cell = catalogue["lstm"]
+    case, kernel = case_of(cell, 9), compile_cell(cell, "fused", "c")
+    calls = kernel.module.forward.__self__
+    again, found = calls.prepared(case.params, case.inputs, case.cotangents, case.initial)
+    case.params["W_fh"][...] *= 0.5
+    case.inputs["x"][...] += 1
+    again()
+    want = result(kernel, case)
+    assert largest_error(found, {group: want[group] for group in found}) == 0
+    with pytest.raises(ValueError, match="row by row"):
+        calls.prepared({**case.params, "W_fh": case.params["W_fh"].T}, case.inputs, {})
+
+
+def test_a_tape_outlives_the_calls_after_it():
+    cell = catalogue["gru"]
+    kernel = compile_cell(cell, "fused", "c")
+    cases = [case_of(cell, 9, seed=seed) for seed in range(4)]
+    tapes = [kernel.forward(c.params, c.inputs, c.initial, c.constants)[1] for c in cases]
+    for case, tape in zip(cases, tapes, strict=True):
+        late = kernel.backward(case.params, tape, case.cotangents)
+        want = result(kernel, case)
+        assert largest_error(late, {group: want[group] for group in late}) == 0

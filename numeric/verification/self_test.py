@@ -1,6 +1,7 @@
-"""The self-test of an emitted C file: its numbers from fifty digits and a running error analysis.
+"""The self-test of an emitted file: its numbers from fifty digits and a running error analysis.
 
-In: a cell and its C source. Out: the source with a `main` that needs no Python to judge it.
+In: a cell and the source of its code in some language. Out: the source with a test that needs no
+Python to judge it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from derive.cell import Cell
 from numeric.compiler.kernel import compile_cell
-from numeric.compiler.to_c.self_test import with_main
+from numeric.compiler.target import Target
 from numeric.numbers.rounding import BOUNDED
 from numeric.verification.cases import Case
 from numeric.verification.compare import rounding_bounds
@@ -25,8 +26,14 @@ BATCH: Final = 2
 MARGIN: Final = 2.0  # the analysis is of first order
 
 
-def self_tested(cell: Cell, source: str, *, seed: int = 0) -> str:
-    """The C source with a main function that checks states and gradients of one case."""
+def self_tested(cell: Cell, target: Target, source: str, *, seed: int = 0) -> str:
+    """The source with a main function that checks states and gradients of one case.
+
+    Raises:
+        ValueError: if files of that language have no self-test.
+    """
+    if target.self_test is None:
+        raise ValueError(f"target {target.name}: its files have no self-test")
     problem = CellProblem(cell)
     case = problem.case(
         problem.ordinary_sizes(), steps=STEPS, batch=BATCH, seed=seed, dtype="float32"
@@ -60,7 +67,7 @@ def self_tested(cell: Cell, source: str, *, seed: int = 0) -> str:
                 for f, u in zip(found, units, strict=True)
             )
     sizes = {**case.sizes, "T": case.steps, "B": case.batch}
-    return with_main(source, sizes, given, want, allowed)
+    return target.self_test(source, sizes, given, want, allowed)
 
 
 def _each_sample(array: Any, case: Case) -> Any:
