@@ -188,13 +188,10 @@ ALONE: Final = {
     "derive/test_catalogue.py": "the cells, each by what its paper says",
     "derive/test_fuzz.py": "random texts end in a cell or in an error that says where",
     "derive/typeset/test_typeset.py": "one formula in every notation",
-<<<<<<< HEAD
     "numeric/bounds/all_inputs/test_every_time.py": "any two times so many steps apart",
     "numeric/bounds/test_falling.py": "gains, boxes and cells at the edge of the floats",
     "numeric/bounds/test_oracle.py": "every certified bound beside sixty digits",
-=======
     "examples/test_train_lstm.py": "a program in C, which the tests build",
->>>>>>> 8c5b4d9 (C: a training step in twenty lines of C, and self-tests that need no Python)
     "numeric/compiler/to_c/test_mutants.py": "mistakes in C, each noticed",
     "numeric/compiler/test_network_torch.py": "networks beside PyTorch's",
     "numeric/compiler/test_pipeline.py": "from equations to right code, step by step",

@@ -12,6 +12,7 @@ from numeric.compiler.to_c.formula import spelled
 from numeric.compiler.to_c.interface import header_text
 from numeric.compiler.to_c.module import emit
 from numeric.compiler.to_c.self_test import with_main
+from numeric.compiler.to_c.writing import SPELLED
 
 
 def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
@@ -23,6 +24,6 @@ def emit_network(program: Program, style: Style, header: Header, lead: tuple[str
     raise ValueError("target c: cells only; a network's code is written for target numpy")
 
 
-C: Final = Target("c", ".c", emit, emit_network, load, spelled, any_numbers=False,
+C: Final = Target("c", ".c", emit, emit_network, load, spelled, SPELLED, any_numbers=False,
                   ready=compiler, self_test=with_main,
                   beside={".h": header_text})  # fmt: skip

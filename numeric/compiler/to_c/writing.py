@@ -6,14 +6,17 @@ In: a `Memory` and a unit, and where it is done: once, for a chunk's rows, or at
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from sympy import Expr, S
 
+from numeric.compiler.operations import OPERATIONS
 from numeric.compiler.program import BATCH, Statement
 from numeric.compiler.to_c.expressions import expression
 from numeric.compiler.to_c.memory import CHUNK
 from numeric.compiler.to_c.schedule import Group, Unit, shape
 from numeric.compiler.to_c.sums import Sums
+from numeric.compiler.to_c.unstack import ENTRYWISE
 from numeric.compiler.to_c.weights import Weights
 
 
@@ -145,3 +148,6 @@ class Writer(Weights, Sums):
     def _stack(self, s: Statement) -> Iterator[str]:
         """Nothing: whoever reads the stack reads its parts."""
         return iter(())
+
+
+SPELLED: Final = frozenset(op for op in OPERATIONS if op in ENTRYWISE or hasattr(Writer, f"_{op}"))
