@@ -116,7 +116,8 @@ def test_emit_writes_c_and_its_header_and_check_sees_any_change(bptt: Any) -> No
     assert sorted(p.name for p in Path().iterdir()) == ["rnn.c", "rnn.h"]
     text = Path("rnn.c").read_text(encoding="utf-8")
     assert same_code(text, compile_cell(catalogue["rnn"], "fused", "c").source)
-    assert "\n * Verified: interface, arguments, autograd, high_precision;" in text
+    assert "\n * Verified: " in text
+    assert "interface, arguments, autograd, high_precision;" in text.split("Verified: ")[1]
     for name in ("rnn.c", "rnn.h"):
         held = Path(name).read_text(encoding="utf-8")
         assert bptt("emit", "rnn", "--target", "c", "-o", "rnn.c", "--check").status == 0
