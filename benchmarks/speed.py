@@ -8,6 +8,7 @@ the emitted ones. PyTorch and JAX take part where they are installed.
     python benchmarks/speed.py
     OPENBLAS_NUM_THREADS=1 python benchmarks/speed.py --require    # steadier on a busy machine
     python benchmarks/speed.py --size 256 --json > speed.json
+    python benchmarks/speed.py --target c --all-sizes    # C beside PyTorch's and JAX's layers
 
 Exit status: 0; 1 if a gradient disagrees, or with --require if a ratio is missed.
 """
@@ -33,12 +34,19 @@ from rivals import Arrays, Run, Task, by_hand, floor, with_autograd, with_jax, w
 
 from derive import catalogue
 from numeric import compile_cell
+from numeric.compiler.target import MissingError
+from numeric.compiler.to_c.target import C
 
 FUSED, HAND, FLOOR, AUTOGRAD = "fused", "hand-written", "products alone", "autograd"
 STYLES: Final = (FUSED, "textbook", "stable")
 TOLERANCES: Final = {"float32": 1e-5, "float64": 1e-12}
 LEAST_GAIN_ON_AUTOGRAD: Final = 3.0
 MOST_TIME_OF_HAND_WRITTEN: Final = 1.3
+C_CODE, C_POINTERS = "C", "C, prepared"
+SIZES: Final = (
+    (50, 1, 16, 16), (100, 8, 32, 64), (100, 32, 64, 128), (200, 64, 256, 256), (100, 64, 512, 512),
+)  # fmt: skip
+LONGEST: Final = 200.0  # of all rounds, in the unit of `work`
 THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -57,14 +65,43 @@ def emitted(task: Task, style: str) -> Run:
 
     def run() -> Arrays:
         _, tape = kernel.forward(task.params, {"x": task.x})
-        gradients = kernel.backward(task.params, tape, {"h": task.h_bars})
-        return {f"{group}.{k}": v for group, found in gradients.items() for k, v in found.items()}
+        return named(kernel.backward(task.params, tape, {"h": task.h_bars}))
 
     return run
 
 
-def contenders(task: Task) -> dict[str, Run | None]:
+def compiled(task: Task) -> dict[str, Run | None]:
+    """The same in C: called as a module is, and through pointers that were prepared once."""
+    kernel = compile_cell(catalogue[task.cell], "fused", "c")
+    try:
+        C.ready()
+    except MissingError:
+        return {C_CODE: None, C_POINTERS: None}
+
+    def run() -> Arrays:
+        _, tape = kernel.forward(task.params, {"x": task.x})
+        return named(kernel.backward(task.params, tape, {"h": task.h_bars}))
+
+    calls = kernel.module.forward.__self__  # type: ignore[attr-defined]
+    again, gradients = calls.prepared(task.params, {"x": task.x}, {"h": task.h_bars})
+
+    def prepared() -> Arrays:
+        again()
+        return named(gradients)
+
+    return {C_CODE: run, C_POINTERS: prepared}
+
+
+def named(gradients: Mapping[str, Mapping[str, Any]]) -> Arrays:
+    """The gradients of a module by group and name in one."""
+    return {f"{group}.{k}": v for group, found in gradients.items() for k, v in found.items()}
+
+
+def contenders(task: Task, target: str = "numpy") -> dict[str, Run | None]:
     """Who runs; None for what is not installed."""
+    if target == "c":
+        rivals = {"PyTorch": with_torch(task), "JAX": with_jax(task)}
+        return {FUSED: emitted(task, FUSED), **compiled(task), **rivals}
     runs: dict[str, Run | None] = {style: emitted(task, style) for style in STYLES}
     runs[AUTOGRAD] = with_autograd(task)
     if task.cell == "lstm":
@@ -128,18 +165,19 @@ def requirements(seconds: Mapping[str, list[float]]) -> list[Requirement]:
     ]
 
 
-def compare(task: Task, rounds: int) -> dict[str, Any]:
-    """Errors, times and ratios of all contenders on one task."""
-    found = contenders(task)
+def compare(task: Task, rounds: int, target: str = "numpy") -> dict[str, Any]:
+    """Errors, times and ratios of all contenders on one task; ratios over our code."""
+    found = contenders(task, target)
     runs = {name: run for name, run in found.items() if run is not None}
     gradients = {name: run() for name, run in runs.items()}
     want = gradients[FUSED]
     assert want is not None
     seconds = measure(runs, rounds)
+    ours = C_CODE if C_CODE in seconds else FUSED
     rows: dict[str, dict[str, Any]] = {}
     for name, times in seconds.items():
         got = gradients[name]
-        low, middle, high = ratios(times, seconds[FUSED])
+        low, middle, high = ratios(times, seconds[ours])
         rows[name] = {
             "milliseconds": 1e3 * statistics.median(times),
             "fastest": 1e3 * min(times),
@@ -150,13 +188,14 @@ def compare(task: Task, rounds: int) -> dict[str, Any]:
             error = scaled_error(got, want)
             rows[name]["scaled_error"] = error if isfinite(error) else None
             rows[name]["agrees"] = error <= TOLERANCES[task.dtype]
+    required = requirements(seconds) if task.cell == "lstm" and target == "numpy" else []
     return {
         "T": task.steps, "B": task.batch, "m": task.inputs, "n": task.size, "dtype": task.dtype,
-        "rounds": rounds,
+        "rounds": rounds, "over": ours,
         "contenders": rows,
         "not_installed": [name for name, run in found.items() if run is None],
         "gradients_agree": all(row.get("agrees", True) for row in rows.values()),
-        "requirements": [vars(r) for r in requirements(seconds)] if task.cell == "lstm" else [],
+        "requirements": [vars(r) for r in required],
     }  # fmt: skip
 
 
@@ -198,7 +237,7 @@ def table(cell: str, result: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"{name} = {result[name]}" for name in ("T", "B", "m", "n"))
     lines = [
         f"{cell}: forward and backward, {sizes}, {result['dtype']}, {result['rounds']} rounds",
-        f"  {'':<15}{'ms':>9}{'fastest':>9}   time over fused (quartiles)   gradient error",
+        f"  {'':<15}{'ms':>9}{'fastest':>9}   time over {result['over']} (quartiles)   error",
     ]
     for name, row in result["contenders"].items():
         low, high = row["ratio_quartiles"]
@@ -217,6 +256,12 @@ def table(cell: str, result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def work(sizes: tuple[int, ...]) -> float:
+    """Multiplications of one forward and backward pass of the LSTM, in units of 1e9."""
+    steps, batch, inputs, size = sizes
+    return 12e-9 * steps * batch * size * (size + inputs)
+
+
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(description="time emitted code beside others")
@@ -224,6 +269,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32, metavar="B")
     parser.add_argument("--inputs", type=int, default=64, metavar="m")
     parser.add_argument("--size", type=int, default=128, metavar="n")
+    parser.add_argument("--target", choices=("numpy", "c"), default="numpy", help="whose code")
+    parser.add_argument(
+        "--all-sizes", action="store_true", help="the sizes of the README's table instead of one"
+    )
     parser.add_argument("--dtype", choices=sorted(TOLERANCES), default="float32")
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
@@ -249,12 +298,15 @@ def main(arguments: list[str] | None = None) -> int:
                 "note: other work runs on this machine; BLAS threads that wait for it spoil times"
             )
     cells: dict[str, Any] = {}
-    sizes = (options.steps, options.batch, options.inputs, options.size)
-    for cell in ("lstm", "rnn"):
-        task = Task(cell, *sizes, dtype=options.dtype, seed=options.seed)
-        cells[cell] = compare(task, options.rounds)
-        if not options.json:
-            print("\n" + table(cell, cells[cell]), flush=True)
+    one = (options.steps, options.batch, options.inputs, options.size)
+    for sizes in SIZES if options.all_sizes else (one,):
+        for cell in ("lstm", "rnn"):
+            label = " ".join(map(str, (cell, *sizes))) if options.all_sizes else cell
+            task = Task(cell, *sizes, dtype=options.dtype, seed=options.seed)
+            rounds = max(3, min(options.rounds, int(LONGEST / work(sizes))))
+            cells[label] = compare(task, rounds, options.target)
+            if not options.json:
+                print("\n" + table(cell, cells[label]), flush=True)
     wrong = not all(result["gradients_agree"] for result in cells.values())
     missed = not all(r["met"] for result in cells.values() for r in result["requirements"])
     failed = wrong or (options.require and missed)

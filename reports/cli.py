@@ -30,6 +30,7 @@ from reports.terminal.console import (
 )
 
 STYLES: Final = ("textbook", "fused", "stable")
+TARGETS: Final = ("numpy", "c")
 PROFILES: Final = ("dev", "ci", "nightly")
 _NOWHERE: Final = os.path.join(os.devnull, "none")  # so that no cache is left in the user's folder
 _CELL: Final = "a name in the catalogue, a cell file (.toml) or package.module:NAME"
@@ -120,7 +121,8 @@ COMMANDS: Final = (
     Command(
         "emit", "gradient code of a cell, verified before it is written",
         "Writes a module with the functions forward and backward, or for layers of the cell\n"
-        "with the function loss_and_gradient. It depends on NumPy alone.\n"
+        "with the function loss_and_gradient. It depends on NumPy alone; with --target c it is\n"
+        "one C11 file and its header, which depend on the C library alone.\n"
         "The code is verified first, and its header says what was verified. Without -o it\n"
         "goes to standard output.",
         "bptt emit lstm --style textbook -o lstm.py",
@@ -129,6 +131,10 @@ COMMANDS: Final = (
             _argument("-o", "--output", type=Path, metavar="FILE.py", help="where to write it"),
             _argument("--style", choices=STYLES, default="fused",
                       help="for readers, for speed, or for accuracy in saturation (fused)"),
+            _argument("--target", choices=TARGETS, default="numpy",
+                      help="the language; of c, -o FILE.c writes FILE.h beside it (numpy)"),
+            _argument("--main", action="store_true",
+                      help="add a self-test to C code: numbers of fifty digits, no Python needed"),
             _argument("--check", action="store_true",
                       help="write nothing; exit status 1 if FILE.py is out of date, its lines on "
                            "versions and verification apart"),
@@ -146,6 +152,8 @@ COMMANDS: Final = (
         "bptt verify my_lstm.py --cell lstm",
         (
             _argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"),
+            _argument("--target", choices=(*TARGETS, "all"), default="numpy",
+                      help="the language of our code (numpy)"),
             _OF, _PROFILE, _SEED, add_all_network_flags,
         ),
     ),

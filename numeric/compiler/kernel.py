@@ -120,7 +120,8 @@ def compile_cell(
     chosen = find_style(style, target)
     program = optimise(lower(derivation_of(cell), chosen.slope_from), chosen.passes)
     title = f"States and gradients of the cell {cell.name!r} through time."
-    header = Header(title, _header_lines(cell, chosen, program, verified), declared(cell))
+    lines = _header_lines(cell, chosen, program, verified)
+    header = Header(title, lines, declared(cell), cell.name)
     return Kernel(cell, style, chosen.target.emit(program, chosen, header), target)
 
 
@@ -186,4 +187,4 @@ def same_code(left: str, right: str) -> bool:
 
 def without_volatile(source: str) -> str:
     """A module without the lines that change though its code does not."""
-    return re.sub(rf"^({'|'.join(VOLATILE)}).*\n", "", source, flags=re.MULTILINE)
+    return re.sub(rf"^( \* )?({'|'.join(VOLATILE)}).*\n", "", source, flags=re.MULTILINE)

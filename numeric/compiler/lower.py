@@ -371,5 +371,6 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
             results=tuple(results),
             dims=work.dims,
             shifted={f"{state.name}_prev": state.name for state in cell.states},
+            comments=work.comments,
         )
     )

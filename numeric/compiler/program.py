@@ -91,6 +91,7 @@ class Program:
     array of T+1 rows whose first row is the initial state. `views` maps a name to the array
     whose columns, from a start on and so many, it is another name for: either is assigned.
     `backwards` holds the states that run from T to 1: there "previous" is one step later.
+    `comments` holds the equation of each name that has one.
     """
 
     arguments: tuple[Argument, ...]
@@ -100,6 +101,7 @@ class Program:
     shifted: Mapping[str, str] = field(default_factory=dict)
     views: Mapping[str, tuple[str, Expr, Expr]] = field(default_factory=dict)
     backwards: frozenset[str] = frozenset()
+    comments: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Hold the promises: single assignment, every read defined, every name has dimensions.

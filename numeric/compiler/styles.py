@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from numeric.compiler.passes import FUSED, READABLE
+from numeric.compiler.passes import FUSED, READABLE, defer, share
+from numeric.compiler.stacking import stack
 from numeric.compiler.target import Style, Target, load
+from numeric.compiler.to_c import functions as c_functions
+from numeric.compiler.to_c.target import C
 from numeric.compiler.to_numpy.expressions import SPELLED
 from numeric.compiler.to_numpy.formula import spelled
 from numeric.compiler.to_numpy.functions import EXACT, FAST, PLAIN
@@ -21,6 +24,8 @@ _ROWS: Final = (
     Style("textbook", NUMPY, READABLE, "output", PLAIN),
     Style("fused", NUMPY, FUSED, "output", FAST, in_place=True),
     Style("stable", NUMPY, READABLE, "input", EXACT),
+    Style("fused", C, (share, stack, defer), "output", c_functions.FAST),
+    Style("stable", C, (share, stack, defer), "input", c_functions.EXACT),
 )
 TARGETS: Final[Mapping[str, Mapping[str, Style]]] = {
     target: {row.name: row for row in _ROWS if row.target.name == target}

@@ -8,7 +8,7 @@ functions of the table are spelled.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Final, Literal
 
@@ -32,16 +32,21 @@ class Spelling:
     error: str = "a few u everywhere"
 
 
+class MissingError(RuntimeError):
+    """What a target's code needs to run is not there: no compiler, say."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a module says of itself: its title, the lines below it, and the declared names.
 
-    `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names.
+    `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names. `name`: the cell's.
     """
 
     title: str
     lines: tuple[str, ...]
     declared: Mapping[str, Mapping[str, tuple[str, ...]]]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,11 @@ class Target:
     besides the sizes before q of the targets. `load(source, name)` gives what has `forward` and
     `backward`, or `loss_and_gradient`, with PARAMETERS, INPUTS and STATES. `spell(function)`
     writes a function's formula in the language as it stands; `operations` are those of a
-    program that it can write.
+    program that it can write. `any_numbers`: its code runs on arrays of whatever numbers, field
+    elements and numbers with error bounds among them. `ready()` raises `MissingError` where that
+    code cannot run. `self_test(source, sizes, given, want, allowed)` adds a test to a source that
+    runs alone. `beside` maps the suffix of a file that belongs beside the source to its text from
+    the source.
     """
 
     name: str
@@ -62,6 +71,10 @@ class Target:
     load: Callable[[str, str], ModuleType]
     spell: Callable[[ElementwiseFunction], Spelling]
     operations: frozenset[str]
+    any_numbers: bool = True
+    ready: Callable[[], object] = lambda: None
+    self_test: Callable[..., str] | None = None
+    beside: Mapping[str, Callable[[str], str]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from hypothesis.errors import UnsatisfiedAssumption
 from derive.cell import Cell, cell_of
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.compiler.styles import NUMPY, find_style
+from numeric.compiler.target import Target
 from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
 from numeric.verification.derivation.check import derivation_check
@@ -241,6 +243,7 @@ def verify(
 
     Raises:
         ValueError: if the profile is unknown, or no cell is given for a module without one.
+        MissingError: if what our code needs to run is not there: a C compiler.
     """
     network = network or getattr(module, "network", None)
     given = network.cell if network else cell or getattr(module, "cell", None)
@@ -251,6 +254,8 @@ def verify(
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, came {profile!r}")
     checks: dict[str, Check] = {}
     ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
+    if ours:
+        _target(module).ready()
     tell = progress or (lambda name: None)
     tell("derivation")
     checks["derivation"] = derivation_check(cell, ours, seed)
@@ -298,10 +303,17 @@ def _session(
         subject = subject_of(module, problem.functions)
     except Misbehaviour as found:
         misfit, subject = found, Subject({}, {})
-    if plain is None and not ours:
+    if plain is None and not (ours and _target(module).any_numbers):
         plain = _plain(problem)
     stand_in = None if plain is None else Guard(subject_of(plain, problem.functions))
     return Session(problem, Guard(subject), stand_in, seed), misfit
+
+
+def _target(kernel: Any) -> Target:
+    """The language of a kernel's code: NumPy, unless it says otherwise."""
+    return find_style(
+        getattr(kernel, "style", "textbook"), getattr(kernel, "target", NUMPY.name)
+    ).target
 
 
 def _plain(problem: Problem) -> Any:

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network, same_code
+from numeric.compiler.styles import find_style
+from numeric.compiler.target import MissingError, Target
+from numeric.verification.self_test import self_tested
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.network_flags import flags, network_from, settings
@@ -22,23 +25,39 @@ def run(arguments: Namespace) -> Answer:
         CommandError: for `--check` without a file, or a file that cannot be read or written.
         CellError: if the cell cannot be.
     """
+    if arguments.main and arguments.target != "c":
+        raise CommandError("bptt emit: --main goes with --target c: a NumPy module needs none")
     if arguments.check and arguments.output is None:
         raise CommandError("bptt emit: --check compares with a file: say which with -o FILE.py")
     cell = checked_cell(arguments.cell)
     network = network_from(arguments, cell)
     name = network.name if network else cell.name
 
+    more = {"target": arguments.target}
+
     def made(verified: str = "") -> Kernel | NetworkKernel:
         if network is not None:
-            return compile_network(network, arguments.style, verified=verified)
-        return compile_cell(cell, arguments.style, verified=verified)
+            return compile_network(network, arguments.style, **more, verified=verified)
+        return compile_cell(cell, arguments.style, **more, verified=verified)
 
-    kernel = made()
-    facts: dict[str, Any] = {"cell": cell.name, "style": arguments.style, "digest": cell.digest}
+    try:
+        kernel = made()
+        target = find_style(arguments.style, arguments.target).target
+    except ValueError as problem:
+        raise CommandError(f"bptt emit: {problem}") from None
+    facts: dict[str, Any] = {
+        "cell": cell.name, "style": arguments.style, "target": target.name, "digest": cell.digest,
+    }  # fmt: skip
     if network is not None:
         facts["network"] = settings(network)
     if arguments.check:
-        return _check(arguments, kernel, facts)
+        return _check(arguments, kernel, facts, target)
+    if arguments.output is not None:
+        files_of(arguments.output, kernel.source, target)
+    try:
+        target.ready()
+    except MissingError as problem:
+        raise CommandError(f"bptt emit: {problem}; nothing is written unverified") from None
     with progress(arguments.quiet) as tell:
         verdict = verify(
             kernel, seed=arguments.seed, progress=lambda check: tell(f"verifying: {check}")
@@ -49,10 +68,14 @@ def run(arguments: Namespace) -> Answer:
         refused = f"{name}: the code is not verified, so nothing was written"
         return Answer(verdict.status, text=refused, notes=verdict.summary(), data=facts)
     source = made(what_was_verified(verdict)).source
+    if arguments.main:
+        source = self_tested(cell, target, source, seed=arguments.seed)
     facts["source"] = source
     if arguments.output is None:
         return Answer(text=source, data=facts)
-    write_whole(arguments.output, source)
+    files = files_of(arguments.output, source, target)
+    for path, text in files.items():
+        write_whole(path, text)
     facts["file"] = str(arguments.output)
     return Answer(
         notes=f"{arguments.output}: {name}, style {arguments.style}, verified", data=facts
@@ -66,19 +89,51 @@ def what_was_verified(verdict: Verdict) -> str:
     return f"{', '.join(passed)}; profile {verdict.profile}, seed {verdict.seed}; {versions}"
 
 
-def _check(arguments: Namespace, kernel: Kernel | NetworkKernel, facts: dict[str, Any]) -> Answer:
+def files_of(path: Path, source: str, target: Target) -> dict[Path, str]:
+    """What stands at the path and beside it, the file itself last: it vouches for the others.
+
+    Raises:
+        CommandError: if the path is that of a file beside it.
+    """
+    if path.suffix in target.beside:
+        raise CommandError(
+            f"{path}: expected a name that ends in {target.suffix}; the {path.suffix} file is "
+            "written beside it"
+        )
+    beside = {path.with_suffix(suffix): text(source) for suffix, text in target.beside.items()}
+    return {**beside, path: source}
+
+
+def _check(
+    arguments: Namespace, kernel: Kernel | NetworkKernel, facts: dict[str, Any], target: Target
+) -> Answer:
     path: Path = arguments.output
+    source = kernel.source
+    if arguments.main and isinstance(kernel, Kernel):
+        source = self_tested(kernel.cell, target, source, seed=arguments.seed)
+    files = files_of(path, source, target)
+    current = all([same_code(_held(file), text) for file, text in files.items()])
+    facts |= {"file": str(path)}
+    words = [arguments.cell, *flags(arguments), "--style", kernel.style]
+    words += ["--target", target.name] if target.beside else []
+    words += [*["--main"] * arguments.main, "-o", str(path)]
+    again = " ".join(["bptt emit", *words])
+    if current:
+        return Answer(notes=f"{path}: up to date", data=facts)
+    return Answer("stale", text=f"{path}: out of date; write it again with `{again}`", data=facts)
+
+
+def _held(path: Path) -> str:
+    """What a file holds now; nothing if it is no text.
+
+    Raises:
+        CommandError: if it cannot be read.
+    """
     try:
-        held = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as problem:
         raise CommandError(
             f"{path}: cannot be read: {why(problem)}; write it first, without --check"
         ) from None
     except UnicodeDecodeError:
-        held = ""
-    facts |= {"file": str(path)}
-    words = [arguments.cell, *flags(arguments), "--style", kernel.style, "-o", str(path)]
-    again = " ".join(["bptt emit", *words])
-    if same_code(held, kernel.source):
-        return Answer(notes=f"{path}: up to date", data=facts)
-    return Answer("stale", text=f"{path}: out of date; write it again with `{again}`", data=facts)
+        return ""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from derive.cell import Cell
 from derive.network import Network
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
-from numeric.compiler.styles import STYLES
+from numeric.compiler.styles import NUMPY, TARGETS
+from numeric.compiler.target import MissingError
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verdict import (
     FAIL,
@@ -90,11 +91,23 @@ def _verdicts(
         say = lambda check: tell(f"{name}: {check}")  # noqa: E731
         return verify(module, profile=profile, seed=seed, progress=say, **more)
 
-    def ours(style: str) -> Kernel | NetworkKernel:
-        return compile_network(network, style) if network else compile_cell(cell, style)
+    def ours(style: str, target: str = NUMPY.name) -> Kernel | NetworkKernel:
+        if network:
+            return compile_network(network, style, target)
+        return compile_cell(cell, style, target)
 
     if path is None:
-        return {style: checked(ours(style), style) for style in STYLES}
+        chosen = [*TARGETS] if arguments.target == "all" else [arguments.target]
+        try:
+            kernels = {
+                name: ours(style, target) for target in chosen for style, name in _named(target)
+            }
+        except ValueError as problem:
+            raise CommandError(f"bptt verify: {problem}") from None
+        try:
+            return {name: checked(kernel, name) for name, kernel in kernels.items()}
+        except MissingError as problem:
+            raise CommandError(f"bptt verify: {problem}") from None
     whose = {"cell": cell, "network": network, "plain": ours("fused")}
     functions = "loss_and_gradient" if network else "forward, backward"
     try:
@@ -107,6 +120,12 @@ def _verdicts(
             f"{path}: expected a module with {functions}, PARAMETERS, INPUTS and STATES; "
             f"{problem}".replace("\n", " ")
         ) from None
+
+
+def _named(target: str) -> Iterator[tuple[str, str]]:
+    """The styles of a target, and what the verdict calls each."""
+    for style in TARGETS[target]:
+        yield style, style if target == NUMPY.name else f"{target} {style}"
 
 
 def merged(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from c_code import needs_compiler
 from scripts import module_at, run
 
 TINY = ("--steps", "6", "--batch", "3", "--inputs", "4", "--size", "5", "--rounds", "2")
@@ -65,3 +66,13 @@ def test_a_wrong_gradient_fails_the_benchmark(speed, monkeypatch, capsys):
     monkeypatch.setattr(speed, "by_hand", negated)
     assert speed.main([*TINY]) == 1
     assert "gradients DISAGREE" in capsys.readouterr().out
+
+
+@needs_compiler
+def test_c_is_measured_beside_its_rivals():
+    done = run("benchmarks/speed.py", *TINY, "--target", "c", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)["cells"]["lstm"]
+    assert result["gradients_agree"]
+    assert result["over"] == "C"
+    assert {"fused", "C", "C, prepared"} <= result["contenders"].keys()

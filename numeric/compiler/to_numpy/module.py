@@ -16,9 +16,9 @@ from typing import Final
 
 from sympy import Expr, Symbol
 
+from numeric.compiler.argument_checks import CHECKS, WHOLE_NUMBERS
 from numeric.compiler.program import LENGTH, TEMPORARY, Block, Program, Statement, initial_name
 from numeric.compiler.target import Header, Style
-from numeric.compiler.to_numpy.checks import CHECKS, WHOLE_NUMBERS
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
 from numeric.compiler.to_numpy.in_place import allocated, write_in_place
 

@@ -23,6 +23,7 @@ from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
 from numeric.compiler.styles import STYLES, find_style
 from numeric.compiler.target import Header, load
+from numeric.compiler.to_numpy.checks import HELPERS
 from numeric.strategies import cells
 from numeric.verification.compare import difference, in_range
 from numeric.verification.exact import exact_check
@@ -114,3 +115,7 @@ def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
                      suppress_health_check=list(HealthCheck))  # fmt: skip
     smallest = find(cells(), shows_it, settings=quick)
     assert operations(smallest) <= 3, smallest.text
+
+
+def test_what_a_module_may_need_besides_numpy_is_defined_under_its_name():
+    assert all(f"\ndef {name}(" in text for name, text in HELPERS.items())

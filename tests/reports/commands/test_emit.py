@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from c_code import needs_compiler
+from command_line import is_refusal
 
 from derive import catalogue
 from derive.network import Network
@@ -105,3 +107,67 @@ def test_emit_writes_no_network_that_is_not_verified(
     assert said.status == 1
     assert "rnn_1l_softmax_cross_entropy_all" in said.out
     assert not Path("f.py").exists()
+
+
+@needs_compiler
+def test_emit_writes_c_and_its_header_and_check_sees_any_change(bptt: Any) -> None:
+    said = bptt("emit", "rnn", "--target", "c", "-o", "rnn.c")
+    assert said.status == 0, said.err
+    assert sorted(p.name for p in Path().iterdir()) == ["rnn.c", "rnn.h"]
+    text = Path("rnn.c").read_text(encoding="utf-8")
+    assert same_code(text, compile_cell(catalogue["rnn"], "fused", "c").source)
+    assert "\n * Verified: " in text
+    assert "interface, arguments, autograd, high_precision;" in text.split("Verified: ")[1]
+    for name in ("rnn.c", "rnn.h"):
+        held = Path(name).read_text(encoding="utf-8")
+        assert bptt("emit", "rnn", "--target", "c", "-o", "rnn.c", "--check").status == 0
+        Path(name).write_text(held.replace("rnn_sizes", "rnn_size"), encoding="utf-8")
+        said = bptt("emit", "rnn", "--target", "c", "-o", "rnn.c", "--check")
+        assert said.status == 1
+        assert "bptt emit rnn --style fused --target c -o rnn.c" in said.out
+        Path(name).write_text(held, encoding="utf-8")
+
+
+@needs_compiler
+def test_c_that_is_not_verified_is_not_written(bptt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reports.commands import emit
+
+    def broken(cell: Any, style: str, **more: str) -> Any:
+        kernel = compile_cell(cell, style, **more)
+        source = kernel.source.replace("R(1.0) - h * h", "R(1.0) + h * h")
+        assert source != kernel.source
+        return type(kernel)(cell, style, source, "c")
+
+    monkeypatch.setattr(emit, "compile_cell", broken)
+    assert bptt("emit", "rnn", "--target", "c", "-o", "rnn.c").status == 1
+    assert not list(Path().iterdir())
+
+
+def test_c_is_refused_in_a_line_where_it_cannot_be(
+    bptt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = bptt("emit", "rnn", "--target", "c", "-o", "rnn.h")
+    assert is_refusal(said)
+    assert "expected a name that ends in .c" in said.err
+    said = bptt("emit", "rnn", "--target", "c", "--style", "textbook", "-o", "rnn.c")
+    assert is_refusal(said)
+    assert "style: expected one of fused, stable, came 'textbook'" in said.err
+    said = bptt("emit", "rnn", "--target", "c", "--layers", 2, "-o", "rnn.c")
+    assert is_refusal(said)
+    monkeypatch.setenv("CC", "no-such-compiler")
+    for words in (("emit", "rnn", "--target", "c", "-o", "rnn.c"),
+                  ("verify", "rnn", "--target", "c")):  # fmt: skip
+        said = bptt(*words)
+        assert is_refusal(said)
+        assert "install one: apt-get install gcc" in said.err
+    assert not list(Path().iterdir())
+
+
+@needs_compiler
+def test_emit_adds_a_self_test_to_c(bptt: Any) -> None:
+    assert is_refusal(bptt("emit", "rnn", "--main"))
+    words = ("emit", "rnn", "--target", "c", "--main", "-o", "rnn.c")
+    assert bptt(*words).status == 0
+    assert "#ifdef RNN_MAIN\n" in Path("rnn.c").read_text(encoding="utf-8")
+    assert bptt(*words, "--check").status == 0
+    assert bptt("emit", "rnn", "--target", "c", "-o", "rnn.c", "--check").status == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from c_code import needs_compiler
 from command_line import is_refusal, wrong
 
 from derive import catalogue
@@ -79,3 +80,15 @@ def test_verify_tells_a_right_network_from_a_wrong_one(bptt: Any) -> None:
     said = bptt("verify", "right.py", "--cell", "rnn")
     assert is_refusal(said)
     assert "forward: expected a function of this name" in said.err
+
+
+@needs_compiler
+def test_verify_takes_c_and_all_targets(bptt: Any, few_examples: None) -> None:
+    data = bptt("verify", "rnn", "--target", "c", "--json").data
+    assert data["status"] == "pass"
+    assert [*data["styles"]] == ["c fused", "c stable"]
+    assert data["checks"]["exact"]["status"] == "not_applicable"
+    assert "the C code takes float32 or float64" in data["checks"]["exact"]["reason"]
+    data = bptt("verify", "rnn", "--target", "all", "--json").data
+    assert data["status"] == "pass"
+    assert [*data["styles"]] == ["textbook", "fused", "stable", "c fused", "c stable"]

@@ -1,0 +1,88 @@
+"""How code of ours checks its own arguments: Python text, the same for all targets.
+
+The text travels with an emitted NumPy module, which depends on NumPy alone; calls into compiled
+code run it as it stands. It accepts float32 and float64, and lets complex128 and object arrays
+through for the complex-step and the exact check.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+CHECKS: Final = '''
+def _take(group, given, declared, lead, sizes, kinds, optional=False):
+    """The arrays of one group by name; shapes agree with `declared`, all dtypes are one."""
+    if given is None and (optional or not declared):
+        given = {}
+    if not hasattr(given, "keys"):
+        raise ValueError(f"{group}: expected a dict of arrays, came {type(given).__name__}")
+    for name in given:
+        if name not in declared:
+            known = ", ".join(declared) or "none"
+            raise ValueError(f"{group}: unknown name {name!r}; expected {known}")
+    arrays, shapes = {}, {}
+    for name, dims in declared.items():
+        if name not in given:
+            if optional:
+                continue
+            raise ValueError(f"{group}[{name!r}]: expected an array, it is missing")
+        array = np.asanyarray(given[name])
+        if array.dtype.char not in "fdDO":
+            raise ValueError(
+                f"{group}[{name!r}]: expected float32 or float64, came {array.dtype}; "
+                "convert it with .astype"
+            )
+        kinds.setdefault(array.dtype, f"{group}[{name!r}]")
+        if len(kinds) > 1:
+            (first, where), (other, _) = list(kinds.items())[:2]
+            raise ValueError(
+                f"{group}[{name!r}]: expected {first} as in {where}, came {other}; "
+                "give all arrays one dtype"
+            )
+        names = (*lead, *dims)
+        if dims[:1] == ("T",):
+            names = ("T", "B", *dims[1:]) if array.ndim == len(dims) + 1 else dims
+        if array.ndim == len(names):
+            for extent, size in zip(array.shape, names):
+                if "+" not in size:
+                    sizes.setdefault(size, extent)
+        arrays[name], shapes[name] = array, names
+    for name, names in shapes.items():
+        array = arrays[name]
+        for extent, size in zip(array.shape, names):
+            unknown = [part for part in size.split("+") if part not in sizes]
+            if unknown and array.ndim == len(names) and len(set(unknown)) == 1:
+                known = sum(sizes.get(part, 0) for part in size.split("+"))
+                sizes[unknown[0]] = (extent - known) // len(unknown)
+        expected = tuple(sum(sizes.get(p, -1) for p in size.split("+")) for size in names)
+        if array.shape != expected:
+            spelled = ", ".join(names) + ("," if len(names) == 1 else "")
+            values = "" if min(expected, default=0) < 0 else f" = {expected}"
+            raise ValueError(
+                f"{group}[{name!r}]: expected shape ({spelled}){values}, came {array.shape}"
+            )
+    return arrays
+'''
+
+WHOLE_NUMBERS: Final = '''
+def _whole(name, given, dims, sizes, bound=None, inside=None):
+    """An array of integers of the shape its sizes say, below `bound` where `inside`."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name}: expected integers, came {array.dtype}")
+    if array.ndim == len(dims):
+        for extent, size in zip(array.shape, dims):
+            sizes.setdefault(size, extent)
+    expected = tuple(sizes.get(size, -1) for size in dims)
+    if array.shape != expected:
+        spelled = ", ".join(dims) + ("," if len(dims) == 1 else "")
+        raise ValueError(f"{name}: expected shape ({spelled}) = {expected}, came {array.shape}")
+    if bound is not None:
+        array = array if inside is None else np.where(inside, array, 0)
+        if ((array < 0) | (array >= bound)).any():
+            raise ValueError(
+                f"{name}: expected integers from 0 to {bound - 1}, "
+                f"came {array.min()} to {array.max()}"
+            )
+    return array
+'''

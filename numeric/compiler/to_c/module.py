@@ -1,0 +1,335 @@
+"""Program → one C11 file, and its header.
+
+In: a program whose passes have run, a style, what the file says of itself. Out: its source. The
+file needs the C library alone: no allocation, no global state. The listing of its arrays is the
+comment above their struct; the header and the calls from Python are made from that listing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from numeric.compiler.program import BATCH, LENGTH, Program
+from numeric.compiler.target import Header, Style
+from numeric.compiler.to_c.interface import GIVEN, Interface, Slot, declarations
+from numeric.compiler.to_c.memory import (
+    CHUNK,
+    ONCE,
+    STEP,
+    Memory,
+)
+from numeric.compiler.to_c.names import KEYWORDS, Sizes, identifiers, wrapped
+from numeric.compiler.to_c.plan import plan_lines, words_of
+from numeric.compiler.to_c.products import PRODUCTS
+from numeric.compiler.to_c.schedule import Stage, stages
+from numeric.compiler.to_c.unstack import unstack
+from numeric.compiler.to_c.vectors import HELPERS, NUMBERS
+from numeric.compiler.to_c.writing import Writer
+
+_HELPERS: Final = {**HELPERS, **PRODUCTS}
+_OWN: Final = frozenset(
+    """
+    t t0 t1 row unit rows sizes given tape workspace places plan real word flag vec bits mask
+    loose whole least load store splat bits_of vec_of choose reserve forward_steps
+    backward_steps tape_base base R NAME LIBM LANES INLINE COLD UNROLL PANEL TILE TILES SHIFT
+    BIAS MANTISSA TAIL fraction two_to vabs vmax vmin log1p sin cos exp main at end
+    """.split()  # noqa: SIM905
+)
+
+RESERVE: Final = """
+/* Takes room for a · b · c numbers at the end of a memory; once there is none, −1 for good. */
+static ptrdiff_t reserve(ptrdiff_t *end, ptrdiff_t a, ptrdiff_t b, ptrdiff_t c)
+{
+    const ptrdiff_t at = *end, most = PTRDIFF_MAX / 64;
+    if (at < 0 || (b > 0 && a > most / b) || (c > 0 && a * b > most / c)
+        || a * b * c > most - at - LANES)
+        *end = -1;
+    else
+        *end = at + whole(a * b * c);
+    return at;
+}
+/* The first address from p on at which whole vectors begin. */
+INLINE real *aligned(const void *p)
+{
+    const uintptr_t side = (uintptr_t)LANES * sizeof(real);
+    return (real *)(((uintptr_t)p + side - 1) / side * side);
+}
+"""
+
+
+def emit(program: Program, style: Style, header: Header) -> str:
+    """The source of a cell's C file."""
+    return _File(program, style, header).text()
+
+
+class _File:
+    def __init__(self, program: Program, style: Style, header: Header) -> None:
+        self.header, self.style = header, style
+        program, parts = unstack(program)
+        self.program = program
+        early: set[str] = set()
+        phases: dict[str, tuple[Stage, ...]] = {}
+        for phase in ("forward", "backward"):
+            phases[phase], made = stages(program, phase)
+            early |= made
+        self.memory = Memory(program, parts, phases, frozenset(early))
+        extents = sorted(
+            {str(s) for dims in program.dims.values() for e in dims for s in e.free_symbols}
+            | {str(LENGTH), str(BATCH)},
+            key=lambda name: (name not in {"T", "B"}, name != "T", name),
+        )
+        taken = _OWN | {*_HELPERS}
+        sizes = identifiers(extents, taken)
+        self.sizes = Sizes(sizes)
+        self.names = identifiers(
+            dict.fromkeys([*(a.key for a in program.arguments), *program.dims]),
+            taken | {*sizes.values()},
+        )
+        self.interface = self._interface()
+        self.writers = {
+            phase: Writer(self.memory, self.sizes, self.names, style, phase)
+            for phase in ("forward", "backward")
+        }
+
+    def _interface(self) -> Interface:
+        """The arrays in the order of the struct, and where each stands in it."""
+        declared, names = self.header.declared, self.names
+        params, inputs, states = (declared[g] for g in ("PARAMETERS", "INPUTS", "STATES"))
+        constants = {
+            key: ("T", "B", *dims[1:]) if dims[:1] == ("T",) else dims
+            for key, dims in declared["CONSTANTS"].items()
+        }
+        timed = {key: ("T", "B", *dims) for key, dims in inputs.items()}
+        rows = {key: ("T", "B", *dims) for key, dims in states.items()}
+        groups = {
+            "params": params, "inputs": timed, "constants": constants, "states": rows,
+            "cotangents": rows, "gradients.params": params, "gradients.inputs": timed,
+            "gradients.initial": {key: ("B", *dims) for key, dims in states.items()},
+        }  # fmt: skip
+        prefix = identifiers([self.header.name], KEYWORDS)[self.header.name]
+        slots = [
+            Slot(group, key, names[key], dims, group in GIVEN)
+            for group, members in groups.items()
+            for key, dims in members.items()
+        ]
+        return Interface(prefix, tuple(self.sizes.names.items()), tuple(slots))
+
+    # ---- the file ---------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """All of it."""
+        prefix = self.interface.prefix
+        passes = {phase: self._pass(phase) for phase in ("forward", "backward")}
+        plan = plan_lines(prefix, self.memory, self.writers, passes)
+        every = (line for lines in (plan, *passes.values()) for line in lines)
+        functions = "\n".join(part for line in every for part in wrapped(line))
+        helpers = _needed(functions)
+        runtime = _told(NUMBERS + RESERVE + "".join(_HELPERS[name][0] for name in helpers), prefix)
+        top = [
+            "/* " + self.header.title, "", *self.header.lines, "",
+            *_told(_ABOUT, prefix).split("\n")[:-1],
+        ]  # fmt: skip
+        about = "\n".join([top[0], *(f" * {_harmless(line)}".rstrip() for line in top[1:]), " */"])
+        includes = ["#include <stddef.h>", "#include <stdint.h>", "#include <string.h>"]
+        if "LIBM" in functions + "".join(_HELPERS[name][0] for name in helpers):
+            includes.append("#include <math.h>")
+        return (
+            "\n".join([about, "", *includes])
+            + "\n\n" + runtime + "\n" + declarations(self.interface) + "\n" + functions + "\n"
+        )  # fmt: skip
+
+    def _pass(self, phase: str) -> list[str]:
+        """The function of a pass, but for its first lines: they are known when it is written."""
+        writer = self.writers[phase]
+        body: list[str] = []
+        for stage in self.memory.phases[phase]:
+            body += self._stage(writer, stage, phase)
+        for r in self.program.results:
+            if r.group == "initial" and phase == "backward":
+                rows, columns = self.program.dims[r.name]
+                body.append(
+                    f"copy(given->gradients.initial.{self.names[r.key]}, "
+                    f"{self.sizes.text(columns)}, "
+                    f"{writer.at(r.name)}, {writer.step(r.name)}, {self.sizes.text(rows)}, "
+                    f"{self.sizes.text(columns)}, 0);"
+                )
+        prefix = self.interface.prefix
+        const = "const " if phase == "backward" else ""
+        title = {
+            "forward": "/* The states of every step, and the tape that the backward pass needs. */",
+            "backward": "/* The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step. */",
+        }[phase]
+        used = "\n".join(body)
+        return [
+            title,
+            f"void NAME({phase})(",
+            f"    const {prefix}_sizes *sizes, const NAME(arrays) *given, {const}void *tape, "
+            "void *workspace)",
+            "{",
+            *(f"    {line}" for line in self._prologue(writer, phase, used)),
+            *(f"    {line}" for line in body),
+            "}",
+        ]
+
+    def _stage(self, writer: Writer, stage: Stage, phase: str) -> Iterator[str]:
+        writer.where = ONCE
+        for unit in stage.before:
+            lines = list(writer.unit(unit))
+            yield from writer.first
+            writer.first.clear()
+            yield from lines
+        if not stage.loop:
+            return
+        for carry in stage.carries:
+            rows, _ = self.program.dims[carry.name]
+            yield (
+                f"clear({writer.at(carry.name)}, {writer.step(carry.name)}, "
+                f"{self.sizes.text(rows)}, {writer.step(carry.name)});"
+            )
+        writer.where = CHUNK
+        early = [line for unit in stage.early for line in writer.unit(unit)]
+        writer.where = STEP
+        steps = [line for unit in stage.steps for line in writer.unit(unit)]
+        for carry in self.memory.copied:
+            if carry in stage.carries:
+                rows, columns = self.program.dims[carry.name]
+                steps.append(
+                    f"copy({writer.at(carry.name)}, {writer.step(carry.name)}, "
+                    f"{writer.at(carry.update)}, {writer.step(carry.update)}, "
+                    f"{self.sizes.text(rows)}, {self.sizes.text(columns)}, 0);"
+                )
+        writer.where = CHUNK
+        late = [line for unit in stage.late for line in writer.unit(unit)]
+        writer.where = ONCE
+        yield from writer.first
+        writer.first.clear()
+        length, batch = self.sizes.text(LENGTH), self.sizes.text(BATCH)
+        if stage.loop == "forward":
+            yield f"for (ptrdiff_t t0 = 0; t0 < {length}; t0 += {phase}_steps) {{"
+            yield f"    const ptrdiff_t t1 = least({length}, t0 + {phase}_steps);"
+            loop = "for (ptrdiff_t t = t0; t < t1; t++) {"
+        else:
+            yield f"for (ptrdiff_t t1 = {length}, t0; t1 > 0; t1 = t0) {{"
+            yield f"    t0 = t1 > {phase}_steps ? t1 - {phase}_steps : 0;"
+            loop = "for (ptrdiff_t t = t1 - 1; t >= t0; t--) {"
+        if re.search(r"\brows\b", "\n".join([*early, *late])):
+            yield f"    const ptrdiff_t rows = (t1 - t0) * {batch};"
+        yield from (f"    {line}" for line in early)
+        if steps:
+            yield f"    {loop}"
+            yield from (f"        {line}" for line in steps)
+            yield "    }"
+        yield from (f"    {line}" for line in late)
+        yield "}"
+        yield from writer.last
+        writer.last.clear()
+
+    def _prologue(self, writer: Writer, phase: str, used: str) -> Iterator[str]:
+        """The sizes, pointers and row steps that the body names."""
+        lines: list[tuple[str, str]] = []  # the name, and its declaration
+        memory, names = self.memory, self.names
+        for whole, kind in memory.kept.items():
+            if f"{names[whole]}_at" in words_of(used):
+                base, place = ("tape_base", "tape") if kind == "tape" else ("base", phase)
+                const = "const " if kind == "tape" and phase == "backward" else ""
+                lines.append((
+                    f"{names[whole]}_at",
+                    f"{const}real *const {names[whole]}_at "
+                        f"= {base} + places.{place}_{names[whole]};",
+                ))  # fmt: skip
+            row = memory.row(whole, self.sizes)
+            if row != "0":
+                lines.append((
+                    f"{names[whole]}_row", f"const ptrdiff_t {names[whole]}_row = {row};"
+                ))  # fmt: skip
+        for name, (_, row) in writer.arrays.items():
+            lines.append((f"{name}_at", f"real *const {name}_at = base + places.{phase}_{name};"))
+            lines.append((f"{name}_row", f"const ptrdiff_t {name}_row = {row};"))
+        for argument in self.program.arguments:
+            name, group = names[argument.name], argument.group
+            member = f"given->{group}.{names[argument.key]}"
+            if group == "cotangents":
+                if f"{name}_at" not in words_of(used):
+                    continue
+                _, columns = self.program.dims[argument.name][1:]
+                writer.arrays[f"{name}_zeros"] = ("1", self.sizes.padded(columns))
+                empty = f"(base + places.{phase}_{name}_zeros)"
+                lines += [
+                    (f"{name}_at", f"const real *const {name}_at = {member} ? {member} : {empty};"),
+                    (f"{name}_row",
+                     f"const ptrdiff_t {name}_row = {member} ? {self.sizes.text(columns)} : 0;"),
+                ]  # fmt: skip
+            elif group != "initial":
+                lines.append((f"{name}_at", f"const real *const {name}_at = {member};"))
+        for state in self.program.shifted.values():
+            const = "const " if phase == "backward" else ""
+            lines.append((
+                f"{names[state]}_at",
+                f"{const}real *const {names[state]}_at = given->states.{names[state]};",
+            ))  # fmt: skip
+        for result in self.program.results:
+            if result.name in memory.results:
+                member = f"given->gradients.{result.group}.{names[result.key]}"
+                name = names[result.name]
+                lines.append((f"{name}_at", f"real *const {name}_at = {member};"))
+        wanted = [line for name, line in lines if name in words_of(used)]
+        zeros: list[str] = []
+        whole_text = "\n".join([used, *wanted])
+        top = [
+            f"const ptrdiff_t {c} = sizes->{c};"
+            for c in self.sizes.names.values()
+            if c in words_of(whole_text)
+        ]
+        top += ["struct places places;", "plan(sizes, &places);"]
+        if "tape_base" in words_of(whole_text):
+            const = "const " if phase == "backward" else ""
+            top.append(f"{const}real *const tape_base = aligned(tape);")
+        else:
+            top.append("(void)tape;")
+        top.append("real *const base = aligned(workspace);" if "base" in words_of(whole_text)
+                   else "(void)workspace;")  # fmt: skip
+        if f"{phase}_steps" in words_of(whole_text):
+            top.append(f"const ptrdiff_t {phase}_steps = places.{phase}_steps;")
+        for name, (_, width) in writer.arrays.items():
+            if name.endswith("_zeros"):
+                zeros.append(f"clear(base + places.{phase}_{name}, 0, 1, {width});")
+        return iter([*top, *wanted, *zeros])
+
+
+def _needed(text: str) -> list[str]:
+    """The helpers that a text calls, and those they need, in the order of the tables."""
+    open_ones = [name for name in _HELPERS if f"{name}(" in text or _called(name, text)]
+    found: set[str] = set()
+    while open_ones:
+        name = open_ones.pop()
+        if name not in found:
+            found.add(name)
+            open_ones += _HELPERS[name][1]
+    return [name for name in _HELPERS if name in found]
+
+
+def _called(helper: str, text: str) -> bool:
+    """Whether the text calls something that a helper of another name defines."""
+    return helper == "clamp" and bool({"vabs", "vmax", "vmin"} & words_of(text))
+
+
+def _told(text: str, prefix: str) -> str:
+    """A text of ours with the file's prefix in it."""
+    return text.strip("\n").replace("{prefix}", prefix).replace("{PREFIX}", prefix.upper()) + "\n"
+
+
+def _harmless(text: str) -> str:
+    """A line that neither ends a comment nor begins one."""
+    return text.replace("*/", "* /").replace("/*", "/ *")
+
+
+_ABOUT: Final = """
+How to use it: {prefix}_f4_… takes float; compiled with -D{PREFIX}_DOUBLE the file defines
+{prefix}_f8_…, which takes double. Compile it twice for both. C11 and libm are all it needs; it
+allocates nothing and keeps no state, so calls may run side by side on memory of their own.
+With GCC or Clang it uses their vectors, unless {PREFIX}_PLAIN is defined. It is made for
+-O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast, never for -ffast-math.
+Arrays are row by row, without gaps. The pass back reads what the pass forward left in the states
+and on the tape, as often as asked. A cotangent that is NULL counts as zero."""

@@ -1,0 +1,86 @@
+"""Where the entries of an array are, as C text at the place where the text stands.
+
+In: a `Memory`, and whether the text is about all of time, a chunk's rows or a step. Out: addresses,
+row steps and row counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sympy import Expr, S
+
+from numeric.compiler.program import BATCH
+from numeric.compiler.target import Style
+from numeric.compiler.to_c.memory import CHUNK, ONCE, STEP, Memory
+from numeric.compiler.to_c.names import Sizes
+from numeric.compiler.to_c.schedule import shape
+
+
+@dataclass
+class Places:
+    """One pass being written.
+
+    `arrays`: what the pass needs besides the arrays of the program: name → rows and row step.
+    `first` and `last`: lines before the loop and after it that the loop's units ask for.
+    """
+
+    memory: Memory
+    sizes: Sizes
+    names: dict[str, str]
+    style: Style
+    phase: str
+    arrays: dict[str, tuple[str, str]] = field(default_factory=dict)
+    packed: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
+    first: list[str] = field(default_factory=list)
+    last: list[str] = field(default_factory=list)
+    where: str = ONCE
+
+    def pointer(self, name: str) -> str:
+        """The C name of the array that a name lives in."""
+        return f"{self.names[self._array(name)]}_at"
+
+    def _array(self, name: str) -> str:
+        home = self.memory.home(name)
+        return self.memory.program.shifted.get(home, home)
+
+    def step(self, name: str) -> str:
+        """From one row of it to the next, as C text; 0 for a row that serves all."""
+        home = self.memory.home(name)
+        if self.memory.given.get(home) == "cotangents" or home in self.memory.kept:
+            rows = self.memory.row(name, self.sizes)
+            return "0" if rows == "0" else f"{self.names[home]}_row"
+        return self.memory.row(name, self.sizes)
+
+    def index(self, name: str, row: str) -> str:
+        """The number of a row, at the place where the text stands."""
+        memory, home = self.memory, self.memory.home(name)
+        if not memory.is_lead(home):
+            return row
+        batch = self.sizes.text(BATCH)
+        t = {STEP: "t", CHUNK: "t0", ONCE: "0"}[self.where]
+        if memory.kept.get(home) == "chunk":
+            first = f"({t} - t0) * {batch}" if self.where == STEP else ""
+        elif home in memory.program.shifted.values():
+            first = f"({t} + 1) * {batch}"
+        else:
+            first = f"{t} * {batch}"
+        return " + ".join(part for part in (first, row) if part) or ""
+
+    def at(self, name: str, row: str = "", column: str = "", start: Expr = S.Zero) -> str:
+        """The address of an entry: of a row, and a column counted from the name's own first."""
+        step = self.step(name)
+        index = "" if step == "0" else self.index(name, row)
+        rows = f"({index}) * {step}" if "+" in index else f"{index} * {step}" if index else ""
+        offset = self.memory.offset(name, self.sizes, start)
+        parts = [self.pointer(name), rows, offset, column]
+        return " + ".join(part for part in parts if part)
+
+    def rows(self, name: str) -> str:
+        """How many rows the place where the text stands is about."""
+        rows, _ = shape(self.memory.program, name)
+        return "rows" if self.where == CHUNK and rows == BATCH else self.sizes.text(rows)
+
+    def fixed(self, name: str) -> bool:
+        """Whether an array has the same entries in each row."""
+        return self.step(name) == "0"

@@ -1,0 +1,168 @@
+"""Sums over samples and steps → lines of C: weight gradients, vectors' gradients, their parts.
+
+In: an `outer`, `gather` or `rows`. Out: calls that grow a sum over a chunk's rows; it is cleared
+before the loop and handed over after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sympy import Expr, S
+
+from numeric.compiler.program import BATCH, Statement
+from numeric.compiler.to_c.memory import CHUNK, ONCE
+from numeric.compiler.to_c.names import sum_text
+from numeric.compiler.to_c.places import Places
+from numeric.compiler.to_c.schedule import shape
+
+
+class Sums(Places):
+    """The lines of sums."""
+
+    def _outer(self, s: Statement) -> Iterator[str]:
+        u, v = map(str, s.operands)
+        memory, sizes = self.memory, self.sizes
+        sums = f"{self.names[s.target]}_sums"
+        _, columns = shape(memory.program, v)
+        if not memory.is_kept(u):
+            copied = f"{self.names[s.target]}_copy"
+            _, width = shape(memory.program, u)
+            self.arrays[copied] = (self._many(u), sizes.padded(width))
+            yield (
+                f"copy({copied}_at, {copied}_row, {self.at(u)}, {self.step(u)}, {self.rows(u)}, "
+                f"{sizes.text(width)}, 0);"
+            )
+            address, step, padded = f"{copied}_at", f"{copied}_row", sizes.padded(width)
+        else:
+            address, step = self.at(u), self.step(u)
+            padded = memory.padded(u, sizes)
+        self.arrays[sums] = (sizes.text(columns), padded)
+        clear = f"clear({sums}_at, {sums}_row, {sizes.text(columns)}, {sums}_row);"
+        if self.where == CHUNK:
+            self.first.append(clear)
+        else:
+            yield clear
+        for start, size in memory.within(v):
+            place = f"{sums}_at" + (f" + {sizes.factor(start)} * {sums}_row" if start != 0 else "")
+            yield (
+                f"outer({place}, {sums}_row, {address}, {step}, {padded}, "
+                f"{self.at(v, start=start)}, {self.step(v)}, {sizes.text(size)}, {self.rows(u)});"
+            )
+        if s.target in memory.lazy:
+            return
+        where, self.where = self.where, ONCE if self.where == CHUNK else self.where
+        finish = [
+            line
+            for start, size in memory.within(u)
+            for line in self._from_sums(
+                s.target, sums, start, size, self._before(u, start), s.accumulate
+            )
+        ]
+        self.where = where
+        if where == CHUNK:
+            self.last += finish
+        else:
+            yield from finish
+
+    def _before(self, name: str, start: Expr) -> str:
+        """Where the columns of a name from a start on begin in the sums over it."""
+        parts = [sz for low, sz in self.memory.within(name) if (start - low).is_positive]
+        return sum_text(self.sizes.padded(size) for size in parts) if parts else ""
+
+    def _from_sums(
+        self, target: str, sums: str, start: Expr, size: Expr, offset: str, grow: bool
+    ) -> Iterator[str]:
+        _, columns = shape(self.memory.program, target)
+        row = self.sizes.factor(start) if start != 0 else ""
+        source = f"{sums}_at" + (f" + {offset}" if offset else "")
+        yield (
+            f"transposed({self.at(target, row)}, {self.step(target)}, {source}, {sums}_row, "
+            f"{self.sizes.text(size)}, {self.sizes.text(columns)}, {int(grow)});"
+        )
+
+    def _many(self, name: str) -> str:
+        """The largest number of rows at the place where the text stands."""
+        rows, _ = shape(self.memory.program, name)
+        if self.where == CHUNK and rows == BATCH:
+            return f"{self.phase}_steps * {self.sizes.text(BATCH)}"
+        return self.sizes.text(rows)
+
+    def _rows(self, s: Statement) -> Iterator[str]:
+        (source,) = map(str, s.operands)
+        start, size = s.settings
+        memory = self.memory
+        if source in memory.lazy:
+            maker = next(
+                made for made in self._every() if made.op == "outer" and made.target == source
+            )
+            u = str(maker.operands[0])
+            done: Expr = S.Zero
+            for low, width in memory.within(u):
+                if (low - start).is_negative or not (start + size - low).is_positive:
+                    continue
+                yield from self._from_sums(
+                    s.target, f"{self.names[source]}_sums", done, width, self._before(u, low), False
+                )
+                done += width
+            return
+        rows, columns = shape(memory.program, s.target)
+        if len(memory.program.dims[s.target]) == 1:
+            yield (
+                f"copy({self.at(s.target)}, 0, {self.at(source, start=start)}, 0, 1, "
+                f"{self.sizes.text(columns)}, 0);"
+            )
+            return
+        row = self.sizes.factor(start) if start != 0 else ""
+        yield (
+            f"copy({self.at(s.target)}, {self.step(s.target)}, {self.at(source, row)}, "
+            f"{self.step(source)}, {self.sizes.text(rows)}, {self.sizes.text(columns)}, 0);"
+        )
+
+    def _every(self) -> Iterator[Statement]:
+        for block in self.memory.program.blocks:
+            yield from block.statements
+
+    def _gather(self, s: Statement) -> Iterator[str]:
+        (source,) = map(str, s.operands)
+        memory, sizes = self.memory, self.sizes
+        width = memory.padded(source, sizes)
+        kept = memory.is_kept(s.target) and s.settings and not s.accumulate
+        sums = f"{self.names[s.target]}_sums"
+        place = self.at(s.target) if kept else f"{sums}_at"
+        if not kept:
+            while sums in self.arrays:
+                sums += "_"
+            place = f"{sums}_at"
+            self.arrays[sums] = ("1", width if s.settings else "LANES")
+        clear = f"clear({place}, 0, 1, {width if s.settings else '1'});"
+        if self.where == CHUNK:
+            self.first.append(clear)
+        else:
+            yield clear
+        if s.settings:
+            yield (
+                f"sum_rows({place}, {self.at(source)}, {self.step(source)}, {self.rows(source)}, "
+                f"{width});"
+            )
+        else:
+            yield (
+                f"sum_all({place}, {self.at(source)}, {self.step(source)}, {self.rows(source)}, "
+                f"{sizes.text(shape(memory.program, source)[1])});"
+            )
+        if kept:
+            return
+        where, self.where = self.where, ONCE if self.where == CHUNK else self.where
+        grow = int(s.accumulate)
+        finish = []
+        offset: list[str] = []
+        for start, size in memory.within(source) if s.settings else ((S.Zero, S.One),):
+            from_ = " + ".join([place, *offset])
+            to = self.at(s.target, start=start)
+            finish.append(f"copy({to}, 0, {from_}, 0, 1, {sizes.text(size)}, {grow});")
+            offset.append(sizes.padded(size))
+        self.where = where
+        if where == CHUNK:
+            self.last += finish
+        else:
+            yield from finish

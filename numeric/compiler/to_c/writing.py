@@ -1,0 +1,153 @@
+"""Units of work → lines of C: loops over rows and units, and calls of the rest.
+
+In: a `Memory` and a unit, and where it is done: once, for a chunk's rows, or at a step. Out: lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from sympy import Expr, S
+
+from numeric.compiler.operations import OPERATIONS
+from numeric.compiler.program import BATCH, Statement
+from numeric.compiler.to_c.expressions import expression
+from numeric.compiler.to_c.memory import CHUNK
+from numeric.compiler.to_c.schedule import Group, Unit, shape
+from numeric.compiler.to_c.sums import Sums
+from numeric.compiler.to_c.unstack import ENTRYWISE
+from numeric.compiler.to_c.weights import Weights
+
+
+class Writer(Weights, Sums):
+    """The lines of one pass."""
+
+    def unit(self, unit: Unit) -> Iterator[str]:
+        """The lines of a unit."""
+        if isinstance(unit, Group):
+            yield from self.group(unit)
+            return
+        if unit.comment:
+            yield f"/* {unit.comment} */"
+        yield from getattr(self, f"_{unit.op}")(unit)
+
+    def group(self, group: Group) -> Iterator[str]:
+        """One loop over rows and units; every value is read once and kept in a register."""
+        local: dict[str, str] = {}
+        body: list[str] = []
+        size = self.sizes.text(group.size)
+        for statement in group.statements:
+            for name in statement.reads:
+                if name not in local:
+                    local[name] = self.names[name]
+                    body.append(f"const vec {local[name]} = {self._read(name, group)};")
+            if statement.comment:
+                body.append(f"/* {statement.comment} */")
+            value = expression(statement, self.style, local.__getitem__)
+            target = self.names[statement.target]
+            if statement.accumulate:
+                before = local.get(statement.target) or self._read(statement.target, group)
+                value = f"{before} + ({value})"
+                while target in local.values():
+                    target += "_"
+            local[statement.target] = target
+            body.append(f"const vec {target} = {value};")
+            if self.memory.has_memory(statement.target):
+                place = self.at(statement.target, "row", "unit")
+                if self.memory.is_kept(statement.target):
+                    body.append(f"store({place}, {target});")
+                else:
+                    body.append(f"store_some({place}, {target}, {size} - unit);")
+        many = group.size != 1
+        rows = "rows" if self.where == CHUNK and group.rows == BATCH else (
+            self.sizes.text(group.rows))  # fmt: skip
+        yield f"for (ptrdiff_t row = 0; row < {rows}; row++) {{"
+        if many:
+            yield f"    for (ptrdiff_t unit = 0; unit < {size}; unit += LANES) {{"
+            yield from (f"        {line}" for line in body)
+            yield "    }"
+        else:
+            yield "    const ptrdiff_t unit = 0;"
+            yield from (f"    {line}" for line in body)
+        yield "}"
+
+    def _read(self, name: str, group: Group) -> str:
+        _, columns = shape(self.memory.program, name)
+        if columns != group.size:
+            return f"splat(*({self.at(name, 'row')}))"
+        if self.memory.is_kept(name):
+            return f"load({self.at(name, 'row', 'unit')})"
+        return f"load_some({self.at(name, 'row', 'unit')}, {self.sizes.text(group.size)} - unit)"
+
+    # ---- other operations -------------------------------------------------------------------
+
+    def _zeros(self, s: Statement) -> Iterator[str]:
+        rows, _ = shape(self.memory.program, s.target)
+        yield (
+            f"clear({self.at(s.target)}, {self.step(s.target)}, {self.sizes.text(rows)}, "
+            f"{self.memory.padded(s.target, self.sizes)});"
+        )
+
+    def _total(self, s: Statement) -> Iterator[str]:
+        (source,) = map(str, s.operands)
+        _, columns = shape(self.memory.program, source)
+        yield (
+            f"sum_columns({self.at(s.target)}, {self.step(s.target)}, {self.at(source)}, "
+            f"{self.step(source)}, {self.rows(source)}, {self.sizes.text(columns)}, 0);"
+        )
+
+    def _softmax(self, s: Statement) -> Iterator[str]:
+        (source,) = map(str, s.operands)
+        _, columns = shape(self.memory.program, source)
+        yield (
+            f"softmax({self.at(s.target)}, {self.step(s.target)}, {self.at(source)}, "
+            f"{self.step(source)}, {self.rows(source)}, {self.sizes.text(columns)});"
+        )
+
+    def _concat(self, s: Statement) -> Iterator[str]:
+        start: Expr = S.Zero
+        for part in map(str, s.operands):
+            _, size = shape(self.memory.program, part)
+            yield from self._copied(s.target, start, part, S.Zero, size)
+            start += size
+
+    def _columns(self, s: Statement) -> Iterator[str]:
+        start, size = s.settings
+        yield from self._copied(s.target, S.Zero, str(s.operands[0]), start, size)
+
+    def _copied(self, target: str, to: Expr, source: str, start: Expr, size: Expr) -> Iterator[str]:
+        """Columns of one array into columns of another, piece by piece of both layouts."""
+        whole, first, _ = self.memory.program.extent(self.memory.aliases.get(source, source))
+        for low, width in self.memory.parts.within(whole, first + start, size):
+            begin = low - first
+            yield (
+                f"copy({self.at(target, start=to + begin - start)}, {self.step(target)}, "
+                f"{self.at(source, start=begin)}, {self.step(source)}, {self.rows(target)}, "
+                f"{self.sizes.text(width)}, 0);"
+            )
+
+    def _transpose(self, s: Statement) -> Iterator[str]:
+        (source,) = map(str, s.operands)
+        rows, columns = shape(self.memory.program, s.target)
+        yield (
+            f"transposed({self.at(s.target)}, {self.step(s.target)}, {self.at(source)}, "
+            f"{self.step(source)}, {self.sizes.text(rows)}, {self.sizes.text(columns)}, 0);"
+        )
+
+    def _product(self, s: Statement) -> Iterator[str]:
+        a, b = map(str, s.operands)
+        rows, columns = shape(self.memory.program, s.target)
+        _, depth = shape(self.memory.program, a)
+        yield (
+            f"multiply({self.at(s.target)}, {self.step(s.target)}, {self.at(a)}, {self.step(a)}, "
+            f"{self.at(b)}, {self.step(b)}, {self.sizes.text(rows)}, {self.sizes.text(depth)}, "
+            f"{self.sizes.text(columns)});"
+        )
+
+    def _stack(self, s: Statement) -> Iterator[str]:
+        """Nothing: whoever reads the stack reads its parts."""
+        return iter(())
+
+
+SPELLED: Final = frozenset(op for op in OPERATIONS if op in ENTRYWISE or hasattr(Writer, f"_{op}"))

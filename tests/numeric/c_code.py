@@ -1,0 +1,77 @@
+"""What the tests of C code share: cells by day and by night, sizes around a vector, builds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from profiles import NIGHTLY
+from programs import MIXED
+
+from derive.cell import catalogue
+from numeric.compiler.kernel import compile_cell
+from numeric.compiler.to_c.calls import load
+from numeric.compiler.to_c.interface import read
+from numeric.verification.problems.of_cell import make_case, ordinary_sizes
+
+BY_DAY = ("rnn", "lstm", "gru_reset_after", "clockwork_rnn")
+CELLS = [*(catalogue if NIGHTLY else BY_DAY), "mixed"]
+SIZES = (1, 7, 8, 9, 15, 16, 17, 31, 33)
+DTYPES = ("float32", "float64")
+COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-O1")
+needs_compiler = pytest.mark.skipif(not COMPILERS, reason="no C compiler is installed")
+
+
+def cell_named(name):
+    return MIXED if name == "mixed" else catalogue[name]
+
+
+def source_of(name, style="fused"):
+    return compile_cell(cell_named(name), style, "c").source
+
+
+def case_of(cell, n, *, steps=3, batch=2, dtype="float64", seed=0, regime="ordinary"):
+    """A case in which no two sizes are equal, all near n."""
+    sizes = {name: max(1, n - place) for place, name in enumerate(ordinary_sizes(cell))}
+    return make_case(cell, sizes, steps=steps, batch=batch, seed=seed, dtype=dtype,
+                     regime=regime)  # fmt: skip
+
+
+def result(module, case):
+    states, tape = module.forward(case.params, case.inputs, case.initial, case.constants)
+    gradients = module.backward(case.params, tape, case.cotangents)
+    return {"states": states, **gradients}
+
+
+def largest_error(got, want):
+    """The largest max|got − want| / max|want| of an array."""
+    worst = 0.0
+    for group, arrays in want.items():
+        for name, array in arrays.items():
+            off = np.abs(np.asarray(got[group][name], float) - np.asarray(array, float))
+            size = float(np.max(np.abs(array), initial=0.0))
+            error = float(np.max(off, initial=0.0))
+            error = error / size if size else (np.inf if error else 0.0)
+            worst = max(worst, np.inf if np.isnan(error) else error)
+    return worst
+
+
+def compiles(compiler, source, folder, *flags):
+    """What the compiler says of a file; nothing if it has no complaint."""
+    path = folder / "cell.c"
+    path.write_text(source, encoding="utf-8")
+    command = [compiler, *flags, *WARNINGS, "-c", str(path), "-o", str(folder / "cell.o")]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
+def loaded(source, name="cell"):
+    module = load(source, name)
+    return SimpleNamespace(forward=module.forward, backward=module.backward)
+
+
+def plain_flag(source):
+    return f"-D{read(source).prefix.upper()}_PLAIN"

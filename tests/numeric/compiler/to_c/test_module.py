@@ -1,0 +1,217 @@
+"""Compiled C against the equations: every cell, both dtypes, sizes around the vector length."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from c_code import CELLS, DTYPES, SIZES, case_of, cell_named, largest_error, needs_compiler, result
+from profiles import NIGHTLY
+from programs import MIXED
+
+from derive.cell import Cell, catalogue
+from derive.language.functions import FUNCTIONS
+from numeric.compiler.kernel import compile_cell, without_volatile
+from numeric.compiler.operations import OPERATIONS
+from numeric.compiler.to_c.target import C
+from numeric.verification import verify as verification
+from numeric.verification.problems.of_cell import CellProblem
+from numeric.verification.verdict import NOT_APPLICABLE, PASS
+
+pytestmark = needs_compiler
+
+
+class AroundVectors(CellProblem):
+    """A cell on set sizes alone: just below, at and above whole vectors."""
+
+    def ordinary_cases(self, regimes, *, seed=0, small=False):
+        for number, n in enumerate(SIZES):
+            for dtype in DTYPES:
+                yield case_of(self.cell, n, dtype=dtype, seed=number)
+
+    def unusual_cases(self, *, seed=0):
+        yield case_of(self.cell, 70, steps=9, batch=13, seed=1, regime="contracting")
+        for dtype in DTYPES:  # several chunks of steps in both passes
+            yield case_of(
+                self.cell, 5, steps=40, batch=7, seed=2, dtype=dtype, regime="contracting"
+            )
+
+
+@pytest.mark.parametrize("style", ["fused", "stable"] if NIGHTLY else ["fused"])
+@pytest.mark.parametrize("name", CELLS)
+def test_gradients_at_sizes_around_the_vector_length(name, style):
+    cell = cell_named(name)
+    kernel = compile_cell(cell, style, "c")
+    session, misfit = verification._session(kernel, AroundVectors(cell), None, True, 0)
+    assert misfit is None
+    check = verification._autograd(session, 1)
+    assert check.status == PASS, check.reason
+    assert check.figures["examples"] >= len(SIZES) * len(DTYPES)
+
+
+@pytest.mark.parametrize("name", CELLS if NIGHTLY else ["lstm"])
+def test_every_other_check_passes_and_two_say_why_they_cannot_run(name, few_examples):
+    verdict = verification.verify(compile_cell(cell_named(name), "fused", "c"))
+    assert verdict.status == PASS, verdict.summary()
+    found = {check: verdict.checks[check] for check in ("complex_step", "exact")}
+    assert {check.status for check in found.values()} == {NOT_APPLICABLE}
+    assert "the C code takes float32 or float64, came complex128" in found["complex_step"].reason
+
+
+def test_a_wrong_formula_in_c_does_not_pass(few_examples):
+    kernel = compile_cell(catalogue["rnn"], "fused", "c")
+    wrong = kernel.source.replace("R(1.0) - h * h", "R(1.0) + h * h")
+    assert wrong != kernel.source
+    changed = type(kernel)(kernel.cell, kernel.style, wrong, kernel.target)
+    assert verification.verify(changed).status == "fail"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("group", "value"), [
+    ("inputs", np.nan), ("inputs", np.inf), ("params", np.nan), ("params", -np.inf),
+    ("cotangents", np.nan), ("cotangents", np.inf), ("initial", np.nan),
+])  # fmt: skip
+@pytest.mark.parametrize("cell", [catalogue["lstm"], catalogue["gru"], catalogue["irnn"]],
+                         ids=lambda cell: cell.name)  # fmt: skip
+def test_nan_and_infinities_go_where_numpy_sends_them(cell, group, value, dtype):
+    case = case_of(cell, 9, dtype=dtype)
+    arrays = getattr(case, group)
+    for array in arrays.values():
+        array.reshape(-1)[array.size // 2] = value
+    with np.errstate(all="ignore"):
+        want = result(compile_cell(cell, "textbook"), case)
+    got = result(compile_cell(cell, "fused", "c"), case)
+    for part, held in want.items():
+        for name, array in held.items():
+            np.testing.assert_array_equal(np.isnan(got[part][name]), np.isnan(array), part + name)
+            np.testing.assert_array_equal(np.isinf(got[part][name]), np.isinf(array), part + name)
+
+
+def test_strided_and_fortran_ordered_arrays_are_taken_as_they_are_meant():
+    cell = catalogue["lstm"]
+    case = case_of(cell, 5)
+    kernel = compile_cell(cell, "fused", "c")
+    want = result(kernel, case)
+    for group in ("params", "inputs", "initial", "cotangents"):
+        for name, array in getattr(case, group).items():
+            wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]))
+            wide[..., ::2] = array
+            getattr(case, group)[name] = wide[..., ::2] if array.ndim == 3 else (
+                np.asfortranarray(array))  # fmt: skip
+    assert largest_error(result(kernel, case), want) == 0
+
+
+def test_a_wrong_argument_is_refused_in_numpys_words():
+    cell = catalogue["lstm"]
+    kernels = [compile_cell(cell, "fused", target) for target in ("numpy", "c")]
+    case = case_of(cell, 3)
+    for change in (
+        {"params": {**case.params, "W_fh": np.zeros((3, 4))}},
+        {"params": {**case.params, "W_q": np.zeros(3)}},
+        {"params": [1]},
+        {"inputs": {"x": case.inputs["x"].astype(int)}},
+        {"inputs": {"x": case.inputs["x"].astype("f4")}},
+        {"initial": {"g": np.zeros((2, 3))}},
+        {"constants": {"k": np.zeros(2)}},
+    ):
+        said = []
+        given = {"params": case.params, "inputs": case.inputs, "initial": {}, "constants": None}
+        for kernel in kernels:
+            with pytest.raises(ValueError, match=r"expected|unknown") as refusal:
+                kernel.forward(**{**given, **change})
+            said.append(str(refusal.value))
+        assert said[0] == said[1]
+    for kernel in kernels:
+        with pytest.raises(ValueError, match="tape: expected what forward returned"):
+            kernel.backward(case.params, {}, {})
+
+
+def test_sizes_that_overflow_are_refused():
+    module = compile_cell(catalogue["lstm"], "fused", "c").module
+    calls = module.forward.__self__
+    tape_bytes, workspace_bytes, *_ = calls.functions(np.dtype(np.float64))
+
+    def size_of(sizes):
+        return ctypes.byref(calls.size_type(*(sizes[name] for name, _ in calls.interface.sizes)))
+
+    for sizes in ({"T": 2**40, "B": 2**40, "m": 1, "n": 1}, {"T": -1, "B": 1, "m": 1, "n": 1},
+                  {"T": 1, "B": 1, "m": 2**31, "n": 2**31}):  # fmt: skip
+        assert min(tape_bytes(size_of(sizes)), workspace_bytes(size_of(sizes))) == -1
+    assert tape_bytes(size_of({"T": 5, "B": 1, "m": 2, "n": 3})) > 0
+
+
+@pytest.mark.parametrize("equations", [
+    "h = W @ h_prev + double * x + 0.1 * int_prev\nint = tanh(h)",
+    "row = tanh(W @ row_prev + U @ x + at) * LANES",
+    "h = arctan(W @ h_prev) + relu6(U @ x) + gelu(b) + softplus(h_prev) + elu(U @ x)",
+    "h = leaky_relu(W @ h_prev) + hard_tanh(U @ x) - softsign(h_prev) / 3 + hard_sigmoid(h_prev)",
+    "h = silu(W @ h_prev) * sin(U @ x) + scaled_tanh(h_prev) + 0.1 * exp(-(h_prev * h_prev))",
+])  # fmt: skip
+@pytest.mark.parametrize("style", ["fused", "stable"])
+def test_names_that_c_keeps_for_itself_and_every_function(equations, style):
+    cell = Cell.parse(name="while", equations=equations)
+    kernel = compile_cell(cell, style, "c")
+    session, misfit = verification._session(kernel, CellProblem(cell), None, True, 0)
+    assert misfit is None
+    check = verification._autograd(session, 1)
+    assert check.status == PASS, check.reason
+
+
+def test_source_is_as_reviewed(golden):
+    for name in ("rnn", "lstm"):
+        source = compile_cell(catalogue[name], "fused", "c").source
+        golden(f"{name}_fused.c.txt", without_volatile(source))
+
+
+def test_sequence_constants_may_differ_by_sample():
+    case = case_of(MIXED, 5)
+    kernel = compile_cell(MIXED, "fused", "c")
+    clock = case.constants["clock"]
+    wide = (
+        np.broadcast_to(clock[:, None], (3, 2, clock.shape[-1])).copy()
+        if clock.ndim == 2
+        else clock
+    )
+    one = {**case.constants, "clock": wide[:, 0].copy()}
+    same = {**case.constants, "clock": np.repeat(wide[:, :1], 2, axis=1)}
+    states = [kernel.forward(case.params, case.inputs, case.initial, c)[0] for c in (one, same)]
+    assert np.array_equal(states[0]["h"], states[1]["h"])
+
+
+NETWORKS_ALONE = {
+    "at_end", "cross_entropy", "cross_entropy_slope", "embed", "from_end", "inside", "scatter",
+    "select",
+}  # fmt: skip
+
+
+def test_every_operation_of_a_cell_has_its_lines():
+    assert {*OPERATIONS} - C.operations == NETWORKS_ALONE
+
+
+def test_a_function_without_a_better_spelling_is_spelled_by_its_formula():
+    for row in FUNCTIONS.values():
+        assert C.spell(row).value
+
+
+def test_prepared_calls_see_what_the_arrays_hold_now():
+    cell = catalogue["lstm"]
+    case, kernel = case_of(cell, 9), compile_cell(cell, "fused", "c")
+    calls = kernel.module.forward.__self__
+    again, found = calls.prepared(case.params, case.inputs, case.cotangents, case.initial)
+    case.params["W_fh"][...] *= 0.5
+    case.inputs["x"][...] += 1
+    again()
+    want = result(kernel, case)
+    assert largest_error(found, {group: want[group] for group in found}) == 0
+    with pytest.raises(ValueError, match="row by row"):
+        calls.prepared({**case.params, "W_fh": case.params["W_fh"].T}, case.inputs, {})
+
+
+def test_a_tape_outlives_the_calls_after_it():
+    cell = catalogue["gru"]
+    kernel = compile_cell(cell, "fused", "c")
+    cases = [case_of(cell, 9, seed=seed) for seed in range(4)]
+    tapes = [kernel.forward(c.params, c.inputs, c.initial, c.constants)[1] for c in cases]
+    for case, tape in zip(cases, tapes, strict=True):
+        late = kernel.backward(case.params, tape, case.cotangents)
+        want = result(kernel, case)
+        assert largest_error(late, {group: want[group] for group in late}) == 0

@@ -1,0 +1,81 @@
+"""Mistakes in the C that every file shares, each of which the checks must notice."""
+
+import numpy as np
+import pytest
+from c_code import DTYPES, case_of, largest_error, loaded, needs_compiler, result, source_of
+
+from derive.cell import catalogue
+from numeric.compiler.kernel import compile_cell
+from numeric.compiler.to_c.products import PRODUCTS
+from numeric.compiler.to_c.vectors import HELPERS
+from numeric.verification.verify import TOLERANCES
+
+pytestmark = needs_compiler
+
+MUTANTS = [
+    ("an entry of the tile is not added", "+= x * w[v];", "= x * w[v];"),
+    ("the sum's rest is left out", "for (; k < depth; k++) {", "for (; k < depth - 1; k++) {"),
+    ("the second chain is lost", "for (int i = 1; i < chains; i++)",
+     "for (int i = 2; i < chains; i++)"),
+    ("what was there is not added to", "? load(c + r * c_row + v * LANES) : splat(R(0.0));",
+     "? splat(R(0.0)) : splat(R(0.0));"),
+    ("the last rows of a panel are left out", "rows / count + (i < rows % count);",
+     "rows / count;"),
+    ("an edge begins at zero", "j < columns ? c[(first + r) * c_row + j] : R(0.0)", "R(0.0)"),
+    ("an edge is a column short", "for (ptrdiff_t j = 0; j < columns; j++)\n                    c[",
+     "for (ptrdiff_t j = 0; j + 1 < columns; j++)\n                    c["),
+    ("the next run overwrites", "grow || i > 0, a + i * gap", "grow, a + i * gap"),
+    ("the next run meets the first weights", "b + i * depth * whole(some)", "b"),
+    ("runs of one part stand one width apart", "if (gap == depth) {", "if (1) {"),
+    ("weights are packed from the wrong row", "first * step + (at - start)", "(at - start)"),
+    ("a ragged vector of weights is whole", "l < some ? from[k * k_step + l * j_step] : R(0.0);",
+     "l + 1 < some ? from[k * k_step + l * j_step] : R(0.0);"),
+    ("the sum of rows skips one", "for (ptrdiff_t i = 0; i < rows; i++)\n            sum +=",
+     "for (ptrdiff_t i = 1; i < rows; i++)\n            sum +="),
+    ("σ takes the wrong side", "choose(a < splat(R(0.0)), e, splat(R(1.0)))",
+     "choose(a > splat(R(0.0)), e, splat(R(1.0)))"),
+    ("tanh is clamped too early", "vmin(vmax(a, -R(20.0)), R(20.0))",
+     "vmin(vmax(a, -R(3.0)), R(3.0))"),
+    ("a gradient is transposed", "+ a[j * a_row + i];", "+ a[i * a_row + j];"),
+    ("a chunk loses its last step", "least(T, t0 + forward_steps);",
+     "least(T, t0 + forward_steps - 1);"),
+    ("the first chunk is left out", "for (ptrdiff_t t1 = T, t0; t1 > 0; t1 = t0)",
+     "for (ptrdiff_t t1 = T, t0; t1 > backward_steps; t1 = t0)"),
+    ("a state is read where it is written", "h_at + t * B * n", "h_at + (t + 1) * B * n"),
+    ("a missing cotangent is a row", "given->cotangents.c ? n : 0;", "n;"),
+]  # fmt: skip
+
+
+def test_mutants_are_of_the_text_that_every_file_shares():
+    shared = "".join(text for text, _ in {**PRODUCTS, **HELPERS}.values())
+    assert sum(old in shared for _, old, _ in MUTANTS) >= 15
+
+
+def noticed(source):
+    """Whether some case shows that the code computes something else."""
+    cell = catalogue["lstm"]
+    module, plain = loaded(source), compile_cell(cell, "textbook")
+    for dtype in DTYPES:
+        for n, steps, batch in ((9, 3, 2), (16, 40, 7), (70, 3, 13), (4, 300, 1), (1, 70, 1)):
+            case = case_of(cell, n, steps=steps, batch=batch, dtype=dtype, seed=1)
+            for array in case.params.values():
+                array *= 0.5
+            case.inputs["x"][0] *= 20
+            if n == 9:
+                del case.cotangents["c"]
+            want = result(plain, case)
+            if not largest_error(result(module, case), want) <= 10 * TOLERANCES[dtype]:
+                return True
+    return False
+
+
+@pytest.mark.parametrize(("what", "old", "new"), MUTANTS, ids=[what for what, *_ in MUTANTS])
+def test_a_mistake_is_noticed(what, old, new):
+    source = source_of("lstm")
+    assert source.count(old) >= 1, "the mutant's place is gone"
+    with np.errstate(all="ignore"):
+        assert noticed(source.replace(old, new)), what
+
+
+def test_the_code_as_it_is_is_right():
+    assert not noticed(source_of("lstm"))

@@ -1,0 +1,72 @@
+"""A program taken apart again computes what it did, and its units come in an order that works."""
+
+import numpy as np
+import pytest
+from programs import MIXED, SIZES, arguments
+from sympy import Symbol
+
+from derive.calculus.through_time import differentiate
+from derive.cell import catalogue
+from numeric.compiler.lower import lower
+from numeric.compiler.passes import optimise
+from numeric.compiler.program import initial_name
+from numeric.compiler.reference import run
+from numeric.compiler.styles import find_style
+from numeric.compiler.to_c.schedule import Group, stages
+from numeric.compiler.to_c.unstack import ENTRYWISE, Parts, unstack
+
+CELLS = [*catalogue.values(), MIXED]
+
+
+def stacked(cell):
+    style = find_style("fused", "c")
+    return optimise(lower(differentiate(cell), style.slope_from), style.passes)
+
+
+def results(program, cell):
+    given, cotangents = arguments(cell)
+    arrays = {**given["params"], **given["inputs"], **(given["constants"] or {})}
+    arrays |= {initial_name(name): value for name, value in given["initial"].items()}
+    arrays |= {f"{name}_bars": value for name, value in cotangents.items()}
+    arrays = {name: np.asarray(value) for name, value in arrays.items()}
+    for name, value in arrays.items():
+        if program.is_sequence(name) and value.ndim == 2:
+            arrays[name] = np.repeat(value[:, None], SIZES["B"], axis=1)
+    return run(program, arrays, SIZES)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_the_program_keeps_its_meaning(cell):
+    before = stacked(cell)
+    after, _ = unstack(before)
+    want, got = results(before, cell), results(after, cell)
+    for name, array in want.items():
+        np.testing.assert_allclose(got[name], array, rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_entrywise_statements_are_about_one_part_each(cell):
+    program, parts = unstack(stacked(cell))
+    for block in program.blocks:
+        for statement in block.statements:
+            if statement.op in ENTRYWISE:
+                assert len(parts.within(*program.extent(statement.target))) == 1
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_nothing_is_read_before_it_is_made(cell):
+    program, _ = unstack(stacked(cell))
+    known = {a.name for a in program.arguments} | {*program.shifted}
+    for phase in ("forward", "backward"):
+        for stage in stages(program, phase)[0]:
+            known |= {carry.name for carry in stage.carries}
+            for unit in (*stage.before, *stage.early, *stage.steps, *stage.late):
+                for s in unit.statements if isinstance(unit, Group) else (unit,):
+                    assert all(program._is_known(read, known) for read in s.reads), (phase, s)
+                    known.add(s.target)
+
+
+def test_parts_of_an_unknown_order_are_refused():
+    n, m = Symbol("n", integer=True, positive=True), Symbol("m", integer=True, positive=True)
+    with pytest.raises(ValueError, match="depends on the sizes"):
+        Parts({"a": ((n, n),)}).within("a", m, n)
