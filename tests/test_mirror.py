@@ -156,6 +156,8 @@ THROUGH: Final = (
              "numeric/verification/explain/over_time.py",
              "numeric/verification/explain/search.py",
              "numeric/verification/explain/treated.py")),
+    Through("numeric/verification/explain/test_layers.py", "a network in parts, and their words",
+            ("numeric/verification/explain/anatomy.py",)),
     Through("reports/sections/test_network.py", "the flags and the pages of a network",
             ("reports/arguments/network_flags.py", "reports/sections/listing.py",
              "reports/sections/network_facts.py", "reports/terminal/derivation.py")),

@@ -184,9 +184,11 @@ def diagnoses(gradients: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def gradient_name(label: str) -> str:
-    """The gradient as a reader calls it: dW_fh, dx, dh_0."""
+    """The gradient as a reader calls it: dW_fh, dx, dh_0, dW of layer1."""
     group, name = label.split(".", 1)
-    return f"d{name}_0" if group == "initial" else f"d{name}"
+    part, _, own = name.rpartition(".")
+    called = f"d{own}_0" if group == "initial" else f"d{own}"
+    return f"{called} of {part}" if part else called
 
 
 def _equal(names: list[str], rest: str) -> str:

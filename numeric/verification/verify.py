@@ -284,7 +284,7 @@ def verify(
     if not ours:
         checks = _weigh(session, checks)
     gradients = session.gradients()
-    if network is None and misfit is None:
+    if misfit is None:
         tell("diagnosis")
         gradients = _diagnosed(session)
     return Verdict(
@@ -327,7 +327,7 @@ def _diagnosed(session: Session) -> Mapping[str, Gradient]:
     """The gradients, each judged at single time steps, and a wrong one with its mistake."""
     try:
         found = explain_gradients(
-            session.problem.cell, session.result, seed=session.seed, failing=session.wrong,
+            session.problem, session.result, seed=session.seed, failing=session.wrong,
             counterexample=session.counterexample,
         )  # fmt: skip
     except Misbehaviour:
@@ -341,7 +341,7 @@ def _diagnosed(session: Session) -> Mapping[str, Gradient]:
             gradient,
             diagnosis=found[label].sentence,
             causes=found[label].causes,
-            steps=found[label].steps,
+            steps=found[label].steps or None,
         )
         for label, gradient in session.gradients().items()
     }

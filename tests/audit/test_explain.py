@@ -107,7 +107,9 @@ def test_every_other_cell_is_another_and_is_recognised(cell: str) -> None:
         if not NIGHTLY and number % 9:
             continue
         guard = Guard(subject_of(compile_cell(dialect.cell, "textbook")))
-        told = explain_gradients(catalogue[cell], lambda one, guard=guard: call(guard, one))
+        told = explain_gradients(
+            CellProblem(catalogue[cell]), lambda one, guard=guard: call(guard, one)
+        )
         sentences = {finding.sentence for finding in told.values()}
         assert len(sentences) == 1
         assert "is the gradient of your own forward; your forward is this cell w" in sentences.pop()
@@ -127,7 +129,7 @@ def test_what_is_off_in_float32_code_beside_its_rounding_is_told() -> None:
         wide = {g: {n: a.astype(float) for n, a in d.items()} for g, d in gradients.items()}
         return {n: a.astype(float) for n, a in found.items()}, wide
 
-    told = explain_gradients(catalogue["rnn"], called)
+    told = explain_gradients(CellProblem(catalogue["rnn"]), called)
     assert "computes in float32 and returns float64" in told["params.W"].sentence
     assert "float32 does not explain" not in told["params.W"].sentence
     assert "dU is off by 1.0e+00, which float32 does not explain" in told["params.U"].sentence

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any, Final
 
 import numpy as np
@@ -58,12 +59,21 @@ class Tape:
                 rows = value.reshape((*value.shape, *[1] * (2 - rank)))
                 self.whole[name] = _column(rows if rows.ndim == 3 else rows[:, None])
         self._walk()
-        self.cotangents = {name: _column(value) for name, value in case.cotangents.items()}
+        self._ready: dict[MatrixExpr, MatrixExpr] = {}
+        self._receive(case.cotangents)
+
+    def _receive(self, cotangents: Mapping[str, Array]) -> None:
+        self.cotangents = {name: _column(value) for name, value in cotangents.items()}
         given = [np.any(value, axis=tuple(range(1, value.ndim))) for value in
                  self.cotangents.values()]  # fmt: skip
         self._latest = int(np.max(np.nonzero(np.any(given, axis=0))[0], initial=0))
-        self._ready: dict[MatrixExpr, MatrixExpr] = {}
         self._loops: dict[Any, Any] = {}
+
+    def under(self, cotangents: Mapping[str, Array]) -> Tape:
+        """The same forward pass with other cotangents of the states, (T, B, n)."""
+        other = copy(self)
+        other._receive(cotangents)
+        return other
 
     def _walk(self) -> None:
         cell, steps = self.derivation.cell, self.case.steps
@@ -90,6 +100,11 @@ class Tape:
         for state in cell.states:
             started = self.whole[state.name + STARTED] = self.whole[previous(state).name].copy()
             started[:1] = 0
+
+    @property
+    def outputs(self) -> Labels:
+        """What a module's forward pass returns: the states."""
+        return self.states
 
     @property
     def states(self) -> Labels:

@@ -1,8 +1,8 @@
 """A wrong gradient → the mistake that makes it, in words.
 
-In: a cell and the functions under audit. Out: for each gradient whether it is right for
+In: a problem and the functions under audit. Out: for each gradient whether it is right for
 cotangents of one time step only, and, for a wrong one, a sentence and the causes in it. First
-what is done to whole arrays, then whether the forward pass is this cell's, then the backward
+what is done to whole arrays, then whether the forward pass is the right one, then the backward
 passes with mistakes beside the right one; else what is known of the place.
 """
 
@@ -15,19 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from derive.cell import Cell
 from numeric.meaning.interpret import run
+from numeric.verification.explain.anatomy import CellAnatomy, labelled
 from numeric.verification.explain.audit import (
     SEEDS,
-    STEPS,
     WRONG,
     Audit,
     Call,
     gradient_errors,
-    labelled,
     relative_error,
 )
-from numeric.verification.explain.change import Change
 from numeric.verification.explain.mistake import Mistake
 from numeric.verification.explain.other_cells import Dialect, dialects
 from numeric.verification.explain.place import first_parting
@@ -41,6 +38,8 @@ from numeric.verification.explain.treated import (
     scaled,
 )
 from numeric.verification.explain.wording import listed
+from numeric.verification.problems.of_cell import CellProblem
+from numeric.verification.problems.problem import Problem
 from numeric.verification.verdict import gradient_name
 
 
@@ -67,7 +66,7 @@ class Finding:
 
 
 def explain_gradients(
-    cell: Cell,
+    problem: Problem,
     call: Call,
     *,
     seed: int = 0,
@@ -82,15 +81,16 @@ def explain_gradients(
         Misbehaviour: if the code misbehaves.
     """
     with np.errstate(all="ignore"):
-        audit = Audit(cell, call, seed)
+        audit = Audit(problem, call, seed)
         steps = _single_steps(audit)
         wrong = audit.wrong
         wrong |= {label for label, found in steps.items() if not all(found.values())}
         told = _told(audit, wrong, steps, counterexample)
+    usual = ": no term is missing" if audit.anatomy.by_step else " without lengths"
     for label in {*failing} & {*audit.labels} - {*told}:
         told[label] = Told(
-            f"{gradient_name(label)} agrees to {WRONG:g} in small, ordinary calls: no term is "
-            "missing; the counterexample shows a call in which it is off"
+            f"{gradient_name(label)} agrees to {WRONG:g} in small, ordinary calls{usual}; "
+            "the counterexample shows a call in which it is off"
         )
     nothing = Told("")
     return {
@@ -105,15 +105,10 @@ def explain_gradients(
 def _single_steps(audit: Audit) -> dict[str, dict[int, bool]]:
     """For each gradient: step k → whether it is right for cotangents that are zero but at k."""
     found: dict[str, dict[int, bool]] = {label: {} for label in audit.labels}
-    for k in range(STEPS):
-        case = audit.tapes[0].case
-        only = {name: np.zeros_like(value) for name, value in case.cotangents.items()}
-        for name, value in case.cotangents.items():
-            only[name][k] = value[k]
-        case = replace(case, cotangents=only)
+    for k, case in audit.anatomy.alone(audit.tapes[0].case):
         got = labelled(audit.call(case)[1])
-        for label, off in gradient_errors(got, audit.tape(case).gradients(Change())).items():
-            found[label][k + 1] = off <= WRONG
+        for label, off in gradient_errors(got, audit.gradients(audit.tape(case))).items():
+            found[label][k] = off <= WRONG
     return found
 
 
@@ -127,8 +122,8 @@ def _told(
         return dict.fromkeys(wrong, _once("every gradient is zero: none of them is ever written"))
     if single := in_single_precision(audit):
         return {label: _in_single(label, single, audit.errors[label]) for label in audit.labels}
-    if audit.wrong_states:
-        return _of_another_forward(audit)
+    if audit.wrong_outputs:
+        return _of_another_forward(audit, wrong)
     found = {label: _of(label, said) for label, said in clipped(audit).items()}
     return found | _explained(audit, wrong - {*found}, steps, counterexample)
 
@@ -171,28 +166,33 @@ def _explained(
 def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> Told:
     words = []
     for mistake in chosen:
-        where = audit.wording.where(mistake.targets)
+        where = audit.anatomy.where(mistake)
         words.append(f"{mistake.what} ({where})" if where else mistake.what)
     return Told(f"{gradient_name(label)} equals the gradient {', and '.join(words)}", (*words,))
 
 
-# ---- the forward pass is another cell's --------------------------------------------------------
+# ---- the forward pass is another --------------------------------------------------------
 
 
-def _of_another_forward(audit: Audit) -> dict[str, Told]:
+def _of_another_forward(audit: Audit, wrong: set[str]) -> dict[str, Told]:
     dialect = _dialect(audit)
     if dialect is None:
-        name, step = min(audit.wrong_states.items(), key=lambda item: item[1])
-        what = f"the forward pass computes another {name}, from t = {step} on"
+        name, step = min(audit.wrong_outputs.items(), key=lambda item: item[1])
+        of_cell = audit.anatomy.by_step
+        what = (
+            f"the forward pass computes another {name}, from t = {step} on" if of_cell
+            else f"the forward pass computes another {audit.problem.output_word(name)}"
+        )  # fmt: skip
         if follows_its_forward(audit):
             said = f"{what}; the backward pass is the gradient of that forward pass"
             return dict.fromkeys(audit.labels, _once(said))
+        whose = "is not a gradient of this " + ("cell" if of_cell else "network")
         return {
-            label: Told(f"{what}: {gradient_name(label)} is not a gradient of this cell", (what,))
-            for label in audit.labels
+            label: Told(f"{what}: {gradient_name(label)} {whose}", (what,))
+            for label in (audit.labels if of_cell else wrong)  # a loss may be wrong by itself
         }
     forward = f"your forward is this cell {dialect.what}"
-    other = Audit(dialect.cell, audit.call, audit.seed, from_zero=dialect.from_zero)
+    other = Audit(CellProblem(dialect.cell), audit.call, audit.seed, from_zero=dialect.from_zero)
     if not other.wrong:
         said = f"the backward pass is the gradient of your own forward; {forward}"
         return dict.fromkeys(audit.labels, _once(said))
@@ -208,7 +208,10 @@ def _of_another_forward(audit: Audit) -> dict[str, Told]:
 
 def _dialect(audit: Audit) -> Dialect | None:
     """The cell whose states the code computes, at every seed."""
-    for dialect in dialects(audit.derivation, audit.wording):
+    if not isinstance(audit.anatomy, CellAnatomy):
+        return None
+    part = audit.anatomy.part
+    for dialect in dialects(part.derivation, part.wording):
         with suppress(ValueError, TypeError, KeyError):
             if all(_computes(audit, dialect, number) for number in range(SEEDS)):
                 return dialect
@@ -222,7 +225,7 @@ def _computes(audit: Audit, dialect: Dialect, number: int) -> bool:
         case = replace(case, initial=zeros)
     found = run(dialect.cell, case.params, case.inputs, case.initial, case.constants)
     want = {name: np.stack(values) for name, values in found.items()}
-    got = audit.states[number]
+    got = audit.outputs[number]
     return all(relative_error(got[name], want[name]) <= WRONG for name in want)
 
 
@@ -246,7 +249,7 @@ def _unexplained(
         )
     elif bad:
         parts.append("cotangents of any one step alone give it wrongly")
-    else:
+    elif good:
         parts.append("cotangents of one step alone give it rightly at every t")
     parts.append(parting)
     if counterexample:

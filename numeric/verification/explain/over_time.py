@@ -16,6 +16,7 @@ from derive.calculus.adjoint import BAR, bar, carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.cell import previous
 from derive.language.expr import hadamard, symbols_of
+from numeric.verification.cases import GROUPS
 from numeric.verification.explain.change import LOSSES, SCALES, Change, Place
 from numeric.verification.explain.mistake import Mistake
 from numeric.verification.explain.wording import Wording
@@ -57,7 +58,9 @@ def late(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
     yield from _moved(derivation, wording)
     yield from _wrong_side(derivation, wording)
     yield from _truncated(derivation)
-    yield from _scaled_whole(derivation)
+    cell = derivation.cell
+    groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
+    yield from scaled_whole([f"{g}.{s.name}" for g, symbols in groups.items() for s in symbols])
 
 
 def _boundaries(derivation: Derivation) -> Iterator[Mistake]:
@@ -225,13 +228,12 @@ def _truncated(derivation: Derivation) -> Iterator[Mistake]:
             yield Mistake(words, Change(piece=(count, from_end)), targets, "truncated")
 
 
-def _scaled_whole(derivation: Derivation) -> Iterator[Mistake]:
+def scaled_whole(every: list[str]) -> Iterator[Mistake]:
     """Gradients right but for a factor: all of them, those of a kind, or one."""
-    cell = derivation.cell
-    groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
-    labels = {group: [f"{group}.{s.name}" for s in ss] for group, ss in groups.items()}
-    every = [label for found in labels.values() for label in found]
+    kinds: dict[str, list[str]] = {group: [] for group in GROUPS}
+    for label in every:
+        kinds[label.split(".", 1)[0]].append(label)
     for how in SCALES:
-        for chosen in (every, *labels.values(), *([label] for label in every)):
+        for chosen in (every, *kinds.values(), *([label] for label in every)):
             change = Change(scaled=dict.fromkeys(chosen, how))
             yield Mistake(how, change, (), f"scaled, {how}")

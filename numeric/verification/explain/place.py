@@ -7,16 +7,14 @@ all of whose gradients are wrong, and that explain all that are, not those that 
 from __future__ import annotations
 
 from derive.calculus.adjoint import AdjointEquation, carry, from_loss
+from numeric.verification.explain.anatomy import Part, labelled
 from numeric.verification.explain.audit import (
     STEPS,
     WRONG,
     Audit,
     gradient_errors,
-    labelled,
-    own_target,
     relative_error,
 )
-from numeric.verification.explain.change import Change
 from numeric.verification.explain.wording import listed
 from numeric.verification.verdict import gradient_name
 from numeric.verification.watch import Misbehaviour
@@ -30,7 +28,7 @@ def first_parting(audit: Audit) -> str:
             got = labelled(audit.call(case)[1])
         except Misbehaviour:
             return ""
-        want = audit.tape(case).gradients(Change())
+        want = audit.gradients(audit.tape(case))
         wrong = {label for label, off in gradient_errors(got, want).items() if off > WRONG}
         if not wrong:
             continue
@@ -58,24 +56,26 @@ def _place(audit: Audit, wrong: set[str], *, handed_on: bool) -> str:
             return names
         most = max(groups, key=lambda fed: len(fed & left))
         left -= most
-        found.append(audit.wording.where(groups[most]))
+        found.append(", or in ".join(_named(*pair) for pair in groups[most].values()))
     return "first in " + ", and in ".join(found)
 
 
-def _explaining(audit: Audit, wrong: set[str], left: set[str]) -> dict[frozenset[str], list[str]]:
-    """What equations feed → their targets, where all that they feed is wrong, and some is left."""
-    groups: dict[frozenset[str], list[str]] = {}
-    derivation = audit.derivation
-    for equation in (
-        *derivation.adjoint, *derivation.carries, *derivation.inputs, *derivation.parameters
-    ):  # fmt: skip
-        name = equation.target.name
-        fed = frozenset(
-            label for label in audit.labels
-            if name == own_target(label) or name in audit.upstream[own_target(label)]
-        )  # fmt: skip
-        if fed and fed <= wrong and fed & left and not _given(equation):
-            groups.setdefault(fed, []).append(name)
+def _named(part: Part, names: list[str]) -> str:
+    return f"{part.name}, {part.where(names)}" if part.name else part.where(names)
+
+
+def _explaining(
+    audit: Audit, wrong: set[str], left: set[str]
+) -> dict[frozenset[str], dict[str, tuple[Part, list[str]]]]:
+    """What equations feed → their targets by part, where all that is wrong, and some is left."""
+    groups: dict[frozenset[str], dict[str, tuple[Part, list[str]]]] = {}
+    for part in audit.anatomy.parts:
+        of = part.derivation
+        for equation in (*of.adjoint, *of.carries, *of.inputs, *of.parameters):
+            name = equation.target.name
+            fed = frozenset(audit.anatomy.fed(part, [name]))
+            if fed and fed <= wrong and fed & left and not _given(equation):
+                groups.setdefault(fed, {}).setdefault(part.name, (part, []))[1].append(name)
     return groups
 
 

@@ -120,6 +120,12 @@ def rewrites(
                 what = f"the {'slope' if slope else 'factor'} {wording(factor)} dropped"
                 yield Rewrite(rest, what, family)
     for place, part in enumerate(node.args):
+        if isinstance(part, MatAdd) and _complement(part) is None:
+            for k, dropped in enumerate(part.args):
+                rest = add(*part.args[:k], *part.args[k + 1 :])
+                args = (*node.args[:place], rest, *node.args[place + 1 :])
+                what = f"the part {wording(dropped)} dropped"
+                yield Rewrite(node.func(*args), what, "part dropped", False)
         if isinstance(part, MatrixExpr):
             for rewrite in rewrites(part, alphabet, wording, known):
                 args = (*node.args[:place], rewrite.value, *node.args[place + 1 :])

@@ -9,16 +9,15 @@ only, at every step. Last, for each gradient by itself, one mistake or two.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
-import numpy as np
-
 from derive.calculus.adjoint import BAR
-from numeric.verification.explain.audit import SEEDS, Audit, equal, labelled, own_target
-from numeric.verification.explain.change import Change
-from numeric.verification.explain.changed_equations import Gradients, Tape
+from derive.cell import PREVIOUS
+from numeric.verification.explain.anatomy import Anatomy, Labels, labelled
+from numeric.verification.explain.audit import SEEDS, Audit, equal
 from numeric.verification.explain.mistake import Mistake
 
 PAIRS: Final = 20_000  # of two mistakes, tried for one gradient
@@ -35,30 +34,34 @@ Chosen = dict[str, tuple[Mistake, ...]]
 class Level:
     """The code's gradients for the losses of some steps, and the tapes for the same."""
 
+    anatomy: Anatomy
     got: list[dict[str, Any]]
-    tapes: list[Tape]
+    tapes: list[Any]
 
-    def of(self, mistake: Mistake, number: int) -> Gradients:
-        """The gradients that code with the mistake computes at that seed."""
-        tape = self.tapes[number]
-        if mistake.derivation is not None:
-            tape.learn(mistake.derivation.forward)
-        return tape.gradients(mistake.change, mistake.derivation)
+    def of(self, made: Sequence[Mistake], number: int) -> Labels:
+        """The gradients that code with these mistakes computes at that seed."""
+        return self.anatomy.made_by(self.tapes[number], *made)
 
-    def near(self, mistake: Mistake, touched: set[str], before: set[str]) -> set[str]:
-        """The gradients that are those of the mistake, at the first seed.
+    def near(self, made: Sequence[Mistake], touched: set[str], before: set[str]) -> set[str]:
+        """The gradients that are those of the mistakes, at the first seed.
 
-        `before` are those without what was added: what that does not touch is as it was.
+        `before` are those without what was added last: what that does not touch is as it was.
+        Where it makes no gradient of its own part, what that part hands down is not looked at.
         """
-        found = self.of(mistake, 0)
-        agreeing = {label for label in touched if equal(self.got[0][label], found[label])}
+        found, got = self.of(made, 0), self.got[0]
+        inside = (part for part in self.anatomy.parts if part.name in made[-1].parts)
+        own = touched.intersection(*(part.targets for part in islice(inside, 1)))
+        agreeing = {label for label in own if equal(got[label], found[label])}
+        if agreeing or not own:
+            rest = touched - own
+            agreeing |= {label for label in rest if equal(got[label], found[label])}
         return agreeing | (before - touched)
 
-    def matched(self, mistake: Mistake, labels: Iterable[str]) -> set[str]:
-        """The gradients that are those of the mistake, at every seed."""
+    def matched(self, made: Sequence[Mistake], labels: Iterable[str]) -> set[str]:
+        """The gradients that are those of the mistakes, at every seed."""
         left = {*labels}
         for number in range(SEEDS):
-            found = self.of(mistake, number)
+            found = self.of(made, number)
             left = {label for label in left if equal(self.got[number][label], found[label])}
         return left
 
@@ -72,11 +75,10 @@ class Search:
     deadline: float = field(default_factory=lambda: time.thread_time() + SECONDS)
 
     def __post_init__(self) -> None:
-        self.full = Level(self.audit.got, self.audit.tapes)
+        self.anatomy = self.audit.anatomy
+        self.full = Level(self.anatomy, self.audit.got, self.audit.tapes)
         self.labels = self.audit.labels
         self.tried = self.audit.mistakes
-        derivation = self.audit.derivation
-        self.loop = {e.target.name for e in (*derivation.adjoint, *derivation.carries)}
         self.plain = [m for m in self.tried if m.derivation is None]
 
     def explanations(self) -> Chosen:
@@ -87,8 +89,8 @@ class Search:
         if clean is not None:
             return dict.fromkeys(self.wrong, (clean,))
         together = self._together([self.full], pairs=False)
-        if not {*together} >= self.wrong:
-            by_steps = self._together([self._level(0), self._level(1), self.full], pairs=True)
+        if self.anatomy.by_step and not {*together} >= self.wrong:
+            by_steps = self._together([self._level(1), self._level(2), self.full], pairs=True)
             together = max(together, by_steps, key=len)
         if {*together} >= self.wrong:
             return together
@@ -102,27 +104,27 @@ class Search:
     def _touched(self, mistake: Mistake) -> set[str]:
         """The gradients that the mistake may change."""
         change = mistake.change
-        names = {name for name, _ in (*change.terms, *change.at_first)}
-        if names & self.loop or any(change.of_time()) or mistake.derivation is not None:
+        if mistake.slope is not None:
             return {*self.labels}
-        names |= {f"{name}{BAR}" for name in change.reductions}
-        through = self.audit.upstream
-        return {*change.scaled} | {f"initial.{name}" for name in change.handed} | {
-            label for label in self.labels
-            if names & (through[own_target(label)] | {own_target(label)})
-        }  # fmt: skip
+        changed = {name for name, _ in (*change.terms, *change.at_first)}
+        names = changed | {f"{name}{BAR}" for name in change.reductions}
+        names |= {f"{name}{PREVIOUS}{BAR}" for name in change.handed}
+        throughout = any(change.of_time()) or mistake.derivation is not None
+        touched = {*change.scaled}
+        for part in self.anatomy.parts:
+            if part.name in mistake.parts:
+                everything = throughout or changed & part.loop
+                touched |= self.anatomy.fed(part, part.loop | part.ends if everything else names)
+        return touched
 
     def _level(self, step: int) -> Level:
         """The losses of one step alone."""
         got, tapes = [], []
         for tape in self.audit.tapes:
-            cotangents = {name: np.zeros_like(v) for name, v in tape.case.cotangents.items()}
-            for name, value in tape.case.cotangents.items():
-                cotangents[name][step] = value[step]
-            case = replace(tape.case, cotangents=cotangents)
+            case = dict(self.anatomy.alone(tape.case))[step]
             got.append(labelled(self.audit.call(case)[1]))
             tapes.append(self.audit.tape(case))
-        return Level(got, tapes)
+        return Level(self.anatomy, got, tapes)
 
     # ---- one mistake --------------------------------------------------------------------------
 
@@ -137,13 +139,13 @@ class Search:
         clashes: dict[int, int] = {}
         right = {*self.labels} - self.wrong
         for place, mistake in enumerate(self.tried):
-            agreeing = self.full.near(mistake, self._touched(mistake), right)
+            agreeing = self.full.near([mistake], self._touched(mistake), right)
             if not (near := agreeing & self.wrong):
                 continue
             count = len(self.labels) - len(agreeing)
             if count and mistake.family in OF_THE_LOOP:
                 continue
-            if explained := self.full.matched(mistake, near):
+            if explained := self.full.matched([mistake], near):
                 matches[place], clashes[place] = explained, count
                 if not count and explained == self.wrong:
                     return {}, mistake
@@ -178,7 +180,7 @@ class Search:
 
         Of equals, the one with which more are right at the later levels.
         """
-        before = level.matched(_joined(chosen), self.labels)
+        before = level.matched(chosen, self.labels)
         open_labels = {*self.labels} - before
         if not open_labels:
             return None
@@ -194,7 +196,7 @@ class Search:
             places = [place for place, score in scores.items() if score == best]
             ranked = []
             for place in places:
-                both = _joined([*chosen, self.plain[place]])
+                both = [*chosen, self.plain[place]]
                 if len(level.matched(both, self.labels)) - len(before) < best:
                     continue
                 rest = [len(one.matched(both, self.labels)) for one in reversed(later)]
@@ -210,7 +212,7 @@ class Search:
 
         Of the first few that do, those with which most are right at the later levels.
         """
-        before = level.matched(_joined(chosen), self.labels)
+        before = level.matched(chosen, self.labels)
         open_labels = {*self.labels} - before
         found: list[tuple[list[int], int, list[Mistake]]] = []
         for label in sorted(open_labels, key=lambda one: len(self._upstream(one))):
@@ -233,14 +235,14 @@ class Search:
     def _shares(self, chosen: list[Mistake]) -> Chosen:
         """For each gradient that all of them make, those that it takes."""
         found: Chosen = {}
-        matched = self.full.matched(_joined(chosen), self.labels)
+        matched = self.full.matched(chosen, self.labels)
         if not {*self.labels} - self.wrong <= matched:
             return {}
         for label in self.wrong & matched:
             needed = list(chosen)
             for mistake in reversed(chosen):
                 less = [m for m in needed if m is not mistake]
-                if self.full.matched(_joined(less), [label]):
+                if self.full.matched(less, [label]):
                     needed = less
             found[label] = tuple(needed)
         return found
@@ -261,10 +263,15 @@ class Search:
     def _pairs(self, label: str) -> Iterator[tuple[Mistake, Mistake]]:
         """Of the major ones in what the gradient is computed from, until the time is over.
 
-        First those of its own equation.
+        First those of its own equation; in a network no others: those of the whole loop, in
+        every layer, take minutes.
         """
-        own, near = {own_target(label)}, self._upstream(label)
-        major = [m for m in self.plain if m.major and {*m.targets} & near]
+        if (part := self.audit.part_of(label)) is None:
+            return
+        own = {part.targets[label]}
+        near = part.near(label) if self.anatomy.by_step else own
+        major = [m for m in self.plain
+                 if m.major and m.parts == (part.name,) and {*m.targets} & near]  # fmt: skip
         major.sort(key=lambda m: not {*m.targets} <= own)
         count = 0
         for place, one in enumerate(major):
@@ -275,19 +282,12 @@ class Search:
                 yield two, one
 
     def _upstream(self, label: str) -> set[str]:
-        return self.audit.upstream[own_target(label)] | {own_target(label)}
+        part = self.audit.part_of(label)
+        return set() if part is None else part.near(label)
 
 
-def _joined(chosen: list[Mistake]) -> Mistake:
-    """All of them as one."""
-    change = Change()
-    for mistake in chosen:
-        change = change | mistake.change
-    return Mistake("", change, (), "")
-
-
-def _with(chosen: list[Mistake], mistake: Mistake) -> Mistake | None:
+def _with(chosen: list[Mistake], mistake: Mistake) -> list[Mistake] | None:
     """All of them and one more; None where it meets one of them."""
-    if any(mistake is one or mistake.change.meets(one.change) for one in chosen):
+    if any(mistake is one or mistake.meets(one) for one in chosen):
         return None
-    return _joined([*chosen, mistake])
+    return [*chosen, mistake]

@@ -6,7 +6,7 @@ before one is looked for; the array is judged where the treatment does not reach
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from numeric.verification.cases import Case
-from numeric.verification.explain.audit import EQUAL, Audit, equal, labelled
-from numeric.verification.explain.change import Change
+from numeric.verification.explain.anatomy import labelled
+from numeric.verification.explain.audit import EQUAL, Audit, equal
 from numeric.verification.watch import Misbehaviour
 
 LARGE: Final = 2.0**20  # what cotangents are multiplied by to reach a limit
@@ -35,18 +35,20 @@ def never_written(audit: Audit) -> bool:
 def in_single_precision(audit: Audit) -> str:
     """What shows that float32 was used within, in words; "" if nothing does.
 
-    The states have to be right for float32; a gradient may be wrong beside.
+    The states have to be right for float32, or the loss; a gradient may be wrong beside.
     """
-    off = audit.state_errors.values()
+    off = audit.output_errors.values()
     if not any(error > EQUAL for error in (*off, *audit.errors.values())) or max(off) > SINGLE:
         return ""
-    arrays = [array for got in (*audit.got, *audit.states) for array in got.values()]
+    by_step = audit.anatomy.by_step  # one number, the loss, may be off so far by other means
+    arrays = [array for got in (*audit.got, *audit.outputs) for array in got.values()]
     if all(np.array_equal(array, np.asarray(array, np.float32)) for array in arrays):
+        agree = "states agree with the right ones" if by_step else "loss agrees with the right one"
         return (
             "the code computes in float32 and returns float64: each number in it has the 24 bits "
-            f"of float32, and the states agree with the right ones to {max(off):.0e}"
+            f"of float32, and the {agree} to {max(off):.0e}"
         )
-    if all(EQUAL < error <= SINGLE for error in off):
+    if by_step and all(EQUAL < error <= SINGLE for error in off):
         return (
             "the code computes in float32 in part: its states agree with the right ones to "
             f"{max(off):.0e} only, which is float32's rounding"
@@ -75,6 +77,8 @@ def scaled(audit: Audit, label: str) -> str:
 def clipped(audit: Audit) -> Sentences:
     """For each gradient that is cut at a limit, which limit, and that it is right below it."""
     case = audit.tapes[0].case
+    if not case.cotangents:  # nothing there makes all gradients larger by a factor
+        return {}
     small = _answers(audit, case, SMALL)
     large = _answers(audit, case, LARGE)
     if small is None or large is None:
@@ -97,7 +101,7 @@ def _answers(
         return None
     if not all(np.all(np.isfinite(array)) for array in got.values()):
         return None
-    right = audit.tapes[0].gradients(Change())
+    right = audit.gradients(audit.tapes[0])
     return got, {label: factor * right[label] for label in got}
 
 
@@ -135,7 +139,7 @@ def follows_its_forward(audit: Audit) -> bool:
     rng = np.random.default_rng(audit.seed)
     for group, name, value in case.groups():
         direction = rng.normal(size=np.shape(value))
-        moved = [_loss(audit.call, case, group, name, value + s * step * direction)
+        moved = [_loss(audit, case, group, name, value + s * step * direction)
                  for s in (1, -1)]  # fmt: skip
         want = (moved[0] - moved[1]) / (2 * step)
         got = audit.got[0][f"{group}.{name}"]
@@ -145,7 +149,7 @@ def follows_its_forward(audit: Audit) -> bool:
     return True
 
 
-def _loss(call: Callable[[Case], Any], case: Case, group: str, name: str, value: Any) -> float:
+def _loss(audit: Audit, case: Case, group: str, name: str, value: Any) -> float:
     changed: Any = {group: {**getattr(case, group), name: value}}
-    states = call(replace(case, **changed))[0]
-    return float(sum(np.sum(states[s] * bar) for s, bar in case.cotangents.items()))
+    moved = replace(case, **changed)
+    return audit.anatomy.loss(moved, audit.call(moved)[0])
