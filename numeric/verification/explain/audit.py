@@ -25,6 +25,7 @@ from numeric.verification.explain.mistakes import mistakes
 from numeric.verification.explain.wording import Wording
 from numeric.verification.problems.of_cell import make_case, ordinary_sizes
 from numeric.verification.problems.problem import Result
+from numeric.verification.scope import WHOLE, Scope
 
 STEPS: Final = 4
 SEEDS: Final = 3
@@ -39,15 +40,16 @@ Call = Callable[[Case], Result]
 class Audit:
     """One cell's tapes, and what the audited code made of the same cases.
 
-    `from_zero`: the equations start from zero whatever initial state is given. `wrong_states`
-    tells from which step on a state is another; `errors` and `state_errors` the largest error
-    met, over the array's largest entry.
+    `from_zero`: the equations start from zero whatever initial state is given; `scope` is what
+    the code can be asked. `wrong_states` tells from which step on a state is another; `errors`
+    and `state_errors` the largest error met, over the array's largest entry.
     """
 
     cell: Cell
     call: Call
     seed: int
     from_zero: bool = False
+    scope: Scope = WHOLE
     tapes: list[Tape] = field(default_factory=list)
     states: list[dict[str, Any]] = field(default_factory=list)
     got: list[dict[str, Any]] = field(default_factory=list)
@@ -80,8 +82,10 @@ class Audit:
 
     def case(self, steps: int, seed: int) -> Case:
         """A call of that many steps, of two samples or three."""
-        sizes = ordinary_sizes(self.cell)
-        return make_case(self.cell, sizes, steps=steps, batch=3 - seed % 2, seed=seed)
+        asked = make_case(
+            self.cell, ordinary_sizes(self.cell), steps=steps, batch=3 - seed % 2, seed=seed
+        )
+        return self.scope.asked(asked)
 
     def tape(self, case: Case) -> Tape:
         """The equations run on the case."""

@@ -41,6 +41,7 @@ from numeric.verification.explain.treated import (
     scaled,
 )
 from numeric.verification.explain.wording import listed
+from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.verdict import gradient_name
 
 
@@ -73,16 +74,18 @@ def explain_gradients(
     seed: int = 0,
     failing: Iterable[str] = (),
     counterexample: Mapping[str, Any] | None = None,
+    scope: Scope = WHOLE,
 ) -> dict[str, Finding]:
     """Every gradient of the code: where it is right, and which mistake it is.
 
     `failing`: the gradients that other checks found wrong; what differs here counts as well.
+    `scope` is what the code can be asked.
 
     Raises:
         Misbehaviour: if the code misbehaves.
     """
     with np.errstate(all="ignore"):
-        audit = Audit(cell, call, seed)
+        audit = Audit(cell, call, seed, scope=scope)
         steps = _single_steps(audit)
         wrong = audit.wrong
         wrong |= {label for label, found in steps.items() if not all(found.values())}
@@ -192,7 +195,9 @@ def _of_another_forward(audit: Audit) -> dict[str, Told]:
             for label in audit.labels
         }
     forward = f"your forward is this cell {dialect.what}"
-    other = Audit(dialect.cell, audit.call, audit.seed, from_zero=dialect.from_zero)
+    other = Audit(
+        dialect.cell, audit.call, audit.seed, from_zero=dialect.from_zero, scope=audit.scope
+    )
     if not other.wrong:
         said = f"the backward pass is the gradient of your own forward; {forward}"
         return dict.fromkeys(audit.labels, _once(said))

@@ -51,7 +51,9 @@ class Level:
         `before` are those without what was added: what that does not touch is as it was.
         """
         found = self.of(mistake, 0)
-        agreeing = {label for label in touched if equal(self.got[0][label], found[label])}
+        agreeing = {
+            label for label in touched & {*self.got[0]} if equal(self.got[0][label], found[label])
+        }
         return agreeing | (before - touched)
 
     def matched(self, mistake: Mistake, labels: Iterable[str]) -> set[str]:
