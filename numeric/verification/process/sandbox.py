@@ -158,7 +158,7 @@ class Sandbox:
     def _call(self, message: dict[str, Any]) -> Any:
         first = message["call"] not in self._called
         answer = self._ask(
-            {**message, "key": current_seed(), "constants": [*map(str, current_constants())]},
+            {**message, "key": current_seed(), "numbers": [*map(str, current_constants())]},
             max(self.time_limit, FIRST_LIMIT if first and self.time_limit >= TIME_LIMIT else 0.0),
         )
         self._called.add(message["call"])

@@ -82,7 +82,7 @@ class Worker:
             Misbehaviour: if the file misbehaves in it.
         """
         name = call["call"]
-        with random_functions(call["key"], map(Fraction, call["constants"])):
+        with random_functions(call["key"], map(Fraction, call["numbers"])):
             if name == "loss_and_gradient":
                 loss, gradients = self._pair(name, "loss, gradients", call["arguments"])
                 return {"loss": loss, "gradients": self._watched(gradients)}

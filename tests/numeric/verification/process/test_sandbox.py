@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from derive import catalogue
+from derive import Cell, catalogue
+from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
 from numeric.numbers.degree import Degree, DegreeArray
 from numeric.numbers.prime_field import Dual, DualArray
@@ -162,3 +163,14 @@ def test_what_has_no_plain_form_is_not_sent() -> None:
 def test_what_is_no_message_is_refused(head: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         decode(head, b"")
+
+
+@pytest.mark.usefixtures("few_examples")
+def test_constants_reach_the_file(tmp_path: Path) -> None:
+    """Those of the cell, beside the numbers of it that the field is told."""
+    cell = Cell.parse(name="masked", equations="h = tanh(0.3 * W @ h_prev + m * x)",
+                      inputs=("x",), constants=("m",))  # fmt: skip
+    source = compile_cell(cell, "textbook").source
+    with Sandbox(written(tmp_path, source)) as sandbox:
+        verdict = verify(sandbox, cell=cell)
+    assert verdict.status == "pass", verdict.summary()
