@@ -7,6 +7,7 @@ every later stage starts from.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -296,6 +297,9 @@ def build(name: str, table: Mapping[str, Any], file: str) -> Cell:
     return Cell.parse(**{"inputs": ["x"], **table, "name": name})
 
 
+_FILE: Final = re.compile(r"(?P<path>.*\.toml)(?::(?P<name>\w+))?", re.DOTALL)
+
+
 class UnknownCellError(CellError, KeyError):
     """A name that no cell of the catalogue has."""
 
@@ -345,15 +349,40 @@ class Catalogue(Mapping[str, Cell]):
 catalogue: Final = Catalogue()
 
 
-def cell_of(cell: Cell | str) -> Cell:
-    """The cell, given itself or by its name in the catalogue: whatever takes a cell takes both.
+def cell_of(cell: Cell | str | Path) -> Cell:
+    """The cell, given itself, by its name in the catalogue, or by the path of a cell file.
+
+    FILE.toml:NAME is the path of one that holds several. Whatever takes a cell takes all of these.
 
     Raises:
-        UnknownCellError: for a name that the catalogue has not; the nearest is named.
+        UnknownCellError: for a name that the catalogue or the file has not; the nearest is named.
+        CellError: for a file that is no cell file, or holds several.
+        OSError: if the file cannot be read.
         TypeError: for anything else.
     """
+    if isinstance(cell, Path) or (isinstance(cell, str) and _FILE.fullmatch(cell)):
+        return _in_file(str(cell))
     if isinstance(cell, str):
         return catalogue[cell]
     if isinstance(cell, Cell):
         return cell
     raise TypeError(f"cell: expected a Cell or a name of the catalogue, came {type(cell).__name__}")
+
+
+def _in_file(text: str) -> Cell:
+    """The cell of FILE.toml, or of several the one of FILE.toml:NAME.
+
+    Raises:
+        UnknownCellError: if there is none of that name.
+        CellError: if there are several, or the file is no cell file.
+    """
+    found = _FILE.fullmatch(text)
+    path, name = (found["path"], found["name"]) if found else (text, None)
+    cells = load(Path(path))
+    if name is None:
+        if len(cells) > 1:
+            raise CellError(f"{path}: {len(cells)} cells; say {path}:NAME, of {', '.join(cells)}")
+        return next(iter(cells.values()))
+    if name not in cells:
+        raise UnknownCellError(name, cells)
+    return cells[name]

@@ -7,11 +7,13 @@ smallest counterexample. As pytest fixtures: `bptt/pytest_plugin.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from derive.cell import Cell, cell_of, declared
 from numeric.compiler.kernel import compile_cell
-from numeric.verification.verdict import PASS, Verdict
+from numeric.verification.batch_first import batch_first as turned
+from numeric.verification.verdict import PARTIAL, PASS, Verdict
 from numeric.verification.verify import verify
 from numeric.verification.watch import Subject
 
@@ -31,17 +33,20 @@ def verify_cell(
 
 
 def verify_gradients(
-    cell: Cell | str,
+    cell: Cell | str | Path,
     forward: Callable[..., Any],
     backward: Callable[..., Any],
     *,
     profile: str = "dev",
     seed: int = 0,
+    batch_first: bool = False,
+    partial: bool = False,
 ) -> Verdict:
     """The two functions, of the module interface, compute the cell's states and gradients.
 
-    `cell` may be a name of the catalogue. Code of another signature or layout needs two small
-    adapters around it, such as one that turns (B, T, m) into (T, B, m) and back.
+    `cell` may be a name of the catalogue or the path of a cell file. With `batch_first` their
+    sequences are (B, T, m). With `partial`, what they do not return need not be judged: the
+    verdict may be "partial", and its `unjudged` says why.
 
     Raises:
         AssertionError: if they do not, with the smallest counterexample found.
@@ -49,7 +54,10 @@ def verify_gradients(
     __tracebackhide__ = True
     cell = cell_of(cell)
     subject = Subject(declared(cell), {"forward": forward, "backward": backward})
-    return _require(verify(subject, cell=cell, profile=profile, seed=seed))
+    if batch_first:
+        subject = turned(subject)
+    verdict = verify(subject, cell=cell, profile=profile, seed=seed)
+    return verdict if partial and verdict.status == PARTIAL else _require(verdict)
 
 
 def _require(verdict: Verdict) -> Verdict:

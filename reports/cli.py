@@ -8,6 +8,7 @@ neither SymPy nor NumPy.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import traceback
@@ -43,7 +44,8 @@ it holds several), which is plain data: nothing in it is executed; or package.mo
 Python object, whose module is imported."""
 _EXITS: Final = """\
 exit status: 0 good; 1 a wrong gradient or a stale file; 2 usage, cell file, I/O or a missing
-engine; 3 inconclusive; 101 a fault of this program (BPTT_DEBUG=1 shows its traceback)"""
+engine; 3 inconclusive; 4 partial: what could be judged is right; 101 a fault of this program
+(BPTT_DEBUG=1 shows its traceback)"""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,21 @@ def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, came {text!r}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    """A time.
+
+    Raises:
+        ArgumentTypeError: if it is no number of seconds above 0.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"expected seconds, a number above 0, came {text!r}")
+    return seconds
 
 
 _ONE_CELL: Final = _argument("cell", metavar="CELL", help=_CELL)
@@ -146,7 +163,8 @@ COMMANDS: Final = (
         "Runs every check on our code of CELL in all styles, or on FILE.py, any module with\n"
         "the same functions, against the cell named by --cell: forward and backward, or for\n"
         "layers of the cell loss_and_gradient. FILE.py is your own code: it is run, in a\n"
-        "process of its own, with your rights.\n"
+        "process of its own, with your rights. What it does not return or take is noticed:\n"
+        "the rest is judged, and the verdict, partial at best, says what was not and why.\n"
         "Prints a verdict for each gradient, the smallest counterexample and, for a wrong\n"
         "gradient, what is known of the cause.",
         "bptt verify my_lstm.py --cell lstm",
@@ -154,15 +172,27 @@ COMMANDS: Final = (
             _argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"),
             _argument("--target", choices=(*TARGETS, "all"), default="numpy",
                       help="the language of our code (numpy)"),
-            _OF, _PROFILE, _SEED, add_all_network_flags,
+            _OF, _PROFILE, _SEED,
+            _argument("--batch-first", action="store_true",
+                      help="sequences in FILE.py are (B, T, m), not (T, B, m)"),
+            _argument("--timeout", type=_seconds, metavar="SECONDS",
+                      help="how long FILE.py may take in all (600; no limit in nightly)"),
+            add_all_network_flags,
         ),
     ),
     Command(
         "write-test", "a pytest file that verifies gradient code",
         "Prints a pytest file that verifies our code of CELL, or your FILE.py against the cell\n"
-        "named by --cell. Paths stand in it as you gave them, so run pytest from here.",
+        "named by --cell. Paths stand in it as you gave them, so run pytest from here.\n"
+        "With --adapter it prints instead a module of at most ten lines to fill in, which calls\n"
+        "your layer and gives `bptt verify` what it asks for.",
         "bptt write-test my_lstm.py --cell lstm > test_my_lstm.py",
-        (_argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"), _OF, _SEED),
+        (
+            _argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"),
+            _OF, _SEED,
+            _argument("--adapter", action="store_true",
+                      help="a module to fill in, around a layer of your own"),
+        ),
     ),
     Command(
         "bounds", "certified bounds on the gradient's growth, beside its measure",

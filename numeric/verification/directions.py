@@ -31,7 +31,7 @@ def duality(session: Session, examples: int) -> Check:
         except Raised as raised:
             return Check(NOT_APPLICABLE, f"does not run on field elements: {raised}")
         except Misbehaviour as other:
-            return Check(FAIL, str(other))
+            return Check(session.broken(other), str(other))
         count += 1
         if not found.right:
             case = problem.case(at.sizes, steps=at.steps, batch=at.batch, seed=seed)
@@ -56,13 +56,17 @@ def analytic(session: Session, tolerance: float) -> Check:
     problem, worst = session.problem, 0.0
     rng = np.random.default_rng(session.seed)
     case = problem.case(problem.ordinary_sizes(), steps=4, batch=2, seed=session.seed)
+    if case.dtype != "float64":
+        return Check(NOT_APPLICABLE, f"the code is judged in {case.dtype}")
     _, gradients = session.result(case)
     oracle = session.autograd(case).gradients
     wrong = []
     for group, name, value in case.groups():
+        if not problem.moves(group, name):
+            continue
         direction = rng.normal(size=np.shape(value))
         try:
-            want, scale = complex_step(session.guard.forward, case, group, name, direction)
+            want, scale = complex_step(session.guard.forward, problem, case, group, name, direction)
         except Misbehaviour as found:
             return Check(NOT_APPLICABLE, f"forward does not run on complex numbers: {found}")
         terms = gradients[group][name] * direction

@@ -8,14 +8,14 @@ watched by the guard in every call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from numeric.verification.cases import Case, whole
 from numeric.verification.problems.problem import Problem, Result
-from numeric.verification.watch import Guard, Misbehaviour
+from numeric.verification.watch import Guard, Misbehaviour, Raised, Stopped
 
 POWERS: Final = {"float64": (-600, 400), "float32": (-50, 40)}
 _SLACK: Final = {"float64": 1e-10, "float32": 1e-4}  # code may sum full sequences in another order
@@ -47,9 +47,63 @@ def check_promises(problem: Problem, guard: Guard) -> None:
     Raises:
         Misbehaviour: if a promise is broken.
     """
-    for name, promise in _PROMISES.items():
-        if name in problem.promises:
+    for broken in broken_promises(problem, guard):
+        raise broken.problem
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A promise that is broken: what could not be judged for it, and what happened.
+
+    `wrong`: a gradient is wrong for it, whatever the equations say.
+    """
+
+    what: str
+    problem: Misbehaviour
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a value is wrong in itself."""
+        return isinstance(self.problem, WrongValue)
+
+
+class WrongValue(Misbehaviour):
+    """A gradient that no equations can have: not linear in the cotangents, not zero of nothing."""
+
+
+def broken_promises(problem: Problem, guard: Guard) -> Iterator[Broken]:
+    """Every promise that is broken; after the module is gone, none is tried."""
+    for name, (what, promise) in _PROMISES.items():
+        if name not in problem.promises:
+            continue
+        try:
             promise(problem, guard)
+        except Misbehaviour as found:
+            yield Broken(what, found)
+            if isinstance(found, Stopped):
+                return
+    if "empty" in problem.promises:
+        yield from _broken_when_empty(problem, guard)
+
+
+def _broken_when_empty(problem: Problem, guard: Guard) -> Iterator[Broken]:
+    """T and B for which a call without steps or samples is not as it should be."""
+    told: set[str] = set()
+    for steps, batch in problem.empty_extents():
+        empty = {letter for letter, extent in (("T = 0", steps), ("B = 0", batch)) if not extent}
+        if empty & told:
+            continue
+        what = " and ".join(sorted(empty, reverse=True))
+        try:
+            _check_empty(problem, guard, steps, batch)
+        except Raised as found:
+            told |= empty
+            yield Broken(what, Raised(str(found).replace(" raised ", f" with {what} raised ", 1)))
+        except Misbehaviour as found:
+            told |= empty
+            yield Broken(what, found)
+            if isinstance(found, Stopped):
+                return
 
 
 def _ordinary(problem: Problem, seed: int, dtype: str = "float64", batch: int = 2) -> Case:
@@ -69,21 +123,20 @@ def _check_repeated(problem: Problem, guard: Guard) -> None:
         _require_equal(problem, first, problem.call(guard, case), f"{dtype}, called again:")
 
 
-def _check_empty(problem: Problem, guard: Guard) -> None:
+def _check_empty(problem: Problem, guard: Guard, steps: int, batch: int) -> None:
     """Without steps or samples, gradients are zeros of full shape.
 
     Raises:
-        Misbehaviour: if one is not.
+        WrongValue: if one is not.
     """
-    for steps, batch in problem.empty_extents():
-        case = problem.case(problem.ordinary_sizes(), steps=steps, batch=batch, seed=3)
-        outputs, gradients = problem.call(guard, case)
-        found = {problem.output_word(name): value for name, value in outputs.items()}
-        found |= {f"{group}[{name!r}]": array for group in ("params", "initial")
-                  for name, array in gradients[group].items()}  # fmt: skip
-        for label, value in found.items():
-            if np.any(value):
-                raise Misbehaviour(f"{label} is not zero at T = {steps}, B = {batch}")
+    case = problem.case(problem.ordinary_sizes(), steps=steps, batch=batch, seed=3)
+    outputs, gradients = problem.call(guard, case)
+    found = {problem.output_word(name): value for name, value in outputs.items()}
+    found |= {f"{group}[{name!r}]": array for group in ("params", "initial")
+              for name, array in gradients[group].items()}  # fmt: skip
+    for label, value in found.items():
+        if np.any(value):
+            raise WrongValue(f"{label} is not zero at T = {steps}, B = {batch}")
 
 
 # ---- of a module with forward and backward ---------------------------------------------------
@@ -138,21 +191,28 @@ def _sized_without_states(guard: Guard) -> bool:
 
 
 def _check_linear(problem: Problem, guard: Guard) -> None:
-    """Cotangents times 2ᵏ give gradients times 2ᵏ, to the bit: no threshold, no clipping."""
-    for dtype, powers in POWERS.items():
+    """Cotangents times 2ᵏ give gradients times 2ᵏ, to the bit: no threshold, no clipping.
+
+    Raises:
+        WrongValue: if they do not.
+    """
+    for dtype in POWERS:
         case = _ordinary(problem, 4, dtype)
         _, tape = guard.forward(case.params, case.inputs, case.initial, case.constants)
         gradients = guard.backward(case.params, tape, case.cotangents)
-        for power in powers:
-            factor = np.ldexp(np.ones((), dtype), power)
+        for power in POWERS[case.dtype]:
+            factor = np.ldexp(np.ones((), case.dtype), power)
             scaled = {name: factor * value for name, value in case.cotangents.items()}
             found = guard.backward(case.params, tape, scaled)
             expected = {
                 g: {n: factor * a for n, a in arrays.items()} for g, arrays in gradients.items()
             }
-            _require_same(
-                found, expected, f"backward is not linear: with cotangents times 2**{power} it"
-            )
+            try:
+                _require_same(
+                    found, expected, f"backward is not linear: with cotangents times 2**{power} it"
+                )
+            except Misbehaviour as problem_found:
+                raise WrongValue(str(problem_found)) from None
 
 
 # ---- of a module that gives loss and gradients ------------------------------------------------
@@ -181,11 +241,14 @@ def _check_lengths(problem: Problem, guard: Guard) -> None:
         )  # fmt: skip
 
 
-_PROMISES: Final[Mapping[str, Callable[[Problem, Guard], None]]] = {
-    "tape": _check_tape, "repeated": _check_repeated, "lengths": _check_lengths,
-    "missing": _check_missing, "initial": _check_initial, "empty": _check_empty,
-    "linear": _check_linear,
-}  # fmt: skip
+_PROMISES: Final[Mapping[str, tuple[str, Callable[[Problem, Guard], None]]]] = {
+    "tape": ("later calls with the same tape", _check_tape),
+    "repeated": ("equal calls", _check_repeated),
+    "lengths": ("calls without lengths", _check_lengths),
+    "missing": ("calls without an argument", _check_missing),
+    "initial": ("calls without an initial state", _check_initial),
+    "linear": ("cotangents of another size", _check_linear),
+}
 
 
 def check_padding(problem: Problem, guard: Guard, seeds: range) -> int:

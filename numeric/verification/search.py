@@ -17,9 +17,10 @@ from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 from numeric.verification.cases import Case
 from numeric.verification.problems.problem import smaller_cases
 from numeric.verification.session import Session
-from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Check
+from numeric.verification.verdict import FAIL, INCONCLUSIVE, PARTIAL, PASS, Check
 from numeric.verification.watch import Misbehaviour
 
+_CALLS: Final = ("further calls", "some calls")
 MANY: Final = 200  # from so many examples on, the search climbs towards the largest error
 
 
@@ -47,6 +48,9 @@ def search(
         try:
             error = test(case)
         except (Misbehaviour, WrongError) as problem:
+            if session.forgiving and isinstance(problem, Misbehaviour):
+                session.forgive(case, problem)
+                raise UnsatisfiedAssumption from problem
             session.note(check, case, str(problem))
             raise
         worst, count = max(worst, error), count + 1
@@ -74,8 +78,12 @@ def search(
     except Flaky:
         problem = Misbehaviour("the module gives different results for equal calls")
     except Unsatisfiable:
-        if failed is None and not count:
-            return Check(INCONCLUSIVE, "no example within the range of the oracle")
+        pass
+    if problem is None and failed is None and not count:
+        said = [session.unjudged[what] for what in _CALLS if what in session.unjudged]
+        if said:
+            return Check(PARTIAL, said[0])
+        return Check(INCONCLUSIVE, "no example within the range of the oracle")
     if problem is None and failed is not None:
         problem = _shrunk(session, attempt, *failed)
     figures = {"examples": count, "scaled_error": worst}

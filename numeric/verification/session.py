@@ -15,13 +15,17 @@ from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, capped, rounding_bounds
 from numeric.verification.oracles import Answer, autograd_answer, precise_answer
 from numeric.verification.problems.problem import Problem, Result
-from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Gradient
+from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS, Gradient
 from numeric.verification.watch import Guard, Misbehaviour, Stopped
 
 
 @dataclass
 class Session:
-    """What the checks of one verification share, and what they found so far."""
+    """What the checks of one verification share, and what they found so far.
+
+    `forgiving`: a call in which the code misbehaves is passed over, and `unjudged` says so.
+    `misshapen` are gradients of another shape than what they belong to.
+    """
 
     problem: Problem
     guard: Guard
@@ -31,14 +35,41 @@ class Session:
     wrong: dict[str, str] = field(default_factory=dict)
     counterexample: dict[str, Any] | None = None
     stopped: Stopped | None = None
+    forgiving: bool = False
+    unjudged: dict[str, str] = field(default_factory=dict)
+    misshapen: dict[str, str] = field(default_factory=dict)
 
     def autograd(self, case: Case) -> Answer:
-        """Outputs and gradients by autograd."""
-        return autograd_answer(self.problem, case)
+        """Outputs and gradients by autograd, of what is judged."""
+        return self._judged(autograd_answer(self.problem, case))
 
     def precise(self, case: Case) -> Answer:
-        """Outputs and gradients to fifty digits."""
-        return precise_answer(self.problem, case)
+        """Outputs and gradients to fifty digits, of what is judged."""
+        return self._judged(precise_answer(self.problem, case))
+
+    def _judged(self, answer: Answer) -> Answer:
+        judged = self.problem.judged
+        return Answer(
+            {name: array for name, array in answer.states.items() if judged("states", name)},
+            {
+                group: {name: array for name, array in arrays.items() if judged(group, name)}
+                for group, arrays in answer.gradients.items()
+            },
+        )
+
+    def broken(self, problem: Misbehaviour) -> str:
+        """The status of a check that the code's misbehaviour ends."""
+        if isinstance(problem, Stopped):
+            self.stopped = self.stopped or problem
+            self.unjudged.setdefault("further calls", str(problem))
+        return PARTIAL if self.forgiving else FAIL
+
+    def forgive(self, case: Case, problem: Misbehaviour) -> None:
+        """Note that the code could not be judged in such a call."""
+        told = ("T", "B", *case.sizes, "dtype", "regime")
+        sizes = ", ".join(f"{k} = {v}" for k, v in case.describe().items() if k in told)
+        what = "further calls" if isinstance(problem, Stopped) else "some calls"
+        self.unjudged.setdefault(what, f"with {sizes}: {problem}")
 
     def labels(self) -> list[str]:
         """Every gradient as the verdict calls it."""
@@ -112,8 +143,12 @@ class Session:
         found = {}
         for label in self.labels():
             error = self.errors.get(label)
-            if label in self.wrong:
+            if label in self.misshapen:
+                found[label] = Gradient(FAIL, None, self.misshapen[label])
+            elif label in self.wrong:
                 found[label] = Gradient(FAIL, error, f"by {self.wrong[label]}")
+            elif error is None and label in self.unjudged:
+                found[label] = Gradient(NOT_APPLICABLE, None, self.unjudged[label])
             elif error is None:
                 found[label] = Gradient(INCONCLUSIVE, None, "never compared")
             else:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE = "pass", "fail", "inconclusive", "not_applicable"
-STATUSES: Final = frozenset({PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE})
+PARTIAL: Final = "partial"
+STATUSES: Final = frozenset({PASS, FAIL, PARTIAL, INCONCLUSIVE, NOT_APPLICABLE})
 KINDS: Final = frozenset({"autograd", "exact", "complex_step", "high_precision"})
 
 
@@ -85,7 +86,8 @@ class Verdict:
     """The outcome of verification.
 
     `status` is `pass` only if no check failed or is undecided and two kinds of oracle agree
-    with the code; `counterexample` is the smallest call found on which it is wrong.
+    with the code; `counterexample` is the smallest call found on which it is wrong. `unjudged`
+    says of what could not be judged why; with any of it the status is `partial` at best.
     """
 
     cell: str
@@ -98,6 +100,7 @@ class Verdict:
     versions: Mapping[str, str]
     style: str | None = None
     network: str | None = None
+    unjudged: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a status that the checks do not bear.
@@ -105,7 +108,7 @@ class Verdict:
         Raises:
             ValueError: if the status is not what follows from checks and gradients.
         """
-        if self.status != (right := conclude(self.checks, self.gradients)):
+        if self.status != (right := conclude(self.checks, self.gradients, self.unjudged)):
             raise ValueError(f"status {self.status!r}: the checks say {right!r}")
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,6 +124,7 @@ class Verdict:
             "checks": {name: check.to_dict() for name, check in self.checks.items()},
             "gradients": {name: g.to_dict() for name, g in self.gradients.items()},
             "counterexample": plain(self.counterexample),
+            "unjudged": dict(self.unjudged),
         }
 
     def __str__(self) -> str:
@@ -143,6 +147,7 @@ class Verdict:
         for when, names in wrong.items():
             said = f" (loss at one step only: {when})" if when else ""
             lines.append(f"  wrong gradients: {', '.join(names)}{said}")
+        lines += [f"  {line}" for line in not_judged(self.unjudged)]
         if self.counterexample:
             held = ", ".join(f"{key}={value}" for key, value in self.counterexample.items())
             lines.append(f"  smallest counterexample: {held}")
@@ -200,13 +205,32 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def conclude(checks: Mapping[str, Check], gradients: Mapping[str, Gradient]) -> str:
-    """The status that follows: any failure fails; any doubt, or one kind of oracle, is doubt."""
+def not_judged(unjudged: Mapping[str, str]) -> list[str]:
+    """A line for each reason why something could not be judged, with all that it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for what, why in unjudged.items():
+        reasons.setdefault(why, []).append(what)
+    return [f"not judged: {', '.join(names)}: {why}" for why, names in reasons.items()]
+
+
+def conclude(
+    checks: Mapping[str, Check],
+    gradients: Mapping[str, Gradient],
+    unjudged: Mapping[str, str] | None = None,
+) -> str:
+    """The status that follows: any failure fails; any doubt, or one kind of oracle, is doubt.
+
+    Where something was not judged, the rest being right is `partial`, if there is a rest.
+    """
     statuses = {check.status for check in checks.values()}
     if FAIL in statuses or any(gradient.status == FAIL for gradient in gradients.values()):
         return FAIL
     kinds = [name for name, check in checks.items() if name in KINDS and check.status == PASS]
-    undecided = INCONCLUSIVE in statuses or any(g.status != PASS for g in gradients.values())
+    undecided = INCONCLUSIVE in statuses
+    if unjudged or PARTIAL in statuses:
+        judged = any(gradient.status == PASS for gradient in gradients.values())
+        return PARTIAL if judged and not undecided else INCONCLUSIVE
+    undecided = undecided or any(g.status != PASS for g in gradients.values())
     return INCONCLUSIVE if undecided or len(kinds) < 2 else PASS
 
 

@@ -26,12 +26,14 @@ from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
 from numeric.verification.derivation.check import derivation_check
 from numeric.verification.directions import analytic, duality
+from numeric.verification.explain.audit import Call
 from numeric.verification.explain.explain import explain_gradients
+from numeric.verification.fit import audited
+from numeric.verification.interface import arguments, audit_of, padding, strict
 from numeric.verification.oracles import Answer
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem, Result
-from numeric.verification.promises import check_declared, check_padding, check_promises
 from numeric.verification.search import WrongError, search
 from numeric.verification.session import Session
 from numeric.verification.strategies import RELATIVE, calls
@@ -43,9 +45,9 @@ from numeric.verification.verdict import (
     Gradient,
     Verdict,
     conclude,
+    gradient_name,
 )
-from numeric.verification.watch import Guard, Misbehaviour, Subject, subject_of
-from numeric.verification.wrong_calls import check_arguments
+from numeric.verification.watch import Misbehaviour
 
 __all__ = ["PROFILES", "Verdict", "verify", "versions"]
 
@@ -187,37 +189,8 @@ def _oracle_is_right(session: Session, case: Case, found: Answer, want: Answer) 
     return all(difference.explained <= 1 for difference in found_too)
 
 
-def _interface(session: Session) -> Check:
-    """The promises of the module interface."""
-    try:
-        check_declared(session.problem, session.guard)
-        check_promises(session.problem, session.guard)
-    except Misbehaviour as problem:
-        return Check(FAIL, str(problem))
-    return Check(PASS)
-
-
-def _arguments(session: Session) -> Check:
-    """Wrong arguments are refused by name."""
-    try:
-        count = check_arguments(session.problem, session.guard)
-    except Misbehaviour as problem:
-        return Check(FAIL, str(problem))
-    return Check(PASS, None, {"examples": count})
-
-
-def _padding(session: Session, examples: int) -> Check:
-    """What stands after a sample's end contributes nothing, exactly."""
-    seeds = range(session.seed, session.seed + examples)
-    try:
-        count = check_padding(session.problem, session.guard, seeds)
-    except Misbehaviour as found:
-        return Check(FAIL, str(found))
-    return Check(PASS, None, {"examples": count})
-
-
 _CHECKS: Final[Mapping[str, Callable[[Session, Profile], Check]]] = {
-    "padding": lambda session, profile: _padding(session, profile.exact),
+    "padding": lambda session, profile: padding(session, profile.exact),
     "autograd": lambda session, profile: _autograd(session, profile.autograd),
     "high_precision": lambda session, profile: _high_precision(session, profile.high_precision),
     "complex_step": lambda session, profile: analytic(session, COMPLEX_STEP_TOLERANCE),
@@ -259,54 +232,55 @@ def verify(
     tell = progress or (lambda name: None)
     tell("derivation")
     checks["derivation"] = derivation_check(cell, ours, seed)
-    of: Problem = CellProblem(cell) if network is None else NetworkProblem(network)
-    session, misfit = _session(module, of, plain, ours, seed)
-    if misfit is not None:
-        checks["interface"] = Check(FAIL, str(misfit))
+    tell("interface")
+    if network is None and not ours:
+        audit = audit_of(module, cell, plain or compile_cell(cell, "fused"), seed)
     else:
-        tell("interface")
-        checks["interface"] = _interface(session)
-        if ours and checks["interface"].status == PASS:
-            tell("arguments")
-            checks["arguments"] = _arguments(session)
-    if checks["interface"].status == PASS:
+        audit = strict(module, *_strictly(cell, network, plain, module), ours=ours, seed=seed)
+    session = audit.session
+    checks["interface"] = audit.interface
+    if ours and checks["interface"].status == PASS:
+        tell("arguments")
+        checks["arguments"] = arguments(session)
+    if audit.callable and session.stopped is None:
         examples = (PROFILES if network is None else NETWORK_PROFILES)[profile]
         for name, check in _CHECKS.items():
-            if name not in of.checks:
+            if name not in session.problem.checks:
                 continue
             tell(name)
             try:
                 checks[name] = check(session, examples)
             except Misbehaviour as found:
-                checks[name] = Check(FAIL, str(found))
+                checks[name] = Check(session.broken(found), str(found))
             if session.stopped is not None:
                 break
     if not ours:
         checks = _weigh(session, checks)
     gradients = session.gradients()
-    if misfit is None:
+    if audit.callable:
         tell("diagnosis")
-        gradients = _diagnosed(session)
+        gradients = _diagnosed(session, audit.treated)
+    if session.forgiving:
+        checks["interface"] = audit.told(session)
     return Verdict(
-        cell=cell.name, status=conclude(checks, gradients), checks=checks, gradients=gradients,
-        counterexample=session.counterexample, seed=seed, profile=profile, versions=versions(),
-        style=getattr(module, "style", None), network=network.name if network else None,
+        cell=cell.name, status=conclude(checks, gradients, session.unjudged), checks=checks,
+        gradients=gradients, counterexample=session.counterexample, seed=seed, profile=profile,
+        versions=versions(), style=getattr(module, "style", None),
+        network=network.name if network else None, unjudged=session.unjudged,
     )  # fmt: skip
 
 
-def _session(
-    module: Any, problem: Problem, plain: Any, ours: bool, seed: int
-) -> tuple[Session, Misbehaviour | None]:
-    """The session of the module, and why it is no module of that interface if it is none."""
-    misfit: Misbehaviour | None = None
-    try:
-        subject = subject_of(module, problem.functions)
-    except Misbehaviour as found:
-        misfit, subject = found, Subject({}, {})
+def _strictly(cell: Cell, network: Network | None, plain: Any, module: Any) -> tuple[Problem, Any]:
+    """The problem whose code has to keep every promise, and plain code of ours beside it.
+
+    Code of ours that runs on any numbers needs none: it accounts for its own rounding.
+    """
+    ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
     if plain is None and not (ours and _target(module).any_numbers):
-        plain = _plain(problem)
-    stand_in = None if plain is None else Guard(subject_of(plain, problem.functions))
-    return Session(problem, Guard(subject), stand_in, seed), misfit
+        plain = (
+            compile_cell(cell, "fused") if network is None else compile_network(network, "fused")
+        )
+    return CellProblem(cell) if network is None else NetworkProblem(network), plain
 
 
 def _target(kernel: Any) -> Target:
@@ -316,18 +290,17 @@ def _target(kernel: Any) -> Target:
     ).target
 
 
-def _plain(problem: Problem) -> Any:
-    """Plain code of ours for the problem."""
-    if isinstance(problem, NetworkProblem):
-        return compile_network(problem.network, "fused")
-    return compile_cell(problem.cell, "fused")
-
-
-def _diagnosed(session: Session) -> Mapping[str, Gradient]:
+def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gradient]:
     """The gradients, each judged at single time steps, and a wrong one with its mistake."""
+    problem = session.problem
+    call: Call = session.result
+    if isinstance(problem, CellProblem):
+        if "float64" not in problem.scope.dtypes:
+            return session.gradients()
+        call = audited(problem, session.guard)
     try:
         found = explain_gradients(
-            session.problem, session.result, seed=session.seed, failing=session.wrong,
+            problem, call, seed=session.seed, failing=session.wrong,
             counterexample=session.counterexample,
         )  # fmt: skip
     except Misbehaviour:
@@ -336,15 +309,19 @@ def _diagnosed(session: Session) -> Mapping[str, Gradient]:
         if finding.wrong:
             session.wrong.setdefault(label, "time_steps")
             session.errors.setdefault(label, finding.scaled_error)
-    return {
+    gradients = {
         label: replace(
             gradient,
             diagnosis=found[label].sentence,
             causes=found[label].causes,
             steps=found[label].steps or None,
-        )
+        ) if label in found else gradient
         for label, gradient in session.gradients().items()
-    }
+    }  # fmt: skip
+    for label, cause in treated.items():
+        said = f"{gradient_name(label)}: {cause}"
+        gradients[label] = replace(gradients[label], diagnosis=said, causes=(cause,))
+    return gradients
 
 
 def _weigh(session: Session, checks: dict[str, Check]) -> dict[str, Check]:

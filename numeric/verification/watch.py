@@ -8,27 +8,22 @@ arrays of the right names, shapes and dtype.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
 from numeric.numbers.elements import Element, ElementArray
+from numeric.verification.caller import Caller, Misbehaviour, Raised, labelled, one_line
+from numeric.verification.caller import given as given_to
 
-LONGEST: Final = 500
+__all__ = ["Guard", "Misbehaviour", "Raised", "Stopped", "Subject", "Tape", "one_line"]
+
 Declared = Mapping[str, Mapping[str, tuple[str, ...]]]
 CONSTANT_NAMES: Final = ("PARAMETERS", "INPUTS", "STATES", "CONSTANTS")
 CELL_FUNCTIONS: Final = ("forward", "backward")
 NETWORK_FUNCTIONS: Final = ("loss_and_gradient",)
 LOSS: Final = "L"  # the name of a network's one output
-
-
-class Misbehaviour(Exception):  # noqa: N818 (it is the module's error, not ours)
-    """The module did what no module may do; the message says what."""
-
-
-class Raised(Misbehaviour):
-    """The module raised an exception of its own."""
 
 
 class Stopped(Misbehaviour):
@@ -37,10 +32,14 @@ class Stopped(Misbehaviour):
 
 @dataclass(frozen=True)
 class Subject:
-    """The code under test: what it declares, and its functions by name."""
+    """The code under test: what it declares, and its functions by name.
+
+    `noticed` are broken promises that whoever calls the functions for us has seen.
+    """
 
     declared: Declared
     functions: Mapping[str, Callable[..., Any]]
+    noticed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -53,30 +52,39 @@ class Tape:
     dtype: Any
 
 
-def subject_of(thing: Any, functions: tuple[str, ...] = CELL_FUNCTIONS) -> Subject:
+def subject_of(
+    thing: Any, functions: tuple[str, ...] = CELL_FUNCTIONS, known: Declared | None = None
+) -> Subject:
     """The subject that a kernel, a module or any object of that form is.
+
+    What it does not declare is as `known`, where that is given.
 
     Raises:
         Misbehaviour: if a module constant or a function is missing or is something else.
     """
     if isinstance(inner := getattr(thing, "subject", thing), Subject):
-        return inner
-    declared = declarations(getattr(thing, "module", thing))
+        return replace(inner, declared={**(known or {}), **inner.declared})
+    declared = {**(known or {}), **declarations(getattr(thing, "module", thing))}
     for name in functions:
         if not callable(getattr(thing, name, None)):
             raise Misbehaviour(f"{name}: expected a function of this name, found none")
+    for group in CONSTANT_NAMES:
+        if group not in declared:
+            raise Misbehaviour(f"{group}: expected a dict, name → tuple of size names")
     return Subject(declared, {name: getattr(thing, name) for name in functions})
 
 
-def declarations(home: Any) -> Declared:
-    """The module constants.
+def declarations(home: Any) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The module constants that there are.
 
     Raises:
-        Misbehaviour: if one of them is missing or is something else.
+        Misbehaviour: if one of them is something else.
     """
     declared = {}
     for group in CONSTANT_NAMES:
         found = getattr(home, group, {} if group == "CONSTANTS" else None)
+        if found is None:
+            continue
         if not isinstance(found, Mapping):
             raise Misbehaviour(f"{group}: expected a dict, name → tuple of size names")
         declared[group] = {str(name): _names(sizes) for name, sizes in found.items()}
@@ -88,11 +96,39 @@ def _names(sizes: Any) -> tuple[str, ...]:
 
 
 class Guard:
-    """The subject's functions, each call watched."""
+    """The subject's functions, each call watched.
 
-    def __init__(self, subject: Subject) -> None:
+    Nothing is forgiven of code of ours. Of somebody else's, `forgiving`, a broken promise is a
+    note, lists and numbers are arrays, and a result in another dtype is cast, and noted. Without
+    `lacks`, the labels that the code is known not to return, what it lacks is being found out.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        forgiving: bool = False,
+        lacks: frozenset[str] | None = frozenset(),
+    ) -> None:
         self.subject = subject
-        self._returned: list[tuple[str, Any, Any]] = []
+        self.forgiving = forgiving
+        self.lacks = lacks
+        self.noted: dict[str, None] = {}
+        self.missing: dict[str, str] = {}
+        self.misshapen: dict[str, str] = {}
+        self.foreign: dict[str, str] = {}
+        self._caller = Caller(subject.functions, self._tell, copies=forgiving)
+
+    @property
+    def notes(self) -> list[str]:
+        """The promises that were seen to be broken, here and by whoever calls the code for us."""
+        return [*dict.fromkeys([*self.noted, *self.subject.noticed])]
+
+    def within(self, lacks: frozenset[str]) -> Guard:
+        """A guard of the same code that expects all but what the code lacks."""
+        guard = Guard(self.subject, forgiving=self.forgiving, lacks=lacks)
+        guard.noted.update(self.noted)
+        return guard
 
     def forward(
         self,
@@ -108,7 +144,7 @@ class Guard:
         """
         groups = {"params": params, "inputs": inputs, "initial": initial, "constants": constants}
         given = labelled(groups)
-        result = self._call("forward", given, (params, inputs, initial, constants or None))
+        result = self._caller("forward", (params, inputs, initial, constants or None))
         if not isinstance(result, tuple) or len(result) != 2:
             raise Misbehaviour(f"forward returned {kind_of(result)}: expected (states, tape)")
         states, inner = result
@@ -138,14 +174,17 @@ class Guard:
             Misbehaviour: if the module writes to an argument or returns something else.
         """
         given = labelled({"params": params, "cotangents": cotangents})
-        result = self._call("backward", given, (params, tape.inner, cotangents))
-        if not isinstance(result, Mapping) or {*result} != {*tape.shapes}:
+        result = self._caller("backward", (params, tape.inner, cotangents))
+        known = {*tape.shapes}
+        if not isinstance(result, Mapping) or (not self.forgiving and {*result} != known):
             raise Misbehaviour(
                 f"backward returned {kind_of(result)}: expected a dict with the keys "
                 + ", ".join(tape.shapes)
             )
+        for group in [] if known >= {*result} else sorted({*map(str, result)} - known):
+            self._tell(f"backward returned {group!r} too: expected {', '.join(known)}")
         return {
-            group: self._check(group, result[group], shapes, tape.dtype, given)
+            group: self._check(group, result.get(group), shapes, tape.dtype, given)
             for group, shapes in tape.shapes.items()
         }
 
@@ -160,12 +199,9 @@ class Guard:
             Misbehaviour: if the module writes to an argument or returns something else.
         """
         (name,) = NETWORK_FUNCTIONS
-        groups = {"params": params, "inputs": inputs, "initial": initial, "constants": constants}
-        given = labelled(groups)
-        others = {"targets": targets, "lengths": lengths}
-        given |= {n: array for n, array in others.items() if isinstance(array, np.ndarray)}
         arguments = (params, inputs, targets, initial, constants or None, lengths)
-        result = self._call(name, given, arguments)
+        given = given_to(name, arguments)
+        result = self._caller(name, arguments)
         if not isinstance(result, tuple) or len(result) != 2:
             raise Misbehaviour(f"{name} returned {kind_of(result)}: expected (loss, gradients)")
         loss, gradients = result
@@ -201,25 +237,6 @@ class Guard:
             },
         }
 
-    def _call(self, name: str, given: dict[str, Any], arguments: tuple[Any, ...]) -> Any:
-        copies = {label: array.copy() for label, array in given.items()}
-        try:
-            with np.errstate(all="ignore"):
-                result = self.subject.functions[name](*arguments)
-        except Misbehaviour:
-            raise
-        except (Exception, SystemExit) as problem:
-            raise Raised(
-                one_line(f"{name} raised {type(problem).__name__}: {problem}")
-            ) from problem
-        for label, array in given.items():
-            if not _same(array, copies[label]):
-                raise Misbehaviour(f"{name} writes to its argument {label}")
-        for label, array, copy in self._returned:
-            if not _same(array, copy):
-                raise Misbehaviour(f"{name} changed {label}, returned by an earlier call")
-        return result
-
     def _check(
         self,
         group: str,
@@ -228,41 +245,90 @@ class Guard:
         dtype: Any,
         given: Mapping[str, Any],
     ) -> dict[str, Any]:
-        if not isinstance(found, Mapping) or {*found} != {*shapes}:
-            raise Misbehaviour(
-                f"{group}: expected a dict with the keys {', '.join(shapes) or 'none'}, "
-                f"came {kind_of(found)}"
-            )
-        checked = {}
-        for name, shape in shapes.items():
-            label, value = f"{group}[{name!r}]", found[name]
-            if not isinstance(value, (np.ndarray, np.generic, Element)):
-                raise Misbehaviour(f"{label}: expected an array, came {kind_of(value)}")
-            array = value if isinstance(value, ElementArray) else np.asarray(value)
+        found = self._named(group, found, shapes)
+        checked: dict[str, Any] = {}
+        for name, value in found.items():
+            label, shape = f"{group}[{name!r}]", shapes[name]
+            array = self._array(label, value, dtype)
+            if self.forgiving and not array.size and 0 in shape and array.ndim < len(shape):
+                array = array.reshape(shape)  # an empty list has lost its other axes
             if array.shape != shape:
-                raise Misbehaviour(f"{label}: expected shape {shape}, came {array.shape}")
-            if array.dtype != dtype:
-                raise Misbehaviour(f"{label}: expected dtype {dtype}, came {array.dtype}")
-            for other, argument in given.items():
-                if np.may_share_memory(array, argument) and np.shares_memory(array, argument):
-                    raise Misbehaviour(f"{label} shares memory with the argument {other}")
+                what = f"{label}: expected shape {shape}, came {array.shape}"
+                if self.lacks is not None:
+                    raise Misbehaviour(what)
+                self.misshapen.setdefault(f"{group}.{name}", what)
+                continue
             if array.dtype == object:
                 _require_kind(label, array, given)
             checked[name] = array
-        self._returned = self._returned[-40:]
-        self._returned += [
-            (f"{group}[{n!r}]", array, np.array(array, copy=True)) for n, array in checked.items()
-        ]
-        return checked
+        self._caller.remember({f"{group}[{n!r}]": a for n, a in checked.items()})
+        return {n: a.copy() for n, a in checked.items()} if self.forgiving else checked
 
+    def _named(
+        self, group: str, found: Any, shapes: Mapping[str, tuple[int, ...]]
+    ) -> dict[str, Any]:
+        """What was returned, by the names that are expected.
 
-def labelled(groups: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """Every array of the groups under the name that a message gives it."""
-    return {
-        f"{group}[{name!r}]": array
-        for group, arrays in groups.items()
-        for name, array in (arrays or {}).items()
-    }
+        Raises:
+            Misbehaviour: if a name is missing that was there, or there is no dict.
+        """
+        lacks = self.lacks or frozenset()
+        if self.forgiving and (found is None or isinstance(found, Mapping)):
+            found = {str(name): value for name, value in (found or {}).items() if value is not None}
+            if {*found} - {*shapes}:
+                self._tell(
+                    f"{group}: expected a dict with the keys {', '.join(shapes) or 'none'}, "
+                    f"came {kind_of(found)}"
+                )
+            found = {n: v for n, v in found.items() if n in shapes and f"{group}.{n}" not in lacks}
+        wanted = [name for name in shapes if f"{group}.{name}" not in lacks]
+        if self.lacks is None and isinstance(found, Mapping):
+            for name in {*wanted} - {*found}:
+                home = "forward" if group == "states" else "backward"
+                self.missing[f"{group}.{name}"] = f"{home} returns no {group}[{name!r}]"
+        elif not isinstance(found, Mapping) or {*found} != {*wanted}:
+            raise Misbehaviour(
+                f"{group}: expected a dict with the keys {', '.join(wanted) or 'none'}, "
+                f"came {kind_of(found)}"
+            )
+        return {name: found[name] for name in wanted if name in found}
+
+    def _array(self, label: str, value: Any, dtype: Any) -> Any:
+        """What was returned as an array of the dtype that went in.
+
+        Raises:
+            Misbehaviour: if it is none.
+        """
+        if self.forgiving and isinstance(value, (list, tuple, int, float)):
+            try:
+                value = np.asarray(value)
+            except ValueError:
+                raise Misbehaviour(f"{label}: expected an array, came a ragged list") from None
+            if "O" not in (value.dtype.kind, dtype.kind):
+                return value.astype(dtype)
+        if not isinstance(value, (np.ndarray, np.generic, Element)):
+            raise Misbehaviour(f"{label}: expected an array, came {kind_of(value)}")
+        array = value if isinstance(value, ElementArray) else np.asarray(value)
+        if array.dtype == dtype:
+            return array
+        what = f"{label}: expected dtype {dtype}, came {array.dtype}"
+        if not self.forgiving or array.dtype.kind not in "fiu" or dtype.kind != "f":
+            raise Misbehaviour(what)
+        if array.dtype.kind == "f":
+            self.foreign.setdefault(str(dtype), what)
+        else:
+            self._tell(what)
+        return array.astype(dtype)
+
+    def _tell(self, what: str) -> None:
+        """A broken promise: of our code the end of the call, of somebody else's a note.
+
+        Raises:
+            Misbehaviour: if nothing is forgiven.
+        """
+        if not self.forgiving:
+            raise Misbehaviour(what)
+        self.noted.setdefault(what)
 
 
 def sizes_in(declared: Mapping[str, Iterable[str]], arrays: Mapping[str, Any]) -> dict[str, int]:
@@ -294,18 +360,6 @@ def _require_kind(label: str, array: Any, given: Mapping[str, Any]) -> None:
             kind.of(array)
         except TypeError as problem:
             raise Misbehaviour(f"{label}: an entry is none of this call: {problem}") from problem
-
-
-def _same(left: Any, right: Any) -> bool:
-    if left.dtype == object:
-        return all(a is b for a, b in zip(left.ravel(), right.ravel(), strict=True))
-    return bool(left.tobytes() == right.tobytes())
-
-
-def one_line(text: str) -> str:
-    """The text of somebody's code, fit to be printed: one line, no control characters, not long."""
-    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return clean if len(clean) <= LONGEST else f"{clean[:LONGEST]}…"
 
 
 def kind_of(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,14 +13,17 @@ from derive.network import Network
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
 from numeric.compiler.styles import NUMPY, TARGETS
 from numeric.compiler.target import MissingError
+from numeric.verification.batch_first import batch_first
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verdict import (
     FAIL,
     INCONCLUSIVE,
     NOT_APPLICABLE,
+    PARTIAL,
     PASS,
     Verdict,
     diagnoses,
+    not_judged,
 )
 from numeric.verification.verify import verify
 from numeric.verification.watch import Misbehaviour
@@ -28,7 +32,8 @@ from reports.arguments.which_cell import checked_cell
 from reports.terminal.console import Answer, CommandError, columns, painted, why
 from reports.terminal.progress import progress
 
-_WORST_LAST: Final = (NOT_APPLICABLE, PASS, INCONCLUSIVE, FAIL)
+TOTAL: Final = 600.0  # seconds for somebody's file, if nobody says another limit
+_WORST_LAST: Final = (NOT_APPLICABLE, PASS, PARTIAL, INCONCLUSIVE, FAIL)
 
 
 def run(arguments: Namespace) -> Answer:
@@ -39,6 +44,7 @@ def run(arguments: Namespace) -> Answer:
         CellError: if the cell cannot be.
     """
     path = user_file(arguments)
+    _require_file(arguments, path)
     cell = checked_cell(arguments.of if path else arguments.cell)
     network = network_from(arguments, cell)
     with progress(arguments.quiet) as tell:
@@ -52,8 +58,21 @@ def run(arguments: Namespace) -> Answer:
     return Answer(found["status"], text, "\n".join(_lines(verdicts, found)), data)
 
 
-def user_file(arguments: Namespace) -> Path | None:
-    """The file to be verified, if one is given.
+def _require_file(arguments: Namespace, path: Path | None) -> None:
+    """What is said of a file goes with one.
+
+    Raises:
+        CommandError: if there is none.
+    """
+    for flag, value in (("--batch-first", arguments.batch_first), ("--timeout", arguments.timeout)):
+        if value and path is None:
+            raise CommandError(
+                f"bptt verify: {flag} goes with a FILE.py, came {arguments.cell!r}; leave it out"
+            )
+
+
+def user_file(arguments: Namespace, *, exists: bool = True) -> Path | None:
+    """The file to be verified, if one is given; it has to exist, or need not.
 
     Raises:
         CommandError: if a file comes without its cell, or a cell with another.
@@ -71,7 +90,7 @@ def user_file(arguments: Namespace) -> Path | None:
             f"bptt {arguments.command}: {given} needs --cell CELL: the cell that it computes"
         )
     path = Path(given)
-    if not path.is_file():
+    if exists and not path.is_file():
         raise CommandError(f"{path}: no such file; name a Python file that exists")
     return path
 
@@ -109,16 +128,19 @@ def _verdicts(
         except MissingError as problem:
             raise CommandError(f"bptt verify: {problem}") from None
     whose = {"cell": cell, "network": network, "plain": ours("fused")}
-    functions = "loss_and_gradient" if network else "forward, backward"
+    functions = "loss_and_gradient" if network else "forward and backward"
+    total = arguments.timeout or (math.inf if profile == "nightly" else TOTAL)
     try:
-        with Sandbox(path, network=network is not None) as sandbox:
-            return {"file": checked(sandbox.subject, path.name, **whose)}
+        with Sandbox(path, network=network is not None, total=total) as sandbox:
+            subject = sandbox.subject
+            if arguments.batch_first:
+                subject = batch_first(subject, every_step=arguments.loss_at != "last")
+            return {"file": checked(subject, path.name, **whose)}
     except OSError as problem:
         raise CommandError(f"{path}: cannot be read: {why(problem)}") from None
     except Misbehaviour as problem:
         raise CommandError(
-            f"{path}: expected a module with {functions}, PARAMETERS, INPUTS and STATES; "
-            f"{problem}".replace("\n", " ")
+            f"{path}: expected a module with {functions}; {problem}".replace("\n", " ")
         ) from None
 
 
@@ -176,8 +198,8 @@ def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any]) -> list[st
         checks.append((name, *findings))
     gradients = _gradients(verdicts, found)
     lines = ["", *columns(checks, "  "), "", *columns(gradients, "  ")]
-    if causes := diagnoses(found["gradients"]):
-        lines = ["", *causes, *lines]
+    if above := [*diagnoses(found["gradients"]), *not_judged(found["unjudged"])]:
+        lines = ["", *above, *lines]
     lines.append("  the largest error found, in float32 and where functions saturate as well")
     chances = [_chance(verdict) for verdict in verdicts.values()]
     if known := [chance for chance in chances if chance is not None]:
@@ -190,7 +212,8 @@ def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any]) -> list[st
     for part in ("checks", "gradients"):
         for name, entry in found[part].items():
             style = f" ({entry['style']})" if several and entry.get("style") else ""
-            if entry.get("reason") and not entry.get("diagnosis"):
+            told = entry.get("diagnosis") or found["unjudged"]
+            if entry.get("reason") and (entry["status"] == FAIL or not told):
                 lines.append(f"{name}{style}: {entry['reason']}")
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     repeat = f"profile {found['profile']}, seed {found['seed']}; {versions}"

@@ -1,4 +1,7 @@
-"""`bptt write-test`: a pytest file that verifies the code of a cell, or a user's file."""
+"""`bptt write-test`: a pytest file that verifies the code of a cell, or a user's file.
+
+With --adapter, a module to fill in around a layer of one's own.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Final
 from derive.cell import Cell
 from numeric.compiler.styles import STYLES
 from reports.arguments.which_cell import CELL_FILE, find_cell
+from reports.commands.adapter import adapter
 from reports.commands.verify import user_file
 from reports.terminal.console import Answer
 
@@ -39,15 +43,18 @@ def test_gradients_of_$name() -> None:
 
 
 def run(arguments: Namespace) -> Answer:
-    """The test file.
+    """The test file, or the adapter.
 
     Raises:
         CommandError: if a file comes without its cell, or there is no such cell.
         CellError: if the cell cannot be.
     """
-    path = user_file(arguments)
+    path = user_file(arguments, exists=not arguments.adapter)
     word = arguments.of if path else arguments.cell
     cell = find_cell(word)
+    if arguments.adapter:
+        source = adapter(cell, re.sub(r"\W", "_", path.stem) if path else "my_layer")
+        return Answer(text=source, data={"cell": cell.name, "source": source})
     found, wanted = _spelled(word, cell)
     if path is None:
         template, name = _OURS, cell.name

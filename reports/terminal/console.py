@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 DISTRIBUTION: Final = "bptt-toolkit"
-GOOD, WRONG, REFUSED, INCONCLUSIVE, FAULT = 0, 1, 2, 3, 101
-EXIT_OF_STATUS: Final = {"ok": GOOD, "pass": GOOD, "fail": WRONG, "inconclusive": INCONCLUSIVE}
-_COLOURS: Final = {"pass": "32", "fail": "31", "inconclusive": "33"}
+GOOD, WRONG, REFUSED, INCONCLUSIVE, PARTIAL, FAULT = 0, 1, 2, 3, 4, 101
+EXIT_OF_STATUS: Final = {
+    "ok": GOOD, "pass": GOOD, "fail": WRONG, "inconclusive": INCONCLUSIVE, "partial": PARTIAL,
+}  # fmt: skip
+_COLOURS: Final = {"pass": "32", "fail": "31", "inconclusive": "33", "partial": "33"}
 _STATUS: Final = re.compile(rf"(?<!\S)({'|'.join(_COLOURS)})(?![^\s,])")
 
 

@@ -1,4 +1,4 @@
-"""Public code's mistakes, rebuilt: each is refused, and the verdict says what it is."""
+"""Public code's mistakes, rebuilt: none passes, and the verdict says what it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from public import PUBLIC, Public
 
 from derive import catalogue
 from numeric.compiler.target import load
-from numeric.verification.verdict import Verdict, diagnoses
+from numeric.verification.verdict import Verdict, diagnoses, not_judged
 from numeric.verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("few_examples")
@@ -27,9 +27,9 @@ def test_there_are_enough_of_them() -> None:
 @pytest.mark.parametrize("one", PUBLIC, ids=lambda one: f"{one.cell}: {one.story}")
 def test_the_mistake_is_refused_and_named(one: Public) -> None:
     verdict = verify(load(one.source(), "wrong"), cell=catalogue[one.cell])
-    assert verdict.status == "fail"
+    assert verdict.status == one.status
     lines = lines_of(verdict)
-    told = "\n".join(lines)
+    told = "\n".join([*lines, *not_judged(verdict.unjudged)])
     for words in one.says:
         assert words in told, told
     assert "no gradient with one or two terms" not in told

@@ -73,7 +73,8 @@ class Audit:
         """A call of that many steps, of two samples or three, each as long as the call."""
         problem = self.problem
         sizes, batch = problem.ordinary_sizes(), 3 - seed % 2
-        return replace(problem.case(sizes, steps=steps, batch=batch, seed=seed), lengths=None)
+        case = problem.case(sizes, steps=steps, batch=batch, seed=seed)
+        return problem.asked(replace(case, lengths=None))
 
     def tape(self, case: Case) -> Any:
         """The equations run on the case."""

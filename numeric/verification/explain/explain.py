@@ -192,7 +192,9 @@ def _of_another_forward(audit: Audit, wrong: set[str]) -> dict[str, Told]:
             for label in (audit.labels if of_cell else wrong)  # a loss may be wrong by itself
         }
     forward = f"your forward is this cell {dialect.what}"
-    other = Audit(CellProblem(dialect.cell), audit.call, audit.seed, from_zero=dialect.from_zero)
+    assert isinstance(audit.problem, CellProblem)
+    problem = replace(audit.problem, cell=dialect.cell)
+    other = Audit(problem, audit.call, audit.seed, from_zero=dialect.from_zero)
     if not other.wrong:
         said = f"the backward pass is the gradient of your own forward; {forward}"
         return dict.fromkeys(audit.labels, _once(said))

@@ -49,6 +49,7 @@ class Level:
         Where it makes no gradient of its own part, what that part hands down is not looked at.
         """
         found, got = self.of(made, 0), self.got[0]
+        touched = touched & {*got}
         inside = (part for part in self.anatomy.parts if part.name in made[-1].parts)
         own = touched.intersection(*(part.targets for part in islice(inside, 1)))
         agreeing = {label for label in own if equal(got[label], found[label])}

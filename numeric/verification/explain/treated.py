@@ -138,6 +138,8 @@ def follows_its_forward(audit: Audit) -> bool:
     case, step = audit.tapes[0].case, 1e-5
     rng = np.random.default_rng(audit.seed)
     for group, name, value in case.groups():
+        if f"{group}.{name}" not in audit.got[0]:
+            continue
         direction = rng.normal(size=np.shape(value))
         moved = [_loss(audit, case, group, name, value + s * step * direction)
                  for s in (1, -1)]  # fmt: skip

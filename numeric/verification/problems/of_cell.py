@@ -20,6 +20,7 @@ from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
+from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.watch import CELL_FUNCTIONS, Guard
 
 _SIZES: Final = (3, 2, 4)
@@ -29,13 +30,22 @@ _SMALL: Final = 2
 
 @dataclass(frozen=True)
 class CellProblem:
-    """The states of a cell, and the gradients of L for given cotangents of them."""
+    """The states of a cell, and the gradients of L for given cotangents of them.
+
+    `scope` says how much of that code is asked for.
+    """
 
     cell: Cell
+    scope: Scope = WHOLE
     functions: ClassVar = CELL_FUNCTIONS
     checks: ClassVar = frozenset({"autograd", "high_precision", "complex_step", "exact"})
     every_step: ClassVar = True
-    promises: ClassVar = frozenset({"tape", "repeated", "missing", "empty", "linear"})
+
+    @property
+    def promises(self) -> frozenset[str]:
+        """The promises of the interface: a backward pass that clips is linear below its limit."""
+        linear = {"linear"} if self.scope.factor == 1 else set()
+        return frozenset({"tape", "repeated", "missing", "empty", *linear})
 
     def declared(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """The module constants: group → name → size names."""
@@ -46,6 +56,18 @@ class CellProblem:
         cell = self.cell
         groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
         return [(group, s.name) for group, symbols in groups.items() for s in symbols]
+
+    def asked(self, case: Case) -> Case:
+        """The case as the code can be asked."""
+        return self.scope.asked(case)
+
+    def judged(self, group: str, name: str) -> bool:
+        """Whether the code returns that gradient, or of the group "states" that state."""
+        return self.scope.judged(group, name)
+
+    def moves(self, group: str, name: str) -> bool:
+        """Whether the code's outputs show what the array does, and its gradient is there."""
+        return self.scope.moves(group, name) and self.scope.judged(group, name)
 
     def output_word(self, name: str) -> str:
         """What a state is called in words."""
@@ -64,9 +86,10 @@ class CellProblem:
         regime: str = "ordinary", dtype: str = "float64",
     ) -> Case:  # fmt: skip
         """The call of these sizes, its values from the seed."""
-        return make_case(
+        dtype = self.scope.dtype(dtype)
+        return self.asked(make_case(
             self.cell, sizes, steps=steps, batch=batch, seed=seed, regime=regime, dtype=dtype
-        )
+        ))  # fmt: skip
 
     def ordinary_cases(
         self, regimes: Iterable[str], *, seed: int = 0, small: bool = False

@@ -60,6 +60,18 @@ class NetworkProblem:
             *(("initial", name) for name in declared["STATES"]),
         ]
 
+    def asked(self, case: Case) -> Case:
+        """The case itself: all of a network's module is asked for."""
+        return case
+
+    def judged(self, group: str, name: str) -> bool:
+        """True: all of a network's module is judged."""
+        return True
+
+    def moves(self, group: str, name: str) -> bool:
+        """True: the loss shows what every array does."""
+        return True
+
     def output_word(self, name: str) -> str:
         """The one output is the loss."""
         return "loss"

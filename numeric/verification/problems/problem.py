@@ -75,6 +75,15 @@ class Problem(Protocol):
     def gradients(self) -> list[tuple[str, str]]:
         """Group and name of every gradient."""
 
+    def asked(self, case: Case) -> Case:
+        """The case as the code can be asked: what it does not take is zero."""
+
+    def judged(self, group: str, name: str) -> bool:
+        """Whether the code returns that gradient, or of the group "states" that output."""
+
+    def moves(self, group: str, name: str) -> bool:
+        """Whether the code's outputs show what the array does, and its gradient is there."""
+
     def output_word(self, name: str) -> str:
         """What an output is called in words."""
 

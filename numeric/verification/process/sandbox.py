@@ -7,11 +7,13 @@ calls this: the process guards the verdict, not the machine.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +35,7 @@ from numeric.verification.watch import (
 ROOT: Final = Path(__file__).resolve().parents[3]
 TIME_LIMIT: Final = 20.0
 LOAD_LIMIT: Final = 60.0
+FIRST_LIMIT: Final = 60.0  # a function's first call may have something to prepare
 _NO_ANSWER: Final = "the process sent what is no answer, and was ended"
 
 
@@ -43,9 +46,13 @@ class Sandbox:
     """
 
     def __init__(
-        self, path: Path | str, time_limit: float = TIME_LIMIT, *, network: bool = False
-    ) -> None:
+        self, path: Path | str, time_limit: float = TIME_LIMIT, *, network: bool = False,
+        total: float = math.inf,
+    ) -> None:  # fmt: skip
         """Start the process and load the file in it.
+
+        No call may take longer than `time_limit` seconds, a function's first one a minute, and
+        all of them together no longer than `total`.
 
         Raises:
             OSError: if the file cannot be read.
@@ -54,6 +61,9 @@ class Sandbox:
         with self.path.open("rb"):
             pass
         self.time_limit = time_limit
+        self._total, self._end_of_time = total, time.monotonic() + total
+        self._called: set[str] = set()
+        self._noticed: list[str] = []
         self._functions = NETWORK_FUNCTIONS if network else CELL_FUNCTIONS
         self._dead: str | None = None
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -91,9 +101,8 @@ class Sandbox:
         """
         if isinstance(self._declared, Misbehaviour):
             raise self._declared
-        return Subject(
-            self._declared, {name: getattr(self, f"_{name}") for name in self._functions}
-        )
+        functions = {name: getattr(self, f"_{name}") for name in self._functions}
+        return Subject(self._declared, functions, self._noticed)
 
     def __enter__(self) -> Self:
         return self
@@ -147,21 +156,31 @@ class Sandbox:
         return found["loss"], found["gradients"]
 
     def _call(self, message: dict[str, Any]) -> Any:
+        first = message["call"] not in self._called
         answer = self._ask(
-            {**message, "key": current_seed(), "constants": [*map(str, current_constants())]},
-            self.time_limit,
+            {**message, "key": current_seed(), "numbers": [*map(str, current_constants())]},
+            max(self.time_limit, FIRST_LIMIT if first and self.time_limit >= TIME_LIMIT else 0.0),
         )
+        self._called.add(message["call"])
         if "result" not in answer:
             raise self._end(_NO_ANSWER)
+        noticed = answer.get("noticed")
+        if isinstance(noticed, list):
+            self._noticed += [one_line(str(what)) for what in noticed if what not in self._noticed]
         return answer["result"]
 
     def _ask(self, message: Mapping[str, Any], limit: float) -> Any:
         if self._dead is not None:
             raise Stopped(self._dead)
+        left = self._end_of_time - time.monotonic()
+        if left <= 0:
+            raise self._end(f"the {self._total:g} s for this file are used up")
         self._requests.put(encode(message))
         try:
-            answer = self._answers.get(timeout=limit)
+            answer = self._answers.get(timeout=min(limit, left))
         except queue.Empty:
+            if left < limit:
+                raise self._end(f"the {self._total:g} s for this file are used up") from None
             raise self._end(f"no answer within {limit:g} s: the process was ended") from None
         if not isinstance(answer, dict):
             try:

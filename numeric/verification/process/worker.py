@@ -12,14 +12,19 @@ import os
 import sys
 import traceback
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, Final
 
+import numpy as np
+
+from numeric.numbers.elements import Element
 from numeric.numbers.prime_field import random_functions
+from numeric.verification.caller import Caller, Misbehaviour, Raised
 from numeric.verification.process.wire import encode, receive
-from numeric.verification.watch import Guard, Misbehaviour, Raised, Tape, subject_of
+from numeric.verification.watch import declarations, kind_of
 
 _TAPES: Final = 8
 
@@ -58,10 +63,16 @@ class Worker:
 
     def __init__(self, path: Path, functions: tuple[str, ...]) -> None:
         self.path = path
-        subject = subject_of(load(path), functions)
-        self.declared = subject.declared
-        self.guard = Guard(subject)
-        self.tapes: OrderedDict[int, Tape] = OrderedDict()
+        module = load(path)
+        self.declared = declarations(module)
+        for name in functions:
+            if not callable(getattr(module, name, None)):
+                raise Misbehaviour(f"{name}: expected a function of this name, found none")
+        self.noticed: list[str] = []
+        self.caller = Caller(
+            {name: getattr(module, name) for name in functions}, self.noticed.append, copies=True
+        )
+        self.tapes: OrderedDict[int, Any] = OrderedDict()
         self.count = 0
 
     def answer(self, call: dict[str, Any]) -> Any:
@@ -70,21 +81,64 @@ class Worker:
         Raises:
             Misbehaviour: if the file misbehaves in it.
         """
-        with random_functions(call["key"], map(Fraction, call["constants"])):
-            if call["call"] == "loss_and_gradient":
-                loss, gradients = self.guard.loss_and_gradient(*call["arguments"])
-                return {"loss": loss, "gradients": gradients}
-            if call["call"] == "backward":
-                tape = self.tapes[call["tape"]]
-                return self.guard.backward(call["params"], tape, call["cotangents"])
-            states, tape = self.guard.forward(
-                call["params"], call["inputs"], call["initial"], call["constants"]
-            )
+        name = call["call"]
+        with random_functions(call["key"], map(Fraction, call["numbers"])):
+            if name == "loss_and_gradient":
+                loss, gradients = self._pair(name, "loss, gradients", call["arguments"])
+                return {"loss": loss, "gradients": self._watched(gradients)}
+            if name == "backward":
+                arguments = (call["params"], self.tapes[call["tape"]], call["cotangents"])
+                return self._watched(self.caller(name, arguments))
+            arguments = tuple(call[part] for part in ("params", "inputs", "initial", "constants"))
+            states, tape = self._pair(name, "states, tape", arguments)
         self.count += 1
         self.tapes[self.count] = tape
         while len(self.tapes) > _TAPES:
             self.tapes.popitem(last=False)
-        return {"states": states, "tape": self.count}
+        return {"states": self._watched({"states": states})["states"], "tape": self.count}
+
+    def _pair(self, name: str, parts: str, arguments: Sequence[Any]) -> tuple[Any, Any]:
+        """The two parts that the function returns.
+
+        Raises:
+            Misbehaviour: if they are not two.
+        """
+        result = self.caller(name, tuple(arguments))
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise Misbehaviour(f"{name} returned {kind_of(result)}: expected ({parts})")
+        return result
+
+    def _watched(self, groups: Any) -> Any:
+        """The arrays by group and name, lists as arrays; each is watched from now on."""
+        if not isinstance(groups, Mapping):
+            return groups
+        found = {
+            group: {n: as_array(f"{group}[{n!r}]", value) for n, value in arrays.items()}
+            if isinstance(arrays, Mapping) else arrays
+            for group, arrays in groups.items()
+        }  # fmt: skip
+        self.caller.remember({
+            f"{group}[{name!r}]": value
+            for group, arrays in found.items() if isinstance(arrays, Mapping)
+            for name, value in arrays.items() if isinstance(value, np.ndarray)
+        })  # fmt: skip
+        return found
+
+
+def as_array(label: str, value: Any) -> Any:
+    """A list of arrays or numbers as one array; an array, a number or None as it is.
+
+    Raises:
+        Misbehaviour: for anything else.
+    """
+    if isinstance(value, (list, tuple)):
+        try:
+            return np.asarray(value)
+        except ValueError:
+            raise Misbehaviour(f"{label}: expected an array, came a ragged list") from None
+    if value is None or isinstance(value, (np.ndarray, np.generic, Element, int, float)):
+        return value
+    raise Misbehaviour(f"{label}: expected an array, came {kind_of(value)}")
 
 
 def reply(problem: Misbehaviour, path: Path) -> dict[str, Any]:
@@ -123,7 +177,9 @@ def serve(requests: BinaryIO, results: BinaryIO) -> None:
         except EOFError:
             return
         try:
-            send({"result": worker.answer(call)})
+            found = worker.answer(call)
+            send({"result": found, "noticed": [*worker.noticed]})
+            worker.noticed.clear()
         except Misbehaviour as problem:
             send(reply(problem, path))
 

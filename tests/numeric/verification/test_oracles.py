@@ -119,7 +119,7 @@ def test_the_complex_step_sees_a_direction_to_the_last_digit() -> None:
     gradient = autograd_answer(CellProblem(cell), case).gradients["params"]["W_fh"]
     direction = np.random.default_rng(0).normal(size=(3, 3))
     forward = compile_cell(cell, "textbook").forward
-    got, scale = complex_step(forward, case, "params", "W_fh", direction)
+    got, scale = complex_step(forward, CellProblem(cell), case, "params", "W_fh", direction)
     assert abs(got - np.sum(gradient * direction)) < 1e-14 * scale
 
 

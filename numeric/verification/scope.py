@@ -1,0 +1,71 @@
+"""How far code can be judged: what it returns, what it takes, in which dtypes.
+
+In: nothing. Out: `Scope`, a value; `fit.py` finds it. What is outside is not asked of the code,
+and no verdict counts it as right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from numeric.verification.cases import Case
+
+DTYPES: Final = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is left out: states and gradients not returned, arguments not taken.
+
+    `lacks` are labels, `states.c` or `initial.c`; `zero_initial` the states that start from zero
+    whatever is given; `no_cotangents` those whose ∂L/∂s is not taken; `last_step`: no cotangent
+    is, but of the last step; `factor` is what cotangents are multiplied by to stay below a limit
+    that the code sets.
+    """
+
+    lacks: frozenset[str] = frozenset()
+    zero_initial: frozenset[str] = frozenset()
+    no_cotangents: frozenset[str] = frozenset()
+    last_step: bool = False
+    dtypes: tuple[str, ...] = DTYPES
+    factor: float = 1.0
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Scope()
+
+    def dtype(self, wanted: str) -> str:
+        """The dtype wanted if the code is judged in it, else the one that it is judged in."""
+        return wanted if wanted in self.dtypes else self.dtypes[0]
+
+    def asked(self, case: Case) -> Case:
+        """The case as the code can be asked: what it does not take is zero."""
+        if self.whole:
+            return case
+        initial = {
+            name: 0 * value if name in self.zero_initial else value
+            for name, value in case.initial.items()
+        }
+        cotangents = {name: self._weighed(name, bar) for name, bar in case.cotangents.items()}
+        return replace(case, initial=initial, cotangents=cotangents)
+
+    def _weighed(self, name: str, bar: Any) -> Any:
+        if name in self.no_cotangents:
+            return 0 * bar
+        if self.last_step and len(bar):
+            bar = bar.copy()
+            bar[:-1] = 0 * bar[:-1]
+        return bar if self.factor == 1 else self.factor * bar
+
+    def moves(self, group: str, name: str) -> bool:
+        """Whether the outputs depend on the array as far as the code can show it."""
+        return group != "initial" or name not in self.zero_initial
+
+    def judged(self, group: str, name: str) -> bool:
+        """Whether the code returns the array."""
+        return f"{group}.{name}" not in self.lacks
+
+
+WHOLE: Final = Scope()

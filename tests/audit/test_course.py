@@ -1,0 +1,68 @@
+"""A course's LSTM layer behind the adapter that is printed: right, and with a mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+WRONG = {
+    "no carry of c": ("return da @ Wx.T, da @ Wh.T, dc * f", "return da @ Wx.T, da @ Wh.T, 0 * dc"),
+    "slope of tanh(c) left out": ("dc + dh * o * (1 - tanh_c**2)", "dc + dh * o"),
+}
+
+SAYS = {
+    "no carry of c": "(adjoint equation 12: c̄_t = ",
+    "slope of tanh(c) left out": "slope tanh′(c_t) dropped",
+}
+
+
+def bptt(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bptt", *words], cwd=folder, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+def audited(folder: Path, source: str) -> tuple[int, dict[str, object]]:
+    """The exit status and the verdict on the layer, by the adapter with its gates filled in."""
+    (folder / "course.py").write_text(source, encoding="utf-8")
+    printed = bptt(folder, "write-test", "course.py", "--cell", "lstm", "--adapter").stdout
+    assert len(printed.splitlines()) <= 10
+    assert all(len(line) <= 100 for line in printed.splitlines())
+    filled = printed.replace('GATES, KINDS = "fico"', 'GATES, KINDS = "ifoc"')
+    assert filled != printed
+    (folder / "adapter.py").write_text(filled, encoding="utf-8")
+    said = bptt(folder, "verify", "adapter.py", "--cell", "lstm", "--batch-first", "--json")
+    return said.returncode, json.loads(said.stdout)
+
+
+def test_the_right_layer_is_judged_as_far_as_it_goes(tmp_path: Path) -> None:
+    status, data = audited(tmp_path, (HERE / "course.py").read_text(encoding="utf-8"))
+    assert (status, data["status"]) == (4, "partial")
+    judged = {name for name, found in data["gradients"].items() if found["status"] == "pass"}
+    assert judged == {*data["gradients"]} - {"initial.c"}
+    assert {"params.W_fh", "params.b_o", "inputs.x", "initial.h"} <= judged
+    unjudged = data["unjudged"]
+    assert unjudged["states.c"] == "forward returns no states['c']"
+    assert unjudged["initial.c"] == "backward returns no initial['c']"
+    assert unjudged["c_0"].startswith("forward starts from c_0 = 0")
+    assert unjudged["∂L/∂c"] == "backward makes nothing of cotangents['c']"
+    assert "came float64" in unjudged["float32"]
+    assert unjudged["T = 0"].startswith("forward with T = 0 raised ValueError")
+    assert all(found["status"] != "fail" for found in data["checks"].values())
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_layer_fails_and_the_mistake_is_named(tmp_path: Path, what: str) -> None:
+    source = (HERE / "course.py").read_text(encoding="utf-8")
+    assert source.count(WRONG[what][0]) == 1
+    status, data = audited(tmp_path, source.replace(*WRONG[what]))
+    assert (status, data["status"]) == (1, "fail")
+    wrong = {name for name, found in data["gradients"].items() if found["status"] == "fail"}
+    assert wrong == {*data["gradients"]} - {"initial.c"}
+    assert SAYS[what] in str(data["gradients"]["params.W_fh"]["diagnosis"])
