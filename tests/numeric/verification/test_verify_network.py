@@ -254,7 +254,8 @@ def test_a_wrong_argument_that_is_accepted_fails() -> None:
 
 
 def test_what_is_no_network_s_module_fails() -> None:
-    verdict = verify(SimpleNamespace(PARAMETERS={}), network=Network(RNN))
+    nothing = SimpleNamespace(PARAMETERS={}, loss_and_gradient=lambda *given: None)
+    verdict = verify(nothing, network=Network(RNN))
     assert verdict.status == "fail"
     assert "INPUTS: expected a dict" in verdict.checks["interface"].reason
 
