@@ -15,8 +15,8 @@ from typing import Final
 from derive.cell import Cell
 from numeric.compiler.styles import STYLES
 from reports.arguments.which_cell import CELL_FILE, find_cell
-from reports.commands.adapter import adapter
 from reports.commands.verify import user_file
+from reports.terminal.adapter import adapter
 from reports.terminal.console import Answer
 
 _OURS: Final = Template('''\

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from corpus import right
-from profiles import NIGHTLY
+from profiles import NIGHTLY, by_day
 
 from derive import Cell, catalogue, differentiate
 from derive.calculus.adjoint import carry
@@ -42,7 +42,7 @@ def tape_of(cell: str) -> Tape:
     return Tape(differentiate(catalogue[cell]), case_of(cell))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", by_day(CELLS, 2))
 def test_a_window_of_all_steps_is_the_gradient_and_of_one_lacks_the_carries(cell: str) -> None:
     tape = tape_of(cell)
     derivation = tape.derivation
@@ -62,7 +62,7 @@ def test_a_window_of_all_steps_is_the_gradient_and_of_one_lacks_the_carries(cell
                 assert equal(tape.gradients(one)[label], tape.gradients(other)[label]), label
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", by_day(CELLS, 2))
 def test_pieces_are_the_gradients_of_two_sequences(cell: str) -> None:
     tape = tape_of(cell)
     case, found = tape.case, tape.gradients(Change(piece=(2, False)))
@@ -80,7 +80,7 @@ def test_pieces_are_the_gradients_of_two_sequences(cell: str) -> None:
         assert relative_error(found[f"params.{name}"], value) < 1e-11
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", by_day(CELLS, 2))
 def test_no_mistake_of_the_list_is_the_right_gradient(cell: str) -> None:
     """A mistake that changes nothing would be found in right code."""
     tape = tape_of(cell)
@@ -92,7 +92,7 @@ def test_no_mistake_of_the_list_is_the_right_gradient(cell: str) -> None:
             assert not all(equal(found[label], want[label]) for label in labels), mistake.what
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", by_day(CELLS, 2))
 def test_every_other_cell_is_another_and_is_recognised(cell: str) -> None:
     derivation = differentiate(catalogue[cell])
     others = list(dialects(derivation, Wording(derivation)))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from corpus import right
+from profiles import by_day
 
 from derive import catalogue
 from numeric.compiler.target import load
@@ -193,7 +194,7 @@ def judged(change: Change, module: Any = LSTM, **more: Any) -> Verdict:
     )
 
 
-@pytest.mark.parametrize("what", HALF)
+@pytest.mark.parametrize("what", by_day(HALF, 2))
 def test_right_code_is_judged_as_far_as_it_goes(what: str) -> None:
     change, expected = HALF[what]
     verdict = judged(change)
@@ -207,7 +208,7 @@ def test_right_code_is_judged_as_far_as_it_goes(what: str) -> None:
     assert verdict.to_dict()["unjudged"] == verdict.unjudged
 
 
-@pytest.mark.parametrize("what", HALF)
+@pytest.mark.parametrize("what", by_day(HALF, 3, 1))
 def test_wrong_code_fails_beside_what_it_lacks(what: str) -> None:
     verdict = judged(HALF[what][0], WRONG_LSTM)
     assert verdict.status == "fail", verdict.summary()

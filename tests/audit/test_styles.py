@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from corpus import CORPUS, right
-from profiles import NIGHTLY
+from profiles import NIGHTLY, by_day
 from public import PUBLIC
 from styles import KINDS, PRODUCTS, SIGMOID, TANH, Style, styles
 
@@ -57,7 +57,9 @@ def test_the_styles_take_every_form() -> None:
         assert {getattr(style, name) for style in made} == {*forms}
 
 
-@pytest.mark.parametrize("style", styles(), ids=lambda s: f"{s.cell}, {s.tanh}, {s.products}")
+@pytest.mark.parametrize(
+    "style", by_day(styles(), 4), ids=lambda s: f"{s.cell}, {s.tanh}, {s.products}"
+)
 def test_right_code_is_not_refused(style: Style) -> None:
     for seed in SEEDS:
         verdict = verify(load(style.source(), "style"), cell=catalogue[style.cell], seed=seed)
@@ -65,13 +67,15 @@ def test_right_code_is_not_refused(style: Style) -> None:
         assert not any(g.diagnosis for g in verdict.gradients.values())
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "peephole_lstm"])
+@pytest.mark.parametrize("cell", by_day(["rnn", "lstm", "gru", "peephole_lstm"], 2))
 def test_right_files_that_take_floats_only_are_not_refused(cell: str) -> None:
     for seed in SEEDS:
         assert status(floats_only(right(cell)), cell, seed) != "fail"
 
 
-@pytest.mark.parametrize("wrong", [*CORPUS, *PUBLIC], ids=lambda w: f"{w.cell}: {w.story}")
+@pytest.mark.parametrize(
+    "wrong", by_day([*CORPUS, *PUBLIC], 7), ids=lambda w: f"{w.cell}: {w.story}"
+)
 def test_wrong_files_that_take_floats_only_are_refused(wrong: object, undiagnosed: None) -> None:
     assert status(floats_only(wrong.source()), wrong.cell) == getattr(wrong, "status", "fail")
 
@@ -95,7 +99,7 @@ def test_one_entry_wrong_by_a_billionth_is_refused(cell: str, undiagnosed: None)
 QUOTIENT = Cell.parse(name="quotient", equations="h = tanh(W @ h_prev) / (b + U @ x)")
 
 
-@pytest.mark.parametrize("style", ["textbook", "fused", "stable"])
+@pytest.mark.parametrize("style", by_day(["textbook", "fused", "stable"], 3, 1))
 def test_a_quotient_near_its_pole_is_not_called_wrong(style: str) -> None:
     for seed in (2, *SEEDS):
         assert verify(compile_cell(QUOTIENT, style), seed=seed).status != "fail"

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from corpus import right
+from profiles import by_day
 
 from derive import catalogue
 from numeric.compiler.target import load
@@ -94,7 +95,7 @@ def status_of(folder: Path, source: str) -> str:
     return verdict.status
 
 
-@pytest.mark.parametrize("what", AT_IMPORT)
+@pytest.mark.parametrize("what", by_day(AT_IMPORT, 2))
 def test_a_wrong_file_that_tampers_with_its_process_fails(tmp_path: Path, what: str) -> None:
     source = DOUBLED.replace("import numpy as np\n", f"import numpy as np\n{AT_IMPORT[what]}\n", 1)
     if "Agreeing" in source:
@@ -111,7 +112,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", IN_BACKWARD)
+@pytest.mark.parametrize("what", by_day(IN_BACKWARD, 4))
 def test_a_file_that_does_not_answer_rightly_is_no_pass(tmp_path: Path, what: str) -> None:
     """A wrong gradient fails; where none came there is nothing to judge."""
     assert START in RNN
@@ -230,7 +231,7 @@ SLIPS = {
 }
 
 
-@pytest.mark.parametrize("what", SLIPS)
+@pytest.mark.parametrize("what", by_day(SLIPS, 2))
 def test_what_is_wrong_in_some_calls_only_fails(what: str) -> None:
     right_one = load(RNN, "right").backward
 

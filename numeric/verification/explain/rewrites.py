@@ -268,9 +268,9 @@ def _recomputed(node: Slope, alphabet: Alphabet, wording: Wording) -> Iterator[R
 
 
 def through_output(name: str, y: MatrixExpr) -> MatrixExpr | None:
-    """φ′ as a polynomial of the output y; None where it is none."""
+    """φ′ as a polynomial of the output y; None where it is none, or has parameters of its own."""
     formula = FUNCTIONS[name].slope_from_output
-    if formula is None or not formula.is_polynomial(Y) or not formula.has(Y):
+    if formula is None or formula.free_symbols != {Y} or not formula.is_polynomial(Y):
         return None
     return _polynomial(formula, y)
 

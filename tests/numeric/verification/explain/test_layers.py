@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from profiles import by_day
 
 from derive import Cell, Network, catalogue
 from numeric.compiler.kernel import compile_network
@@ -38,7 +39,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", by_day(KINDS, 2))
 def test_the_equations_in_parts_are_the_network(kind: str) -> None:
     """Loss and gradients of the parts, joined, are those of autograd over the whole."""
     problem = NetworkProblem(KINDS[kind])
@@ -115,7 +116,7 @@ def said_of(found: dict[str, Finding]) -> list[str]:
     })
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", by_day(MUTANTS, 3))
 def test_a_wrong_term_is_named_with_its_part(name: str) -> None:
     network, module = mutant(name)
     problem = NetworkProblem(network)
