@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
+import pytest
+
 PROFILE: Final = os.environ.get("HYPOTHESIS_PROFILE", "dev")
 NIGHTLY: Final = PROFILE == "nightly"
 
@@ -15,3 +17,6 @@ Item = TypeVar("Item")
 def by_day(items: Iterable[Item], every: int, start: int = 0) -> list[Item]:
     """All by night; by day one in so many, the same each day."""
     return [*items] if NIGHTLY else [*items][start::every]
+
+
+night_alone = pytest.mark.skipif(not NIGHTLY, reason="takes long: by night")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from import_graph import ROOT, files, imports, module_name
+from profiles import by_day
 
 from derive import catalogue
 from numeric.compiler.kernel import compile_cell
@@ -75,7 +76,7 @@ def test_a_file_imports_only_what_it_may(path: Path) -> None:
 
 
 def test_emitted_code_imports_numpy_alone() -> None:
-    for name, style in zip(catalogue, cycle(STYLES), strict=False):
+    for name, style in zip(by_day(catalogue, 5), cycle(STYLES), strict=False):
         tree = ast.parse(compile_cell(catalogue[name], style).source)
         assert {target for _, target in imports(tree)} == {"numpy"}, (name, style)
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from profiles import by_day
 
 HERE = Path(__file__).parent
 WRONG = {
@@ -57,7 +58,7 @@ def test_the_right_layer_is_judged_as_far_as_it_goes(tmp_path: Path) -> None:
     assert all(found["status"] != "fail" for found in data["checks"].values())
 
 
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("what", by_day(WRONG, 2, 1))
 def test_a_wrong_layer_fails_and_the_mistake_is_named(tmp_path: Path, what: str) -> None:
     source = (HERE / "course.py").read_text(encoding="utf-8")
     assert source.count(WRONG[what][0]) == 1

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from corpus import right
-from profiles import by_day
+from profiles import by_day, night_alone
 
 from derive import catalogue
 from numeric.compiler.target import load
@@ -261,6 +261,7 @@ SLOW = (
 )
 
 
+@night_alone
 def test_a_slow_file_is_judged_in_the_time_there_is(tmp_path: Path) -> None:
     path = tmp_path / "slow.py"
     path.write_text(right("rnn") + SLOW.format(1.5), encoding="utf-8")

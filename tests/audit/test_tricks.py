@@ -112,7 +112,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", by_day(IN_BACKWARD, 4))
+@pytest.mark.parametrize("what", by_day(IN_BACKWARD, 4, 1))
 def test_a_file_that_does_not_answer_rightly_is_no_pass(tmp_path: Path, what: str) -> None:
     """A wrong gradient fails; where none came there is nothing to judge."""
     assert START in RNN

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from profiles import by_day
 from sympy import Rational
 
 from derive import Cell, differentiate
@@ -43,7 +44,7 @@ GIVEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("written", DECIMALS)
+@pytest.mark.parametrize("written", by_day(DECIMALS, 2))
 def test_a_decimal_is_shown_to_its_last_digit(written: str) -> None:
     box = Layout().of(Rational(written))
     assert Text()(box) == Latex()(box) == DECIMALS[written]
@@ -72,7 +73,7 @@ def test_an_authors_numbers_and_their_products_are_not_rounded(tmp_path: Path) -
         assert product in text
 
 
-@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("name", by_day(GIVEN, 2))
 def test_given_numbers_and_weights_pass_every_check(name: str) -> None:
     cell = GIVEN[name]
     assert examine(differentiate(cell)).wrong == ()

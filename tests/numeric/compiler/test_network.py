@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from profiles import by_day
 
 from derive.calculus.joins import joins
 from derive.cell import Cell, catalogue
@@ -39,7 +40,7 @@ def name(network):
     return network.name
 
 
-KINDS = pytest.mark.parametrize("network", list(networks()), ids=name)
+KINDS = pytest.mark.parametrize("network", by_day(networks(), 2), ids=name)
 
 
 def draw(network, *, lengths=LENGTHS, dtype=float, seed=3, sizes=SIZES):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profiles import NIGHTLY
+from profiles import NIGHTLY, by_day
 from trajectories import CELLS
 
 from derive import Cell, differentiate
@@ -56,7 +56,7 @@ def sequence(found, steps, seed):
     return run(found.derivation, found.parameters, inputs, initial, constants)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", by_day(CELLS, 3))
 @settings(max_examples=200 if NIGHTLY else 1)
 @given(seed=st.integers(0, 10**6), gain=st.sampled_from([0.1, 0.5, 1.0, 2.0]))
 def test_no_admissible_sequence_leaves_its_box_or_its_bounds(name, seed, gain):

@@ -18,7 +18,7 @@ from c_code import (
     result,
     source_of,
 )
-from profiles import NIGHTLY
+from profiles import NIGHTLY, night_alone
 
 from derive.cell import catalogue
 from numeric.compiler.kernel import compile_cell
@@ -66,6 +66,7 @@ def test_plain_c_computes_the_same(monkeypatch, tmp_path):
     assert largest_error(result(loaded(plain), case), want) < 1e-12
 
 
+@night_alone
 def test_builds_side_by_side_do_not_meet(monkeypatch, tmp_path):
     monkeypatch.setenv("BPTT_CACHE", str(tmp_path))
     source = source_of("rnn")
@@ -148,11 +149,12 @@ def sanitized(sources, tmp_path):
 
 
 def test_sanitizers_find_nothing(tmp_path):
-    names = CELLS if NIGHTLY else ["lstm"]
+    names = CELLS if NIGHTLY else ["rnn"]
     done = sanitized({name: source_of(name) for name in names}, tmp_path)
     assert done.stdout == "".join(f"clean {name}\n" for name in names), done.stderr[-3000:]
 
 
+@night_alone
 def test_sanitizers_would_find_a_step_too_far(tmp_path):
     source = source_of("rnn").replace("return some >= LANES ? load(p)", "return some ? load(p)")
     done = sanitized({"rnn": source}, tmp_path)
