@@ -137,8 +137,6 @@ THROUGH: Final = (
             ("numeric/verification/batch_first.py", "numeric/verification/caller.py",
              "numeric/verification/fit.py", "numeric/verification/interface.py",
              "numeric/verification/scope.py")),
-    Through("reports/commands/test_write_test.py", "the adapter as it is printed",
-            ("reports/terminal/adapter.py",)),
     Through("numeric/verification/test_verify_network.py", "the verdict on a network",
             ("numeric/verification/problems/network_loss.py",
              "numeric/verification/problems/of_network.py")),

@@ -25,6 +25,7 @@ NAMESAKES = ("derive", "numeric", "reports")
 def python(*words: str, cwd: Path | None = None, first: str = "") -> str:
     paths = os.pathsep.join(filter(None, [first, str(ROOT)]))
     environment = {**os.environ, "PYTHONPATH": paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment.pop("CI", None)  # where it is set, pytest's summary repeats errors in full
     done = subprocess.run(
         [sys.executable, *words],
         capture_output=True, text=True, env=environment, check=False, cwd=cwd,
