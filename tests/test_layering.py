@@ -25,7 +25,7 @@ ONLY_IN = {
     "autograd": {"numeric/verification/oracles.py"},
     "hypothesis": {
         "numeric/verification/strategies.py",
-        "numeric/verification/search.py",
+        "numeric/verification/counterexample.py",
         "numeric/verification/verify.py",
     },
     "matplotlib": {"reports/document/figures.py", "reports/document/bound_figures.py"},

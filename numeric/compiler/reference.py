@@ -26,7 +26,9 @@ from numeric.compiler.program import (
 _SIZED: Final = frozenset({"columns", "rows", "zeros", "spread", "gather", "scatter", "from_end"})
 
 
-def run(program: Program, given: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, Array]:
+def run_program(
+    program: Program, given: Mapping[str, Array], sizes: Mapping[str, int]
+) -> dict[str, Array]:
     """The results by name, from the arguments by name: the program's meaning, slow and plain."""
     extents = {s for dims in program.dims.values() for e in dims for s in e.free_symbols}
     at = {extent: sizes[str(extent)] for extent in extents | {LENGTH, BATCH}}

@@ -319,7 +319,7 @@ def _of_step(symbol: MatrixSymbol, now: Array) -> Array:
     return now.reshape((-1, 1)) if np.ndim(now) == 1 else now.T
 
 
-def run(
+def run_cell(
     cell: Cell,
     parameters: Mapping[str, Array],
     inputs: Mapping[str, Array],

@@ -24,6 +24,7 @@ from numeric.compiler.styles import NUMPY, find_style
 from numeric.compiler.target import Target
 from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
+from numeric.verification.counterexample import WrongError, search
 from numeric.verification.derivation.check import derivation_check
 from numeric.verification.directions import analytic, duality
 from numeric.verification.explain.audit import Call
@@ -34,7 +35,6 @@ from numeric.verification.oracles import Answer
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem, Result
-from numeric.verification.search import WrongError, search
 from numeric.verification.session import Session
 from numeric.verification.strategies import RELATIVE, calls
 from numeric.verification.verdict import (

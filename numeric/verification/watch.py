@@ -17,7 +17,7 @@ from numeric.numbers.elements import Element, ElementArray
 from numeric.verification.caller import Caller, Misbehaviour, Raised, labelled, one_line
 from numeric.verification.caller import given as given_to
 
-__all__ = ["Guard", "Misbehaviour", "Raised", "Stopped", "Subject", "Tape", "one_line"]
+__all__ = ["Guard", "Misbehaviour", "Raised", "Stopped", "Subject", "WatchedTape", "one_line"]
 
 Declared = Mapping[str, Mapping[str, tuple[str, ...]]]
 CONSTANT_NAMES: Final = ("PARAMETERS", "INPUTS", "STATES", "CONSTANTS")
@@ -43,7 +43,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Tape:
+class WatchedTape:
     """A module's own tape, and the shapes that its gradients must have."""
 
     inner: Any
@@ -136,7 +136,7 @@ class Guard:
         inputs: Mapping[str, Any],
         initial: Mapping[str, Any] | None = None,
         constants: Mapping[str, Any] | None = None,
-    ) -> tuple[dict[str, Any], Tape]:
+    ) -> tuple[dict[str, Any], WatchedTape]:
         """States and tape.
 
         Raises:
@@ -163,10 +163,10 @@ class Guard:
             for group, arrays in (("params", params), ("inputs", inputs))
         }
         expected["initial"] = {name: shape[1:] for name, shape in shapes.items()}
-        return states, Tape(inner, expected, shapes, dtype)
+        return states, WatchedTape(inner, expected, shapes, dtype)
 
     def backward(
-        self, params: Mapping[str, Any], tape: Tape, cotangents: Mapping[str, Any]
+        self, params: Mapping[str, Any], tape: WatchedTape, cotangents: Mapping[str, Any]
     ) -> dict[str, dict[str, Any]]:
         """Gradients by group and name.
 

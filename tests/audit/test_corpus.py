@@ -15,7 +15,7 @@ from numeric.compiler.target import load
 from numeric.testing import verify_gradients
 from numeric.verification.explain.audit import relative_error
 from numeric.verification.explain.change import Change
-from numeric.verification.explain.changed_equations import Tape
+from numeric.verification.explain.changed_equations import ForwardPass
 from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 from numeric.verification.process.sandbox import Sandbox
@@ -174,7 +174,7 @@ def test_each_cause_is_said_once() -> None:
 def test_the_adjoint_in_numbers_is_the_gradient_of_every_cell() -> None:
     for cell in catalogue.values():
         case = make_case(cell, ordinary_sizes(cell), steps=3, batch=2, seed=1)
-        found = Tape(differentiate(cell), case).gradients(Change())
+        found = ForwardPass(differentiate(cell), case).gradients(Change())
         want = autograd_answer(CellProblem(cell), case).gradients
         for group, name, _ in case.groups():
             off = relative_error(found[f"{group}.{name}"], want[group][name], 1e-14)

@@ -13,15 +13,15 @@ from derive import Cell, catalogue, differentiate
 from derive.calculus.adjoint import carry
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
-from numeric.meaning.interpret import run
+from numeric.meaning.interpret import run_cell
 from numeric.verification.cases import Case
 from numeric.verification.explain.audit import equal, relative_error
 from numeric.verification.explain.change import Change
-from numeric.verification.explain.changed_equations import Tape
+from numeric.verification.explain.changed_equations import ForwardPass
+from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.explain import explain_gradients
 from numeric.verification.explain.mistakes import mistakes
 from numeric.verification.explain.other_cells import dialects
-from numeric.verification.explain.wording import Wording
 from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem, call, make_case, ordinary_sizes
 from numeric.verification.watch import Guard, subject_of
@@ -30,7 +30,7 @@ CELLS = ("rnn", "gru", "lstm")
 
 
 def states(cell: Cell, case: Case) -> dict[str, np.ndarray]:
-    found = run(cell, case.params, case.inputs, case.initial)
+    found = run_cell(cell, case.params, case.inputs, case.initial)
     return {name: np.stack(values) for name, values in found.items()}
 
 
@@ -38,8 +38,8 @@ def case_of(cell: str, steps: int = 4) -> Case:
     return make_case(catalogue[cell], ordinary_sizes(catalogue[cell]), steps=steps, batch=2, seed=3)
 
 
-def tape_of(cell: str) -> Tape:
-    return Tape(differentiate(catalogue[cell]), case_of(cell))
+def tape_of(cell: str) -> ForwardPass:
+    return ForwardPass(differentiate(catalogue[cell]), case_of(cell))
 
 
 @pytest.mark.parametrize("cell", by_day(CELLS, 2, 1))
@@ -86,7 +86,7 @@ def test_no_mistake_of_the_list_is_the_right_gradient(cell: str) -> None:
     tape = tape_of(cell)
     want = tape.gradients(Change())
     labels = [f"{group}.{name}" for group, name, _ in tape.case.groups()]
-    for mistake in mistakes(tape.derivation, Wording(tape.derivation)):
+    for mistake in mistakes(tape.derivation, EquationNames(tape.derivation)):
         if mistake.derivation is None:
             found = tape.gradients(mistake.change)
             assert not all(equal(found[label], want[label]) for label in labels), mistake.what
@@ -95,7 +95,7 @@ def test_no_mistake_of_the_list_is_the_right_gradient(cell: str) -> None:
 @pytest.mark.parametrize("cell", by_day(CELLS, 2))
 def test_every_other_cell_is_another_and_is_recognised(cell: str) -> None:
     derivation = differentiate(catalogue[cell])
-    others = list(dialects(derivation, Wording(derivation)))
+    others = list(dialects(derivation, EquationNames(derivation)))
     assert len(others) >= 10
     case = case_of(cell)
     own = states(catalogue[cell], case)

@@ -83,7 +83,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Tape:
+class NativeTape:
     """What the pass forward leaves for the pass back."""
 
     known: Known
@@ -139,7 +139,7 @@ class Calls:
 
     def forward(
         self, params: Any, inputs: Any, initial: Any = None, constants: Any = None
-    ) -> tuple[dict[str, Array], Tape]:
+    ) -> tuple[dict[str, Array], NativeTape]:
         """The states of every step, and the tape that `backward` needs.
 
         Raises:
@@ -158,7 +158,7 @@ class Calls:
             rows[0] = (initial or {}).get(name, 0)
         tape_bytes, workspace_bytes, run, _ = self.functions(known.dtype)
         memory = self.tapes.take(tape_bytes(known.at))
-        tape = Tape(known, groups, states, block, memory)
+        tape = NativeTape(known, groups, states, block, memory)
         self._call(run, tape, groups, {"states": block}, workspace_bytes)
         return {name: array[1:] for name, array in states.items()}, tape
 
@@ -207,7 +207,7 @@ class Calls:
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        if not isinstance(tape, Tape):
+        if not isinstance(tape, NativeTape):
             raise ValueError("tape: expected what forward returned")
         known = tape.known
         if not (
@@ -276,7 +276,7 @@ class Calls:
         return pointers
 
     def _call(
-        self, run: Any, tape: Tape, groups: Mapping[str, Mapping[str, Array]],
+        self, run: Any, tape: NativeTape, groups: Mapping[str, Mapping[str, Array]],
         blocks: Mapping[str, Array], workspace_bytes: Any,
     ) -> None:  # fmt: skip
         known = tape.known

@@ -22,13 +22,12 @@ from derive.network import Network
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 from numeric.verification.cases import Case
-from numeric.verification.explain.change import Change
-from numeric.verification.explain.changed_equations import Tape
+from numeric.verification.explain.change import Change, Mistake
+from numeric.verification.explain.changed_equations import ForwardPass
+from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.layers import READOUT, SLOPES, WHOLE, NetworkTape, readout_of
-from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.loop import scaled_whole
 from numeric.verification.explain.mistakes import mistakes
-from numeric.verification.explain.over_time import scaled_whole
-from numeric.verification.explain.wording import Wording
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem
 from numeric.verification.watch import LOSS
@@ -48,9 +47,9 @@ class Part:
     called: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def wording(self) -> Wording:
+    def naming(self) -> EquationNames:
         """The words for the part's equations."""
-        return Wording(self.derivation)
+        return EquationNames(self.derivation)
 
     @cached_property
     def loop(self) -> set[str]:
@@ -103,10 +102,10 @@ class Part:
     def where(self, targets: Iterable[str]) -> str:
         """The equations that give these names."""
         if self.name == READOUT:  # its numbers are not those of a network's derivation
-            equations = self.wording.equations
+            equations = self.naming.equations
             texts = [equations[name] for name in dict.fromkeys(targets) if name in equations]
             return "; ".join(text[text.index(")") + 2 :] for text in texts)
-        return self.wording.where(targets)
+        return self.naming.where(targets)
 
 
 class Anatomy(Protocol):
@@ -153,13 +152,13 @@ class CellAnatomy:
     @cached_property
     def mistakes(self) -> list[Mistake]:
         """Every mistake that is tried, the likely ones first."""
-        return mistakes(self.part.derivation, self.part.wording)
+        return mistakes(self.part.derivation, self.part.naming)
 
-    def tape(self, case: Case) -> Tape:
+    def tape(self, case: Case) -> ForwardPass:
         """The forward pass of the case."""
-        return Tape(self.part.derivation, case)
+        return ForwardPass(self.part.derivation, case)
 
-    def made_by(self, tape: Tape, *made: Mistake) -> Labels:
+    def made_by(self, tape: ForwardPass, *made: Mistake) -> Labels:
         """The gradients that code with these mistakes computes, the right ones if there is none."""
         change, derivation = Change(), None
         for mistake in made:
@@ -208,14 +207,14 @@ class NetworkAnatomy:
     def mistakes(self) -> list[Mistake]:
         """The readout's, the slope of the loss, those of layers, then whole gradients scaled."""
         top, layer, *_ = self.parts
-        found = mistakes(top.derivation, top.wording)
+        found = mistakes(top.derivation, top.naming)
         names = [layer.name for layer in self.network.stack]
         return [
             *(replace(m, parts=(READOUT,)) for m in found
               if not m.change.scaled and _without_memory(top.derivation, m)),
             *_slopes(),
             *_in_layers(
-                [m for m in mistakes(layer.derivation, layer.wording) if not m.change.scaled],
+                [m for m in mistakes(layer.derivation, layer.naming) if not m.change.scaled],
                 names,
             ),
             *(replace(m, parts=(WHOLE,)) for m in scaled_whole(self.labels)),

@@ -14,7 +14,7 @@ import numpy as np
 
 from numeric.verification.cases import Case
 from numeric.verification.explain.anatomy import Anatomy, Labels, Part, anatomy_of, labelled
-from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.change import Mistake
 from numeric.verification.problems.problem import Problem, Result
 
 STEPS: Final = 4

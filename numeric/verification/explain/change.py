@@ -1,6 +1,7 @@
 """Changes of the adjoint equations: terms exchanged, sums taken otherwise, steps left out.
 
-In and out: `Change`, plain data; `changed_equations.py` computes what it makes of the gradients.
+In and out: `Change`, and the `Mistake` that is one, plain data; `changed_equations.py` computes
+what a change makes of the gradients.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sympy import MatrixExpr
+
+from derive.calculus.through_time import Derivation
 
 Array = Any
 Place = tuple[str, int]  # the target of an equation, and which of its terms
@@ -102,3 +105,28 @@ class Change:
     def of_time(self) -> tuple[Any, ...]:
         """What it does to the loop over time itself."""
         return self.stops_early, self.starts_late, self.window, self.piece
+
+
+@dataclass(frozen=True, eq=False)
+class Mistake:
+    """A change, the equations it is in, and what it is in words.
+
+    `family` is the same for the same change elsewhere; `major` mistakes are tried in pairs.
+    `derivation`: of another cell, where it is that cell's backward pass that is computed. Of a
+    network: the `parts` that it is in, and what becomes of the `slope` of the loss.
+    """
+
+    what: str
+    change: Change
+    targets: tuple[str, ...]
+    family: str
+    major: bool = True
+    derivation: Derivation | None = None
+    parts: tuple[str, ...] = ("",)
+    slope: str | None = None
+
+    def meets(self, other: Mistake) -> bool:
+        """Whether both exchange one and the same thing."""
+        if self.slope is not None and other.slope is not None:
+            return True
+        return bool({*self.parts} & {*other.parts}) and self.change.meets(other.change)

@@ -40,7 +40,7 @@ Labels = dict[str, Array]
 KEPT: Final = 4000  # loops over time, for the changes of parameters that share them
 
 
-class Tape:
+class ForwardPass:
     """The forward pass of one case, and the gradients that changed equations make of it."""
 
     def __init__(self, derivation: Derivation, case: Case) -> None:
@@ -69,7 +69,7 @@ class Tape:
         self._latest = int(np.max(np.nonzero(np.any(given, axis=0))[0], initial=0))
         self._loops: dict[Any, Any] = {}
 
-    def under(self, cotangents: Mapping[str, Array]) -> Tape:
+    def under(self, cotangents: Mapping[str, Array]) -> ForwardPass:
         """The same forward pass with other cotangents of the states, (T, B, n)."""
         other = copy(self)
         other._receive(cotangents)
@@ -264,7 +264,9 @@ def _only(cotangents: Labels, losses: slice) -> Labels:
 class Gradients:
     """The gradients of a changed backward pass, by label, computed when asked for."""
 
-    def __init__(self, tape: Tape, change: Change, derivation: Derivation, loop: Any) -> None:
+    def __init__(
+        self, tape: ForwardPass, change: Change, derivation: Derivation, loop: Any
+    ) -> None:
         self.tape, self.change, self.derivation = tape, change, derivation
         self.bars, self.handed = loop
         self.totals: dict[str, Array] = {}

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from numeric.meaning.interpret import run
+from numeric.meaning.interpret import run_cell
 from numeric.verification.explain.anatomy import CellAnatomy, labelled
 from numeric.verification.explain.audit import (
     SEEDS,
@@ -25,7 +25,8 @@ from numeric.verification.explain.audit import (
     gradient_errors,
     relative_error,
 )
-from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.change import Mistake
+from numeric.verification.explain.equation_names import listed
 from numeric.verification.explain.other_cells import Dialect, dialects
 from numeric.verification.explain.place import first_parting
 from numeric.verification.explain.search import Search
@@ -37,7 +38,6 @@ from numeric.verification.explain.treated import (
     never_written,
     scaled,
 )
-from numeric.verification.explain.wording import listed
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.problem import Problem
 from numeric.verification.verdict import gradient_name
@@ -213,7 +213,7 @@ def _dialect(audit: Audit) -> Dialect | None:
     if not isinstance(audit.anatomy, CellAnatomy):
         return None
     part = audit.anatomy.part
-    for dialect in dialects(part.derivation, part.wording):
+    for dialect in dialects(part.derivation, part.naming):
         with suppress(ValueError, TypeError, KeyError):
             if all(_computes(audit, dialect, number) for number in range(SEEDS)):
                 return dialect
@@ -225,7 +225,7 @@ def _computes(audit: Audit, dialect: Dialect, number: int) -> bool:
     if dialect.from_zero:
         zeros = {name: np.zeros_like(value) for name, value in case.initial.items()}
         case = replace(case, initial=zeros)
-    found = run(dialect.cell, case.params, case.inputs, case.initial, case.constants)
+    found = run_cell(dialect.cell, case.params, case.inputs, case.initial, case.constants)
     want = {name: np.stack(values) for name, values in found.items()}
     got = audit.outputs[number]
     return all(relative_error(got[name], want[name]) <= WRONG for name in want)

@@ -21,9 +21,8 @@ from derive.language.expr import Softmax, add, product
 from derive.network import Layer, Network
 from numeric.meaning.sizes import extent_of
 from numeric.verification.cases import Case
-from numeric.verification.explain.change import SCALES, Change
-from numeric.verification.explain.changed_equations import Gradients, Tape
-from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.change import SCALES, Change, Mistake
+from numeric.verification.explain.changed_equations import ForwardPass, Gradients
 from numeric.verification.problems.of_network import layer_sizes
 from numeric.verification.watch import LOSS
 
@@ -78,8 +77,8 @@ class NetworkTape:
         """
         self.network, self.case = network, case
         self.derivation, self.readout = derivation, readout
-        self.parts: dict[str, Tape] = {}
-        self._right: dict[str, Tape] = {}
+        self.parts: dict[str, ForwardPass] = {}
+        self._right: dict[str, ForwardPass] = {}
         self.given = self._run()
         self.targets = self._targets()
 
@@ -100,12 +99,12 @@ class NetworkTape:
                     fed[x.name] = (
                         case.inputs[x.name] if lower is None else below[layer.reverse][lower.name]
                     )
-                tape = Tape(self.derivation, self._case_of(layer, fed))
+                tape = ForwardPass(self.derivation, self._case_of(layer, fed))
                 self.parts[layer.name] = tape
                 made[layer.reverse] = {n: turned(layer, s) for n, s in tape.states.items()}
             outputs = [made[reverse][network.output.name] for reverse in sorted(made)]
             received, below = self._masked(depth, np.concatenate(outputs, axis=-1)), made
-        self.parts[READOUT] = Tape(self.readout, self._readout_case(received))
+        self.parts[READOUT] = ForwardPass(self.readout, self._readout_case(received))
         (given,) = self.parts[READOUT].states.values()
         if network.loss == "cross_entropy":
             powers = np.exp(given - given.max(axis=-1, keepdims=True))
@@ -180,7 +179,7 @@ class NetworkTape:
         make = SLOPES[how] if how else np.subtract
         return self._counted * make(self.given, self.targets)
 
-    def right(self, part: str) -> Tape:
+    def right(self, part: str) -> ForwardPass:
         """The part's tape with the cotangents that the parts above rightly hand down."""
         if part not in self._right:
             arriving = NetworkGradients(self, ()).arriving(part)

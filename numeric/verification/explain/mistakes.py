@@ -14,18 +14,17 @@ from sympy import MatrixExpr, Rational
 from derive.calculus.adjoint import BAR, AdjointEquation, carry
 from derive.calculus.through_time import Derivation
 from derive.language.expr import scale, transpose
-from numeric.verification.explain.change import Change, Place
-from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.change import Change, Mistake, Place
+from numeric.verification.explain.equation_names import EquationNames
+from numeric.verification.explain.loop import late, over_time, reductions
 from numeric.verification.explain.other_order import other_order
-from numeric.verification.explain.over_time import late, over_time, reductions
 from numeric.verification.explain.rewrites import Alphabet, Rewrite, rewrites
-from numeric.verification.explain.wording import Wording
 
 HALF: Final = Rational(1, 2)
 Made = set[tuple[str, frozenset[Any]]]
 
 
-def mistakes(derivation: Derivation, wording: Wording) -> list[Mistake]:
+def mistakes(derivation: Derivation, naming: EquationNames) -> list[Mistake]:
     """All of them: at one place, then the same at several places at once."""
     alphabet = Alphabet.of(derivation)
     loop = (*derivation.adjoint, *derivation.carries)
@@ -34,14 +33,14 @@ def mistakes(derivation: Derivation, wording: Wording) -> list[Mistake]:
     for equations in (loop, ends):
         for place, equation in enumerate(equations):
             known = {e.target.name for e in equations[:place]} if equations is loop else None
-            single += _in_terms(equation, derivation, alphabet, wording, known)
+            single += _in_terms(equation, derivation, alphabet, naming, known)
     loops = {e.target.name for e in loop}
     sums = [*reductions(derivation)]
-    found = [*over_time(derivation, wording), *single, *sums]
+    found = [*over_time(derivation, naming), *single, *sums]
     found += _sweeps([m for m in single if {*m.targets} & loops], single)
     found += [m for group in _grouped(sums, _family) for m in _joined(group, set())]
-    found += late(derivation, wording)
-    found += other_order(derivation, wording)
+    found += late(derivation, naming)
+    found += other_order(derivation, naming)
     return found
 
 
@@ -52,7 +51,7 @@ def _in_terms(
     equation: AdjointEquation,
     derivation: Derivation,
     alphabet: Alphabet,
-    wording: Wording,
+    naming: EquationNames,
     known: set[str] | None,
 ) -> Iterator[Mistake]:
     """Each term missing, of the other sign, twice or half, or with one part exchanged."""
@@ -60,7 +59,7 @@ def _in_terms(
     parameters = {e.target.name for e in derivation.parameters}
     for place, term in enumerate(equation.terms):
         here = (name, place)
-        text = wording(term.value)
+        text = naming(term.value)
         if term.value == carry(equation.of):
             yield _carry_missing(derivation, equation, here)
         elif len(equation.terms) > 1:
@@ -69,16 +68,16 @@ def _in_terms(
             others = {(name, k): None for k in range(len(equation.terms)) if k != place}
             yield Mistake(f"with the term {text} alone", Change(others), (name,), "alone", False)
         yield from _scaled(f"the term {text}", name, {here: term.value})
-        for rewrite in rewrites(term.value, alphabet, wording, known):
+        for rewrite in rewrites(term.value, alphabet, naming, known):
             yield _rewritten(rewrite, here, text)
         if name in parameters and term.value.shape[0] == term.value.shape[1] != 1:
             flipped = transpose(term.value)
             yield Mistake("transposed", Change({here: flipped}), (name,), "transposed")
     if len(equation.terms) > 1:
         whole = {(name, place): term.value for place, term in enumerate(equation.terms)}
-        yield from _scaled(f"all of {wording(equation.target)}", name, whole)
+        yield from _scaled(f"all of {naming(equation.target)}", name, whole)
     nothing: dict[Place, MatrixExpr | None] = {(name, k): None for k in range(len(equation.terms))}
-    yield Mistake(f"with {wording(equation.target)} left at zero", Change(nothing), (name,), "zero")
+    yield Mistake(f"with {naming(equation.target)} left at zero", Change(nothing), (name,), "zero")
 
 
 def _rewritten(rewrite: Rewrite, here: Place, text: str) -> Mistake:

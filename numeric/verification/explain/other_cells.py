@@ -19,9 +19,9 @@ from derive.cell import Cell, Equation, previous
 from derive.language.expr import Elementwise, add, hadamard, negate, symbols_of, transpose
 from derive.language.expr import replace as exchange
 from derive.language.functions import FUNCTIONS
+from numeric.verification.explain.equation_names import EquationNames, listed
 from numeric.verification.explain.other_order import commuted
 from numeric.verification.explain.rewrites import complemented
-from numeric.verification.explain.wording import Wording, listed
 
 MOST_GATES: Final = 4  # whose parameters are tried in every order
 FUNCTIONS_TRIED: Final = ("tanh", "sigmoid", "relu", "identity")
@@ -36,13 +36,13 @@ class Dialect:
     from_zero: bool = False
 
 
-def dialects(derivation: Derivation, wording: Wording) -> Iterator[Dialect]:
+def dialects(derivation: Derivation, naming: EquationNames) -> Iterator[Dialect]:
     """The likely ones first; each differs in one thing, at one place or at all."""
     cell = derivation.cell
     yield Dialect(cell, "with the initial states taken as zero", from_zero=True)
     found = [
-        *_swapped(derivation, wording), *_left_out(cell, wording), *_in_nodes(cell, wording),
-        *_renamed(cell, wording),
+        *_swapped(derivation, naming), *_left_out(cell, naming), *_in_nodes(cell, naming),
+        *_renamed(cell, naming),
     ]  # fmt: skip
     for equations, what in found:
         try:
@@ -67,7 +67,7 @@ def _put(cell: Cell, place: int, value: MatrixExpr) -> tuple[Equation, ...]:
 # ---- parameters in another's place -------------------------------------------------------------
 
 
-def _swapped(derivation: Derivation, wording: Wording) -> Found:
+def _swapped(derivation: Derivation, naming: EquationNames) -> Found:
     """Gates of one form with their parameters in another order."""
     cell = derivation.cell
     forms: dict[MatrixExpr, list[tuple[MatrixSymbol, list[MatrixSymbol]]]] = {}
@@ -91,8 +91,8 @@ def _swapped(derivation: Derivation, wording: Wording) -> Found:
                 for k in moved
                 for old, new in zip(gates[k][1], gates[order[k]][1], strict=True)
             }
-            here = [wording.bare(gates[k][0]) for k in moved]
-            there = [wording.bare(gates[order[k]][0]) for k in moved]
+            here = [naming.bare(gates[k][0]) for k in moved]
+            there = [naming.bare(gates[order[k]][0]) for k in moved]
             what = (
                 f"with {here[0]} and {here[1]} swapped" if len(moved) == 2
                 else f"with the parameters of {listed(there)} in the places of {listed(here)}"
@@ -100,14 +100,14 @@ def _swapped(derivation: Derivation, wording: Wording) -> Found:
             yield _throughout(cell, mapping), what
 
 
-def _renamed(cell: Cell, wording: Wording) -> Found:
+def _renamed(cell: Cell, naming: EquationNames) -> Found:
     """A square matrix transposed, or all; a state of the other time in one equation."""
     square = [s for s in cell.parameters if s.shape[0] == s.shape[1] != 1]
     groups = [[s] for s in square] + ([square] if len(square) > 1 else [])
     for group in groups:
         mapping: dict[MatrixExpr, MatrixExpr] = {s: transpose(s) for s in group}
         mapping |= {Transpose(s): s for s in group}
-        words = listed(wording.bare(s) for s in group)
+        words = listed(naming.bare(s) for s in group)
         yield (
             _throughout(cell, mapping),
             f"with {words} transposed",
@@ -118,9 +118,7 @@ def _renamed(cell: Cell, wording: Wording) -> Found:
             for old, new in ((previous(state), state), (state, previous(state))):
                 if old in {*symbols_of(equation.value)} and (new != state or state in known):
                     value = exchange(equation.value, {old: new})
-                    what = (
-                        f"with {wording(new)} for {wording(old)} in {wording.bare(equation.target)}"
-                    )
+                    what = f"with {naming(new)} for {naming(old)} in {naming.bare(equation.target)}"
                     yield _put(cell, place, value), what
         known.add(equation.target)
 
@@ -128,7 +126,7 @@ def _renamed(cell: Cell, wording: Wording) -> Found:
 # ---- terms and factors -------------------------------------------------------------------------
 
 
-def _left_out(cell: Cell, wording: Wording) -> Found:
+def _left_out(cell: Cell, naming: EquationNames) -> Found:
     """Without a term that holds a parameter, without all biases, with 1 added to a gate."""
     biases = [s for s in cell.parameters if s.shape[1] == 1]
     summands = dict.fromkeys(t for e in cell.equations for s in _sums(e.value) for t in s.args)
@@ -141,8 +139,8 @@ def _left_out(cell: Cell, wording: Wording) -> Found:
             groups.append([node])
     for group in groups:
         what = "without the biases" if len(group) > 1 else (
-            f"without the bias {wording(group[0])}" if group[0] in added
-            else f"without {wording(group[0])}"
+            f"without the bias {naming(group[0])}" if group[0] in added
+            else f"without {naming(group[0])}"
         )  # fmt: skip
         kept = tuple(replace(e, value=_without(e.value, group)) for e in cell.equations)
         yield kept, what
@@ -167,22 +165,22 @@ def _without(node: MatrixExpr, terms: list[MatrixExpr]) -> MatrixExpr:
     return node.func(*parts)
 
 
-def _in_nodes(cell: Cell, wording: Wording) -> Found:
+def _in_nodes(cell: Cell, naming: EquationNames) -> Found:
     """One node exchanged: a function, a factor, a sign, z and 1 − z, a product's order."""
     for place, equation in enumerate(cell.equations):
-        name = wording.bare(equation.target)
-        for value, what in _exchanged(equation.value, wording):
+        name = naming.bare(equation.target)
+        for value, what in _exchanged(equation.value, naming):
             yield _put(cell, place, value), f"{what} in {name}"
         for value, old, new in commuted(equation.value):
-            yield _put(cell, place, value), f"with {wording(new)} for {wording(old)} in {name}"
+            yield _put(cell, place, value), f"with {naming(new)} for {naming(old)} in {name}"
         for gate in dict.fromkeys(complemented(equation.value)):
             turned = add(OneMatrix(*gate.shape), negate(gate))
             value = exchange(equation.value, {turned: gate, gate: turned})
-            words = f"with {wording.bare(gate)} and 1 − {wording.bare(gate)} swapped in {name}"
+            words = f"with {naming.bare(gate)} and 1 − {naming.bare(gate)} swapped in {name}"
             yield _put(cell, place, value), words
 
 
-def _exchanged(node: MatrixExpr, wording: Wording) -> Iterator[tuple[MatrixExpr, str]]:
+def _exchanged(node: MatrixExpr, naming: EquationNames) -> Iterator[tuple[MatrixExpr, str]]:
     """The node with one part of it exchanged, and the words."""
     match node:
         case Elementwise():
@@ -199,13 +197,13 @@ def _exchanged(node: MatrixExpr, wording: Wording) -> Iterator[tuple[MatrixExpr,
         case HadamardProduct():
             for k, factor in enumerate(node.args):
                 rest = hadamard(*node.args[:k], *node.args[k + 1 :])
-                yield rest, f"without the factor {wording(factor)}"
+                yield rest, f"without the factor {naming(factor)}"
         case MatAdd():
             for k, term in enumerate(node.args):
                 signed = add(*node.args[:k], negate(term), *node.args[k + 1 :])
-                yield signed, f"with the sign of {wording(term)} turned"
+                yield signed, f"with the sign of {naming(term)} turned"
     if not isinstance(node, MatrixSymbol):
         for k, part in enumerate(node.args):
             if isinstance(part, MatrixExpr):
-                for value, what in _exchanged(part, wording):
+                for value, what in _exchanged(part, naming):
                     yield node.func(*node.args[:k], value, *node.args[k + 1 :]), what

@@ -14,12 +14,11 @@ from sympy.matrices.expressions import HadamardProduct
 from derive.calculus.adjoint import AdjointEquation
 from derive.calculus.through_time import Derivation, differentiate
 from derive.language.expr import add, hadamard, product, symbols_of
-from numeric.verification.explain.change import Change
-from numeric.verification.explain.mistake import Mistake
-from numeric.verification.explain.wording import Wording
+from numeric.verification.explain.change import Change, Mistake
+from numeric.verification.explain.equation_names import EquationNames
 
 
-def other_order(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+def other_order(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """Each product with a gate taken before it, or after."""
     cell = derivation.cell
     for place, equation in enumerate(cell.equations):
@@ -30,7 +29,7 @@ def other_order(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
                 other = differentiate(replace(cell, equations=equations))
             except (ValueError, KeyError):
                 continue
-            what = f"of another cell, with {wording(new)} for {wording(old)}"
+            what = f"of another cell, with {naming(new)} for {naming(old)}"
             users = [e.target.name for e in derivation.adjoint if _uses(e, old)]
             targets = [e.target.name for e in derivation.carries if _uses(e, old)]
             yield Mistake(what, Change(), (*users, *targets), "order", False, other)

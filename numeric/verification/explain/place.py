@@ -15,7 +15,7 @@ from numeric.verification.explain.audit import (
     gradient_errors,
     relative_error,
 )
-from numeric.verification.explain.wording import listed
+from numeric.verification.explain.equation_names import listed
 from numeric.verification.verdict import gradient_name
 from numeric.verification.watch import Misbehaviour
 

@@ -28,7 +28,7 @@ from derive.language.expr import (
 )
 from derive.language.functions import FUNCTIONS, Y
 from numeric.verification.explain.change import EARLIER, LATER, STARTED
-from numeric.verification.explain.wording import Wording
+from numeric.verification.explain.equation_names import EquationNames
 
 CONFUSED: Final = ("tanh", "sigmoid")
 
@@ -102,13 +102,13 @@ def _complement(node: MatrixExpr) -> MatrixSymbol | None:
 
 
 def rewrites(
-    node: MatrixExpr, alphabet: Alphabet, wording: Wording, known: set[str] | None
+    node: MatrixExpr, alphabet: Alphabet, naming: EquationNames, known: set[str] | None
 ) -> Iterator[Rewrite]:
     """Every expression that differs from the node in one part.
 
     `known`: the cotangents computed so far, all of them if None.
     """
-    yield from _alternatives(node, alphabet, wording, known)
+    yield from _alternatives(node, alphabet, naming, known)
     if isinstance(node, MatrixSymbol) or _complement(node) is not None:
         return
     if isinstance(node, HadamardProduct):
@@ -117,17 +117,17 @@ def rewrites(
                 rest = hadamard(*node.args[:place], *node.args[place + 1 :])
                 slope = isinstance(factor, Slope)
                 family = f"{factor.function.name}′ dropped" if slope else f"{factor} dropped"
-                what = f"the {'slope' if slope else 'factor'} {wording(factor)} dropped"
+                what = f"the {'slope' if slope else 'factor'} {naming(factor)} dropped"
                 yield Rewrite(rest, what, family)
     for place, part in enumerate(node.args):
         if isinstance(part, MatAdd) and _complement(part) is None:
             for k, dropped in enumerate(part.args):
                 rest = add(*part.args[:k], *part.args[k + 1 :])
                 args = (*node.args[:place], rest, *node.args[place + 1 :])
-                what = f"the part {wording(dropped)} dropped"
+                what = f"the part {naming(dropped)} dropped"
                 yield Rewrite(node.func(*args), what, "part dropped", False)
         if isinstance(part, MatrixExpr):
-            for rewrite in rewrites(part, alphabet, wording, known):
+            for rewrite in rewrites(part, alphabet, naming, known):
                 args = (*node.args[:place], rewrite.value, *node.args[place + 1 :])
                 yield Rewrite(node.func(*args), rewrite.what, rewrite.family, rewrite.major)
 
@@ -137,32 +137,32 @@ def _is_cotangent(node: MatrixExpr) -> bool:
 
 
 def _alternatives(
-    node: MatrixExpr, alphabet: Alphabet, wording: Wording, known: set[str] | None
+    node: MatrixExpr, alphabet: Alphabet, naming: EquationNames, known: set[str] | None
 ) -> Iterator[Rewrite]:
     """What could stand in the place of the node itself."""
     match node:
         case Slope():
-            yield from _slopes(node, alphabet, wording)
+            yield from _slopes(node, alphabet, naming)
         case Elementwise():
             name = node.function.name
-            yield _swap(node, node.argument, wording, f"{name} dropped")
-            yield _swap(node, Slope(*node.args), wording, f"{name} to its slope")
+            yield _swap(node, node.argument, naming, f"{name} dropped")
+            yield _swap(node, Slope(*node.args), naming, f"{name} to its slope")
         case Transpose(arg=MatrixSymbol() as inner) if inner.shape[0] == inner.shape[1]:
-            yield _swap(node, inner, wording, "transpose")
+            yield _swap(node, inner, naming, "transpose")
         case MatrixSymbol():
-            yield from _symbols(node, alphabet, wording, known)
+            yield from _symbols(node, alphabet, naming, known)
         case MatAdd() if (gate := _complement(node)) is not None:
-            yield _swap(node, gate, wording, f"{gate} and 1 − {gate}")
+            yield _swap(node, gate, naming, f"{gate} and 1 − {gate}")
 
 
 def _swap(
-    old: MatrixExpr, new: MatrixExpr, wording: Wording, family: str, major: bool = True
+    old: MatrixExpr, new: MatrixExpr, naming: EquationNames, family: str, major: bool = True
 ) -> Rewrite:
-    return Rewrite(new, f"{wording(new)} for {wording(old)}", family, major)
+    return Rewrite(new, f"{naming(new)} for {naming(old)}", family, major)
 
 
 def _symbols(
-    symbol: MatrixSymbol, alphabet: Alphabet, wording: Wording, known: set[str] | None
+    symbol: MatrixSymbol, alphabet: Alphabet, naming: EquationNames, known: set[str] | None
 ) -> Iterator[Rewrite]:
     shape = symbol.shape
     if _is_cotangent(symbol):
@@ -173,98 +173,98 @@ def _symbols(
     elif symbol in alphabet.fixed:
         others, major = alphabet.parameters, False
         if shape[0] == shape[1] != 1:
-            yield _swap(symbol, transpose(symbol), wording, "transpose")
+            yield _swap(symbol, transpose(symbol), naming, "transpose")
     else:
         others, major = alphabet.columns, False
         if (other := alphabet.states.get(symbol)) is not None:
-            yield _swap(symbol, other, wording, f"{symbol} to {other}")
+            yield _swap(symbol, other, naming, f"{symbol} to {other}")
         if symbol in alphabet.gates:
             flipped = add(OneMatrix(*shape), negate(symbol))
-            yield _swap(symbol, flipped, wording, f"{symbol} and 1 − {symbol}")
+            yield _swap(symbol, flipped, naming, f"{symbol} and 1 − {symbol}")
         for ending, taken in ((EARLIER, symbol not in alphabet.states), (LATER, True)):
             if taken and not symbol.name.endswith(PREVIOUS):
                 moved = MatrixSymbol(symbol.name + ending, *shape)
-                yield _swap(symbol, moved, wording, f"all{ending}", False)
+                yield _swap(symbol, moved, naming, f"all{ending}", False)
         if symbol.name.endswith(PREVIOUS) and symbol in alphabet.states:
             now = alphabet.states[symbol]
             words = f"{now}_T read for {now}_0 in the first step, as the index −1 does, where"
             last = MatrixSymbol(now.name + EARLIER, *shape)
-            yield Rewrite(last, f"{words} {wording(symbol)} belongs", "index −1")
-            words = f"{now}_0 taken as zero where {wording(symbol)} belongs"
+            yield Rewrite(last, f"{words} {naming(symbol)} belongs", "index −1")
+            words = f"{now}_0 taken as zero where {naming(symbol)} belongs"
             started = MatrixSymbol(now.name + STARTED, *shape)
             yield Rewrite(started, words, "initial state as zero")
     for other in others:
         if other != symbol and other.shape == shape and other != alphabet.states.get(symbol):
-            yield _swap(symbol, other, wording, f"{symbol} to {other}", major)
+            yield _swap(symbol, other, naming, f"{symbol} to {other}", major)
 
 
-def _slopes(node: Slope, alphabet: Alphabet, wording: Wording) -> Iterator[Rewrite]:
+def _slopes(node: Slope, alphabet: Alphabet, naming: EquationNames) -> Iterator[Rewrite]:
     """Of the output as if it were the input, the reverse, and of other functions."""
     function, argument = node.function, node.argument
     name, output = function.name, alphabet.outputs.get(Elementwise(*node.args))
     value = output if output is not None else Elementwise(*node.args)
     at_output = Slope(node.args[0], value, *node.parameters)
-    words = f"the slope {name}′ taken of the output {wording(value)} as if it were the input"
+    words = f"the slope {name}′ taken of the output {naming(value)} as if it were the input"
     yield Rewrite(at_output, words, f"{name}′ at output")
     if (through := through_output(name, argument)) is not None:
-        words = f"the slope {wording(through)}, which is for the output, taken of the input"
+        words = f"the slope {naming(through)}, which is for the output, taken of the input"
         yield Rewrite(through, words, f"{name}′ of input as output")
     if isinstance(value, MatrixSymbol):
         before = alphabet.states.get(value, MatrixSymbol(value.name + EARLIER, *value.shape))
         if (earlier := through_output(name, before)) is not None:
-            words = f"the slope {wording(earlier)}, of the step before, for {wording(node)}"
+            words = f"the slope {naming(earlier)}, of the step before, for {naming(node)}"
             yield Rewrite(earlier, words, f"{name}′ of the step before")
     for other in (n for n in CONFUSED if n != name):
         words = f"the slope of {other} for that of {name}"
         yield Rewrite(Slope(FUNCTIONS[other].name, argument), words, f"{name}′ to {other}′")
         made = through_output(other, value)
         assert made is not None
-        words = f"the slope of {other}, {wording(made)}, for that of {name}"
+        words = f"the slope of {other}, {naming(made)}, for that of {name}"
         yield Rewrite(made, words, f"{name}′ to {other}′ of output")
     one = OneMatrix(*node.shape)
     for half in (add(one, negate(value)), hadamard(value, value)):
-        yield _swap(node, half, wording, f"{name}′ in part", False)
-    yield from _values_for_slopes(node, value, alphabet, wording)
-    yield from _recomputed(node, alphabet, wording)
+        yield _swap(node, half, naming, f"{name}′ in part", False)
+    yield from _values_for_slopes(node, value, alphabet, naming)
+    yield from _recomputed(node, alphabet, naming)
 
 
 def _values_for_slopes(
-    node: Slope, value: MatrixExpr, alphabet: Alphabet, wording: Wording
+    node: Slope, value: MatrixExpr, alphabet: Alphabet, naming: EquationNames
 ) -> Iterator[Rewrite]:
     """A value where its slope belongs, and the slope through the output of another."""
     name = node.function.name
-    yield _swap(node, value, wording, f"{name} for {name}′")
+    yield _swap(node, value, naming, f"{name} for {name}′")
     for other in alphabet.columns:
         if other.shape != node.shape or other == value:
             continue
         near = other in alphabet.states or other == node.argument
         if near and not other.name.endswith(PREVIOUS):
-            yield _swap(node, other, wording, f"{other} for {name}′")
+            yield _swap(node, other, naming, f"{other} for {name}′")
         if other != node.argument and (made := through_output(name, other)) is not None:
-            yield _swap(node, made, wording, f"{name}′ of {other} as output", near)
+            yield _swap(node, made, naming, f"{name}′ of {other} as output", near)
 
 
-def _recomputed(node: Slope, alphabet: Alphabet, wording: Wording) -> Iterator[Rewrite]:
+def _recomputed(node: Slope, alphabet: Alphabet, naming: EquationNames) -> Iterator[Rewrite]:
     """The slope at a pre-activation computed again with another parameter, or without a term."""
     if (value := alphabet.values.get(node.argument)) is None:
         return
     name = node.function.name
-    words = f"{name}′ taken at {wording(node.argument)} computed again with"
+    words = f"{name}′ taken at {naming(node.argument)} computed again with"
     for symbol in symbols_of(value):
         if symbol in alphabet.parameters:
             for other in alphabet.parameters:
                 if other != symbol and other.shape == symbol.shape:
                     at = Slope(node.args[0], replace(value, {symbol: other}), *node.parameters)
-                    what = f"{words} {wording(other)} for {wording(symbol)}"
+                    what = f"{words} {naming(other)} for {naming(symbol)}"
                     yield Rewrite(at, what, f"{name}′ at {other} for {symbol}")
         elif (other_time := alphabet.states.get(symbol)) is not None:
             at = Slope(node.args[0], replace(value, {symbol: other_time}), *node.parameters)
-            what = f"{words} {wording(other_time)} for {wording(symbol)}"
+            what = f"{words} {naming(other_time)} for {naming(symbol)}"
             yield Rewrite(at, what, f"{name}′ at {other_time} for {symbol}")
     for place, term in enumerate(value.args if isinstance(value, MatAdd) else ()):
         left = add(*value.args[:place], *value.args[place + 1 :])
         at = Slope(node.args[0], left, *node.parameters)
-        yield Rewrite(at, f"{words}out {wording(term)}", f"{name}′ without a term")
+        yield Rewrite(at, f"{words}out {naming(term)}", f"{name}′ without a term")
 
 
 def through_output(name: str, y: MatrixExpr) -> MatrixExpr | None:

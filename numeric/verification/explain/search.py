@@ -18,7 +18,7 @@ from derive.calculus.adjoint import BAR
 from derive.cell import PREVIOUS
 from numeric.verification.explain.anatomy import Anatomy, Labels, labelled
 from numeric.verification.explain.audit import SEEDS, Audit, equal
-from numeric.verification.explain.mistake import Mistake
+from numeric.verification.explain.change import Mistake
 
 PAIRS: Final = 20_000  # of two mistakes, tried for one gradient
 SECONDS: Final = 12.0  # of computing, for all the pairs of one audit

@@ -15,7 +15,7 @@ import numpy as np
 from sympy import Integer, Rational
 
 from derive.network import Layer, Network
-from numeric.meaning.interpret import run
+from numeric.meaning.interpret import run_cell
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import Case
 
@@ -117,7 +117,7 @@ def _layer(
         else case.constants[c.name]
         for c in cell.constants
     }  # fmt: skip
-    found = run(
+    found = run_cell(
         cell, own(case.params, cell.parameters), {n: turned(x) for n, x in fed.items()},
         own(case.initial, cell.states), constants, arithmetic,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from sympy import MatrixSymbol
 
 from derive.cell import Cell, declared
 from numeric.meaning.default_constants import default_constants
-from numeric.meaning.interpret import run
+from numeric.meaning.interpret import run_cell
 from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
@@ -142,7 +142,9 @@ class CellProblem:
 
     def outputs(self, case: Case, arithmetic: Arithmetic) -> Outputs:
         """s_1…s_T of every state by the author's equations."""
-        return run(self.cell, case.params, case.inputs, case.initial, case.constants, arithmetic)
+        return run_cell(
+            self.cell, case.params, case.inputs, case.initial, case.constants, arithmetic
+        )
 
     def output_shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
         """The shape of each state in the module interface: (T, B, n)."""

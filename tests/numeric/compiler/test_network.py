@@ -15,7 +15,7 @@ from numeric.compiler.network import compose
 from numeric.compiler.padding import masked
 from numeric.compiler.passes import FUSED
 from numeric.compiler.program import initial_name
-from numeric.compiler.reference import run
+from numeric.compiler.reference import run_program
 
 SIZES = {"T": 4, "B": 3, "n": 3, "m": 2, "q": 4, "v": 5}
 LENGTHS = np.array([4, 2, 1])
@@ -100,7 +100,7 @@ def meaning(network, program, arguments):
             if argument.group == "constants" and len(program.dims[argument.name]) == 3:
                 value = np.broadcast_to(value[:, None], (T, B, value.shape[-1]))
             given[argument.name] = value
-    values = run(program, given, SIZES)
+    values = run_program(program, given, SIZES)
     return {(r.group, r.key): values[r.name] for r in program.results}
 
 

@@ -15,7 +15,7 @@ from numeric.compiler.kernel import compile_cell
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import FUSED, defer, hoist, optimise, share
 from numeric.compiler.program import Block, Carry, Program, Statement, initial_name
-from numeric.compiler.reference import run
+from numeric.compiler.reference import run_program
 from numeric.compiler.stacking import stack
 from numeric.compiler.styles import STYLES
 
@@ -44,7 +44,7 @@ def meaning(cell, program, sizes=SIZES):
         sequence = name in cell.sequences
         shape = (sizes["T"], sizes["B"], *value.shape[1:])
         flat[name] = np.broadcast_to(value[:, None], shape) if sequence else value
-    values = run(program, flat, sizes)
+    values = run_program(program, flat, sizes)
     return {(r.group, r.key): values[r.name] for r in program.results}
 
 

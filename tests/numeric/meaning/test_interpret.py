@@ -26,7 +26,7 @@ from derive.language.expr import (
     transpose,
 )
 from derive.language.functions import FUNCTIONS, X
-from numeric.meaning.interpret import NODES, evaluate, run
+from numeric.meaning.interpret import NODES, evaluate, run_cell
 from numeric.meaning.sizes import sizes_of
 from numeric.verification.problems.of_cell import make_case
 
@@ -113,7 +113,7 @@ def test_numbers_given_to_a_function_are_used() -> None:
 def test_the_lstm_steps_as_written_by_hand() -> None:
     cell = catalogue["lstm"]
     case = make_case(cell, {"n": 3, "m": 2}, steps=4, batch=2, seed=5)
-    found = run(cell, case.params, case.inputs, case.initial)
+    found = run_cell(cell, case.params, case.inputs, case.initial)
     p, c, h = case.params, case.initial["c"], case.initial["h"]
     for t, x in enumerate(case.inputs["x"]):
         net = {g: h @ p[f"W_{g}h"].T + x @ p[f"W_{g}x"].T + p[f"b_{g}"] for g in "fico"}
@@ -131,14 +131,14 @@ def test_constants_scalars_and_sequences_reach_their_step() -> None:
     )  # fmt: skip
     case = make_case(cell, {"n": 3}, steps=3, batch=2, seed=1)
     assert case.constants["m"].shape == (3, 2, 3)
-    found = run(cell, case.params, case.inputs, case.initial, case.constants)
+    found = run_cell(cell, case.params, case.inputs, case.initial, case.constants)
     h = case.initial["h"]
     for t in range(3):
         inner = np.tanh(case.constants["k"] * case.inputs["x"][t])
         h = case.constants["m"][t] * h + case.params["g"] * inner
         np.testing.assert_allclose(found["h"][t], h, rtol=1e-14)
     shared = {**case.constants, "m": case.constants["m"][:, 0]}
-    run(cell, case.params, case.inputs, case.initial, shared)
+    run_cell(cell, case.params, case.inputs, case.initial, shared)
 
 
 def test_sizes_follow_from_the_arrays() -> None:

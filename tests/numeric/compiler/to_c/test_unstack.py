@@ -11,7 +11,7 @@ from derive.cell import catalogue
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
 from numeric.compiler.program import initial_name
-from numeric.compiler.reference import run
+from numeric.compiler.reference import run_program
 from numeric.compiler.styles import find_style
 from numeric.compiler.to_c.schedule import Group, stages
 from numeric.compiler.to_c.unstack import ENTRYWISE, Parts, unstack
@@ -33,7 +33,7 @@ def results(program, cell):
     for name, value in arrays.items():
         if program.is_sequence(name) and value.ndim == 2:
             arrays[name] = np.repeat(value[:, None], SIZES["B"], axis=1)
-    return run(program, arrays, SIZES)
+    return run_program(program, arrays, SIZES)
 
 
 @pytest.mark.parametrize("cell", by_day(CELLS, 4), ids=lambda cell: cell.name)

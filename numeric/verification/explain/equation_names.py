@@ -1,6 +1,6 @@
 """The words of a diagnosis: symbols at their times, equations by their numbers.
 
-In: a derivation. Out: `Wording`, which writes a part of an equation as `bptt show` does.
+In: a derivation. Out: `EquationNames`, which writes a part of an equation as `bptt show` does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numeric.verification.explain.change import EARLIER, LATER
 
 
 @dataclass
-class Wording:
+class EquationNames:
     """Writes expressions and names equations of one derivation."""
 
     derivation: Derivation

@@ -17,9 +17,8 @@ from derive.calculus.through_time import Derivation
 from derive.cell import previous
 from derive.language.expr import hadamard, symbols_of
 from numeric.verification.cases import GROUPS
-from numeric.verification.explain.change import LOSSES, SCALES, Change, Place
-from numeric.verification.explain.mistake import Mistake
-from numeric.verification.explain.wording import Wording
+from numeric.verification.explain.change import LOSSES, SCALES, Change, Mistake, Place
+from numeric.verification.explain.equation_names import EquationNames
 
 READERS: Final = 4  # of an overwritten cotangent: beyond, too many orders of the lines to try
 REDUCED: Final = {
@@ -46,17 +45,17 @@ LOSS_TAKEN: Final = {
 }
 
 
-def over_time(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+def over_time(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """Those of the whole loop and of the losses, the likely ones first."""
     yield from _boundaries(derivation)
     yield from _losses(derivation)
 
 
-def late(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+def late(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """Those that come after the mistakes of single terms: what is put in another place."""
-    yield from _overwritten(derivation, wording)
-    yield from _moved(derivation, wording)
-    yield from _wrong_side(derivation, wording)
+    yield from _overwritten(derivation, naming)
+    yield from _moved(derivation, naming)
+    yield from _wrong_side(derivation, naming)
     yield from _truncated(derivation)
     cell = derivation.cell
     groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
@@ -103,7 +102,7 @@ def reductions(derivation: Derivation) -> Iterator[Mistake]:
                 yield Mistake(words, change, (equation.target.name,), how)
 
 
-def _overwritten(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+def _overwritten(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """A state's cotangent overwritten by what it hands back, before others have read it."""
     for state, equation in zip(derivation.cell.states, derivation.carries, strict=True):
         for term in equation.terms:
@@ -123,7 +122,7 @@ def _overwritten(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
                 for chosen in combinations(readers, count):
                     terms = {place: v for name in chosen for place, v in readers[name].items()}
                     what = (
-                        f"with {wording(bar(state))} overwritten by {wording(term.value)} too early"
+                        f"with {naming(bar(state))} overwritten by {naming(term.value)} too early"
                     )
                     yield Mistake(what, Change(terms), chosen, "overwritten")
 
@@ -141,7 +140,7 @@ def _substituted(expr: MatrixExpr, old: MatrixSymbol, new: MatrixExpr) -> Matrix
     ))  # fmt: skip
 
 
-def _moved(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+def _moved(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """A term of a state's cotangent that is handed to the step before instead, and the reverse."""
     order = [e.target.name for e in derivation.adjoint]
     handed = {e.of.name: e for e in derivation.carries}
@@ -163,7 +162,7 @@ def _moved(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
                     (source.target.name, place): None,
                     (destination.target.name, len(destination.terms)): term.value,
                 })
-                what = f"with the term {wording(term.value)} {words}"
+                what = f"with the term {naming(term.value)} {words}"
                 targets = (source.target.name, destination.target.name)
                 yield Mistake(what, change, targets, "moved")
 
@@ -191,7 +190,7 @@ def _losses(derivation: Derivation) -> Iterator[Mistake]:
             yield Mistake(what, together, tuple(targets), f"loss{ending} of all")
 
 
-def _wrong_side(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
+def _wrong_side(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """What comes from the next step, or from the loss, added to another cotangent of the step."""
     states = derivation.cell.states
     for equation in derivation.adjoint:
@@ -208,8 +207,8 @@ def _wrong_side(derivation: Derivation, wording: Wording) -> Iterator[Mistake]:
                     (other.target.name, len(other.terms)): term.value,
                 })
                 words = (
-                    f"with {what[term.value]} added to {wording(other.target)} instead of "
-                    f"{wording(equation.target)}, on the wrong side of what lies between"
+                    f"with {what[term.value]} added to {naming(other.target)} instead of "
+                    f"{naming(equation.target)}, on the wrong side of what lies between"
                 )
                 targets = (equation.target.name, other.target.name)
                 yield Mistake(words, change, targets, "wrong side")
