@@ -26,7 +26,7 @@ from numeric.meaning.enclose_functions import slope_on, value_on
 from numeric.meaning.formulas import scalar
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
 from numeric.numbers.degree import DegreeArray, variables
-from numeric.numbers.fifty_digits import MP, MULTIPRECISION, Forward
+from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, fifty
 from numeric.numbers.intervals import Interval, interval
 from numeric.numbers.prime_field import PRIME, DualArray, random_duals, random_functions
 from numeric.numbers.prime_field import with_tangents as moved
@@ -83,8 +83,8 @@ def complex_step(row: ElementwiseFunction) -> None:
 
 
 def fifty_digits(row: ElementwiseFunction) -> None:
-    one = np.array([MP.mpf(1)])
-    points = np.array([Forward(MP.mpf(float(p)), one) for p in POINTS], dtype=object)
+    one = np.array([fifty(1)], dtype=object)
+    points = np.array([Forward(fifty(p), one) for p in POINTS], dtype=object)
     got = scalar(row.bind(row.formula, ()), points, MULTIPRECISION)
     agree(np.array([float(e.value) for e in got]), exactly(row, "formula"))
     slopes = [0.0 if e.derivatives is None else float(e.derivatives[0]) for e in got]

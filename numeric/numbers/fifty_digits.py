@@ -2,11 +2,14 @@
 """Numbers of fifty digits that carry their derivatives forward.
 
 In: floats. Out: `Forward`, a value with its derivatives in all directions at once. The chain
-rule is applied forward, number by number: nothing here knows of adjoints.
+rule is applied forward, number by number: nothing here knows of adjoints. The digits are the
+standard library's decimals, in a context that is handed to every operation; its functions are
+exp and ln, the others are mpmath's.
 """
 
 from __future__ import annotations
 
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero
 from typing import Any, Final, Self
 
 import mpmath
@@ -18,8 +21,29 @@ from numeric.numbers.elements import Element
 from numeric.numbers.primitives import Primitive
 
 DIGITS: Final = 50
-MP: Final = mpmath.MPContext()
-MP.dps = DIGITS
+_CONTEXT: Final = Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[DivisionByZero])
+_MP: Final = mpmath.MPContext()
+_MP.dps = DIGITS + 10
+_ZERO, _ONE, _TWO = Decimal(0), Decimal(1), Decimal(2)
+_add: Final = np.frompyfunc(_CONTEXT.add, 2, 1)
+_multiply: Final = np.frompyfunc(_CONTEXT.multiply, 2, 1)
+
+
+def fifty(number: Any) -> Decimal:
+    """A float or an integer as it is, without any rounding."""
+    return Decimal(number if isinstance(number, int | Decimal) else float(number))
+
+
+def distance(one: Decimal, other: Decimal) -> Decimal:
+    """|a − b| to fifty digits."""
+    return _CONTEXT.abs(_CONTEXT.subtract(one, other))
+
+
+def _of(function: str, point: Decimal) -> Decimal:
+    """A function of mpmath's at a point, rounded to fifty digits."""
+    given = _MP.mpf(str(point)) if point.is_finite() else _MP.mpf(float(point))
+    value = getattr(_MP, function)(given)
+    return _CONTEXT.create_decimal(_MP.nstr(value, DIGITS + 10).lstrip("+"))
 
 
 class Forward(Element):
@@ -33,7 +57,7 @@ class Forward(Element):
 
     @classmethod
     def lift(cls, number: Any) -> Self:
-        return cls(MP.mpf(number))
+        return cls(fifty(number))
 
     def key(self) -> Any:
         return self.value
@@ -42,16 +66,18 @@ class Forward(Element):
         return other.value if isinstance(other, Forward) else other
 
     def _chain(self, value: Any, slope: Any) -> Forward:
-        return Forward(value, None if self.derivatives is None else self.derivatives * slope)
+        moved = self.derivatives
+        return Forward(value, None if moved is None else _multiply(moved, slope))
 
     def __neg__(self) -> Forward:
-        return self._chain(-self.value, -1)
+        return self._chain(_CONTEXT.minus(self.value), -_ONE)
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, np.ndarray):
             return NotImplemented
         other = other if isinstance(other, Forward) else Forward.lift(other)
-        return Forward(self.value + other.value, _sum(self.derivatives, other.derivatives))
+        value = _CONTEXT.add(self.value, other.value)
+        return Forward(value, _sum(self.derivatives, other.derivatives))
 
     __radd__ = __add__
 
@@ -65,9 +91,9 @@ class Forward(Element):
         if isinstance(other, np.ndarray):
             return NotImplemented
         other = other if isinstance(other, Forward) else Forward.lift(other)
-        left = None if self.derivatives is None else self.derivatives * other.value
-        right = None if other.derivatives is None else other.derivatives * self.value
-        return Forward(self.value * other.value, _sum(left, right))
+        left, right = self._chain(None, other.value), other._chain(None, self.value)
+        value = _CONTEXT.multiply(self.value, other.value)
+        return Forward(value, _sum(left.derivatives, right.derivatives))
 
     __rmul__ = __mul__
 
@@ -75,40 +101,45 @@ class Forward(Element):
         if isinstance(other, np.ndarray):
             return NotImplemented
         other = other if isinstance(other, Forward) else Forward.lift(other)
-        return self * other._chain(1 / other.value, -1 / other.value**2)
+        inverse = _CONTEXT.divide(_ONE, other.value)
+        return self * other._chain(inverse, _CONTEXT.minus(_CONTEXT.multiply(inverse, inverse)))
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return Forward.lift(other) / self
 
     def exp(self) -> Forward:
-        value = MP.exp(self.value)
+        value = _CONTEXT.exp(self.value)
         return self._chain(value, value)
 
     def log(self) -> Forward:
-        return self._chain(MP.log(self.value), 1 / self.value)
+        return self._chain(_CONTEXT.ln(self.value), _CONTEXT.divide(_ONE, self.value))
 
     def tanh(self) -> Forward:
-        return self._chain(MP.tanh(self.value), MP.sech(self.value) ** 2)
+        slope = _CONTEXT.power(_of("sech", self.value), _TWO)
+        return self._chain(_of("tanh", self.value), slope)
 
     def sin(self) -> Forward:
-        return self._chain(MP.sin(self.value), MP.cos(self.value))
+        return self._chain(_of("sin", self.value), _of("cos", self.value))
 
     def cos(self) -> Forward:
-        return self._chain(MP.cos(self.value), -MP.sin(self.value))
+        return self._chain(_of("cos", self.value), _CONTEXT.minus(_of("sin", self.value)))
 
     def primitive(self, function: Primitive) -> Forward:
-        value = getattr(MP, function.short_name)(self.value)
-        return self._chain(value, function.slope(self.value))
+        value = _of(function.short_name, self.value)
+        return self._chain(value, function.slope(Forward(self.value)).value)
 
 
 def _sum(left: Any, right: Any) -> Any:
     if left is None or right is None:
         return right if left is None else left
-    return left + right
+    return _add(left, right)
 
 
 def number(constant: Expr) -> Forward:
     """An exact constant to fifty digits."""
     if constant.is_Rational:
-        return Forward(MP.mpf(int(constant.p)) / int(constant.q))
-    return Forward(MP.mpf(constant.evalf(DIGITS + 5)._mpf_))
+        return Forward(_CONTEXT.divide(Decimal(int(constant.p)), Decimal(int(constant.q))))
+    return Forward(_CONTEXT.create_decimal(str(constant.evalf(DIGITS + 5))))
 
 
 MULTIPRECISION: Final = Arithmetic(number=number)
@@ -117,15 +148,14 @@ MULTIPRECISION: Final = Arithmetic(number=number)
 def independent(arrays: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
     """The arrays' entries as variables: each the unit derivative in a direction of its own."""
     total = sum(np.size(array) for array in arrays.values())
-    zero, one = MP.mpf(0), MP.mpf(1)
     result: dict[tuple[str, str], Any] = {}
     place = 0
     for name, array in arrays.items():
         variables = np.empty(np.size(array), dtype=object)
         for index, entry in enumerate(np.ravel(array)):
-            unit = np.full(total, zero, dtype=object)
-            unit[place] = one
-            variables[index] = Forward(MP.mpf(float(entry)), unit)
+            unit = np.full(total, _ZERO, dtype=object)
+            unit[place] = _ONE
+            variables[index] = Forward(fifty(entry), unit)
             place += 1
         result[name] = variables.reshape(np.shape(array))
     return result

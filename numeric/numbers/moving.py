@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 
 from numeric.numbers.arithmetic import Arithmetic
-from numeric.numbers.fifty_digits import MP, MULTIPRECISION, Forward
+from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, distance, fifty
 from numeric.numbers.prime_field import (
     FIELD,
     PRIME,
@@ -27,7 +28,7 @@ from numeric.numbers.prime_field import (
 )
 
 Array = Any
-CLOSE: Final = MP.mpf(10) ** -35  # of the larger array: fifty digits less what cancels
+CLOSE: Final = Decimal(10) ** -35  # of the larger array: fifty digits less what cancels
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,12 @@ def _dual_speed(array: Array) -> Array:
 
 
 def _digits_draw(rng: np.random.Generator, shape: tuple[int, ...], deviation: float) -> Array:
-    return _filled(shape, lambda: Forward(MP.mpf(float(rng.normal()) * deviation)))
+    return _filled(shape, lambda: Forward(fifty(rng.normal() * deviation)))
 
 
 def _digits_direction(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     def make() -> Forward:
-        return Forward(MP.mpf(0), np.array([MP.mpf(float(rng.normal()))], dtype=object))
+        return Forward(fifty(0), np.array([fifty(rng.normal())], dtype=object))
 
     return _filled(shape, make)
 
@@ -88,15 +89,15 @@ def _digits_direction(rng: np.random.Generator, shape: tuple[int, ...]) -> Array
 def _digits_speed(array: Array) -> Array:
     def one(entry: Any) -> Forward:
         found = getattr(entry, "derivatives", None)
-        return Forward(MP.mpf(0) if found is None else found[0])
+        return Forward(fifty(0) if found is None else found[0])
 
     return np.vectorize(one, otypes=[object])(array) if np.size(array) else array
 
 
 def _digits_same(left: Array, right: Array) -> bool:
-    pairs = [[getattr(entry, "value", entry) for entry in side] for side in (left, right)]
+    pairs = [[fifty(getattr(entry, "value", entry)) for entry in side] for side in (left, right)]
     largest = max((abs(entry) for side in pairs for entry in side), default=0)
-    return all(abs(a - b) <= CLOSE * largest for a, b in zip(*pairs, strict=True))
+    return all(distance(a, b) <= CLOSE * largest for a, b in zip(*pairs, strict=True))
 
 
 def _dual_same(left: Array, right: Array) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numeric.meaning.interpret import run_cell as interpret
-from numeric.numbers.fifty_digits import MP, MULTIPRECISION, Forward, independent
+from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, fifty, independent
 
 _lift = np.vectorize(Forward.lift, otypes=[object])
 
@@ -26,12 +26,13 @@ def exact_jacobian(found, step):
             {name: _lift(value) for name, value in timed.items()},
             MULTIPRECISION,
         )
-    zero = np.full(sum(map(len, before.values())), MP.mpf(0), dtype=object)
+    zero = np.full(sum(map(len, before.values())), fifty(0), dtype=object)
     return np.array([zero if entry.derivatives is None else entry.derivatives
                      for s in cell.states for entry in np.ravel(after[s.name][-1])])  # fmt: skip
 
 
 def distance(exact, matrix):
-    """‖exact − matrix‖₂, the difference taken in fifty digits."""
-    gap = exact - np.vectorize(lambda entry: MP.mpf(float(entry)), otypes=[object])(matrix)
-    return float(np.linalg.norm(gap.astype(float), 2))
+    """‖exact − matrix‖₂, the difference taken in fifty digits, less what they round themselves."""
+    gap = exact - np.vectorize(fifty, otypes=[object])(matrix)
+    rounded = np.abs(exact) * fifty(10) ** -49
+    return float(np.linalg.norm(np.where(np.abs(gap) <= rounded, fifty(0), gap).astype(float), 2))

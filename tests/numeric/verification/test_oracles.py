@@ -13,7 +13,7 @@ from derive import Cell, Network, catalogue
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.styles import STYLES
 from numeric.numbers.arithmetic import FLOATS
-from numeric.numbers.fifty_digits import MP, Forward
+from numeric.numbers.fifty_digits import Forward, fifty
 from numeric.verification.cases import REGIMES, Case
 from numeric.verification.compare import agreement, as_result
 from numeric.verification.oracles import Answer, autograd_answer, complex_step, precise_answer
@@ -137,7 +137,7 @@ def test_a_gradient_of_1e_300_keeps_its_digits() -> None:
     value = precise_answer(CellProblem(cell), case).gradients["initial"]["h"][0, 0]
     cotangent = case.cotangents["h"][:, 0, 0]
     assert value == pytest.approx(1e-100 * cotangent[0], rel=1e-15)
-    assert Forward(MP.mpf(10) ** -310).tanh().value > 0
+    assert Forward(fifty(1e-310)).tanh().value > 0
 
 
 @pytest.mark.parametrize("answer", [autograd_answer, precise_answer])
