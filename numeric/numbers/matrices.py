@@ -21,6 +21,7 @@ from numeric.numbers.intervals import UNIT, Interval, gamma
 
 Array = Any
 _STEPS: Final = 24
+_SMALL: Final = 32  # up to so many rows or columns all eigenvectors cost less than Lanczos' steps
 _FACTORS: Final = (1 + 1e-9, 1 + 1e-5, 1.003, 1.05, 1.5)
 _LOG2: Final = math.log10(2.0)
 _TINY: Final = 1e-290
@@ -94,7 +95,9 @@ def multiply(a: Near, b: Near, norms: tuple[float, float] | None = None) -> Near
 
 
 def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple[float, Array]:
-    """About ‖A‖₂ and a unit vector y with ‖Ay‖ close to it, by Lanczos' method on AᵀA.
+    """About ‖A‖₂ and a unit vector y with ‖Ay‖ close to it, from AᵀA or AAᵀ, whichever is smaller.
+
+    Large matrices go by Lanczos' method, small ones by all eigenvectors.
 
     Nothing rigorous: what is claimed of y is checked by `bounds`.
     """
@@ -107,6 +110,11 @@ def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple
     if largest and not 1e-70 < largest < 1e70:  # its fourth power is taken
         size, vector = top(matrix / largest, start, steps)
         return size * largest, vector
+    if min(matrix.shape) <= _SMALL:
+        wide = matrix.shape[0] < n
+        values, vectors = np.linalg.eigh(matrix @ matrix.T if wide else matrix.T @ matrix)
+        y = matrix.T @ vectors[:, -1] if wide else vectors[:, -1]
+        return math.sqrt(max(values[-1], 0.0)), y / (np.linalg.norm(y) or 1.0)
     steps = min(steps, n)
     vector = np.random.default_rng(n).normal(size=n) if start is None else start
     basis = np.zeros((steps, n))
