@@ -116,6 +116,9 @@ _OF: Final = _argument(
 _PROFILE: Final = _argument(
     "--profile", choices=PROFILES, default="dev", help="how many examples each check sees (dev)"
 )
+_BATCH_FIRST: Final = _argument(
+    "--batch-first", action="store_true", help="sequences of --inputs are (B, T, m)"
+)
 
 COMMANDS: Final = (
     Command(
@@ -205,8 +208,9 @@ COMMANDS: Final = (
             _ONE_CELL,
             _argument("--weights", type=Path, metavar="FILE",
                       help=".npz or .safetensors, named as here or as PyTorch does (drawn)"),
-            _argument("--inputs", type=Path, metavar="FILE.npy",
-                      help="a sequence of the shape (T, m) (drawn)"),
+            _argument("--inputs", type=Path, metavar="FILE",
+                      help="sequences (T, m) or (T, B, m), as .npy, .npz or .csv (drawn)"),
+            _BATCH_FIRST,
             _argument("--input-box", metavar="X", help="inputs in [-X, X], or LOW,HIGH"),
             _argument("--initial-box", metavar="X", help="initial states likewise (0)"),
             _argument("--size", type=int, metavar="n", help="size of the state (32)"),
@@ -237,8 +241,9 @@ COMMANDS: Final = (
                            "found; with --all html,tex)"),
             _argument("--weights", type=Path, metavar="FILE",
                       help="bounds of these weights, .npz or .safetensors, not of drawn ones"),
-            _argument("--inputs", type=Path, metavar="FILE.npy",
-                      help="a sequence of the shape (T, m) for them (drawn)"),
+            _argument("--inputs", type=Path, metavar="FILE",
+                      help="sequences (T, m) or (T, B, m) for them, as .npy, .npz or .csv (drawn)"),
+            _BATCH_FIRST,
             _SEED, add_all_network_flags,
         ),
     ),

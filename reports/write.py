@@ -18,6 +18,7 @@ from derive.typeset.boxes import sub
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout, Notation
 from numeric.bounds.one_sequence.measured import Measurement, measure
+from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.study import Study, study
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.derivation.check import require_derivation
@@ -77,15 +78,24 @@ def write_report(
         )  # fmt: skip
     _require(cell, verdict)
     tell(f"{cell.name}: measure")
-    measurement = measurement or measure(derivation, seed=seed)
+    measurement = measurement or _measured(derivation, seed)
     document = build(derivation, kernel.source, verdict, measurement)
-    pictures = {
-        f"{cell.name}-{FIGURE}": gradient_norms(measurement, norm_label(derivation))
-    }  # fmt: skip
+    pictures = {}
+    if measurement is not None:
+        picture = gradient_norms(measurement, norm_label(derivation))
+        pictures[f"{cell.name}-{FIGURE}"] = picture
     tell(f"{cell.name}: bound")
     facts = Facts(derivation, kernel.source, verdict, measurement)
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
     return _write(document, {**pictures, **more}, target, wanted, tell, home)
+
+
+def _measured(derivation: Derivation, seed: int) -> Measurement | None:
+    """Norms for drawn weights; None for a cell whose states overflow with them."""
+    try:
+        return measure(derivation, seed=seed)
+    except StateOverflowError:
+        return None
 
 
 def _require(cell: Cell, verdict: Verdict) -> None:
@@ -143,7 +153,7 @@ def _with_chapter(
 ) -> tuple[Document, Mapping[str, Picture]]:
     """The document with its bounds in numbers, and their pictures."""
     norm = norm_label(facts.derivation)
-    made = chapter(facts, found, document.name, norm, document.sections)
+    made = chapter(facts, found, document.name, norm)
     return replace(document, sections=placed(document.sections, made)), made.pictures
 
 

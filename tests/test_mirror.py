@@ -175,6 +175,7 @@ THROUGH: Final = (
             ("reports/document/pdf.py", "reports/write.py")),
     Through("reports/sections/test_bounds.py", "the two chapters of bounds and their figures",
             ("reports/document/bound_figures.py", "reports/sections/all_inputs.py",
+             "reports/sections/answer.py", "reports/terminal/answer.py",
              "reports/sections/facts.py", "reports/sections/numbering.py",
              "reports/sections/one_sequence.py")),
     Through("reports/site/test_gallery.py", "the gallery's first page", ("reports/site/index.py",)),

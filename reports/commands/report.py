@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from derive.cell import Cell
 from derive.network import Network
 from numeric.bounds.stack import sizes_of_layer
-from numeric.bounds.study import STEPS, Study, sizes_for, study_given
+from numeric.bounds.study import STEPS, Asked, Study, sizes_for, study_given
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
 from numeric.verification.verify import verify
@@ -42,7 +43,8 @@ def run(arguments: Namespace) -> Answer:
     cells = [checked_cell(word) for word in arguments.cells]
     subjects = [network_from(arguments, cell) or cell for cell in cells]
     _require_names(subjects)
-    bounds = _given(cells, arguments)
+    with progress(arguments.quiet) as tell:
+        bounds = _given(cells, arguments, tell)
     require_folder(arguments.output)
     files: list[str] = []
     verified: dict[str, Any] = {}
@@ -68,7 +70,9 @@ def run(arguments: Namespace) -> Answer:
     )
 
 
-def _given(cells: Sequence[Cell], arguments: Namespace) -> Study | None:
+def _given(
+    cells: Sequence[Cell], arguments: Namespace, tell: Callable[[str], None]
+) -> Study | None:
     """What the weights in a file, if one was given, do to gradients.
 
     Raises:
@@ -85,13 +89,15 @@ def _given(cells: Sequence[Cell], arguments: Namespace) -> Study | None:
     try:
         network, layers, _ = given_layers(cell, arguments)
         sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
+        asked = Asked(arguments.weights.name)
         if arguments.inputs is not None:
-            inputs = given_inputs(cell, arguments.inputs)
+            inputs, batch = given_inputs(network, layers, sizes, arguments, tell)
+            asked = replace(asked, inputs=arguments.inputs.name, batch=batch)
         else:
             inputs = normal_inputs(cell, sizes, STEPS, arguments.seed)
-        return study_given(
-            network, layers, inputs, arguments.seed, drawn=arguments.inputs is None
-        )  # fmt: skip
+        tell(f"{arguments.weights.name}: bound")
+        return study_given(network, layers, inputs, arguments.seed,
+                           drawn=arguments.inputs is None, asked=asked)  # fmt: skip
     except OSError as problem:
         raise CommandError(f"{problem.filename}: cannot be read: {why(problem)}") from None
     except ValueError as problem:

@@ -6,7 +6,8 @@ two formats say the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from derive.typeset.boxes import Box
 
@@ -159,3 +160,16 @@ class Document:
     author: str
     keywords: tuple[str, ...]
     sections: tuple[Section, ...]
+
+
+def counted(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """The sections, their tables and figures numbered in the order in which they stand."""
+    numbers = {Table: 0, Figure: 0}
+
+    def numbered(block: Block) -> Block:
+        if isinstance(block, (Table, Figure)):
+            numbers[type(block)] += 1
+            return replace(block, number=numbers[type(block)])
+        return block
+
+    return tuple(replace(part, blocks=tuple(map(numbered, part.blocks))) for part in sections)

@@ -37,7 +37,7 @@ def one_sequence(pages: Pages, norm: str) -> Section:
     """What is measured and certified along one sequence; `norm` is LaTeX for an axis."""
     return Section("one-sequence", "Numbers along one sequence", (
         *_verdict(pages), *_layers(pages), *_lag(pages, norm), *_bounds(pages), *_blocks(pages),
-        *_times(pages, norm), *_paths(pages), *_beside(pages),
+        *(() if pages.study.given else times_figure(pages, norm)), *_paths(pages), *_beside(pages),
     ))  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def _layers(pages: Pages) -> Iterator[Block]:
         seen = one.log10_measured[-1] if one.log10_measured else math.nan
         path = one.shares.paths[0] if one.shares and one.shares.paths else None
         carried = () if path is None else (
-            *_path(pages.facts, path.route), Words(f" ({path.share:.0%})"))  # fmt: skip
+            *path_words(pages.facts, path.route), Words(f" ({path.share:.0%})"))  # fmt: skip
         rows.append((
             say("{0}", Words(layer.prefix.rstrip("."))), say(one.verdict),
             _decimal(pages, seen, NEAR), _decimal(pages, upper, UP), _decimal(pages, lower, DOWN),
@@ -199,7 +199,8 @@ def _blocks(pages: Pages) -> Iterator[Block]:
                       head, rows, "l" + "r" * len(names))  # fmt: skip
 
 
-def _times(pages: Pages, norm: str) -> Iterator[Block]:
+def times_figure(pages: Pages, norm: str) -> Iterator[Block]:
+    """Norms over pairs of times, where there are some."""
     study, say = pages.study, pages.facts.say
     held = [v for v in study.heat.ravel() if math.isfinite(v)]
     if len(study.times) < 3 or not held:
@@ -214,7 +215,7 @@ def _times(pages: Pages, norm: str) -> Iterator[Block]:
 # ---- paths -------------------------------------------------------------------------------------
 
 
-def _path(facts: Facts, route: Route) -> Inlines:
+def path_words(facts: Facts, route: Route) -> Inlines:
     """The path in the cell's letters."""
     parts: list[Box | str] = [facts.symbol(route.by)]
     ends = [facts.symbol(name) for name in (*route.via, route.of)]
@@ -232,7 +233,7 @@ def _paths(pages: Pages) -> Iterator[Block]:
         return
     shown = shares.paths[:_PATHS]
     rows = [
-        (_path(pages.facts, path.route), say("{0}", _percent(path.share)),
+        (path_words(pages.facts, path.route), say("{0}", _percent(path.share)),
          say("{0}", figures(path.growth)))
         for path in shown
     ]  # fmt: skip

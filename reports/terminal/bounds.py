@@ -13,6 +13,7 @@ from typing import Any, Final
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.stack import Stack
 from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
+from reports.terminal.answer import fitted
 from reports.terminal.console import columns
 
 Array = Any
@@ -31,22 +32,24 @@ class Measured:
 
 
 def stack_text(
-    stack: Stack, measured: Sequence[Measured | None], left: Sequence[str], everything: bool
-) -> str:
-    """All layers in one table, then the layer that decides, or every layer, at length."""
+    stack: Stack, measured: Sequence[Measured | None], left: Sequence[str], everything: bool,
+    first: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """What is said first, all layers in one table, then the one that decides, or all, at length."""
     several = len(stack.found) > 1
-    lines = _layers(stack) if several else []
+    lines = [*first, *(_layers(stack) if several else [])]
     for place, (layer, one) in enumerate(zip(stack.layers, stack.found, strict=True)):
         if several and not everything and place != stack.decisive:
             continue
         name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
-        lines += [*_at_length(name, one, measured[place], everything), ""]
+        at_length = _at_length(name, one, measured[place], everything)
+        lines += [*fitted(at_length), ""]
     mapping = [(f"{layer.prefix}{name}", source) for layer in stack.layers
                for name, source in layer.origin.items()]  # fmt: skip
     if mapping:
         lines += ["Weights:", *columns(mapping, "  ")]
     if left:
-        lines.append(f"  not used: {', '.join(left[:8])}{', …' if len(left) > 8 else ''}")
+        lines += fitted([f"  not used: {', '.join(left[:8])}{', …' if len(left) > 8 else ''}"])
     return "\n".join(lines).rstrip("\n")
 
 
@@ -72,14 +75,7 @@ def _layers(stack: Stack) -> list[str]:
 
 
 def _at_length(name: str, one: Diagnosis, measured: Measured | None, everything: bool) -> list[str]:
-    lines = [f"{name}: {one.verdict}", f"  {one.because}"]
-    if one.shares is not None and len(one.shares.paths) > 1:
-        path = one.shares.paths[0]
-        lines.append(
-            f"  most of the norm goes along {path.label} ({path.share:.0%}), by which alone it "
-            f"changes by × {path.growth:.3g} a step"
-        )
-    lines += ["", *_table(one, everything)]
+    lines = [f"{name}: {one.verdict}, {one.because}", "", *_table(one, everything)]
     if one.rate is not None and one.certificate is not None:
         lines.append(f"  certified growth a step, all inputs in the box: {rate_up(one.rate)} "
                      f"({one.certificate.best.name})")  # fmt: skip

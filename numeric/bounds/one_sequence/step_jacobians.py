@@ -34,7 +34,11 @@ _CHUNK: Final = 1 << 21
 
 
 class StateOverflowError(ValueError):
-    """A state that is not finite: there is no trajectory to speak of."""
+    """A state that is not finite from a step on: there is no trajectory to speak of."""
+
+    def __init__(self, state: str, step: int) -> None:
+        super().__init__(f"the state {state} is not finite at step {step}: it overflows")
+        self.state, self.step = state, step
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,7 @@ def run(
         later = states[symbol.name][:, 0, :]
         if not np.all(np.isfinite(later)):
             step = int(np.argmin(np.isfinite(later).all(axis=1))) + 1
-            raise StateOverflowError(
-                f"the state {symbol.name} is not finite at step {step}: it overflows"
-            )
+            raise StateOverflowError(symbol.name, step)
         zero = np.zeros((1, later.shape[1]))
         found[symbol.name] = np.concatenate([first.get(symbol.name, zero), later])
     return Run(derivation, weights, signal, found, fixed)
