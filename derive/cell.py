@@ -22,6 +22,7 @@ from derive.language import build as notation
 from derive.language import syntax
 from derive.language.defaults import check_defaults
 from derive.language.expr import size_name, symbols_of
+from derive.language.stages import Stage, check_parts, read_stages
 from derive.language.syntax import CellError
 from derive.typeset.layout import Notation
 from derive.typeset.letters import parse_latex
@@ -33,7 +34,7 @@ MAX_NUMBER: Final = 10**MAX_EXPONENT  # numerators and denominators: they reach 
 _KEYS: Final = {
     "name": str, "source": str, "title": str, "equations": str,
     "inputs": list, "constants": list, "scalars": list, "matrices": list,
-    "sizes": dict, "latex": dict, "defaults": dict,
+    "sizes": dict, "latex": dict, "defaults": dict, "stages": list, "parts": dict,
 }  # fmt: skip
 
 
@@ -69,6 +70,7 @@ class Cell:
     A state's value one step earlier is the symbol of the same name with `_prev`.
     `sequences` names the constants given anew at each step; `latex` maps a symbol to LaTeX;
     `defaults` maps a constant to a number, values or a rule (`derive.language.defaults`).
+    `stages` tell the forward pass, `parts` name targets (`derive.language.stages`).
     """
 
     name: str
@@ -82,6 +84,8 @@ class Cell:
     title: str = ""
     latex: Mapping[str, str] = field(default_factory=dict, hash=False)
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    stages: tuple[Stage, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict, hash=False)
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -129,6 +133,8 @@ class Cell:
             if assigned.count(state.name) != 1:
                 raise CellError(f"the state {state} needs one equation", cell=self.name)
         check_defaults(self.defaults, self.constants, self.sequences, self.name)
+        object.__setattr__(self, "stages", read_stages(self.stages, assigned, self.name))
+        check_parts(self.parts, assigned, self.name)
         for symbol, text in self.latex.items():
             if symbol not in known:
                 raise CellError(
@@ -154,6 +160,8 @@ class Cell:
         sizes: Mapping[str, str] | None = None,
         latex: Mapping[str, str] | None = None,
         defaults: Mapping[str, Any] | None = None,
+        stages: Iterable[Any] = (),
+        parts: Mapping[str, str] | None = None,
     ) -> Cell:
         """The cell that the equation text means; shapes follow from the equations.
 
@@ -194,6 +202,8 @@ class Cell:
             title=title or name,
             latex=dict(latex or {}),
             defaults=dict(defaults or {}),
+            stages=tuple(stages),
+            parts=dict(parts or {}),
             text=equations.strip("\n"),
         )
 
@@ -288,6 +298,8 @@ def build(name: str, table: Mapping[str, Any], file: str) -> Cell:
             raise CellError(
                 f"{file}: {key!r} must be a {_KEYS[key].__name__}, came {type(value).__name__}"
             )
+        if key == "stages":
+            continue
         strings = value if isinstance(value, list) else value.values() if key in {
             "sizes", "latex"} else ()  # fmt: skip
         if not all(isinstance(item, str) for item in strings):

@@ -1,5 +1,4 @@
-"""The answer about given weights: how much, over which lag, by which path and unit, where, what
-would change it.
+"""The answer about given weights: how much over which lag, by what, where, and what changes it.
 
 In: a `Diagnosis` along a sequence. Out: `Answer`; each number is either certified or measured, as
 its name says.

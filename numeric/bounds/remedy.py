@@ -136,7 +136,6 @@ def measured_norm(path: Run, lag: int) -> float:
 @np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
 def remedies(path: Run, lag: int, named: Mapping[str, float] | None = None) -> Remedies:
     """The changes tried on a run; `named` are shares of the norm by symbol, for large states."""
-    cell = path.derivation.cell
     before = measured_norm(path, lag)
     tried = []
     for change in _changes(path, before, lag, named or {}):

@@ -59,8 +59,9 @@ class Study:
     """What was found; `given` where the weights are not drawn, `drawn_inputs` where inputs are.
 
     `overflow` is why there is no trajectory; `asked` what was given, and `answer` what is said of
-    it first, both for given weights alone. `worked` are factors on the recurrent weights of the deciding layer with N in numbers there.
-    `beside` are tracks of well-known cells of the same sizes and seed; empty for given weights.
+    it first, both for given weights alone. `worked` are factors on the recurrent weights of the
+    deciding layer with N in numbers there. `beside` are tracks of well-known cells of the same
+    sizes and seed; empty for given weights.
     """
 
     stack: Stack

@@ -78,7 +78,11 @@ def _npy(path: Path) -> Mapping[str, Array]:
 
 
 def _csv(path: Path) -> Mapping[str, Array]:
-    """One step a line; a first line of names is passed over."""
+    """One step a line; a first line of names is passed over.
+
+    Raises:
+        ValueError: naming the step whose line does not fit.
+    """
     lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     rows = [line.split(",") for line in lines if line.strip()]
     if rows and not all(map(_is_number, rows[0])):

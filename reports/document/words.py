@@ -20,6 +20,8 @@ from derive.typeset.layout import Layout, Notation
 from reports.document.model import Inline, Inlines, Math, Reference, Words
 
 FOLDER: Final = Path(__file__).parents[1] / "languages"
+CELLS_SAY: Final = ("stage_names", "parts", "stages")
+"""Tables of a language with what the catalogue's cell files say in English."""
 Slot = object
 _PART: Final = re.compile(r"\{(\d+)\}|\*([^*]+)\*|`([^`]+)`")
 
@@ -28,6 +30,13 @@ _PART: Final = re.compile(r"\{(\d+)\}|\*([^*]+)\*|`([^`]+)`")
 def spoken(language: str) -> Sentences:
     """What a language says: the theorems' sentences, and those of the reports about them."""
     return Sentences({**sentences(language).texts, **sentences(language, FOLDER).texts})
+
+
+@cache
+def _of_cells() -> frozenset[str]:
+    """The keys of what cell files say: their English is the cell file's."""
+    texts = spoken("en").texts
+    return frozenset(key for key in texts if key.split(".", 1)[0] in CELLS_SAY)
 
 
 def _unnumbered(name: str) -> int:
@@ -64,6 +73,15 @@ class Speaker:
     def words(self, key: str) -> str:
         """A title, or other words without slots, by their key."""
         return spoken(self.language).texts[key]
+
+    def known_words(self, text: str) -> str:
+        """What an author of ours calls a thing, in this language; as it stands if it is unknown."""
+        found = {ours: key for key, ours in spoken("en").texts.items() if key in _of_cells()}
+        return self.words(found[text]) if text in found else text
+
+    def known(self, text: str) -> Inlines:
+        """The same as a sentence."""
+        return self("{0}", Words(self.known_words(text)))
 
     def reference(self, theorem: str) -> str:
         """What a theorem is called by its number."""

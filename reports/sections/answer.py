@@ -16,7 +16,6 @@ from derive.typeset.boxes import Box, Number, row, sub
 from numeric.bounds.answer import Answer
 from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES
 from numeric.bounds.remedy import MULTIPLY, Change
-from numeric.bounds.study import Study
 from reports.document.model import Block, Bullets, Inlines, Paragraph, Section, Words
 from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_ten
 from reports.sections.facts import Facts
@@ -191,8 +190,8 @@ def _said(pages: Pages) -> Iterator[Block]:
     facts, study = pages.facts, pages.study
     say = facts.say
     if study.overflow is not None:
-        yield Paragraph(say.sentence("answer.overflow", facts.symbol(study.overflow.state),
-                                     str(study.overflow.step)), say.words("answer.lead"))  # fmt: skip
+        state, step = facts.symbol(study.overflow.state), str(study.overflow.step)
+        yield Paragraph(say.sentence("answer.overflow", state, step), say.words("answer.lead"))
         yield Paragraph(say.sentence(_FOR_ALL[study.one.verdict]))
         return
     if study.answer is None:

@@ -31,6 +31,7 @@ from reports.document.model import (
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
 from reports.sections.slopes import slope_rows
+from reports.sections.stages import at_ends, part_note
 
 _SLOPE: Final = re.compile(r"(\w+)′")
 _LOSS, _NEXT, _SUM = "the loss at this step", "the next step", "sum rule"
@@ -87,16 +88,41 @@ def forward(facts: Facts) -> Section:
     """The equations in the author's order, every intermediate named."""
     say, steps = facts.say, facts.derivation.part("forward")
     named = [s for s in steps if s.rule == "a name for a part"]
-    words = [say.sentence("forward.opening")]
+    by_stages = bool(facts.derivation.cell.stages)
+    words = [say.sentence("forward.by_stages" if by_stages else "forward.opening")]
     if named:
         symbols = say.listed([say("{0}", s.equation.target) for s in named])
         key = "forward.name" if len(named) == 1 else "forward.names"
         words.append(say.sentence(key, symbols))
     return Section("forward", say.words("forward.title"), (
         Paragraph(say.together(words)),
-        Equations(tuple(equation_row(facts, step) for step in steps)),
+        *told(facts, steps),
         *_functions(facts),
     ))  # fmt: skip
+
+
+def told(facts: Facts, steps: Sequence[Step]) -> Iterator[Paragraph | Equations]:
+    """The equations, stage by stage where the cell says its stages, and what gates do."""
+    cell, rows = facts.derivation.cell, {}
+    waiting: list[EquationRow] = []
+    for step in steps:
+        target = step.equation.target.args[0].name
+        waiting.append(equation_row(facts, step, part_note(facts, target)))
+        if target in {equation.target.name for equation in cell.equations}:
+            rows[target], waiting = waiting, []
+    told_before = False
+    for stage in cell.stages:
+        name = facts.say.known_words(stage.name)
+        yield Paragraph(facts.say.known(stage.says), f"{name[0].upper()}{name[1:]}.")
+        yield Equations(tuple(row for name in stage.equations for row in rows.pop(name)))
+        found = [*at_ends(facts, stage.equations, again=told_before)]
+        told_before = told_before or bool(found)
+        yield from found
+    if rest := tuple(row for made in rows.values() for row in made):
+        if cell.stages:
+            yield Paragraph(facts.say.sentence("gates.rest"))
+        yield Equations(rest)
+        yield from at_ends(facts, tuple(rows), again=told_before)
 
 
 def _functions(facts: Facts) -> Iterator[Paragraph | Equations]:

@@ -62,7 +62,7 @@ def test_what_is_no_sequence_is_refused(tmp_path, value, said):
 @pytest.mark.parametrize("text", ["1,2\n3\n", "1,2\n3,b\n"])
 def test_a_line_that_does_not_fit_is_named(tmp_path, text):
     (tmp_path / "x.csv").write_text(text)
-    with pytest.raises(ValueError, match="expected 2 numbers between commas.*at step 2"):
+    with pytest.raises(ValueError, match=r"expected 2 numbers between commas.*at step 2"):
         read_sequences(RNN, tmp_path / "x.csv")
 
 

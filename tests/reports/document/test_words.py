@@ -9,16 +9,17 @@ from typing import Final
 import pytest
 from spoken import parsed, prose, slots_of, used
 
+from derive import catalogue
 from derive.theorems.sentences import languages, sentences
 from derive.typeset.layout import Layout
 from reports.document.model import Words
-from reports.document.words import FOLDER, Speaker, spoken
+from reports.document.words import CELLS_SAY, FOLDER, Speaker, spoken
 from reports.sections.literature import WERBOS
 
 REPORTS: Final = FOLDER.parent
 SECTIONS: Final = [REPORTS / "sections" / f"{name}.py" for name in (
     "page_one", "derivation", "verified", "growth", "slopes", "theorems", "code", "literature",
-    "answer",
+    "answer", "stages",
 )]  # fmt: skip
 SPEAKER: Final = REPORTS / "document" / "words.py"
 # What looks like prose and is none: why.
@@ -62,7 +63,24 @@ def test_no_sentence_is_in_the_sections():
 
 def test_a_sentence_is_there_if_and_only_if_it_is_used():
     theorems = {key for key in sentences().texts if key.startswith("words.")}
-    assert used(parsed([*SECTIONS, SPEAKER]).values()) - theorems == set(ours())
+    of_cells = {key for key in ours() if key.split(".")[0] in CELLS_SAY}
+    assert used(parsed([*SECTIONS, SPEAKER]).values()) - theorems == set(ours()) - of_cells
+
+
+def test_what_cell_files_say_is_there_if_and_only_if_one_says_it():
+    said = {table: set() for table in CELLS_SAY}
+    for cell in catalogue.values():
+        said["stage_names"] |= {stage.name for stage in cell.stages}
+        said["stages"] |= {stage.says for stage in cell.stages}
+        said["parts"] |= {*cell.parts.values()}
+    for table, texts in said.items():
+        assert texts == {text for key, text in ours().items() if key.split(".")[0] == table}
+
+
+def test_a_speaker_knows_what_cell_files_say_and_leaves_the_rest():
+    say = Speaker(Layout())
+    assert say.known_words("forget gate") == "forget gate"
+    assert say.known_words("a name of somebody's own") == "a name of somebody's own"
 
 
 def test_every_slot_is_filled():
