@@ -34,6 +34,7 @@ from reports.sections.cell import build
 from reports.sections.facts import Facts
 from reports.sections.growth import FIGURE
 from reports.sections.network import build_network
+from reports.sections.picture import pictures
 
 FORMATS: Final = ("tex", "html", "pdf")
 Progress = Callable[[str], None]
@@ -80,14 +81,14 @@ def write_report(
     tell(f"{cell.name}: measure")
     measurement = measurement or _measured(derivation, seed)
     document = build(derivation, kernel.source, verdict, measurement)
-    pictures = {}
+    drawn = {}
     if measurement is not None:
         picture = gradient_norms(measurement, norm_label(derivation))
-        pictures[f"{cell.name}-{FIGURE}"] = picture
+        drawn[f"{cell.name}-{FIGURE}"] = picture
     tell(f"{cell.name}: bound")
     facts = Facts(derivation, kernel.source, verdict, measurement)
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
-    return _write(document, {**pictures, **more}, target, wanted, tell, home)
+    return _write(document, {**drawn, **more}, target, wanted, tell, home)
 
 
 def _measured(derivation: Derivation, seed: int) -> Measurement | None:
@@ -144,17 +145,21 @@ def write_network_report(
     document = build_network(network, kernel.source, verdict)
     tell(f"{network.name}: bound")
     facts = Facts(derivation_of(network.cell), "", verdict)
-    document, pictures = _with_chapter(document, facts, bounds or study(network, seed))
-    return _write(document, pictures, target, wanted, tell)
+    document, made = _with_chapter(document, facts, bounds or study(network, seed))
+    return _write(document, made, target, wanted, tell)
 
 
 def _with_chapter(
     document: Document, facts: Facts, found: Study
 ) -> tuple[Document, Mapping[str, Picture]]:
-    """The document with its bounds in numbers, and their pictures."""
+    """The document with the cell's pictures first and its bounds in numbers, and all pictures."""
     norm = norm_label(facts.derivation)
     made = chapter(facts, found, document.name, norm)
-    return replace(document, sections=placed(document.sections, made)), made.pictures
+    sections, drawn = document.sections, dict(made.pictures)
+    if (opening := pictures(facts, document.name)) is not None:
+        sections = opening[0], *sections
+        drawn |= opening[1]
+    return replace(document, sections=placed(sections, made)), drawn
 
 
 def _checked(formats: Iterable[str]) -> tuple[str, ...]:

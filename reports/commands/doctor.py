@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from reports.document.graph_layout import HINT as GRAPHVIZ_HINT
+from reports.document.graph_layout import find_graphviz
 from reports.document.pdf import HINT, find_engine
 from reports.terminal.console import DISTRIBUTION, Answer, CommandError, columns, toolkit_version
 
@@ -45,12 +47,15 @@ def run(arguments: Namespace) -> Answer:
     engine = find_engine()
     rows = [(name, str(found)) for name, found in versions.items()]
     rows.append(("TeX engine", str(engine) if engine else f"none found; try: {HINT}"))
+    layout = find_graphviz()
+    rows.append(("Graphviz", layout or f"none found; try: {GRAPHVIZ_HINT}"))
     rows += [(name, str(path)) for name, path in paths.items()]
     return Answer(
         text="\n".join(columns(rows)),
         data={
             "versions": versions,
             "tex_engine": str(engine) if engine else None,
+            "graphviz": layout,
             "packages": paths,
         },
     )

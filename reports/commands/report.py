@@ -19,6 +19,8 @@ from numeric.verification.verify import verify
 from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
 from reports.arguments.network_flags import asks_for_network, network_from
 from reports.arguments.which_cell import checked_cell
+from reports.document.graph_layout import HINT as GRAPHVIZ_HINT
+from reports.document.graph_layout import find_graphviz
 from reports.document.pdf import HINT, EngineError, find_engine
 from reports.site.gallery import FORMATS as GALLERY_FORMATS
 from reports.site.gallery import write_gallery
@@ -40,6 +42,9 @@ def run(arguments: Namespace) -> Answer:
     if not arguments.cells:
         raise CommandError("bptt report: expected a CELL, or --all for the whole catalogue")
     formats, remark = wanted_formats(arguments.formats)
+    if find_graphviz() is None:
+        missing = f"no Graphviz found, so no picture of the cell; try: {GRAPHVIZ_HINT}"
+        remark = "\n".join(part for part in (remark, missing) if part)
     cells = [checked_cell(word) for word in arguments.cells]
     subjects = [network_from(arguments, cell) or cell for cell in cells]
     _require_names(subjects)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -100,7 +101,21 @@ def label_ends(axes: Any, marks: list[Mark], x: float, size: float = 9) -> None:
 
 def drawn(figure: Figure) -> Picture:
     """The figure in both formats."""
-    return Picture(_bytes(figure, "pdf"), _bytes(figure, "svg").decode())
+    return Picture(_bytes(figure, "pdf"), shortened(_bytes(figure, "svg").decode()))
+
+
+_DATA: Final = re.compile(r'\bd="([^"]*)"')
+_LONG: Final = re.compile(r"-?\d+\.\d{3,}")
+
+
+def shortened(svg: str) -> str:
+    """The same picture, coordinates to a hundredth of a point and paths on one line."""
+
+    def short(found: re.Match[str]) -> str:
+        data = _LONG.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), found[1])
+        return 'd="' + " ".join(data.split()) + '"'
+
+    return _DATA.sub(short, svg)
 
 
 def _bytes(figure: Figure, kind: str) -> bytes:

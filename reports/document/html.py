@@ -38,6 +38,8 @@ LINE: Final = 34.0
 NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
+_LETTER: Final = re.compile(r'\s*<path id="([^"]*)" (d="[^"]*" transform="scale[^>]*)/>')
+_USED: Final = re.compile(r'xlink:href="#([^"]*)"')
 _MARKS: Final = re.compile(r"[,.;:)]+")
 STYLE: Final = Path(__file__).with_name("report.css")
 HEAD: Final = """\
@@ -135,21 +137,43 @@ def table(block: Table) -> str:
     )
 
 
-def inline_svg(text: str, stem: str, description: str) -> str:
-    """The <svg> element of a file, its ids made the figure's own, its size left to the page."""
+def inline_svg(
+    text: str, stem: str, description: str, known: dict[str, str] | None = None
+) -> str:  # fmt: skip
+    """The <svg> element of a file, its ids made the figure's own, its size left to the page.
+
+    `known` holds the letters that an earlier figure of the page has drawn, which are used again.
+    """
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'\bid="', f'id="{stem}-', body)
     body = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{stem}-", body)
+    body = _shared(body, {} if known is None else known)
     body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", body, count=1)
     body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1)
     label = f'<svg role="img" aria-label="{escape(description)}"'
     return body.replace("<svg", label, 1).strip()
 
 
+def _shared(body: str, known: dict[str, str]) -> str:
+    """The figure without the letters that are drawn in an earlier one, which it refers to."""
+    others: dict[str, str] = {}
+
+    def kept(found: re.Match[str]) -> str:
+        first = known.setdefault(found[2], found[1])
+        if first == found[1]:
+            return found[0]
+        others[found[1]] = first
+        return ""
+
+    body = _LETTER.sub(kept, body)
+    return _USED.sub(lambda found: f'xlink:href="#{others.get(found[1], found[1])}"', body)
+
+
 class _Writer:
     def __init__(self, figures: Mapping[str, str]) -> None:
         self.figures = figures
+        self.letters: dict[str, str] = {}
 
     def __call__(self, block: Block) -> str:
         match block:
@@ -170,7 +194,7 @@ class _Writer:
             case Table():
                 return table(block)
             case Figure(number, stem, caption, description):
-                picture = inline_svg(self.figures[stem], stem, description)
+                picture = inline_svg(self.figures[stem], stem, description, self.letters)
                 return (
                     f'<figure id="figure-{number}">\n{picture}\n<figcaption>Figure {number}. '
                     f"{said(caption)}</figcaption></figure>"
