@@ -27,6 +27,7 @@ from numeric.bounds.answer import Answer, answer
 from numeric.bounds.batches import Batch
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.drawn import draw
+from numeric.bounds.memory import ByGain, Keeping, by_gain, keeping, kept_state
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError, run
 from numeric.bounds.one_sequence.tracks import Track, follow, heat_map
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
@@ -40,7 +41,8 @@ INPUT_SIZE: Final = 8
 STEPS: Final = 60
 INPUT_SCALE: Final = 0.3
 """Weights of inputs have this standard deviation over the square root of their columns."""
-KNOWN: Final = ("rnn", "lstm", "gru")
+KNOWN: Final = (("rnn", 0.0), ("lstm", 0.0), ("lstm", 1.0), ("gru", 0.0))
+"""Well-known cells, each with what is added to the bias of the gate that keeps its state."""
 _GRID: Final = 31
 _WIDE: Final = 150
 
@@ -76,10 +78,12 @@ class Study:
     region: Region | None
     times: tuple[int, ...]
     heat: Array
-    beside: Mapping[str, Track]
+    beside: Mapping[tuple[str, float], Track]
     overflow: StateOverflowError | None = None
     answer: Answer | None = None
     asked: Asked | None = None
+    keeping: Keeping | None = None
+    by_gain: ByGain | None = None
 
     @property
     def place(self) -> int:
@@ -168,28 +172,52 @@ def _studied(
     if one.run is not None:
         times, heat = heat_map(one.run, min(_GRID, one.run.steps + 1))
     held = one.certificate.box if one.certificate else None
-    beside = {} if given else {name: _beside(stack, name, seed) for name in KNOWN}
+    held_by, gained = None, None
+    if not given and len(stack.found) == 1 and one.run is not None:
+        x = uniform_inputs(one.cell, sizes, seed)
+        same = sizes_for(catalogue["rnn"]) == {
+            "n": len(one.run.states[one.cell.states[0].name][0]),
+            "m": next(iter(x.values())).shape[1]}  # fmt: skip
+        plain = known_track("rnn", seed) if same else None
+        held_by = keeping(one.cell, sizes, x, seed, INPUT_SCALE, one.track, plain)
+        gained = by_gain(one.run, rates, one.lags[-1]) if rates and not held_by else None
+    beside = {} if given else _known(one, len(stack.found) == 1, held_by, seed)
     return Study(
         stack, dict(sizes), seed, given, drawn_inputs, box, tuple(worked), rates,
         module_rates(setting, held) if modules_of(setting) else None, region(derivation),
-        times, heat, beside,
+        times, heat, beside, keeping=held_by, by_gain=gained,
     )  # fmt: skip
 
 
-def _beside(stack: Stack, name: str, seed: int) -> Track:
-    """The track of a known cell: the study's own where it studies that cell alone."""
-    one = stack.found[0]
-    if len(stack.found) == 1 and one.cell == catalogue[name] and one.track is not None:
-        return one.track
-    return known_track(name, seed)
+def _known(
+    one: Diagnosis, alone: bool, held: Keeping | None, seed: int
+) -> dict[tuple[str, float], Track]:  # fmt: skip
+    """The tracks of known cells: the study's own where it studies that cell alone."""
+    found: dict[tuple[str, float], Track] = {}
+    for name, shift in KNOWN:
+        own = alone and one.cell == catalogue[name]
+        if own and not shift and one.track is not None:
+            found[name, shift] = one.track
+        elif own and held is not None:
+            found[name, shift] = held.shifted[shift]
+        else:
+            found[name, shift] = known_track(name, seed, shift)
+    return found
 
 
 @cache
-def known_track(name: str, seed: int) -> Track:
-    """Bounds of one of the best known cells: drawn as `study` draws, on inputs of the same law."""
+def known_track(name: str, seed: int, shift: float = 0.0) -> Track:
+    """The product of one of the best known cells, measured and bounded on both sides.
+
+    Drawn as `study` draws, on inputs of the same law; `shift` goes to the bias of the gate that
+    keeps its state, so that more is kept.
+    """
     cell = catalogue[name]
     derivation, sizes = derivation_of(cell), sizes_for(cell)
     drawn = draw(cell, sizes, 1.0, 1, seed, INPUT_SCALE)["parameters"]
+    if shift and (held := kept_state(cell)) is not None:
+        drawn[held.bias] = drawn[held.bias] + held.signed(shift)
     inputs = uniform_inputs(cell, sizes, seed)
     constants = default_constants(cell, {**sizes, "T": STEPS})
-    return follow(run(derivation, drawn, inputs, constants=constants))
+    path = run(derivation, drawn, inputs, constants=constants)
+    return follow(path, windows=(), dominate=False)

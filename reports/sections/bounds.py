@@ -17,6 +17,7 @@ from reports.document.words import listed
 from reports.sections.all_inputs import all_inputs
 from reports.sections.answer import answer_section
 from reports.sections.facts import Facts
+from reports.sections.memory import memory
 from reports.sections.numbering import Pages
 from reports.sections.one_sequence import one_sequence
 
@@ -39,7 +40,8 @@ def chapter(facts: Facts, study: Study, name: str, norm: str) -> Chapter:
     """
     pages = Pages(facts, study, name)
     first = answer_section(pages, norm) if study.given else None
-    sections = [all_inputs(pages)]
+    opening = None if study.given else memory(pages, norm)
+    sections = [*([opening] if opening else []), all_inputs(pages)]
     if study.overflow is None:
         sections.append(one_sequence(pages, norm))
     if study.given:

@@ -32,6 +32,7 @@ from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
 from reports.sections.slopes import slope_rows
 from reports.sections.stages import at_ends, part_note
+from reports.sections.written_out import short_and_long
 
 _SLOPE: Final = re.compile(r"(\w+)′")
 _LOSS, _NEXT, _SUM = "the loss at this step", "the next step", "sum rule"
@@ -211,6 +212,7 @@ def step_jacobian(facts: Facts) -> Section:
            Equations(tuple(equation_row(facts, s) for s in pairs))) if pairs else ()),
         *((Paragraph(say.sentence("step_jacobian.fixed", Symbol("k"))),
            Equations(tuple(local))) if local else ()),
+        *short_and_long(facts),
     ))  # fmt: skip
 
 

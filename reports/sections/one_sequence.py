@@ -7,14 +7,12 @@ the product of the exact step Jacobians at the float64 states that were stored.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from derive.calculus.paths import Route
 from derive.typeset.boxes import Box, Fenced, Number, Operator, Symbol, row, sub
 from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES
-from numeric.bounds.one_sequence.tracks import Track
-from numeric.bounds.study import KNOWN
 from reports.document.bound_figures import (
     best_window,
     bounds_over_lag,
@@ -24,11 +22,11 @@ from reports.document.bound_figures import (
 from reports.document.model import Block, Inlines, Paragraph, Section, Words
 from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, rate, signed
 from reports.document.words import listed
+from reports.sections.beside import beside
 from reports.sections.facts import Facts
 from reports.sections.numbering import METHODS, Pages
 
 _PATHS: Final = 8
-_LAGS: Final = (1, 10, 30)
 _ALL: Final = "all inputs"
 _HERE: Final = "this sequence"
 
@@ -37,7 +35,7 @@ def one_sequence(pages: Pages, norm: str) -> Section:
     """What is measured and certified along one sequence; `norm` is LaTeX for an axis."""
     return Section("one-sequence", "Numbers along one sequence", (
         *_verdict(pages), *_layers(pages), *_lag(pages, norm), *_bounds(pages), *_blocks(pages),
-        *(() if pages.study.given else times_figure(pages, norm)), *_paths(pages), *_beside(pages),
+        *(() if pages.study.given else times_figure(pages, norm)), *_paths(pages), *beside(pages),
     ))  # fmt: skip
 
 
@@ -258,42 +256,3 @@ def _paths(pages: Pages) -> Iterator[Block]:
 
 def _percent(share: float) -> Box:
     return places(100 * share, 1)
-
-
-# ---- beside others -----------------------------------------------------------------------------
-
-
-def _beside(pages: Pages) -> Iterator[Block]:
-    """This cell beside the best known ones, drawn in the same way."""
-    study, say = pages.study, pages.facts.say
-    if not study.beside or len(study.stack.found) > 1 or study.one.track is None:
-        return
-    tracks: dict[str, Track] = {}
-    name = study.one.cell.name
-    if name not in KNOWN:
-        tracks[name] = study.one.track
-    tracks |= study.beside
-    lags = [lag for lag in (*_LAGS, study.one.lags[-1]) if lag <= study.one.lags[-1]]
-    rows = [(_title(pages, key, key == name), *_numbers(pages, track, lags))
-            for key, track in tracks.items()]  # fmt: skip
-    head = [say("cell"), *(say("lag {0}", str(lag)) for lag in lags), say("at most"),
-            say("windows of at most 10"), say("at least")]  # fmt: skip
-    yield pages.table(
-        say("This cell beside known ones: sizes, seed, variances and the law of the inputs are "
-            "the same. Decimal logarithms: the measured norm at four lags, then at the last lag "
-            "certified bounds."), head, rows, "l" + "r" * (len(lags) + 3),
-    )  # fmt: skip
-
-
-def _title(pages: Pages, name: str, this: bool) -> Inlines:
-    return pages.facts.say(f"*{name}*" if this else name)
-
-
-def _numbers(pages: Pages, track: Track, lags: Sequence[int]) -> Iterator[Inlines]:
-    for lag in lags:
-        yield _decimal(pages, track.log10_measured[lag - 1], NEAR)
-    upper, lower = track.log10_upper, track.log10_lower
-    short = [v[-1] for name, v in upper.items() if 1 <= window_length(name) <= 10]
-    yield _decimal(pages, min(v[-1] for v in upper.values()), UP)
-    yield _decimal(pages, min(short, default=math.inf), UP)
-    yield _decimal(pages, max((v[-1] for v in lower.values()), default=-math.inf), DOWN)

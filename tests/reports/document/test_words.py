@@ -19,7 +19,8 @@ from reports.sections.literature import WERBOS
 REPORTS: Final = FOLDER.parent
 SECTIONS: Final = [REPORTS / "sections" / f"{name}.py" for name in (
     "page_one", "derivation", "verified", "growth", "slopes", "theorems", "code", "literature",
-    "answer", "stages", "picture",
+    "answer", "stages", "picture", "memory", "beside",
+    "written_out",
 )]  # fmt: skip
 SPEAKER: Final = REPORTS / "document" / "words.py"
 # What looks like prose and is none: why.

@@ -44,7 +44,7 @@ def test_the_chapter_stands_after_the_theorems_and_numbers_on(lstm):
     made, page, source = lstm
     anchors = [section.anchor for section in made.sections]
     place = anchors.index("growth")
-    assert anchors[place + 1 : place + 3] == ["all-inputs", "one-sequence"]
+    assert anchors[place + 1 : place + 4] == ["memory", "all-inputs", "one-sequence"]
     blocks = [block for section in made.sections for block in section.blocks]
     for kind, word in ((Table, "table"), (Figure, "figure")):
         numbers = [block.number for block in blocks if isinstance(block, kind)]
@@ -53,7 +53,7 @@ def test_the_chapter_stands_after_the_theorems_and_numbers_on(lstm):
             assert page.count(f'id="{word}-{number}"') == 1
             assert source.count(rf"\anchor{{{word}-{number}}}") == 1
     stems = {block.stem for block in blocks if isinstance(block, Figure)}
-    assert stems == {f"lstm-{kind}" for kind in ("critical", "region", "bounds", "times")}
+    assert stems == {f"lstm-{kind}" for kind in ("memory", "critical", "region", "bounds", "times")}
 
 
 def test_the_page_needs_no_script_and_no_network(lstm):
@@ -88,7 +88,7 @@ def test_numbers_and_verdicts_are_those_of_the_study(lstm):
 
 def test_every_bound_is_in_the_table_with_its_distance():
     found = small_study("lstm")
-    section = chapter_of(found).sections[1]
+    section = chapter_of(found).sections[-1]
     table = next(b for b in section.blocks if isinstance(b, Table) and b.align == "lrrl")
     one = found.one
     single = len(one.certificate.methods) + len(one.certificate.finite)
@@ -99,12 +99,32 @@ def test_every_bound_is_in_the_table_with_its_distance():
 
 
 def test_known_cells_stand_beside_this_one():
-    for name, count in (("lstm", 3), ("clockwork_rnn", 4)):
-        section = chapter_of(small_study(name)).sections[1]
+    for name, count in (("lstm", 4), ("clockwork_rnn", 5)):
+        section = chapter_of(small_study(name)).sections[-1]
         table = [block for block in section.blocks if isinstance(block, Table)][-1]
         names = [row[0][0].text for row in table.rows]
         assert len(names) == count
         assert {"rnn", "lstm", "gru", name} == {*names}
+        assert sum(len(row[0]) > 1 for row in table.rows) == 1  # the lstm with its usual bias
+
+
+def test_the_bias_of_the_gate_decides_and_the_table_says_what_was_measured(lstm):
+    text, found = text_of(lstm[1]), small_study("lstm").keeping
+    for shift in (0.0, 1.0, 3.0):
+        exact = f"{found.shifted[shift].log10_measured[-1]:.2f}".replace("-", "−")
+        assert exact in text
+    faster = found.shifted[0.0].log10_measured[-1] < found.plain.log10_measured[-1]
+    assert ("vanish faster than in the plain" in text) == faster
+
+
+def test_the_gain_of_a_plain_network_has_three_cases():
+    made, found = chapter_of(small_study("rnn")), small_study("rnn").by_gain
+    text = text_of(html(Document("r", "t", "s", "a", (), made.sections),
+                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    if found.certified is not None and found.explodes is not None:
+        assert "Below one, above one, and the third case" in text
+        assert f"At g={found.certified:g} the norm is at most" in text
+    assert ("rnn-gain" in made.pictures) == ("the third case" in text)
 
 
 def test_modules_have_their_rates():
