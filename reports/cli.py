@@ -222,6 +222,28 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        "parallel", "Newton's iterations over a whole trajectory, each with a certified error",
+        "Solves for all steps at once, as parallel machines do, from the states F(0, x). Prints\n"
+        "for each iterate how far it is from the exact trajectory: certified, by the theorem of\n"
+        "Newton and Kantorovich, and measured. Says how many iterations are known to be enough\n"
+        "before the first, where that is known, and the structure of the step Jacobian.",
+        "bptt parallel gru --gain 0.9 --steps 400",
+        (
+            _ONE_CELL,
+            _argument("--weights", type=Path, metavar="FILE",
+                      help="of one layer, .npz or .safetensors (drawn)"),
+            _argument("--inputs", type=Path, metavar="FILE.npy",
+                      help="a sequence of the shape (T, m) (drawn)"),
+            _argument("--size", type=int, metavar="n", help="size of the state (32)"),
+            _argument("--gain", type=float, default=1.0, metavar="g",
+                      help="drawn recurrent weights have the variance g²/n (1)"),
+            _argument("--steps", type=int, metavar="T",
+                      help="so many steps (all of --inputs, else 200)"),
+            _argument("--sweeps", type=int, metavar="N", help="at most so many iterations (60)"),
+            _SEED,
+        ),
+    ),
+    Command(
         "report", "a report on a cell as .tex, .html and .pdf",
         "Writes DIR/NAME.tex, DIR/NAME.html and, where a TeX engine is found, DIR/NAME.pdf for\n"
         "each cell, or for layers of it; figures go to DIR/figures. With --all it writes the\n"

@@ -47,6 +47,10 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "numeric.bounds.one_sequence": (
         "numeric.bounds", "numeric.compiler", "numeric.meaning", "numeric.numbers",
     ),
+    "numeric.bounds.parallel_in_time": (
+        "numeric.bounds", "numeric.bounds.all_inputs", "numeric.bounds.one_sequence",
+        "numeric.meaning", "numeric.numbers",
+    ),
     "numeric.testing": ("numeric.compiler", "numeric.verification"),
     "numeric.strategies": ("numeric.verification",),
     "reports.document": (),

@@ -15,7 +15,7 @@ from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.jacobian import derivative, diagonal_columns, partials
 from derive.calculus.through_time import Derivation
-from derive.language.expr import Partial
+from derive.language.expr import Partial, Slope
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def step_curvature(derivation: Derivation) -> StepCurvature:
         part.function.name: None
         for column in moving
         for part in preorder_traversal(column)
-        if hasattr(part, "function") and part.function.kink
+        if isinstance(part, Slope) and part.function.kink
     }
     return StepCurvature(columns, named, tuple(kinks))
 

@@ -41,7 +41,7 @@ from sympy import (
 )
 from sympy.logic.boolalg import BooleanTrue
 
-from derive.language.functions import ElementwiseFunction, X, Y, function_of, unprimed
+from derive.language.functions import ElementwiseFunction, X
 from numeric.numbers import intervals as iv
 from numeric.numbers.intervals import Interval, interval
 from numeric.numbers.primitives import PRIMITIVES, Primitive, ufunc_name
@@ -52,7 +52,6 @@ Certainty = tuple[Array, Array]
 Numbers = tuple[Number, ...]
 _LEAK: Final = Rational(1, 100)
 _HUGE: Final = 1e300
-_PIECES: Final = 512
 _TINY: Final = 1e-300
 
 
@@ -353,55 +352,31 @@ def value_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) ->
     elif not parameters and (function.slope_range.inf >= 0 or function.slope_range.sup <= 0):
         found = _at_the_ends(function, x)
     else:
-        found = _broadcast(by_formula(function.bind(function.formula, parameters)), x)
+        found = broadcast(by_formula(function.bind(function.formula, parameters)), x)
     return found if parameters else _cut(found, function.range)
 
 
 def slope_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) -> Interval:
     """φ′ of every argument in the box."""
-    if (of := unprimed(function.name)) is not None:
-        return curvature_on(function_of(of), parameters, x)
     own = SLOPES.get(function.name)
     if own is not None and all(parameter >= 0 for parameter in parameters):
         found = own(x, *parameters)
     else:
-        found = _broadcast(by_formula(function.bind(function.slope, parameters)), x)
+        found = broadcast(by_formula(function.bind(function.slope, parameters)), x)
     return found if parameters else _cut(found, function.slope_range)
-
-
-def curvature_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) -> Interval:
-    """φ″ of every argument in the box: p p′ at φ(x) where φ′ = p(φ), else by its formula."""
-    slope = function.slope_from_output
-    if slope is None:
-        formula = function.bind(function.slope.diff(X), parameters)
-        return _broadcast(by_formula(formula), x)
-    formula = function.bind(slope.diff(Y) * slope, parameters).subs(Y, X)
-    found = _broadcast(by_formula(formula), value_on(function, parameters, x))
-    if parameters or not function.range.is_Interval or not function.range.measure.is_finite:
-        return found
-    most = _over_range(formula, function.range)
-    return Interval(np.maximum(found.lo, -most), np.minimum(found.hi, most))
-
-
-@lru_cache(maxsize=64)
-def _over_range(formula: Expr, span: Set) -> float:
-    """A bound of |formula| over a finite interval, taken in pieces."""
-    low, high = float(number(span.inf).lo), float(number(span.sup).hi)
-    ends = np.linspace(low, high, _PIECES + 1)
-    ends[0], ends[-1] = low, high
-    return float(_broadcast(by_formula(formula), Interval(ends[:-1], ends[1:])).magnitude.max())
 
 
 def _at_the_ends(function: ElementwiseFunction, x: Interval) -> Interval:
     """A function that only rises, or only falls; far out only its range bounds it."""
     rule = by_formula(function.bind(function.formula, ()))
     first, last = (x.lo, x.hi) if function.slope_range.inf >= 0 else (x.hi, x.lo)
-    low, high = (_broadcast(rule, interval(np.clip(end, -_HUGE, _HUGE))) for end in (first, last))
+    low, high = (broadcast(rule, interval(np.clip(end, -_HUGE, _HUGE))) for end in (first, last))
     return Interval(np.where(np.abs(first) > _HUGE, -np.inf, low.lo),
                     np.where(np.abs(last) > _HUGE, np.inf, high.hi))  # fmt: skip
 
 
-def _broadcast(rule: Rule, x: Interval) -> Interval:
+def broadcast(rule: Rule, x: Interval) -> Interval:
+    """The rule's value, for a constant too as large as its argument."""
     found = rule(x)
     if found.shape == x.shape:
         return found

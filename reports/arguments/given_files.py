@@ -31,8 +31,7 @@ def given_layers(
         ValueError: for what cannot be mapped, or other layers than the flags ask for.
         OSError: if the file cannot be read.
     """
-    arrays = read_arrays(arguments.weights)
-    layers = map_weights(cell, arrays)
+    layers, left = read_layers(cell, arguments.weights)
     network = network_of(cell, layers)
     for flag, came, wanted in (
         ("--layers", network.layers, arguments.layers),
@@ -42,7 +41,18 @@ def given_layers(
             held = f"{network.layers} layer{'s'[: network.layers > 1]}, " + (
                 "both directions" if network.bidirectional else "one direction")  # fmt: skip
             raise ValueError(f"{arguments.weights}: holds {held}, but {flag} asks for others")
-    return network, layers, unused(cell, arrays)
+    return network, layers, left
+
+
+def read_layers(cell: Cell, path: Path) -> tuple[tuple[LayerWeights, ...], tuple[str, ...]]:
+    """The layers' parameters in a file, and the names that are not used.
+
+    Raises:
+        ValueError: for what cannot be mapped.
+        OSError: if the file cannot be read.
+    """
+    arrays = read_arrays(path)
+    return map_weights(cell, arrays), unused(cell, arrays)
 
 
 def given_inputs(cell: Cell, path: Path) -> dict[str, Array]:

@@ -1,8 +1,8 @@
 """The inverse of the block bidiagonal matrix of a trajectory: sums of norms of products.
 
-In: J_1 … J_T, each known up to an error in ‖·‖₂. Out: K ≥ max_t Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂, the norm
-of the map from residuals r to the solution of d_t = J_t d_{t−1} + r_t in max_t ‖·‖₂; and the same
-for the columns, max_k Σ_{t ≥ k}, which is the norm of the map that carries cotangents back.
+In: J_1 … J_T, each known up to an error in ‖·‖₂. Out: K ≥ max_t Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂, at
+least the norm of the map from residuals r to the solution of d_t = J_t d_{t−1} + r_t in max_t ‖·‖₂;
+and the same for the columns, max_k Σ_{t ≥ k}, for the map that carries cotangents back.
 
 Up to w factors the products are multiplied out; beyond, ‖P_{t,k}‖ ≤ ‖P_{t,t−w}‖ ‖P_{t−w,k}‖, so
 S_t ≤ Σ_{k > t−w} ‖P_{t,k}‖ + ‖P_{t,t−w}‖ S_{t−w}.
@@ -37,6 +37,8 @@ def inverse_norms(matrices: Array, errors: Array, window: int = WINDOW) -> Inver
     Shapes: matrices (T, n, n), errors (T,): J_t is within errors[t−1] of matrices[t−1].
     """
     steps = len(matrices)
+    if steps == 1:
+        return Inverse(1.0, 1.0)
     within = np.ones(steps), np.ones(steps)  # Σ of the norms of up to w factors, by t and by k
     product, error = matrices[1:], errors[1:]  # of one factor: J_2 … J_T, from k = 1 … T − 1
     last = np.zeros(0)

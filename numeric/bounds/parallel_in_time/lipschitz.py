@@ -55,7 +55,7 @@ class Rows:
 
 
 @dataclass
-class _Step:
+class Steps:
     """What both algebras know of the steps: enclosures, and the norms of the weights."""
 
     derivation: Derivation
@@ -92,7 +92,7 @@ class _Step:
 class _RowNorms(Algebra[Rows]):
     """Row norms of a block of second derivatives."""
 
-    step: _Step
+    step: Steps
     named_blocks: Mapping[MatrixExpr, MatrixExpr]
     known: dict[MatrixExpr, Rows] = field(default_factory=dict)
 
@@ -160,7 +160,7 @@ class Changing:
 class _Speeds(Algebra[Changing]):
     """Norm and speed of each block of the step Jacobian."""
 
-    step: _Step
+    step: Steps
     rows: _RowNorms
     curvature: StepCurvature
     known: dict[MatrixExpr, Changing] = field(default_factory=dict)
@@ -221,7 +221,7 @@ def lipschitz(
         NoValueError: for a block that has no Lipschitz constant here.
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        step = _Step(derivation, values, sizes)
+        step = Steps(derivation, values, sizes)
         named = {**dict(derivation.step_jacobian.named), **curvature.named}
         speeds = _Speeds(step, _RowNorms(step, named), curvature)
         blocks = derivation.step_jacobian.blocks.values()

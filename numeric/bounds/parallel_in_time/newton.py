@@ -4,8 +4,8 @@ In: a cell with weights and one sequence. Out: `Sweeps`: for each iterate the re
 that its distance from the exact trajectory does not exceed, where the theorem of Newton and
 Kantorovich gives one.
 
-The equations are f_t(S) = F_t(s_{t−1}) − s_t = 0. An iterate's residual is r_t = F_t(s_{t−1}) − s_t,
-its step solves d_t = J_t d_{t−1} + r_t, which parallel machines do by a scan; here it is one loop.
+The equations are f_t(S) = F_t(s_{t−1}) − s_t = 0. An iterate's residual is r_t, the left side; its
+step solves d_t = J_t d_{t−1} + r_t, which parallel machines do by a scan and which is a loop here.
 With η ≥ max_t ‖d_t‖₂, K the norm of f′(S)⁻¹ in max_t ‖·‖₂ (`inverse.py`) and L the Lipschitz
 constant of the step Jacobians on the ball of radius 2η about the iterate (`lipschitz.py`): where
 K L η ≤ ½, there is exactly one trajectory in that ball, within 2η/(1 + √(1 − 2KLη)) of the iterate.
@@ -17,7 +17,7 @@ Source: Kantorovich 1948; Ortega 1968, The Newton–Kantorovich theorem, Amer. M
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -26,9 +26,11 @@ import numpy as np
 from derive.calculus.curvature import StepCurvature, step_curvature
 from derive.calculus.fold import NoValueError
 from derive.calculus.through_time import Derivation
+from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.parallel_in_time.inverse import WINDOW, inverse_norms
 from numeric.bounds.parallel_in_time.lipschitz import lipschitz
+from numeric.bounds.parallel_in_time.predicted import predicted
 from numeric.numbers.intervals import gamma
 from numeric.numbers.matrices import raised
 
@@ -61,11 +63,18 @@ class Iterate:
 
 @dataclass(frozen=True)
 class Sweeps:
-    """The iterates in order, from the first guess on; `states` are the last one's, s_0 first."""
+    """The iterates in order, from the first guess on; `states` are the last one's, s_0 first.
+
+    `predicted`: after so many steps every iterate is within the tolerance, known before the first;
+    where it is None, `unpredicted` says why.
+    """
 
     iterates: tuple[Iterate, ...]
     states: Arrays
     converged: bool
+
+    predicted: int | None = None
+    unpredicted: str = ""
 
     @property
     def certified_at(self) -> int | None:
@@ -73,6 +82,7 @@ class Sweeps:
         return next((k for k, one in enumerate(self.iterates) if one.certified is not None), None)
 
 
+@np.errstate(over="ignore", invalid="ignore", under="ignore")
 def sweeps(
     derivation: Derivation, parameters: Arrays, inputs: Arrays, initial: Arrays, constants: Arrays,
     *, most: int = SWEEPS, tolerance: float = TOLERANCE, exact: Arrays | None = None,
@@ -95,7 +105,8 @@ def sweeps(
                          f"{_LARGEST} entries of step Jacobians together")  # fmt: skip
     curvature = step_curvature(derivation)
     found: list[Iterate] = []
-    run, converged = _guess(start), False
+    run = guess = _guess(start)
+    converged = False
     for _ in range(most + 1):
         one, moved = _iterate(run, curvature)
         if exact is not None:
@@ -105,7 +116,15 @@ def sweeps(
             converged = one.step <= tolerance
             break
         run = replace(run, states=moved)
-    return Sweeps(tuple(found), run.states, converged)
+    setting = Setting(derivation, parameters, run.sizes, _box(inputs), _box(initial), constants)
+    count, why = predicted(setting, curvature, guess.states, found[0].residual, tolerance)
+    return Sweeps(tuple(found), run.states, converged, count, why)
+
+
+def _box(arrays: Arrays) -> tuple[float, float]:
+    """The smallest interval that all entries, and 0, lie in."""
+    ends = [(float(np.min(v, initial=0.0)), float(np.max(v, initial=0.0))) for v in arrays.values()]
+    return min((low for low, _ in ends), default=0.0), max((high for _, high in ends), default=0.0)
 
 
 def _zeros(
@@ -126,16 +145,15 @@ def _zeros(
 def _guess(run: Run) -> Run:
     """S_t = F_t(0, x_t) for t ≥ 1."""
     states = {}
-    values = enclosed_values(replace(run, states={n: np.zeros_like(v)
-                                                  for n, v in run.states.items()}), 0, run.steps)
+    values = enclosed_values(
+        replace(run, states={n: np.zeros_like(v) for n, v in run.states.items()}), 0, run.steps
+    )
     for name, held in run.states.items():
         states[name] = np.concatenate([held[:1], values[name].middle.T])
     return replace(run, states=states)
 
 
-def _iterate(
-    run: Run, curvature: StepCurvature
-) -> tuple[Iterate, dict[str, Array]]:
+def _iterate(run: Run, curvature: StepCurvature) -> tuple[Iterate, dict[str, Array]]:
     """What is known of the iterate, and the next one."""
     names = [state.name for state in run.derivation.cell.states]
     starts = np.cumsum([0, *(run.states[name].shape[1] for name in names)])
