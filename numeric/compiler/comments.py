@@ -5,15 +5,17 @@ In: a `Derivation`. Out: for each name of a program the equation that defines it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from derive.calculus.through_time import Derivation
 from derive.typeset.layout import Layout, Notation
 from derive.typeset.text import Text
-from numeric.compiler.program import name_of
+from numeric.compiler.program import AS_THEY_ARE, name_of
 
 
-def numbered_equations(derivation: Derivation) -> Iterator[tuple[str, str]]:
+def numbered_equations(
+    derivation: Derivation, names: Mapping[str, str] = AS_THEY_ARE
+) -> Iterator[tuple[str, str]]:
     """For each array that an equation of the derivation assigns: its number and the equation."""
     layout, text = Layout(Notation(derivation.cell.latex)), Text()
     gradients = derivation.part("gradients")
@@ -28,4 +30,4 @@ def numbered_equations(derivation: Derivation) -> Iterator[tuple[str, str]]:
             left, right = (
                 text(layout.of(side)) for side in (step.equation.target, step.equation.value)
             )
-            yield name_of(equation.target), f"({step.number}) {left} = {right}"
+            yield name_of(equation.target, names), f"({step.number}) {left} = {right}"
