@@ -324,7 +324,7 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
     names = array_names(named)
     work = _Lowering({*fixed, *(bar(symbol) for symbol in fixed)}, slope_from, names)
     work.reserved = {names.get(name, name) for name in named}
-    work.comments = dict(numbered_equations(derivation, names))
+    work.comments = {work.name_of(s): text for s, text in numbered_equations(derivation)}
     arguments: list[Argument] = []
 
     def argue(group: str, key: str, name: str, dims: tuple[Expr, ...]) -> None:
