@@ -16,6 +16,7 @@ from derive.calculus.jacobian import partials
 from derive.calculus.through_time import TIME, Derivation, Step
 from derive.language.expr import At, Elementwise, Partial, Slope
 from derive.language.functions import FUNCTIONS
+from derive.language.syntax import BAR, CARRY, LOSS
 from derive.theorems.lower_bounds import determinant
 from derive.typeset.boxes import Box, Fenced, Number, Sum, Symbol, row
 from derive.typeset.layout import Layout, Notation, space_of
@@ -126,7 +127,7 @@ def one_step_back(facts: Facts) -> Section:
 def _arrivals(facts: Facts, steps: Sequence[Step]) -> Iterator[Inlines]:
     say = facts.say
     for state in facts.derivation.cell.states:
-        step = next(s for s in steps if s.equation.target.args[0].name == state.name + "_bar")
+        step = next(s for s in steps if s.equation.target.args[0].name == state.name + BAR)
         inner = [source for rule, source in step.terms if source]
         key = "one_step_back.more_uses" if inner else "one_step_back.two_uses"
         places = (say.listed([say("({0})", k) for k in dict.fromkeys(inner)]),) if inner else ()
@@ -135,7 +136,7 @@ def _arrivals(facts: Facts, steps: Sequence[Step]) -> Iterator[Inlines]:
             (
                 a
                 for a in step.equation.value.args
-                if isinstance(a, At) and a.args[0].name.endswith("_bar_carry")
+                if isinstance(a, At) and a.args[0].name.endswith(CARRY)
             ),
             step.equation.value,
         )
@@ -163,7 +164,7 @@ def through_time(facts: Facts) -> Section:
 
 def _loss_symbol(facts: Facts) -> Box:
     state = facts.derivation.cell.states[-1]
-    return Layout(Notation(facts.derivation.cell.latex)).symbol(state.name + "_bar_loss")
+    return Layout(Notation(facts.derivation.cell.latex)).symbol(state.name + LOSS)
 
 
 def step_jacobian(facts: Facts) -> Section:

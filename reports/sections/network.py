@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sympy import MatrixSymbol, Symbol
 
-from derive.calculus.joins import TURNED
+from derive.calculus.joins import REVERSE, TURNED
 from derive.calculus.through_time import LENGTH, TIME, derivation_of
 from derive.language.expr import At
 from derive.network import Network
@@ -268,7 +268,7 @@ def _reverse(facts: NetworkFacts) -> Section | None:
     if not facts.turned:
         return None
     say, state = facts.say, facts.network.output
-    now = At(MatrixSymbol(state.name + TURNED + "_rev", *state.shape), Symbol("T") + 1)
+    now = At(MatrixSymbol(state.name + TURNED + REVERSE, *state.shape), Symbol("T") + 1)
     return Section("reverse", "The reverse direction", (
         Paragraph(say(
             "The reverse direction reads the same inputs from {0} to 1. Step {1} is its step "

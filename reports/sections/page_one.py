@@ -14,6 +14,7 @@ from sympy import MatrixSymbol, expand
 
 from derive.language.defaults import RULES
 from derive.language.expr import Blocks, Columns, Concat, Quotient, Rows, size
+from derive.language.syntax import BAR, CARRY, PREVIOUS
 from derive.typeset.boxes import (
     Box,
     Fenced,
@@ -78,7 +79,7 @@ def _state_pair(facts: Facts) -> tuple[Box, Box]:
     now, _ = fraction.args
     symbol = now.args[0].name
     timed = Layout(Notation(facts.derivation.cell.latex, frozenset({symbol})))
-    return timed.symbol(symbol + "_prev"), timed.symbol(symbol)
+    return timed.symbol(symbol + PREVIOUS), timed.symbol(symbol)
 
 
 def jacobian_row(facts: Facts) -> EquationRow:
@@ -190,8 +191,8 @@ def conventions(facts: Facts) -> Callout:
     cell = derivation.cell
     state = cell.states[0]
     h = facts.symbol(state.name)
-    bar = sub(facts.symbol(state.name + "_bar"), "t")
-    carried = sub(facts.symbol(state.name + "_bar_carry"), "t")
+    bar = sub(facts.symbol(state.name + BAR), "t")
+    carried = sub(facts.symbol(state.name + CARRY), "t")
     names = [
         say("{0}", size_box(extent))
         for extent in dict.fromkeys(s.shape[0] for s in (*cell.states, *cell.inputs))
