@@ -78,14 +78,12 @@ def write_report(
     _require(cell, verdict)
     tell(f"{cell.name}: measure")
     measurement = measurement or measure(derivation, seed=seed)
-    document = build(derivation, kernel.source, verdict, measurement)
-    pictures = {
-        f"{cell.name}-{FIGURE}": gradient_norms(measurement, norm_label(derivation))
-    }  # fmt: skip
-    tell(f"{cell.name}: bound")
     facts = Facts(derivation, kernel.source, verdict, measurement)
+    document = build(derivation, kernel.source, verdict, measurement)
+    norms = gradient_norms(measurement, norm_label(derivation), facts.say.words)
+    tell(f"{cell.name}: bound")
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
-    return _write(document, {**pictures, **more}, target, wanted, tell, home)
+    return _write(document, {f"{cell.name}-{FIGURE}": norms, **more}, target, wanted, tell, home)
 
 
 def _require(cell: Cell, verdict: Verdict) -> None:

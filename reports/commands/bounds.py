@@ -14,6 +14,7 @@ import numpy as np
 from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
+from derive.typeset.layout import Layout
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.tracks import WINDOWS, heat_map, lyapunov_exponents
@@ -24,6 +25,7 @@ from numeric.weights.files import LayerWeights
 from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.which_cell import checked_cell
+from reports.document.words import Speaker
 from reports.terminal.bounds import Measured, stack_text
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
 
@@ -69,7 +71,8 @@ def run(arguments: Namespace) -> Answer:
     except ValueError as problem:
         raise CommandError(f"bounds: {str(problem).split(chr(10), 1)[0]}") from None
     everything = bool(arguments.all_methods or arguments.window is not None)
-    text = "" if arguments.json else stack_text(stack, measured, left, everything)
+    words = Speaker(Layout()).words
+    text = "" if arguments.json else stack_text(stack, measured, left, everything, words)
     return Answer(text=text, data=_data(stack, measured, left, arguments, asked))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,10 +35,10 @@ class Picture:
     svg: str
 
 
-def gradient_norms(measured: Measurement, norm: str) -> Picture:
+def gradient_norms(measured: Measurement, norm: str, words: Callable[[str], str]) -> Picture:
     """Measured norms and upper bounds over the lag, labelled beside the curves.
 
-    `norm` is LaTeX for what is measured.
+    `norm` is LaTeX for what is measured; `words` gives a label by its key.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.3, 3.5))
@@ -52,10 +52,10 @@ def gradient_norms(measured: Measurement, norm: str) -> Picture:
             axes.plot(list(curve.lags), shown(curve.log10_upper), color=shade, linewidth=1.0,
                       dashes=(4, 2.5))  # fmt: skip
         last = measured.steps
-        _label(axes, curves, shades, last)
+        _label(axes, curves, shades, last, words)
         axes.set_xlim(0, last)
         axes.margins(y=0.04)
-        axes.set_xlabel(r"lag $t-k$")
+        axes.set_xlabel(words("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         figure.subplots_adjust(left=0.11, right=0.80, bottom=0.14, top=0.97)
         return drawn(figure)
@@ -66,14 +66,17 @@ def shown(values: Sequence[float]) -> list[float]:
     return [value if math.isfinite(value) else math.nan for value in values]
 
 
-def _label(axes: Any, curves: tuple[Curve, ...], shades: list[str], last: int) -> None:
+def _label(
+    axes: Any, curves: tuple[Curve, ...], shades: list[str], last: int,
+    words: Callable[[str], str],
+) -> None:  # fmt: skip
     """Labels at the right ends of the curves."""
     marks: list[Mark] = []
     low, _ = axes.get_ylim()
     for curve, shade in zip(curves, shades, strict=True):
         gain = rf", $g={curve.gain:g}$" * (len(curves) > 1)
-        marks.append((max(curve.log10_measured[-1], low), f"measured{gain}", shade))
-        marks.append((max(curve.log10_upper[-1], low), f"bound{gain}", shade))
+        marks.append((max(curve.log10_measured[-1], low), words("growth.measured") + gain, shade))
+        marks.append((max(curve.log10_upper[-1], low), words("growth.bound") + gain, shade))
     label_ends(axes, marks, last * 1.015)
 
 

@@ -28,12 +28,12 @@ def build(
 ) -> Document:
     """The report of a cell."""
     facts = Facts(derivation, listing, verdict, measurement)
-    cell = derivation.cell
+    cell, words = derivation.cell, facts.say.words
     return Document(
         name=cell.name,
         title=cell.title,
-        subtitle="Gradients through time: derivation, code and bounds",
+        subtitle=words("document.subtitle"),
         author=AUTHOR,
-        keywords=(cell.name, "back-propagation through time", "gradients"),
+        keywords=(cell.name, words("document.through_time"), words("document.gradients")),
         sections=(glance(facts), *derived(facts), *proved(facts)),
     )

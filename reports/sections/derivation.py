@@ -67,14 +67,14 @@ def rule_note(say: Speaker, step: Step) -> Inlines:
         else:
             unique = list(dict.fromkeys(sources))
             where = listed([say("({0})", k) for k in unique], ", ")
-            notes.append(say.sentence("rules.source", _rule_words(say, rule), where))
+            notes.append(say.sentence("rules.source", rule_words(say, rule), where))
     joined: list[object] = []
     for place, note in enumerate(notes):
         joined += ([Words("; ")] if place else []) + list(note)
     return tuple(joined)  # type: ignore[arg-type]
 
 
-def _rule_words(say: Speaker, rule: str) -> Inlines:
+def rule_words(say: Speaker, rule: str) -> Inlines:
     """The name of a rule, a function's slope in it as a formula."""
     found = _SLOPE.search(rule)
     if found is None or found[1] not in FUNCTIONS:

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -93,13 +94,34 @@ def painted(line: str) -> str:
     return _STATUS.sub(lambda found: f"\x1b[{_COLOURS[found[0]]}m{found[0]}\x1b[0m", line)
 
 
-def columns(rows: Sequence[tuple[str, ...]], indent: str = "") -> list[str]:
-    """The rows as lines, each column as wide as its widest entry; the last is not filled up."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def columns(
+    rows: Sequence[tuple[str, ...]], indent: str = "", *, numbers: bool = False
+) -> list[str]:
+    """The rows as lines, each column as wide as its widest entry; the last is not filled up.
+
+    With `numbers` all columns but the first stand at the right.
+    """
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+
+    def filled(place: int, cell: str) -> str:
+        room = " " * (widths[place] - width(cell))
+        return room + cell if numbers and place else cell + room
+
     return [
-        indent + "  ".join(map(str.ljust, row, widths)).rstrip()
+        indent + "  ".join(filled(place, cell) for place, cell in enumerate(row)).rstrip()
         for row in rows
-    ]  # fmt: skip
+    ]
+
+
+def width(text: str) -> int:
+    """How many columns a terminal gives the text: two to a Chinese sign, none to a mark over one.
+
+    Source: Unicode Standard Annex 11, East Asian Width.
+    """
+    return sum(
+        0 if unicodedata.combining(sign) else 1 + (unicodedata.east_asian_width(sign) in "WF")
+        for sign in text
+    )
 
 
 def why(problem: OSError) -> str:

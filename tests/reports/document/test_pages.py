@@ -22,7 +22,7 @@ from reports.write import write_files
 def written(request, tmp_path_factory):
     """A folder with the report of one cell, fixed values in it."""
     name, folder = request.param, tmp_path_factory.mktemp("report")
-    picture = gradient_norms(measurement(CELLS[name]), r"\|J\|_2")
+    picture = gradient_norms(measurement(CELLS[name]), r"\|J\|_2", str)
     stem = f"{name}-gradient_norms"
     write_files({
         folder / "figures" / f"{stem}.pdf": picture.pdf,
