@@ -6,7 +6,7 @@ In: what a study of bounds found. Out: `Picture`s: black and grey, told apart by
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -18,13 +18,12 @@ from numeric.bounds.all_inputs.clock_modules import ModuleRates
 from numeric.bounds.all_inputs.gain_scan import REST, Scan
 from numeric.bounds.all_inputs.gate_region import Region
 from numeric.bounds.diagnosis import Diagnosis
-from reports.document.figures import SHADES, STYLE, Mark, Picture, drawn, label_ends, shown
+from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, plain, shown
 from reports.document.numerals import DOWN, NEAR, UP
 from reports.document.numerals import label as number_label
 
 Array = Any
 Dash = tuple[float, ...]
-Say = Callable[[str], str]
 PRODUCT: Final = "product"
 _GREY, _DARK, _BLACK = SHADES
 _SOLID: Final[Dash] = ()
@@ -43,7 +42,7 @@ def best_window(one: Diagnosis, longest: int) -> str | None:
     return min(held, key=lambda name: one.log10_upper[name][-1], default=None)
 
 
-def bounds_over_lag(one: Diagnosis, norm: str, words: Say) -> Picture:
+def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
     """Measured norms with the families of certified bounds; steep ones leave the frame."""
     curves, lower = list(_families(one, words)), one.log10_lower
     last = one.lags[-1]
@@ -53,7 +52,7 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Say) -> Picture:
              for v in values[-1:] if math.isfinite(v)]  # fmt: skip
     low, high = min(*inside, 0.0), max(*inside, *reach, 0.5)
     room = 0.06 * (high - low)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.8))
         axes = figure.subplots()
         axes.axhline(0, color="#BBBBBB", linewidth=0.6)
@@ -82,7 +81,7 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Say) -> Picture:
         return drawn(figure)
 
 
-def _families(one: Diagnosis, words: Say) -> Any:
+def _families(one: Diagnosis, words: Labels) -> Any:
     """Name, label, values, shade and dashes of each curve."""
     upper, lower = one.log10_upper, one.log10_lower
     named: list[tuple[str | None, str, str, Dash]] = [
@@ -111,12 +110,12 @@ def _families(one: Diagnosis, words: Say) -> Any:
             )
 
 
-def critical_gains(found: Scan, labels: Mapping[str, str], given: bool, words: Say) -> Picture:
+def critical_gains(found: Scan, labels: Mapping[str, str], given: bool, words: Labels) -> Picture:
     """Bars up to the largest gain tried that each certificate proves; light to the next tried."""
     first, rest = found.factors[0] / 1.4, found.crossing(REST) if REST in found.lower else None
     ends = [found.undecided(name) or 0.0 for name in labels if found.certified(name)]
     top = max([*ends, rest or 0.0, 0.2]) * 1.7
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 0.9 + 0.27 * (len(labels) + (rest is not None))))
         axes = figure.subplots()
         rows = [*labels]
@@ -140,7 +139,7 @@ def critical_gains(found: Scan, labels: Mapping[str, str], given: bool, words: S
                       edgecolor=_BLACK, hatch="////", linewidth=0.8)  # fmt: skip
             axes.text(rest / 1.04, len(rows), f"{rest:.2g}", va="center", ha="right", fontsize=9)
         names = [*labels.values(), *([words("figures.zero_state")] if rest is not None else [])]
-        axes.set_yticks(range(len(names)), names, fontsize=9)
+        axes.set_yticks(range(len(names)), [*map(plain, names)], fontsize=9)
         axes.invert_yaxis()
         axes.set_xscale("log")
         axes.set_xlim(first, top)
@@ -154,9 +153,9 @@ def critical_gains(found: Scan, labels: Mapping[str, str], given: bool, words: S
         return drawn(figure)
 
 
-def certified_region(found: Region, gate: str, words: Say) -> Picture:
+def certified_region(found: Region, gate: str, words: Labels) -> Picture:
     """For each size of the gate the largest norm of recurrent matrices that is certified."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.4))
         axes = figure.subplots()
         # between two values tried what is certified at the larger one holds: steps, no lines
@@ -181,10 +180,10 @@ def certified_region(found: Region, gate: str, words: Say) -> Picture:
         return drawn(figure)
 
 
-def rates_by_module(found: ModuleRates, words: Say) -> Picture:
+def rates_by_module(found: ModuleRates, words: Labels) -> Picture:
     """The growth a step of each module's own block, and the certified rate of the whole."""
     count = len(found.lengths)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.0))
         axes = figure.subplots()
         axes.bar(range(count), found.rates, width=0.55, color="#BBBBBB", edgecolor=_BLACK,
@@ -205,12 +204,12 @@ def rates_by_module(found: ModuleRates, words: Say) -> Picture:
         return drawn(figure)
 
 
-def norms_over_times(times: Sequence[int], logs: Array, norm: str, words: Say) -> Picture:
+def norms_over_times(times: Sequence[int], logs: Array, norm: str, words: Labels) -> Picture:
     """log10 of the norm at each pair k ≤ t: dark is small, lines join equal values."""
     values = np.where(np.isfinite(logs), logs, np.nan)
     held = values[np.isfinite(values)]
     low, high = float(held.min()), float(held.max())
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 4.4))
         axes, beside = figure.add_axes((0.09, 0.12, 0.60, 0.86)), figure.add_axes(
             (0.76, 0.12, 0.03, 0.86))  # fmt: skip

@@ -18,6 +18,7 @@ from numeric.bounds.all_inputs.gain_scan import CLOSED, REST, Scan, recurrent
 from numeric.bounds.drawn import multipliers
 from numeric.bounds.study import INPUT_SCALE
 from reports.document.bound_figures import certified_region, critical_gains, rates_by_module
+from reports.document.figures import labels
 from reports.document.model import (
     Block,
     EquationRow,
@@ -207,8 +208,8 @@ def critical(pages: Pages) -> Iterator[Block]:
         held = recurrent(pages.study.one.cell)
         yield Paragraph(say.sentence("all_inputs.long_state" if held else "all_inputs.no_gain"))
         return
-    labels = labels_of(pages, found)
-    some = [name for name in labels if found.certified(name) is not None]
+    names = labels_of(pages, found)
+    some = [name for name in names if found.certified(name) is not None]
     explodes = found.crossing(REST) if REST in found.lower else None
     given = pages.study.given
     if not some:
@@ -222,15 +223,15 @@ def critical(pages: Pages) -> Iterator[Block]:
         return
     best = max(some, key=lambda name: (found.certified(name), found.crossing(name) or math.inf))
     most = at(found.certified(best) or found.factors[0])
-    words = [say.sentence("all_inputs.decay", most, labels[best]), say.sentence(
+    words = [say.sentence("all_inputs.decay", most, names[best]), say.sentence(
         "all_inputs.bars_by_factor" if given else "all_inputs.bars_by_gain")]  # fmt: skip
     if explodes is not None:
         words.append(say.sentence("all_inputs.hatched"))
     if given:
         words.append(say.sentence("all_inputs.all_scaled", Symbol("g")))
     yield pages.figure(
-        "critical", critical_gains(found, {k: _plain(v) for k, v in labels.items()},
-                                   given, say.words),
+        "critical", critical_gains(found, {k: _plain(v) for k, v in names.items()},
+                                   given, labels(say.language)),
         say.together(words), say.words("all_inputs.critical_described"),
     )  # fmt: skip
 
@@ -266,7 +267,7 @@ def sizes_of_gates(pages: Pages) -> Iterator[Block]:
     if found.ratio is not None:
         words.append(say.sentence("all_inputs.region_hatched"))
     letter = found.gate if len(found.gate) == 1 else r"\mathrm{" + found.gate.replace("_", "") + "}"
-    yield pages.figure("region", certified_region(found, letter, say.words),
+    yield pages.figure("region", certified_region(found, letter, labels(say.language)),
                        say.together(words), say.words("all_inputs.region_described"))  # fmt: skip
 
 
@@ -280,7 +281,7 @@ def modules(pages: Pages) -> Iterator[Block]:
         symbol = pages.study.worked[0][1].certificate.symbol
         between = [say.sentence("all_inputs.triangular", symbol)]
     yield pages.figure(
-        "modules", rates_by_module(found, say.words),
+        "modules", rates_by_module(found, labels(say.language)),
         say.together([say.sentence("all_inputs.slowest", at(1.0), rate(found.whole)),
                       say.sentence("all_inputs.bars_modules", str(found.period)), *between]),
         say.words("all_inputs.modules_described"),

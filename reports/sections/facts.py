@@ -41,6 +41,11 @@ class Facts:
         """The cell's speaker."""
         return Speaker(self.layout, self.number, self.language)
 
+    @property
+    def title(self) -> str:
+        """What the cell is called."""
+        return self.say.phrase(self.derivation.cell.title)
+
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
         """The theorems on the cell's gradients; Theorem k of the report is the k-th."""

@@ -54,9 +54,11 @@ NUMBERS: Final = {
 }  # fmt: skip
 
 
-def build_network(network: Network, listing: str = "", verdict: Verdict | None = None) -> Document:
+def build_network(
+    network: Network, listing: str = "", verdict: Verdict | None = None, language: str = "en"
+) -> Document:
     """The report of a network."""
-    cell = Facts(derivation_of(network.cell), "", verdict, flags=flags(network))
+    cell = Facts(derivation_of(network.cell), "", verdict, flags=flags(network), language=language)
     facts = NetworkFacts(network, cell, listing)
     words = facts.say.words
     one_layer = words("network.one_layer")
@@ -69,11 +71,12 @@ def build_network(network: Network, listing: str = "", verdict: Verdict | None =
     )  # fmt: skip
     return Document(
         name=network.name,
-        title=words("network.named").format(network.cell.title, _layers(facts)),
+        title=words("network.named").format(facts.cell.title, _layers(facts)),
         subtitle=_described(facts),
         author=AUTHOR,
         keywords=(network.cell.name, words("document.through_time"), words("document.deep")),
         sections=tuple(section for section in made if section is not None),
+        language=language,
     )
 
 
@@ -111,7 +114,7 @@ def _glance(facts: NetworkFacts) -> Section:
     if isinstance(bullets, Bullets):
         box = replace(box, content=(Bullets((*bullets.items, *more)),))
     return Section("glance", say.words("glance.title"), (
-        *((Paragraph(say("{0}.", source.rstrip(".")), say.words("glance.source")),)
+        *((Paragraph(say("{0}.", say.phrase(source).rstrip(".")), say.words("glance.source")),)
           if source else ()),
         Paragraph(cell.say.sentence("network.step", row("T")), say.words("network.lead_layer")),
         Equations(authored),

@@ -21,6 +21,7 @@ from reports.document.bound_figures import (
     norms_over_times,
     window_length,
 )
+from reports.document.figures import labels
 from reports.document.model import Block, Inlines, Paragraph, Section, Words
 from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, rate, signed
 from reports.sections.facts import Facts
@@ -120,7 +121,7 @@ def _lag(pages: Pages, norm: str) -> Iterator[Block]:
         single = one.log10_upper.get("window_1", (math.nan,))[-1] - exact
         message = say.sentence(
             "one_sequence.bounds_within", places(gap, 1, UP), places(single, 1, UP))  # fmt: skip
-    yield pages.figure("bounds", bounds_over_lag(one, norm, say.words),
+    yield pages.figure("bounds", bounds_over_lag(one, norm, labels(say.language)),
                        say.together([message, say.sentence("one_sequence.bounds_read")]),
                        say.words("one_sequence.bounds_described"))  # fmt: skip
 
@@ -197,7 +198,8 @@ def _times(pages: Pages, norm: str) -> Iterator[Block]:
     held = [v for v in study.heat.ravel() if math.isfinite(v)]
     if len(study.times) < 3 or not held:
         return
-    yield pages.figure("times", norms_over_times(study.times, study.heat, norm, say.words),
+    picture = norms_over_times(study.times, study.heat, norm, labels(say.language))
+    yield pages.figure("times", picture,
                        say.sentence("one_sequence.times", Symbol("k"), Symbol("t")),
                        say.words("one_sequence.times_described"))  # fmt: skip
 

@@ -20,7 +20,7 @@ from derive.cells import FOLDER, read_tables
 from derive.theorems.claims import Relation
 from derive.typeset.layout import Layout
 from numeric.verification.verdict import PASS
-from reports.document.html import HEAD, STYLE, equations, said
+from reports.document.html import HEAD, STYLE, TAGS, equations, said
 from reports.document.model import EquationRow, Equations, Inlines, Words
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
@@ -90,7 +90,7 @@ def index_page(entries: Sequence[Entry], formats: Sequence[str], language: str =
     style = "\n".join((STYLE.read_text(encoding="utf-8").strip(),
                        _STYLE.read_text(encoding="utf-8").strip()))  # fmt: skip
     return f"""<!DOCTYPE html>
-<html lang="{language}">
+<html lang="{TAGS[language]}">
 <head>
 {HEAD}
 <title>{escape(title)}</title>
@@ -136,13 +136,13 @@ def _card(entry: Entry, formats: Sequence[str], language: str) -> str:
     )  # fmt: skip
     terms = "\n".join(f"<dt>{say.words(key)}</dt><dd>{said(text)}</dd>" for key, text in facts_)
     page = f"{cell.name}.html"
-    heading = escape(cell.title)
+    heading = escape(facts.title)
     if "html" in formats:
         heading = f'<a href="{page}">{heading}</a>'
     others = " ".join(
         f'<a href="{cell.name}.{form}">.{form}</a>' for form in formats if form != "html"
     )
-    source = f"<p>{escape(cell.source)}</p>" if cell.source else ""
+    source = f"<p>{escape(say.phrase(cell.source))}</p>" if cell.source else ""
     return f"""<article id="{cell.name}">
 <div class="about">
 <h3>{heading}</h3>

@@ -13,6 +13,7 @@ from typing import Any, Final
 from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES, Diagnosis
 from numeric.bounds.stack import Stack
 from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
+from reports.document.words import Speaker
 from reports.terminal.console import columns
 
 Array = Any
@@ -36,16 +37,16 @@ class Measured:
 
 def stack_text(
     stack: Stack, measured: Sequence[Measured | None], left: Sequence[str], everything: bool,
-    words: Say,
+    say: Speaker,
 ) -> str:  # fmt: skip
     """All layers in one table, then the layer that decides, or every layer, at length."""
-    several = len(stack.found) > 1
+    several, words = len(stack.found) > 1, say.words
     lines = _layers(stack, words) if several else []
     for place, (layer, one) in enumerate(zip(stack.layers, stack.found, strict=True)):
         if several and not everything and place != stack.decisive:
             continue
         name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
-        lines += [*_at_length(name, one, measured[place], everything, words), ""]
+        lines += [*_at_length(name, one, measured[place], everything, say), ""]
     mapping = [(f"{layer.prefix}{name}", source) for layer in stack.layers
                for name, source in layer.origin.items()]  # fmt: skip
     if mapping:
@@ -80,9 +81,10 @@ def _layers(stack: Stack, words: Say) -> list[str]:
 
 
 def _at_length(
-    name: str, one: Diagnosis, measured: Measured | None, everything: bool, words: Say
+    name: str, one: Diagnosis, measured: Measured | None, everything: bool, say: Speaker
 ) -> list[str]:
-    lines = [f"{name}: {words(VERDICTS[one.verdict])}", f"  {one.because}"]
+    words = say.words
+    lines = [f"{name}: {words(VERDICTS[one.verdict])}", f"  {say.phrase(one.because)}"]
     if one.shares is not None and len(one.shares.paths) > 1:
         path = one.shares.paths[0]
         lines.append("  " + words("bounds.most").format(
@@ -103,7 +105,7 @@ def _at_length(
     if measured is not None:
         lines += _heat(measured, words)
     return [*lines, "", "  " + words("bounds.assumptions"),
-            *(f"  - {line}" for line in one.assumptions)]  # fmt: skip
+            *(f"  - {say.phrase(line)}" for line in one.assumptions)]  # fmt: skip
 
 
 def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:

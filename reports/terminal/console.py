@@ -11,12 +11,13 @@ import math
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
+
+from derive.typeset.columns import columns_of
 
 DISTRIBUTION: Final = "bptt-toolkit"
 GOOD, WRONG, REFUSED, INCONCLUSIVE, PARTIAL, FAULT = 0, 1, 2, 3, 4, 101
@@ -101,27 +102,16 @@ def columns(
 
     With `numbers` all columns but the first stand at the right.
     """
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
 
     def filled(place: int, cell: str) -> str:
-        room = " " * (widths[place] - width(cell))
+        room = " " * (widths[place] - columns_of(cell))
         return room + cell if numbers and place else cell + room
 
     return [
         indent + "  ".join(filled(place, cell) for place, cell in enumerate(row)).rstrip()
         for row in rows
     ]
-
-
-def width(text: str) -> int:
-    """How many columns a terminal gives the text: two to a Chinese sign, none to a mark over one.
-
-    Source: Unicode Standard Annex 11, East Asian Width.
-    """
-    return sum(
-        0 if unicodedata.combining(sign) else 1 + (unicodedata.east_asian_width(sign) in "WF")
-        for sign in text
-    )
 
 
 def why(problem: OSError) -> str:

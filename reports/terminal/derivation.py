@@ -14,6 +14,7 @@ from derive.calculus.through_time import Step, differentiate
 from derive.cell import Cell, cell_of
 from derive.network import Network
 from derive.typeset.boxes import Box, row
+from derive.typeset.columns import columns_of
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout, Notation, space_of
 from derive.typeset.text import Text
@@ -23,7 +24,7 @@ from reports.sections.derivation import rule_note
 from reports.sections.facts import Facts, notation_of
 from reports.sections.network_facts import NetworkFacts, network_count
 from reports.sections.page_one import count
-from reports.terminal.console import columns, width
+from reports.terminal.console import columns
 
 PARTS: Final = {
     "forward": "show.forward", "adjoint": "show.adjoint", "recursion": "show.recursion",
@@ -47,10 +48,10 @@ def show_text(cell: Cell | str, mark: tuple[str, str] = ("", ""), language: str 
     derivation = differentiate(cell)
     layout, text = Layout(notation_of(derivation)), Text(mark)
     plain = Text()
-    lines = [f"{cell.name}: {cell.title}"]
-    if cell.source:
-        lines.append(cell.source)
     say = Speaker(layout, language=language)
+    lines = [f"{cell.name}: {say.phrase(cell.title)}"]
+    if cell.source:
+        lines.append(say.phrase(cell.source))
     lines += ["", say.words("show.shapes")]
     lines += columns([
         (say.words(ROLES[role]),
@@ -71,7 +72,7 @@ def show_network_text(
     """One layer as the cell is shown, then how layers, directions and readout join."""
     facts = NetworkFacts(network, Facts(differentiate(network.cell), language=language))
     text, words = Text(mark), facts.say.words
-    lines = [words("show.layers_of").format(network.name, network.cell.title), ""]
+    lines = [words("show.layers_of").format(network.name, facts.cell.title), ""]
     lines += [words("show.one_layer"), ""]
     lines += [show_text(network.cell, mark, language).rstrip("\n"), ""]
     lines.append(words("show.count_all").format(Text()(network_count(facts))))
@@ -126,9 +127,9 @@ def _steps(layout: Layout, text: Text, say: Speaker, steps: tuple[Step, ...]) ->
 def _lines(text: Text, rows: Sequence[EquationRow]) -> Iterator[str]:
     """Numbered equations, aligned at the sign, the rule behind each."""
     plain = Text()
-    first = max(width(plain(row_.left)) for row_ in rows)
+    first = max(columns_of(plain(row_.left)) for row_ in rows)
     for row_ in rows:
-        pad = " " * (first - width(plain(row_.left)))
+        pad = " " * (first - columns_of(plain(row_.left)))
         note = f"    [{_words(row_.note)}]" if row_.note else ""
         number = f"({row_.number})"
         yield f"{number:>6}  {pad}{text(row_.left)} = {text(row_.right)}{note}"
@@ -144,9 +145,10 @@ def show_latex(cell: Cell | str, language: str = "en") -> str:
     cell = cell_of(cell)
     derivation = differentiate(cell)
     layout, latex = Layout(notation_of(derivation)), Latex()
-    words = Speaker(layout, language=language).words
+    say = Speaker(layout, language=language)
+    words = say.words
     counted = words("show.count_in_latex").format(f"${latex(count(cell.parameters))}$")
-    made = [f"% {cell.name}: {cell.title}", f"% {counted}"]
+    made = [f"% {cell.name}: {say.phrase(cell.title)}", f"% {counted}"]
     for part, title in PARTS.items():
         if steps := derivation.part(part):
             made += [f"% {words(title)}", r"\begin{align*}", *_latex_steps(layout, latex, steps),
