@@ -32,6 +32,7 @@ from reports.terminal.console import (
 
 STYLES: Final = ("textbook", "fused", "stable")
 TARGETS: Final = ("numpy", "c")
+LANGUAGES: Final = ("en", "zh")
 PROFILES: Final = ("dev", "ci", "nightly")
 _NOWHERE: Final = os.path.join(os.devnull, "none")  # so that no cache is left in the user's folder
 _CELL: Final = "a name in the catalogue, a cell file (.toml) or package.module:NAME"
@@ -113,6 +114,9 @@ _SEED: Final = _argument(
 _OF: Final = _argument(
     "--cell", dest="of", metavar="CELL", help="the cell that FILE.py computes; FILE.py needs it"
 )
+_LANGUAGE: Final = _argument(
+    "--language", choices=LANGUAGES, default="en", help="of what is said: English or Chinese (en)"
+)
 _PROFILE: Final = _argument(
     "--profile", choices=PROFILES, default="dev", help="how many examples each check sees (dev)"
 )
@@ -132,7 +136,7 @@ COMMANDS: Final = (
             _ONE_CELL,
             _argument("--format", choices=("text", "latex"), default="text",
                       help="Unicode text, or LaTeX (text)"),
-            add_all_network_flags,
+            _LANGUAGE, add_all_network_flags,
         ),
     ),
     Command(
@@ -177,7 +181,7 @@ COMMANDS: Final = (
                       help="sequences in FILE.py are (B, T, m), not (T, B, m)"),
             _argument("--timeout", type=_seconds, metavar="SECONDS",
                       help="how long FILE.py may take in all (600; no limit in nightly)"),
-            add_all_network_flags,
+            _LANGUAGE, add_all_network_flags,
         ),
     ),
     Command(
@@ -218,7 +222,7 @@ COMMANDS: Final = (
                       help="lengths of the products that are multiplied out (1,2,5,10,20)"),
             _argument("--all-methods", action="store_true",
                       help="print every method, path and layer"),
-            _SEED, add_network_flags,
+            _SEED, _LANGUAGE, add_network_flags,
         ),
     ),
     Command(
@@ -261,7 +265,7 @@ COMMANDS: Final = (
                       help="bounds of these weights, .npz or .safetensors, not of drawn ones"),
             _argument("--inputs", type=Path, metavar="FILE.npy",
                       help="a sequence of the shape (T, m) for them (drawn)"),
-            _SEED, add_all_network_flags,
+            _SEED, _LANGUAGE, add_all_network_flags,
         ),
     ),
     Command(

@@ -23,7 +23,7 @@ from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.derivation.check import require_derivation
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
-from reports.document.figures import Picture, gradient_norms
+from reports.document.figures import Picture, gradient_norms, labels
 from reports.document.html import html
 from reports.document.model import Document, Figure
 from reports.document.pdf import HINT, EngineError, compile_pdf, find_engine
@@ -50,6 +50,7 @@ def write_report(
     measurement: Measurement | None = None,
     bounds: Study | None = None,
     home: str = "",
+    language: str = "en",
 ) -> tuple[Path, ...]:
     """The report of a cell in the folder, which is made if it is missing.
 
@@ -78,14 +79,12 @@ def write_report(
     _require(cell, verdict)
     tell(f"{cell.name}: measure")
     measurement = measurement or measure(derivation, seed=seed)
-    document = build(derivation, kernel.source, verdict, measurement)
-    pictures = {
-        f"{cell.name}-{FIGURE}": gradient_norms(measurement, norm_label(derivation))
-    }  # fmt: skip
+    facts = Facts(derivation, kernel.source, verdict, measurement, language=language)
+    document = build(derivation, kernel.source, verdict, measurement, language)
+    norms = gradient_norms(measurement, norm_label(derivation), labels(language))
     tell(f"{cell.name}: bound")
-    facts = Facts(derivation, kernel.source, verdict, measurement)
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
-    return _write(document, {**pictures, **more}, target, wanted, tell, home)
+    return _write(document, {f"{cell.name}-{FIGURE}": norms, **more}, target, wanted, tell, home)
 
 
 def _require(cell: Cell, verdict: Verdict) -> None:
@@ -109,6 +108,7 @@ def write_network_report(
     seed: int = 0,
     verdict: Verdict | None = None,
     bounds: Study | None = None,
+    language: str = "en",
 ) -> tuple[Path, ...]:
     """The report of a network in the folder, which is made if it is missing.
 
@@ -131,9 +131,9 @@ def write_network_report(
             progress=lambda check: tell(f"{network.name}: verify, {check}"),
         )  # fmt: skip
     _require(network.cell, verdict)
-    document = build_network(network, kernel.source, verdict)
+    document = build_network(network, kernel.source, verdict, language)
     tell(f"{network.name}: bound")
-    facts = Facts(derivation_of(network.cell), "", verdict)
+    facts = Facts(derivation_of(network.cell), "", verdict, language=language)
     document, pictures = _with_chapter(document, facts, bounds or study(network, seed))
     return _write(document, pictures, target, wanted, tell)
 

@@ -15,6 +15,7 @@ from import_graph import ROOT, circles, graph, reached
 
 MAY: Mapping[str, tuple[str, ...]] = {
     "derive.lazy": (),
+    "derive.saying": (),
     "derive.language": (),
     "derive.typeset": ("derive.language",),
     "derive.cells": ("derive.language",),

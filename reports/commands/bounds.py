@@ -14,6 +14,8 @@ import numpy as np
 from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
+from derive.saying import said
+from derive.typeset.layout import Layout
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.tracks import WINDOWS, heat_map, lyapunov_exponents
@@ -24,6 +26,7 @@ from numeric.weights.files import LayerWeights
 from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.which_cell import checked_cell
+from reports.document.words import Speaker
 from reports.terminal.bounds import Measured, stack_text
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
 
@@ -69,7 +72,8 @@ def run(arguments: Namespace) -> Answer:
     except ValueError as problem:
         raise CommandError(f"bounds: {str(problem).split(chr(10), 1)[0]}") from None
     everything = bool(arguments.all_methods or arguments.window is not None)
-    text = "" if arguments.json else stack_text(stack, measured, left, everything)
+    say = Speaker(Layout(), language=arguments.language)
+    text = "" if arguments.json else stack_text(stack, measured, left, everything, say)
     return Answer(text=text, data=_data(stack, measured, left, arguments, asked))
 
 
@@ -105,11 +109,11 @@ def _weights(
     if arguments.weights is None:
         network = asked or Network(cell)
         sizes = _default_sizes(cell, arguments.size)
-        said = (
-            f"recurrent weights drawn with the variance gain²/n, gain {arguments.gain:g}, others "
-            f"with 1/columns, vectors 0, seed {arguments.seed}"
-        )
-        return network, draw_layers(network, sizes, arguments.gain, arguments.seed), said, ()
+        how = said(
+            "recurrent weights drawn with the variance gain²/n, gain {0}, others with 1/columns, "
+            "vectors 0, seed {1}", f"{arguments.gain:g}", arguments.seed,
+        )  # fmt: skip
+        return network, draw_layers(network, sizes, arguments.gain, arguments.seed), how, ()
     network, layers, left = given_layers(cell, arguments)
     return network, layers, "", left
 
@@ -134,16 +138,21 @@ def _diagnose(
     chosen = partial(diagnose_layers, network, layers, sizes, initial_box=boxes[1], windows=windows)
     if inputs is None:
         return chosen(input_box=boxes[0], lag=arguments.lag, drawn=drawn)
-    from_where = "" if arguments.inputs else f"inputs drawn, seed {arguments.seed}"
-    said = "; ".join(part for part in (drawn, from_where) if part)
+    from_where = "" if arguments.inputs else said("inputs drawn, seed {0}", arguments.seed)
+    told = _both(drawn, from_where)
     try:
-        return chosen(inputs=inputs, input_box=boxes[0], lag=arguments.lag, drawn=said)
+        return chosen(inputs=inputs, input_box=boxes[0], lag=arguments.lag, drawn=told)
     except StateOverflowError as problem:  # no trajectory, but what holds for all inputs does
         values = np.concatenate([np.ravel(value) for value in inputs.values()])
         box = boxes[0] or (float(values.min(initial=0.0)), float(values.max(initial=0.0)))
         lag = arguments.lag or len(next(iter(inputs.values())))
-        why_not = f"nothing is said along the sequence, since {problem}"
-        return chosen(input_box=box, lag=lag, drawn="; ".join(p for p in (said, why_not) if p))
+        why_not = said("nothing is said along the sequence, since {0}", problem.args[0])
+        return chosen(input_box=box, lag=lag, drawn=_both(told, why_not))
+
+
+def _both(first: str, second: str) -> str:
+    """What is said of the weights and of the inputs."""
+    return said("{0}; {1}", first, second) if first and second else first or second
 
 
 def _inputs(

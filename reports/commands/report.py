@@ -120,12 +120,12 @@ def _report(
             verdict = verify(compile_network(subject, "textbook"), seed=seed, progress=say)
             return verdict, write_network_report(
                 subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict,
-                bounds=bounds,
+                bounds=bounds, language=arguments.language,
             )  # fmt: skip
         verdict = verify(compile_cell(subject, "textbook"), seed=seed, progress=say)
         return verdict, write_report(
             subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict,
-            bounds=bounds,
+            bounds=bounds, language=arguments.language,
         )  # fmt: skip
     except OSError as problem:
         raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
@@ -163,7 +163,8 @@ def _gallery(arguments: Namespace) -> Answer:
     require_folder(folder)
     with progress_bar(arguments.quiet, "reports") as tell:
         try:
-            found = write_gallery(folder, formats=formats, seed=arguments.seed, progress=tell)
+            found = write_gallery(folder, formats=formats, seed=arguments.seed, progress=tell,
+                                  language=arguments.language)  # fmt: skip
         except OSError as problem:
             raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
         except EngineError as problem:

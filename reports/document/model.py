@@ -159,3 +159,4 @@ class Document:
     author: str
     keywords: tuple[str, ...]
     sections: tuple[Section, ...]
+    language: str = "en"

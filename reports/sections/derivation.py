@@ -27,7 +27,6 @@ from reports.document.model import (
     Inlines,
     Paragraph,
     Section,
-    Words,
 )
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
@@ -54,34 +53,35 @@ def equation_row(facts: Facts, step: Step, note: Inlines = (), space: bool = Tru
 def rule_note(say: Speaker, step: Step) -> Inlines:
     """Which rule made each term of a step, and from which equation."""
     if not step.terms:
-        return say(step.rule)
-    found: dict[str, list[int]] = {}
+        return rule_words(say, step.rule)
+    found: dict[tuple[str, ...], list[int]] = {}
     for rule, source in step.terms:
-        parts = [part for part in rule.split("; ") if part != _SUM] or [_SUM]
-        found.setdefault(say.words("words.and").join(parts), []).append(source)
-    notes = []
-    for rule, sources in found.items():
+        parts = tuple(part for part in rule.split("; ") if part != _SUM) or (_SUM,)
+        found.setdefault(parts, []).append(source)
+    notes: list[Inlines] = []
+    for rules, sources in found.items():
         if sources == [0]:
-            here = "rules.loss" if rule == _LOSS else "rules.next"
-            when = Symbol("t") if rule == _LOSS else Sum((("+", Symbol("t")), ("+", Number("1"))))
+            here = "rules.loss" if rules == (_LOSS,) else "rules.next"
+            when = Symbol("t") if rules == (_LOSS,) else _after()
             notes.append(say.sentence(here, when))
         else:
-            unique = list(dict.fromkeys(sources))
-            where = listed([say("({0})", k) for k in unique], ", ")
-            notes.append(say.sentence("rules.source", _rule_words(say, rule), where))
-    joined: list[object] = []
-    for place, note in enumerate(notes):
-        joined += ([Words("; ")] if place else []) + list(note)
-    return tuple(joined)  # type: ignore[arg-type]
+            where = listed([say("({0})", k) for k in dict.fromkeys(sources)], ", ")
+            named = listed([rule_words(say, rule) for rule in rules], *[say.words("words.and")] * 2)
+            notes.append(say.sentence("rules.source", named, where))
+    return say.listed(notes, "words.semicolon")
 
 
-def _rule_words(say: Speaker, rule: str) -> Inlines:
+def _after() -> Box:
+    return Sum((("+", Symbol("t")), ("+", Number("1"))))
+
+
+def rule_words(say: Speaker, rule: str) -> Inlines:
     """The name of a rule, a function's slope in it as a formula."""
     found = _SLOPE.search(rule)
     if found is None or found[1] not in FUNCTIONS:
-        return say(rule)
+        return say(say.phrase(rule))
     primed = say.layout.function(FUNCTIONS[found[1]], primed=True)
-    return say(rule.replace(found[0], "{0}", 1), primed)
+    return say(say.phrase(rule.replace(found[0], "{0}", 1)), primed)
 
 
 def forward(facts: Facts) -> Section:

@@ -57,11 +57,12 @@ def glance(facts: Facts) -> Section:
     )
     claim = facts.claim
     return Section("glance", say.words("glance.title"), (
-        *((Paragraph(say("{0}.", cell.source.rstrip(".")), say.words("glance.source")),)
+        *((Paragraph(say("{0}.", say.phrase(cell.source).rstrip(".")), say.words("glance.source")),)
           if cell.source else ()),
         Paragraph(say.sentence("glance.one_step", row("t", "=", "1", ", ", "…", ", ", "T"),
-                      listed([say("{0}", s) for s in cell.previous_states]),
-                      listed([say("{0}", s) for s in cell.inputs])), say.words("glance.lead_step")),
+                      say.listed([say("{0}", s) for s in cell.previous_states]),
+                      say.listed([say("{0}", s) for s in cell.inputs])),
+                  say.words("glance.lead_step")),
         Equations(authored),
         parameter_table(facts),
         *given(facts),
@@ -137,7 +138,7 @@ def given(facts: Facts) -> tuple[Paragraph, ...]:
     for name, value in cell.defaults.items():
         letter = facts.symbol(name)
         if isinstance(value, str):
-            said_.append(say.sentence("given.rule", letter, RULES[value]))
+            said_.append(say.sentence("given.rule", letter, say.phrase(RULES[value])))
         elif not isinstance(value, list):
             said_.append(say("{0}", row(letter, "=", Number(_written(value)))))
     if said_:
@@ -201,8 +202,8 @@ def conventions(facts: Facts) -> Callout:
               for s in (*cell.states, *cell.inputs)]  # fmt: skip
     loss = sub("L", "t")
     items: list[Inlines] = [
-        say.sentence("conventions.columns", listed(shapes),
-            listed([*names, say("{0}", row("T"))])),
+        say.sentence("conventions.columns", say.listed(shapes),
+            say.listed([*names, say("{0}", row("T"))])),
         say.sentence("conventions.numerator",
             _derivative("u", "v"), _derivative(sub("u", "i"), sub("v", "j")), row("i"), row("j"),
             row("L")),

@@ -20,6 +20,7 @@ from derive.calculus.fold import Algebra
 from derive.calculus.jacobian import diagonal_columns
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, symbols_of
+from derive.saying import said
 from numeric.compiler.kernel import compile_cell
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
@@ -91,9 +92,9 @@ def run(
         later = states[symbol.name][:, 0, :]
         if not np.all(np.isfinite(later)):
             step = int(np.argmin(np.isfinite(later).all(axis=1))) + 1
-            raise StateOverflowError(
-                f"the state {symbol.name} is not finite at step {step}: it overflows"
-            )
+            raise StateOverflowError(said(
+                "the state {0} is not finite at step {1}: it overflows", symbol.name, step
+            ))  # fmt: skip
         zero = np.zeros((1, later.shape[1]))
         found[symbol.name] = np.concatenate([first.get(symbol.name, zero), later])
     return Run(derivation, weights, signal, found, fixed)

@@ -11,7 +11,7 @@ from studies import small_study
 
 from derive import catalogue
 from reports import write_report
-from reports.document.figures import gradient_norms
+from reports.document.figures import gradient_norms, labels
 from reports.document.html import html
 from reports.document.pdf import EngineError, compile_pdf, find_engine
 from reports.document.tex import tex
@@ -22,7 +22,7 @@ from reports.write import write_files
 def written(request, tmp_path_factory):
     """A folder with the report of one cell, fixed values in it."""
     name, folder = request.param, tmp_path_factory.mktemp("report")
-    picture = gradient_norms(measurement(CELLS[name]), r"\|J\|_2")
+    picture = gradient_norms(measurement(CELLS[name]), r"\|J\|_2", labels("en"))
     stem = f"{name}-gradient_norms"
     write_files({
         folder / "figures" / f"{stem}.pdf": picture.pdf,
