@@ -23,12 +23,11 @@ from derive.language import syntax
 from derive.language.defaults import check_defaults
 from derive.language.expr import size_name, symbols_of
 from derive.language.stages import Stage, check_parts, read_stages
-from derive.language.syntax import CellError
+from derive.language.syntax import PREVIOUS, CellError
 from derive.typeset.layout import Notation
 from derive.typeset.letters import parse_latex
 from derive.typeset.notebook import html_of, latex_of
 
-PREVIOUS: Final = "_prev"
 MAX_EXPONENT: Final = 100
 MAX_NUMBER: Final = 10**MAX_EXPONENT  # numerators and denominators: they reach emitted code
 _KEYS: Final = {
@@ -177,8 +176,9 @@ class Cell:
             ("inputs", tuple(inputs)), ("constants", bare), ("scalars", tuple(scalars)),
             ("matrices", tuple(matrices)), ("sizes", tuple((sizes or {}).values())),
         ):  # fmt: skip
+            refusal = syntax.size_refusal if what == "sizes" else syntax.refusal
             for symbol in declared:
-                if reason := syntax.refusal(symbol):
+                if reason := refusal(symbol):
                     raise CellError(f"in {what!r}: {reason}", cell=name)
         reading = notation.read(
             syntax.parse(equations, name),

@@ -32,6 +32,7 @@ from reports.terminal.console import (
 
 STYLES: Final = ("textbook", "fused", "stable")
 TARGETS: Final = ("numpy", "c")
+LANGUAGES: Final = ("en", "zh")
 PROFILES: Final = ("dev", "ci", "nightly")
 _NOWHERE: Final = os.path.join(os.devnull, "none")  # so that no cache is left in the user's folder
 _CELL: Final = "a name in the catalogue, a cell file (.toml) or package.module:NAME"
@@ -113,6 +114,9 @@ _SEED: Final = _argument(
 _OF: Final = _argument(
     "--cell", dest="of", metavar="CELL", help="the cell that FILE.py computes; FILE.py needs it"
 )
+_LANGUAGE: Final = _argument(
+    "--language", choices=LANGUAGES, default="en", help="of what is said: English or Chinese (en)"
+)
 _PROFILE: Final = _argument(
     "--profile", choices=PROFILES, default="dev", help="how many examples each check sees (dev)"
 )
@@ -135,7 +139,7 @@ COMMANDS: Final = (
             _ONE_CELL,
             _argument("--format", choices=("text", "latex"), default="text",
                       help="Unicode text, or LaTeX (text)"),
-            add_all_network_flags,
+            _LANGUAGE, add_all_network_flags,
         ),
     ),
     Command(
@@ -180,7 +184,7 @@ COMMANDS: Final = (
                       help="sequences in FILE.py are (B, T, m), not (T, B, m)"),
             _argument("--timeout", type=_seconds, metavar="SECONDS",
                       help="how long FILE.py may take in all (600; no limit in nightly)"),
-            add_all_network_flags,
+            _LANGUAGE, add_all_network_flags,
         ),
     ),
     Command(
@@ -222,7 +226,29 @@ COMMANDS: Final = (
                       help="lengths of the products that are multiplied out (1,2,5,10,20)"),
             _argument("--all-methods", action="store_true",
                       help="print every method, path and layer"),
-            _SEED, add_network_flags,
+            _SEED, _LANGUAGE, add_network_flags,
+        ),
+    ),
+    Command(
+        "parallel", "Newton's iterations over a whole trajectory, each with a certified error",
+        "Solves for all steps at once, as parallel machines do, from the states F(0, x). Prints\n"
+        "for each iterate how far it is from the exact trajectory: certified, by the theorem of\n"
+        "Newton and Kantorovich, and measured. Says how many iterations are known to be enough\n"
+        "before the first, where that is known, and the structure of the step Jacobian.",
+        "bptt parallel gru --gain 0.9 --steps 400",
+        (
+            _ONE_CELL,
+            _argument("--weights", type=Path, metavar="FILE",
+                      help="of one layer, .npz or .safetensors (drawn)"),
+            _argument("--inputs", type=Path, metavar="FILE.npy",
+                      help="a sequence of the shape (T, m) (drawn)"),
+            _argument("--size", type=int, metavar="n", help="size of the state (32)"),
+            _argument("--gain", type=float, default=1.0, metavar="g",
+                      help="drawn recurrent weights have the variance g²/n (1)"),
+            _argument("--steps", type=int, metavar="T",
+                      help="so many steps (all of --inputs, else 200)"),
+            _argument("--sweeps", type=int, metavar="N", help="at most so many iterations (60)"),
+            _SEED,
         ),
     ),
     Command(
@@ -244,7 +270,7 @@ COMMANDS: Final = (
             _argument("--inputs", type=Path, metavar="FILE",
                       help="sequences (T, m) or (T, B, m) for them, as .npy, .npz or .csv (drawn)"),
             _BATCH_FIRST,
-            _SEED, add_all_network_flags,
+            _SEED, _LANGUAGE, add_all_network_flags,
         ),
     ),
     Command(

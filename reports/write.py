@@ -24,7 +24,7 @@ from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.derivation.check import require_derivation
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
-from reports.document.figures import Picture, gradient_norms
+from reports.document.figures import Picture, gradient_norms, labels
 from reports.document.html import html
 from reports.document.model import Document, Figure
 from reports.document.pdf import HINT, EngineError, compile_pdf, find_engine
@@ -52,6 +52,7 @@ def write_report(
     measurement: Measurement | None = None,
     bounds: Study | None = None,
     home: str = "",
+    language: str = "en",
 ) -> tuple[Path, ...]:
     """The report of a cell in the folder, which is made if it is missing.
 
@@ -80,13 +81,13 @@ def write_report(
     _require(cell, verdict)
     tell(f"{cell.name}: measure")
     measurement = measurement or _measured(derivation, seed)
-    document = build(derivation, kernel.source, verdict, measurement)
+    facts = Facts(derivation, kernel.source, verdict, measurement, language=language)
+    document = build(derivation, kernel.source, verdict, measurement, language)
     drawn = {}
     if measurement is not None:
-        picture = gradient_norms(measurement, norm_label(derivation))
-        drawn[f"{cell.name}-{FIGURE}"] = picture
+        norms = gradient_norms(measurement, norm_label(derivation), labels(language))
+        drawn[f"{cell.name}-{FIGURE}"] = norms
     tell(f"{cell.name}: bound")
-    facts = Facts(derivation, kernel.source, verdict, measurement)
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
     return _write(document, {**drawn, **more}, target, wanted, tell, home)
 
@@ -120,6 +121,7 @@ def write_network_report(
     seed: int = 0,
     verdict: Verdict | None = None,
     bounds: Study | None = None,
+    language: str = "en",
 ) -> tuple[Path, ...]:
     """The report of a network in the folder, which is made if it is missing.
 
@@ -142,9 +144,9 @@ def write_network_report(
             progress=lambda check: tell(f"{network.name}: verify, {check}"),
         )  # fmt: skip
     _require(network.cell, verdict)
-    document = build_network(network, kernel.source, verdict)
+    document = build_network(network, kernel.source, verdict, language)
     tell(f"{network.name}: bound")
-    facts = Facts(derivation_of(network.cell), "", verdict)
+    facts = Facts(derivation_of(network.cell), "", verdict, language=language)
     document, made = _with_chapter(document, facts, bounds or study(network, seed))
     return _write(document, made, target, wanted, tell)
 

@@ -201,8 +201,10 @@ _REASONS: Mapping[tuple[tuple[type, ...], tuple[str, ...]], str] = {
     ((MatrixSymbol,), ("VJP rule", "Jacobian rule")): "a name: its cotangent is what is sought",
     ((OneMatrix, ZeroMatrix, Identity), ("VJP rule", "Jacobian rule")):
         "a constant: no cotangent leaves it",
-    ((expr.Slope, expr.Rows, expr.Columns, DiagMatrix), ("VJP rule", "Jacobian rule")):
+    ((expr.Rows, expr.Columns, DiagMatrix), ("VJP rule", "Jacobian rule")):
         "made by the rules of differentiation, whose results are not differentiated again",
+    ((expr.Slope,), ("VJP rule",)):
+        "made by the rules of differentiation; only the step Jacobian is differentiated again",
     ((Transpose,), ("Jacobian rule",)): "only on matrices that the step's states do not change",
     ((Identity, DiagMatrix, expr.Columns), tuple(_LOWERED)):
         "made for Jacobians, which are enclosed and measured, not emitted",

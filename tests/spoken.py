@@ -24,6 +24,11 @@ def text(node: ast.AST) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
+def bare(text: str) -> str:
+    """The text without marks of HTML, whole ones and what a literal begins or ends amid."""
+    return re.sub(r"<[^<>]*>|^[^<>]*\">|^[^<>]*>|<[^<>]*$", "", text)
+
+
 def prose(tree: ast.Module, *, works: bool = False) -> Iterator[str]:
     """Literals that a reader would read; `works` lets constants through: titles that are cited.
 
@@ -36,7 +41,7 @@ def prose(tree: ast.Module, *, works: bool = False) -> Iterator[str]:
         elif isinstance(node, ast.Raise) or (works and isinstance(node, ast.AnnAssign)):
             passed.update(ast.walk(node))
     for node in ast.walk(tree):
-        if text(node) and node not in passed and PROSE.search(text(node)):
+        if text(node) and node not in passed and PROSE.search(bare(text(node))):
             yield f"line {node.lineno}: {text(node)!r}"
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Line":
             for part in ast.walk(node.args[0]):
@@ -57,4 +62,7 @@ def used(trees: Iterable[ast.Module]) -> set[str]:
 
 
 def parsed(paths: Iterable[Path]) -> dict[str, ast.Module]:
-    return {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {
+        f"{path.parent.name}/{path.name}": ast.parse(path.read_text(encoding="utf-8"))
+        for path in paths
+    }

@@ -28,7 +28,10 @@ ONLY_IN = {
         "numeric/verification/counterexample.py",
         "numeric/verification/verify.py",
     },
-    "matplotlib": {"reports/document/figures.py", "reports/document/bound_figures.py"},
+    "matplotlib": {
+        f"reports/document/{name}.py"
+        for name in ("figures", "bound_figures", "graph_figures", "memory_figures")
+    },
     "rich": {"reports/terminal/progress.py"},
     "safetensors": {"numeric/weights/files.py"},
     "pytest": {"bptt/pytest_plugin.py"},

@@ -15,6 +15,7 @@ from import_graph import ROOT, circles, graph, reached
 
 MAY: Mapping[str, tuple[str, ...]] = {
     "derive.lazy": (),
+    "derive.saying": (),
     "derive.language": (),
     "derive.typeset": ("derive.language",),
     "derive.cells": ("derive.language",),
@@ -46,6 +47,10 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "numeric.bounds.all_inputs": ("numeric.bounds", "numeric.meaning", "numeric.numbers"),
     "numeric.bounds.one_sequence": (
         "numeric.bounds", "numeric.compiler", "numeric.meaning", "numeric.numbers",
+    ),
+    "numeric.bounds.parallel_in_time": (
+        "numeric.bounds", "numeric.bounds.all_inputs", "numeric.bounds.one_sequence",
+        "numeric.meaning", "numeric.numbers",
     ),
     "numeric.testing": ("numeric.compiler", "numeric.verification"),
     "numeric.strategies": ("numeric.verification",),

@@ -3,7 +3,7 @@
 In: the named forward equations of a cell. Out: for each of them the cotangent of its target,
 as the sum of what the later equations, the loss and the next step send back; and the same for
 what the step receives: previous states, inputs, parameters. Nothing here knows of time: a
-state's `_bar_loss` is ∂L_t/∂s_t, its `_bar_carry` what step t+1 hands back.
+state's `LOSS` is ∂L_t/∂s_t, its `CARRY` what step t+1 hands back.
 """
 
 from __future__ import annotations
@@ -11,17 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from sympy import MatMul, MatrixExpr, MatrixSymbol, ZeroMatrix
 
 from derive.calculus.rules import VJP_RULES
 from derive.cell import Cell, Equation, timeless_symbols
 from derive.language.expr import Elementwise, add, operands
-
-BAR: Final = "_bar"
-LOSS: Final = "_bar_loss"
-CARRY: Final = "_bar_carry"
+from derive.language.syntax import BAR, CARRY, LOSS
 
 
 @dataclass(frozen=True)

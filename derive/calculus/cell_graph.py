@@ -14,8 +14,9 @@ from sympy import MatAdd, MatrixExpr, MatrixSymbol, preorder_traversal
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.through_time import Derivation
-from derive.cell import PREVIOUS, previous
+from derive.cell import previous
 from derive.language.expr import Elementwise, VectorFunction, symbols_of
+from derive.language.syntax import BAR, PREVIOUS
 
 GIVEN, RESULT, STATE, LOSS, LATER, STEP = "given", "result", "state", "loss", "later", "step"
 
@@ -132,9 +133,9 @@ def _users(values: dict[MatrixSymbol, MatrixExpr]) -> dict[MatrixSymbol, dict[Ma
 def _numbers(derivation: Derivation) -> tuple[dict[str, int], dict[str, int]]:
     """The numbers of the forward equations, and of those of cotangents, by symbol."""
     forward = {_name(s.equation.target): s.number for s in derivation.part("forward")}
-    adjoint = {_name(s.equation.target).removesuffix("_bar"): s.number
+    adjoint = {_name(s.equation.target).removesuffix(BAR): s.number
                for s in derivation.part("adjoint")
-               if _name(s.equation.target).endswith("_bar")}  # fmt: skip
+               if _name(s.equation.target).endswith(BAR)}  # fmt: skip
     return forward, adjoint
 
 

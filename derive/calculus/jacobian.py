@@ -8,6 +8,7 @@ being written out twice, so that no line grows with the depth of the cell.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sympy import Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol, ZeroMatrix
@@ -91,6 +92,13 @@ def partials(
     sweep = _Forward(by, uses, cell.states)
     sweep.run(forward)
     return sweep.partials, tuple(sweep.named)
+
+
+def derivative(
+    node: MatrixExpr, by: MatrixSymbol, known: Mapping[MatrixSymbol, MatrixExpr]
+) -> MatrixExpr:
+    """∂node/∂by, given ∂v/∂by of every symbol v that depends on `by`."""
+    return _Forward(by, Counter(), (), dict(known)).of(node, node)
 
 
 def step_jacobian(cell: Cell, forward: tuple[Equation, ...]) -> StepJacobian:

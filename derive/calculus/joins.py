@@ -33,13 +33,14 @@ from derive.language.expr import (
     symbols_of,
     transpose,
 )
+from derive.language.syntax import BAR, CARRY, LOSS
 from derive.network import Network
 from derive.typeset.boxes import PRIME, Box, Fenced, Number, Script, Sum, Symbol, row, sup
 from derive.typeset.layout import Notation
 from derive.typeset.letters import parse_latex, spelled
 
-ENDINGS: Final = ("_bar_loss", "_bar_carry", "_bar")
-LOW, UP, TOP, FIRST, TURNED = "_low", "_up", "_top", "_first", "_turned"
+ENDINGS: Final = (LOSS, CARRY, BAR)
+LOW, UP, TOP, FIRST, TURNED, REVERSE = ".low", ".up", ".top", ".first", ".turned", ".reverse"
 _LETTERS: Final = {
     "V": ("V", "S", "Q"), "c": ("c", "d", "e"), "o": ("o", "u", "v"), "p": ("p", "pi", "phi"),
     "y": ("y", "tau", "omega"), "E": ("E", "F", "G"), "e": ("e", "w", "g"), "r": ("r", "k", "eta"),
@@ -108,7 +109,7 @@ class Joined:
                     given = cell.latex.get(name)
                     base = parse_latex(given) if given else spelled(name)
                     made = _marked(base, above) if above else base
-                    letters[name + tag + "_rev" * reverse] = made
+                    letters[name + tag + REVERSE * reverse] = made
         return Notation(cell.latex, frozenset(), letters=letters)
 
     @cached_property
@@ -123,7 +124,7 @@ class Joined:
     @property
     def directions(self) -> tuple[str, ...]:
         """The endings of the tags: forward, and reverse where there is one."""
-        return ("", "_rev")[: 1 + self.network.bidirectional]
+        return ("", REVERSE)[: 1 + self.network.bidirectional]
 
     def tagged(self, expr: Basic, tag: str) -> MatrixExpr:
         """The cell's expression in the letters of a layer; above the first its input is wider."""
@@ -317,7 +318,7 @@ class Joined:
         for step in steps:
             sides = [turn(side) for side in (step.equation.target, step.equation.value)]
             if sides != [step.equation.target, step.equation.value]:
-                made.append((step, Equation(*(self.tagged(s, TURNED + "_rev") for s in sides))))
+                made.append((step, Equation(*(self.tagged(s, TURNED + REVERSE) for s in sides))))
         return tuple(made)
 
     def sizes_of(self, symbol: MatrixSymbol, depth: int) -> tuple[Expr, ...]:

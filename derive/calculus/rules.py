@@ -35,6 +35,7 @@ from derive.language.expr import (
     split_coefficient,
     transpose,
 )
+from derive.language.functions import primed
 
 Node: TypeAlias = MatrixExpr
 Pullback = Callable[[Node, Node, Node], tuple[Node, ...]]
@@ -165,6 +166,12 @@ def jacobian_elementwise(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
     return product(diagonal(Slope(*node.args)), parts[0])
 
 
+def jacobian_slope(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
+    """∂φ′(a) = diag(φ″(a)) ∂a: what the step Jacobian itself is differentiated by."""
+    name, *rest = node.args
+    return product(diagonal(Slope(primed(name.name), *rest)), parts[0])
+
+
 def jacobian_softmax(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
     """∂softmax(a) = (diag(y) − y yᵀ) ∂a."""
     return product(add(diagonal(y), negate(product(y, transpose(y)))), parts[0])
@@ -186,6 +193,7 @@ JACOBIAN_RULES: Final[dict[type, Pushforward]] = {
     HadamardProduct: jacobian_hadamard,
     Quotient: jacobian_quotient,
     Elementwise: jacobian_elementwise,
+    Slope: jacobian_slope,
     Softmax: jacobian_softmax,
     Concat: jacobian_concat,
     Broadcast: jacobian_broadcast,

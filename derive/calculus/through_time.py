@@ -16,10 +16,10 @@ from typing import Final
 from sympy import Expr, Integer, MatrixExpr, MatrixSymbol, S, Symbol, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix
 
-from derive.calculus.adjoint import BAR, Adjoint, AdjointEquation, bar, carry, from_loss, reverse
+from derive.calculus.adjoint import Adjoint, AdjointEquation, bar, carry, from_loss, reverse
 from derive.calculus.intermediates import name_intermediates
 from derive.calculus.jacobian import StepJacobian, partials, step_jacobian
-from derive.cell import PREVIOUS, Cell, Equation, cell_of, timeless_symbols
+from derive.cell import Cell, Equation, cell_of, timeless_symbols
 from derive.language.expr import (
     At,
     Blocks,
@@ -33,6 +33,7 @@ from derive.language.expr import (
     symbols_of,
     transpose,
 )
+from derive.language.syntax import BAR, PREVIOUS
 from derive.typeset.notebook import ShownEquation, html_of, latex_of
 
 TIME: Final = Symbol("t", integer=True)

@@ -14,7 +14,7 @@ from derive.calculus.joins import Joined
 from derive.calculus.through_time import EARLIER, TIME, Derivation
 from derive.cell import Equation
 from derive.language.expr import Partial, TimeSum, add, operands, product, replace
-from derive.language.syntax import CellError
+from derive.language.syntax import BAR, CellError
 from derive.network import Network
 
 
@@ -58,7 +58,7 @@ def written_out(derivation: Derivation, step: int) -> tuple[tuple[Expr, MatrixEx
     return tuple(
         (symbols[name], add(*terms_at(s.equation.value, step)))
         for s in derivation.part("pairs")
-        if (name := s.equation.target.name.removesuffix("_bar")) in symbols
+        if (name := s.equation.target.name.removesuffix(BAR)) in symbols
         and isinstance(s.equation.value.args[0], TimeSum)
     )
 

@@ -24,7 +24,7 @@ from derive.language.expr import (
     transpose,
 )
 from derive.language.shapes import Shapes
-from derive.language.syntax import Assignment, Node
+from derive.language.syntax import PREVIOUS, Assignment, Node
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def read(
         node.value
         for assignment in assignments
         for node in assignment.value.walk()
-        if node.kind == "name" and node.value.removesuffix("_prev") not in given
+        if node.kind == "name" and node.value.removesuffix(PREVIOUS) not in given
     )
     return Reading(
         inputs=tuple(map(shapes.symbol, inputs)),

@@ -32,7 +32,7 @@ from sympy import (
 from sympy.core.symbol import Str
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
-from derive.language.functions import FUNCTIONS, ElementwiseFunction
+from derive.language.functions import ElementwiseFunction, function_of
 
 Shape = tuple[Expr, Expr]
 SCALAR: Final[Shape] = (S.One, S.One)
@@ -52,7 +52,7 @@ class _Applied(MatrixExpr):  # type: ignore[misc]
 
     @property
     def function(self) -> ElementwiseFunction:
-        return FUNCTIONS[self.args[0].name]
+        return function_of(self.args[0].name)
 
     @property
     def argument(self) -> MatrixExpr:

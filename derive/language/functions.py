@@ -7,7 +7,7 @@ language (NumPy, LaTeX) belongs to that language's printer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
 from sympy import (
@@ -91,6 +91,7 @@ class ElementwiseFunction:
         })
 
 
+_PRIME: Final = "′"
 _SIGMOID = 1 / (1 + exp(-X))
 _GELU_INNER = sqrt(2 / pi) * (X + Rational("0.044715") * X**3)
 
@@ -191,3 +192,30 @@ _ROWS = (
 )  # fmt: skip
 
 FUNCTIONS: Final[dict[str, ElementwiseFunction]] = {row.name: row for row in _ROWS}
+
+
+def primed(name: str) -> str:
+    """The name of φ′ as a function of its own."""
+    return name + _PRIME
+
+
+def unprimed(name: str) -> str | None:
+    """Φ's name, from that of φ′; None where it is no derivative."""
+    return name.removesuffix(_PRIME) if name.endswith(_PRIME) else None
+
+
+@cache
+def function_of(name: str) -> ElementwiseFunction:
+    """The row of a name: of the table, or φ′ of another row, whose slope is φ″.
+
+    Raises:
+        KeyError: for a name that is neither.
+    """
+    of = unprimed(name)
+    if of is None:
+        return FUNCTIONS[name]
+    row = function_of(of)
+    return ElementwiseFunction(
+        name, row.slope, row.slope.diff(X), None, row.slope_range, S.Reals, f"{row.latex}'",
+        row.parameters, row.kink,
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from sympy import Expr, MatrixSymbol, S
 
 from derive.language.expr import VECTOR_FUNCTIONS, size, size_name
 from derive.language.functions import FUNCTIONS
-from derive.language.syntax import Assignment, CellError, Node, states_of
+from derive.language.syntax import PREVIOUS, Assignment, CellError, Node, states_of
 from derive.language.unification import ONE, SCALAR, Shape, Size, Unknown, resolve, unify
 
 
@@ -87,8 +87,6 @@ class Shapes:
                 if node.kind == "name":
                     self._check_use(node, assigned, targets)
             target = assignment.target
-            if target.value in FUNCTIONS or target.value in {"concat", *VECTOR_FUNCTIONS}:
-                raise self.error(f"{target.value!r} is a function: choose another name", target)
             if target.value in assigned:
                 raise self.error(
                     f"{target.value!r} is assigned in line {assigned[target.value]} already: "
@@ -100,7 +98,7 @@ class Shapes:
                     raise self.error(
                         f"{target.value!r} is declared as {what}: it cannot be assigned", target
                     )
-            if target.value.endswith("_prev"):
+            if target.value.endswith(PREVIOUS):
                 raise self.error(
                     f"{target.value!r} is the value one step earlier: assign to "
                     f"{target.value.removesuffix('_prev')!r}",
@@ -114,10 +112,14 @@ class Shapes:
         self._check_declared(assigned)
 
     def _check_use(self, node: Node, assigned: dict[str, int], targets: dict[str, Node]) -> None:
-        name = node.value.removesuffix("_prev")
-        if name in FUNCTIONS or name in {"concat", *VECTOR_FUNCTIONS}:
-            raise self.error(f"{name!r} is a function: give it an argument in brackets", node)
-        if node.value.endswith("_prev"):
+        name = node.value.removesuffix(PREVIOUS)
+        if name in known_functions() and name not in self.named | {*targets}:
+            raise self.error(
+                f"{name!r} is a function: give it an argument in brackets; for a symbol of that "
+                f'name say so, as in sizes = {{ {name} = "n" }}',
+                node,
+            )
+        if node.value.endswith(PREVIOUS):
             if name in self.inputs:
                 raise self.error(
                     f"{node.value!r}: {name!r} is an input and has no previous value; keep it in "
@@ -133,7 +135,7 @@ class Shapes:
         elif name in targets and name not in assigned:
             raise self.error(
                 f"{name!r} is used before line {targets[name].line} defines it: move that line "
-                f"up, or use {name + '_prev'!r} for its value one step earlier",
+                f"up, or use {name + PREVIOUS!r} for its value one step earlier",
                 node,
             )
 
@@ -171,13 +173,18 @@ class Shapes:
             if name not in used and name not in self.states:
                 raise self.error(
                     f"{name!r} is assigned and never used: drop the line, or use "
-                    f"{name + '_prev'!r} somewhere to make it a state",
+                    f"{name + PREVIOUS!r} somewhere to make it a state",
                     assignment.target,
                 )
 
+    @property
+    def named(self) -> set[str]:
+        """The names that a declaration says to be symbols."""
+        return {*self.inputs, *self.constants, *self.scalars, *self.declared, *self.sizes}
+
     def shape_of_name(self, name: str) -> Shape:
         """The shape of a symbol, unknown sizes made for it when it is first met."""
-        base = name.removesuffix("_prev")
+        base = name.removesuffix(PREVIOUS)
         if base not in self.shapes:
             column = (ONE,)
             if base in self.scalars:
@@ -242,7 +249,7 @@ class Shapes:
                 raise self.error(f"{node.value} takes one vector", node)
             return children[0]
         if node.value not in FUNCTIONS:
-            known = sorted({*FUNCTIONS, "concat", *VECTOR_FUNCTIONS})
+            known = sorted(known_functions())
             near = get_close_matches(node.value, known, 1)
             hint = f"the nearest is {near[0]}; " if near else ""
             raise self.error(
@@ -266,7 +273,7 @@ class Shapes:
         rule = "both must have one shape (numbers and scalars fit any)"
         if operator == "@":
             rule = "the columns of the left must be the rows of the right"
-        vectors = {*self.inputs, *self.states, *(state + "_prev" for state in self.states)}
+        vectors = {*self.inputs, *self.states, *(state + PREVIOUS for state in self.states)}
         for inner in node.walk():
             if inner.kind == "@" and inner.children[0].value in vectors:
                 vector, matrix = inner.children
@@ -339,6 +346,11 @@ class Shapes:
         """The matrix symbol of a name."""
         rows, cols = self.shape_of_name(name)
         return MatrixSymbol(name, self.extent(rows), self.extent(cols))
+
+
+def known_functions() -> set[str]:
+    """The names that are functions where an argument follows."""
+    return {*FUNCTIONS, "concat", *VECTOR_FUNCTIONS}
 
 
 def _left_of_product(node: Node) -> Iterator[Node]:

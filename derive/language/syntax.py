@@ -26,11 +26,14 @@ _TOKEN: Final = re.compile(
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<operator>\.T\b|[-+*/@=(),\[\]])"
 )
-_RESERVED: Final = frozenset({
+PREVIOUS: Final = "_prev"  # how an author writes a state's value one step earlier
+BAR: Final = ".bar"  # how the derivation names a cotangent: no author's name has a dot
+LOSS: Final = ".bar_loss"
+CARRY: Final = ".bar_carry"
+_OUR_SIZES: Final = frozenset({
     "T", "B", "t", "np", "params", "inputs", "initial", "constants", "states", "tape",
-    "cotangents", "forward", "backward", "dtype", "range", "sizes", "true", "false",
+    "cotangents", "forward", "backward", "dtype", "range", "sizes", "targets", "lengths",
 })  # fmt: skip
-_RESERVED_ENDINGS: Final = ("_bar", "_bars", "_carry", "_all", "_initial")
 
 
 class CellError(ValueError):
@@ -261,21 +264,21 @@ def refusal(name: str) -> str:
     """Why a name cannot be a symbol of a cell; empty if it can."""
     if len(name) > MAX_NAME:
         return _too_long(name)
-    bare = name.removesuffix("_prev")
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or not bare:
-        return f"{name!r} is no symbol: a name starts with a letter, then letters, digits and _"
-    if keyword.iskeyword(bare) or keyword.issoftkeyword(bare):
+    bare = name.removesuffix(PREVIOUS)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or not bare.strip("_"):
+        return f"{name!r} is no symbol: a name has a letter, then letters, digits and _"
+    if keyword.iskeyword(bare):
         return f"{name!r} is a keyword of Python: choose another name"
-    if bare in _RESERVED:
-        return f"{name!r} is taken by the emitted code: choose another name"
-    if bare.endswith((*_RESERVED_ENDINGS, "_prev")) or "__" in name or name.endswith("_"):
-        return (
-            f"{name!r} is taken by the derivation ({', '.join(_RESERVED_ENDINGS)}, a second "
-            "_prev, double or trailing underscores): choose another name"
-        )
-    if name.startswith("tmp_"):
-        return f"{name!r} is taken by the emitted code (tmp_…): choose another name"
+    if bare.endswith(PREVIOUS):
+        return f"{name!r}: two steps back is the previous value of a state that is one step late"
     return ""
+
+
+def size_refusal(name: str) -> str:
+    """Why a name cannot be that of a size; empty if it can."""
+    if not refusal(name) and name in _OUR_SIZES:
+        return f"{name!r} is no size of a cell: T is the number of steps, B of samples"
+    return refusal(name)
 
 
 def _too_long(name: str) -> str:
@@ -296,9 +299,9 @@ def parse(text: str, cell: str = "") -> tuple[Assignment, ...]:
 def states_of(assignments: tuple[Assignment, ...]) -> tuple[str, ...]:
     """The names that also occur with `_prev`, in the order of assignment."""
     previous = {
-        node.value.removesuffix("_prev")
+        node.value.removesuffix(PREVIOUS)
         for assignment in assignments
         for node in assignment.value.walk()
-        if node.kind == "name" and node.value.endswith("_prev")
+        if node.kind == "name" and node.value.endswith(PREVIOUS)
     }
     return tuple(a.target.value for a in assignments if a.target.value in previous)

@@ -15,9 +15,9 @@ from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.fold import Algebra
 from derive.calculus.through_time import Derivation
-from derive.cell import PREVIOUS
 from derive.language.expr import Partial, Slope, split_coefficient, symbols_of
 from derive.language.norms import BlockSup, MaxAbs, Norm, Supremum
+from derive.language.syntax import PREVIOUS
 from derive.theorems.claims import Relation
 
 _UNDER_A_HAT = frozenset(("prev", "tilde"))  # a hat over a subscript would be misread

@@ -157,4 +157,4 @@ def _latex_symbol(name: str) -> str:
         return r"\mathbb{R}"
     if len(name) == 1:
         return _LATEX_SIGNS.get(name, name)
-    return rf"\mathrm{{{name}}}"
+    return rf"\mathrm{{{name}}}".replace("_", r"\_")

@@ -46,6 +46,7 @@ from derive.language.expr import (
     split_coefficient,
 )
 from derive.language.functions import ElementwiseFunction
+from derive.language.syntax import BAR, CARRY, LOSS, PREVIOUS
 from derive.typeset import boxes
 from derive.typeset.boxes import (
     PRIME,
@@ -70,7 +71,7 @@ from derive.typeset.letters import join, parse_latex, spelled, subscript, word
 from derive.typeset.scalars import ATOM, PRODUCT, SUM, is_uniform, scalar_box, time_box
 
 _PLACES: Final = 40  # of a decimal; beyond, a fraction of powers of ten is shorter
-_ENDINGS: Final = ("_prev_bar", "_bar_loss", "_bar_carry", "_bar", "_prev")
+_ENDINGS: Final = (PREVIOUS + BAR, LOSS, CARRY, BAR, PREVIOUS)
 
 
 @dataclass(frozen=True)
@@ -131,18 +132,18 @@ class Layout:
         now = Symbol(self.notation.now)
         ending = next((end for end in _ENDINGS if name.endswith(end)), "")
         base = name.removesuffix(ending)
-        if ending in {"_prev", "_prev_bar"}:
+        if ending in {PREVIOUS, PREVIOUS + BAR}:
             time = Sum((("+", now), ("−", Number("1"))))
-        elif time is None and (ending == "_bar_loss" or base in self.notation.timed):
+        elif time is None and (ending == LOSS or base in self.notation.timed):
             time = now
         made = self.notation.letters.get(base)
         if made is None:
             given = self.notation.latex.get(base)
             made = parse_latex(given) if given else spelled(base)
-        if ending == "_bar_loss":
+        if ending == LOSS:
             loss = row("∂", sub("L", time or now))
             return Marked(Fraction(loss, row("∂", sub(made, time or now))))
-        kind = {"_bar": "bar", "_bar_carry": "carry", "_prev_bar": "carry"}.get(ending)
+        kind = {BAR: "bar", CARRY: "carry", PREVIOUS + BAR: "carry"}.get(ending)
         if kind:
             made = boxes.accent(kind, made)
         made = made if time is None else sub(made, time)
@@ -326,7 +327,7 @@ class Layout:
 
 def _is_cotangent(part: MatrixExpr) -> bool:
     symbol = part.args[0] if isinstance(part, At) else part
-    return isinstance(symbol, MatrixSymbol) and symbol.name.endswith("_bar")
+    return isinstance(symbol, MatrixSymbol) and symbol.name.endswith(BAR)
 
 
 def _opens(made: Box) -> bool:

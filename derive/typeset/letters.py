@@ -14,6 +14,7 @@ from derive.typeset.boxes import ACCENTS, GREEK, PRIME, Box, Number, Symbol, row
 
 MAX_LATEX: Final = 100
 _TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
+_WRITTEN: Final = frozenset(ACCENTS) - {"bar", "carry"}  # those two say what a cotangent is
 _FUNCTIONS: Final = frozenset(("tanh", "exp", "sin", "cos", "log", "max", "min"))
 
 
@@ -21,8 +22,10 @@ _FUNCTIONS: Final = frozenset(("tanh", "exp", "sin", "cos", "log", "max", "min")
 def spelled(name: str) -> Box:
     """The box of a name: W_fh, c_tilde, alpha, a_c_tilde, W2."""
     parts: list[Box] = []
+    if "" in name.split("_"):
+        return Symbol(name)  # underscores that join nothing are shown
     for place, token in enumerate(name.split("_")):
-        if token in ACCENTS and parts:
+        if token in _WRITTEN and parts:
             parts[-1] = boxes.accent(token, parts[-1])
         else:
             parts.append(word(token) if place == 0 else subscript(token))

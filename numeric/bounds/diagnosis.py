@@ -17,6 +17,7 @@ import numpy as np
 
 from derive.calculus.through_time import derivation_of
 from derive.cell import Cell, cell_of
+from derive.saying import said
 from numeric.bounds.all_inputs.certify import Certificate, certify
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.domination import Partition
@@ -31,7 +32,7 @@ Ends = tuple[float, float]
 VANISHES: Final = "vanishes"
 EXPLODES: Final = "explodes"
 UNDECIDED: Final = "undecided"
-EXACT: Final = "the parameters are exactly the given float64 numbers"
+EXACT: Final = said("the parameters are exactly the given float64 numbers")
 FINITE: Final = "a_priori_finite"
 _LARGEST: Final = 2100
 
@@ -136,7 +137,7 @@ def diagnose(
     derivation = derivation_of(cell)
     constants = constants or {}
     path = track = None
-    said: list[str] = [weights]
+    told: list[str] = [weights]
     if inputs is not None:
         path = run(derivation, parameters, inputs, initial, constants)
         count = path.steps if lag is None else lag
@@ -155,39 +156,40 @@ def diagnose(
         ):
             raise ValueError(f"initial states: expected entries in {box_text(*initial_box)}, the "
                              f"initial box, came {first[0]!r} to {first[1]!r}")  # fmt: skip
-        said.append(
-            f"{drawn or 'the given input sequence'}, {path.steps} steps: the trajectory bounds "
-            "hold for the product of the exact step Jacobians at the stored float64 states"
-        )
+        told.append(said(
+            "{0}, {1} steps: the trajectory bounds hold for the product of the exact step "
+            "Jacobians at the stored float64 states",
+            drawn or said("the given input sequence"), path.steps,
+        ))  # fmt: skip
     else:
         count, box, first = lag or 60, (-1.0, 1.0), (0.0, 0.0)
         if count < 1:
             raise ValueError(f"lag: expected a whole number from 1, came {count}")
-        said += [drawn] if drawn else []
+        told += [drawn] if drawn else []
     box, first = input_box or box, initial_box or first
     setting = Setting(derivation, parameters, sizes, box, first, constants)
     certificate = None
     if setting.width <= _LARGEST:
         certificate = certify(setting, count, partition, path.steps if path else None)
-        said += _conditions(certificate, box, first, cell)
+        told += _conditions(certificate, box, first, cell)
     upper = {} if certificate is None else _a_priori(certificate)
     lower = _from_below(certificate, count)
     apart = frozenset[str]()
     if path is not None and certificate is not None:
-        told = frozenset({*upper, *lower})
-        apart = told & {FINITE} if certificate.holds_at(path.states) else told
+        every = frozenset({*upper, *lower})
+        apart = every & {FINITE} if certificate.holds_at(path.states) else every
     if apart:
-        said.append(
-            f"{', '.join(sorted(apart))}: of exact sequences, and rounded states are not "
-            "known to lie where those do, so no bound on this trajectory uses it"
-        )
+        told.append(said(
+            "{0}: of exact sequences, and rounded states are not known to lie where those do, so "
+            "no bound on this trajectory uses it", ", ".join(sorted(apart)),
+        ))  # fmt: skip
     if track is not None:
         upper |= track.log10_upper
         lower |= track.log10_lower
     rate = certificate.rate if certificate else math.inf
     rest = certificate.rest_rate if certificate else None
     found = Diagnosis(
-        cell, UNDECIDED, "", tuple(said), tuple(range(1, count + 1)),
+        cell, UNDECIDED, "", tuple(told), tuple(range(1, count + 1)),
         track.log10_measured if track else None, upper, lower,
         rate if math.isfinite(rate) else None, rest, certificate, track, path,
         path_shares(path, count, track.direction) if path and track else None, setting, apart,
@@ -212,22 +214,26 @@ def _from_below(found: Certificate | None, lags: int) -> dict[str, tuple[float, 
 
 
 def _conditions(found: Certificate, box: Ends, first: Ends, cell: Cell) -> list[str]:
-    said = [
-        f"a_priori holds for every sequence whose inputs lie in {box_text(*box)} and whose initial "
-        f"states lie in {box_text(*first)}, entry by entry, and for every two times so far apart"
-    ]
-    if cell.constants:
-        again = ", repeated as a whole without end" if cell.sequences and found.unlimited else ""
-        said.append(f"the constants are the given ones{again}")
-    short = f"holds for sequences that start at step 0 and have at most {found.steps} steps"
+    told: list[str] = [said(
+        "a_priori holds for every sequence whose inputs lie in {0} and whose initial states lie "
+        "in {1}, entry by entry, and for every two times so far apart",
+        box_text(*box), box_text(*first),
+    )]  # fmt: skip
+    if cell.constants and cell.sequences and found.unlimited:
+        told.append(said(
+            "the constants are the given ones, repeated as a whole without end"))  # fmt: skip
+    elif cell.constants:
+        told.append(said("the constants are the given ones"))
+    short = said("holds for sequences that start at step 0 and have at most {0} steps", found.steps)
     if not found.unlimited:
-        said.append(f"no invariant set of the states was found: a_priori {short}, and there is "
-                    "no rate")  # fmt: skip
+        told.append(said("no invariant set of the states was found: a_priori {0}, and there is no "
+                         "rate", short))  # fmt: skip
     elif found.box is None:
-        said.append("no invariant set of the states was found: a_priori holds for any states")
+        told.append(said(
+            "no invariant set of the states was found: a_priori holds for any states"))  # fmt: skip
     if found.finite:
-        said.append(f"a_priori_finite {short}")
-    return said
+        told.append(said("a_priori_finite {0}", short))
+    return told
 
 
 def _floors(found: Certificate | None) -> dict[str, float]:
@@ -242,26 +248,31 @@ def _verdict(found: Diagnosis, floors: Mapping[str, float]) -> tuple[str, str]:
     rate, rest, lag = found.rate, found.lower_rate, found.lags[-1]
     if found.track is None:
         if rate is not None and rate < 1:
-            return (
-                VANISHES,
-                f"for all inputs in the box, by a factor of {ceiling(rate)} a step or less",
+            return VANISHES, said(
+                "for all inputs in the box, by a factor of {0} a step or less", ceiling(rate)
             )
         if rest is not None and rest > 1:
-            return EXPLODES, (f"the sequence of zero inputs from the zero state is admissible, and "
-                              f"grows by {rate_down(rest)} a step or more")  # fmt: skip
+            return EXPLODES, said(
+                "the sequence of zero inputs from the zero state is admissible, and grows by {0} "
+                "a step or more", rate_down(rest))  # fmt: skip
         for name, least in floors.items():
             if least > 1:
-                return EXPLODES, (f"for all inputs in the box, by a factor of {rate_down(least)} a "
-                                  f"step or more, by {name}")  # fmt: skip
-        return UNDECIDED, "no certified rate is below 1, and no sequence is known to grow"
+                return EXPLODES, said(
+                    "for all inputs in the box, by a factor of {0} a step or more, by {1}",
+                    rate_down(least), name)  # fmt: skip
+        return UNDECIDED, said(
+            "no certified rate is below 1, and no sequence is known to grow")  # fmt: skip
     (above, by), (below, under) = found.at_most, found.at_least
-    if above < 0:
-        said = "zero" if math.isinf(above) else f"at most 10^{ceiling(above)}"
-        return (
-            VANISHES,
-            f"at lag {lag} the norm is certified to be {said} on this trajectory, by {by}",
+    if above < 0 and math.isinf(above):
+        return VANISHES, said(
+            "at lag {0} the norm is certified to be zero on this trajectory, by {1}", lag, by
         )
+    if above < 0:
+        return VANISHES, said(
+            "at lag {0} the norm is certified to be at most 10^{1} on this trajectory, by {2}",
+            lag, ceiling(above), by)  # fmt: skip
     if below > 0:
-        return EXPLODES, (f"at lag {lag} the norm is certified to be at least 10^{floor(below)} "
-                          f"on this trajectory, by {under}")  # fmt: skip
-    return UNDECIDED, f"at lag {lag} the certified bounds lie on both sides of 1"
+        return EXPLODES, said(
+            "at lag {0} the norm is certified to be at least 10^{1} on this trajectory, by {2}",
+            lag, floor(below), under)  # fmt: skip
+    return UNDECIDED, said("at lag {0} the certified bounds lie on both sides of 1", lag)

@@ -17,6 +17,7 @@ import numpy as np
 from derive.cell import Cell, dimensions
 from derive.language.expr import size_name
 from derive.network import Layer, Network
+from derive.saying import said
 from numeric.bounds.diagnosis import EXACT, EXPLODES, VANISHES, Diagnosis, Ends, diagnose
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import Run
@@ -26,7 +27,7 @@ from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.weights.files import LayerWeights
 
 Array = Any
-ROUNDED: Final = (
+ROUNDED: Final = said(
     "the parameters are float64 numbers made of the given ones as the mapping says, which rounds"
 )
 _STEPS: Final = 60

@@ -1,20 +1,21 @@
 """The derivation's equations as numbered comments of emitted code.
 
-In: a `Derivation`. Out: for each name of a program the equation that defines it, as text.
+In: a `Derivation`. Out: for each symbol the equation that defines it, as text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sympy import MatrixSymbol
+
 from derive.calculus.through_time import Derivation
 from derive.typeset.layout import Layout, Notation
 from derive.typeset.text import Text
-from numeric.compiler.program import name_of
 
 
-def numbered_equations(derivation: Derivation) -> Iterator[tuple[str, str]]:
-    """For each array that an equation of the derivation assigns: its number and the equation."""
+def numbered_equations(derivation: Derivation) -> Iterator[tuple[MatrixSymbol, str]]:
+    """For each symbol that an equation of the derivation gives: its number and the equation."""
     layout, text = Layout(Notation(derivation.cell.latex)), Text()
     gradients = derivation.part("gradients")
     handed = [step for step in derivation.part("recursion") if step.terms]
@@ -28,4 +29,4 @@ def numbered_equations(derivation: Derivation) -> Iterator[tuple[str, str]]:
             left, right = (
                 text(layout.of(side)) for side in (step.equation.target, step.equation.value)
             )
-            yield name_of(equation.target), f"({step.number}) {left} = {right}"
+            yield equation.target, f"({step.number}) {left} = {right}"

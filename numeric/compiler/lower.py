@@ -7,7 +7,7 @@ a vector parameter's gradient summed over the batch. And the only place that kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sympy import (
@@ -23,7 +23,7 @@ from sympy import (
 )
 from sympy.matrices.expressions import HadamardProduct
 
-from derive.calculus.adjoint import CARRY, AdjointEquation, bar
+from derive.calculus.adjoint import AdjointEquation, bar, carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.cell import Equation
 from derive.language.expr import (
@@ -41,6 +41,7 @@ from derive.language.expr import (
     symbols_of,
     transpose,
 )
+from numeric.compiler.array_names import array_names
 from numeric.compiler.comments import numbered_equations
 from numeric.compiler.program import (
     BATCH,
@@ -65,6 +66,7 @@ class _Lowering:
 
     timeless: set[MatrixSymbol]
     slope_from: str
+    names: Mapping[str, str] = field(default_factory=dict)
     dims: dict[str, Dims] = field(default_factory=dict)
     reserved: set[str] = field(default_factory=set)
     statements: list[Statement] = field(default_factory=list)
@@ -74,6 +76,9 @@ class _Lowering:
     in_loop: bool = True
     comments: dict[str, str] = field(default_factory=dict)
     values: dict[MatrixExpr, MatrixExpr] = field(default_factory=dict)
+
+    def name_of(self, symbol: MatrixSymbol) -> str:
+        return name_of(symbol, self.names)
 
     def is_timeless(self, expr: MatrixExpr) -> bool:
         return self.timeless.issuperset(symbols_of(expr))
@@ -125,7 +130,7 @@ class _Lowering:
             return self.emit("multiply", [number, self.value(rest)], dims, name=name)
         match rest:
             case MatrixSymbol():
-                operand: Operand = name_of(rest)
+                operand: Operand = self.name_of(rest)
                 return self.emit("add", [operand], dims, 1, name=name) if name else operand
             case MatAdd():
                 return self.sum(rest, dims, name)
@@ -177,7 +182,7 @@ class _Lowering:
         if (mirrored := self.mirrored(expr)) is not None:
             if mirrored in self.known and not name:
                 return self.known[mirrored]
-            own = f"one_minus_{negate(expr.args[1])}"
+            own = f"one_minus_{self.value(negate(expr.args[1]))}"
             free = own not in self.dims and own not in self.reserved
             return self.function(mirrored, dims, name or own * free)
         signs, operands = [], []
@@ -261,7 +266,7 @@ class _Lowering:
     # ---- equations --------------------------------------------------------------------------
 
     def assign(self, equation: Equation) -> None:
-        name = name_of(equation.target)
+        name = self.name_of(equation.target)
         if self.is_timeless(equation.value) and equation.target not in self.timeless:
             dims = self.layout(equation.target)
             self.emit("spread", [self.value(equation.value)], dims, *dims, name=name)
@@ -273,13 +278,13 @@ class _Lowering:
 
     def zeros(self, symbol: MatrixSymbol) -> None:
         dims = self.layout(symbol)
-        name = name_of(bar(symbol))
+        name = self.name_of(bar(symbol))
         self.dims[name] = dims
         self.statements.append(Statement(name, "zeros", (), dims))
 
     def accumulate(self, equation: AdjointEquation, each_step: bool) -> None:
         """Add the shares of one step, or those that come once, to a parameter's cotangent."""
-        target = name_of(equation.target)
+        target = self.name_of(equation.target)
         for term in equation.terms:
             if term.each_step != each_step:
                 continue
@@ -314,11 +319,12 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
     """The program of forward and backward pass; slopes from the "output" or the "input"."""
     cell = derivation.cell
     fixed = derivation.timeless
-    work = _Lowering({*fixed, *(bar(symbol) for symbol in fixed)}, slope_from)
     targets = (equation.target for equation in derivation.forward)
-    named = (*cell.inputs, *cell.parameters, *cell.constants, *targets)
-    work.reserved = {symbol.name for symbol in named}
-    work.comments = dict(numbered_equations(derivation))
+    named = [s.name for s in (*cell.inputs, *cell.parameters, *cell.constants, *targets)]
+    names = array_names(named)
+    work = _Lowering({*fixed, *(bar(symbol) for symbol in fixed)}, slope_from, names)
+    work.reserved = {names.get(name, name) for name in named}
+    work.comments = {work.name_of(s): text for s, text in numbered_equations(derivation)}
     arguments: list[Argument] = []
 
     def argue(group: str, key: str, name: str, dims: tuple[Expr, ...]) -> None:
@@ -326,17 +332,19 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
         work.dims[name] = dims
 
     for parameter in cell.parameters:
-        argue("params", parameter.name, parameter.name, work.layout(parameter))
+        argue("params", parameter.name, work.name_of(parameter), work.layout(parameter))
     for symbol in cell.inputs:
-        argue("inputs", symbol.name, symbol.name, (LENGTH, *work.layout(symbol)))
-    for state in cell.states:
-        argue("initial", state.name, initial_name(state.name), work.layout(state))
-        work.dims[state.name] = work.dims[f"{state.name}_prev"] = (LENGTH, *work.layout(state))
+        argue("inputs", symbol.name, work.name_of(symbol), (LENGTH, *work.layout(symbol)))
+    for state, before in zip(cell.states, cell.previous_states, strict=True):
+        argue("initial", state.name, initial_name(work.name_of(state)), work.layout(state))
+        for symbol in (state, before):
+            work.dims[work.name_of(symbol)] = (LENGTH, *work.layout(state))
     for constant in cell.constants:
         lead = (LENGTH,) if constant.name in cell.sequences else ()
-        argue("constants", constant.name, constant.name, (*lead, *work.layout(constant)))
+        argue("constants", constant.name, work.name_of(constant), (*lead, *work.layout(constant)))
     for state in cell.states:
-        argue("cotangents", state.name, f"{state.name}_bars", (LENGTH, *work.layout(state)))
+        dims = (LENGTH, *work.layout(state))
+        argue("cotangents", state.name, work.name_of(from_loss(state)), dims)
 
     for equation in derivation.forward:
         work.assign(equation)
@@ -346,8 +354,8 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
     blocks += work.blocks("backward")
     carries = []
     for state, handed in zip(cell.states, derivation.carries, strict=True):
-        work.dims[state.name + CARRY] = work.layout(state)
-        carries.append(Carry(state.name + CARRY, name_of(handed.target)))
+        work.dims[work.name_of(carry(state))] = work.layout(state)
+        carries.append(Carry(work.name_of(carry(state)), work.name_of(handed.target)))
     for adjoint in (*derivation.adjoint, *derivation.inputs):
         work.assign(adjoint)
     for adjoint in derivation.parameters:
@@ -360,17 +368,20 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
         work.accumulate(adjoint, each_step=False)
     blocks += work.blocks("backward")
 
-    results = [Argument("states", s.name, s.name) for s in cell.states]
-    results += [Argument("params", p.name, bar(p).name) for p in cell.parameters]
-    results += [Argument("inputs", x.name, bar(x).name) for x in cell.inputs]
-    results += [Argument("initial", s.name, s.name + CARRY) for s in cell.states]
+    results = [Argument("states", s.name, work.name_of(s)) for s in cell.states]
+    results += [Argument("params", p.name, work.name_of(bar(p))) for p in cell.parameters]
+    results += [Argument("inputs", x.name, work.name_of(bar(x))) for x in cell.inputs]
+    results += [Argument("initial", s.name, work.name_of(carry(s))) for s in cell.states]
     return promoted(
         Program(
             arguments=tuple(arguments),
             blocks=tuple(blocks),
             results=tuple(results),
             dims=work.dims,
-            shifted={f"{state.name}_prev": state.name for state in cell.states},
+            shifted={
+                work.name_of(before): work.name_of(state)
+                for state, before in zip(cell.states, cell.previous_states, strict=True)
+            },
             comments=work.comments,
         )
     )

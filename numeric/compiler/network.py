@@ -9,17 +9,15 @@ above is zero there; sums over the samples leave it out (`padding`): padding add
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from sympy import Expr, Integer, Rational, S
+from sympy import Expr, Integer, MatrixSymbol, Rational, S
 
-from derive.calculus.adjoint import BAR
 from derive.calculus.through_time import derivation_of
-from derive.cell import PREVIOUS
 from derive.language.expr import size
 from derive.network import Layer, Network
+from numeric.compiler.array_names import local
 from numeric.compiler.lower import lower
 from numeric.compiler.padding import INSIDE, OUTSIDE
 from numeric.compiler.program import (
@@ -37,21 +35,6 @@ from numeric.compiler.program import (
 
 TARGETS, ENDS, LOSS = "targets", "ends", "loss"
 VOCABULARY, OUTPUTS = size("v"), size("q")
-_OWN = re.compile(
-    r"layer\d+_\w*|(readout|embedding|top|error)(_\w+)?|\w+_indices|outside|targets|ends|loss"
-    r"|ragged|lengths|logits|outputs|column|last|nearest"
-    r"|inside|scatter|from_end|cross_entropy\w*"
-)
-
-
-def local(name: str) -> str:
-    """What an array that keeps its name is called in the code, where its name is taken."""
-    return f"{name}_given" if _OWN.fullmatch(name) else name
-
-
-def dropout_name(depth: int) -> str:
-    """The constant that masks what layer `depth` hands up."""
-    return f"layer{depth}_dropout"
 
 
 @dataclass
@@ -85,6 +68,26 @@ class _Composer:
         return self.put(self.backward, "backward", f"{name}_inside", INSIDE, (name, OUTSIDE),
                         self.dims[name])  # fmt: skip
 
+    # ---- names ------------------------------------------------------------------------------
+
+    def argument(self, group: str, symbol: MatrixSymbol) -> str:
+        """The array of the cell's program that a symbol is given in."""
+        return _named(self.base.arguments, group, symbol)
+
+    def result(self, group: str, symbol: MatrixSymbol) -> str:
+        """The array of the cell's program that a state, or a symbol's gradient, is made in."""
+        return _named(self.base.results, group, symbol)
+
+    def outer(self, symbol: MatrixSymbol, ending: str = "") -> str:
+        """What an input of the network is called where it is no layer's, or its indices."""
+        return (str if ending else local)(self.argument("inputs", symbol)) + ending
+
+    def own(self, depth: int, word: str) -> str:
+        """The name of an array of a layer that is none of the cell's."""
+        while word in self.base.dims:
+            word += "_"
+        return f"layer{depth}_{word}"
+
     # ---- a layer ----------------------------------------------------------------------------
 
     def prefix(self, layer: Layer) -> str:
@@ -96,8 +99,7 @@ class _Composer:
 
     def rename(self, layer: Layer, name: str) -> str:
         """What an array of the cell's program is called in the layer."""
-        cell = self.network.cell
-        if name in {constant.name for constant in cell.constants}:
+        if name in {a.name for a in self.base.arguments if a.group == "constants"}:
             return local(name)
         prefix = self.prefix(layer)
         if name.startswith(TEMPORARY):
@@ -106,7 +108,7 @@ class _Composer:
 
     def layer(self, layer: Layer, fed: dict[str, str]) -> tuple[Block, ...]:
         """The layer's blocks; `fed` says which array stands for each of the cell's inputs."""
-        cell, base = self.network.cell, self.base
+        base = self.base
         widened = self.network.sizes_in(layer)
         names = {name: self.rename(layer, name) for name in base.dims} | fed
         for name, dims in base.dims.items():
@@ -123,10 +125,10 @@ class _Composer:
             if result.group in {"params", "initial"}:
                 key = f"{layer.name}.{result.key}"
                 self.results.append(Argument(result.group, key, names[result.name]))
-        for state in cell.states:
-            self.shifted[names[state.name + PREVIOUS]] = names[state.name]
+        for before, state in base.shifted.items():
+            self.shifted[names[before]] = names[state]
             if layer.reverse:
-                self.backwards.add(names[state.name])
+                self.backwards.add(names[state])
         turned = {"forward": "reverse", "reverse": "forward", "": ""}
 
         def renamed(block: Block) -> Block:
@@ -157,7 +159,7 @@ class _Composer:
         What the step makes of the rest there goes nowhere.
         """
         prefix = self.prefix(layer)
-        stays = {prefix + s.name: prefix + s.name + PREVIOUS for s in self.network.cell.states}
+        stays = {prefix + state: prefix + before for before, state in self.base.shifted.items()}
         stays |= {carry.update: carry.name for carry in carries}
         for s in statements:
             if s.target not in stays or s.accumulate:
@@ -179,7 +181,8 @@ class _Composer:
             layers = [layer for layer in network.stack if layer.depth == depth]
             parts = []
             for layer in layers:
-                wired = {x.name: fed[layer.reverse, x.name] for x in cell.inputs}
+                wired = {self.argument("inputs", x): fed[layer.reverse, x.name]
+                         for x in cell.inputs}  # fmt: skip
                 parts.append(self.layer(layer, wired))
             stages.append((layers, parts))
             for part in parts:
@@ -209,14 +212,15 @@ class _Composer:
         width = self.network.input_size
         if self.network.embedding:
             table = self.argue("params", "embedding.E", "embedding_E", (VOCABULARY, width))
-            places = self.argue("indices", first.name, f"{first.name}_indices", (LENGTH, BATCH))
-            dims, name = (LENGTH, BATCH, width), local(first.name)
+            named = self.outer(first, "_indices")
+            places = self.argue("indices", first.name, named, (LENGTH, BATCH))
+            dims, name = (LENGTH, BATCH, width), self.outer(first)
             name = self.put(self.forward, "forward", name, "embed", (table, places), dims)
         else:
-            name = self.argue("inputs", first.name, local(first.name), (LENGTH, BATCH, width))
+            name = self.argue("inputs", first.name, self.outer(first), (LENGTH, BATCH, width))
         for x in others:
             dims = (LENGTH, BATCH, x.shape[0])
-            name_there = self.argue("inputs", x.name, local(x.name), dims)
+            name_there = self.argue("inputs", x.name, self.outer(x), dims)
             fed[False, x.name] = fed[True, x.name] = name_there
         fed[False, first.name] = fed[True, first.name] = name
         return fed
@@ -224,25 +228,25 @@ class _Composer:
     def handed_up(self, layers: list[Layer], depth: int) -> dict[tuple[bool, str], str]:
         """What the layer above, or the readout, receives."""
         network = self.network
-        output = network.output.name
+        output = self.result("states", network.output)
         names = [self.prefix(layer) + output for layer in layers]
         dims = (LENGTH, BATCH, network.width)
         whole = names[0]
         if len(names) > 1:
-            whole = self.put(self.forward, "forward", f"layer{depth}_both", "concat",
+            whole = self.put(self.forward, "forward", self.own(depth, "both"), "concat",
                              tuple(names), dims)  # fmt: skip
         if network.dropout and depth < network.layers - 1:
             key = f"layer{depth}.dropout"
-            mask = self.argue("constants", key, dropout_name(depth), dims)
-            whole = self.put(self.forward, "forward", f"layer{depth}_kept", "multiply",
+            mask = self.argue("constants", key, self.own(depth, "dropout"), dims)
+            whole = self.put(self.forward, "forward", self.own(depth, "kept"), "multiply",
                              (whole, mask), dims)  # fmt: skip
         first, *others = network.cell.inputs
         fed = {(reverse, first.name): whole for reverse in (False, True)}
         for x in others:
             state = network.lower_state(x)
             for layer in layers:
-                source = self.prefix(layer) + state.name if state is not None else local(x.name)
-                fed[layer.reverse, x.name] = source
+                fed[layer.reverse, x.name] = self.outer(x) if state is None else (
+                    self.prefix(layer) + self.result("states", state))  # fmt: skip
         return fed
 
     def readout(self, top: str) -> str:
@@ -313,11 +317,11 @@ class _Composer:
         n = network.output.shape[0]
         dims = (LENGTH, BATCH, network.width)
         if network.dropout and depth < network.layers - 1:
-            whole = self.put(self.backward, "backward", f"layer{depth}_kept_bar", "multiply",
-                             (whole, dropout_name(depth)), dims)  # fmt: skip
+            whole = self.put(self.backward, "backward", self.own(depth, "kept_bar"), "multiply",
+                             (whole, self.own(depth, "dropout")), dims)  # fmt: skip
         arrived: dict[str, str] = {}
         for place, layer in enumerate(layers):
-            name = self.prefix(layer) + network.output.name + "_bars"
+            name = self.prefix(layer) + self.argument("cotangents", network.output)
             if len(layers) > 1:
                 self.put(self.backward, "backward", name, "columns", (whole,),
                          (LENGTH, BATCH, n), Integer(place) * n, n)  # fmt: skip
@@ -326,8 +330,8 @@ class _Composer:
                 state = network.lower_state(x)
                 if state is not None and depth < network.layers - 1:
                     above = replace(layer, depth=depth + 1)
-                    bars = self.prefix(layer) + state.name + "_bars"
-                    part = self.inside(self.prefix(above) + x.name + BAR)
+                    bars = self.prefix(layer) + self.argument("cotangents", state)
+                    part = self.inside(self.prefix(above) + self.result("inputs", x))
                     if bars in arrived:
                         part = self.put(self.backward, "backward", f"{bars}_bars", "add",
                                         (arrived[bars], part), self.dims[part], 1, 1)  # fmt: skip
@@ -338,7 +342,8 @@ class _Composer:
         self, layer: Layer, blocks: list[Block], arrived: dict[str, str]
     ) -> Iterator[Block]:
         """The layer's backward blocks, its loss terms put in; where there is none, left out."""
-        terms = {self.prefix(layer) + s.name + "_bars" for s in self.network.cell.states}
+        states = self.network.cell.states
+        terms = {self.prefix(layer) + self.argument("cotangents", s) for s in states}
         for block in blocks:
             statements = []
             for s in block.statements:
@@ -355,12 +360,12 @@ class _Composer:
 
     def handed_down(self, layers: list[Layer]) -> str:
         """The cotangent of what a layer received, both directions added."""
-        first: str = self.network.cell.inputs[0].name
-        names = [self.prefix(layer) + first + BAR for layer in layers]
+        first = self.result("inputs", self.network.cell.inputs[0])
+        names = [self.prefix(layer) + first for layer in layers]
         whole = names[0]
         if len(names) > 1:
-            whole = self.put(self.backward, "backward", f"layer{layers[0].depth}_input_bar", "add",
-                             tuple(names), self.dims[whole], 1, 1)  # fmt: skip
+            whole = self.put(self.backward, "backward", self.own(layers[0].depth, "input_bar"),
+                             "add", tuple(names), self.dims[whole], 1, 1)  # fmt: skip
         return self.inside(whole)
 
     def bottom_gradients(self, bar: str) -> None:
@@ -368,23 +373,26 @@ class _Composer:
         first, *others = network.cell.inputs
         if network.embedding:
             dims = (VOCABULARY, network.input_size)
-            places = f"{first.name}_indices"
             table = self.put(self.backward, "backward", "embedding_E_bar", "scatter",
-                             (bar, places), dims, *dims)  # fmt: skip
+                             (bar, self.outer(first, "_indices")), dims, *dims)  # fmt: skip
             self.results.append(Argument("params", "embedding.E", table))
         else:
             self.results.append(Argument("inputs", first.name, bar))
         for x in others:
             names = [
-                self.prefix(layer) + x.name + BAR
+                self.prefix(layer) + self.result("inputs", x)
                 for layer in network.stack
                 if layer.depth == 0 or network.lower_state(x) is None
             ]
             total = names[0]
             if len(names) > 1:
-                total = self.put(self.backward, "backward", f"{x.name}_bar", "add", tuple(names),
-                                 self.dims[names[0]], *([1] * len(names)))  # fmt: skip
+                total = self.put(self.backward, "backward", self.result("inputs", x), "add",
+                                 tuple(names), self.dims[total], *([1] * len(names)))  # fmt: skip
             self.results.append(Argument("inputs", x.name, self.inside(total)))
+
+
+def _named(arrays: tuple[Argument, ...], group: str, symbol: MatrixSymbol) -> str:
+    return next(a.name for a in arrays if (a.group, a.key) == (group, symbol.name))
 
 
 def compose(network: Network, slope_from: str = "output") -> Program:

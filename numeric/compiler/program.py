@@ -10,25 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from sympy import Expr, MatrixSymbol, Number, S, Symbol
 
-from derive.calculus.adjoint import LOSS
+from derive.language.syntax import BAR, CARRY, LOSS, PREVIOUS
 from numeric.compiler.operations import OPERATIONS
-
-
-def name_of(symbol: MatrixSymbol) -> str:
-    """The array's name: ∂L_t/∂h_t is the row t of `h_bars`."""
-    name = str(symbol.name)
-    return name.removesuffix(LOSS) + "_bars" if name.endswith(LOSS) else name
-
 
 LENGTH: Final = Symbol("T", integer=True)
 BATCH: Final = Symbol("B", integer=True)
 TEMPORARY: Final = "tmp_"  # how a name begins that no equation has
 WHOLE: Final = "_all"  # how the name of an array ends that others are parts of
+INITIAL: Final = "_initial"
+_ENDINGS: Final = {LOSS: "_bars", CARRY: "_bar_carry", BAR: "_bar"}
+AS_THEY_ARE: Final[Mapping[str, str]] = MappingProxyType({})
 
 Operand: TypeAlias = str | Number
 Dims: TypeAlias = tuple[Expr, ...]
@@ -185,9 +182,24 @@ class Program:
         return tuple(dict.fromkeys(name for name in reads if name not in known))
 
 
+def name_of(symbol: MatrixSymbol, names: Mapping[str, str] = AS_THEY_ARE) -> str:
+    """The array of a symbol: its own name, or the one of `names`, and what says what it is.
+
+    ∂L_t/∂h_t is the row t of `h_bars`.
+    """
+    base, spelled = str(symbol.name), ""
+    for ending, written in _ENDINGS.items():
+        if base.endswith(ending):
+            base, spelled = base.removesuffix(ending), written
+            break
+    if base.endswith(PREVIOUS):
+        base, spelled = base.removesuffix(PREVIOUS), PREVIOUS + spelled
+    return names.get(base, base) + spelled
+
+
 def initial_name(state: str) -> str:
-    """The argument that holds a state before the first step."""
-    return f"{state}_initial"
+    """The argument that holds a state before the first step, by the state's array."""
+    return f"{state}{INITIAL}"
 
 
 def promoted(program: Program) -> Program:

@@ -29,6 +29,8 @@ from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.language.expr import Broadcast, Elementwise, Slope, Softmax
 from derive.language.expr import replace as exchange
+from derive.language.functions import function_of, unprimed
+from numeric.meaning.enclose_curvature import curvature_on
 from numeric.meaning.enclose_functions import number, slope_on, value_on
 from numeric.meaning.interpret import Walk
 from numeric.numbers import intervals as iv
@@ -87,9 +89,16 @@ def _hadamard(node: HadamardProduct, step: _Enclosing) -> Interval:
     return found
 
 
+def _slope(node: Slope, step: _Enclosing) -> Interval:
+    argument = step(node.argument)
+    if (of := unprimed(node.function.name)) is not None:
+        return curvature_on(function_of(of), node.parameters, argument)
+    return slope_on(node.function, node.parameters, argument)
+
+
 _OWN: Final[dict[type, Callable[[Any, Any], Interval]]] = {
     Elementwise: lambda node, step: value_on(node.function, node.parameters, step(node.argument)),
-    Slope: lambda node, step: slope_on(node.function, node.parameters, step(node.argument)),
+    Slope: _slope,
     Softmax: _softmax, Identity: _identity, DiagMatrix: _diagonal, HadamardProduct: _hadamard,
 }  # fmt: skip
 

@@ -352,7 +352,7 @@ def value_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) ->
     elif not parameters and (function.slope_range.inf >= 0 or function.slope_range.sup <= 0):
         found = _at_the_ends(function, x)
     else:
-        found = _broadcast(by_formula(function.bind(function.formula, parameters)), x)
+        found = broadcast(by_formula(function.bind(function.formula, parameters)), x)
     return found if parameters else _cut(found, function.range)
 
 
@@ -362,7 +362,7 @@ def slope_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) ->
     if own is not None and all(parameter >= 0 for parameter in parameters):
         found = own(x, *parameters)
     else:
-        found = _broadcast(by_formula(function.bind(function.slope, parameters)), x)
+        found = broadcast(by_formula(function.bind(function.slope, parameters)), x)
     return found if parameters else _cut(found, function.slope_range)
 
 
@@ -370,12 +370,13 @@ def _at_the_ends(function: ElementwiseFunction, x: Interval) -> Interval:
     """A function that only rises, or only falls; far out only its range bounds it."""
     rule = by_formula(function.bind(function.formula, ()))
     first, last = (x.lo, x.hi) if function.slope_range.inf >= 0 else (x.hi, x.lo)
-    low, high = (_broadcast(rule, interval(np.clip(end, -_HUGE, _HUGE))) for end in (first, last))
+    low, high = (broadcast(rule, interval(np.clip(end, -_HUGE, _HUGE))) for end in (first, last))
     return Interval(np.where(np.abs(first) > _HUGE, -np.inf, low.lo),
                     np.where(np.abs(last) > _HUGE, np.inf, high.hi))  # fmt: skip
 
 
-def _broadcast(rule: Rule, x: Interval) -> Interval:
+def broadcast(rule: Rule, x: Interval) -> Interval:
+    """The rule's value, for a constant too as large as its argument."""
     found = rule(x)
     if found.shape == x.shape:
         return found

@@ -34,6 +34,15 @@ def ceiling(value: float, digits: int = 4) -> str:
     return f"{decimal(value, digits, ROUND_CEILING):f}"
 
 
+def scientific_up(value: float, digits: int = 1) -> str:
+    """An upper bound as a mantissa and a power of ten, rounded up from its exact value."""
+    if not math.isfinite(value):
+        return "no bound"
+    exact = Decimal(value)
+    least = Decimal(1).scaleb(exact.adjusted() - digits)
+    return f"{exact.quantize(least, ROUND_CEILING, _ALL_DIGITS):.{digits}e}"
+
+
 def floor(value: float, digits: int = 4) -> str:
     """A lower bound, rounded down."""
     if not math.isfinite(value):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -32,8 +33,7 @@ def given_layers(
         ValueError: for what cannot be mapped, or other layers than the flags ask for.
         OSError: if the file cannot be read.
     """
-    arrays = read_arrays(arguments.weights)
-    layers = map_weights(cell, arrays)
+    layers, left = read_layers(cell, arguments.weights)
     network = network_of(cell, layers)
     for flag, came, wanted in (
         ("--layers", network.layers, arguments.layers),
@@ -43,10 +43,37 @@ def given_layers(
             held = f"{network.layers} layer{'s'[: network.layers > 1]}, " + (
                 "both directions" if network.bidirectional else "one direction")  # fmt: skip
             raise ValueError(f"{arguments.weights}: holds {held}, but {flag} asks for others")
-    return network, layers, unused(cell, arrays)
+    return network, layers, left
 
 
-def given_inputs(
+def read_layers(cell: Cell, path: Path) -> tuple[tuple[LayerWeights, ...], tuple[str, ...]]:
+    """The layers' parameters in a file, and the names that are not used.
+
+    Raises:
+        ValueError: for what cannot be mapped.
+        OSError: if the file cannot be read.
+    """
+    arrays = read_arrays(path)
+    return map_weights(cell, arrays), unused(cell, arrays)
+
+
+def given_inputs(cell: Cell, path: Path) -> dict[str, Array]:
+    """The one sequence in a file.
+
+    Shapes: (T, m).
+
+    Raises:
+        ValueError: if the file holds no sequence of numbers for this cell, or several.
+        OSError: if it cannot be read.
+    """
+    inputs = read_sequences(cell, path)
+    count = next(iter(inputs.values())).shape[1]
+    if count != 1:
+        raise ValueError(f"{path}: expected one sequence, (T, m), came {count}")
+    return {name: value[:, 0] for name, value in inputs.items()}
+
+
+def studied_inputs(
     network: Network,
     layers: Sequence[LayerWeights],
     sizes: Mapping[str, int],

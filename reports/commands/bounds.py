@@ -14,6 +14,8 @@ import numpy as np
 from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
+from derive.saying import said
+from derive.typeset.layout import Layout
 from numeric.bounds.answer import answer
 from numeric.bounds.batches import Batch
 from numeric.bounds.diagnosis import Diagnosis
@@ -23,9 +25,10 @@ from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_l
 from numeric.meaning.sizes import usual_sizes
 from numeric.numbers.printed import box_around
 from numeric.weights.files import LayerWeights
-from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
+from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.which_cell import checked_cell
+from reports.document.words import Speaker
 from reports.terminal.answer import first
 from reports.terminal.bounds import Measured, stack_text
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
@@ -80,11 +83,12 @@ def run(arguments: Namespace) -> Answer:
     except ValueError as problem:
         raise CommandError(f"bounds: {str(problem).split(chr(10), 1)[0]}") from None
     everything = bool(arguments.all_methods or arguments.window is not None)
+    say = Speaker(Layout(), language=arguments.language)
     text = ""
     if not arguments.json:
         named = arguments.inputs.name if arguments.inputs else ""
-        text = stack_text(stack, measured, left, everything,
-                          first(stack, found, batch, named, overflow))  # fmt: skip
+        opening = first(stack, found, batch, named, say, overflow)
+        text = stack_text(stack, measured, left, everything, say, opening)
     data = _data(stack, measured, left, arguments, asked)
     data["answer"] = None if found is None else found.to_dict()
     if batch is not None:
@@ -124,11 +128,11 @@ def _weights(
     if arguments.weights is None:
         network = asked or Network(cell)
         sizes = _default_sizes(cell, arguments.size)
-        said = (
-            f"recurrent weights drawn with the variance gain²/n, gain {arguments.gain:g}, others "
-            f"with 1/columns, vectors 0, seed {arguments.seed}"
-        )
-        return network, draw_layers(network, sizes, arguments.gain, arguments.seed), said, ()
+        how = said(
+            "recurrent weights drawn with the variance gain²/n, gain {0}, others with 1/columns, "
+            "vectors 0, seed {1}", f"{arguments.gain:g}", arguments.seed,
+        )  # fmt: skip
+        return network, draw_layers(network, sizes, arguments.gain, arguments.seed), how, ()
     network, layers, left = given_layers(cell, arguments)
     return network, layers, "", left
 
@@ -151,17 +155,16 @@ def _diagnose(
     chosen = partial(diagnose_layers, network, layers, sizes, initial_box=boxes[1], windows=windows)
     if inputs is None:
         return chosen(input_box=boxes[0], lag=arguments.lag, drawn=drawn), None
-    from_where = "" if arguments.inputs else f"inputs drawn, seed {arguments.seed}"
-    said = "; ".join(part for part in (drawn, from_where) if part)
+    from_where = "" if arguments.inputs else said("inputs drawn, seed {0}", arguments.seed)
+    told = _both(drawn, from_where)
     try:
-        return chosen(inputs=inputs, input_box=boxes[0], lag=arguments.lag, drawn=said), None
+        return chosen(inputs=inputs, input_box=boxes[0], lag=arguments.lag, drawn=told), None
     except StateOverflowError as problem:  # no trajectory, but what holds for all inputs does
         values = np.concatenate([np.ravel(value) for value in inputs.values()])
         box = boxes[0] or (float(values.min(initial=0.0)), float(values.max(initial=0.0)))
         lag = arguments.lag or len(next(iter(inputs.values())))
-        why_not = f"nothing is said along the sequence, since {problem}"
-        words = "; ".join(part for part in (said, why_not) if part)
-        return chosen(input_box=box, lag=lag, drawn=words), problem
+        why_not = said("nothing is said along the sequence, since {0}", problem.args[0])
+        return chosen(input_box=box, lag=lag, drawn=_both(told, why_not)), problem
 
 
 def _sizes(
@@ -174,6 +177,11 @@ def _sizes(
     return sizes
 
 
+def _both(first: str, second: str) -> str:
+    """What is said of the weights and of the inputs."""
+    return said("{0}; {1}", first, second) if first and second else first or second
+
+
 def _inputs(
     network: Network, layers: Sequence[LayerWeights], arguments: Namespace, box: Ends | None,
     tell: Callable[[str], None],
@@ -182,7 +190,7 @@ def _inputs(
     cell = network.cell
     sizes = _default_sizes(cell, arguments.size)
     if arguments.inputs is not None:
-        return given_inputs(network, layers, sizes, arguments, tell)
+        return studied_inputs(network, layers, sizes, arguments, tell)
     if box is not None:
         return None, None
     own = sizes_of_layer(cell, layers[0], sizes)

@@ -16,7 +16,7 @@ from numeric.bounds.study import STEPS, Asked, Study, sizes_for, study_given
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
 from numeric.verification.verify import verify
-from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
+from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
 from reports.arguments.network_flags import asks_for_network, network_from
 from reports.arguments.which_cell import checked_cell
 from reports.document.graph_layout import HINT as GRAPHVIZ_HINT
@@ -96,7 +96,7 @@ def _given(
         sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
         asked = Asked(arguments.weights.name)
         if arguments.inputs is not None:
-            inputs, batch = given_inputs(network, layers, sizes, arguments, tell)
+            inputs, batch = studied_inputs(network, layers, sizes, arguments, tell)
             asked = replace(asked, inputs=arguments.inputs.name, batch=batch)
         else:
             inputs = normal_inputs(cell, sizes, STEPS, arguments.seed)
@@ -131,12 +131,12 @@ def _report(
             verdict = verify(compile_network(subject, "textbook"), seed=seed, progress=say)
             return verdict, write_network_report(
                 subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict,
-                bounds=bounds,
+                bounds=bounds, language=arguments.language,
             )  # fmt: skip
         verdict = verify(compile_cell(subject, "textbook"), seed=seed, progress=say)
         return verdict, write_report(
             subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict,
-            bounds=bounds,
+            bounds=bounds, language=arguments.language,
         )  # fmt: skip
     except OSError as problem:
         raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
@@ -174,7 +174,8 @@ def _gallery(arguments: Namespace) -> Answer:
     require_folder(folder)
     with progress_bar(arguments.quiet, "reports") as tell:
         try:
-            found = write_gallery(folder, formats=formats, seed=arguments.seed, progress=tell)
+            found = write_gallery(folder, formats=formats, seed=arguments.seed, progress=tell,
+                                  language=arguments.language)  # fmt: skip
         except OSError as problem:
             raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
         except EngineError as problem:

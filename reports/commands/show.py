@@ -32,20 +32,28 @@ def run(arguments: Namespace) -> Answer:
     cell = checked_cell(arguments.cell)
     network = network_from(arguments, cell)
     if arguments.json:
-        return Answer(data=_facts(cell, arguments.format, network))
+        return Answer(data=_facts(cell, arguments.format, network, arguments.language))
     accent = _ACCENT if colours_wanted() else ("", "")
-    return Answer(text=_text(network or cell, arguments.format, accent))
+    return Answer(text=_text(network or cell, arguments.format, accent, arguments.language))
 
 
-def _text(subject: Cell | Network, form: str, accent: tuple[str, str] = ("", "")) -> str:
+def _text(
+    subject: Cell | Network, form: str, accent: tuple[str, str] = ("", ""),
+    language: str = "en",
+) -> str:  # fmt: skip
     """What is derived of a cell or a network, in one of the two forms."""
     if isinstance(subject, Network):
-        latex = form == "latex"
-        return show_network_latex(subject) if latex else show_network_text(subject, accent)
-    return show_latex(subject) if form == "latex" else show_text(subject, accent)
+        if form == "latex":
+            return show_network_latex(subject, language)
+        return show_network_text(subject, accent, language)
+    if form == "latex":
+        return show_latex(subject, language)
+    return show_text(subject, accent, language)
 
 
-def _facts(cell: Cell, form: str, network: Network | None = None) -> dict[str, Any]:
+def _facts(
+    cell: Cell, form: str, network: Network | None = None, language: str = "en"
+) -> dict[str, Any]:
     """What the text says, in parts: symbols with their sizes, and every step with its rule."""
     derivation = differentiate(cell)
     layout = Layout(cell.notation)
@@ -72,7 +80,7 @@ def _facts(cell: Cell, form: str, network: Network | None = None) -> dict[str, A
             for step in derivation.steps
         ],
         "format": form,
-        "text": _text(network or cell, form),
+        "text": _text(network or cell, form, language=language),
         **({"network": network.name, "joins": _joins(network, spell)} if network else {}),
     }
 

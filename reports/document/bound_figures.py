@@ -18,7 +18,7 @@ from numeric.bounds.all_inputs.clock_modules import ModuleRates
 from numeric.bounds.all_inputs.gain_scan import REST, Scan
 from numeric.bounds.all_inputs.gate_region import Region
 from numeric.bounds.diagnosis import Diagnosis
-from reports.document.figures import SHADES, STYLE, Mark, Picture, drawn, label_ends, shown
+from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, plain, shown
 from reports.document.numerals import DOWN, NEAR, UP
 from reports.document.numerals import label as number_label
 
@@ -42,9 +42,9 @@ def best_window(one: Diagnosis, longest: int) -> str | None:
     return min(held, key=lambda name: one.log10_upper[name][-1], default=None)
 
 
-def bounds_over_lag(one: Diagnosis, norm: str) -> Picture:
+def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
     """Measured norms with the families of certified bounds; steep ones leave the frame."""
-    curves, lower = list(_families(one)), one.log10_lower
+    curves, lower = list(_families(one, words)), one.log10_lower
     last = one.lags[-1]
     inside = [v for name, _, values, _, _ in curves if name in {PRODUCT, "measured", "direction"}
               for v in values if math.isfinite(v)] or [0.0]  # fmt: skip
@@ -52,7 +52,7 @@ def bounds_over_lag(one: Diagnosis, norm: str) -> Picture:
              for v in values[-1:] if math.isfinite(v)]  # fmt: skip
     low, high = min(*inside, 0.0), max(*inside, *reach, 0.5)
     room = 0.06 * (high - low)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.8))
         axes = figure.subplots()
         axes.axhline(0, color="#BBBBBB", linewidth=0.6)
@@ -74,23 +74,23 @@ def bounds_over_lag(one: Diagnosis, norm: str) -> Picture:
         axes.set_xlim(0, last)
         axes.set_ylim(low - room, high + room)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-        axes.set_xlabel(r"lag $t-k$")
+        axes.set_xlabel(words("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         label_ends(axes, marks, last * 1.015, 8)
         figure.subplots_adjust(left=0.11, right=0.72, bottom=0.13, top=0.96)
         return drawn(figure)
 
 
-def _families(one: Diagnosis) -> Any:
+def _families(one: Diagnosis, words: Labels) -> Any:
     """Name, label, values, shade and dashes of each curve."""
     upper, lower = one.log10_upper, one.log10_lower
     named: list[tuple[str | None, str, str, Dash]] = [
-        ("a_priori", "all inputs", _GREY, (1, 1.5)),
+        ("a_priori", words("one_sequence.all_inputs"), _GREY, (1, 1.5)),
         ("trajectory", r"$N_t\cdots N_{k+1}$", _GREY, (6, 2)),
-        ("window_1", "windows of 1", _DARK, (2, 2)),
-        (best_window(one, 10), "windows, at most 10", _DARK, (5, 2)),
-        (best_window(one, 20), "windows, at most 20", _BLACK, (8, 2, 1, 2)),
-        (PRODUCT, "whole product", _BLACK, (1, 1)),
+        ("window_1", words("methods.windows").format(1), _DARK, (2, 2)),
+        (best_window(one, 10), words("figures.windows").format(10), _DARK, (5, 2)),
+        (best_window(one, 20), words("figures.windows").format(20), _BLACK, (8, 2, 1, 2)),
+        (PRODUCT, words("methods.product"), _BLACK, (1, 1)),
     ]
     seen: set[str] = set()
     for name, label, shade, dash in named:
@@ -98,18 +98,24 @@ def _families(one: Diagnosis) -> Any:
             seen.add(name)
             yield name, label, upper[name], shade, dash
     if one.log10_measured is not None:
-        yield "measured", "measured", one.log10_measured, _BLACK, _SOLID
-    for name, label in (("direction", "at least"), ("carousel", "at least, all inputs")):
+        yield "measured", words("growth.measured"), one.log10_measured, _BLACK, _SOLID
+    for name, key in (("direction", "one_sequence.at_least"), ("carousel", "figures.at_least_all")):
         if name in lower:
-            yield name, label, lower[name], _GREY, (3, 1, 1, 1) if name == "carousel" else _SOLID
+            yield (
+                name,
+                words(key),
+                lower[name],
+                _GREY,
+                (3, 1, 1, 1) if name == "carousel" else _SOLID,
+            )
 
 
-def critical_gains(found: Scan, labels: Mapping[str, str], given: bool) -> Picture:
+def critical_gains(found: Scan, labels: Mapping[str, str], given: bool, words: Labels) -> Picture:
     """Bars up to the largest gain tried that each certificate proves; light to the next tried."""
     first, rest = found.factors[0] / 1.4, found.crossing(REST) if REST in found.lower else None
     ends = [found.undecided(name) or 0.0 for name in labels if found.certified(name)]
     top = max([*ends, rest or 0.0, 0.2]) * 1.7
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 0.9 + 0.27 * (len(labels) + (rest is not None))))
         axes = figure.subplots()
         rows = [*labels]
@@ -120,14 +126,20 @@ def critical_gains(found: Scan, labels: Mapping[str, str], given: bool) -> Pictu
                 if reached is not None:
                     axes.barh(place, reached - first, height=0.62, left=first, color=shade)
             edge = max(end or first, sure or first)
-            said = "none" if sure is None else f"{sure:g}" if end else rf"$\geq$ {sure:g}"
+            said = (
+                words("figures.none")
+                if sure is None
+                else f"{sure:g}"
+                if end
+                else rf"$\geq$ {sure:g}"
+            )
             axes.text(edge * 1.04, place, said, va="center", fontsize=9)
         if rest is not None:
             axes.barh(len(rows), top - rest, left=rest, height=0.62, facecolor="white",
                       edgecolor=_BLACK, hatch="////", linewidth=0.8)  # fmt: skip
             axes.text(rest / 1.04, len(rows), f"{rest:.2g}", va="center", ha="right", fontsize=9)
-        names = [*labels.values(), *(["zero state explodes"] if rest is not None else [])]
-        axes.set_yticks(range(len(names)), names, fontsize=9)
+        names = [*labels.values(), *([words("figures.zero_state")] if rest is not None else [])]
+        axes.set_yticks(range(len(names)), [*map(plain, names)], fontsize=9)
         axes.invert_yaxis()
         axes.set_xscale("log")
         axes.set_xlim(first, top)
@@ -135,15 +147,15 @@ def critical_gains(found: Scan, labels: Mapping[str, str], given: bool) -> Pictu
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
         axes.xaxis.set_minor_locator(FixedLocator([]))
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("factor on the recurrent weights" if given else r"gain $g$")
+        axes.set_xlabel(words("figures.factor" if given else "figures.gain"))
         high = figure.get_size_inches()[1]
         figure.subplots_adjust(left=0.25, right=0.97, bottom=0.46 / high, top=1 - 0.06 / high)
         return drawn(figure)
 
 
-def certified_region(found: Region, gate: str) -> Picture:
+def certified_region(found: Region, gate: str, words: Labels) -> Picture:
     """For each size of the gate the largest norm of recurrent matrices that is certified."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.4))
         axes = figure.subplots()
         # between two values tried what is certified at the larger one holds: steps, no lines
@@ -151,7 +163,7 @@ def certified_region(found: Region, gate: str) -> Picture:
         axes.plot(found.gates, found.ours, color=_BLACK, linewidth=1.4, drawstyle="steps-pre")
         middle = len(found.gates) // 3
         axes.annotate(
-            "certified by $N$", (found.gates[middle], found.ours[middle]), (12, 12),
+            words("figures.certified"), (found.gates[middle], found.ours[middle]), (12, 12),
             textcoords="offset points", fontsize=9,
         )  # fmt: skip
         if found.theirs is not None:
@@ -162,16 +174,16 @@ def certified_region(found: Region, gate: str) -> Picture:
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
         axes.set_xlim(0, 1)
         axes.set_ylim(0, max(found.ours) * 1.12)
-        axes.set_xlabel(rf"largest value of the gate, $\hat{{{gate}}}$")
-        axes.set_ylabel(r"norm $g$ of each recurrent matrix")
+        axes.set_xlabel(words("figures.gate") + rf"$\hat{{{gate}}}$")
+        axes.set_ylabel(words("figures.norm"))
         figure.subplots_adjust(left=0.11, right=0.97, bottom=0.15, top=0.97)
         return drawn(figure)
 
 
-def rates_by_module(found: ModuleRates) -> Picture:
+def rates_by_module(found: ModuleRates, words: Labels) -> Picture:
     """The growth a step of each module's own block, and the certified rate of the whole."""
     count = len(found.lengths)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.0))
         axes = figure.subplots()
         axes.bar(range(count), found.rates, width=0.55, color="#BBBBBB", edgecolor=_BLACK,
@@ -180,23 +192,24 @@ def rates_by_module(found: ModuleRates) -> Picture:
             axes.text(k, rate / 2, number_label(rate, 3, UP), ha="center", va="center", fontsize=9)
         axes.axhline(1, color=_GREY, linewidth=0.8)
         axes.axhline(found.whole, color=_BLACK, linewidth=1.0, dashes=(5, 2))
-        axes.text(count - 0.42, found.whole, "whole state", va="center", fontsize=9)
+        axes.text(count - 0.42, found.whole, words("figures.whole_state"), va="center", fontsize=9)
         axes.set_xticks(range(count), [
-            f"module {k + 1}\nat {a} of {found.period} steps" for k, a in enumerate(found.acting)
+            words("figures.module").format(k + 1) + "\n"
+            + words("figures.acting").format(a, found.period) for k, a in enumerate(found.acting)
         ])  # fmt: skip
         axes.set_xlim(-0.6, count - 0.45)
         axes.set_ylim(0, max(*found.rates, found.whole, 1.0) * 1.15)
-        axes.set_ylabel("growth a step")
+        axes.set_ylabel(words("figures.growth"))
         figure.subplots_adjust(left=0.10, right=0.84, bottom=0.20, top=0.96)
         return drawn(figure)
 
 
-def norms_over_times(times: Sequence[int], logs: Array, norm: str) -> Picture:
+def norms_over_times(times: Sequence[int], logs: Array, norm: str, words: Labels) -> Picture:
     """log10 of the norm at each pair k ≤ t: dark is small, lines join equal values."""
     values = np.where(np.isfinite(logs), logs, np.nan)
     held = values[np.isfinite(values)]
     low, high = float(held.min()), float(held.max())
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 4.4))
         axes, beside = figure.add_axes((0.09, 0.12, 0.60, 0.86)), figure.add_axes(
             (0.76, 0.12, 0.03, 0.86))  # fmt: skip
@@ -212,6 +225,6 @@ def norms_over_times(times: Sequence[int], logs: Array, norm: str) -> Picture:
         bar = figure.colorbar(image, cax=beside)
         bar.outline.set_linewidth(0.6)
         bar.set_label(rf"$\log_{{10}}\,{norm}$")
-        axes.set_xlabel(r"earlier step $k$")
-        axes.set_ylabel(r"later step $t$")
+        axes.set_xlabel(words("figures.earlier"))
+        axes.set_ylabel(words("figures.later"))
         return drawn(figure)

@@ -8,14 +8,18 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from numeric.bounds.one_sequence.measured import Curve, Measurement
+from reports.document.words import spoken
 
 STYLE: Final[dict[str, Any]] = {
     "font.family": "cmr10", "font.size": 10, "mathtext.fontset": "cm", "axes.linewidth": 0.6,
@@ -25,7 +29,48 @@ STYLE: Final[dict[str, Any]] = {
     "ytick.major.width": 0.6,
 }  # fmt: skip
 SHADES: Final = ("#8A8A8A", "#4A4A4A", "#000000")
+_CHINESE: Final = re.compile("[\u3400-\u9fff]")
+_FORMULA: Final = re.compile(r"\$([^$]*)\$")
+_HAT: Final = re.compile(r"\\hat\{(?:\\mathrm\{)?(\w+)\}?\}")
+_PLAIN: Final = {
+    r"\uparrow": "↑", r"\downarrow": "↓", r"\infty": "∞", r"\geq": "≥", "-": "−",
+}  # fmt: skip
 Mark = tuple[float, str, str]
+
+
+# Serifs before others; a collection is known to matplotlib by its first, Japanese, face.
+CHINESE: Final = (
+    "Noto Serif SC", "Source Han Serif SC", "Songti SC", "SimSun", "Noto Serif CJK SC",
+    "Noto Serif CJK JP", "Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC",
+    "Microsoft YaHei", "WenQuanYi Zen Hei",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What figures say, by key, and the fonts beside the usual one that it needs."""
+
+    words: Callable[[str], str]
+    fonts: tuple[str, ...] = ()
+
+    def __call__(self, key: str) -> str:
+        """The label."""
+        return self.words(key)
+
+    @property
+    def style(self) -> dict[str, Any]:
+        """The settings under which a figure is drawn."""
+        return {**STYLE, "font.family": [STYLE["font.family"], *self.fonts]}
+
+
+@cache
+def labels(language: str) -> Labels:
+    """The labels of a language; in English where no font has its letters."""
+    if language == "en":
+        return Labels(spoken(language).texts.__getitem__)
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = tuple(name for name in CHINESE if name in known)[:1]
+    return Labels(spoken(language if fonts else "en").texts.__getitem__, fonts)
 
 
 @dataclass(frozen=True)
@@ -36,12 +81,12 @@ class Picture:
     svg: str
 
 
-def gradient_norms(measured: Measurement, norm: str) -> Picture:
+def gradient_norms(measured: Measurement, norm: str, words: Labels) -> Picture:
     """Measured norms and upper bounds over the lag, labelled beside the curves.
 
-    `norm` is LaTeX for what is measured.
+    `norm` is LaTeX for what is measured; `words` gives a label by its key.
     """
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.5))
         axes = figure.subplots()
         axes.axhline(0, color="#BBBBBB", linewidth=0.6)
@@ -53,10 +98,10 @@ def gradient_norms(measured: Measurement, norm: str) -> Picture:
             axes.plot(list(curve.lags), shown(curve.log10_upper), color=shade, linewidth=1.0,
                       dashes=(4, 2.5))  # fmt: skip
         last = measured.steps
-        _label(axes, curves, shades, last)
+        _label(axes, curves, shades, last, words)
         axes.set_xlim(0, last)
         axes.margins(y=0.04)
-        axes.set_xlabel(r"lag $t-k$")
+        axes.set_xlabel(words("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         figure.subplots_adjust(left=0.11, right=0.80, bottom=0.14, top=0.97)
         return drawn(figure)
@@ -67,14 +112,17 @@ def shown(values: Sequence[float]) -> list[float]:
     return [value if math.isfinite(value) else math.nan for value in values]
 
 
-def _label(axes: Any, curves: tuple[Curve, ...], shades: list[str], last: int) -> None:
+def _label(
+    axes: Any, curves: tuple[Curve, ...], shades: list[str], last: int,
+    words: Labels,
+) -> None:  # fmt: skip
     """Labels at the right ends of the curves."""
     marks: list[Mark] = []
     low, _ = axes.get_ylim()
     for curve, shade in zip(curves, shades, strict=True):
         gain = rf", $g={curve.gain:g}$" * (len(curves) > 1)
-        marks.append((max(curve.log10_measured[-1], low), f"measured{gain}", shade))
-        marks.append((max(curve.log10_upper[-1], low), f"bound{gain}", shade))
+        marks.append((max(curve.log10_measured[-1], low), words("growth.measured") + gain, shade))
+        marks.append((max(curve.log10_upper[-1], low), words("growth.bound") + gain, shade))
     label_ends(axes, marks, last * 1.015)
 
 
@@ -99,8 +147,25 @@ def label_ends(axes: Any, marks: list[Mark], x: float, size: float = 9) -> None:
         axes.text(x, place, text, color=shade, va="center", fontsize=size)
 
 
+def plain(label: str) -> str:
+    """A Chinese label with its formulas in plain signs: the fonts of formulas have no others."""
+    if not _CHINESE.search(label):
+        return label
+
+    def signs(found: re.Match[str]) -> str:
+        inner = _HAT.sub("\\1\u0302", found[1])
+        for name, sign in _PLAIN.items():
+            inner = inner.replace(name, sign)
+        return inner
+
+    return _FORMULA.sub(signs, label)
+
+
 def drawn(figure: Figure) -> Picture:
     """The figure in both formats."""
+    for text in figure.findobj(Text):
+        if (label := text.get_text()) != (signs := plain(label)):
+            text.set_text(signs)
     return Picture(_bytes(figure, "pdf"), shortened(_bytes(figure, "svg").decode()))
 
 

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
 HINT: Final = "apt-get install graphviz, or pip install 'bptt-toolkit[pictures]'"
 _TIMEOUT: Final = 60
+_PACKAGE: Final = "pygraphviz"
+_BY_PACKAGE: Final = """
+import sys, pygraphviz
+made = pygraphviz.AGraph(sys.stdin.read()).draw(format="plain", prog="dot")
+sys.stdout.write(made.decode() if isinstance(made, bytes) else made)
+"""
 Point = tuple[float, float]
 Size = tuple[float, float]
 
@@ -38,7 +44,7 @@ def find_graphviz() -> str | None:
     """What lays graphs out here: the path of dot, or the package that has Graphviz in it."""
     if (path := shutil.which("dot")) is not None:
         return path
-    return "pygraphviz" if find_spec("pygraphviz") else None
+    return _PACKAGE if find_spec(_PACKAGE) else None
 
 
 def laid_out(
@@ -74,10 +80,8 @@ def _run(text: str) -> str:
     if found is None:
         raise NoLayoutError(f"no Graphviz found; try: {HINT}")
     try:
-        if found == "pygraphviz":
-            drawn = import_module("pygraphviz").AGraph(text).draw(format="plain", prog="dot")
-            return str(drawn.decode() if isinstance(drawn, bytes) else drawn)
-        done = subprocess.run([found, "-Tplain"], input=text, capture_output=True, text=True,
+        command = [sys.executable, "-c", _BY_PACKAGE] if found == _PACKAGE else [found, "-Tplain"]
+        done = subprocess.run(command, input=text, capture_output=True, text=True,
                               timeout=_TIMEOUT, check=True)  # fmt: skip
     except (OSError, ValueError, subprocess.SubprocessError) as problem:
         raise NoLayoutError(f"{found}: the layout failed: {type(problem).__name__}") from None

@@ -6,7 +6,7 @@ In: `Document` and the SVG text of its figures. Out: the text of the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ from reports.document.model import (
     Theorem,
     Words,
 )
+from reports.document.words import spoken
 
 LINE: Final = 34.0
 """Where a long right side is broken, in em."""
@@ -41,6 +42,8 @@ _MATH: Final = MathML("ct")
 _LETTER: Final = re.compile(r'\s*<path id="([^"]*)" (d="[^"]*" transform="scale[^>]*)/>')
 _USED: Final = re.compile(r'xlink:href="#([^"]*)"')
 _MARKS: Final = re.compile(r"[,.;:)]+")
+Say = Callable[[str], str]
+TAGS: Final = {"en": "en", "zh": "zh-Hans"}
 STYLE: Final = Path(__file__).with_name("report.css")
 HEAD: Final = """\
 <meta charset="utf-8">
@@ -120,7 +123,7 @@ def _row(row: EquationRow, note: bool, space: bool, number: bool) -> str:
     return f"<tr{anchor}>{''.join(cells)}</tr>"
 
 
-def table(block: Table) -> str:
+def table(block: Table, say: Say) -> str:
     """A table with its caption above."""
     kinds = [{"l": "", "p": "", "c": ' class="mid"', "r": ' class="end"'}[c] for c in block.align]
     head = "".join(f"<th{k}>{said(c)}</th>" for k, c in zip(kinds, block.head, strict=True))
@@ -129,7 +132,7 @@ def table(block: Table) -> str:
         + "</tr>"
         for cells in block.rows
     )  # fmt: skip
-    caption = f"Table {block.number}. {said(block.caption)}"
+    caption = f"{say('page.table').format(block.number)} {said(block.caption)}"
     return (
         f'<p class="caption" id="table-{block.number}">{caption}</p>\n'
         '<div class="scroll" tabindex="0"><table class="data">'
@@ -171,8 +174,8 @@ def _shared(body: str, known: dict[str, str]) -> str:
 
 
 class _Writer:
-    def __init__(self, figures: Mapping[str, str]) -> None:
-        self.figures = figures
+    def __init__(self, figures: Mapping[str, str], say: Say) -> None:
+        self.figures, self.say = figures, say
         self.letters: dict[str, str] = {}
 
     def __call__(self, block: Block) -> str:
@@ -192,21 +195,24 @@ class _Writer:
             case Theorem():
                 return "\n".join(self.theorem(block))
             case Table():
-                return table(block)
+                return table(block, self.say)
             case Figure(number, stem, caption, description):
                 picture = inline_svg(self.figures[stem], stem, description, self.letters)
                 return (
-                    f'<figure id="figure-{number}">\n{picture}\n<figcaption>Figure {number}. '
-                    f"{said(caption)}</figcaption></figure>"
+                    f'<figure id="figure-{number}">\n{picture}\n<figcaption>'
+                    f"{self.say('page.figure').format(number)} {said(caption)}"
+                    "</figcaption></figure>"
                 )
             case Listing(code):
                 return f'<pre tabindex="0"><code>{_code(code)}</code></pre>'
 
     def theorem(self, block: Theorem) -> Iterator[str]:
         yield f'<section class="theorem" id="theorem-{block.number}">'
-        yield f"<p><b>Theorem {block.number}</b> ({escape(block.name)}).</p>"
+        named = f"<b>{self.say('words.reference').format(block.number)}</b>"
+        yield f"<p>{self.say('page.named').format(named, escape(block.name))}</p>"
         yield from map(self, block.claim)
-        yield '</section>\n<section class="proof">\n<p class="lead">Proof.</p>\n<ol>'
+        yield '</section>\n<section class="proof">'
+        yield f'<p class="lead">{self.say("page.proof")}</p>\n<ol>'
         yield from (f"<li>{said(step)}</li>" for step in block.proof)
         yield "</ol>\n</section>"
 
@@ -225,15 +231,18 @@ def html(document: Document, figures: Mapping[str, str] | None = None, home: str
 
     `home` is the page beside it that lists all cells; without one there is no link.
     """
-    write = _Writer(figures or {})
+    say = spoken(document.language).texts.__getitem__
+    write = _Writer(figures or {}, say)
     contents = "\n".join(
         f'<li><a href="#{part.anchor}">{escape(part.title)}</a></li>' for part in document.sections
     )
     sections = "\n".join(write.section(p, k) for k, p in enumerate(document.sections, start=1))
-    title = f"{document.title}: {document.subtitle}"
-    back = f'<p><a href="{home}#{document.name}" rel="up">All cells</a></p>\n' if home else ""
+    title = say("network.named").format(document.title, document.subtitle)
+    back = (
+        f'<p><a href="{home}#{document.name}" rel="up">{say("page.home")}</a></p>\n' if home else ""
+    )
     return f"""<!DOCTYPE html>
-<html lang="en">
+<html lang="{TAGS[document.language]}">
 <head>
 {HEAD}
 <meta name="author" content="{escape(document.author)}">
@@ -244,7 +253,7 @@ def html(document: Document, figures: Mapping[str, str] | None = None, home: str
 </style>
 </head>
 <body>
-<nav aria-label="Contents">
+<nav aria-label="{say("page.contents")}">
 {back}<ol>
 {contents}
 </ol></nav>

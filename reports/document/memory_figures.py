@@ -14,15 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from numeric.bounds.memory import ByGain, Keeping
-from reports.document.figures import SHADES, STYLE, Mark, Picture, drawn, label_ends, shown
+from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, shown
 
 _GREY, _DARK, _BLACK = SHADES
 _TICKS: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 
 
-def norms_by_bias(found: Keeping, bias: str, norm: str) -> Picture:
+def norms_by_bias(found: Keeping, bias: str, norm: str, words: Labels) -> Picture:
     """Norms over the lag for each bias, beside those of the plain network; `bias` is LaTeX."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.4))
         axes = figure.subplots()
         axes.axhline(0, color="#BBBBBB", linewidth=0.6)
@@ -35,29 +35,29 @@ def norms_by_bias(found: Keeping, bias: str, norm: str) -> Picture:
         plain = found.plain
         axes.plot(list(plain.lags), shown(plain.log10_measured), color=_BLACK, linewidth=1.1,
                   dashes=(4, 2.5))  # fmt: skip
-        marks.append((plain.log10_measured[-1], r"RNN, $g = 1$", _BLACK))
+        marks.append((plain.log10_measured[-1], words("figures.plain"), _BLACK))
         last = plain.lags[-1]
         axes.set_xlim(0, last)
         axes.margins(y=0.05)
-        axes.set_xlabel(r"lag $t-k$")
+        axes.set_xlabel(words("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         label_ends(axes, [m for m in marks if math.isfinite(m[0])], last * 1.015)
         figure.subplots_adjust(left=0.11, right=0.82, bottom=0.14, top=0.97)
         return drawn(figure)
 
 
-def norms_by_gain(found: ByGain, norm: str) -> Picture:
+def norms_by_gain(found: ByGain, norm: str, words: Labels) -> Picture:
     """The norm at one lag over the gain: bounded for all inputs, at rest, and along a sequence."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.4))
         axes = figure.subplots()
         axes.set_xscale("log")
         axes.axhline(0, color="#BBBBBB", linewidth=0.6)
         marks: list[tuple[float, float, str, str]] = []
         curves: tuple[tuple[Sequence[float], str, tuple[float, ...], str], ...] = (
-            (found.upper, _DARK, (4, 2.5), "at most, all inputs"),
-            (found.lower, _GREY, (1, 1.5), "at least, at rest"),
-            (found.measured, _BLACK, (), "measured"),
+            (found.upper, _DARK, (4, 2.5), words("figures.at_most_all")),
+            (found.lower, _GREY, (1, 1.5), words("figures.at_least_rest")),
+            (found.measured, _BLACK, (), words("growth.measured")),
         )
         for values, shade, dash, label in curves:
             points = [(f, v) for f, v in zip(found.factors, values, strict=True)
@@ -80,7 +80,7 @@ def norms_by_gain(found: ByGain, norm: str) -> Picture:
         axes.xaxis.set_major_locator(FixedLocator(_TICKS))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_xlabel("gain $g$")
+        axes.set_xlabel(words("figures.gain"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         figure.subplots_adjust(left=0.11, right=0.82, bottom=0.14, top=0.97)
         return drawn(figure)

@@ -160,6 +160,7 @@ class Document:
     author: str
     keywords: tuple[str, ...]
     sections: tuple[Section, ...]
+    language: str = "en"
 
 
 def counted(sections: Iterable[Section]) -> tuple[Section, ...]:

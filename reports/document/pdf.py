@@ -9,10 +9,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from reports.document.preamble import PROGRAM
+
 HINT: Final = "apt-get install latexmk texlive-latex-base"
+HINT_CHINESE: Final = "apt-get install latexmk texlive-xetex texlive-lang-chinese"
 _TIMEOUT: Final = 180
 
 
@@ -25,18 +29,35 @@ def find_engine() -> str | None:
     return shutil.which("latexmk") if shutil.which("pdflatex") else None
 
 
+@cache
+def find_chinese_engine() -> str | None:
+    """The path of latexmk, if it, XeLaTeX and the package ctex with its fonts are installed."""
+    tools = [shutil.which(name) for name in ("latexmk", "xelatex", "kpsewhich")]
+    if not all(tools):
+        return None
+    asked = [str(tools[2]), "ctex.sty", "FandolSong-Regular.otf"]
+    found = subprocess.run(asked, capture_output=True, timeout=_TIMEOUT, check=False)
+    return tools[0] if found.returncode == 0 else None
+
+
 def compile_pdf(source: Path) -> str:
     """Compile a .tex file; the log of the last run.
 
     Raises:
-        EngineError: if no engine is installed, or it fails.
+        EngineError: if the engine that it asks for is not installed, or it fails.
     """
-    engine = find_engine()
+    with source.open(encoding="utf-8") as file:
+        unicode = file.readline().startswith(PROGRAM)
+    engine = find_chinese_engine() if unicode else find_engine()
+    if engine is None and unicode:
+        raise EngineError(f"{source.name}: needs latexmk with xelatex and the package ctex, not "
+                          f"found; try: {HINT_CHINESE}")  # fmt: skip
     if engine is None:
         raise EngineError(f"no TeX engine (latexmk with pdflatex) found; try: {HINT}")
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            engine, "-pdf", "-interaction=nonstopmode", "-halt-on-error", "-quiet", "-norc",
+            engine, "-pdfxe" if unicode else "-pdf", "-interaction=nonstopmode",
+            "-halt-on-error", "-quiet", "-norc",
             "-no-shell-escape", f"-outdir={folder}", source.name,
         ]  # fmt: skip
         try:

@@ -7,12 +7,11 @@ broken by their estimated width, so that no line leaves the page.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
 from derive.typeset.boxes import (
-    GREEK,
     Box,
     Fenced,
     Grid,
@@ -26,6 +25,7 @@ from derive.typeset.boxes import (
     tall,
     width,
 )
+from derive.typeset.columns import columns_of
 from derive.typeset.latex import Latex
 from reports.document.model import (
     Block,
@@ -46,66 +46,30 @@ from reports.document.model import (
     Theorem,
     Words,
 )
+from reports.document.preamble import CHINESE, SIGNS, headed
+from reports.document.words import spoken
 
 TEXT_WIDTH: Final = 42.0
 """The line, in em."""
 CODE_WIDTH: Final = 104
 """A line of code, in characters."""
+Say = Callable[[str], str]
+_CHINESE: Final = re.compile(f"[{CHINESE}]")
 _DISPLAY: Final = Latex(r"\ct")
 _INLINE: Final = Latex(r"\ct", display=False)
 _TOGETHER: Final = r"\begin{center}\begin{minipage}{\textwidth}\centering"
 _APART: Final = r"\end{minipage}\end{center}"
-_UNICODE: Final = {
-    "⊙": r"\odot", "⊘": r"\oslash", "′": r"^\prime", "≤": r"\le", "≥": r"\ge", "→": r"\to",
-    "←": r"\leftarrow", "∂": r"\partial", "Σ": r"\sum", "∑": r"\sum", "∏": r"\prod",
-    "∞": r"\infty", "‖": r"\|", "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm",
-    "ᵀ": r"^\top", "²": "^2", "³": "^3", "∈": r"\in", "≈": r"\approx", "√": r"\sqrt{}",
-    "𝟙": "1", "ₜ": "_t", "₀": "_0", "₁": "_1", "₂": "_2", "⁻": "^-", "¹": "^1", "⋯": r"\cdots",
-    "…": r"\dots",
-    **{letter: rf"\{name}" for name, letter in GREEK.items()},
-}  # fmt: skip
 _SPECIAL: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\^{}", "~": r"\~{}", "–": "--", "—": "---",
     "“": "``", "”": "''", "’": "'",
 }  # fmt: skip
-_PREAMBLE: Final = r"""\documentclass[11pt,a4paper]{article}
-\usepackage[margin=25mm]{geometry}
-\usepackage{amsmath,amssymb,amsthm}
-\usepackage{longtable,graphicx,color,verbatim}
-\usepackage[bookmarksnumbered,hidelinks]{hyperref}
-\definecolor{cotangent}{rgb}{0.70,0.15,0.12}
-\definecolor{quiet}{gray}{0.38}
-\newcommand{\ct}[1]{{\color{cotangent}#1}}
-\newcommand{\note}[1]{{\footnotesize\color{quiet}#1}}
-\newcommand{\anchor}[1]{\raisebox{1.2em}[0pt][0pt]{\hypertarget{#1}{}}}
-\newcommand{\lead}[1]{\textit{#1}\hspace{0.5em}}
-\theoremstyle{definition}
-\newtheorem{theorem}{Theorem}
-\setlength{\parindent}{0pt}
-\setlength{\parskip}{0.55em plus 0.2em}
-\setlength{\LTleft}{0pt}
-\setlength{\LTright}{0pt}
-\setlength{\LTpre}{0.2em}
-\setlength{\LTpost}{0.2em}
-\setlength{\emergencystretch}{3em}
-\newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
-  \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi}
-\makeatletter
-\@beginparpenalty=10000
-\def\@listi{\leftmargin\leftmargini\topsep0.1em\partopsep0pt\parsep0.15em\itemsep0.1em}
-\let\@listI\@listi
-\@listi
-\makeatother
-\setlength{\tabcolsep}{0.4em}
-\raggedbottom
-"""
 
 
 def escape(text: str) -> str:
     """Plain words for TeX."""
     return "".join(
-        _SPECIAL.get(c) or (rf"\ensuremath{{{_UNICODE[c]}}}" if c in _UNICODE else c) for c in text
+        _SPECIAL.get(c) or (rf"\ensuremath{{{SIGNS[c]}}}" if c in SIGNS else c) for c in text
     )
 
 
@@ -190,7 +154,7 @@ def _depth(box: Box) -> float:
 def _length(parts: Inlines) -> float:
     found = 0.0
     for part in parts:
-        found += 2.2 * width(part.box) if isinstance(part, Math) else len(part.text)
+        found += 2.2 * width(part.box) if isinstance(part, Math) else columns_of(part.text)
     return found
 
 
@@ -201,7 +165,7 @@ def bullets(items: Bullets) -> str:
     return f"\\begin{{{kind}}}\n{body}\n\\end{{{kind}}}"
 
 
-def table(block: Table) -> str:
+def table(block: Table, say: Say) -> str:
     """A table with its caption above."""
     align = "".join(r"p{0.58\textwidth}" if c == "p" else c for c in block.align)
     head = " & ".join(rf"\textit{{{said(cell)}}}" for cell in block.head)
@@ -209,7 +173,7 @@ def table(block: Table) -> str:
     strut = r"\rule{0pt}{1.2em}"
     return "\n".join((
         _TOGETHER, rf"\anchor{{table-{block.number}}}"
-        rf"\small Table {block.number}. {said(block.caption)}\\[0.4em]",
+        rf"\small {say('page.table').format(block.number)} {said(block.caption)}\\[0.4em]",
         rf"\begin{{tabular}}{{{align}}}", r"\hline", strut + head + r" \tabularnewline", r"\hline",
         strut + body + r" \tabularnewline[0.2em]", r"\hline", r"\end{tabular}", _APART,
     ))  # fmt: skip
@@ -237,13 +201,13 @@ def _wrapped(line: str) -> Iterator[str]:
 
 
 def _known(text: str) -> str:
-    return "".join(c if ord(c) < 0x180 or c in _UNICODE else "?" for c in text)
+    return "".join(c if ord(c) < 0x180 or c in SIGNS or _CHINESE.match(c) else "?" for c in text)
 
 
-def theorem(block: Theorem) -> str:
+def theorem(block: Theorem, say: Say) -> str:
     """A claim and its proof."""
     claim = "\n\n".join(
-        (r"\need{8em}" + "\n" if isinstance(after, Equations) and place else "") + write(part)
+        (r"\need{8em}" + "\n" if isinstance(after, Equations) and place else "") + write(part, say)
         for place, (part, after) in enumerate(pairwise((*block.claim, None)))
         if part is not None
     )
@@ -256,7 +220,7 @@ def theorem(block: Theorem) -> str:
     )
 
 
-def write(block: Block) -> str:
+def write(block: Block, say: Say) -> str:
     """A block."""
     match block:
         case Paragraph(content, lead):
@@ -266,30 +230,31 @@ def write(block: Block) -> str:
         case Bullets():
             return bullets(block)
         case Callout(title, content):
-            inside = "\n\n".join(map(write, content))
+            inside = "\n\n".join(write(part, say) for part in content)
             return (
                 "\\noindent\\fbox{\\begin{minipage}{\\dimexpr\\textwidth-2\\fboxsep-2\\fboxrule}"
                 f"\\small\\textit{{{escape(title)}}}\n\n{inside}\n\\end{{minipage}}}}"
             )
         case Theorem():
-            return theorem(block)
+            return theorem(block, say)
         case Table():
-            return table(block)
+            return table(block, say)
         case Figure(number, stem, caption, _):
             return "\n".join((
                 _TOGETHER, rf"\anchor{{figure-{number}}}"
                 rf"\includegraphics[width=0.92\textwidth]{{figures/{stem}}}\\[0.4em]",
-                rf"\parbox{{0.92\textwidth}}{{\small Figure {number}. {said(caption)}}}",
+                rf"\parbox{{0.92\textwidth}}{{\small {say('page.figure').format(number)} "
+                rf"{said(caption)}}}",
                 _APART,
             ))  # fmt: skip
         case Listing():
             return listing(block)
 
 
-def section(part: Section) -> str:
+def section(part: Section, say: Say) -> str:
     """A section with its anchor."""
     blocks = "\n\n".join(
-        (r"\need{7em}" + "\n" if isinstance(after, Equations) and place else "") + write(block)
+        (r"\need{7em}" + "\n" if isinstance(after, Equations) and place else "") + write(block, say)
         for place, (block, after) in enumerate(pairwise((*part.blocks, None)))
         if block is not None
     )
@@ -299,21 +264,20 @@ def section(part: Section) -> str:
 
 def tex(document: Document) -> str:
     """The whole file."""
+    say = spoken(document.language).texts.__getitem__
+    title = say("network.named").format(escape(document.title), escape(document.subtitle))
     meta = ",".join((
-        f"pdftitle={{{escape(document.title)}: {escape(document.subtitle)}}}",
+        f"pdftitle={{{title}}}",
         f"pdfauthor={{{escape(document.author)}}}",
         f"pdfkeywords={{{escape(', '.join(document.keywords))}}}",
     ))  # fmt: skip
-    signs = "\n".join(
-        rf"\DeclareUnicodeCharacter{{{ord(c):04X}}}{{\ensuremath{{{code}}}}}"
-        for c, code in _UNICODE.items()
-        if ord(c) > 0xFF
-    )
-    return "\n".join((
-        _PREAMBLE + signs, rf"\hypersetup{{{meta}}}", r"\begin{document}",
+    body = "\n".join((
+        rf"\hypersetup{{{meta}}}", r"\begin{document}",
         r"\begin{center}",
         rf"{{\LARGE {escape(document.title)}}}\\[0.4em]",
         rf"{{\large {escape(document.subtitle)}}}",
         r"\end{center}", "",
-        "\n".join(map(section, document.sections)), r"\end{document}", "",
+        "\n".join(section(part, say) for part in document.sections), r"\end{document}", "",
     ))  # fmt: skip
+    head, body = headed(body, document.language, say)
+    return f"{head}\n{body}"

@@ -6,13 +6,15 @@ In: a sentence with slots {0}, {1}, … and derived expressions. Out: `Inlines` 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from sympy import Basic
 
+from derive.saying import in_words
 from derive.theorems.claims import Line, Relation
 from derive.theorems.sentences import Sentences, sentences
 from derive.typeset.boxes import Operator, Row, row
@@ -20,9 +22,10 @@ from derive.typeset.layout import Layout, Notation
 from reports.document.model import Inline, Inlines, Math, Reference, Words
 
 FOLDER: Final = Path(__file__).parents[1] / "languages"
-CELLS_SAY: Final = ("stage_names", "parts", "stages")
-"""Tables of a language with what the catalogue's cell files say in English."""
+PHRASES: Final = FOLDER / "phrases"
 Slot = object
+_CHINESE: Final = "[\u2018-\u201d\u3001-\u303f\u3400-\u9fff\uff00-\uffef]"
+_APART: Final = re.compile(f"(?<={_CHINESE}) (?={_CHINESE})")
 _PART: Final = re.compile(r"\{(\d+)\}|\*([^*]+)\*|`([^`]+)`")
 
 
@@ -33,10 +36,11 @@ def spoken(language: str) -> Sentences:
 
 
 @cache
-def _of_cells() -> frozenset[str]:
-    """The keys of what cell files say: their English is the cell file's."""
-    texts = spoken("en").texts
-    return frozenset(key for key in texts if key.split(".", 1)[0] in CELLS_SAY)
+def phrases(language: str) -> Mapping[str, str]:
+    """What a language says for what a computation says in passing, by its English template."""
+    path = PHRASES / f"{language}.toml"
+    tables = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {template: text for table in tables.values() for template, text in table.items()}
 
 
 def _unnumbered(name: str) -> int:
@@ -53,7 +57,8 @@ class Speaker:
 
     def __call__(self, template: str, *slots: Slot) -> Inlines:
         """The sentence; *…* is emphasis, `…` code, a whole number a link to an equation."""
-        return tuple(self._parts(template, slots))
+        made = tuple(self._parts(template, slots))
+        return made if self.words("words.between") else closed_up(made)
 
     def line(self, *lines: Line) -> Inlines:
         """A sentence of a theorem, or several, one after the other."""
@@ -74,14 +79,9 @@ class Speaker:
         """A title, or other words without slots, by their key."""
         return spoken(self.language).texts[key]
 
-    def known_words(self, text: str) -> str:
-        """What an author of ours calls a thing, in this language; as it stands if it is unknown."""
-        found = {ours: key for key, ours in spoken("en").texts.items() if key in _of_cells()}
-        return self.words(found[text]) if text in found else text
-
-    def known(self, text: str) -> Inlines:
-        """The same as a sentence."""
-        return self("{0}", Words(self.known_words(text)))
+    def phrase(self, text: str) -> str:
+        """What a computation says in passing: the name of a rule, of a cell, a verdict."""
+        return in_words(text, phrases(self.language))
 
     def reference(self, theorem: str) -> str:
         """What a theorem is called by its number."""
@@ -92,8 +92,8 @@ class Speaker:
         return tuple(map(self.sentence, keys))
 
     def listed(self, parts: Sequence[Inlines], last: str = "words.and") -> Inlines:
-        """The parts as an enumeration: a, b and c."""
-        other = last if last == "words.semicolon" else "words.comma"
+        """The parts as an enumeration: a, b and c; with "words.also" of what is said of them."""
+        other = {"words.semicolon": last, "words.also": "words.pause"}.get(last, "words.comma")
         return listed(parts, self.words(last), self.words(other))
 
     def together(self, parts: Sequence[Inlines]) -> Inlines:
@@ -135,6 +135,22 @@ class Speaker:
             yield Words(slot)
         else:
             yield self.formula(slot)
+
+
+def closed_up(parts: Inlines) -> Inlines:
+    """The parts without spaces between two Chinese signs, which are written without."""
+    made: list[Inline] = []
+    for part in parts:
+        last = made[-1] if made else None
+        if isinstance(part, Words) and isinstance(last, Words) and last.style == part.style:
+            made[-1] = Words(last.text + part.text, part.style)
+        else:
+            made.append(part)
+    return tuple(
+        Words(_APART.sub("", part.text), part.style)
+        if isinstance(part, Words) and part.style != "code" else part
+        for part in made
+    )  # fmt: skip
 
 
 def listed(parts: Sequence[Inlines], last: str = " and ", other: str = ", ") -> Inlines:

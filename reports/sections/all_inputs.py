@@ -18,7 +18,17 @@ from numeric.bounds.all_inputs.gain_scan import CLOSED, REST, Scan, recurrent
 from numeric.bounds.drawn import multipliers
 from numeric.bounds.study import INPUT_SCALE
 from reports.document.bound_figures import certified_region, critical_gains, rates_by_module
-from reports.document.model import Block, EquationRow, Equations, Inlines, Paragraph, Section, Table
+from reports.document.figures import labels
+from reports.document.model import (
+    Block,
+    EquationRow,
+    Equations,
+    Inlines,
+    Paragraph,
+    Section,
+    Table,
+    Words,
+)
 from reports.document.numerals import DOWN, UP, below, figures, inside, label, rate
 from reports.document.words import listed
 from reports.sections.numbering import METHODS, Pages, at
@@ -31,35 +41,27 @@ def all_inputs(pages: Pages) -> Section:
     blocks: list[Block] = [*_setting(pages), *_worked(pages)]
     for made in (critical(pages), sizes_of_gates(pages), modules(pages)):
         blocks += made
-    return Section("all-inputs", "Numbers for all inputs", tuple(blocks))
+    return Section("all-inputs", pages.facts.say.words("all_inputs.title"), tuple(blocks))
 
 
 def _setting(pages: Pages) -> Iterator[Block]:
     facts, study = pages.facts, pages.study
     say = facts.say
-    yield Paragraph(say(
-        "A number is *certified* here if it is proved: every rounding goes outwards, and the claim "
-        "holds for the equations in real numbers with exactly the weights in use. A *measured* "
-        "number is computed in floating point and proves nothing."))  # fmt: skip
+    yield Paragraph(say.sentence("all_inputs.certified"))
     layers = study.stack.layers
-    many = len(layers) > 1
     shown = layers[study.place].prefix.rstrip(".")
-    if study.given:
-        words = "The weights are given ones." + (
-            f" Of the layers, {shown} decides, and is shown." if many else ""
-        )
-        yield Paragraph(say(words), "The net.")
-    else:
-        yield Paragraph(drawn_words(pages) + (
-            say(f" Of the layers, each drawn anew, {shown} decides, and is shown.") if many else ()
-        ), "The net.")  # fmt: skip
+    words = [say.sentence("all_inputs.given") if study.given else drawn_words(pages)]
+    if len(layers) > 1:
+        key = "all_inputs.decides" if study.given else "all_inputs.decides_drawn"
+        words.append(say.sentence(key, shown))
+    yield Paragraph(say.together(words), say.words("all_inputs.net"))
     one = study.one
     box = one.setting.input_box if one.setting else study.box
     deep = layers[study.place].prefix and study.stack.network.stack[study.place].depth
-    what = "what this layer is given" if deep else "the inputs"
-    yield Paragraph((*say(f"Each entry of {what} lies in {{0}}, and the initial state is 0. ",
-                          inside(float(box[0]), float(box[1]))),
-                     *_states(pages)), "The sequences.")  # fmt: skip
+    key = "all_inputs.layer_box" if deep else "all_inputs.input_box"
+    yield Paragraph(say.together([
+        say.sentence(key, inside(float(box[0]), float(box[1]))), _states(pages),
+    ]), say.words("all_inputs.sequences"))  # fmt: skip
 
 
 def drawn_words(pages: Pages) -> Inlines:
@@ -67,18 +69,16 @@ def drawn_words(pages: Pages) -> Inlines:
     say, study = pages.facts.say, pages.study
     cell = pages.facts.derivation.cell
     square, letters = sup("g", "2"), multipliers(cell)
-    words = "Matrices that multiply a state are drawn from a normal distribution of variance {0}, "
-    words += "other matrices of variance {1} over the number of columns, and vectors are 0"
+    scale = sup(Number(f"{INPUT_SCALE:g}"), "2")
+    words = [say.sentence("all_inputs.drawn", row(square, "/", "n"), scale)]
     if any(letters.values()):
-        words += "; what multiplies a state entry by entry has variance {2}, or is {3} if it is a "
-        words += "single number"
+        words.append(say.sentence("growth.drawn_factors", square, Symbol("g")))
     if not all(letters.values()):
-        words += "; other factors of ⊙ are 1"
-    words += "; seed {4}, {5}. Unless it is said otherwise, {6}."
+        words.append(say.sentence("growth.other_factors"))
     sizes = listed([say("{0}", row(_size(name), "=", Number(str(count))))
                     for name, count in study.sizes.items()], ", ")  # fmt: skip
-    return say(words, row(square, "/", "n"), sup(Number(f"{INPUT_SCALE:g}"), "2"), square,
-               Symbol("g"), str(study.seed), sizes, row("g", "=", "1"))  # fmt: skip
+    words.append(say.sentence("all_inputs.seed", str(study.seed), sizes, row("g", "=", "1")))
+    return say.listed(words, "words.semicolon")
 
 
 def _size(name: str) -> Box:
@@ -90,17 +90,15 @@ def _states(pages: Pages) -> Inlines:
     """The invariant set, as the largest entry of each state."""
     say, facts, found = pages.facts.say, pages.facts, pages.study.one.certificate
     if found is None:
-        return say("The state is too long for bounds that hold for all inputs.")
+        return say.sentence("all_inputs.too_long")
     if found.box is None:
-        return say("No set was found that the states never leave, so what follows holds for any "
-                   "states, where it holds.")  # fmt: skip
+        return say.sentence("all_inputs.no_set")
     parts = []
     for state in facts.derivation.cell.states:
         size = float(found.box[state.name].magnitude.max(initial=0.0))
         name = sub(Fenced(facts.symbol(state.name), "‖", "‖"), "∞")
         parts.append(say("{0}", row(name, "≤", figures(size, UP))))
-    return say("Then {0} at every step: certified, since one step maps this set into itself.",
-               listed(parts))  # fmt: skip
+    return say.sentence("all_inputs.stays", say.listed(parts))
 
 
 # ---- N in numbers ------------------------------------------------------------------------------
@@ -109,27 +107,24 @@ def _states(pages: Pages) -> Inlines:
 def _worked(pages: Pages) -> Iterator[Block]:
     facts, study = pages.facts, pages.study
     say = facts.say
-    where = f" of {say.reference('certified_rate')}"
-    yield Paragraph(say(
-        f"The matrix{where} needs a bound of each supremum over all these sequences, and the norm "
-        "of each weight." if study.worked[0][1].certificate.order > 1 else
-        f"The number {{0}}{where} needs a bound of each supremum over all these sequences, and "
-        "the norm of each weight.", study.worked[0][1].certificate.symbol),
-        "N in numbers.")  # fmt: skip
+    where = say.reference("certified_rate")
+    symbol = study.worked[0][1].certificate.symbol
+    many = study.worked[0][1].certificate.order > 1
+    yield Paragraph(
+        say.sentence("all_inputs.needs_matrix", where) if many
+        else say.sentence("all_inputs.needs_number", symbol, where),
+        say.words("all_inputs.lead_numbers"))  # fmt: skip
     yield _quantities(pages)
     for factor, worked in study.worked:
         yield from _evaluated(pages, factor, worked)
     best = study.one.certificate
     if best is not None and best.methods and math.isfinite(best.rate):
-        yield Paragraph(say(
-            f"Of all methods the sharpest at {{0}} is that {METHODS[best.best.name]}: it certifies "
-            "a growth of at most {1} a step." if best.best.name.startswith(("states", "modules",
-            "units")) else f"Of all methods the sharpest at {{0}} is *{METHODS[best.best.name]}*: "
-            "it certifies a growth of at most {1} a step.",
-            at(1.0), rate(best.rate)))  # fmt: skip
+        by = best.best.name.startswith(("states", "modules", "units"))
+        name = Words(pages.method(best.best.name), "" if by else "emphasis")
+        key = "all_inputs.sharpest_by" if by else "all_inputs.sharpest"
+        yield Paragraph(say.sentence(key, at(1.0), name, rate(best.rate)))
     elif best is not None:
-        yield Paragraph(say("No method gives a rate that holds at all lags here: no a-priori rate "
-                            "is certified at {0}.", at(1.0)))  # fmt: skip
+        yield Paragraph(say.sentence("all_inputs.no_rate", at(1.0)))
 
 
 def _quantities(pages: Pages) -> Table:
@@ -143,7 +138,10 @@ def _quantities(pages: Pages) -> Table:
          *(say("{0}", figures(values.get(name, math.nan), UP)) for values in held))
         for name in names
     ]  # fmt: skip
-    head: list[Inlines] = [say("at most"), *(say("{0}", at(f)) for f, _ in study.worked)]
+    head: list[Inlines] = [
+        say.sentence("all_inputs.at_most"),
+        *(say("{0}", at(f)) for f, _ in study.worked),
+    ]
     align = "l" + "r" * len(study.worked)
     if len(cells) > _LONG:
         half = -(-len(cells) // 2)
@@ -151,30 +149,26 @@ def _quantities(pages: Pages) -> Table:
         right = [*cells[half:], *[empty] * (2 * half - len(cells))]
         cells = [(*a, *b) for a, b in zip(cells[:half], right, strict=True)]
         head, align = head * 2, align * 2
-    scaled = " The recurrent weights are multiplied with {0}." if study.given else ""
-    return pages.table(
-        say("Certified bounds of the letters of {1} and of the norms in it." + scaled,
-            Symbol("g"), study.worked[0][1].certificate.symbol), head, cells, align,
-    )  # fmt: skip
+    caption = [say.sentence("all_inputs.letters", study.worked[0][1].certificate.symbol)]
+    if study.given:
+        caption.append(say.sentence("all_inputs.scaled", Symbol("g")))
+    return pages.table(say.together(caption), head, cells, align)
 
 
 def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
     say, layout = pages.facts.say, pages.facts.layout
     if worked.unbounded:
-        names = listed([say("{0}", layout.of(name)) for name in worked.unbounded])
-        many = len(worked.unbounded) > 1
-        yield Paragraph(say(
-            "At {0}, " + ("the suprema {1} are" if many else "the supremum {1} is") + " not known "
-            "to be finite, so {2} is no number there, and this theorem says nothing.",
-            at(factor), names, worked.certificate.symbol))  # fmt: skip
+        names = say.listed([say("{0}", layout.of(name)) for name in worked.unbounded])
+        key = "all_inputs.unbounded_many" if len(worked.unbounded) > 1 else "all_inputs.unbounded"
+        yield Paragraph(say.sentence(key, at(factor), names, worked.certificate.symbol))
         return
     symbol = layout.of(worked.certificate.symbol)
     entries = [[figures(entry, UP) for entry in line] for line in worked.matrix]
     value = Grid(tuple(map(tuple, entries))) if len(entries) > 1 else entries[0][0]
-    where = say("at {0}", at(factor))
+    where = say.sentence("all_inputs.where", at(factor))
     rows = [_condition(pages, condition) for condition in worked.conditions]
     if worked.certificate.order == 1 and rows:
-        rows = [replace(rows[0], note=(*where, *say(": "), *rows[0].note))]
+        rows = [replace(rows[0], note=say.sentence("all_inputs.where_it", where, rows[0].note))]
     else:
         rows.insert(0, EquationRow(symbol, value, sign="≤", note=where))
     if worked.certificate.order > 1:
@@ -182,13 +176,10 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
                                 sign="≤"))  # fmt: skip
     yield Equations(tuple(rows))
     if worked.rate < 1:
-        yield Paragraph(say(
-            "So at {0} the gradient *vanishes*, for all inputs in the box, at a rate of {1} a step "
-            "or faster: certified.", at(factor), rate(worked.rate)))  # fmt: skip
+        yield Paragraph(say.sentence("all_inputs.vanishes", at(factor), rate(worked.rate)))
     else:
-        yield Paragraph(say("So at {0} this decides nothing: {1} is not certified.",
-                            at(factor), row(layout.of(Radius(worked.certificate.symbol)),
-                                                    "<", "1")))  # fmt: skip
+        radius = layout.of(Radius(worked.certificate.symbol))
+        yield Paragraph(say.sentence("all_inputs.open", at(factor), row(radius, "<", "1")))
 
 
 def _condition(pages: Pages, found: Condition) -> EquationRow:
@@ -203,10 +194,10 @@ def _condition(pages: Pages, found: Condition) -> EquationRow:
     if found.holds:
         low, high = below(left, right)
         return EquationRow(layout.of(found.relation.left), row(low, "<", high, *tail), sign="≤",
-                           note=say("holds"))  # fmt: skip
+                           note=say.sentence("all_inputs.holds"))  # fmt: skip
     high = Number(str(right)) if right.denominator == 1 else figures(right, DOWN)
     return EquationRow(layout.of(found.relation.left), figures(left, UP), sign="≤",
-                       note=say("not below {0}", row(high) if whole else row(
+                       note=say.sentence("all_inputs.not_below", row(high) if whole else row(
                            high, "≤", named)))  # fmt: skip
 
 
@@ -214,40 +205,34 @@ def critical(pages: Pages) -> Iterator[Block]:
     """At which gain each certificate's rate passes 1."""
     say, found = pages.facts.say, pages.study.scan
     if found is None:
-        words = "No weight multiplies a state, so there is no gain to vary."
-        if recurrent(pages.study.one.cell):
-            words = "The state is too long to try other weights here."
-        yield Paragraph(say(words))
+        held = recurrent(pages.study.one.cell)
+        yield Paragraph(say.sentence("all_inputs.long_state" if held else "all_inputs.no_gain"))
         return
-    labels = labels_of(found)
-    first = found.factors[0]
-    some = [name for name in labels if found.certified(name) is not None]
+    names = labels_of(pages, found)
+    some = [name for name in names if found.certified(name) is not None]
     explodes = found.crossing(REST) if REST in found.lower else None
+    given = pages.study.given
     if not some:
-        words = f"No method certifies decay at any {pages.factor}: {{0}} is the smallest tried."
+        least = Number(f"{found.factors[0]:g}")
+        key = "all_inputs.none_by_factor" if given else "all_inputs.none_by_gain"
+        words = [say.sentence(key, least)]
         if explodes is not None:
-            words += " From about {1} on the zero state, a fixed point for zero inputs, has a "
-            words += "Jacobian whose spectral radius is above 1: gradients explode along it."
-        yield Paragraph(say(words, Number(f"{first:g}"), row("g", "=", figures(
-            explodes or 1.0, digits=2))), "Critical gain.")  # fmt: skip
+            edge = row("g", "=", figures(explodes, digits=2))
+            words.append(say.sentence("all_inputs.explodes_from", edge))
+        yield Paragraph(say.together(words), say.words("all_inputs.critical"))
         return
     best = max(some, key=lambda name: (found.certified(name), found.crossing(name) or math.inf))
-    message = say(f"Decay for all inputs is certified at {{0}} ({labels[best]}).",
-                  at(found.certified(best) or first))  # fmt: skip
-    bars = " Each bar is a certificate. Dark: up to the largest {0} tried of an unbroken series at "
-    bars += "which it proves decay; the number there. Light: on to the next value tried, at which "
-    bars += "it does not."
-    bars = bars.replace("{0}", pages.factor)
+    most = at(found.certified(best) or found.factors[0])
+    words = [say.sentence("all_inputs.decay", most, names[best]), say.sentence(
+        "all_inputs.bars_by_factor" if given else "all_inputs.bars_by_gain")]  # fmt: skip
     if explodes is not None:
-        bars += " Hatched: from about there on the zero state, a fixed point for zero inputs, has "
-        bars += "a Jacobian whose spectral radius is above 1, so gradients explode along it."
-    if pages.study.given:
-        bars += " All recurrent weights are multiplied with {0}."
+        words.append(say.sentence("all_inputs.hatched"))
+    if given:
+        words.append(say.sentence("all_inputs.all_scaled", Symbol("g")))
     yield pages.figure(
-        "critical", critical_gains(found, {k: _plain(v) for k, v in labels.items()},
-                                   pages.study.given),
-        (*message, *say(bars, Symbol("g"))),
-        "The gain up to which each certificate proves decay.",
+        "critical", critical_gains(found, {k: _plain(v) for k, v in names.items()},
+                                   given, labels(say.language)),
+        say.together(words), say.words("all_inputs.critical_described"),
     )  # fmt: skip
 
 
@@ -255,14 +240,14 @@ def _plain(label: str) -> str:
     return label.replace("∞", r"$\infty$")
 
 
-def labels_of(found: Scan) -> Mapping[str, str]:
+def labels_of(pages: Pages, found: Scan) -> Mapping[str, str]:
     """The methods to show; the closed form alone where the norms of states give the same."""
     same = "states, 2-norm"
     twins = all(
         a == b or abs(a - b) < 1e-9
         for a, b in zip(found.upper[CLOSED], found.upper.get(same, ()), strict=False)
     )
-    return {name: METHODS[name] for name in METHODS
+    return {name: pages.method(name) for name in METHODS
             if name in found.upper and not (twins and name == same)}  # fmt: skip
 
 
@@ -272,21 +257,18 @@ def sizes_of_gates(pages: Pages) -> Iterator[Block]:
     if found is None:
         return
     gate = pages.facts.symbol(found.gate)
-    words = "If {0} never exceeds the value on the axis, and each matrix that multiplies a state "
-    words += "has the ∞-norm {1} or less, as has what multiplies one entry by entry, gradients "
-    words += "vanish below the line, whatever the other weights, biases and inputs are, from the "
-    words += "zero state on."
-    message = say("A smaller gate admits larger weights. ")
+    words = [say.sentence("all_inputs.smaller_gate")]
     if found.ratio is not None:
-        times = label(found.ratio, 1, DOWN)
-        whole = " It holds all of it." if found.holds_theirs else ""
-        message = say(f"The region of {{0}} is {times} times as large as that of Miller and "
-                      f"Hardt.{whole} ", pages.study.worked[0][1].certificate.symbol)  # fmt: skip
-        words += " Hatched: the conditions of Miller and Hardt with all norms equal."
+        symbol = pages.study.worked[0][1].certificate.symbol
+        words = [say.sentence("all_inputs.region_ratio", symbol, label(found.ratio, 1, DOWN))]
+        if found.holds_theirs:
+            words.append(say.sentence("all_inputs.region_holds"))
+    words.append(say.sentence("all_inputs.region", gate, Symbol("g")))
+    if found.ratio is not None:
+        words.append(say.sentence("all_inputs.region_hatched"))
     letter = found.gate if len(found.gate) == 1 else r"\mathrm{" + found.gate.replace("_", "") + "}"
-    yield pages.figure("region", certified_region(found, letter),
-                       (*message, *say(words, gate, Symbol("g"))),
-                       "Which sizes of gate and weights are certified.")  # fmt: skip
+    yield pages.figure("region", certified_region(found, letter, labels(say.language)),
+                       say.together(words), say.words("all_inputs.region_described"))  # fmt: skip
 
 
 def modules(pages: Pages) -> Iterator[Block]:
@@ -294,16 +276,13 @@ def modules(pages: Pages) -> Iterator[Block]:
     say, found = pages.facts.say, pages.study.modules
     if found is None:
         return
-    one = "At {0}, the slowest to forget of the modules decides the rate of the whole state: "
-    one += "certified {1} a step. "
-    words = "Bars: certified bounds of the growth a step of each module's own block, taken over a "
-    words += "period of {0} steps. "
-    words += ("Blocks between modules do not change the rate, since the product of {1} over a "
-              "period is triangular." if found.triangular else
-              "Blocks between modules act as well.")  # fmt: skip
+    between = [say.sentence("all_inputs.between")]
+    if found.triangular:
+        symbol = pages.study.worked[0][1].certificate.symbol
+        between = [say.sentence("all_inputs.triangular", symbol)]
     yield pages.figure(
-        "modules", rates_by_module(found),
-        (*say(one, at(1.0), rate(found.whole)),
-         *say(words, str(found.period), pages.study.worked[0][1].certificate.symbol)),
-        "The rates of the modules and of the whole state.",
+        "modules", rates_by_module(found, labels(say.language)),
+        say.together([say.sentence("all_inputs.slowest", at(1.0), rate(found.whole)),
+                      say.sentence("all_inputs.bars_modules", str(found.period)), *between]),
+        say.words("all_inputs.modules_described"),
     )  # fmt: skip

@@ -71,10 +71,9 @@ def weights_table(pages: Pages) -> Section:
             where = Words(layer.prefix.rstrip(".")) if not place else Words("")
             letters = listed([say("{0}", pages.facts.symbol(name)) for name in names], ", ")
             rows.append((say("{0}", where), letters, say("{0}", Words(source, "code"))))
-    head: tuple[Inlines, ...] = (say("layer"), say("parameters"), say("in the file"))
+    head = say.heads("one_sequence.layer", "glance.parameters", "weights.in_file")
     if len(pages.study.stack.layers) == 1:
         rows, head = [row[1:] for row in rows], head[1:]
-    caption = say("The parameters, and what of the file they are.")
-    return Section("weights", "Where the weights come from", (
-        pages.table(caption, head, rows, "l" * len(head)),
+    return Section("weights", say.words("weights.title"), (
+        pages.table(say.sentence("weights.table"), head, rows, "l" * len(head)),
     ))  # fmt: skip

@@ -25,15 +25,17 @@ def build(
     listing: str = "",
     verdict: Verdict | None = None,
     measurement: Measurement | None = None,
+    language: str = "en",
 ) -> Document:
     """The report of a cell."""
-    facts = Facts(derivation, listing, verdict, measurement)
-    cell = derivation.cell
+    facts = Facts(derivation, listing, verdict, measurement, language=language)
+    cell, words = derivation.cell, facts.say.words
     return Document(
         name=cell.name,
-        title=cell.title,
-        subtitle="Gradients through time: derivation, code and bounds",
+        title=facts.title,
+        subtitle=words("document.subtitle"),
         author=AUTHOR,
-        keywords=(cell.name, "back-propagation through time", "gradients"),
+        keywords=(cell.name, words("document.through_time"), words("document.gradients")),
         sections=(glance(facts), *derived(facts), *proved(facts)),
+        language=language,
     )

@@ -20,7 +20,7 @@ def code(facts: Facts) -> Section | None:
         Paragraph(_code_text(facts)),
         Listing(numbered_loops(facts.listing)),
         Paragraph(say.sentence("code.use")),
-        Listing(usage(facts.derivation.cell)),
+        Listing(usage(facts.derivation.cell, say.words)),
     ))  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from derive.calculus.jacobian import partials
 from derive.calculus.through_time import TIME, Derivation, Step
 from derive.language.expr import At, Elementwise, Partial, Slope
 from derive.language.functions import FUNCTIONS
+from derive.language.syntax import BAR, CARRY, LOSS
 from derive.theorems.lower_bounds import determinant
 from derive.typeset.boxes import Box, Fenced, Number, Sum, Symbol, row
 from derive.typeset.layout import Layout, Notation, space_of
@@ -26,7 +27,6 @@ from reports.document.model import (
     Inlines,
     Paragraph,
     Section,
-    Words,
 )
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
@@ -55,34 +55,35 @@ def equation_row(facts: Facts, step: Step, note: Inlines = (), space: bool = Tru
 def rule_note(say: Speaker, step: Step) -> Inlines:
     """Which rule made each term of a step, and from which equation."""
     if not step.terms:
-        return say(step.rule)
-    found: dict[str, list[int]] = {}
+        return rule_words(say, step.rule)
+    found: dict[tuple[str, ...], list[int]] = {}
     for rule, source in step.terms:
-        parts = [part for part in rule.split("; ") if part != _SUM] or [_SUM]
-        found.setdefault(say.words("words.and").join(parts), []).append(source)
-    notes = []
-    for rule, sources in found.items():
+        parts = tuple(part for part in rule.split("; ") if part != _SUM) or (_SUM,)
+        found.setdefault(parts, []).append(source)
+    notes: list[Inlines] = []
+    for rules, sources in found.items():
         if sources == [0]:
-            here = "rules.loss" if rule == _LOSS else "rules.next"
-            when = Symbol("t") if rule == _LOSS else Sum((("+", Symbol("t")), ("+", Number("1"))))
+            here = "rules.loss" if rules == (_LOSS,) else "rules.next"
+            when = Symbol("t") if rules == (_LOSS,) else _after()
             notes.append(say.sentence(here, when))
         else:
-            unique = list(dict.fromkeys(sources))
-            where = listed([say("({0})", k) for k in unique], ", ")
-            notes.append(say.sentence("rules.source", _rule_words(say, rule), where))
-    joined: list[object] = []
-    for place, note in enumerate(notes):
-        joined += ([Words("; ")] if place else []) + list(note)
-    return tuple(joined)  # type: ignore[arg-type]
+            where = listed([say("({0})", k) for k in dict.fromkeys(sources)], ", ")
+            named = listed([rule_words(say, rule) for rule in rules], *[say.words("words.and")] * 2)
+            notes.append(say.sentence("rules.source", named, where))
+    return say.listed(notes, "words.semicolon")
 
 
-def _rule_words(say: Speaker, rule: str) -> Inlines:
+def _after() -> Box:
+    return Sum((("+", Symbol("t")), ("+", Number("1"))))
+
+
+def rule_words(say: Speaker, rule: str) -> Inlines:
     """The name of a rule, a function's slope in it as a formula."""
     found = _SLOPE.search(rule)
     if found is None or found[1] not in FUNCTIONS:
-        return say(rule)
+        return say(say.phrase(rule))
     primed = say.layout.function(FUNCTIONS[found[1]], primed=True)
-    return say(rule.replace(found[0], "{0}", 1), primed)
+    return say(say.phrase(rule.replace(found[0], "{0}", 1)), primed)
 
 
 def forward(facts: Facts) -> Section:
@@ -113,8 +114,9 @@ def told(facts: Facts, steps: Sequence[Step]) -> Iterator[Paragraph | Equations]
             rows[target], waiting = waiting, []
     told_before = False
     for stage in cell.stages:
-        name = facts.say.known_words(stage.name)
-        yield Paragraph(facts.say.known(stage.says), f"{name[0].upper()}{name[1:]}.")
+        name = facts.say.phrase(stage.name)
+        lead = facts.say.words("forward.stage").format(f"{name[0].upper()}{name[1:]}")
+        yield Paragraph(facts.say("{0}", facts.say.phrase(stage.says)), lead)
         yield Equations(tuple(row for name in stage.equations for row in rows.pop(name)))
         found = [*at_ends(facts, stage.equations, again=told_before)]
         told_before = told_before or bool(found)
@@ -153,7 +155,7 @@ def one_step_back(facts: Facts) -> Section:
 def _arrivals(facts: Facts, steps: Sequence[Step]) -> Iterator[Inlines]:
     say = facts.say
     for state in facts.derivation.cell.states:
-        step = next(s for s in steps if s.equation.target.args[0].name == state.name + "_bar")
+        step = next(s for s in steps if s.equation.target.args[0].name == state.name + BAR)
         inner = [source for rule, source in step.terms if source]
         key = "one_step_back.more_uses" if inner else "one_step_back.two_uses"
         places = (say.listed([say("({0})", k) for k in dict.fromkeys(inner)]),) if inner else ()
@@ -162,7 +164,7 @@ def _arrivals(facts: Facts, steps: Sequence[Step]) -> Iterator[Inlines]:
             (
                 a
                 for a in step.equation.value.args
-                if isinstance(a, At) and a.args[0].name.endswith("_bar_carry")
+                if isinstance(a, At) and a.args[0].name.endswith(CARRY)
             ),
             step.equation.value,
         )
@@ -190,7 +192,7 @@ def through_time(facts: Facts) -> Section:
 
 def _loss_symbol(facts: Facts) -> Box:
     state = facts.derivation.cell.states[-1]
-    return Layout(Notation(facts.derivation.cell.latex)).symbol(state.name + "_bar_loss")
+    return Layout(Notation(facts.derivation.cell.latex)).symbol(state.name + LOSS)
 
 
 def step_jacobian(facts: Facts) -> Section:

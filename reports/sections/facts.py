@@ -29,6 +29,7 @@ class Facts:
     verdict: Verdict | None = None
     measurement: Measurement | None = None
     flags: str = ""
+    language: str = "en"
 
     @cached_property
     def layout(self) -> Layout:
@@ -38,7 +39,12 @@ class Facts:
     @cached_property
     def say(self) -> Speaker:
         """The cell's speaker."""
-        return Speaker(self.layout, self.number)
+        return Speaker(self.layout, self.number, self.language)
+
+    @property
+    def title(self) -> str:
+        """What the cell is called."""
+        return self.say.phrase(self.derivation.cell.title)
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:

@@ -117,7 +117,7 @@ def _message(facts: Facts, measured: Measurement) -> Inlines:
         *shown(proved_, "growth.proves", "growth.proves_at"),
         *shown(hidden, "growth.misses", "growth.misses_at"),
         *shown(grown, "growth.allows", "growth.allows_at"),
-    ]))  # fmt: skip
+    ], "words.also"))  # fmt: skip
 
 
 def _rate_row(facts: Facts, curve: Curve) -> EquationRow:

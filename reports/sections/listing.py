@@ -6,7 +6,7 @@ In: the source of a module. Out: text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from derive.cell import Cell, catalogue
@@ -35,8 +35,11 @@ def numbered_loops(listing: str) -> str:
     return "\n".join(aligned(list(_numbered(shown))))
 
 
-def network_loops(listing: str) -> str:
-    """From the first loop of a network's module to its last; the repeated ones in one line."""
+def network_loops(listing: str, words: Callable[[str], str]) -> str:
+    """From the first loop of a network's module to its last; the repeated ones in one line.
+
+    `words` gives what a comment says by its key.
+    """
     lines = listing.split("\n")
     start = next(k for k, line in enumerate(lines) if line.startswith("    for t in "))
     end = next(k for k in range(start, len(lines)) if lines[k].startswith("    return "))
@@ -50,8 +53,8 @@ def network_loops(listing: str) -> str:
         if name in {"layer0", "layer0_reverse"}:
             shown += ["", *block, ""]
         else:
-            reverse = "_reverse" * name.endswith("_reverse")
-            shown += ["", f"{block[0]}  ...  # {name}: as layer0{reverse}", ""]
+            first, same = "layer0" + "_reverse" * name.endswith("_reverse"), words("code.same")
+            shown += ["", f"{block[0]}  ...  # {same.format(name, first)}", ""]
     return "\n".join(aligned(list(_numbered(_spaced(shown)))))
 
 
@@ -102,12 +105,12 @@ def aligned(lines: list[str]) -> list[str]:
     return made
 
 
-def usage(cell: Cell) -> str:
+def usage(cell: Cell, words: Callable[[str], str]) -> str:
     """How to use a cell's module, in five lines."""
     state = cell.states[-1].name
     first = cell.parameters[0].name if cell.parameters else ""
     return "\n".join((
-        *_given(cell),
+        *_given(cell, words),
         "from numeric import compile_cell",
         f'kernel = compile_cell({_name(cell)}, style="textbook")',
         "states, tape = kernel.forward(params, inputs)",
@@ -116,14 +119,14 @@ def usage(cell: Cell) -> str:
     ))  # fmt: skip
 
 
-def network_usage(network: Network) -> str:
+def network_usage(network: Network, words: Callable[[str], str]) -> str:
     """How to use a network's module."""
     settings = [str(network.layers), *(["bidirectional=True"] * network.bidirectional)]
     settings += [f'readout="{network.readout}"', f'loss="{network.loss}"']
     settings += [f'loss_at="{network.loss_at}"']
     settings += ["embedding=True"] * network.embedding + ["dropout=True"] * network.dropout
     return "\n".join((
-        *_given(network.cell),
+        *_given(network.cell, words),
         "from derive import Network",
         "from numeric import compile_network",
         f"network = Network({_name(network.cell)}, {', '.join(settings)})",
@@ -132,9 +135,9 @@ def network_usage(network: Network) -> str:
     ))  # fmt: skip
 
 
-def _given(cell: Cell) -> tuple[str, ...]:
+def _given(cell: Cell, words: Callable[[str], str]) -> tuple[str, ...]:
     known = cell.name in catalogue
-    return ("from derive import catalogue" if known else "# cell: the Cell of this report",)
+    return ("from derive import catalogue" if known else f"# {words('code.cell')}",)
 
 
 def _name(cell: Cell) -> str:

@@ -21,7 +21,11 @@ WERBOS: Final = "Werbos 1990, Backpropagation through time: what it does and how
 def sources(facts: Facts) -> Section:
     """Where the cell and the theorems come from; what this derivation corrects."""
     cell, say = facts.derivation.cell, facts.say
-    parts = [p.strip()[0].upper() + p.strip()[1:] for p in cell.source.split(";") if p.strip()]
+    parts = [
+        p.strip()[0].upper() + p.strip()[1:]
+        for p in say.phrase(cell.source).replace("；", ";").split(";")
+        if p.strip()
+    ]
     cited = dict.fromkeys(source for claim in facts.claims for source in claim.sources)
     items = [*parts, WERBOS, *cited]
     corrections = tuple(_corrections(facts))

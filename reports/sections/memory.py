@@ -17,6 +17,7 @@ from derive.typeset.boxes import Box, Number, row
 from derive.typeset.latex import Latex
 from numeric.bounds.memory import ByGain, Keeping
 from numeric.bounds.one_sequence.tracks import Track
+from reports.document.figures import labels
 from reports.document.memory_figures import norms_by_bias, norms_by_gain
 from reports.document.model import (
     Block,
@@ -82,7 +83,8 @@ def _biases(pages: Pages, found: Keeping, norm: str) -> Iterator[Block]:
     )
     lag = str(found.plain.lags[-1])
     label = Latex()(bias).strip()
-    yield pages.figure("memory", norms_by_bias(found, label, norm), say.sentence(
+    picture = norms_by_bias(found, label, norm, labels(say.language))
+    yield pages.figure("memory", picture, say.sentence(
         "memory.figure", bias, facts.symbol(found.kept.gate), figures(gap, UP, 1), lag),
         say.words("memory.described"))  # fmt: skip
     rows = [_row(pages, found, shift, track) for shift, track in found.shifted.items()]
@@ -163,5 +165,6 @@ def _gain(pages: Pages, found: ByGain, norm: str) -> Iterator[Block]:
                                   power_of_ten(found.measured[k], NEAR)))  # fmt: skip
     yield Paragraph(say.sentence("gain.opening"))
     yield Bullets(tuple(items))
-    yield pages.figure("gain", norms_by_gain(found, norm), say.sentence("gain.figure", lag),
-                       say.words("gain.described"))  # fmt: skip
+    picture = norms_by_gain(found, norm, labels(say.language))
+    caption = say.sentence("gain.figure", lag)
+    yield pages.figure("gain", picture, caption, say.words("gain.described"))

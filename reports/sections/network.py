@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from sympy import MatrixSymbol, Symbol
 
-from derive.calculus.joins import TURNED
+from derive.calculus.joins import REVERSE, TURNED
 from derive.calculus.through_time import LENGTH, TIME, derivation_of
 from derive.language.expr import At
 from derive.network import Network
@@ -29,6 +30,7 @@ from reports.document.model import (
     Listing,
     Paragraph,
     Section,
+    Words,
 )
 from reports.document.words import listed
 from reports.sections.cell import AUTHOR
@@ -41,16 +43,26 @@ from reports.sections.network_facts import NetworkFacts, flags, network_table
 from reports.sections.page_one import conventions, given
 from reports.sections.verified import summary, verified
 
-READOUTS = {"softmax": "a softmax readout", "linear": "a linear readout"}
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
+READOUTS: Final = {"softmax": "network.softmax", "linear": "network.linear"}
+LOSSES: Final = {
+    "cross_entropy": "network.cross_entropy", "squared_error": "network.squared_error",
+}  # fmt: skip
+NUMBERS: Final = {
+    1: "numbers.one", 2: "numbers.two", 3: "numbers.three", 4: "numbers.four", 5: "numbers.five",
+    6: "numbers.six", 7: "numbers.seven", 8: "numbers.eight", 9: "numbers.nine",
+    10: "numbers.ten",
+}  # fmt: skip
 
 
-def build_network(network: Network, listing: str = "", verdict: Verdict | None = None) -> Document:
+def build_network(
+    network: Network, listing: str = "", verdict: Verdict | None = None, language: str = "en"
+) -> Document:
     """The report of a network."""
-    cell = Facts(derivation_of(network.cell), "", verdict, flags=flags(network))
+    cell = Facts(derivation_of(network.cell), "", verdict, flags=flags(network), language=language)
     facts = NetworkFacts(network, cell, listing)
-    layer = tuple(replace(part, title=f"One layer: {part.title[0].lower()}{part.title[1:]}")
+    words = facts.say.words
+    one_layer = words("network.one_layer")
+    layer = tuple(replace(part, title=one_layer.format(part.title[0].lower() + part.title[1:]))
                   for part in derived(cell))  # fmt: skip
     made = (
         _glance(facts), *layer, growth(cell), _forward(facts), _errors(facts), _down(facts),
@@ -59,23 +71,29 @@ def build_network(network: Network, listing: str = "", verdict: Verdict | None =
     )  # fmt: skip
     return Document(
         name=network.name,
-        title=f"{network.cell.title}: {_layers(network)}",
-        subtitle=_described(network),
+        title=words("network.named").format(facts.cell.title, _layers(facts)),
+        subtitle=_described(facts),
         author=AUTHOR,
-        keywords=(network.cell.name, "back-propagation through time", "deep recurrent network"),
+        keywords=(network.cell.name, words("document.through_time"), words("document.deep")),
         sections=tuple(section for section in made if section is not None),
+        language=language,
     )
 
 
-def _layers(network: Network) -> str:
-    both = " of two directions" if network.bidirectional else ""
-    count = NUMBERS[network.layers] if network.layers < len(NUMBERS) else str(network.layers)
-    return f"{count} layer{'s' * (network.layers > 1)}{both}"
+def _layers(facts: NetworkFacts) -> str:
+    network, words = facts.network, facts.say.words
+    count = network.layers
+    name = words(NUMBERS[count]) if count in NUMBERS else str(count)
+    one, many = "network.layer", "network.layers"
+    if network.bidirectional:
+        one, many = "network.layer_both", "network.layers_both"
+    return words(one if count == 1 else many).format(name)
 
 
-def _described(network: Network) -> str:
-    where = "at every step" if network.loss_at == "all" else "at the last step"
-    return f"With {READOUTS[network.readout]} and {LOSSES[network.loss]} {where}"
+def _described(facts: NetworkFacts) -> str:
+    network, words = facts.network, facts.say.words
+    key = "network.described" if network.loss_at == "all" else "network.described_last"
+    return words(key).format(words(READOUTS[network.readout]), words(LOSSES[network.loss]))
 
 
 def _glance(facts: NetworkFacts) -> Section:
@@ -95,18 +113,19 @@ def _glance(facts: NetworkFacts) -> Section:
     more = tuple(_letters(facts))
     if isinstance(bullets, Bullets):
         box = replace(box, content=(Bullets((*bullets.items, *more)),))
-    return Section("glance", "At a glance", (
-        *((Paragraph(say("{0}.", source.rstrip(".")), "Source."),) if source else ()),
-        Paragraph(cell.say("One step of a layer that runs from 1 to {0}:", row("T")), "A layer."),
+    return Section("glance", say.words("glance.title"), (
+        *((Paragraph(say("{0}.", say.phrase(source).rstrip(".")), say.words("glance.source")),)
+          if source else ()),
+        Paragraph(cell.say.sentence("network.step", row("T")), say.words("network.lead_layer")),
         Equations(authored),
-        Paragraph(say("How the layers and the readout join:"), "The network."),
+        Paragraph(say.sentence("network.joining"), say.words("network.lead_network")),
         Equations((*joining, *_loss_rows(facts))),
         network_table(facts),
         *given(cell),
-        Paragraph((*cell.say.line(*cell.claim.verdict),
-                   *say(" This speaks of one layer and direction through time.")),
-                  "Its gradients."),
-        Paragraph(summary(cell), "Verified."),
+        Paragraph(say.together([cell.say.line(*cell.claim.verdict),
+                                say.sentence("network.one_direction")]),
+                  say.words("glance.lead_gradients")),
+        Paragraph(summary(cell), say.words("glance.lead_verified")),
         box,
     ))  # fmt: skip
 
@@ -116,16 +135,11 @@ def _letters(facts: NetworkFacts) -> Iterator[Inlines]:
     network, say = facts.network, facts.say
     h = facts.cell.symbol(network.output.name)
     if network.layers > 1:
-        yield say(
-            "A superscript in parentheses counts layers from the lowest, {0}; what bears none "
-            "belongs to any layer.", sup(h, Fenced(Number("1"))))  # fmt: skip
+        yield say.sentence("network.superscript", sup(h, Fenced(Number("1"))))
     if network.bidirectional:
-        yield say("A prime after a letter marks the direction from {0} to 1, which has parameters "
-                  "of its own: {1}. A prime after a function is its slope.",
-                  row("T"), sup(h, row("′")))  # fmt: skip
+        yield say.sentence("network.prime", row("T"), sup(h, row("′")))
     if network.loss_at == "last":
-        yield say("The loss is taken at the last step: {0}, the other {1} are 0.",
-                  row("L", "=", sub("L", "T")), sub("L", "t"))  # fmt: skip
+        yield say.sentence("network.last", row("L", "=", sub("L", "T")), sub("L", "t"))
 
 
 def _loss_rows(facts: NetworkFacts) -> Iterator[EquationRow]:
@@ -155,46 +169,39 @@ def _forward(facts: NetworkFacts) -> Section:
     first = network.cell.inputs[0]
     if network.embedding:
         blocks += [
-            Paragraph(say("The input is an index at each step. {0} is the row of the table {1} "
-                          "that it chooses: {2} is a column, 1 at the index and 0 elsewhere.",
-                          At(first, TIME), facts.joined.free["E"],
-                          At(facts.joined.free["e"], TIME))),
+            Paragraph(say.sentence("network.index", At(first, TIME), facts.joined.free["E"],
+                                   At(facts.joined.free["e"], TIME))),
             facts.rows(part("table")),
         ]  # fmt: skip
     if network.layers > 1:
-        which = "" if network.layers == 2 else f" For {{1}} from 2 to {network.layers},"
-        stacked = (
-            ", one direction below the other; the matrices applied to it have {2} columns"
-            if network.bidirectional else ""
-        )  # fmt: skip
-        blocks += [
-            Paragraph(say("The lowest layer receives the input {0}. Every other layer receives "
-                          f"what the layer below hands up{stacked}." + which,
-                          At(first, TIME), Letter("l"), size_box(network.width))),
-            facts.rows(part("up")),
-        ]  # fmt: skip
+        words = [say.sentence("network.lowest", At(first, TIME))]
+        if network.bidirectional:
+            words.append(say.sentence("network.others_both", size_box(network.width)))
+        else:
+            words.append(say.sentence("network.others"))
+        if network.layers > 2:
+            words.append(say.sentence("network.upwards", Letter("l"), str(network.layers)))
+        blocks += [Paragraph(say.together(words)), facts.rows(part("up"))]
         if network.dropout:
-            blocks.append(Paragraph(say(
-                "{0} is a mask of dropout: given at each step, not differentiated, the same on the "
-                "way back.", facts.joined.free["r"])))  # fmt: skip
+            blocks.append(Paragraph(say.sentence("network.dropout", facts.joined.free["r"])))
     others = [s for s in network.cell.states if s != network.output]
     if others:
-        kept = listed([say("{0}", s) for s in others])
-        blocks.append(Paragraph(say(
-            "A layer hands up {0}; its other states, here {1}, stay within it.",
-            network.output, kept)))  # fmt: skip
+        kept = say.listed([say("{0}", s) for s in others])
+        blocks.append(Paragraph(say.sentence("network.within", network.output, kept)))
+    last = network.loss_at == "last"
+    target = At(facts.joined.free["y"], LENGTH if last else TIME)
+    one_of = network.loss == "cross_entropy"
+    reads = say.sentence("network.reads_both" if network.bidirectional else "network.reads")
+    if last:
+        key = "network.reads_both_last" if network.bidirectional else "network.reads_last"
+        reads = say.sentence(key, row("T"))
     blocks += [
-        Paragraph(say("The readout reads the top layer"
-                      + (", both directions" if network.bidirectional else "")
-                      + ("." if network.loss_at == "all" else ", at the last step {0} alone."),
-                      row("T"))),
+        Paragraph(reads),
         facts.rows(part("readout")),
-        Paragraph(say("With the target {0}" + (", a column that is 1 at the right class and 0 "
-                      "elsewhere" if network.loss == "cross_entropy" else "") + ", the loss is",
-                      At(facts.joined.free["y"], LENGTH if network.loss_at == "last" else TIME))),
+        Paragraph(say.sentence("network.loss_of_class" if one_of else "network.loss_is", target)),
         Equations(tuple(_loss_rows(facts))),
     ]  # fmt: skip
-    return Section("network", "The network", tuple(blocks))
+    return Section("network", say.words("network.title"), tuple(blocks))
 
 
 def _errors(facts: NetworkFacts) -> Section:
@@ -202,24 +209,21 @@ def _errors(facts: NetworkFacts) -> Section:
     say, network, part = facts.say, facts.network, facts.joined.part
     others = [s for s in network.cell.states if s != network.output]
     top = [facts.number(join) for join in part("top")]
-    where = say("{0}", row("t", "<", "T")) if network.loss_at == "last" else ()
-    tail = listed([say("({0})", k) for k in top])
+    last = network.loss_at == "last"
+    tail = say.listed([say("({0})", k) for k in top])
     blocks: list[Block] = [
-        Paragraph(say("The loss starts the way back, through the readout:")),
+        Paragraph(say.sentence("errors.way_back")),
         facts.rows(part("loss")),
         facts.rows(part("readout gradients")),
-        Paragraph(say("What the readout sends to the top layer is the loss term of its "
-                      "cotangents:")),
+        Paragraph(say.sentence("errors.to_top")),
         facts.rows(part("top")),
     ]  # fmt: skip
-    if others or where:
-        zero = [say("those of the layer's other states")] if others else []
-        zero += [say("those at the steps {0}", where)] if where else []
-        blocks.append(Paragraph(say("Beside {0} all loss terms are 0: {1}.", tail,
-                                    listed(zero))))  # fmt: skip
-    blocks.append(Paragraph(say("The top layer's cotangents follow from it by the equations of one "
-                                "layer, step after step.")))  # fmt: skip
-    return Section("errors", "From the loss to the top layer", tuple(blocks))
+    if others or last:
+        zero = [say.sentence("errors.other_states")] if others else []
+        zero += [say.sentence("errors.other_steps", row("t", "<", "T"))] if last else []
+        blocks.append(Paragraph(say.sentence("errors.zero", tail, say.listed(zero))))
+    blocks.append(Paragraph(say.sentence("errors.follow")))
+    return Section("errors", say.words("errors.title"), tuple(blocks))
 
 
 def _down(facts: NetworkFacts) -> Section | None:
@@ -227,24 +231,15 @@ def _down(facts: NetworkFacts) -> Section | None:
     network, say = facts.network, facts.say
     if network.layers == 1:
         return None
-    rows = facts.joined.part("down")
-    which = "" if network.layers == 2 else f", for {{0}} from {network.layers} down to 2"
-    both = (
-        " Both directions of a layer read the same input, so their cotangents of it add. Its "
-        "upper rows go to the forward direction below, its lower rows to the reverse one."
-        if network.bidirectional else ""
-    )  # fmt: skip
-    return Section("down", "From a layer to the layer below", (
-        Paragraph(say(
-            "A layer knows of the loss only what arrives from above. The cotangent of its input, "
-            "at every step, takes in the layer below the place of the loss term" + which + "."
-            + both, Letter("l"))),
-        facts.rows(rows),
-        Paragraph(say("The cotangent of an input already counts the losses of all steps that the "
-                      "layer's output at this step reaches through the layer above. The layers "
-                      "are therefore walked one after the other, the highest first, each over all "
-                      "steps. Parameter gradients are those of one layer, with each layer's "
-                      "values.")),
+    words = [say.sentence("down.place")]
+    if network.layers > 2:
+        words = [say.sentence("down.place_of_each", Letter("l"), str(network.layers))]
+    if network.bidirectional:
+        words.append(say.sentence("down.both"))
+    return Section("down", say.words("down.title"), (
+        Paragraph(say.together(words)),
+        facts.rows(facts.joined.part("down")),
+        Paragraph(say.sentence("down.order")),
     ))  # fmt: skip
 
 
@@ -255,10 +250,8 @@ def _table_gradients(facts: NetworkFacts) -> Section | None:
     if not rows:
         return None
     table, index = joined.free["E"], joined.free["e"]
-    return Section("table", "From the lowest layer to the table", (
-        Paragraph(say("The cotangent of the lowest layer's input goes to the row of {0} that was "
-                      "read. Each row sums what arrives at the steps whose {1} chooses it; the "
-                      "indices have no gradient.", table, At(index, TIME))),
+    return Section("table", say.words("table.title"), (
+        Paragraph(say.sentence("table.rows", table, At(index, TIME))),
         facts.rows(rows),
     ))  # fmt: skip
 
@@ -268,41 +261,27 @@ def _reverse(facts: NetworkFacts) -> Section | None:
     if not facts.turned:
         return None
     say, state = facts.say, facts.network.output
-    now = At(MatrixSymbol(state.name + TURNED + "_rev", *state.shape), Symbol("T") + 1)
-    return Section("reverse", "The reverse direction", (
-        Paragraph(say(
-            "The reverse direction reads the same inputs from {0} to 1. Step {1} is its step "
-            "{2}, so {3} and {4} change places, and its initial state is {5}. What it hands back "
-            "in the backward pass runs from 1 to {0} and starts from zero before the first step. "
-            "The equations of one layer that time enters become:",
+    now = At(MatrixSymbol(state.name + TURNED + REVERSE, *state.shape), Symbol("T") + 1)
+    return Section("reverse", say.words("reverse.title"), (
+        Paragraph(say.sentence(
+            "reverse.opening",
             row("T"), row("t"), row("T", "+", "1", "−", "t"), row("t", "−", "1"),
             row("t", "+", "1"), now)),
         facts.turned_rows(),
-        Paragraph(say("The equations within one step stay as they are, with the letters of this "
-                      "direction.")),
+        Paragraph(say.sentence("reverse.within")),
     ))  # fmt: skip
 
 
 def _lengths(facts: NetworkFacts) -> Section:
     """What happens where sequences of a batch differ in length."""
     say, network = facts.say, facts.network
-    text = (
-        "Sequences of a batch may have lengths {0} of their own. After its end a sequence's states "
-        "are held, its inputs and losses count as 0, and on the way back its cotangents pass "
-        "unchanged: padding contributes nothing to states, loss or gradients."
-    )
+    words = [say.sentence("lengths.padding", row(sub("ℓ", "b"), "≤", "T"))]
     if network.bidirectional:
-        text += (
-            " The reverse direction holds its initial state until it meets {1}, and starts there."
-        )
+        words.append(say.sentence("lengths.reverse", row("t", "=", sub("ℓ", "b"))))
     if network.loss_at == "last":
-        text += " The last step of a sequence is its own."
-        text += (
-            " There the reverse direction has read one input only." if network.bidirectional else ""
-        )
-    return Section("lengths", "Sequences of unequal length", (
-        Paragraph(say(text, row(sub("ℓ", "b"), "≤", "T"), row("t", "=", sub("ℓ", "b")))),
-    ))  # fmt: skip
+        words.append(say.sentence("lengths.last"))
+        words += [say.sentence("lengths.last_reverse")] * network.bidirectional
+    return Section("lengths", say.words("lengths.title"), (Paragraph(say.together(words)),))
 
 
 def _code(facts: NetworkFacts) -> Section | None:
@@ -311,17 +290,13 @@ def _code(facts: NetworkFacts) -> Section | None:
     say, network = facts.say, facts.network
     first = network.cell.parameters[0].name if network.cell.parameters else ""
     command = f"bptt emit {network.cell.name} {flags(network)} --style textbook"
-    names = [f"`layer0.{first}`"] if first else []
-    names += [f"`layer0.reverse.{first}`"] * (network.bidirectional and bool(first))
-    names += ["`readout.V`", "`readout.c`"]
-    return Section("code", "The code", (
-        Paragraph(say(
-            f"The module of `{command}`, from the first loop to the last; checks and allocation "
-            "are left out, and a loop that repeats another for a further layer is one line. The "
-            "number at the end of a line is that of the equation it computes, in a reverse layer "
-            f"of the equation turned. Parameters are named {', '.join(names)} there: layers count "
-            "from 0.")),
-        Listing(network_loops(facts.listing)),
-        Paragraph(say("To use it:")),
-        Listing(network_usage(network)),
+    names = [f"layer0.{first}"] if first else []
+    names += [f"layer0.reverse.{first}"] * (network.bidirectional and bool(first))
+    names += ["readout.V", "readout.c"]
+    listed_names = listed([(Words(name, "code"),) for name in names], ", ")
+    return Section("code", say.words("code.title"), (
+        Paragraph(say.sentence("code.network", Words(command, "code"), listed_names)),
+        Listing(network_loops(facts.listing, say.words)),
+        Paragraph(say.sentence("code.use")),
+        Listing(network_usage(network, say.words)),
     ))  # fmt: skip

@@ -18,6 +18,7 @@ from derive.typeset.boxes import Box
 from derive.typeset.layout import Layout, space_of
 from reports.document.model import EquationRow, Equations, Inlines, Table
 from reports.document.words import Speaker, listed
+from reports.sections.derivation import rule_words
 from reports.sections.facts import Facts
 from reports.sections.page_one import count
 
@@ -51,7 +52,7 @@ class NetworkFacts:
     @cached_property
     def say(self) -> Speaker:
         """Says sentences in its letters."""
-        return Speaker(self.layout)
+        return Speaker(self.layout, language=self.cell.language)
 
     @cached_property
     def turned(self) -> tuple[tuple[int, Equation], ...]:
@@ -77,14 +78,15 @@ class NetworkFacts:
         start = len(self.cell.derivation.steps) + len(self.joined.joins) + 1
         return Equations(tuple(
             EquationRow(self.layout.of(e.target), self.layout.of(e.value), start + place,
-                        self.say("({0}), turned", number), space_of(e.target))
+                        self.say.sentence("reverse.turned", number), space_of(e.target))
             for place, (number, e) in enumerate(self.turned)
         ))  # fmt: skip
 
     def _note(self, join: Join) -> Inlines:
+        rule = rule_words(self.say, join.rule)
         if join.step is None:
-            return self.say(join.rule)
-        return self.say(join.rule + ", from ({0})", join.step)
+            return rule
+        return self.say.sentence("rules.source", rule, self.say("({0})", join.step))
 
 
 def network_table(facts: NetworkFacts) -> Table:
@@ -94,14 +96,14 @@ def network_table(facts: NetworkFacts) -> Table:
     rows: list[tuple[Inlines, ...]] = []
     if network.embedding:
         table = joined.free["E"]
-        rows.append((say("table"), say("{0}", table), say("{0}", space_of(table)),
+        rows.append((say.sentence("network.table"), say("{0}", table), say("{0}", space_of(table)),
                      say("{0}", count((table,)))))  # fmt: skip
     for depth in range(min(network.layers, 2)):
         groups: dict[tuple[object, ...], list[MatrixSymbol]] = {}
         for parameter in network.cell.parameters:
             shape = joined.sizes_of(parameter, depth)
             groups.setdefault(shape, []).append(MatrixSymbol(parameter.name, *shape))
-        name = say("layer 1") if not depth else _above(facts)
+        name = say.sentence("network.layer_one") if not depth else _above(facts)
         for place, group in enumerate(groups.values()):
             number = say("{0}", count(tuple(group * directions)))
             rows.append((
@@ -111,13 +113,12 @@ def network_table(facts: NetworkFacts) -> Table:
             ))  # fmt: skip
     readout = (joined.free["V"], joined.free["c"])
     for place, symbol in enumerate(readout):
-        rows.append((say("readout") if not place else (), say("{0}", symbol),
+        rows.append((say.sentence("network.readout") if not place else (), say("{0}", symbol),
                      say("{0}", space_of(symbol)), say("{0}", count((symbol,)))))  # fmt: skip
-    both = " Both directions are counted." if network.bidirectional else ""
-    return Table(
-        1, say("The parameters; together they hold {0} numbers." + both, network_count(facts)),
-        (say("part"), say("parameters"), say("space"), say("numbers")), tuple(rows), "llll",
-    )  # fmt: skip
+    caption = [say.sentence("glance.table", network_count(facts))]
+    caption += [say.sentence("network.both_counted")] * network.bidirectional
+    head = say.heads("network.part", "glance.parameters", "glance.space", "glance.numbers")
+    return Table(1, say.together(caption), head, tuple(rows), "llll")
 
 
 def network_count(facts: NetworkFacts) -> Box:
@@ -132,6 +133,9 @@ def network_count(facts: NetworkFacts) -> Box:
 
 
 def _above(facts: NetworkFacts) -> Inlines:
-    layers = facts.network.layers
-    names = {2: "layer 2", 3: "layers 2 and 3, each"}
-    return facts.say(names.get(layers, f"layers 2 to {layers}, each"))
+    layers, say = facts.network.layers, facts.say
+    if layers == 2:
+        return say.sentence("network.layer_two")
+    if layers == 3:
+        return say.sentence("network.layers_two_three")
+    return say.sentence("network.layers_from_two", str(layers))

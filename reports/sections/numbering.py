@@ -17,10 +17,10 @@ from reports.document.model import Figure, Inlines, Table
 from reports.sections.facts import Facts
 
 METHODS: Final = {
-    CLOSED: "closed form", "states, 2-norm": "by states, 2-norm",
-    "states, ∞-norm": "by states, ∞-norm", "modules, 2-norm": "by modules", "units": "by units",
-    "row-stack": "row-stack", "row-stack, scaled": "row-stack, scaled",
-    "gates split": "gates in pieces",
+    CLOSED: "methods.closed", "states, 2-norm": "methods.states_euclidean",
+    "states, ∞-norm": "methods.states_largest", "modules, 2-norm": "methods.modules",
+    "units": "methods.units", "row-stack": "methods.row_stack",
+    "row-stack, scaled": "methods.row_stack_scaled", "gates split": "methods.gates",
 }  # fmt: skip
 
 
@@ -50,10 +50,9 @@ class Pages:
         self.pictures[stem] = picture
         return Figure(self.figures, stem, caption, description)
 
-    @property
-    def factor(self) -> str:
-        """What the recurrent weights are multiplied with: a gain, or a factor on given ones."""
-        return "factor" if self.study.given else "gain"
+    def method(self, name: str) -> str:
+        """What a method for all inputs is called."""
+        return self.facts.say.words(METHODS[name]) if name in METHODS else name
 
 
 def at(factor: float) -> Box:

@@ -19,21 +19,30 @@ from reports.document.bound_figures import (
     norms_over_times,
     window_length,
 )
+from reports.document.figures import labels
 from reports.document.model import Block, Inlines, Paragraph, Section, Words
 from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, rate, signed
-from reports.document.words import listed
 from reports.sections.beside import beside
 from reports.sections.facts import Facts
-from reports.sections.numbering import METHODS, Pages
+from reports.sections.numbering import Pages
 
 _PATHS: Final = 8
-_ALL: Final = "all inputs"
-_HERE: Final = "this sequence"
+_ALL: Final = "one_sequence.all_inputs"
+_HERE: Final = "one_sequence.here"
+_FIRST: Final = "one_sequence.first_steps"
+_NAMES: Final = {
+    "trajectory": "methods.trajectory", "product": "methods.product",
+    "direction": "methods.direction", "carousel": "methods.carousel",
+    "sigma_min": "methods.sigma_min",
+}  # fmt: skip
+_VERDICTS: Final = {
+    VANISHES: "verdict.vanishes", EXPLODES: "verdict.explodes", UNDECIDED: "verdict.undecided",
+}  # fmt: skip
 
 
 def one_sequence(pages: Pages, norm: str) -> Section:
     """What is measured and certified along one sequence; `norm` is LaTeX for an axis."""
-    return Section("one-sequence", "Numbers along one sequence", (
+    return Section("one-sequence", pages.facts.say.words("one_sequence.title"), (
         *_verdict(pages), *_layers(pages), *_lag(pages, norm), *_bounds(pages), *_blocks(pages),
         *(() if pages.study.given else times_figure(pages, norm)), *_paths(pages), *beside(pages),
     ))  # fmt: skip
@@ -42,30 +51,28 @@ def one_sequence(pages: Pages, norm: str) -> Section:
 def _verdict(pages: Pages) -> Iterator[Block]:
     study, say = pages.study, pages.facts.say
     one, last = study.one, Number(str(study.one.lags[-1]))
-    inputs = "Inputs are drawn uniformly from {0}, seed {1}"
-    if study.given:
-        inputs = "Inputs are standard normal, seed {1}"
-    if not study.drawn_inputs:
-        inputs = "The inputs are given ones"
+    seed = str(study.seed + 1)
+    inputs = say.sentence("one_sequence.inputs_given")
+    if study.drawn_inputs and study.given:
+        inputs = say.sentence("one_sequence.inputs_normal", seed)
+    elif study.drawn_inputs:
+        ends = Fenced(row(signed(Number("1"), negative=True), ",", "1"), "[", "]")
+        inputs = say.sentence("one_sequence.inputs_uniform", ends, seed)
+    yield Paragraph(say.sentence("one_sequence.setting", inputs, last),
+                    say.words("one_sequence.lead_sequence"))  # fmt: skip
     upper, lower = one.at_most[0], one.at_least[0]
-    yield Paragraph(say(
-        inputs + "; {2} steps from the zero state. What is certified along the sequence is the "
-        "product of the exact step Jacobians at the stored states, each enclosed in an interval.",
-        Fenced(row(signed(Number("1"), negative=True), ",", "1"), "[", "]"),
-        str(study.seed + 1), last),
-        "The sequence.")  # fmt: skip
-    between = say("at lag {0} the norm is certified to be at most {1}", last,
-                  power_of_ten(upper, UP))  # fmt: skip
+    between = say.sentence("one_sequence.at_most", last, power_of_ten(upper, UP))
     if math.isinf(upper) and upper < 0:
-        between = say("at lag {0} the norm is 0", last)
+        between = say.sentence("one_sequence.zero", last)
     elif math.isfinite(lower):
-        between = (*between, *say(" and at least {0}", power_of_ten(lower, DOWN)))
-    words = {
-        VANISHES: "Along this sequence the gradient *vanishes*: ",
-        EXPLODES: "Along this sequence the gradient *explodes*: ",
-        UNDECIDED: "Along this sequence it is *undecided*: ",
+        between = say.sentence("one_sequence.between", last, power_of_ten(upper, UP),
+                               power_of_ten(lower, DOWN))  # fmt: skip
+    key = {
+        VANISHES: "one_sequence.vanishes",
+        EXPLODES: "one_sequence.explodes",
+        UNDECIDED: "one_sequence.undecided",
     }[one.verdict]
-    yield Paragraph((*say(words), *between, Words(".")), "The verdict.")
+    yield Paragraph(say.sentence(key, between), say.words("one_sequence.lead_verdict"))
 
 
 # ---- layers ------------------------------------------------------------------------------------
@@ -83,17 +90,14 @@ def _layers(pages: Pages) -> Iterator[Block]:
         carried = () if path is None else (
             *path_words(pages.facts, path.route), Words(f" ({path.share:.0%})"))  # fmt: skip
         rows.append((
-            say("{0}", Words(layer.prefix.rstrip("."))), say(one.verdict),
+            say("{0}", Words(layer.prefix.rstrip("."))), say.sentence(_VERDICTS[one.verdict]),
             _decimal(pages, seen, NEAR), _decimal(pages, upper, UP), _decimal(pages, lower, DOWN),
             () if one.rate is None else say("{0}", rate(one.rate)), carried,
         ))  # fmt: skip
-    head = [say(word) for word in ("layer", "verdict", "measured", "at most", "at least",
-                                   "a step, all inputs", "most carried by")]  # fmt: skip
-    yield pages.table(say(
-        "Each layer and direction on what the layers below hand up, at the last lag, as decimal "
-        "logarithms. The Jacobian of the stack is block triangular with those of its layers on "
-        "the diagonal, so its growth a step is the largest of theirs."), head, rows, "llrrrrl",
-    )  # fmt: skip
+    head = say.heads("one_sequence.layer", "one_sequence.verdict", "growth.measured",
+                     "all_inputs.at_most", "one_sequence.at_least", "one_sequence.rate",
+                     "one_sequence.carried")  # fmt: skip
+    yield pages.table(say.sentence("one_sequence.layers"), head, rows, "llrrrrl")
 
 
 def _decimal(pages: Pages, value: float, way: str) -> Inlines:
@@ -109,21 +113,15 @@ def _lag(pages: Pages, norm: str) -> Iterator[Block]:
         return
     say, exact = facts.say, one.log10_measured[-1]
     window = best_window(one, 10)
-    message = say("The bounds differ by what they multiply norms of: single steps, or products of "
-                  "several steps.")  # fmt: skip
+    message = say.sentence("one_sequence.bounds_differ")
     if window is not None and math.isfinite(exact):
         gap = one.log10_upper[window][-1] - exact
         single = one.log10_upper.get("window_1", (math.nan,))[-1] - exact
-        message = say("Products of at most ten steps come within {0} decades of the measured norm "
-                      "at the last lag; single steps within {1}.", places(gap, 1, UP),
-                      places(single, 1, UP))  # fmt: skip
-    yield pages.figure("bounds", bounds_over_lag(one, norm), (
-        *message, *say(
-            " All bounds are certified. *All inputs* holds for every sequence in the box, the "
-            "others for this one; *windows* are the norms of products of as many steps, "
-            "multiplied; *at least* is the length of the product's image of one unit vector. "
-            "An arrow stands for a bound that leaves the frame, with its value at the last lag."),
-    ), "Measured norms and certified bounds over the lag.")  # fmt: skip
+        message = say.sentence(
+            "one_sequence.bounds_within", places(gap, 1, UP), places(single, 1, UP))  # fmt: skip
+    yield pages.figure("bounds", bounds_over_lag(one, norm, labels(say.language)),
+                       say.together([message, say.sentence("one_sequence.bounds_read")]),
+                       say.words("one_sequence.bounds_described"))  # fmt: skip
 
 
 def _bounds(pages: Pages) -> Iterator[Block]:
@@ -133,48 +131,45 @@ def _bounds(pages: Pages) -> Iterator[Block]:
     rows: list[tuple[float, str, str]] = []
     found = one.certificate
     if found is not None:
-        short = _ALL if found.unlimited else "first steps"
-        rows += [(m.log10_upper[-1], METHODS.get(m.name, m.name), short) for m in found.methods]
-        rows += [(m.log10_upper[-1], f"{METHODS.get(m.name, m.name)}, step by step",
-                  "first steps") for m in found.finite]  # fmt: skip
-    rows += [(values[-1], _named(name), _HERE) for name, values in one.log10_upper.items()
+        short = _ALL if found.unlimited else _FIRST
+        rows += [(m.log10_upper[-1], pages.method(m.name), short) for m in found.methods]
+        by_step = say.words("one_sequence.step_by_step")
+        rows += [(m.log10_upper[-1], by_step.format(pages.method(m.name)), _FIRST)
+                 for m in found.finite]  # fmt: skip
+    rows += [(values[-1], _named(pages, name), _HERE) for name, values in one.log10_upper.items()
              if not name.startswith("a_priori")]  # fmt: skip
     rows.sort(key=lambda item: -item[0])
     best = rows[-1][0] if rows else math.nan
     shown = [
-        (say(f"*{name}*" if value == best else name), _decimal(pages, value, UP),
-         _decimal(pages, value - exact, UP), say(holds))
+        (say("{0}", Words(name, "emphasis" if value == best else "")), _decimal(pages, value, UP),
+         _decimal(pages, value - exact, UP), say.sentence(holds))
         for value, name, holds in rows
     ]  # fmt: skip
     for name, values in sorted(one.log10_lower.items(), key=lambda item: -item[1][-1]):
         holds = _HERE if name == "direction" else _ALL
-        shown.append((say(f"at least: {_named(name)}"), _decimal(pages, values[-1], DOWN),
-                      _decimal(pages, exact - values[-1], UP), say(holds)))  # fmt: skip
+        shown.append((say.sentence("one_sequence.at_least_by", _named(pages, name)),
+                      _decimal(pages, values[-1], DOWN), _decimal(pages, exact - values[-1], UP),
+                      say.sentence(holds)))  # fmt: skip
     if not shown:
         return
-    first = any(holds == "first steps" for _, _, holds in rows)
-    more = " *First steps* means sequences that start at step 0 and are no longer than this one."
-    more = more if first else ""
+    caption = [say.sentence("one_sequence.bounds", str(one.lags[-1]), places(exact))]
+    if any(holds == _FIRST for _, _, holds in rows):
+        caption.append(say.sentence("one_sequence.first_means"))
     yield pages.table(
-        say("All certified bounds at lag {0}, as decimal logarithms, the loosest first; measured "
-            "is {1}. The smallest upper bound is in italics." + more, str(one.lags[-1]),
-            places(exact)),
-        [say(word) for word in ("bound", "logarithm", "decades off", "holds for")],
+        say.together(caption),
+        say.heads("growth.bound", "one_sequence.logarithm", "one_sequence.off",
+                  "one_sequence.holds_for"),
         shown, "lrrl",
     )  # fmt: skip
 
 
-def _named(name: str) -> str:
+def _named(pages: Pages, name: str) -> str:
     """A method along a sequence in words."""
-    length = window_length(name)
+    words, length = pages.facts.say.words, window_length(name)
     if length:
-        scaled = ", scaled" if name.endswith("scaled") else ""
-        return ("single steps" if length == 1 else f"windows of {length}") + scaled
-    return {
-        "trajectory": "N of each step, multiplied", "product": "whole product",
-        "direction": "image of one vector", "carousel": "cone of the kept state",
-        "sigma_min": "smallest singular values",
-    }.get(name, name)  # fmt: skip
+        said = words("methods.single") if length == 1 else words("methods.windows").format(length)
+        return words("methods.scaled").format(said) if name.endswith("scaled") else said
+    return words(_NAMES[name]) if name in _NAMES else name
 
 
 def _blocks(pages: Pages) -> Iterator[Block]:
@@ -190,10 +185,9 @@ def _blocks(pages: Pages) -> Iterator[Block]:
          *(_decimal(pages, one.track.blocks[a, b], NEAR) for b in names))
         for a in names
     ]  # fmt: skip
-    head: list[Inlines] = [say("of, by")]
+    head: list[Inlines] = [say.sentence("one_sequence.of_by")]
     head += [say("{0}", row("∂", sub(facts.symbol(b), first))) for b in names]
-    yield pages.table(say("State by state: measured norms of the blocks of the product at lag {0}, "
-                          "as decimal logarithms.", str(one.lags[-1])),
+    yield pages.table(say.sentence("one_sequence.blocks", str(one.lags[-1])),
                       head, rows, "l" + "r" * len(names))  # fmt: skip
 
 
@@ -203,11 +197,10 @@ def times_figure(pages: Pages, norm: str) -> Iterator[Block]:
     held = [v for v in study.heat.ravel() if math.isfinite(v)]
     if len(study.times) < 3 or not held:
         return
-    yield pages.figure("times", norms_over_times(study.times, study.heat, norm), say(
-        "Along a diagonal the lag is the same: if its shade changes, the steps differ. Measured "
-        "norms of the Jacobian between step {0} and step {1} on a grid; lines join equal decimal "
-        "logarithms.",
-        Symbol("k"), Symbol("t")), "Measured norms over pairs of times.")  # fmt: skip
+    picture = norms_over_times(study.times, study.heat, norm, labels(say.language))
+    yield pages.figure("times", picture,
+                       say.sentence("one_sequence.times", Symbol("k"), Symbol("t")),
+                       say.words("one_sequence.times_described"))  # fmt: skip
 
 
 # ---- paths -------------------------------------------------------------------------------------
@@ -236,22 +229,18 @@ def _paths(pages: Pages) -> Iterator[Block]:
         for path in shown
     ]  # fmt: skip
     if left := shares.paths[_PATHS:]:
-        rows.append((say(f"{len(left)} more"), say("{0}", _percent(sum(p.share for p in left))),
-                     ()))  # fmt: skip
+        rest = sum(path.share for path in left)
+        rows.append((say.sentence("one_sequence.more", str(len(left))),
+                     say("{0}", _percent(rest)), ()))  # fmt: skip
     yield pages.table(
-        say("What carries the norm at lag {0}: the paths through one step, from a state before it "
-            "to a state after it. If the path's term grows by a small factor {1} at every step, "
-            "the norm grows by that factor to the power of share times lag. Shares sum to 100 %; "
-            "one below 0 works against the others. Measured.", str(shares.lag),
-            row("1", "+", "ε")),
-        (say("path"), say("share, %"), say("alone, a step")), rows, "lrr",
+        say.sentence("one_sequence.paths", str(shares.lag), row("1", "+", "ε")),
+        say.heads("one_sequence.path", "one_sequence.share", "one_sequence.alone"), rows, "lrr",
     )  # fmt: skip
     named = [(name, share) for name, share in shares.by_name().items() if abs(share) >= 0.005]
     if named:
         parts = [say("{0} {1} %", pages.facts.symbol(name), _percent(share))
                  for name, share in named[:6]]  # fmt: skip
-        yield Paragraph(say("By what the paths go through: {0}. A path may count more than once.",
-                            listed(parts)))  # fmt: skip
+        yield Paragraph(say.sentence("one_sequence.through", say.listed(parts)))
 
 
 def _percent(share: float) -> Box:

@@ -14,6 +14,7 @@ from sympy import MatrixSymbol, expand
 
 from derive.language.defaults import RULES
 from derive.language.expr import Blocks, Columns, Concat, Quotient, Rows, size
+from derive.language.syntax import BAR, CARRY, PREVIOUS
 from derive.typeset.boxes import (
     Box,
     Fenced,
@@ -56,11 +57,12 @@ def glance(facts: Facts) -> Section:
     )
     claim = facts.claim
     return Section("glance", say.words("glance.title"), (
-        *((Paragraph(say("{0}.", cell.source.rstrip(".")), say.words("glance.source")),)
+        *((Paragraph(say("{0}.", say.phrase(cell.source).rstrip(".")), say.words("glance.source")),)
           if cell.source else ()),
         Paragraph(say.sentence("glance.one_step", row("t", "=", "1", ", ", "…", ", ", "T"),
-                      listed([say("{0}", s) for s in cell.previous_states]),
-                      listed([say("{0}", s) for s in cell.inputs])), say.words("glance.lead_step")),
+                      say.listed([say("{0}", s) for s in cell.previous_states]),
+                      say.listed([say("{0}", s) for s in cell.inputs])),
+                  say.words("glance.lead_step")),
         Equations(authored),
         parameter_table(facts),
         *given(facts),
@@ -78,7 +80,7 @@ def _state_pair(facts: Facts) -> tuple[Box, Box]:
     now, _ = fraction.args
     symbol = now.args[0].name
     timed = Layout(Notation(facts.derivation.cell.latex, frozenset({symbol})))
-    return timed.symbol(symbol + "_prev"), timed.symbol(symbol)
+    return timed.symbol(symbol + PREVIOUS), timed.symbol(symbol)
 
 
 def jacobian_row(facts: Facts) -> EquationRow:
@@ -136,7 +138,7 @@ def given(facts: Facts) -> tuple[Paragraph, ...]:
     for name, value in cell.defaults.items():
         letter = facts.symbol(name)
         if isinstance(value, str):
-            said_.append(say.sentence("given.rule", letter, RULES[value]))
+            said_.append(say.sentence("given.rule", letter, say.phrase(RULES[value])))
         elif not isinstance(value, list):
             said_.append(say("{0}", row(letter, "=", Number(_written(value)))))
     if said_:
@@ -190,8 +192,8 @@ def conventions(facts: Facts) -> Callout:
     cell = derivation.cell
     state = cell.states[0]
     h = facts.symbol(state.name)
-    bar = sub(facts.symbol(state.name + "_bar"), "t")
-    carried = sub(facts.symbol(state.name + "_bar_carry"), "t")
+    bar = sub(facts.symbol(state.name + BAR), "t")
+    carried = sub(facts.symbol(state.name + CARRY), "t")
     names = [
         say("{0}", size_box(extent))
         for extent in dict.fromkeys(s.shape[0] for s in (*cell.states, *cell.inputs))
@@ -200,8 +202,8 @@ def conventions(facts: Facts) -> Callout:
               for s in (*cell.states, *cell.inputs)]  # fmt: skip
     loss = sub("L", "t")
     items: list[Inlines] = [
-        say.sentence("conventions.columns", listed(shapes),
-            listed([*names, say("{0}", row("T"))])),
+        say.sentence("conventions.columns", say.listed(shapes),
+            say.listed([*names, say("{0}", row("T"))])),
         say.sentence("conventions.numerator",
             _derivative("u", "v"), _derivative(sub("u", "i"), sub("v", "j")), row("i"), row("j"),
             row("L")),

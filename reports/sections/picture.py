@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from derive.calculus.cell_graph import LATER, LOSS, STEP, Edge, Node, cell_graph, chain_graph
-from derive.cell import PREVIOUS
+from derive.language.syntax import PREVIOUS
 from derive.typeset.boxes import Box, row, sub
 from derive.typeset.latex import Latex
 from reports.document.figures import Picture

@@ -18,7 +18,7 @@ from reports.sections.facts import Facts
 def part_note(facts: Facts, target: str) -> Inlines:
     """What the cell calls a target; nothing where it says nothing."""
     name = facts.derivation.cell.parts.get(target, "")
-    return facts.say.known(name) if name else ()
+    return facts.say("{0}", facts.say.phrase(name)) if name else ()
 
 
 def at_ends(

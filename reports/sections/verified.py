@@ -12,9 +12,10 @@ from typing import Final
 from derive.typeset.boxes import Box, Number, Sum, row, sup
 from numeric.verification.verdict import PASS, Check, Verdict
 from reports.document.model import Inlines, Paragraph, Reference, Section, Table, Words
+from reports.document.words import Speaker
 from reports.sections.facts import Facts
 
-_METHODS: Final = {
+METHODS: Final = {
     "derivation": "verified.by_derivation",
     "interface": "verified.by_interface",
     "arguments": "verified.by_arguments",
@@ -32,7 +33,6 @@ _ORACLES: Final = {
 }
 
 _EXACT: Final = frozenset({"derivation", "exact"})
-_LINK: Final = Reference("verified", "verification")
 
 
 def scientific(value: float) -> Box:
@@ -47,9 +47,15 @@ def scientific(value: float) -> Box:
     return row(Number(digits), "·", sup(Number("10"), exponent))
 
 
+def check_name(say: Speaker, name: str) -> str:
+    """What a check is called."""
+    return say.phrase(name.replace("_", " "))
+
+
 def summary(facts: Facts) -> Inlines:
     """Page one's sentence."""
     say, verdict = facts.say, facts.verdict
+    link = Reference("verified", say.words("verified.link"))
     if verdict is None:
         return say.sentence("verified.not_done")
     agreed = [
@@ -62,10 +68,10 @@ def summary(facts: Facts) -> Inlines:
         if check in verdict.checks and verdict.checks[check].status == PASS
     ]
     if verdict.status == PASS:
-        return say.sentence("verified.agree", say.listed(agreed), _LINK)
+        return say.sentence("verified.agree", say.listed(agreed), link)
     bad = [name for name, check in verdict.checks.items() if check.status != PASS]
-    return say.sentence("verified.status", Words(verdict.status, "emphasis"),
-        say.listed([say(name.replace("_", " ")) for name in bad]), _LINK,
+    return say.sentence("verified.status", Words(say.phrase(verdict.status), "emphasis"),
+        say.listed([say(check_name(say, name)) for name in bad]), link,
     )  # fmt: skip
 
 
@@ -94,16 +100,23 @@ def verified(facts: Facts) -> Section | None:
 
 def _row(facts: Facts, name: str, check: Check) -> tuple[Inlines, ...]:
     say, figures = facts.say, check.figures
-    method = say.sentence(_METHODS[name]) if name in _METHODS else say(name)
+    method = say.sentence(METHODS[name]) if name in METHODS else say(name)
     if check.reason:
-        method = (*method, *say(" ({0}: {1})", check.status.replace("_", " "), check.reason))
+        method = (
+            *method,
+            *say.sentence(
+                "verified.reason",
+                say.phrase(check.status.replace("_", " ")),
+                say.phrase(check.reason),
+            ),
+        )
     error = figures.get("scaled_error")
     shown = say.sentence("verified.exact") if name in _EXACT and check.status == PASS else ()
     if isinstance(error, float):
         shown = say("{0}", scientific(error))
     examples = figures.get("examples", figures.get("lines"))
     return (
-        say(name.replace("_", " ")), method, say(str(examples)) if examples is not None else (),
+        say(check_name(say, name)), method, say(str(examples)) if examples is not None else (),
         shown,
     )  # fmt: skip
 

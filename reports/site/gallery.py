@@ -29,7 +29,7 @@ STAMP: Final = "gallery.json"
 SCHEMA: Final = "bptt.gallery/1"
 FORMATS: Final = ("html", "tex")
 WORKERS: Final = 2
-_SOURCES: Final = (".py", ".css")
+_SOURCES: Final = (".py", ".css", ".toml")
 _PACKAGES: Final = ("sympy", "numpy", "autograd", "mpmath", "hypothesis", "matplotlib")
 Told = Callable[[str, int, int], None]
 
@@ -51,6 +51,7 @@ def write_gallery(
     formats: Iterable[str] = FORMATS,
     profile: str = "dev",
     seed: int = 0,
+    language: str = "en",
     workers: int = WORKERS,
     progress: Told | None = None,
 ) -> Gallery:
@@ -67,13 +68,13 @@ def write_gallery(
     tell = progress or (lambda name, done, whole: None)
     wanted = tuple(sorted(formats))
     settings = {"toolkit": toolkit_digest(), "formats": list(wanted), "profile": profile,
-                "seed": seed}  # fmt: skip
+                "seed": seed, "language": language}  # fmt: skip
     stamp = _read(folder / STAMP, settings)
     kept = [
         name for name, cell in cells.items()
         if _holds(folder, stamp["cells"].get(name), fingerprint(cell))
     ]  # fmt: skip
-    jobs = [_Job(cell, str(folder), wanted, profile, seed)
+    jobs = [_Job(cell, str(folder), wanted, profile, seed, language)
             for name, cell in cells.items() if name not in kept]  # fmt: skip
     jobs.sort(key=lambda job: -len(job.cell.states) * len(job.cell.equations))
     tell("", len(kept), len(cells))
@@ -128,6 +129,7 @@ class _Job:
     formats: tuple[str, ...]
     profile: str
     seed: int
+    language: str
 
 
 def _make(job: _Job) -> tuple[str, dict[str, Any]]:
@@ -136,7 +138,13 @@ def _make(job: _Job) -> tuple[str, dict[str, Any]]:
     kernel = compile_cell(cell, "textbook")
     verdict = verify(kernel, profile=job.profile, seed=job.seed)
     paths = write_report(
-        cell, folder, formats=job.formats, seed=job.seed, verdict=verdict, home=INDEX
+        cell,
+        folder,
+        formats=job.formats,
+        seed=job.seed,
+        verdict=verdict,
+        home=INDEX,
+        language=job.language,
     )
     seen = [check.figures.get("examples") for check in verdict.checks.values()]
     return cell.name, {
@@ -176,7 +184,7 @@ def _write_index(folder: Path, cells: Mapping[str, Cell], stamp: dict[str, Any])
     if held.get("shows") == shown_digest and _same(folder / INDEX, held.get("file", "")):
         return
     entries = [Entry(cell, stamp["cells"][name]["verified"]) for name, cell in cells.items()]
-    write_files({folder / INDEX: index_page(entries, stamp["formats"]).encode()})
+    write_files({folder / INDEX: index_page(entries, stamp["formats"], stamp["language"]).encode()})
     stamp["index"] = {"shows": shown_digest, "file": _sum_of(folder / INDEX)}
 
 

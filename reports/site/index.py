@@ -5,7 +5,7 @@ In: cells and what verification said of them. Out: the text of one HTML file wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
@@ -18,21 +18,22 @@ from derive.calculus.through_time import differentiate
 from derive.cell import Cell
 from derive.cells import FOLDER, read_tables
 from derive.theorems.claims import Relation
+from derive.typeset.layout import Layout
 from numeric.verification.verdict import PASS
-from reports.document.html import HEAD, STYLE, equations, said
+from reports.document.html import HEAD, STYLE, TAGS, equations, said
 from reports.document.model import EquationRow, Equations, Inlines, Words
-from reports.document.words import listed
+from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
 from reports.sections.page_one import count, jacobian_row
 
 INDEX: Final = "index.html"
-TITLE: Final = "Recurrent cells and their gradients through time"
 FAMILIES: Final = {
-    "rnn": "Simple networks", "lstm": "Long short-term memory", "greff": "LSTM variants",
-    "gru": "Gated recurrent units", "minimal": "Minimal gates", "highway": "Highways",
-    "multiplicative": "Multiplicative", "mutants": "Found by search", "dynamics": "Dynamics",
+    "rnn": "index.rnn", "lstm": "index.lstm", "greff": "index.greff", "gru": "index.gru",
+    "minimal": "index.minimal", "highway": "index.highway",
+    "multiplicative": "index.multiplicative", "mutants": "index.mutants",
+    "dynamics": "index.dynamics",
 }  # fmt: skip
-OTHER: Final = "Other cells"
+OTHER: Final = "index.other"
 _STYLE: Final = Path(__file__).with_name("index.css")
 
 
@@ -46,61 +47,66 @@ class Entry:
 
 @cache
 def _family_of() -> dict[str, str]:
-    """The family of each cell of the catalogue: the file it stands in."""
+    """The family of each cell of the catalogue: the name of the file it stands in."""
     files = {path.stem: path for path in FOLDER.glob("*.toml")}
     order = [*(stem for stem in FAMILIES if stem in files), *sorted({*files} - {*FAMILIES})]
-    return {
-        name: FAMILIES.get(stem, stem.replace("_", " ").capitalize())
-        for stem in order
-        for name in read_tables(files[stem])
-    }
+    return {name: stem for stem in order for name in read_tables(files[stem])}
 
 
-def families(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+def families(entries: Sequence[Entry], words: Callable[[str], str]) -> dict[str, list[Entry]]:
     """The entries by family; cells from elsewhere come last."""
     known = _family_of()
-    found: dict[str, list[Entry]] = {title: [] for title in (*known.values(), OTHER)}
+
+    def title(stem: str) -> str:
+        return words(FAMILIES[stem]) if stem in FAMILIES else stem.replace("_", " ").capitalize()
+
+    found: dict[str, list[Entry]] = {title(stem): [] for stem in known.values()}
+    found[words(OTHER)] = []
     for entry in sorted(
         entries, key=lambda entry: [*known, entry.cell.name].index(entry.cell.name)
     ):
-        found[known.get(entry.cell.name, OTHER)].append(entry)
+        name = entry.cell.name
+        found[title(known[name]) if name in known else words(OTHER)].append(entry)
     return {title: group for title, group in found.items() if group}
 
 
-def index_page(entries: Sequence[Entry], formats: Sequence[str]) -> str:
+def index_page(entries: Sequence[Entry], formats: Sequence[str], language: str = "en") -> str:
     """The whole file."""
-    groups = families(entries)
+    say = Speaker(Layout(), language=language)
+    title = say.words("index.title")
+    groups = families(entries, say.words)
     links = "\n".join(
         f'<li><a href="#{_anchor(title)}">{escape(title)}</a></li>' for title in groups
     )
     sections = "\n".join(
         f'<section id="{_anchor(title)}">\n<h2>{escape(title)}</h2>\n'
-        + "\n".join(_card(entry, formats) for entry in group) + "\n</section>"
+        + "\n".join(_card(entry, formats, language) for entry in group) + "\n</section>"
         for title, group in groups.items()
     )  # fmt: skip
-    passed = sum(entry.verified["status"] == PASS for entry in entries)
+    passed, count = sum(e.verified["status"] == PASS for e in entries), len(entries)
+    agree = (say.sentence("index.agree_all") if passed == count
+             else say.sentence("index.agree_some", str(passed)))  # fmt: skip
+    opening = say.together([say.sentence("index.opening", str(count)), agree])
     style = "\n".join((STYLE.read_text(encoding="utf-8").strip(),
                        _STYLE.read_text(encoding="utf-8").strip()))  # fmt: skip
     return f"""<!DOCTYPE html>
-<html lang="en">
+<html lang="{TAGS[language]}">
 <head>
 {HEAD}
-<title>{escape(TITLE)}</title>
+<title>{escape(title)}</title>
 <style>
 {style}
 </style>
 </head>
 <body class="index">
 <header>
-<h1>{escape(TITLE)}</h1>
-<nav aria-label="Families"><ol>
+<h1>{escape(title)}</h1>
+<nav aria-label="{say.words("index.families")}"><ol>
 {links}
 </ol></nav>
 </header>
 <main>
-<p>{len(entries)} cells, each differentiated through time by the same rules. A cell's page has
-the derivation with every step numbered, its code, bounds on its gradients, and what was verified.
-The code of {_share(passed, len(entries))} agrees with independent derivatives of its equations.</p>
+<p>{said(opening)}</p>
 {sections}
 </main>
 </body>
@@ -108,18 +114,14 @@ The code of {_share(passed, len(entries))} agrees with independent derivatives o
 """
 
 
-def _share(passed: int, whole: int) -> str:
-    return "every cell" if passed == whole else f"{passed} of them"
-
-
 def _anchor(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-def _card(entry: Entry, formats: Sequence[str]) -> str:
+def _card(entry: Entry, formats: Sequence[str], language: str) -> str:
     """One cell: what it is at the left, its mathematics at the right."""
     cell = entry.cell
-    facts = Facts(differentiate(cell))
+    facts = Facts(differentiate(cell), language=language)
     say, layout = facts.say, facts.layout
     rows = Equations(tuple(
         EquationRow(layout.of(e.target), layout.of(e.value)) for e in cell.equations
@@ -127,20 +129,20 @@ def _card(entry: Entry, formats: Sequence[str]) -> str:
     jacobian = Equations((replace(jacobian_row(facts), space=None),))
     states = listed([say("{0}", facts.symbol(state.name)) for state in cell.states], ", ")
     facts_ = (
-        ("States", states),
-        ("Parameters", say("{0}", count(cell.parameters))),
-        ("Gradients", _growth(facts)),
-        ("Code", _verified(facts, entry.verified)),
+        ("index.states", states),
+        ("index.parameters", say("{0}", count(cell.parameters))),
+        ("index.gradients", _growth(facts)),
+        ("index.code", _verified(facts, entry.verified)),
     )  # fmt: skip
-    terms = "\n".join(f"<dt>{name}</dt><dd>{said(text)}</dd>" for name, text in facts_)
+    terms = "\n".join(f"<dt>{say.words(key)}</dt><dd>{said(text)}</dd>" for key, text in facts_)
     page = f"{cell.name}.html"
-    heading = escape(cell.title)
+    heading = escape(facts.title)
     if "html" in formats:
         heading = f'<a href="{page}">{heading}</a>'
     others = " ".join(
         f'<a href="{cell.name}.{form}">.{form}</a>' for form in formats if form != "html"
     )
-    source = f"<p>{escape(cell.source)}</p>" if cell.source else ""
+    source = f"<p>{escape(say.phrase(cell.source))}</p>" if cell.source else ""
     return f"""<article id="{cell.name}">
 <div class="about">
 <h3>{heading}</h3>
@@ -152,7 +154,7 @@ def _card(entry: Entry, formats: Sequence[str]) -> str:
 </div>
 <div class="mathematics">
 {equations(rows)}
-<p class="lead">Step Jacobian</p>
+<p class="lead">{say.words("index.jacobian")}</p>
 {equations(jacobian)}
 </div>
 </article>"""
@@ -165,15 +167,16 @@ def _growth(facts: Facts) -> Inlines:
         return facts.say.line(claim.verdict[0])
     slope, norm = claim.supremum, claim.rate.args[-1]
     rate = norm if slope == 1 else Mul(slope, norm, evaluate=False)
-    return facts.say("Vanishes for all inputs if {0}; can explode only if {1}.",
-                     Relation(rate, "<", S.One), Relation(rate, ">", S.One))  # fmt: skip
+    below, above = Relation(rate, "<", S.One), Relation(rate, ">", S.One)
+    return facts.say.sentence("index.growth", below, above)
 
 
 def _verified(facts: Facts, verified: Mapping[str, Any]) -> Inlines:
     """The verdict on the code, and in how many examples it was sought."""
+    say = facts.say
     if verified["status"] == PASS:
         exact = "exact" in verified["checks"]
-        text = "verified, exactly and in {0} examples" if exact else "verified in {0} examples"
-        return facts.say(text, str(verified["examples"]))
+        return say.sentence("index.exactly" if exact else "index.examples",
+                            str(verified["examples"]))  # fmt: skip
     bad = [name.replace("_", " ") for name, status in verified["checks"].items() if status != PASS]
-    return facts.say("{0}: " + ", ".join(bad), Words(str(verified["status"]), "emphasis"))
+    return say("{0}: {1}", Words(str(verified["status"]), "emphasis"), ", ".join(bad))

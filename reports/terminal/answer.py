@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import math
 import re
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from derive.calculus.paths import Route
+from derive.typeset.columns import columns_of
 from numeric.bounds.answer import Answer
 from numeric.bounds.batches import Batch
+from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.stack import Stack
 from numeric.numbers.printed import decimal
 from reports.document.model import Words
-from reports.document.words import spoken
+from reports.document.words import Speaker
 from reports.sections.answer import Line, batch_line, lines
 
 WIDTH: Final = 80
+VERDICTS: Final = {
+    VANISHES: "verdict.vanishes", EXPLODES: "verdict.explodes", UNDECIDED: "verdict.undecided",
+}  # fmt: skip
 _SLOT: Final = re.compile(r"\{(\d+)\}")
+_CLOSING: Final = "，。：；）、"
+_SIGN: Final = "[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
+_PIECE: Final = re.compile(rf"{_SIGN}|(?:(?!{_SIGN})\S)+\s*|\s+")
 
 
 class Text:
@@ -55,32 +62,32 @@ class Text:
 
 
 def first(
-    stack: Stack, found: Answer | None, batch: Batch | None, inputs: str,
-    overflow: StateOverflowError | None = None, language: str = "en",
+    stack: Stack, found: Answer | None, batch: Batch | None, inputs: str, say: Speaker,
+    overflow: StateOverflowError | None = None,
 ) -> list[str]:  # fmt: skip
     """What is printed before all tables: the verdict, and what is said of the trajectory."""
     one, layer = stack.found[stack.decisive], stack.layers[stack.decisive]
     name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
-    made = [f"{name}: {one.verdict}"]
+    made = [f"{name}: {say.words(VERDICTS[one.verdict])}"]
     if batch is not None:
         line = batch_line(inputs, batch.log10_measured, batch.shown, str(one.lags[-1]), Text())
-        made += wrapped(sentence(line, language), "  ")
+        made += wrapped(sentence(line, say), "  ")
     if overflow is not None:
         line = "answer.overflow", (overflow.state, str(overflow.step))
-        made += wrapped(sentence(line, language), "  ")
+        made += wrapped(sentence(line, say), "  ")
     if found is None:
-        return [*made, *wrapped(one.because, "  "), ""]
+        return [*made, *wrapped(say.phrase(one.because), "  "), ""]
     opening, *rest = lines(found, Text())
-    made += wrapped(sentence(opening, language), "  ")
+    made += wrapped(sentence(opening, say), "  ")
     for line in rest:
-        made += wrapped(sentence(line, language), "  - ")
+        made += wrapped(sentence(line, say), "  - ")
     return [*made, ""]
 
 
-def sentence(line: Line, language: str = "en") -> str:
+def sentence(line: Line, say: Speaker) -> str:
     """The sentence of a key with its slots, marks of emphasis and code left out."""
     key, slots = line
-    template = spoken(language).texts[key].replace("*", "").replace("`", "")
+    template = say.words(key).replace("*", "").replace("`", "")
     return _SLOT.sub(lambda place: _word(slots[int(place[1])]), template).strip()
 
 
@@ -92,17 +99,25 @@ def _word(slot: Any) -> str:
 
 def wrapped(text: str, lead: str) -> list[str]:
     """The text in lines of 80 columns, the first begun by the lead, the others as far in."""
-    return textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead),
-                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+    return _folded(text, lead, " " * len(lead))
 
 
 def fitted(rows: Sequence[str]) -> Iterator[str]:
     """Lines with an indent of their own, those that are too long wrapped two further in."""
-    for row in rows:
-        if len(row) <= WIDTH:
-            yield row
+    for line in rows:
+        if columns_of(line) <= WIDTH:
+            yield line
             continue
-        indent = " " * (len(row) - len(row.lstrip()))
-        yield from textwrap.wrap(row.strip(), WIDTH, initial_indent=indent,
-                                 subsequent_indent=indent + "  ", break_long_words=False,
-                                 break_on_hyphens=False)  # fmt: skip
+        indent = " " * (len(line) - len(line.lstrip()))
+        yield from _folded(line.strip(), indent, indent + "  ")
+
+
+def _folded(text: str, first: str, rest: str) -> list[str]:
+    """The text in lines: broken at spaces, and anywhere between Chinese signs."""
+    made, line = [], first
+    for piece in _PIECE.findall(text):
+        if columns_of(line + piece.rstrip()) > WIDTH and line.strip() and piece[0] not in _CLOSING:
+            made.append(line.rstrip())
+            line = rest
+        line += piece
+    return [*made, line.rstrip()]

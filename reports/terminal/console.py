@@ -17,6 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from derive.typeset.columns import columns_of
+
 DISTRIBUTION: Final = "bptt-toolkit"
 GOOD, WRONG, REFUSED, INCONCLUSIVE, PARTIAL, FAULT = 0, 1, 2, 3, 4, 101
 EXIT_OF_STATUS: Final = {
@@ -93,13 +95,23 @@ def painted(line: str) -> str:
     return _STATUS.sub(lambda found: f"\x1b[{_COLOURS[found[0]]}m{found[0]}\x1b[0m", line)
 
 
-def columns(rows: Sequence[tuple[str, ...]], indent: str = "") -> list[str]:
-    """The rows as lines, each column as wide as its widest entry; the last is not filled up."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def columns(
+    rows: Sequence[tuple[str, ...]], indent: str = "", *, numbers: bool = False
+) -> list[str]:
+    """The rows as lines, each column as wide as its widest entry; the last is not filled up.
+
+    With `numbers` all columns but the first stand at the right.
+    """
+    widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
+
+    def filled(place: int, cell: str) -> str:
+        room = " " * (widths[place] - columns_of(cell))
+        return room + cell if numbers and place else cell + room
+
     return [
-        indent + "  ".join(map(str.ljust, row, widths)).rstrip()
+        indent + "  ".join(filled(place, cell) for place, cell in enumerate(row)).rstrip()
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def why(problem: OSError) -> str:

@@ -5,7 +5,6 @@ In: a cell. Out: plain text, or LaTeX for a document with amsmath and amssymb.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -15,6 +14,7 @@ from derive.calculus.through_time import Step, differentiate
 from derive.cell import Cell, cell_of
 from derive.network import Network
 from derive.typeset.boxes import Box, row
+from derive.typeset.columns import columns_of
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout, Notation, space_of
 from derive.typeset.text import Text
@@ -24,61 +24,69 @@ from reports.sections.derivation import rule_note
 from reports.sections.facts import Facts, notation_of
 from reports.sections.network_facts import NetworkFacts, network_count
 from reports.sections.page_one import count
+from reports.terminal.console import columns
 
 PARTS: Final = {
-    "forward": "Forward", "adjoint": "One step back", "recursion": "Recursion through time",
-    "gradients": "Gradients", "jacobian": "Step Jacobian", "chain": "Product chain",
-    "pairs": "Gradients as sums over pairs of times",
+    "forward": "show.forward", "adjoint": "show.adjoint", "recursion": "show.recursion",
+    "gradients": "show.gradients", "jacobian": "show.jacobian", "chain": "show.chain",
+    "pairs": "show.pairs",
 }  # fmt: skip
-
 JOINS: Final = {
-    "table": "From an index to the input", "up": "From layer to layer", "readout": "Readout",
-    "loss": "The loss, backward", "readout gradients": "Gradients of the readout",
-    "top": "To the top layer", "down": "To the layer below",
-    "table gradients": "From the lowest layer to the table",
+    "table": "show.table", "up": "show.up", "readout": "show.readout", "loss": "show.loss",
+    "readout gradients": "show.readout_gradients", "top": "show.top", "down": "show.down",
+    "table gradients": "show.table_gradients",
+}  # fmt: skip
+ROLES: Final = {
+    "inputs": "show.inputs", "states": "show.states", "parameters": "show.parameters",
+    "constants": "show.constants",
 }  # fmt: skip
 
 
-def show_text(cell: Cell | str, mark: tuple[str, str] = ("", "")) -> str:
+def show_text(cell: Cell | str, mark: tuple[str, str] = ("", ""), language: str = "en") -> str:
     """Everything on one cell as Unicode text; `mark` goes around cotangents."""
     cell = cell_of(cell)
     derivation = differentiate(cell)
     layout, text = Layout(notation_of(derivation)), Text(mark)
     plain = Text()
-    lines = [f"{cell.name}: {cell.title}"]
+    say = Speaker(layout, language=language)
+    lines = [f"{cell.name}: {say.phrase(cell.title)}"]
     if cell.source:
-        lines.append(cell.source)
-    lines += ["", "Shapes"]
-    lines += _aligned([
-        (role, ", ".join(plain(row(_bare(layout, s), "∈", space_of(s))) for s in symbols))
+        lines.append(say.phrase(cell.source))
+    lines += ["", say.words("show.shapes")]
+    lines += columns([
+        (say.words(ROLES[role]),
+         ", ".join(plain(row(_bare(layout, s), "∈", space_of(s))) for s in symbols))
         for role, symbols in _roles(cell)
-    ])  # fmt: skip
-    lines += [f"  {plain(count(cell.parameters))} parameters"]
-    say = Speaker(layout)
+    ], "  ")  # fmt: skip
+    lines.append("  " + say.words("show.count").format(plain(count(cell.parameters))))
     for part, title in PARTS.items():
         steps = derivation.part(part)
         if steps:
-            lines += ["", title, *_steps(layout, text, say, steps)]
+            lines += ["", say.words(title), *_steps(layout, text, say, steps)]
     return "\n".join(lines) + "\n"
 
 
-def show_network_text(network: Network, mark: tuple[str, str] = ("", "")) -> str:
+def show_network_text(
+    network: Network, mark: tuple[str, str] = ("", ""), language: str = "en"
+) -> str:
     """One layer as the cell is shown, then how layers, directions and readout join."""
-    facts = NetworkFacts(network, Facts(differentiate(network.cell)))
-    text = Text(mark)
-    lines = [f"{network.name}: layers of {network.cell.title}", "", "One layer", ""]
-    lines += [show_text(network.cell, mark).rstrip("\n"), ""]
-    lines.append(f"{Text()(network_count(facts))} parameters in the whole network")
+    facts = NetworkFacts(network, Facts(differentiate(network.cell), language=language))
+    text, words = Text(mark), facts.say.words
+    lines = [words("show.layers_of").format(network.name, facts.cell.title), ""]
+    lines += [words("show.one_layer"), ""]
+    lines += [show_text(network.cell, mark, language).rstrip("\n"), ""]
+    lines.append(words("show.count_all").format(Text()(network_count(facts))))
     for title, group in _joined(facts):
         lines += ["", title, *_lines(text, group.rows)]
     return "\n".join(lines) + "\n"
 
 
-def show_network_latex(network: Network) -> str:
+def show_network_latex(network: Network, language: str = "en") -> str:
     """The same as LaTeX: an align* for each part, numbered as in the report."""
-    facts, latex = NetworkFacts(network, Facts(differentiate(network.cell))), Latex()
-    made = [show_latex(network.cell).rstrip("\n"),
-            f"% parameters of the whole network: ${latex(network_count(facts))}$"]  # fmt: skip
+    facts = NetworkFacts(network, Facts(differentiate(network.cell), language=language))
+    latex = Latex()
+    counted = facts.say.words("show.count_all_in_latex").format(f"${latex(network_count(facts))}$")
+    made = [show_latex(network.cell, language).rstrip("\n"), f"% {counted}"]
     for title, group in _joined(facts):
         rows = [
             rf"{latex(row_.left)} &= {latex(row_.right)} \tag{{{row_.number}}}"
@@ -92,9 +100,9 @@ def _joined(facts: NetworkFacts) -> Iterator[tuple[str, Equations]]:
     """The parts of a network's story that have equations, with their titles."""
     for part, title in JOINS.items():
         if joins := facts.joined.part(part):
-            yield title, facts.rows(joins)
+            yield facts.say.words(title), facts.rows(joins)
     if facts.turned:
-        yield "The reverse direction, from T to 1", facts.turned_rows()
+        yield facts.say.words("show.reverse"), facts.turned_rows()
 
 
 def _bare(layout: Layout, symbol: MatrixSymbol) -> Box:
@@ -103,14 +111,9 @@ def _bare(layout: Layout, symbol: MatrixSymbol) -> Box:
 
 
 def _roles(cell: Cell) -> Iterator[tuple[str, tuple[MatrixSymbol, ...]]]:
-    for role in ("inputs", "states", "parameters", "constants"):
+    for role in ROLES:
         if symbols := getattr(cell, role):
             yield role, symbols
-
-
-def _aligned(rows: list[tuple[str, str]]) -> list[str]:
-    first = max(len(left) for left, _ in rows)
-    return [f"  {left:<{first}}  {right}" for left, right in rows]
 
 
 def _steps(layout: Layout, text: Text, say: Speaker, steps: tuple[Step, ...]) -> Iterator[str]:
@@ -124,17 +127,12 @@ def _steps(layout: Layout, text: Text, say: Speaker, steps: tuple[Step, ...]) ->
 def _lines(text: Text, rows: Sequence[EquationRow]) -> Iterator[str]:
     """Numbered equations, aligned at the sign, the rule behind each."""
     plain = Text()
-    first = max(_columns(plain(row_.left)) for row_ in rows)
+    first = max(columns_of(plain(row_.left)) for row_ in rows)
     for row_ in rows:
-        pad = " " * (first - _columns(plain(row_.left)))
+        pad = " " * (first - columns_of(plain(row_.left)))
         note = f"    [{_words(row_.note)}]" if row_.note else ""
         number = f"({row_.number})"
         yield f"{number:>6}  {pad}{text(row_.left)} = {text(row_.right)}{note}"
-
-
-def _columns(text: str) -> int:
-    """How many columns a terminal gives the text: marks over a letter take none."""
-    return sum(not unicodedata.combining(letter) for letter in text)
 
 
 def _words(parts: Inlines) -> str:
@@ -142,15 +140,18 @@ def _words(parts: Inlines) -> str:
     return "".join(plain(p.box) if isinstance(p, Math) else p.text for p in parts)
 
 
-def show_latex(cell: Cell | str) -> str:
+def show_latex(cell: Cell | str, language: str = "en") -> str:
     """Everything on one cell as LaTeX: an align* for each part, numbered as in the report."""
     cell = cell_of(cell)
     derivation = differentiate(cell)
     layout, latex = Layout(notation_of(derivation)), Latex()
-    made = [f"% {cell.name}: {cell.title}", f"% parameters: ${latex(count(cell.parameters))}$"]
+    say = Speaker(layout, language=language)
+    words = say.words
+    counted = words("show.count_in_latex").format(f"${latex(count(cell.parameters))}$")
+    made = [f"% {cell.name}: {say.phrase(cell.title)}", f"% {counted}"]
     for part, title in PARTS.items():
         if steps := derivation.part(part):
-            made += [f"% {title}", r"\begin{align*}", *_latex_steps(layout, latex, steps),
+            made += [f"% {words(title)}", r"\begin{align*}", *_latex_steps(layout, latex, steps),
                      r"\end{align*}"]  # fmt: skip
     return "\n".join(made) + "\n"
 

@@ -115,7 +115,7 @@ def certify(
         made = tuple(_over_time(ranges, box, lags, partition, whole)) if whole <= _LONGEST else ()
         return Certificate(box, made, steps, rest)
     values = ranges.values(box or _anything(setting))
-    methods = [method for method in _by_parts(setting, values, lags, partition)
+    methods = [method for method in over_a_box(setting, values, lags, partition)
                if box is not None or math.isfinite(method.rate)]  # fmt: skip
     methods += split_rate(ranges, values, lags) if box is not None else []
     finite: tuple[Method, ...] = ()
@@ -154,9 +154,10 @@ def dominations(setting: Setting, partition: Partition | None) -> Iterator[tuple
         yield "units", Parts(sizes, finest=True), SPECTRAL
 
 
-def _by_parts(
+def over_a_box(
     setting: Setting, values: Box, lags: int, partition: Partition | None
 ) -> Iterator[Method]:
+    """Bounds of the product of any step Jacobians, each taken anywhere in the boxes."""
     sup = suprema(setting, values)
     for name, parts, norm in dominations(setting, partition):
         N = Domination(setting.derivation, values, parts, norm).matrix(sup, values)

@@ -20,12 +20,13 @@ from derive.calculus.fold import Algebra
 from derive.calculus.jacobian import diagonal_columns
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, symbols_of
+from derive.saying import said
 from numeric.compiler.kernel import compile_cell
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.interpret import as_columns
 from numeric.meaning.sizes import extent_of, sizes_of
-from numeric.numbers.intervals import UNIT, Interval, gamma, interval
+from numeric.numbers.intervals import UNIT, Interval, around, gamma, interval
 from numeric.numbers.matrices import Near, frobenius, multiply, raised
 
 Array = Any
@@ -37,7 +38,9 @@ class StateOverflowError(ValueError):
     """A state that is not finite from a step on: there is no trajectory to speak of."""
 
     def __init__(self, state: str, step: int) -> None:
-        super().__init__(f"the state {state} is not finite at step {step}: it overflows")
+        super().__init__(said(
+            "the state {0} is not finite at step {1}: it overflows", state, step
+        ))  # fmt: skip
         self.state, self.step = state, step
 
 
@@ -135,8 +138,14 @@ class Diagonal:
         return Matrix(np.diag(self.entries), self.error)
 
 
-def enclosed_values(run: Run, first: int, last: int) -> dict[str, Interval]:
-    """Every symbol of a step at the steps first+1, …, last, side by side in columns."""
+def enclosed_values(
+    run: Run, first: int, last: int, radii: Array | float = 0.0
+) -> dict[str, Interval]:
+    """Every symbol of a step at the steps first+1, …, last, side by side in columns.
+
+    `radii`: how far each entry of the states before a step may lie from what is stored, one number
+    or one for each of the steps.
+    """
     cell = run.derivation.cell
     span = slice(first, last)
     values = {name: interval(as_columns(value)) for name, value in run.parameters.items()}
@@ -145,7 +154,9 @@ def enclosed_values(run: Run, first: int, last: int) -> dict[str, Interval]:
         rows = value[span].reshape(last - first, -1) if timed else value
         values[name] = interval(rows.T if timed else as_columns(value))
     values |= {name: interval(value[span].T) for name, value in run.inputs.items()}
-    values |= {f"{name}_prev": interval(value[span].T) for name, value in run.states.items()}
+    exact = not np.any(radii)
+    values |= {f"{name}_prev": interval(value[span].T) if exact else around(value[span].T, radii)
+               for name, value in run.states.items()}  # fmt: skip
     sizes = run.sizes
     for equation in run.derivation.forward:
         values[equation.target.name] = enclose(equation.value, values, sizes)

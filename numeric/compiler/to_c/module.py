@@ -83,10 +83,10 @@ class _File:
         taken = _OWN | {*_HELPERS}
         sizes = identifiers(extents, taken)
         self.sizes = Sizes(sizes)
-        self.names = identifiers(
-            dict.fromkeys([*(a.key for a in program.arguments), *program.dims]),
-            taken | {*sizes.values()},
-        )
+        # a member of a struct may be called like a size, and like the loop's index
+        keys = dict.fromkeys(a.key for a in program.arguments)
+        self.members = identifiers(keys, taken - {"t"})
+        self.names = identifiers(program.dims, taken | {*sizes.values()})
         self.interface = self._interface()
         self.writers = {
             phase: Writer(self.memory, self.sizes, self.names, style, phase)
@@ -95,7 +95,7 @@ class _File:
 
     def _interface(self) -> Interface:
         """The arrays in the order of the struct, and where each stands in it."""
-        declared, names = self.header.declared, self.names
+        declared, names = self.header.declared, self.members
         params, inputs, states = (declared[g] for g in ("PARAMETERS", "INPUTS", "STATES"))
         constants = {
             key: ("T", "B", *dims[1:]) if dims[:1] == ("T",) else dims
@@ -150,7 +150,7 @@ class _File:
             if r.group == "initial" and phase == "backward":
                 rows, columns = self.program.dims[r.name]
                 body.append(
-                    f"copy(given->gradients.initial.{self.names[r.key]}, "
+                    f"copy(given->gradients.initial.{self.members[r.key]}, "
                     f"{self.sizes.text(columns)}, "
                     f"{writer.at(r.name)}, {writer.step(r.name)}, {self.sizes.text(rows)}, "
                     f"{self.sizes.text(columns)}, 0);"
@@ -230,6 +230,7 @@ class _File:
         """The sizes, pointers and row steps that the body names."""
         lines: list[tuple[str, str]] = []  # the name, and its declaration
         memory, names = self.memory, self.names
+        keys = {r.name: r.key for r in self.program.results if r.group == "states"}
         for whole, kind in memory.kept.items():
             if f"{names[whole]}_at" in words_of(used):
                 base, place = ("tape_base", "tape") if kind == "tape" else ("base", phase)
@@ -249,7 +250,7 @@ class _File:
             lines.append((f"{name}_row", f"const ptrdiff_t {name}_row = {row};"))
         for argument in self.program.arguments:
             name, group = names[argument.name], argument.group
-            member = f"given->{group}.{names[argument.key]}"
+            member = f"given->{group}.{self.members[argument.key]}"
             if group == "cotangents":
                 if f"{name}_at" not in words_of(used):
                     continue
@@ -267,16 +268,17 @@ class _File:
             const = "const " if phase == "backward" else ""
             lines.append((
                 f"{names[state]}_at",
-                f"{const}real *const {names[state]}_at = given->states.{names[state]};",
+                f"{const}real *const {names[state]}_at = "
+                    f"given->states.{self.members[keys[state]]};",
             ))  # fmt: skip
         for result in self.program.results:
             if result.name in memory.results:
-                member = f"given->gradients.{result.group}.{names[result.key]}"
+                member = f"given->gradients.{result.group}.{self.members[result.key]}"
                 name = names[result.name]
                 lines.append((f"{name}_at", f"real *const {name}_at = {member};"))
         wanted = [line for name, line in lines if name in words_of(used)]
         zeros: list[str] = []
-        whole_text = "\n".join([used, *wanted])
+        whole_text = re.sub(r"->[\w.]+", "", "\n".join([used, *wanted]))
         top = [
             f"const ptrdiff_t {c} = sizes->{c};"
             for c in self.sizes.names.values()

@@ -19,6 +19,7 @@ from numeric.compiler.target import Style
 from numeric.compiler.to_numpy.checks import HELPERS
 from numeric.compiler.to_numpy.formula import ATOM, PRODUCT, SUM, number_text
 from numeric.compiler.to_numpy.functions import IN_PLACE
+from numeric.compiler.to_numpy.own_names import free
 
 KINDS: Final = {"function": "value", "slope": "slope", "slope_from_output": "slope_from_output"}
 SUFFIXES: Final = {"value": "", "slope": "_slope", "slope_from_output": "_slope_from_output"}
@@ -50,6 +51,10 @@ class Spelled:
             return self.inlined[operand]
         name = self.renamed.get(operand, operand)
         return (f"{name}[t]" if in_loop and self.program.is_sequence(operand) else name), ATOM
+
+    def transposed(self, name: str) -> str:
+        """What a matrix's transpose is called where it is kept."""
+        return free(f"{name}_T", self.program.dims)
 
     def bound(self, operand: Operand, in_loop: bool, level: int) -> str:
         """The text of an operand, in brackets where it binds less than the level."""

@@ -82,7 +82,7 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
         spelled.renamed.setdefault(value, buffer)
     yield from _views(spelled, block.statements)
     for name in dict.fromkeys(str(s.operands[1]) for s in block.statements if s.op == "apply"):
-        yield f"{name}_T = {name}.T.copy()"
+        yield f"{spelled.transposed(name)} = {name}.T.copy()"
     yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
     for statement in block.statements:
         if statement.comment:
@@ -162,7 +162,7 @@ def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
             for operand in operands[2:]:
                 yield f"{ufunc}({target}, {operand}, out={target})"
         case "apply":
-            yield f"np.matmul({operands[0]}, {operands[1]}_T, out={target})"
+            yield f"np.matmul({operands[0]}, {spelled.transposed(operands[1])}, out={target})"
         case "pull":
             yield f"np.matmul({operands[0]}, {operands[1]}, out={target})"
         case "function" | "slope" | "slope_from_output":

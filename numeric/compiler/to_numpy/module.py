@@ -11,40 +11,34 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Final
-
-from sympy import Expr, Symbol
 
 from numeric.compiler.argument_checks import CHECKS, WHOLE_NUMBERS
-from numeric.compiler.program import LENGTH, TEMPORARY, Block, Program, Statement, initial_name
+from numeric.compiler.program import LENGTH, TEMPORARY, Block, Program, initial_name
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
 from numeric.compiler.to_numpy.in_place import allocated, write_in_place
+from numeric.compiler.to_numpy.own_names import Cleared, cleared
 
-CLASH: Final = "_size"
 BlockWriter = Callable[[Spelled, Block], Iterator[str]]
 
 
 def emit(program: Program, style: Style, header: Header) -> str:
     """The source of a cell's module."""
-    program = _clear_sizes(program)
-    helpers: dict[str, str] = {}
+    clear, helpers = cleared(program), dict[str, str]()
     write = write_in_place if style.in_place else write_expressions
     passes = [
-        *_forward(program, Spelled(program, style, helpers), write),
-        *_backward(program, Spelled(program, style, helpers), write),
+        *_forward(clear, Spelled(clear.program, style, helpers), write),
+        *_backward(clear, Spelled(clear.program, style, helpers), write),
     ]
-    return _module(header, helpers, passes, CHECKS)
+    return _module(header, helpers, [clear.named("\n".join(passes))], CHECKS)
 
 
 def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
     """The source of a network's module; `lead`: the sizes before q of the targets."""
-    program = _clear_sizes(program)
-    helpers: dict[str, str] = {}
+    clear, helpers = cleared(program), dict[str, str]()
     write = write_in_place if style.in_place else write_expressions
-    one = _network(program, Spelled(program, style, helpers), write, lead)
-    return _module(header, helpers, one, CHECKS + WHOLE_NUMBERS)
+    one = _network(clear, Spelled(clear.program, style, helpers), write, lead)
+    return _module(header, helpers, [clear.named("\n".join(one))], CHECKS + WHOLE_NUMBERS)
 
 
 def _module(header: Header, helpers: dict[str, str], passes: list[str], checks: str) -> str:
@@ -106,7 +100,8 @@ def bindings(program: Program, needed: set[str]) -> list[str]:
     return body
 
 
-def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str]:
+def _forward(clear: Cleared, spelled: Spelled, write: BlockWriter) -> list[str]:
+    program = clear.program
     body = bindings(program, _reads(program, "forward") | set(program.tape()))
     body += _blocks(program, spelled, write, "forward")
     states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
@@ -124,11 +119,12 @@ def _forward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str
     return [
         "def forward(params, inputs, initial=None, constants=None):",
         '    """The states of every step, and the tape that `backward` needs."""',
-        *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
+        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
 
 
-def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[str]:
+def _backward(clear: Cleared, spelled: Spelled, write: BlockWriter) -> list[str]:
+    program = clear.program
     needed = _reads(program, "backward")
     body: list[str] = []
     for argument in program.arguments:
@@ -159,7 +155,7 @@ def _backward(program: Program, spelled: Spelled, write: BlockWriter) -> list[st
     return [
         "def backward(params, tape, cotangents):",
         '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step."""',
-        *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
+        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
 
 
@@ -176,8 +172,9 @@ def gradients(program: Program) -> Iterator[str]:
 
 
 def _network(
-    program: Program, spelled: Spelled, write: BlockWriter, lead: tuple[str, ...]
+    clear: Cleared, spelled: Spelled, write: BlockWriter, lead: tuple[str, ...]
 ) -> list[str]:
+    program = clear.program
     groups = {argument.group: argument for argument in program.arguments}
     spread = "".join(f'"{size}", ' for size in lead)
     needed = {name for phase in ("forward", "backward") for name in _reads(program, phase)}
@@ -250,7 +247,7 @@ def _network(
         "    params, inputs, targets, initial=None, constants=None, lengths=None",
         "):",
         '    """L summed over time and batch, and its gradients: params, inputs, initial."""',
-        *(f"    {line}" for line in (*check, *_sizes(program, body), *body)),
+        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
 
 
@@ -270,35 +267,12 @@ def _reads(program: Program, phase: str) -> set[str]:
     }
 
 
-def _sizes(program: Program, body: list[str]) -> Iterator[str]:
+def _sizes(clear: Cleared, body: list[str]) -> Iterator[str]:
     """The sizes that the text below needs, by their own names."""
     words = set(re.findall(r"\w+", "\n".join(body)))
-    extents = {s for dims in program.dims.values() for extent in dims for s in extent.free_symbols}
-    for name in sorted(str(extent) for extent in extents):
+    for name, size in sorted({**clear.sizes, "T": "T", "B": "B"}.items()):
         if name in words:
-            yield f'{name} = sizes["{name.removesuffix(CLASH)}"]'
-
-
-def _clear_sizes(program: Program) -> Program:
-    """The program with sizes renamed that some array is called like."""
-    extents = {s for dims in program.dims.values() for extent in dims for s in extent.free_symbols}
-    clashing = {s: Symbol(f"{s}{CLASH}") for s in extents if str(s) in program.dims}
-    if not clashing:
-        return program
-
-    def clear(statement: Statement) -> Statement:
-        settings = (s.subs(clashing) if isinstance(s, Expr) else s for s in statement.settings)
-        return replace(statement, settings=tuple(settings))
-
-    return replace(
-        program,
-        dims={k: tuple(e.subs(clashing) for e in d) for k, d in program.dims.items()},
-        views={k: (v[0], *(e.subs(clashing) for e in v[1:])) for k, v in program.views.items()},
-        blocks=tuple(
-            replace(block, statements=tuple(map(clear, block.statements)))
-            for block in program.blocks
-        ),
-    )
+            yield f'{name} = sizes["{size}"]'
 
 
 # ---- loops as expressions -------------------------------------------------------------------

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from sympy import MatrixSymbol, ZeroMatrix
 
-from derive.calculus.adjoint import BAR, from_loss
+from derive.calculus.adjoint import from_loss
 from derive.calculus.through_time import LENGTH, TIME, Step
 from derive.cell import Equation
+from derive.language.syntax import BAR
 from numeric.meaning.over_time import Moment
 from numeric.verification.derivation.findings import Findings
 from numeric.verification.derivation.trajectory import STEPS

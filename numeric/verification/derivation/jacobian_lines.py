@@ -21,6 +21,7 @@ from derive.calculus.paths import path_graph
 from derive.calculus.through_time import Step
 from derive.language.expr import replace
 from derive.language.norms import Determinant, EntryProduct
+from derive.language.syntax import LOSS
 from derive.theorems.lower_bounds import determinant
 from numeric.meaning.over_time import Line, Moment
 from numeric.verification.derivation.findings import Findings
@@ -128,7 +129,7 @@ class JacobianLines:
         path = self.path
         for t in range(1, STEPS + 1):
             losses = {s.name: path.timed[from_loss(s).name, t] for s in self.cell.states}
-            path.timed.setdefault((f"{self.whole}_bar_loss", t), self._stack(losses))
+            path.timed.setdefault((self.whole + LOSS, t), self._stack(losses))
         for step in self.derivation.part("pairs"):
             found = path.line(self.partial)(step.equation.value)
             right = self.moving.equal(found, path.fixed[step.equation.target.name])

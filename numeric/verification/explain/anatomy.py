@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from derive.calculus.adjoint import BAR, carry
+from derive.calculus.adjoint import carry
 from derive.calculus.joins import Joined
 from derive.calculus.through_time import Derivation, differentiate
-from derive.cell import PREVIOUS, Cell, previous
+from derive.cell import Cell, previous
 from derive.language.expr import symbols_of
+from derive.language.syntax import BAR, PREVIOUS
 from derive.network import Network
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text

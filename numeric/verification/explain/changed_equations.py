@@ -16,10 +16,11 @@ from typing import Any, Final
 import numpy as np
 from sympy import MatrixExpr, MatrixSymbol
 
-from derive.calculus.adjoint import BAR, CARRY, LOSS, AdjointEquation
+from derive.calculus.adjoint import AdjointEquation
 from derive.calculus.through_time import Derivation
 from derive.cell import previous, timeless_symbols
 from derive.language.expr import operands, symbols_of
+from derive.language.syntax import BAR, CARRY, LOSS
 from numeric.meaning.interpret import Step, compiled
 from numeric.meaning.sizes import extent_of
 from numeric.verification.cases import Case

@@ -29,7 +29,7 @@ class EquationNames:
     def __post_init__(self) -> None:
         """Number the equations, and learn how the cell's symbols are written."""
         cell = self.derivation.cell
-        self.equations = dict(numbered_equations(self.derivation))
+        self.equations = {s.name: text for s, text in numbered_equations(self.derivation)}
         self._layout, self._text = Layout(Notation(cell.latex)), Text()
         self._clock = Clock(cell, timeless_symbols(cell, self.derivation.forward))
 

@@ -12,10 +12,11 @@ from typing import Final
 from sympy import MatrixExpr, MatrixSymbol
 from sympy.matrices.expressions import HadamardProduct
 
-from derive.calculus.adjoint import BAR, bar, carry, from_loss
+from derive.calculus.adjoint import bar, carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.cell import previous
 from derive.language.expr import hadamard, symbols_of
+from derive.language.syntax import BAR
 from numeric.verification.cases import GROUPS
 from numeric.verification.explain.change import LOSSES, SCALES, Change, Mistake, Place
 from numeric.verification.explain.equation_names import EquationNames

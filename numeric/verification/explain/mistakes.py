@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from sympy import MatrixExpr, Rational
 
-from derive.calculus.adjoint import BAR, AdjointEquation, carry
+from derive.calculus.adjoint import AdjointEquation, carry
 from derive.calculus.through_time import Derivation
 from derive.language.expr import scale, transpose
+from derive.language.syntax import BAR
 from numeric.verification.explain.change import Change, Mistake, Place
 from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.loop import late, over_time, reductions

@@ -12,9 +12,8 @@ from typing import Final
 from sympy import Add, Expr, MatAdd, MatrixExpr, MatrixSymbol, Mul, OneMatrix, Pow, Transpose
 from sympy.matrices.expressions import HadamardProduct
 
-from derive.calculus.adjoint import BAR
 from derive.calculus.through_time import Derivation
-from derive.cell import PREVIOUS, previous, timeless_symbols
+from derive.cell import previous, timeless_symbols
 from derive.language.expr import (
     Elementwise,
     Slope,
@@ -27,6 +26,7 @@ from derive.language.expr import (
     transpose,
 )
 from derive.language.functions import FUNCTIONS, Y
+from derive.language.syntax import BAR, PREVIOUS
 from numeric.verification.explain.change import EARLIER, LATER, STARTED
 from numeric.verification.explain.equation_names import EquationNames
 

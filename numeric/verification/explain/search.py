@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from derive.calculus.adjoint import BAR
-from derive.cell import PREVIOUS
+from derive.language.syntax import BAR, PREVIOUS
 from numeric.verification.explain.anatomy import Anatomy, Labels, labelled
 from numeric.verification.explain.audit import SEEDS, Audit, equal
 from numeric.verification.explain.change import Mistake

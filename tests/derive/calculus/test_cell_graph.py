@@ -8,6 +8,7 @@ from profiles import by_day
 from derive import catalogue, differentiate
 from derive.calculus.cell_graph import GIVEN, LATER, LOSS, cell_graph, chain_graph
 from derive.language.expr import symbols_of
+from derive.language.syntax import BAR
 
 
 @pytest.mark.parametrize("name", by_day(catalogue, 6))
@@ -23,7 +24,7 @@ def test_edges_and_numbers_are_those_of_the_equations(name):
         if made:
             assert made[-1].target.args[0].name == node.key
         if node.adjoint is not None:
-            assert steps[node.adjoint].equation.target.args[0].name == f"{node.key}_bar"
+            assert steps[node.adjoint].equation.target.args[0].name == node.key + BAR
     told = [number for node in graph.nodes for number in node.forward]
     numbers = [step.number for step in derivation.part("forward")]
     moving = [number for number, equation in zip(numbers, derivation.forward, strict=True)

@@ -168,11 +168,11 @@ class Unrolled:
         """The derivation's equations, computed from t = T down to 1 as a reader would."""
         values = self.values
         for state in self.cell.states:
-            values[f"{state.name}_bar_carry", self.T] = 0 * values[state.name, 0]
+            values[f"{state.name}.bar_carry", self.T] = 0 * values[state.name, 0]
         for t in range(self.T, 0, -1):
             values["sizes"] = values["sizes"] | {TIME: t}
             for s in self.cell.states:
-                values[f"{s.name}_bar_loss", t] = self.weights[s.name, t]
+                values[f"{s.name}.bar_loss", t] = self.weights[s.name, t]
             for step in derivation.part("forward"):
                 self.assign(step.equation, t)
         for t in range(self.T, 0, -1):
@@ -382,13 +382,13 @@ def test_a_missing_carry_of_c_gives_a_wrong_gradient():
     steps = tuple(
         change(step, equation=change(step.equation, value=0 * step.equation.value))
         if step.part == "recursion" and step.terms and step.equation.target.args[0].name ==
-        "c_bar_carry" else step
+        "c.bar_carry" else step
         for step in derivation.steps
     )  # fmt: skip
     broken = change(derivation, steps=steps)
     result = check(cell, 2, {"n": 1, "m": 1}, broken)
-    assert not result["W_fh_bar"]
-    assert not result["c_bar", 0]
+    assert not result["W_fh.bar"]
+    assert not result["c.bar", 0]
 
 
 def test_deriving_does_not_depend_on_sizes_or_length():

@@ -52,7 +52,7 @@ def test_the_plain_network_s_gradient_in_numbers():
         kind = type(node).__name__
         if kind == "At":
             name, time = node.args[0].name, int(node.args[1])
-            return loss if name == "h_bar_loss" else h[time] if name == "h" else x[time]
+            return loss if name == "h.bar_loss" else h[time] if name == "h" else x[time]
         if kind == "Partial":
             late, early = int(node.args[0].args[1]), int(node.args[1].args[1])
             made = np.eye(n)

@@ -69,26 +69,26 @@ CASES = [
     pytest.param(
         At(M("a_c_tilde", n, 1), t), "a_{c̃,t}", r"a_{\tilde{c},t}", id="at with accent below"
     ),
-    pytest.param(At(M("h_bar", n, 1), t), "h̄_t", r"\bar{h}_{t}", id="cotangent"),
+    pytest.param(At(M("h.bar", n, 1), t), "h̄_t", r"\bar{h}_{t}", id="cotangent"),
     pytest.param(
-        At(M("c_tilde_bar", n, 1), t), "c̃̄_t", r"\bar{\tilde{c}}_{t}", id="cotangent of an accent"
+        At(M("c_tilde.bar", n, 1), t), "c̃̄_t", r"\bar{\tilde{c}}_{t}", id="cotangent of an accent"
     ),
-    pytest.param(At(M("i_bar", n, 1), t), "ī_t", r"\bar{\imath }_{t}", id="cotangent of i"),
-    pytest.param(M("W_fh_bar", n, n), "W̄_fh", r"\bar{W}_{fh}", id="cotangent of a parameter"),
+    pytest.param(At(M("i.bar", n, 1), t), "ī_t", r"\bar{\imath }_{t}", id="cotangent of i"),
+    pytest.param(M("W_fh.bar", n, n), "W̄_fh", r"\bar{W}_{fh}", id="cotangent of a parameter"),
     pytest.param(
-        At(M("h_bar_loss", n, 1), t),
+        At(M("h.bar_loss", n, 1), t),
         "∂L_t/∂h_t",
         r"\frac{\partial L_{t}}{\partial h_{t}}",
         id="from the loss",
     ),
     pytest.param(
-        At(M("h_bar_carry", n, 1), t - 1),
+        At(M("h.bar_carry", n, 1), t - 1),
         "h⃖_{t−1}",
         r"\overset{\scriptscriptstyle\leftarrow}{h}_{t-1}",
         id="carried",
     ),
     pytest.param(
-        M("h_prev_bar", n, 1),
+        M("h_prev.bar", n, 1),
         "h⃖_{t−1}",
         r"\overset{\scriptscriptstyle\leftarrow}{h}_{t-1}",
         id="carried, step form",
@@ -149,7 +149,7 @@ CASES = [
     ),
     pytest.param(Rows(a, 0, n), "[a]_{1:n}", r"[a]_{1:n}", id="rows"),
     pytest.param(
-        Rows(M("v_bar", n + m, 1), n, m), "[v̄]_{n+1:n+m}", r"[\bar{v}]_{n+1:n+m}", id="rows after"
+        Rows(M("v.bar", n + m, 1), n, m), "[v̄]_{n+1:n+m}", r"[\bar{v}]_{n+1:n+m}", id="rows after"
     ),
     pytest.param(Columns(W, 0, n), "[W]_{:,1:n}", r"[W]_{:,1:n}", id="columns"),
     pytest.param(Transpose(W), "Wᵀ", r"W^{\top}", id="transpose"),
@@ -240,7 +240,7 @@ def test_mathml_is_balanced_and_plain(expression, text, latex):
 
 
 def test_mathml_of_a_fraction_sum_and_accent():
-    step = At(M("h_bar", n, 1), t)
+    step = At(M("h.bar", n, 1), t)
     bar = '<mover accent="true"><mi>h</mi><mo stretchy="false">¯</mo></mover>'
     marked = f'<mrow class="ct"><msub>{bar}<mi>t</mi></msub></mrow>'
     assert MathML("ct")(Layout().of(step)) == marked
@@ -256,7 +256,7 @@ def test_mathml_of_a_fraction_sum_and_accent():
 
 
 def test_cotangents_are_marked_in_each_back_end():
-    made = Layout().of(At(M("a_f_bar", n, 1), t))
+    made = Layout().of(At(M("a_f.bar", n, 1), t))
     assert Text(("<", ">"))(made) == "<ā_{f,t}>"
     assert Latex(r"\ct")(made) == r"\ct{\bar{a}_{f,t}}"
     assert MathML("ct")(made).startswith('<mrow class="ct">')
@@ -267,7 +267,7 @@ def test_cotangents_are_marked_in_each_back_end():
 def test_a_cell_may_give_its_own_latex():
     layout = Layout(Notation({"f": r"\tilde{\phi}", "W": r"W^{\mathrm{rec}}"}))
     assert Latex()(layout.of(At(M("f", n, 1), t))) == r"\tilde{\phi }_{t}"
-    assert Latex()(layout.of(At(M("f_bar", n, 1), t))) == r"\bar{\tilde{\phi }}_{t}"
+    assert Latex()(layout.of(At(M("f.bar", n, 1), t))) == r"\bar{\tilde{\phi }}_{t}"
     assert Text()(layout.of(W)) == "W^rec"
 
 

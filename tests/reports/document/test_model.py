@@ -12,7 +12,7 @@ from derive import catalogue, differentiate
 from derive.typeset.boxes import Fenced, Number, Operator, Row, Sum, Symbol, width
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
-from reports.document.figures import gradient_norms
+from reports.document.figures import gradient_norms, labels
 from reports.document.html import html, inline, inline_svg, pieces
 from reports.document.model import EquationRow, Equations, Math, Reference, Table, Words
 from reports.document.tex import escape
@@ -146,7 +146,7 @@ def test_a_group_of_equations_is_not_empty():
 
 def test_figures_are_the_same_each_time_and_undated():
     given = measurement(CELLS["rnn"])
-    once, again = (gradient_norms(given, "x") for _ in range(2))
+    once, again = (gradient_norms(given, "x", labels("en")) for _ in range(2))
     assert once == again
     assert once.pdf.startswith(b"%PDF")
     assert b"CreationDate" not in once.pdf

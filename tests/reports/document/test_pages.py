@@ -11,7 +11,7 @@ from studies import small_study
 
 from derive import catalogue
 from reports import write_report
-from reports.document.figures import gradient_norms
+from reports.document.figures import gradient_norms, labels
 from reports.document.graph_layout import find_graphviz
 from reports.document.html import html
 from reports.document.pdf import EngineError, compile_pdf, find_engine
@@ -23,7 +23,7 @@ from reports.write import write_files
 def written(request, tmp_path_factory):
     """A folder with the report of one cell, fixed values in it."""
     name, folder = request.param, tmp_path_factory.mktemp("report")
-    picture = gradient_norms(measurement(CELLS[name]), r"\|J\|_2")
+    picture = gradient_norms(measurement(CELLS[name]), r"\|J\|_2", labels("en"))
     stem = f"{name}-gradient_norms"
     write_files({
         folder / "figures" / f"{stem}.pdf": picture.pdf,
@@ -93,7 +93,7 @@ def test_write_report_writes_whole_files(tmp_path):
         verdict=verdict("rnn"), measurement=measurement(cell), bounds=small_study("rnn"),
     )  # fmt: skip
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in paths)
-    kinds = ("bounds", "chain", "critical", "gradient_norms", "graph", "times")
+    kinds = ("bounds", "chain", "critical", "gain", "gradient_norms", "graph", "times")
     kinds = kinds if find_graphviz() else tuple(k for k in kinds if k not in {"chain", "graph"})
     pictures = [f"figures/rnn-{kind}.{form}" for kind in kinds for form in ("pdf", "svg")]
     assert names == [*pictures, "rnn.html", "rnn.tex"]

@@ -24,11 +24,13 @@ from reports.cli import main
 from reports.document.html import html
 from reports.document.pdf import compile_pdf, find_engine
 from reports.document.tex import tex
+from reports.document.words import Speaker
 from reports.sections.listing import network_loops
 from reports.sections.network import build_network
 from reports.sections.network_facts import flags
 from reports.terminal.derivation import show_network_latex, show_network_text
 
+SAY = Speaker(Layout()).words
 NETWORKS = {
     "bilstm": Network(catalogue["lstm"], 2, bidirectional=True),
     "deep": Network(catalogue["depth_gated_lstm"], 3, loss_at="last"),
@@ -166,7 +168,7 @@ def test_network_documents_are_the_golden_files(name, golden):
 
 
 def test_the_listing_shows_each_loop_once():
-    made = network_loops(compile_network(NETWORKS["bilstm"], "textbook").source)
+    made = network_loops(compile_network(NETWORKS["bilstm"], "textbook").source, SAY)
     assert made.startswith("for t in range(T):\n    layer0_a_f = ")
     assert "for t in range(T):  ...  # layer1: as layer0\n" in made
     assert "# layer1_reverse: as layer0_reverse" in made

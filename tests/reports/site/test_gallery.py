@@ -12,11 +12,14 @@ from samples import measurement, verdict
 from studies import small_study
 
 from derive import Cell, catalogue
+from derive.typeset.layout import Layout
 from reports import write
+from reports.document.words import Speaker
 from reports.site import gallery
 from reports.site.gallery import STAMP, fingerprint, toolkit_digest, write_gallery
 from reports.site.index import OTHER, Entry, families, index_page
 
+SAY = Speaker(Layout()).words
 TEXT = "h = tanh(W @ h_prev + U @ x + b)"
 
 
@@ -169,8 +172,8 @@ def test_the_index_groups_families_and_names_failures():
     good = {"status": "pass", "checks": {"exact": "pass"}, "examples": 10}
     bad = {"status": "fail", "checks": {"exact": "pass", "autograd": "fail"}, "examples": 10}
     entries = [Entry(small(), bad), Entry(catalogue["lstm"], good), Entry(catalogue["rnn"], good)]
-    assert [*families(entries)][-1] == OTHER
-    assert [entry.cell.name for group in families(entries).values() for entry in group] == [
+    assert [*families(entries, SAY)][-1] == SAY(OTHER)
+    assert [entry.cell.name for group in families(entries, SAY).values() for entry in group] == [
         "rnn", "lstm", "small",
     ]  # fmt: skip
     page = index_page(entries, ("html",))
@@ -180,8 +183,8 @@ def test_the_index_groups_families_and_names_failures():
 
 def test_every_family_of_the_catalogue_has_a_name():
     entries = [Entry(cell, {}) for cell in catalogue.values()]
-    assert OTHER not in families(entries)
-    assert sum(map(len, families(entries).values())) == len(catalogue)
+    assert SAY(OTHER) not in families(entries, SAY)
+    assert sum(map(len, families(entries, SAY).values())) == len(catalogue)
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")

@@ -1,0 +1,231 @@
+"""Newton's method on a whole trajectory, and how far each iterate is from it, certified.
+
+In: a cell with weights and one sequence. Out: `Sweeps`: for each iterate the residual, and a number
+that its distance from the exact trajectory does not exceed, where the theorem of Newton and
+Kantorovich gives one.
+
+The equations are f_t(S) = F_t(s_{t−1}) − s_t = 0. An iterate's residual is r_t, the left side; its
+step solves d_t = J_t d_{t−1} + r_t, which parallel machines do by a scan and which is a loop here.
+With η ≥ max_t ‖d_t‖₂, K the norm of f′(S)⁻¹ in max_t ‖·‖₂ (`inverse.py`) and L the Lipschitz
+constant of the step Jacobians on the ball of radius 2η about the iterate (`lipschitz.py`): where
+K L η ≤ ½, there is exactly one trajectory in that ball, within 2η/(1 + √(1 − 2KLη)) of the iterate.
+Since the trajectory from s_0 is unique, it is the one.
+
+Source: Kantorovich 1948; Ortega 1968, The Newton–Kantorovich theorem, Amer. Math. Monthly 75.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from derive.calculus.curvature import StepCurvature, step_curvature
+from derive.calculus.fold import NoValueError
+from derive.calculus.through_time import Derivation
+from numeric.bounds.all_inputs.ranges import Setting
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
+from numeric.bounds.parallel_in_time.inverse import WINDOW, inverse_norms
+from numeric.bounds.parallel_in_time.lipschitz import lipschitz
+from numeric.bounds.parallel_in_time.predicted import predicted
+from numeric.numbers.intervals import gamma
+from numeric.numbers.matrices import raised
+
+Array = Any
+Arrays = Mapping[str, Array]
+TOLERANCE: Final = 1e-13
+SWEEPS: Final = 60
+_LARGEST: Final = 1 << 28  # entries of all step Jacobians together
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """One iterate: max_t ‖r_t‖₂, max_t ‖d_t‖₂ of the step from it, and what is certified of it.
+
+    `certified` bounds max_t ‖s_t − exact s_t‖₂, or is None with the reason. `adjoint` bounds, as a
+    share of the largest exact one, how far cotangents of the states carried back through this
+    iterate's Jacobians lie from those of the exact trajectory, the cotangents of the loss being the
+    same: with Ãᵀλ̃ = g = Aᵀλ one has Ãᵀ(λ̃ − λ) = (A − Ã)ᵀλ. `inverse` is K, `lipschitz` L.
+    """
+
+    residual: float
+    step: float
+    certified: float | None = None
+    reason: str = ""
+    adjoint: float | None = None
+    inverse: float | None = None
+    lipschitz: float | None = None
+    measured: float | None = None
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """The iterates in order, from the first guess on; `states` are the last one's, s_0 first.
+
+    `predicted`: after so many steps every iterate is within the tolerance, known before the first;
+    where it is None, `unpredicted` says why.
+    """
+
+    iterates: tuple[Iterate, ...]
+    states: Arrays
+    converged: bool
+
+    predicted: int | None = None
+    unpredicted: str = ""
+
+    @property
+    def certified_at(self) -> int | None:
+        """The number of steps after which an iterate was first certified."""
+        return next((k for k, one in enumerate(self.iterates) if one.certified is not None), None)
+
+
+@np.errstate(over="ignore", invalid="ignore", under="ignore")
+def sweeps(
+    derivation: Derivation, parameters: Arrays, inputs: Arrays, initial: Arrays, constants: Arrays,
+    *, most: int = SWEEPS, tolerance: float = TOLERANCE, exact: Arrays | None = None,
+) -> Sweeps:  # fmt: skip
+    """Newton's iterates from s_t = F_t(0) until a step is below the tolerance.
+
+    Shapes: inputs (T, m), initial (n,), each state of `exact` (T + 1, n): where given, the distance
+    from it is measured.
+
+    Raises:
+        ValueError: for a trajectory whose step Jacobians would not fit.
+    """
+    first = {s.name: initial.get(s.name) for s in derivation.cell.states}
+    steps = len(next(iter(inputs.values())))
+    start = Run(derivation, parameters, inputs, _zeros(derivation, first, steps, parameters, inputs,
+                                                       constants), constants)  # fmt: skip
+    width = sum(value.shape[1] for value in start.states.values())
+    if steps * width * width > _LARGEST:
+        raise ValueError(f"parallel: {steps} steps of {width} state entries: expected at most "
+                         f"{_LARGEST} entries of step Jacobians together")  # fmt: skip
+    curvature = step_curvature(derivation)
+    found: list[Iterate] = []
+    run = guess = _guess(start)
+    converged = False
+    for _ in range(most + 1):
+        one, moved = _iterate(run, curvature)
+        if exact is not None:
+            one = replace(one, measured=_distance(run.states, exact))
+        found.append(one)
+        if not math.isfinite(one.step) or one.step <= tolerance:
+            converged = one.step <= tolerance
+            break
+        run = replace(run, states=moved)
+    setting = Setting(derivation, parameters, run.sizes, _box(inputs), _box(initial), constants)
+    count, why = predicted(setting, curvature, guess.states, found[0].residual, tolerance)
+    return Sweeps(tuple(found), run.states, converged, count, why)
+
+
+def _box(arrays: Arrays) -> tuple[float, float]:
+    """The smallest interval that all entries, and 0, lie in."""
+    ends = [(float(np.min(v, initial=0.0)), float(np.max(v, initial=0.0))) for v in arrays.values()]
+    return min((low for low, _ in ends), default=0.0), max((high for _, high in ends), default=0.0)
+
+
+def _zeros(
+    derivation: Derivation, first: Mapping[str, Array | None], steps: int, *groups: Arrays
+) -> dict[str, Array]:
+    """Zero states of the sizes that the arrays have, after the given first ones."""
+    from_arrays = Run(derivation, groups[0], groups[1], {}, groups[2]).sizes
+    found = {}
+    for state in derivation.cell.states:
+        width = from_arrays[str(state.shape[0])]
+        held = np.zeros((steps + 1, width))
+        if (given := first[state.name]) is not None:
+            held[0] = given
+        found[state.name] = held
+    return found
+
+
+def _guess(run: Run) -> Run:
+    """S_t = F_t(0, x_t) for t ≥ 1."""
+    states = {}
+    values = enclosed_values(
+        replace(run, states={n: np.zeros_like(v) for n, v in run.states.items()}), 0, run.steps
+    )
+    for name, held in run.states.items():
+        states[name] = np.concatenate([held[:1], values[name].middle.T])
+    return replace(run, states=states)
+
+
+def _iterate(run: Run, curvature: StepCurvature) -> tuple[Iterate, dict[str, Array]]:
+    """What is known of the iterate, and the next one."""
+    names = [state.name for state in run.derivation.cell.states]
+    starts = np.cumsum([0, *(run.states[name].shape[1] for name in names)])
+    values = enclosed_values(run, 0, run.steps)
+    image = [values[name] for name in names]
+    stored = np.concatenate([run.states[name][1:] for name in names], axis=1)
+    low, high = (np.concatenate([np.broadcast_to(end, (end.shape[0], run.steps)).T
+                                 for end in ends], axis=1)
+                 for ends in ([v.lo for v in image], [v.hi for v in image]))  # fmt: skip
+    residual = (low - stored) + (high - low) / 2
+    blurred = (high - low) * (1 + gamma(4)) + gamma(4) * (np.abs(stored) + np.abs(low))
+    near = [*Jacobians(run).backwards()][::-1]
+    matrices = np.stack([np.ldexp(one.matrix, one.exponent) for one in near])
+    errors = np.array([float(np.ldexp(one.error, one.exponent)) for one in near])
+    step = np.zeros_like(residual)
+    off = 0.0
+    before = np.zeros(starts[-1])
+    for t in range(run.steps):
+        moved = matrices[t] @ before
+        step[t] = moved + residual[t]
+        size = float(np.linalg.norm(before))
+        rounding = gamma(len(before) + 6) * (
+            float(np.linalg.norm(matrices[t])) * size + float(np.linalg.norm(residual[t]))
+        )
+        share = float(np.linalg.norm(blurred[t])) + errors[t] * size + rounding
+        off = max(off, raised(share, 2 * len(before)))
+        before = step[t]
+    longest = float(np.sqrt((step * step).sum(axis=1)).max(initial=0.0))
+    largest = float(np.sqrt((residual * residual).sum(axis=1)).max(initial=0.0))
+    following = {name: np.concatenate([run.states[name][:1], run.states[name][1:]
+                                       + step[:, starts[k] : starts[k + 1]]])
+                 for k, name in enumerate(names)}  # fmt: skip
+    one = Iterate(largest, longest)
+    if not math.isfinite(longest):
+        return replace(one, reason="the step is not finite"), following
+    return _certify(run, curvature, one, matrices, errors, off), following
+
+
+def _certify(
+    run: Run, curvature: StepCurvature, one: Iterate, matrices: Array, errors: Array, off: float,
+) -> Iterate:  # fmt: skip
+    if curvature.kinks:
+        return replace(one, reason=f"no Lipschitz constant: {', '.join(curvature.kinks)} has a "
+                                   "kink, where the step Jacobian jumps")  # fmt: skip
+    least = raised(2 * one.step + 2 * off, 64)
+    try:
+        if raised(_steepest(run, curvature, least) * one.step) > 0.5:  # and K is at least 1
+            return replace(one, reason="K L η > ½ with the least K there is, 1")
+    except (NoValueError, TypeError) as problem:
+        return replace(one, reason=str(problem))
+    held = inverse_norms(matrices, errors, WINDOW)
+    eta = raised(one.step + held.rows * off, 64)
+    L = _steepest(run, curvature, raised(2 * eta))
+    h = raised(raised(held.rows * L) * eta)
+    one = replace(one, inverse=held.rows, lipschitz=L)
+    if not h <= 0.5:
+        return replace(one, reason=f"K L η = {h:.3g}, and the theorem needs ½ or less")
+    radius = raised(2 * eta / (1 + math.sqrt(max(0.0, 1 - 2 * h)) * (1 - 1e-15)))
+    share = raised(raised(held.columns * L) * radius)
+    return replace(one, certified=radius, adjoint=share)
+
+
+def _steepest(run: Run, curvature: StepCurvature, radius: float) -> float:
+    """L: the largest over the steps, on balls of the radius about the states; s_0 does not move."""
+    radii = np.full(run.steps, radius)
+    radii[0] = 0.0
+    values = enclosed_values(run, 0, run.steps, radii)
+    found = lipschitz(run.derivation, curvature, values, run.sizes, run.steps)
+    return float(found[1:].max(initial=0.0))
+
+
+def _distance(states: Arrays, others: Arrays) -> float:
+    """Max_t ‖·‖₂ between two trajectories."""
+    squares = [((states[name] - others[name]) ** 2).sum(axis=1) for name in states]
+    return math.sqrt(float(np.max(sum(squares), initial=0.0)))

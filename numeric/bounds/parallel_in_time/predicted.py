@@ -1,0 +1,99 @@
+"""How many of Newton's steps a trajectory needs, before the first is taken; where that is known.
+
+In: a setting, and the residual of the first guess. Out: a number of steps after which every
+iterate is within the tolerance of the exact trajectory, or None with the reason.
+
+Let B be an invariant box of the states, and B⁺ the same with δ more at each end. On B⁺ let
+K ≥ 1 + Σ_l sup ‖J ⋯ J (l factors)‖ over any factors, and L the step Jacobian's Lipschitz constant.
+The guess errs by e₀ ≤ K max ‖r_t‖, since its error obeys e_t = J̄ e_{t−1} + r_t with J̄ a mean of
+step Jacobians between it and the trajectory. A step leaves e_{i+1} ≤ (K L / 2) e_i². Where e₀ ≤ δ
+and K L e₀ < 2 the errors fall, so the iterates stay in B⁺, and the count follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from derive.calculus.curvature import StepCurvature
+from derive.calculus.fold import NoValueError
+from numeric.bounds.all_inputs.certify import over_a_box
+from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting, invariant_box
+from numeric.bounds.parallel_in_time.lipschitz import lipschitz
+from numeric.numbers.intervals import around
+from numeric.numbers.matrices import raised
+
+Arrays = Mapping[str, Any]
+_LAGS: Final = 60
+_TRIES: Final = 5
+_SPARE: Final = 1.05
+_LONG: Final = 10_000
+
+
+def predicted(
+    setting: Setting, curvature: StepCurvature, guess: Arrays, residual: float, tolerance: float
+) -> tuple[int | None, str]:
+    """The count and "", or None and why there is none.
+
+    Shapes: guess (T + 1, n), the initial state first.
+    """
+    if curvature.kinks:
+        return None, f"the step Jacobian jumps at the kink of {', '.join(curvature.kinks)}"
+    ranges = Ranges(setting)
+    box = invariant_box(ranges)
+    if box is None:
+        return None, "no invariant box of the states was found"
+    delta = 0.0
+    for _ in range(_TRIES):
+        wide = {name: around(v.middle, v.radius * (1 + 1e-12) + delta) for name, v in box.items()}
+        if not _within(guess, wide):
+            return None, "the first guess lies outside the box of the states"
+        values = ranges.values(wide)
+        K = _sums(setting, values)
+        if not np.isfinite(K):
+            return None, "no certified rate below 1 over the box of the states"
+        error = raised(K * residual)
+        if error <= delta:
+            return _count(setting, curvature, values, K, error, tolerance)
+        delta = _SPARE * error
+    return None, "the box of the states and the error of the guess do not settle"
+
+
+def _within(guess: Arrays, box: Box) -> bool:
+    return all(np.all(box[name].lo <= value.T) and np.all(box[name].hi >= value.T)
+               for name, value in guess.items())  # fmt: skip
+
+
+def _sums(setting: Setting, values: Box) -> float:
+    """1 + Σ_l sup ‖products of l factors‖, the smallest that some lag with a norm below 1 gives."""
+    methods = [*over_a_box(setting, values, _LAGS, None)]
+    if not methods:
+        return np.inf
+    least = np.min([method.log10_upper for method in methods], axis=0)
+    with np.errstate(over="ignore"):
+        norms = np.power(10.0, least + 1e-12 * (1 + np.abs(least))) * (1 + 1e-12)
+    before = np.concatenate([[0.0], np.cumsum(norms)[:-1]])
+    below = norms < 1
+    if not below.any():
+        return np.inf
+    return raised(float(np.min((1 + before[below]) / (1 - norms[below]))), 2 * _LAGS)
+
+
+def _count(
+    setting: Setting, curvature: StepCurvature, values: Box, K: float, error: float,
+    tolerance: float,
+) -> tuple[int | None, str]:  # fmt: skip
+    try:
+        L = float(lipschitz(setting.derivation, curvature, values, setting.sizes, 1)[0])
+    except (NoValueError, TypeError) as problem:
+        return None, str(problem)
+    half = raised(K * L / 2)
+    if not raised(half * error) < 1:
+        return None, f"K L e₀ / 2 = {half * error:.3g} over the box of the states, 1 or more"
+    steps = 0
+    while error > tolerance and steps < _LONG:
+        error = raised(half * error * error)
+        steps += 1
+    return steps, ""

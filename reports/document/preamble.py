@@ -1,0 +1,94 @@
+"""The head of a .tex file: for latex-base alone, or for XeLaTeX where a text needs its fonts.
+
+In: the body of a document and its language. Out: the preamble, and the body with letters of other
+scripts in a font that has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from derive.typeset.boxes import GREEK
+
+SIGNS: Final = {
+    "⊙": r"\odot", "⊘": r"\oslash", "′": r"^\prime", "≤": r"\le", "≥": r"\ge", "→": r"\to",
+    "←": r"\leftarrow", "∂": r"\partial", "Σ": r"\sum", "∑": r"\sum", "∏": r"\prod",
+    "∞": r"\infty", "‖": r"\|", "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm",
+    "ᵀ": r"^\top", "²": "^2", "³": "^3", "∈": r"\in", "≈": r"\approx", "√": r"\sqrt{}",
+    "𝟙": "1", "ₜ": "_t", "₀": "_0", "₁": "_1", "₂": "_2", "⁻": "^-", "¹": "^1", "⋯": r"\cdots",
+    "…": r"\dots",
+    **{letter: rf"\{name}" for name, letter in GREEK.items()},
+}  # fmt: skip
+PROGRAM: Final = "% !TeX program = xelatex"
+"""The first line of a file that XeLaTeX has to compile."""
+CHINESE: Final = "\u3001-\u303f\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff\uff00-\uffef"
+_SCRIPTS: Final = re.compile(f"[{CHINESE}]")
+_OTHERS: Final = re.compile(
+    f"[^\\x00-\\u017f\\u2010-\\u2026{CHINESE}{''.join(map(re.escape, SIGNS))}]+"
+)
+_CLASS: Final = r"\documentclass[11pt,a4paper]{article}"
+_COMMON: Final = r"""\usepackage[margin=25mm]{geometry}
+\usepackage{amsmath,amssymb,amsthm}
+\usepackage{longtable,graphicx,color,verbatim}
+\usepackage[bookmarksnumbered,hidelinks]{hyperref}
+\definecolor{cotangent}{rgb}{0.70,0.15,0.12}
+\definecolor{quiet}{gray}{0.38}
+\newcommand{\ct}[1]{{\color{cotangent}#1}}
+\newcommand{\note}[1]{{\footnotesize\color{quiet}#1}}
+\newcommand{\anchor}[1]{\raisebox{1.2em}[0pt][0pt]{\hypertarget{#1}{}}}
+\newcommand{\lead}[1]{\textit{#1}\hspace{0.5em}}
+\theoremstyle{definition}
+\newtheorem{theorem}{THEOREM}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{0.55em plus 0.2em}
+\setlength{\LTleft}{0pt}
+\setlength{\LTright}{0pt}
+\setlength{\LTpre}{0.2em}
+\setlength{\LTpost}{0.2em}
+\setlength{\emergencystretch}{3em}
+\newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
+  \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi}
+\makeatletter
+\@beginparpenalty=10000
+\def\@listi{\leftmargin\leftmargini\topsep0.1em\partopsep0pt\parsep0.15em\itemsep0.1em}
+\let\@listI\@listi
+\@listi
+\makeatother
+\setlength{\tabcolsep}{0.4em}
+\raggedbottom
+"""
+_FANDOL: Final = r"\usepackage[fontset=fandol,scheme=plain,heading=false]{ctex}"
+_FONTS: Final = ("FreeSerif", "Noto Serif", "DejaVu Serif", "DejaVu Sans")
+_SIGN: Final = r"""\newcommand{\sign}[2]{\begingroup\lccode`\~="#1\relax
+  \lowercase{\endgroup\def~}{\ensuremath{#2}}\AtBeginDocument{\catcode"#1=\active}}
+"""
+
+
+def headed(body: str, language: str, words: Callable[[str], str]) -> tuple[str, str]:
+    """The preamble that the body needs, and the body as it is set under it.
+
+    English text in Latin letters needs latex-base alone. Chinese, and letters of other scripts
+    in a title or a source, need XeLaTeX: with the class of packages ctex, or a font that has them.
+    """
+    common = _COMMON.replace("THEOREM", words("page.theorem"))
+    chinese, others = bool(_SCRIPTS.search(body)), _OTHERS.search(body)
+    declared = [(f"{ord(c):04X}", code) for c, code in SIGNS.items() if ord(c) > 0xFF]
+    if not (chinese or others):
+        signs = (rf"\DeclareUnicodeCharacter{{{c}}}{{\ensuremath{{{code}}}}}"
+                 for c, code in declared)  # fmt: skip
+        return f"{_CLASS}\n{common}" + "\n".join(signs), body
+    fonts = f"{_FANDOL}\n" if chinese else "\\usepackage{fontspec}\n"
+    if others:
+        body = _OTHERS.sub(lambda found: rf"{{\otherscript {found[0]}}}", body)
+        fonts += r"\newcommand{\otherscript}{}" + "\n" + "".join(
+            rf"\IfFontExistsTF{{{font}}}{{\newfontfamily\font{place}{{{font}}}"
+            rf"\renewcommand{{\otherscript}}{{\font{place}}}}}{{}}" + "\n"
+            for place, font in zip("dcba", reversed(_FONTS), strict=True)
+        )  # fmt: skip
+    proof = words("page.proof").rstrip(".。")
+    common += "\\setlength{\\emergencystretch}{6em}\n"
+    common += f"\\renewcommand{{\\proofname}}{{{proof}}}\n"
+    signs = (rf"\sign{{{c}}}{{{code}}}" for c, code in declared)
+    return f"{PROGRAM}\n{_CLASS}\n{fonts}{common}{_SIGN}" + "\n".join(signs), body

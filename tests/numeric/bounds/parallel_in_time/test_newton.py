@@ -1,0 +1,142 @@
+"""Newton's iterates in fifty digits: what is certified of them holds, and is close."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from profiles import by_day
+
+from derive import catalogue
+from derive.calculus.curvature import step_curvature
+from derive.calculus.through_time import derivation_of
+from derive.cell import Cell
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
+from numeric.bounds.parallel_in_time import newton
+from numeric.bounds.parallel_in_time.inverse import Inverse
+from numeric.bounds.parallel_in_time.newton import sweeps
+from numeric.meaning.interpret import run_cell
+from numeric.meaning.sizes import usual_sizes
+from numeric.numbers.fifty_digits import MULTIPRECISION, Forward
+
+SMOOTH = [n for n in catalogue if not step_curvature(derivation_of(catalogue[n])).kinks]
+LIFT = np.vectorize(Forward.lift, otypes=[object])
+
+
+def exact(cell, made):
+    """The states of the exact trajectory as pairs of floats, high and low."""
+    groups = [made["parameters"], {k: v[:, None] for k, v in made["inputs"].items()}]
+    lifted = [{k: LIFT(v) for k, v in group.items()} for group in groups]
+    start = {k: LIFT(np.zeros((1, *v.shape))) for k, v in made["initial"].items()}
+    states = run_cell(cell, *lifted, start, {k: LIFT(v) for k, v in made["constants"].items()},
+                      MULTIPRECISION)  # fmt: skip
+    found = {}
+    for state in cell.states:
+        rows = [[e.value if isinstance(e, Forward) else e for e in np.ravel(v)]
+                for v in states[state.name]]  # fmt: skip
+        high = np.array([[float(e) for e in row] for row in rows])
+        low = np.array([[float(e - type(e)(float(e))) for e in row] for row in rows])
+        found[state.name] = (high, low)
+    return found
+
+
+def errors(monkeypatch, cell, gain, steps=20, size=4, seed=1, **options):
+    """Each iterate, with its true distance from the exact trajectory."""
+    made = draw(cell, usual_sizes(cell, size, 3), gain, steps, seed, 1.0)
+    true = exact(cell, made)
+    seen = []
+    known = newton._iterate
+
+    def kept(run, curvature):
+        seen.append(run.states)
+        return known(run, curvature)
+
+    monkeypatch.setattr(newton, "_iterate", kept)
+    found = sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, made["constants"],
+                   **options)  # fmt: skip
+    gaps = [math.sqrt(max(sum((((s[n][1:] - high) - low) ** 2).sum(axis=1)
+                              for n, (high, low) in true.items()))) for s in seen]  # fmt: skip
+    return found, [*zip(found.iterates, gaps, strict=True)]
+
+
+@pytest.mark.parametrize("name", by_day(SMOOTH, 9, 0))
+@pytest.mark.parametrize("gain", by_day([0.5, 1.0, 1.5], 3, 1))
+def test_what_is_certified_holds_and_is_close(monkeypatch, name: str, gain: float) -> None:
+    found, pairs = errors(monkeypatch, catalogue[name], gain)
+    certified = [(one, gap) for one, gap in pairs if one.certified is not None]
+    assert all(gap <= one.certified for one, gap in certified)
+    if found.converged:
+        assert certified
+        assert certified[0][0] is not pairs[-1][0]
+        assert certified[0][0].certified <= 2 * certified[0][1]
+
+
+@pytest.mark.parametrize("part", ["inverse_norms", "lipschitz"])
+def test_a_part_that_claims_too_little_is_shown_wrong(monkeypatch, part: str) -> None:
+    """With K = 0 or L = 0 some iterate lies further away than is said."""
+    low = {"inverse_norms": lambda *_: Inverse(0.0, 0.0),
+           "lipschitz": lambda *given: np.zeros(given[-1])}[part]  # fmt: skip
+    monkeypatch.setattr(newton, part, low)
+    beaten = []
+    for seed in range(3):
+        with monkeypatch.context() as inner:
+            _, pairs = errors(inner, catalogue["rnn"], 1.8, seed=seed)
+        beaten += [one for one, gap in pairs if one.certified is not None and gap > one.certified]
+    assert beaten
+
+
+def test_an_explosion_ends_without_a_word_too_many() -> None:
+    cell = Cell.parse(name="big", equations="h = W @ h_prev * h_prev + U @ x", inputs=("x",))
+    weights = {"W": 1000 * np.eye(3), "U": 1000 * np.eye(3)}
+    found = sweeps(derivation_of(cell), weights, {"x": np.ones((20, 3))}, {}, {}, most=8)
+    assert not found.converged
+    assert all(one.certified is None and one.reason for one in found.iterates)
+
+
+def test_the_first_state_does_not_move() -> None:
+    cell = catalogue["rnn"]
+    made = draw(cell, usual_sizes(cell, 3, 2), 0.8, 6, 0, 1.0)
+    start = made["initial"]["h"]
+    found = sweeps(derivation_of(cell), made["parameters"], made["inputs"], {"h": start}, {})
+    np.testing.assert_array_equal(found.states["h"][0], start)
+    assert found.converged
+
+
+def test_more_entries_than_fit_are_refused() -> None:
+    cell = catalogue["rnn"]
+    made = draw(cell, usual_sizes(cell, 2000, 2), 0.8, 100, 0, 1.0)
+    with pytest.raises(ValueError, match="expected at most"):
+        sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {})
+
+
+def test_cotangents_carried_back_through_an_iterate(monkeypatch) -> None:
+    """The share of the largest exact cotangent that is certified is not passed."""
+    cell = catalogue["gru"]
+    derivation = derivation_of(cell)
+    made = draw(cell, usual_sizes(cell, 4, 3), 1.0, 12, 2, 1.0)
+    given = made["parameters"], made["inputs"], {}, made["constants"]
+    loss = np.random.default_rng(0).normal(size=(12, 4))
+    last = newton.sweeps(derivation, *given)
+    want = carried(derivation, given, last.states, loss)
+    for most in range(1, len(last.iterates) - 1):
+        found = newton.sweeps(derivation, *given, most=most)
+        one = found.iterates[-1]
+        if one.adjoint is None:
+            continue
+        states = newton.sweeps(derivation, *given, most=most - 1).states
+        got = carried(derivation, given, states, loss)
+        gap = np.linalg.norm(got - want, axis=1).max() / np.linalg.norm(want, axis=1).max()
+        assert gap <= one.adjoint
+        assert one.adjoint <= 1000 * gap + 1e-9
+
+
+def carried(derivation, given, states, loss):
+    """λ_t = J_{t+1}ᵀ λ_{t+1} + g_t at these states."""
+    parameters, inputs, _, constants = given
+    near = [*Jacobians(Run(derivation, parameters, inputs, states, constants)).backwards()][::-1]
+    found = loss.copy()
+    for t in range(len(loss) - 2, -1, -1):
+        found[t] += near[t + 1].matrix.T @ found[t + 1]
+    return found

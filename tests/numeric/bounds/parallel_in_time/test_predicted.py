@@ -1,0 +1,59 @@
+"""The count of steps that is known before the first: never too small, close for tame nets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from derive import catalogue
+from derive.calculus.through_time import derivation_of
+from derive.cell import Cell
+from numeric.bounds.drawn import draw
+from numeric.bounds.parallel_in_time import predicted as prediction
+from numeric.bounds.parallel_in_time.newton import sweeps
+from numeric.meaning.sizes import usual_sizes
+
+
+def swept(cell: Cell, gain: float, seed: int = 0, steps: int = 40, size: int = 6):
+    made = draw(cell, usual_sizes(cell, size, 3), gain, steps, seed, 1.0)
+    return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, made["constants"])
+
+
+@pytest.mark.parametrize("gain", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("seed", range(3))
+def test_it_is_enough_and_close(gain: float, seed: int) -> None:
+    found = swept(catalogue["rnn"], gain, seed)
+    taken = len(found.iterates) - 1
+    assert found.predicted is not None
+    assert taken <= found.predicted <= taken + 2
+
+
+def test_none_has_a_reason() -> None:
+    for name, said in (("irnn", "kink"), ("lstm", "rate below 1")):
+        found = swept(catalogue[name], 1.0, steps=10)
+        assert found.predicted is None
+        assert said in found.unpredicted
+
+
+def test_no_box_no_count() -> None:
+    cell = Cell.parse(name="grows", equations="h = 2 * h_prev + tanh(U @ x)", inputs=("x",))
+    found = swept(cell, 1.0, steps=10)
+    assert found.predicted is None
+    assert found.unpredicted == "no invariant box of the states was found"
+
+
+def test_a_linear_cell_takes_one_step() -> None:
+    cell = Cell.parse(name="line", equations="h = 0.5 * h_prev + U @ x", inputs=("x",))
+    found = swept(cell, 1.0)
+    assert found.predicted == 1
+    assert len(found.iterates) - 1 == 1
+
+
+def test_a_constant_too_small_is_shown_wrong(monkeypatch) -> None:
+    """With L a thousandth of what it is the count comes out too small."""
+    right = prediction.lipschitz
+    monkeypatch.setattr(prediction, "lipschitz", lambda *given: 1e-12 * right(*given))
+    found = swept(catalogue["rnn"], 0.2)
+    assert found.predicted is not None
+    assert found.predicted < len(found.iterates) - 1
+    assert np.isfinite(found.iterates[-1].step)

@@ -1,0 +1,70 @@
+"""`bptt parallel`: its table and its JSON."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from reports.cli import main
+
+
+def spoken(capsys, *words: str) -> tuple[int, str, str]:
+    status = main(["parallel", *words])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_json_has_what_the_page_promises(capsys) -> None:
+    status, out, _ = spoken(capsys, "gru", "--size", "4", "--steps", "20", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["schema"] == "bptt.parallel/1"
+    assert found["structure"] == "dense"
+    assert found["iterations"][0]["certified"] is None
+    assert found["iterations"][0]["reason"]
+    last = found["iterations"][-1]
+    assert 0 < last["certified"] < 1e-11
+    assert {"residual", "measured", "adjoint"} <= {*last}
+    assert found["certified_at"] is not None
+    assert "predicted" in found
+
+
+def test_text_says_the_first_certified_iterate(capsys) -> None:
+    status, out, _ = spoken(capsys, "rnn", "--size", "4", "--steps", "20", "--gain", "0.2")
+    assert status == 0
+    assert "is the first that is certified" in out
+    assert "predicted before the first: " in out
+
+
+def test_weights_and_inputs_of_ones_own(capsys, tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    weights, signal = tmp_path / "w.npz", tmp_path / "x.npy"
+    np.savez(weights, W=0.4 * rng.normal(size=(3, 3)), U=rng.normal(size=(3, 2)), b=np.zeros(3))
+    np.save(signal, rng.normal(size=(15, 2)))
+    status, out, _ = spoken(
+        capsys, "rnn", "--weights", str(weights), "--inputs", str(signal), "--json"
+    )
+    assert status == 0
+    assert json.loads(out)["converged"]
+    np.save(signal, rng.normal(size=(15, 5)))
+    status, _, err = spoken(capsys, "rnn", "--weights", str(weights), "--inputs", str(signal))
+    assert status == 2
+    assert "5 entries a step" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("--size", "0"), ("--steps", "0"), ("--sweeps", "-1")])
+def test_numbers_that_cannot_be_are_refused(capsys, words) -> None:
+    status, _, err = spoken(capsys, "rnn", *words)
+    assert status == 2
+    assert words[0] in err
+
+
+def test_a_kink_is_a_reason(capsys) -> None:
+    status, out, _ = spoken(capsys, "irnn", "--size", "4", "--steps", "8", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["certified_at"] is None
+    assert all("kink" in one["reason"] for one in found["iterations"])

@@ -1,0 +1,195 @@
+"""Reports in Chinese: every sentence there, no English left, Chinese titles in any report."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+from browser import ALLOWED_OVERFULL
+from profiles import by_day, night_alone
+from samples import CELLS, LISTING, measurement, verdict
+from spoken import parsed, slots_of, text
+from studies import small_study
+
+import numeric
+from derive import Cell, catalogue
+from derive.calculus.joins import Joined
+from derive.calculus.through_time import derivation_of
+from derive.language.defaults import RULES
+from derive.network import Network
+from derive.theorems.sentences import languages
+from derive.typeset.boxes import Box
+from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS
+from reports.document import pdf
+from reports.document.figures import plain
+from reports.document.model import Listing, Words
+from reports.document.pdf import compile_pdf, find_chinese_engine
+from reports.document.preamble import PROGRAM
+from reports.document.tex import tex
+from reports.document.words import closed_up, phrases
+from reports.sections.bounds import chapter
+from reports.sections.cell import build
+from reports.sections.facts import Facts
+from reports.sections.literature import WERBOS
+from reports.sections.network import build_network
+from reports.sections.verified import METHODS
+
+ROOT: Final = Path(numeric.__file__).parents[1]
+SPEAKING: Final = sorted([*(ROOT / "numeric").rglob("*.py"), *(ROOT / "reports").rglob("*.py")])
+ENGLISH: Final = re.compile(r"(?<![\w-])[A-Za-z]{2,}'?[a-z]* [a-z]{2,}")
+STATUSES: Final = (PASS, FAIL, INCONCLUSIVE, PARTIAL, NOT_APPLICABLE)
+SLOPE: Final = re.compile(r"\w+′")
+SETTINGS: Final = (
+    {"bidirectional": True, "embedding": True, "dropout": True}, {"loss_at": "last"},
+    {"readout": "linear", "loss": "squared_error"},
+)  # fmt: skip
+# Rules that few cells need.
+OF_OTHERS: Final = {
+    "quotient rule for ⊘", "chain rule", "sum over entries", "a block needed more than once",
+    "transpose", "constant factor", "the blocks above", "equality",
+}  # fmt: skip
+# A source that says more than who, when and where.
+NOTE: Final = re.compile(r"^after |; (?!arXiv)|forget gate:")
+
+
+def templates(trees) -> set[str]:
+    """The templates of all calls of `said`."""
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = [call for call in calls if getattr(call.func, "id", "") == "said"]
+    return {text(call.args[0]) for call in named} - {""}
+
+
+def texts(value: object) -> Iterator[str]:
+    """What a document says in words: no formulas, no code."""
+    if isinstance(value, (Box, Listing)) or (isinstance(value, Words) and value.style == "code"):
+        return
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from texts(part)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from texts(getattr(value, field.name))
+
+
+def english(value: object, cited: Iterable[str] = ()) -> list[str]:
+    """Two English words one after the other, or more, apart from works that are cited."""
+    works = {re.split(r"(?<=\d{4})\b", work)[0] for work in cited} | {*cited}
+    found = []
+    for said_ in texts(value):
+        rest = said_
+        for work in sorted(works, key=len, reverse=True):
+            rest = re.sub(re.escape(work), "", rest, flags=re.IGNORECASE)
+        found += [said_] if ENGLISH.search(rest) else []
+    return found
+
+
+def works(facts: Facts) -> list[str]:
+    """The works that a report cites, as it writes them."""
+    source = facts.say.phrase(facts.derivation.cell.source)
+    return [source, *re.split("[；：;]", source), WERBOS,
+            *(work for claim in facts.claims for work in claim.sources)]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", by_day(["clockwork_rnn", "lstm", "rnn", "gru_reset_after"], 2))
+def test_a_chinese_report_leaves_no_english_sentence(name):
+    cell = catalogue[name]
+    made = build(derivation_of(cell), LISTING, verdict(name), measurement(cell), "zh")
+    facts = Facts(derivation_of(cell), LISTING, verdict(name), measurement(cell), language="zh")
+    assert english(made, works(facts)) == []
+    found = small_study(name)
+    assert english(chapter(facts, found, name, "x").sections, works(facts)) == []
+    assert english(made) != []  # the works that are cited are seen where nothing is left out
+
+
+@pytest.mark.parametrize("settings", [
+    {"bidirectional": True, "embedding": True, "dropout": True}, {"loss_at": "last", "layers": 3},
+    {"layers": 1, "readout": "linear", "loss": "squared_error"},
+])  # fmt: skip
+def test_a_chinese_report_of_a_network_leaves_no_english_sentence(settings):
+    network = Network(catalogue["lstm"], **{"layers": 2, **settings})
+    facts = Facts(derivation_of(network.cell), language="zh")
+    made = build_network(network, "", verdict("lstm"), "zh")
+    assert english(made, works(facts)) == []
+
+
+def test_an_english_sentence_is_found():
+    document_ = build(derivation_of(CELLS["rnn"]), LISTING, verdict("rnn"))
+    assert len(english(document_)) > 30
+    assert english((Words("见 the norm"), "softmax 读出层", Words("bptt emit lstm", "code"))) == [
+        "见 the norm"
+    ]
+
+
+def test_every_phrase_of_a_computation_is_said_in_every_language():
+    rules = {
+        rule for cell in by_day(catalogue.values(), 4) for step in derivation_of(cell).steps
+        for rule in (
+            [one for rule, _ in step.terms for one in rule.split("; ")] if step.terms
+            else [step.rule]
+        )
+    }  # fmt: skip
+    for settings in SETTINGS:
+        rules |= {join.rule for join in Joined(Network(catalogue["lstm"], 2, **settings)).joins}
+    rules = {SLOPE.sub("{0}", rule) for rule in rules}
+    titles = {cell.title for cell in catalogue.values()}
+    notes = {cell.source for cell in catalogue.values() if NOTE.search(cell.source)}
+    in_code = templates(parsed(SPEAKING).values())
+    checks = {name.replace("_", " ") for name in (*METHODS, *STATUSES)}
+    parts = {name for cell in catalogue.values() for name in cell.parts.values()}
+    stages = {text for cell in catalogue.values() for stage in cell.stages
+              for text in (stage.name, stage.says)}  # fmt: skip
+    asked = rules | titles | notes | in_code | checks | parts | stages | {*RULES.values()}
+    for language in languages():
+        if language != "en":
+            known = phrases(language)
+            assert asked - {*known} == set()
+            assert {*known} - asked <= OF_OTHERS
+            assert [key for key, said_ in known.items() if slots_of(key) != slots_of(said_)] == []
+
+
+def test_a_template_is_read_off_the_code():
+    tree = ast.parse('told = said("at lag {0}, " "by {1}", lag, said("all"))')
+    assert templates([tree]) == {"at lag {0}, by {1}", "all"}
+
+
+def test_chinese_signs_are_not_set_apart():
+    parts = closed_up((Words("见 "), Words("第二节"), Words(" 和 x 与 y")))
+    assert parts == (Words("见第二节和 x 与 y"),)
+
+
+@night_alone
+@pytest.mark.skipif(find_chinese_engine() is None, reason="no XeLaTeX with ctex")
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_chinese_is_set_by_xelatex(language, tmp_path):
+    cell = Cell.parse(name="any", equations="h = tanh(W @ h_prev + U @ x)", title="循环网络 Сеть")
+    made = build(derivation_of(cell), LISTING, verdict("any"), language=language)
+    (tmp_path / "any.tex").write_text(tex(made), encoding="utf-8")
+    log = compile_pdf(tmp_path / "any.tex")
+    assert (tmp_path / "any.pdf").read_bytes().startswith(b"%PDF")
+    assert "Missing character" not in log
+    wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert not [points for points in wide if points > ALLOWED_OVERFULL]
+
+
+@pytest.mark.parametrize(("label", "text"), [
+    (r"测量值, $g=2.5$", "测量值, g=2.5"), ("间隔 $t-k$", "间隔 t−k"),
+    (r"门的最大值，$\hat{\mathrm{z}}$", "门的最大值，z\u0302"),
+    (r"下界 $\uparrow$ $12$", "下界 ↑ 12"),
+    (r"measured, $g=1$", r"measured, $g=1$"),
+])  # fmt: skip
+def test_formulas_beside_chinese_labels_are_plain_signs(label, text):
+    assert plain(label) == text
+
+
+def test_a_missing_chinese_engine_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(pdf, "find_chinese_engine", lambda: None)
+    (tmp_path / "any.tex").write_text(f"{PROGRAM}\n", encoding="utf-8")
+    with pytest.raises(pdf.EngineError, match="texlive-lang-chinese"):
+        compile_pdf(tmp_path / "any.tex")
