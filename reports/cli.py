@@ -260,6 +260,8 @@ COMMANDS: Final = (
         (
             _argument("cells", metavar="CELL", nargs="*", help=_CELL),
             _argument("--all", action="store_true", help="every cell of the catalogue"),
+            _argument("--short", action="store_true",
+                      help="four to six pages, without proofs and bounds in numbers"),
             _argument("-o", "--output", type=Path, metavar="DIR", required=True,
                       help="the folder, made if it does not exist"),
             _argument("--formats", metavar="LIST",

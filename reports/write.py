@@ -35,6 +35,7 @@ from reports.sections.facts import Facts
 from reports.sections.growth import FIGURE
 from reports.sections.network import build_network
 from reports.sections.picture import pictures
+from reports.sections.short import build_short, shortened
 
 FORMATS: Final = ("tex", "html", "pdf")
 Progress = Callable[[str], None]
@@ -53,11 +54,13 @@ def write_report(
     bounds: Study | None = None,
     home: str = "",
     language: str = "en",
+    short: bool = False,
 ) -> tuple[Path, ...]:
     """The report of a cell in the folder, which is made if it is missing.
 
     A verdict, a measurement or a study of bounds that is given is not computed again; `home` is
-    a page in the folder that lists the cells, to which the report links.
+    a page in the folder that lists the cells, to which the report links. A `short` one has no
+    proofs and no numbers on bounds.
 
     Raises:
         ValueError: for an unknown format.
@@ -82,13 +85,16 @@ def write_report(
     tell(f"{cell.name}: measure")
     measurement = measurement or _measured(derivation, seed)
     facts = Facts(derivation, kernel.source, verdict, measurement, language=language)
-    document = build(derivation, kernel.source, verdict, measurement, language)
+    document = (build_short if short else build)(
+        derivation, kernel.source, verdict, measurement, language
+    )
     drawn = {}
     if measurement is not None:
         norms = gradient_norms(measurement, norm_label(derivation), labels(language))
         drawn[f"{cell.name}-{FIGURE}"] = norms
     tell(f"{cell.name}: bound")
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
+    document = shortened(document) if short else document
     return _write(document, {**drawn, **more}, target, wanted, tell, home)
 
 

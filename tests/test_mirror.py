@@ -187,6 +187,8 @@ THROUGH: Final = (
              "reports/sections/one_sequence.py")),
     Through("reports/sections/test_picture.py", "the pictures as they are laid out and drawn",
             ("reports/document/graph_layout.py", "reports/document/graph_figures.py")),
+    Through("reports/sections/test_patterns.py", "gradients and symbols in tables",
+            ("reports/sections/dictionary.py",)),
     Through("reports/site/test_gallery.py", "the gallery's first page", ("reports/site/index.py",)),
     Through("reports/document/test_numerals.py", "numbers as the terminal prints them",
             ("reports/terminal/bounds.py",)),

@@ -48,6 +48,8 @@ def run(arguments: Namespace) -> Answer:
     cells = [checked_cell(word) for word in arguments.cells]
     subjects = [network_from(arguments, cell) or cell for cell in cells]
     _require_names(subjects)
+    if arguments.short and any(isinstance(subject, Network) for subject in subjects):
+        raise CommandError("bptt report: --short is for a cell; a network has the whole report")
     with progress(arguments.quiet) as tell:
         bounds = _given(cells, arguments, tell)
     require_folder(arguments.output)
@@ -136,7 +138,7 @@ def _report(
         verdict = verify(compile_cell(subject, "textbook"), seed=seed, progress=say)
         return verdict, write_report(
             subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict,
-            bounds=bounds, language=arguments.language,
+            bounds=bounds, language=arguments.language, short=arguments.short,
         )  # fmt: skip
     except OSError as problem:
         raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
@@ -167,6 +169,8 @@ def _gallery(arguments: Namespace) -> Answer:
         )
     if arguments.weights is not None or arguments.inputs is not None:
         raise CommandError("bptt report: --weights and --inputs go with one CELL, not with --all")
+    if arguments.short:
+        raise CommandError("bptt report: --short goes with CELLs, not with --all")
     formats: tuple[str, ...] = GALLERY_FORMATS
     if arguments.formats is not None:
         formats = tuple(wanted_formats(arguments.formats)[0])

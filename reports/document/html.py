@@ -117,7 +117,8 @@ def _row(row: EquationRow, note: bool, space: bool, number: bool) -> str:
         made = math_element(_MATH(row.space)) if row.space else ""
         cells.append(f'<td class="space">{made}</td>')
     if number:
-        link = f'<a href="#eq-{row.number}">({row.number})</a>' if row.number else ""
+        link = f'<a href="#eq-{row.number}">{row.shown}</a>' if row.number else ""
+        link += "".join(f'<span id="eq-{number}"></span>' for number in row.numbers[1:])
         cells.append(f'<td class="number">{link}</td>')
     anchor = f' id="eq-{row.number}"' if row.number else ""
     return f"<tr{anchor}>{''.join(cells)}</tr>"
@@ -211,7 +212,10 @@ class _Writer:
         named = f"<b>{self.say('words.reference').format(block.number)}</b>"
         yield f"<p>{self.say('page.named').format(named, escape(block.name))}</p>"
         yield from map(self, block.claim)
-        yield '</section>\n<section class="proof">'
+        yield "</section>"
+        if not block.proof:
+            return
+        yield '<section class="proof">'
         yield f'<p class="lead">{self.say("page.proof")}</p>\n<ol>'
         yield from (f"<li>{said(step)}</li>" for step in block.proof)
         yield "</ol>\n</section>"

@@ -29,6 +29,8 @@ _OTHERS: Final = re.compile(
     f"[^\\x00-\\u017f\\u2010-\\u2026{CHINESE}{''.join(map(re.escape, SIGNS))}]+"
 )
 _CLASS: Final = r"\documentclass[11pt,a4paper]{article}"
+COMPACT: Final = (("11pt", "10pt"), ("margin=25mm", "margin=20mm"))
+"""What a short report has smaller."""
 _COMMON: Final = r"""\usepackage[margin=25mm]{geometry}
 \usepackage{amsmath,amssymb,amsthm}
 \usepackage{longtable,graphicx,color,verbatim}

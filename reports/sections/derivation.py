@@ -30,6 +30,7 @@ from reports.document.model import (
 )
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
+from reports.sections.patterns import groups, pattern_row
 from reports.sections.slopes import slope_rows
 from reports.sections.stages import at_ends, part_note
 from reports.sections.written_out import short_and_long
@@ -185,8 +186,20 @@ def through_time(facts: Facts) -> Section:
                                row("t", "=", "T", "−", "1", ", ", "…", ", ", "1"))),
         Equations(tuple(equation_row(facts, s) for s in joined)),
         Paragraph(say.sentence("through_time.gradients", Symbol("t"))),
-        Equations(tuple(equation_row(facts, s, rule_note(say, s)) for s in gradients)),
+        *gathered(facts, gradients),
         Paragraph(say.sentence("through_time.inputs", _loss_symbol(facts), Symbol("t"))),
+    ))  # fmt: skip
+
+
+def gathered(facts: Facts, steps: Sequence[Step]) -> Iterator[Paragraph | Equations]:
+    """Gradients of one pattern in a line for each left factor, the others by themselves."""
+    found = [*groups(steps)]
+    if any(len(group) > 1 for group in found):
+        yield Paragraph(facts.say.sentence("patterns.opening"))
+    yield Equations(tuple(
+        pattern_row(facts, group) if len(group) > 1 else
+        equation_row(facts, group[0], rule_note(facts.say, group[0]) if group[0].terms else ())
+        for group in found
     ))  # fmt: skip
 
 
@@ -211,7 +224,7 @@ def step_jacobian(facts: Facts) -> Section:
         Equations(tuple(equation_row(facts, s) for s in chain)),
         *_determinant(facts),
         *((Paragraph(say.sentence("step_jacobian.pairs", Symbol("t"), row("k", "≤", "t"))),
-           Equations(tuple(equation_row(facts, s) for s in pairs))) if pairs else ()),
+           *gathered(facts, pairs)) if pairs else ()),
         *((Paragraph(say.sentence("step_jacobian.fixed", Symbol("k"))),
            Equations(tuple(local))) if local else ()),
         *short_and_long(facts),

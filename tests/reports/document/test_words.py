@@ -79,6 +79,7 @@ NO_PROSE: Final = {
 NO_KEY: Final = {
     "font.size", "font.family", "mathtext.fontset", "axes.linewidth", "svg.hashsalt",
     "svg.fonttype", "pdf.fonttype", "index.html", "index.css", "report.css", "readout.c",
+    "notations.toml",
 }  # fmt: skip
 
 
