@@ -54,8 +54,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
     ),
     "numeric.search": (
         "numeric.bounds", "numeric.compiler", "numeric.meaning", "numeric.numbers",
-        "numeric.search.tasks", "numeric.verification", "numeric.verification.derivation",
-        "numeric.verification.problems",
+        "numeric.search.tasks", "numeric.verification", "numeric.verification.problems",
     ),
     "numeric.search.tasks": (),
     "numeric.testing": ("numeric.compiler", "numeric.verification"),

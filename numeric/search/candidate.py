@@ -29,7 +29,7 @@ from numeric.search.tasks.known import TASKS
 from numeric.search.training import count_of, sizes_for, train
 from numeric.verification.derivation.check import examine
 from numeric.verification.exact import exact_check
-from numeric.verification.problems.of_cell import CELL_FUNCTIONS, CellProblem
+from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
 Record = dict[str, Any]
@@ -112,7 +112,7 @@ def _prove(candidate: Candidate, record: Record) -> None:
         record["verdict"] = f"wrong: {wrong[0]}"
         return
     sizes = {name: _EXACT.get(name, 2) for name in usual_sizes(cell, 3, 2)}
-    guard = Guard(subject_of(compile_cell(cell, "fused"), CELL_FUNCTIONS))
+    guard = Guard(subject_of(compile_cell(cell, "fused"), CellProblem.functions))
     found = exact_check(CellProblem(cell), guard, sizes, steps=3, batch=2, seed=candidate.seed)
     record["verdict"] = "right" if found.right else "wrong: the emitted gradient"
     record["error_probability"] = found.error_probability

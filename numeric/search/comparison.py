@@ -1,4 +1,4 @@
-"""Given cells over seeds: the mean error of each task with an interval, and how often it was learnt.
+"""Given cells over seeds: the mean error of each task, its interval, how often it was learnt.
 
 In: cells, tasks, seeds. Out: a row for each cell and task.
 
@@ -71,5 +71,6 @@ def _row(name: str, task: str, lag: int, found: Sequence[dict[str, Any] | GivenU
     if len(shares) > 1:
         t = _STUDENT[len(shares) - 2] if len(shares) - 2 < len(_STUDENT) else 1.96
         half = t * float(np.std(shares, ddof=1)) / math.sqrt(len(shares))
-    return Row(name, task, lag, float(np.mean(shares)) if shares else None, half,
-               sum(one["learnt"] for one in tried), len(found), counts[0] if counts else None)  # fmt: skip
+    mean = float(np.mean(shares)) if shares else None
+    learnt = sum(one["learnt"] for one in tried)
+    return Row(name, task, lag, mean, half, learnt, len(found), counts[0] if counts else None)

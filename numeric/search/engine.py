@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from importlib import import_module
 from multiprocessing import get_context
 from typing import Any, Final, TypeVar
 
 from numeric.compiler.target import MissingError
+
+try:
+    import distributed
+except ImportError:
+    distributed = None
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,12 +53,8 @@ class Engine:
         for name in _ONE_THREAD:  # inherited by processes that are started from here on
             os.environ.setdefault(name, "1")
         if self.scheduler is not None:
-            try:
-                distributed = import_module("distributed")
-            except ImportError:
-                raise MissingError(
-                    "--scheduler needs dask: pip install 'bptt-toolkit[cluster]'"
-                ) from None
+            if distributed is None:
+                raise MissingError("--scheduler needs dask: pip install 'bptt-toolkit[cluster]'")
             self._client = distributed.Client(self.scheduler)
         return self
 
@@ -72,7 +72,7 @@ class Engine:
         if not self.workers and self._client is None:
             yield from map(function, items)
             return
-        futures = [self._submitted(function, item) for item in items]
+        futures: list[Future[Any]] = [self._submitted(function, item) for item in items]
         for place, item in enumerate(items):
             yield self._result(function, item, futures, place, items)
 
@@ -92,7 +92,7 @@ class Engine:
             return self._pool().submit(function, item)
 
     def _result(
-        self, function: Callable[[Item], Result], item: Item, futures: list[Future[Result]],
+        self, function: Callable[[Item], Result], item: Item, futures: list[Future[Any]],
         place: int, items: Sequence[Item],
     ) -> Result | GivenUp:  # fmt: skip
         """One result; a pool that died is made anew, and what it had not done is handed out again.
@@ -102,7 +102,8 @@ class Engine:
         """
         limit = None if self.seconds is None else self.seconds + _SPARE
         try:
-            return futures[place].result(timeout=limit)
+            result: Result = futures[place].result(timeout=limit)
+            return result
         except BrokenProcessPool:
             self._executor = None
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:

@@ -239,6 +239,8 @@ def mutate(cell: Cell, rng: np.random.Generator, name: str, most: int = 3) -> Mu
 
 def _said(draft: _Draft, count: int) -> Iterator[str]:
     for _ in range(count):
+        if not states_of(tuple(draft.lines)):  # the notation will refuse it
+            return
         change = CHANGES[int(draft.rng.integers(len(CHANGES)))]
         if (what := change(draft)) is not None:
             yield what

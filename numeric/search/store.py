@@ -51,10 +51,8 @@ class Store:
         Raises:
             OSError: if there is no search here.
         """
-        found: dict[str, Any] = json.loads(
-            (self.folder / self.SETTINGS).read_text(encoding="utf-8")
-        )
-        return found
+        text = (self.folder / self.SETTINGS).read_text(encoding="utf-8")
+        return dict(json.loads(text))
 
     def add(self, place: int, records: Sequence[Record]) -> None:
         """One more chunk."""

@@ -68,6 +68,9 @@ def _names(option: str, text: str) -> tuple[str, ...]:
         if len(cell.inputs) != 1 or cell.constants or not cell.text:
             raise CommandError(f"{option}: {cell.name}: expected a cell with one input and no "
                                "constants")  # fmt: skip
+        if cell.inputs[0].shape[0] in {state.shape[0] for state in cell.states}:
+            raise CommandError(f"{option}: {cell.name}: its input has the size of its state, and "
+                               "the tasks have inputs of their own size")  # fmt: skip
         found.append(word.strip())
     return tuple(found)
 

@@ -39,7 +39,8 @@ class Task:
     def error(self, loss: float, inputs: Array) -> float:
         """The mean loss of one prediction, from the sum that a network's module returns."""
         steps = len(inputs) if self.loss_at == "all" else 1
-        return (2 if self.loss == "squared_error" else 1) * loss / (steps * inputs.shape[1])
+        whole = 2 * loss if self.loss == "squared_error" else loss  # ½ ‖·‖² is what it sums
+        return float(whole / (steps * inputs.shape[1]))
 
 
 def one_hot(codes: Array, kinds: int) -> Array:
