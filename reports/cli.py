@@ -248,6 +248,38 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        "search", "mutants of cells, each proved, bounded and trained; the best of them",
+        "Changes the equations of cells at random. Each new cell is derived, its gradient code\n"
+        "proved, its growth bounded, and it is trained on the tasks in order, as long as it\n"
+        "learns them. Records go to DIR; a search that was interrupted goes on there. With\n"
+        "--compare it trains the given cells over several seeds instead.",
+        "bptt search --tasks adding --candidates 200 -o found",
+        (
+            _argument("--tasks", metavar="LIST", default="adding",
+                      help="some of adding,copy,arithmetic,xml,text,parity, the easiest first "
+                           "(adding)"),
+            _argument("--lag", type=int, default=10, metavar="T",
+                      help="over so many steps (10)"),
+            _argument("--candidates", type=int, default=200, metavar="N",
+                      help="so many cells, the ones to start from among them (200)"),
+            _argument("-o", "--output", type=Path, metavar="DIR", help="the folder of records"),
+            _argument("--start", metavar="CELL,…", default="rnn,gru,lstm",
+                      help="cells to start from (rnn,gru,lstm)"),
+            _argument("--compare", metavar="CELL,…", help="train these cells instead"),
+            _argument("--seeds", type=int, default=5, metavar="N",
+                      help="so many trainings of each cell that is compared (5)"),
+            _argument("--workers", type=int, default=0, metavar="N",
+                      help="so many processes (0: this one)"),
+            _argument("--scheduler", metavar="ADDRESS", help="a dask cluster instead"),
+            _argument("--size", type=int, default=16, metavar="n", help="units (16)"),
+            _argument("--updates", type=int, default=120, metavar="N",
+                      help="updates of a task for the settings that are left (120)"),
+            _argument("--seconds", type=_seconds, default=60.0, metavar="S",
+                      help="of computing that one candidate may cost (60)"),
+            _SEED,
+        ),
+    ),
+    Command(
         "report", "a report on a cell as .tex, .html and .pdf",
         "Writes DIR/NAME.tex, DIR/NAME.html and, where a TeX engine is found, DIR/NAME.pdf for\n"
         "each cell, or for layers of it; figures go to DIR/figures. With --all it writes the\n"

@@ -17,7 +17,7 @@ from numeric.compiler.styles import STYLES
 
 ALLOWED = {
     "derive": {"derive", "sympy"},
-    "numeric": {"numeric", "derive", "sympy", "numpy", "mpmath", "safetensors"},
+    "numeric": {"numeric", "derive", "sympy", "numpy", "mpmath", "safetensors", "distributed"},
     "reports": {"reports", "numeric", "derive", "sympy", "numpy", "matplotlib", "rich"},
     "bptt": {"bptt", "reports", "numeric", "derive", "pytest"},
 }
@@ -31,6 +31,7 @@ ONLY_IN = {
     "matplotlib": {"reports/document/figures.py", "reports/document/bound_figures.py"},
     "rich": {"reports/terminal/progress.py"},
     "safetensors": {"numeric/weights/files.py"},
+    "distributed": {"numeric/search/engine.py"},
     "pytest": {"bptt/pytest_plugin.py"},
 }
 LAZY = {
