@@ -78,7 +78,7 @@ class Network:
         cell = self.cell
         others = [x for x in cell.inputs[1:] if self.lower_state(x) is None]
         for extent, width in self._fed():
-            for symbol in (*cell.states, *cell.constants, *others):
+            for symbol in (*cell.returned, *cell.constants, *others):
                 sizes = {s for own in symbol.shape for s in own.free_symbols}
                 if extent != width and extent in sizes:
                     raise CellError(
@@ -118,7 +118,12 @@ class Network:
 
     @property
     def output(self) -> MatrixSymbol:
-        """The state a layer hands up: h where there is one, else the last assigned."""
+        """What a layer hands up: its output, the last of several; without one a state.
+
+        The state is h where there is one, else the last assigned.
+        """
+        if self.cell.outputs:
+            return self.cell.outputs[-1]
         named = {state.name: state for state in self.cell.states}
         return named.get("h", self.cell.states[-1])
 

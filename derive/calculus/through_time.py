@@ -49,6 +49,7 @@ class Step:
 
     `part` is one of "forward", "adjoint", "recursion", "gradients", "pairs", "jacobian",
     "chain"; `terms` tells for each summand its rule and the number of the step it came from.
+    A cell with outputs has no "pairs": they sum what L_t sends by way of the states of step t.
     """
 
     number: int
@@ -243,7 +244,7 @@ def differentiate(cell: Cell | str) -> Derivation:
 
     `cell` may be a name of the catalogue, as wherever a cell is taken.
 
-    Assumes: L_t depends on the states of step t alone; s_0 is given; numerator layout.
+    Assumes: L_t depends on the states and outputs of step t alone; s_0 is given; numerator layout.
     Source: Werbos 1990, Backpropagation through time: what it does and how to do it.
     """
     cell = cell_of(cell)
@@ -299,7 +300,7 @@ def differentiate(cell: Cell | str) -> Derivation:
     for equation, rule in states.definitions():
         note("chain", equation, rule)
     note("chain", chain, "chain rule from step k to step t, the latest factor on the left")
-    for adjoint_equation in adjoint.parameters:
+    for adjoint_equation in adjoint.parameters if not cell.outputs else ():
         if any(term.each_step for term in adjoint_equation.terms):
             pairs = states.pair_share(adjoint_equation, forward)
             rule = "each L_t by way of each step k ≤ t"

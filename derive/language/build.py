@@ -35,6 +35,7 @@ class Reading:
     states: tuple[MatrixSymbol, ...]
     parameters: tuple[MatrixSymbol, ...]
     constants: tuple[MatrixSymbol, ...]
+    outputs: tuple[MatrixSymbol, ...]
     equations: tuple[tuple[MatrixSymbol, MatrixExpr], ...]
 
 
@@ -116,6 +117,7 @@ def read(
     assignments: tuple[Assignment, ...],
     *,
     inputs: tuple[str, ...],
+    outputs: tuple[str, ...] = (),
     constants: tuple[str, ...] = (),
     scalars: tuple[str, ...] = (),
     matrices: tuple[str, ...] = (),
@@ -128,7 +130,9 @@ def read(
     Raises:
         CellError: where a name or a shape cannot be, with line and column.
     """
-    shapes = Shapes(assignments, inputs, constants, scalars, matrices, sizes or {}, cell, text)
+    shapes = Shapes(
+        assignments, inputs, constants, scalars, matrices, sizes or {}, cell, text, outputs
+    )
     shapes.run()
     builder = _Builder(shapes)
     equations = []
@@ -148,5 +152,6 @@ def read(
         states=tuple(map(shapes.symbol, shapes.states)),
         parameters=tuple(map(shapes.symbol, dict.fromkeys(free))),
         constants=tuple(map(shapes.symbol, constants)),
+        outputs=tuple(map(shapes.symbol, outputs)),
         equations=tuple(equations),
     )

@@ -30,6 +30,7 @@ class Shapes:
     sizes: Mapping[str, str]
     cell: str
     text: str
+    outputs: tuple[str, ...] = ()
     shapes: dict[str, Shape] = field(default_factory=dict)
     node_shapes: dict[int, Shape] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
@@ -165,22 +166,40 @@ class Shapes:
         for name in self.inputs:
             if name in self.constants:
                 raise self.error(f"{name!r} is declared as input and as constant")
+        self._check_outputs(assigned, used)
         for name in self.sizes:
             if name not in used | set(assigned):
                 raise self.error(f"'sizes' names {name!r}, which is in no equation")
         for assignment in self.assignments:
             name = assignment.target.value
-            if name not in used and name not in self.states:
+            if name not in used and name not in {*self.states, *self.outputs}:
                 raise self.error(
-                    f"{name!r} is assigned and never used: drop the line, or use "
-                    f"{name + PREVIOUS!r} somewhere to make it a state",
+                    f"{name!r} is assigned and never used: drop the line, use "
+                    f"{name + PREVIOUS!r} somewhere to make it a state, or name it in 'outputs'",
                     assignment.target,
+                )
+
+    def _check_outputs(self, assigned: dict[str, int], used: set[str]) -> None:
+        for name in self.outputs:
+            if self.outputs.count(name) > 1:
+                raise self.error(f"output {name!r} is declared twice")
+            if name not in assigned:
+                raise self.error(f"output {name!r} is never assigned: add a line '{name} = …'")
+            if name in self.states:
+                raise self.error(
+                    f"output {name!r} is a state, which is returned anyway: drop it from 'outputs'"
+                )
+            if name in used:
+                raise self.error(
+                    f"output {name!r} is read by another equation: nobody may read an output; "
+                    f"give what is read a name of its own, and {name!r} the line '{name} = …' of it"
                 )
 
     @property
     def named(self) -> set[str]:
         """The names that a declaration says to be symbols."""
-        return {*self.inputs, *self.constants, *self.scalars, *self.declared, *self.sizes}
+        declared = {*self.constants, *self.scalars, *self.declared, *self.sizes}
+        return {*self.inputs, *self.outputs, *declared}
 
     def shape_of_name(self, name: str) -> Shape:
         """The shape of a symbol, unknown sizes made for it when it is first met."""

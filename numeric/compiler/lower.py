@@ -342,9 +342,9 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
     for constant in cell.constants:
         lead = (LENGTH,) if constant.name in cell.sequences else ()
         argue("constants", constant.name, work.name_of(constant), (*lead, *work.layout(constant)))
-    for state in cell.states:
-        dims = (LENGTH, *work.layout(state))
-        argue("cotangents", state.name, work.name_of(from_loss(state)), dims)
+    for symbol in cell.returned:
+        dims = (LENGTH, *work.layout(symbol))
+        argue("cotangents", symbol.name, work.name_of(from_loss(symbol)), dims)
 
     for equation in derivation.forward:
         work.assign(equation)
@@ -368,7 +368,7 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
         work.accumulate(adjoint, each_step=False)
     blocks += work.blocks("backward")
 
-    results = [Argument("states", s.name, work.name_of(s)) for s in cell.states]
+    results = [Argument("states", s.name, work.name_of(s)) for s in cell.returned]
     results += [Argument("params", p.name, work.name_of(bar(p))) for p in cell.parameters]
     results += [Argument("inputs", x.name, work.name_of(bar(x))) for x in cell.inputs]
     results += [Argument("initial", s.name, work.name_of(carry(s))) for s in cell.states]

@@ -342,8 +342,8 @@ class _Composer:
         self, layer: Layer, blocks: list[Block], arrived: dict[str, str]
     ) -> Iterator[Block]:
         """The layer's backward blocks, its loss terms put in; where there is none, left out."""
-        states = self.network.cell.states
-        terms = {self.prefix(layer) + self.argument("cotangents", s) for s in states}
+        returned = self.network.cell.returned
+        terms = {self.prefix(layer) + self.argument("cotangents", s) for s in returned}
         for block in blocks:
             statements = []
             for s in block.statements:

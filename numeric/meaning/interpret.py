@@ -330,7 +330,7 @@ def run_cell(
     """s_t = F(s_{t−1}, x_t; θ) for t = 1…T by the author's own equations.
 
     Shapes: inputs (T, B, m), initial (B, n), parameters as in the module interface; the result
-    is a list over time of (B, n) for each state.
+    is a list over time of (B, n) for each state and each output.
     """
     constants = constants or {}
     sizes = sizes_of(cell, {**constants, **initial, **inputs, **parameters})
@@ -338,7 +338,7 @@ def run_cell(
     fixed |= {n: as_columns(v) for n, v in constants.items() if n not in cell.sequences}
     state = {symbol.name: initial[symbol.name].T for symbol in cell.states}
     steps, batch = np.shape(inputs[cell.inputs[0].name])[:2]
-    over_time: dict[str, list[Array]] = {symbol.name: [] for symbol in cell.states}
+    over_time: dict[str, list[Array]] = {symbol.name: [] for symbol in cell.returned}
     equations = [(e.target.name, compiled(e.value, arithmetic)) for e in cell.equations]
     before = {symbol.name: previous(symbol).name for symbol in cell.states}
     for t in range(steps):
@@ -350,10 +350,10 @@ def run_cell(
         step = Step(values, sizes)
         for name, equation in equations:
             values[name] = equation(step)
-        for name in before:
+        for name, found in over_time.items():
             value = values[name]
             if value.shape[1] != batch:
                 value = value * arithmetic.full(1, batch, Integer(1))
             state[name] = value
-            over_time[name].append(value.T)
+            found.append(value.T)
     return over_time

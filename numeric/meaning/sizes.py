@@ -18,7 +18,7 @@ Array = Any
 
 def size_names(cell: Cell) -> tuple[str, ...]:
     """The names of the cell's sizes, the state's first."""
-    symbols = (*cell.states, *cell.inputs, *cell.parameters, *cell.constants)
+    symbols = (*cell.states, *cell.inputs, *cell.parameters, *cell.constants, *cell.outputs)
     names = [
         str(symbol)
         for matrix in symbols

@@ -158,13 +158,15 @@ def through_time(facts: Facts) -> Section:
         Equations(tuple(equation_row(facts, s) for s in joined)),
         Paragraph(say.sentence("through_time.gradients", Symbol("t"))),
         Equations(tuple(equation_row(facts, s, rule_note(say, s)) for s in gradients)),
-        Paragraph(say.sentence("through_time.inputs", _loss_symbol(facts), Symbol("t"))),
+        Paragraph(say.sentence(
+            "through_time.inputs_of_outputs" if derivation.cell.outputs else "through_time.inputs",
+            _loss_symbol(facts), Symbol("t"))),
     ))  # fmt: skip
 
 
 def _loss_symbol(facts: Facts) -> Box:
-    state = facts.derivation.cell.states[-1]
-    return Layout(Notation(facts.derivation.cell.latex)).symbol(state.name + LOSS)
+    handed = facts.derivation.cell.returned[-1]
+    return Layout(Notation(facts.derivation.cell.latex)).symbol(handed.name + LOSS)
 
 
 def step_jacobian(facts: Facts) -> Section:

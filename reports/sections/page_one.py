@@ -208,7 +208,10 @@ def conventions(facts: Facts) -> Callout:
             _derivative("u", "v"), _derivative(sub("u", "i"), sub("v", "j")), row("i"), row("j"),
             row("L")),
         say.sentence("conventions.latest", _chain_example(facts), row("k", "=", "t"), row("I")),
-        say.sentence("conventions.loss", _loss_sum(), loss, row("t")),
+        say.sentence("conventions.loss_of_outputs" if cell.outputs else "conventions.loss",
+            _loss_sum(), loss, row("t"),
+            *([say.listed([say("{0}", sub(facts.symbol(y.name), "t")) for y in cell.outputs])]
+              if cell.outputs else [])),
         say.sentence("conventions.bar", bar, row("L"), sub(h, "t"), carried,
             Sum((("+", Symbol("t")), ("+", Number("1"))))),
         say.sentence("conventions.signs",

@@ -42,8 +42,8 @@ class StateOverflowError(ValueError):
 class Run:
     """One sequence through a cell, in float64: what it was given and the states it stored.
 
-    Shapes: states (T + 1, n), the initial state first; inputs (T, m); constants as declared,
-    (T, size) where a sequence.
+    Shapes: states (T + 1, n), the initial state first; outputs (T, q); inputs (T, m); constants
+    as declared, (T, size) where a sequence.
     """
 
     derivation: Derivation
@@ -51,6 +51,11 @@ class Run:
     inputs: Arrays
     states: Arrays
     constants: Arrays = field(default_factory=dict)
+    outputs: Arrays = field(default_factory=dict)
+
+    def handed_up(self, name: str) -> Array:
+        """A state or an output at the steps 1, …, T."""
+        return self.outputs[name] if name in self.outputs else self.states[name][1:]
 
     @property
     def steps(self) -> int:
@@ -97,7 +102,8 @@ def run(
             ))  # fmt: skip
         zero = np.zeros((1, later.shape[1]))
         found[symbol.name] = np.concatenate([first.get(symbol.name, zero), later])
-    return Run(derivation, weights, signal, found, fixed)
+    outputs = {symbol.name: states[symbol.name][:, 0, :] for symbol in cell.outputs}
+    return Run(derivation, weights, signal, found, fixed, outputs)
 
 
 def _float(arrays: Arrays) -> dict[str, Array]:

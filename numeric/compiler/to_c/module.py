@@ -17,6 +17,7 @@ from numeric.compiler.to_c.interface import GIVEN, Interface, Slot, declarations
 from numeric.compiler.to_c.memory import (
     CHUNK,
     ONCE,
+    OUTPUTS,
     STEP,
     Memory,
 )
@@ -103,9 +104,11 @@ class _File:
         }
         timed = {key: ("T", "B", *dims) for key, dims in inputs.items()}
         rows = {key: ("T", "B", *dims) for key, dims in states.items()}
+        others = {k: ("T", "B", *dims) for k, dims in declared.get("OUTPUTS", {}).items()}
         groups = {
             "params": params, "inputs": timed, "constants": constants, "states": rows,
-            "cotangents": rows, "gradients.params": params, "gradients.inputs": timed,
+            OUTPUTS: others, "cotangents": rows | others, "gradients.params": params,
+            "gradients.inputs": timed,
             "gradients.initial": {key: ("B", *dims) for key, dims in states.items()},
         }  # fmt: skip
         prefix = identifiers([self.header.name], KEYWORDS)[self.header.name]
@@ -273,7 +276,9 @@ class _File:
             ))  # fmt: skip
         for result in self.program.results:
             if result.name in memory.results:
-                member = f"given->gradients.{result.group}.{self.members[result.key]}"
+                group = memory.results[result.name]
+                home = group if group == OUTPUTS else f"gradients.{group}"
+                member = f"given->{home}.{self.members[result.key]}"
                 name = names[result.name]
                 lines.append((f"{name}_at", f"real *const {name}_at = {member};"))
         wanted = [line for name, line in lines if name in words_of(used)]

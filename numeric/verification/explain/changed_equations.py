@@ -109,8 +109,8 @@ class ForwardPass:
 
     @property
     def states(self) -> Labels:
-        """The states over time, (T, B, n)."""
-        return {s.name: self.whole[s.name][..., 0] for s in self.derivation.cell.states}
+        """The states and outputs over time, (T, B, n)."""
+        return {s.name: self.whole[s.name][..., 0] for s in self.derivation.cell.returned}
 
     def evaluate(self, expression: MatrixExpr, values: Values) -> Array:
         """The value of an expression."""
