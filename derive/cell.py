@@ -22,7 +22,7 @@ from derive.language import build as notation
 from derive.language import syntax
 from derive.language.defaults import check_defaults
 from derive.language.expr import size_name, symbols_of
-from derive.language.numbers import check_left_operands, check_numbers
+from derive.language.numbers import check_numbers
 from derive.language.syntax import PREVIOUS, CellError
 from derive.typeset.layout import Notation
 from derive.typeset.letters import parse_latex
@@ -97,7 +97,6 @@ class Cell:
         if len(known) != len(declared) + len(self.states):
             raise CellError("a symbol is declared twice", cell=self.name)
         assigned: list[str] = []
-        timeless = timeless_symbols(self, self.equations)
         for equation in self.equations:
             for symbol in symbols_of(equation.value):
                 if known.get(symbol.name) != symbol:
@@ -111,7 +110,6 @@ class Cell:
             known[equation.target.name] = equation.target
             assigned.append(equation.target.name)
             check_numbers(equation.value, equation.target.name, self.name)
-            check_left_operands(equation.value, equation.target.name, timeless, self.name)
         for state in self.states:
             if assigned.count(state.name) != 1:
                 raise CellError(f"the state {state} needs one equation", cell=self.name)
@@ -122,6 +120,10 @@ class Cell:
                     f"the output {output} needs one equation, no state, that no other one reads",
                     cell=self.name,
                 )
+        for constant in self.constants:
+            if constant.name in self.sequences and constant.shape[1] != 1:
+                said = f"the constant {constant.name}[t] is a matrix that changes with time: only "
+                raise CellError(f"{said}vectors and numbers may be given anew", cell=self.name)
         check_defaults(self.defaults, self.constants, self.sequences, self.name)
         for symbol, text in self.latex.items():
             if symbol not in known:

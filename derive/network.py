@@ -71,6 +71,12 @@ class Network:
             raise CellError(f"layers: expected 1 or more, came {self.layers}")
         if self.loss == "cross_entropy" and self.readout != "softmax":
             raise CellError("loss cross_entropy needs readout softmax, came readout linear")
+        if self.output.shape[1] != 1:
+            raise CellError(
+                f"{self.output.name!r} is a matrix, and a layer hands up a vector: give the cell "
+                'an output, as in outputs = ["y"] with y = S @ q',
+                cell=self.cell.name,
+            )
         if self.layers > 1:
             self._require_stackable()
 
@@ -120,12 +126,12 @@ class Network:
     def output(self) -> MatrixSymbol:
         """What a layer hands up: its output, the last of several; without one a state.
 
-        The state is h where there is one, else the last assigned.
+        The state is h where there is one, else the last vector assigned.
         """
         if self.cell.outputs:
             return self.cell.outputs[-1]
-        named = {state.name: state for state in self.cell.states}
-        return named.get("h", self.cell.states[-1])
+        named = {state.name: state for state in self.cell.states if state.shape[1] == 1}
+        return named.get("h") or [*named.values(), self.cell.states[-1]][-1 - bool(named)]
 
     @property
     def input_size(self) -> Expr:

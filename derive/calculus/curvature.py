@@ -31,7 +31,16 @@ class StepCurvature:
 
 
 def step_curvature(derivation: Derivation) -> StepCurvature:
-    """How every part of the step Jacobian moves with the states before the step."""
+    """How every part of the step Jacobian moves with the states before the step.
+
+    Raises:
+        ValueError: for a cell with matrices that change with time.
+    """
+    if derivation.has_matrices:
+        raise ValueError(
+            f"cell {derivation.cell.name!r}: a matrix changes with time, and the second derivatives "
+            "of a step are written for vectors alone"
+        )
     cell, jacobian = derivation.cell, derivation.step_jacobian
     moving = [*diagonal_columns(jacobian), *_factors(derivation)]
     columns: dict[tuple[MatrixExpr, str], MatrixExpr] = {}

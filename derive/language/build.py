@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sympy import MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
+from sympy.matrices.expressions import DiagMatrix
 
 from derive.language.expr import (
     VECTOR_FUNCTIONS,
@@ -16,6 +17,7 @@ from derive.language.expr import (
     Elementwise,
     add,
     broadcast,
+    diagonal,
     hadamard,
     negate,
     product,
@@ -23,6 +25,7 @@ from derive.language.expr import (
     scale,
     transpose,
 )
+from derive.language.matrices import DIAG, OUTER
 from derive.language.shapes import Shapes
 from derive.language.syntax import PREVIOUS, Assignment, Node
 
@@ -59,6 +62,8 @@ class _Builder:
                 return transpose(self.matrix(parts[0], node))
             case "@":
                 left, right = (self.matrix(part, node) for part in parts)
+                if isinstance(left, DiagMatrix) and right.shape[1] == 1:
+                    return hadamard(left.args[0], right)
                 return product(left, right)
             case "call":
                 return self.build_call(node, parts)
@@ -97,6 +102,11 @@ class _Builder:
     def build_call(self, node: Node, parts: list[MatrixExpr | Number]) -> MatrixExpr:
         if node.value == "concat":
             return Concat(*(self.matrix(part, node) for part in parts))
+        if node.value == OUTER:
+            left, right = (self.matrix(part, node) for part in parts)
+            return product(left, transpose(right))
+        if node.value == DIAG:
+            return diagonal(self.matrix(parts[0], node))
         argument = self.matrix(parts[0], node)
         if node.value in VECTOR_FUNCTIONS:
             return VECTOR_FUNCTIONS[node.value](argument)

@@ -19,7 +19,7 @@ from derive.language.expr import size
 from derive.network import Layer, Network
 from numeric.compiler.array_names import local
 from numeric.compiler.lower import lower
-from numeric.compiler.padding import INSIDE, OUTSIDE
+from numeric.compiler.padding import INSIDE, OUTSIDE, OUTSIDE_EACH
 from numeric.compiler.program import (
     BATCH,
     LENGTH,
@@ -166,15 +166,18 @@ class _Composer:
                 yield s
                 continue
             made = f"{TEMPORARY}{s.target}_inside"
-            self.dims[made] = self.dims[s.target][-2:]
+            self.dims[made] = tuple(d for d in self.dims[s.target] if d != LENGTH)
+            mask = OUTSIDE_EACH if len(self.dims[made]) > 2 else OUTSIDE
             yield replace(s, target=made)
-            yield Statement(s.target, "select", (OUTSIDE, stays[s.target], made))
+            yield Statement(s.target, "select", (mask, stays[s.target], made))
 
     # ---- the network ------------------------------------------------------------------------
 
     def run(self) -> Program:
         network, cell = self.network, self.network.cell
-        self.argue("mask", OUTSIDE, OUTSIDE, (LENGTH, BATCH, S.One))
+        self.argue("mask", OUTSIDE, OUTSIDE, dims := (LENGTH, BATCH, S.One))
+        if derivation_of(cell).has_matrices:
+            self.put(self.forward, "forward", OUTSIDE_EACH, "lift", (OUTSIDE,), (*dims, S.One))
         fed = self.bottom()
         stages: list[tuple[list[Layer], list[tuple[Block, ...]]]] = []
         for depth in range(network.layers):
@@ -233,8 +236,8 @@ class _Composer:
         dims = (LENGTH, BATCH, network.width)
         whole = names[0]
         if len(names) > 1:
-            whole = self.put(self.forward, "forward", self.own(depth, "both"), "concat",
-                             tuple(names), dims)  # fmt: skip
+            both = self.own(depth, "both")
+            whole = self.put(self.forward, "forward", both, "concat", tuple(names), dims)
         if network.dropout and depth < network.layers - 1:
             key = f"layer{depth}.dropout"
             mask = self.argue("constants", key, self.own(depth, "dropout"), dims)
@@ -342,8 +345,8 @@ class _Composer:
         self, layer: Layer, blocks: list[Block], arrived: dict[str, str]
     ) -> Iterator[Block]:
         """The layer's backward blocks, its loss terms put in; where there is none, left out."""
-        returned = self.network.cell.returned
-        terms = {self.prefix(layer) + self.argument("cotangents", s) for s in returned}
+        terms = {self.prefix(layer) + self.argument("cotangents", symbol)
+                 for symbol in self.network.cell.returned}  # fmt: skip
         for block in blocks:
             statements = []
             for s in block.statements:

@@ -177,9 +177,12 @@ def step_jacobian(facts: Facts) -> Section:
     pairs = derivation.part("pairs")
     local = local_rows(derivation, facts.layout.notation)
     return Section("step-jacobian", say.words("step_jacobian.title"), (
-        Paragraph(say.sentence("step_jacobian.blocks" if several else "step_jacobian.block")),
-        Equations(tuple(equation_row(facts, s) for s in blocks)),
         Paragraph(say.sentence(
+            "step_jacobian.blocks_of_maps" if several and derivation.has_matrices else
+            "step_jacobian.blocks" if several else "step_jacobian.block")),
+        Equations(tuple(equation_row(facts, s) for s in blocks)),
+        Paragraph(say.sentence("step_jacobian.maps") if derivation.has_matrices else
+                  say.sentence(
             "step_jacobian.factor" if facts.claim.rate is not None else "step_jacobian.terms",
             *facts.claim.matrices)),
         Equations(tuple(equation_row(facts, s) for s in chain)),

@@ -61,7 +61,18 @@ INLINE real *aligned(const void *p)
 
 
 def emit(program: Program, style: Style, header: Header) -> str:
-    """The source of a cell's C file."""
+    """The source of a cell's C file.
+
+    Raises:
+        ValueError: for a matrix that differs from sample to sample, which it cannot write yet.
+    """
+    for name in (*program.shifted.values(), *program.dims):
+        dims = [extent for extent in program.dims[name] if extent != LENGTH]
+        if len(dims) > 2 and BATCH in dims:
+            raise ValueError(
+                f"target c: {name!r} is a matrix that changes with time, and C is written for "
+                "vectors alone; target numpy writes this cell"
+            )
     return _File(program, style, header).text()
 
 

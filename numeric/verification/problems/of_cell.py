@@ -17,7 +17,7 @@ from sympy import MatrixSymbol
 from derive.cell import Cell, declared
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.interpret import run_cell
-from numeric.meaning.sizes import extent_of, shape_of, size_names
+from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
@@ -148,10 +148,9 @@ class CellProblem:
         )
 
     def output_shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
-        """The shape of each state and output in the module interface: (T, B, n)."""
+        """The shape of each state and output in the module interface: (T, B, n), (T, B, n, k)."""
         return {
-            s.name: (case.steps, case.batch, extent_of(s.shape[0], case.sizes))
-            for s in self.cell.returned
+            s.name: (case.steps, case.batch, *shape_of(s, case.sizes)) for s in self.cell.returned
         }
 
     def loss(self, case: Case, outputs: Outputs) -> Any:
