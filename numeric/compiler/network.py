@@ -68,8 +68,6 @@ class _Composer:
         return self.put(self.backward, "backward", f"{name}_inside", INSIDE, (name, OUTSIDE),
                         self.dims[name])  # fmt: skip
 
-    # ---- names ------------------------------------------------------------------------------
-
     def argument(self, group: str, symbol: MatrixSymbol) -> str:
         """The array of the cell's program that a symbol is given in."""
         return _named(self.base.arguments, group, symbol)
@@ -266,9 +264,8 @@ class _Composer:
         V = self.argue("params", "readout.V", "readout_V", (OUTPUTS, width))
         c = self.argue("params", "readout.c", "readout_c", (OUTPUTS,))
         dims = (*lead, OUTPUTS)
-        self.put(self.forward, "forward", f"{TEMPORARY}logits", "apply", (top, V), dims)
-        logits = self.put(self.forward, "forward", "logits", "add", (f"{TEMPORARY}logits", c),
-                          dims, 1, 1)  # fmt: skip
+        made = self.put(self.forward, "forward", f"{TEMPORARY}logits", "apply", (top, V), dims)
+        logits = self.put(self.forward, "forward", "logits", "add", (made, c), dims, 1, 1)
         masked = () if last else (OUTSIDE,)
         if network.loss == "cross_entropy":
             self.argue("targets", TARGETS, TARGETS, lead)
@@ -305,12 +302,12 @@ class _Composer:
         self.put(self.forward, "forward", LOSS, "gather", (square,), ())
         if not softmax:
             return error
-        entries = self.put(self.backward, "backward", f"{TEMPORARY}entries", "multiply",
-                           (out, error), dims)  # fmt: skip
+        entries = f"{TEMPORARY}entries"
+        self.put(self.backward, "backward", entries, "multiply", (out, error), dims)
         total = self.put(self.backward, "backward", f"{TEMPORARY}mean", "total", (entries,),
                          (*dims[:-1], S.One))  # fmt: skip
-        less = self.put(self.backward, "backward", f"{TEMPORARY}less", "add", (error, total),
-                        dims, 1, -1)  # fmt: skip
+        both = (error, total)
+        less = self.put(self.backward, "backward", f"{TEMPORARY}less", "add", both, dims, 1, -1)
         slope = self.put(self.backward, "backward", "logits_bar", "multiply", (out, less), dims)
         return self.inside(slope) if masked else slope
 
@@ -355,9 +352,8 @@ class _Composer:
                     for place, o in enumerate(s.operands)
                     if o not in terms or o in arrived
                 ]
-                signs = s.settings
-                if len(kept) < len(s.operands):
-                    signs = tuple(s.settings[place] for place, _ in kept)
+                fewer = len(kept) < len(s.operands)
+                signs = tuple(s.settings[place] for place, _ in kept) if fewer else s.settings
                 statements.append(replace(s, operands=tuple(o for _, o in kept), settings=signs))
             yield replace(block, statements=tuple(statements))
 
@@ -367,8 +363,8 @@ class _Composer:
         names = [self.prefix(layer) + first for layer in layers]
         whole = names[0]
         if len(names) > 1:
-            whole = self.put(self.backward, "backward", self.own(layers[0].depth, "input_bar"),
-                             "add", tuple(names), self.dims[whole], 1, 1)  # fmt: skip
+            both, dims = self.own(layers[0].depth, "input_bar"), self.dims[whole]
+            whole = self.put(self.backward, "backward", both, "add", tuple(names), dims, 1, 1)
         return self.inside(whole)
 
     def bottom_gradients(self, bar: str) -> None:

@@ -134,7 +134,7 @@ def test_shapes_follow_from_the_equations():
         ("S = S_prev + outer(V @ x)", r"outer takes two vectors"),
         ("S = S_prev + diag(outer(x, x)) @ S_prev", r"diag takes one vector"),
         ("S = S_prev + outer(V @ x, k)\nh = W @ concat(h_prev, S)", "concat takes vectors"),
-        ("outer = outer_prev + x", "is a function"),
+        ("h = outer * h_prev + x", "is a function"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(equations, says):
