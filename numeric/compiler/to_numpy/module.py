@@ -141,6 +141,9 @@ def _backward(clear: Cleared, spelled: Spelled, write: BlockWriter) -> list[str]
     body += [f'{name} = tape["{name}"]' for name in program.tape()]
     body += _blocks(program, spelled, write, "backward")
     body += ["return {", *gradients(program), "}"]
+    returned = {a.key for a in program.arguments if a.group == "cotangents"}
+    states = {a.key for a in program.arguments if a.group == "initial"}
+    names = "STATES" if returned == states else "{**STATES, **OUTPUTS}"
     check = [
         "try:",
         '    sizes, like = dict(tape["sizes"]), tape["like"]',
@@ -149,7 +152,7 @@ def _backward(clear: Cleared, spelled: Spelled, write: BlockWriter) -> list[str]
         'kinds = {like.dtype: "forward"}',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         "cotangents = _take(",
-        '    "cotangents", cotangents, STATES, ("T", "B"), sizes, kinds, optional=True',
+        f'    "cotangents", cotangents, {names}, ("T", "B"), sizes, kinds, optional=True',
         ")",
     ]
     return [
