@@ -25,6 +25,7 @@ from derive.network import Network
 from derive.theorems.sentences import languages
 from derive.typeset.boxes import Box
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS
+from reports.cli import main
 from reports.document import pdf
 from reports.document.figures import plain
 from reports.document.model import Listing, Words
@@ -177,7 +178,7 @@ def test_chinese_is_set_by_xelatex(language, tmp_path):
 
 @pytest.mark.parametrize(("label", "text"), [
     (r"测量值, $g=2.5$", "测量值, g=2.5"), ("间隔 $t-k$", "间隔 t−k"),
-    (r"门的最大值，$\hat{\mathrm{z}}$", "门的最大值，z\u0302"),
+    (r"门的最大值，$\hat{\mathrm{z}}$", "门的最大值，z"),
     (r"下界 $\uparrow$ $12$", "下界 ↑ 12"),
     (r"measured, $g=1$", r"measured, $g=1$"),
 ])  # fmt: skip
@@ -190,3 +191,17 @@ def test_a_missing_chinese_engine_is_named(tmp_path, monkeypatch):
     (tmp_path / "any.tex").write_text(f"{PROGRAM}\n", encoding="utf-8")
     with pytest.raises(pdf.EngineError, match="texlive-lang-chinese"):
         compile_pdf(tmp_path / "any.tex")
+
+
+@pytest.mark.parametrize("words", [
+    ["show", "lstm"], ["show", "rnn", "--layers", "2", "--bidirectional"],
+    ["bounds", "lstm", "--size", "3", "--lag", "4"], ["bounds", "rnn", "--input-box", "1"],
+])  # fmt: skip
+def test_the_terminal_speaks_chinese(words, capsys):
+    assert main([*words, "--language", "zh"]) == 0
+    printed = capsys.readouterr().out
+    for work in re.split("[；：;]", phrases("zh").get(catalogue[words[1]].source, "")):
+        printed = printed.replace(work, "")
+    printed = printed.replace(catalogue["rnn"].source, "")
+    assert [line for line in printed.split("\n") if ENGLISH.search(line)] == []
+    assert re.search("[一-鿿]", printed)
