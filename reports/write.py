@@ -5,6 +5,7 @@ In: a cell and a folder. Out: the paths written. Everything is made before anyth
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from reports.document.figures import Picture, gradient_norms, labels
 from reports.document.html import html
 from reports.document.model import Document, Figure
 from reports.document.pdf import HINT, EngineError, compile_pdf, find_engine
+from reports.document.special_files import special
 from reports.document.tex import tex
 from reports.sections.bounds import chapter, placed
 from reports.sections.cell import build
@@ -220,6 +222,9 @@ def write_files(files: dict[Path, bytes]) -> None:
     Raises:
         OSError: if one cannot be written; none is left half-written.
     """
+    for path in files:
+        if special(path):
+            raise OSError(errno.EEXIST, "there is a device or a pipe of this name", str(path))
     partial = {path: path.with_name(path.name + ".part") for path in files}
     try:
         for path, content in files.items():

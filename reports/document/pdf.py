@@ -16,7 +16,9 @@ from typing import Final
 from reports.document.preamble import PROGRAM
 
 HINT: Final = "apt-get install latexmk texlive-latex-base"
-HINT_CHINESE: Final = "apt-get install latexmk texlive-xetex texlive-lang-chinese"
+HINT_CHINESE: Final = (
+    "apt-get install latexmk texlive-xetex texlive-lang-chinese texlive-fonts-recommended"
+)
 _TIMEOUT: Final = 180
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from derive.typeset.columns import columns_of
+from reports.document.special_files import special
 
 DISTRIBUTION: Final = "bptt-toolkit"
 GOOD, WRONG, REFUSED, INCONCLUSIVE, PARTIAL, FAULT = 0, 1, 2, 3, 4, 101
@@ -124,7 +125,7 @@ def why(problem: OSError) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """The file holds the text, or is what it was before.
+    """The file holds the text, or is what it was before; a device or a pipe is written into.
 
     Raises:
         CommandError: if it cannot be written.
@@ -132,6 +133,9 @@ def write_whole(path: Path, text: str) -> None:
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        if special(target):
+            target.write_text(text, encoding="utf-8", newline="\n")
+            return
         with beside.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
         beside.replace(target)

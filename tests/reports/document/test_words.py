@@ -19,6 +19,7 @@ from reports.sections.literature import WERBOS
 REPORTS: Final = FOLDER.parent
 SECTIONS: Final = [
     *(path for path in sorted((REPORTS / "sections").glob("*.py")) if path.stem != "__init__"),
+    REPORTS / "site" / "families.py",
     REPORTS / "site" / "index.py",
     REPORTS / "terminal" / "bounds.py",
     REPORTS / "terminal" / "derivation.py",
