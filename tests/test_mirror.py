@@ -179,6 +179,8 @@ THROUGH: Final = (
             ("reports/commands/completion.py",)),
     Through("reports/terminal/test_console.py", "files as they are written",
             ("reports/document/special_files.py",)),
+    Through("reports/document/test_chinese.py", "terms of two languages",
+            ("reports/sections/glossary.py",)),
     Through("reports/site/test_gallery.py", "families as the index shows them",
             ("reports/site/families.py",)),
     Through("reports/document/test_pages.py", "files as a browser and a TeX engine read them",

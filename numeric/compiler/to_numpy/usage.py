@@ -46,7 +46,7 @@ def _shape(sizes: tuple[str, ...]) -> str:
 
 def use_of_cell(header: Header) -> tuple[str, ...]:
     """Five lines that step down the gradient of half a square."""
-    state = next(reversed(header.declared["STATES"]))
+    state = [*header.declared["STATES"]][-1]
     parameter = next(iter(header.declared["PARAMETERS"]), None)
     constants = ", constants=constants" if header.declared["CONSTANTS"] else ""
     kept = f'params["{parameter}"] -= 0.01 * gradients["params"]["{parameter}"]'

@@ -28,7 +28,7 @@ from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PAR
 from reports.cli import main
 from reports.document import pdf
 from reports.document.figures import plain
-from reports.document.model import Listing, Words
+from reports.document.model import Listing, Section, Words
 from reports.document.pdf import compile_pdf, find_chinese_engine
 from reports.document.preamble import PROGRAM
 from reports.document.tex import tex
@@ -36,6 +36,7 @@ from reports.document.words import closed_up, phrases
 from reports.sections.bounds import chapter
 from reports.sections.cell import build
 from reports.sections.facts import Facts
+from reports.sections.glossary import glossary
 from reports.sections.literature import WERBOS
 from reports.sections.network import build_network
 from reports.sections.verified import METHODS
@@ -66,7 +67,9 @@ def templates(trees) -> set[str]:
 
 
 def texts(value: object) -> Iterator[str]:
-    """What a document says in words: no formulas, no code."""
+    """What a document says in words: no formulas, no code, no English terms of a glossary."""
+    if isinstance(value, Section) and value.anchor == "glossary":
+        return
     if isinstance(value, (Box, Listing)) or (isinstance(value, Words) and value.style == "code"):
         return
     if isinstance(value, str):
@@ -126,6 +129,15 @@ def test_an_english_sentence_is_found():
     assert english((Words("见 the norm"), "softmax 读出层", Words("bptt emit lstm", "code"))) == [
         "见 the norm"
     ]
+
+
+def test_the_glossary_gives_the_english_of_each_term_to_chinese_readers_alone():
+    cell = CELLS["rnn"]
+    facts = Facts(derivation_of(cell), "", verdict("rnn"), measurement(cell), language="zh")
+    (table,) = glossary(facts).blocks
+    held = {"".join(part.text for part in said_) for row in table.rows for said_ in row}
+    assert {"遗忘门", "forget gate", "梯度爆炸", "exploding gradient", "谱半径"} <= held
+    assert glossary(Facts(derivation_of(cell))) is None
 
 
 def test_every_phrase_of_a_computation_is_said_in_every_language():
