@@ -42,6 +42,11 @@ def find_chinese_engine() -> str | None:
     return tools[0] if found.returncode == 0 else None
 
 
+def engine_for(source: str) -> str | None:
+    """The engine that a .tex text asks for, if it is installed."""
+    return find_chinese_engine() if source.startswith(PROGRAM) else find_engine()
+
+
 def compile_pdf(source: Path) -> str:
     """Compile a .tex file; the log of the last run.
 
