@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 
 from derive.language.syntax import CellError
 from reports.arguments.network_flags import add_all_network_flags, add_network_flags
+from reports.terminal.completion import SHELLS
 from reports.terminal.console import (
     DISTRIBUTION,
     FAULT,
@@ -29,6 +30,7 @@ from reports.terminal.console import (
     as_json,
     toolkit_version,
 )
+from reports.terminal.plain_signs import shown_in
 
 STYLES: Final = ("textbook", "fused", "stable")
 TARGETS: Final = ("numpy", "c")
@@ -124,8 +126,15 @@ _PROFILE: Final = _argument(
 COMMANDS: Final = (
     Command(
         "list", "the catalogue: name, states, source",
-        "Lists the cells of the catalogue with their states and where they come from.",
-        "bptt list",
+        "Lists the cells of the catalogue by family, with their states and where they come\n"
+        "from; some of them by NAME, by family, or by what their title or source says.",
+        "bptt list --family gru --match 2014",
+        (
+            _argument("names", metavar="NAME", nargs="*", help="cells of the catalogue (all)"),
+            _argument("--family", metavar="FAMILY", help="one family: rnn, lstm, gru, …"),
+            _argument("--match", metavar="WORD", action="append",
+                      help="cells whose name, title or source holds it; all WORDs, if several"),
+        ),
     ),
     Command(
         "show", "equations, gradients and step Jacobian of a cell",
@@ -150,10 +159,14 @@ COMMANDS: Final = (
         (
             _ONE_CELL,
             _argument("-o", "--output", type=Path, metavar="FILE.py", help="where to write it"),
-            _argument("--style", choices=STYLES, default="fused",
-                      help="for readers, for speed, or for accuracy in saturation (fused)"),
-            _argument("--target", choices=TARGETS, default="numpy",
-                      help="the language; of c, -o FILE.c writes FILE.h beside it (numpy)"),
+            _argument("--style", choices=STYLES,
+                      help="for readers, for speed, or for accuracy in saturation (fused; with "
+                           "--check, what FILE.py says)"),
+            _argument("--target", choices=TARGETS,
+                      help="the language; of c, -o FILE.c writes FILE.h beside it (numpy; with "
+                           "--check, what FILE.py says)"),
+            _argument("--force", action="store_true",
+                      help="write over a file that this command did not write"),
             _argument("--main", action="store_true",
                       help="add a self-test to C code: numbers of fifty digits, no Python needed"),
             _argument("--check", action="store_true",
@@ -301,6 +314,17 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        "completion", "what a shell needs to complete these words",
+        "Prints a script that completes commands, options and names of cells. For bash put\n"
+        "eval \"$(bptt completion bash)\" in ~/.bashrc; zsh likewise; for fish save it as\n"
+        "~/.config/fish/completions/bptt.fish.",
+        "bptt completion bash",
+        (
+            _argument("shell", choices=SHELLS, help="the shell that reads it"),
+            lambda command: command.set_defaults(parser=parser),
+        ),
+    ),
+    Command(
         "doctor", "versions, TeX engine and import paths",
         "Prints the versions in use, the TeX engine that was found, and where the packages\n"
         "derive, numeric, reports and bptt are imported from.",
@@ -376,7 +400,7 @@ def _main(words: Sequence[str]) -> int:
 def _refuse(words: Sequence[str], message: str, status: int) -> int:
     """The message on standard error; with --json, an object that holds it as well."""
     lines = "\n".join(message.split("\n")[:2])
-    sys.stderr.write(f"{lines}\n")
+    sys.stderr.write(shown_in(lines, getattr(sys.stderr, "encoding", None) or "utf-8") + "\n")
     if "--json" in words:
         names = {command.name for command in COMMANDS}
         name = next((word for word in words if word in names), "bptt")
@@ -388,5 +412,5 @@ def _say(text: str) -> None:
     """The text on standard output, in whatever characters it can show."""
     if text:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stdout.write(shown_in(text, encoding) + "\n")
         sys.stdout.flush()

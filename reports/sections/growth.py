@@ -31,6 +31,7 @@ from reports.document.numerals import UP, below, figures, places
 from reports.document.words import listed
 from reports.sections.code import code
 from reports.sections.facts import Facts
+from reports.sections.glossary import glossary
 from reports.sections.literature import sources
 from reports.sections.theorems import theorem_blocks
 from reports.sections.verified import verified
@@ -42,7 +43,7 @@ _SHOWN_LAGS: Final = (1, 10, 30, 60)
 
 def proved(facts: Facts) -> tuple[Section, ...]:
     """The last sections, as many as have something to say."""
-    made = (growth(facts), code(facts), verified(facts), sources(facts))
+    made = (growth(facts), code(facts), verified(facts), glossary(facts), sources(facts))
     return tuple(section for section in made if section is not None)
 
 

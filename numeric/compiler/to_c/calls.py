@@ -173,8 +173,8 @@ class Calls:
         sizes: dict[str, int] = {}
         kinds: dict[Any, str] = {}
         held, states = self.declared, self.declared["STATES"]
-        taken = {"inputs": _take("inputs", inputs, held["INPUTS"], ("T", "B"), sizes, kinds)}
-        taken["params"] = _take("params", params, held["PARAMETERS"], (), sizes, kinds)
+        taken = {"params": _take("params", params, held["PARAMETERS"], (), sizes, kinds)}
+        taken["inputs"] = _take("inputs", inputs, held["INPUTS"], ("T", "B"), sizes, kinds)
         initial = _take("initial", initial, states, ("B",), sizes, kinds, optional=True)
         constants = _take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
         ((dtype, where),) = kinds.items()
