@@ -15,26 +15,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from sympy import MatMul, MatrixExpr, MatrixSymbol, Rational, preorder_traversal
+from sympy import MatrixExpr, MatrixSymbol
 
 from derive.cells import read_tables, tables
 from derive.language import build as notation
 from derive.language import syntax
+from derive.language.cell_keys import check_keys
 from derive.language.defaults import check_defaults
 from derive.language.expr import size_name, symbols_of
+from derive.language.numbers import check_numbers
 from derive.language.stages import Stage, check_parts, read_stages
 from derive.language.syntax import PREVIOUS, CellError
 from derive.typeset.layout import Notation
 from derive.typeset.letters import parse_latex
 from derive.typeset.notebook import html_of, latex_of
-
-MAX_EXPONENT: Final = 100
-MAX_NUMBER: Final = 10**MAX_EXPONENT  # numerators and denominators: they reach emitted code
-_KEYS: Final = {
-    "name": str, "source": str, "title": str, "equations": str,
-    "inputs": list, "constants": list, "scalars": list, "matrices": list,
-    "sizes": dict, "latex": dict, "defaults": dict, "stages": list, "parts": dict,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +60,8 @@ class Equation:
 class Cell:
     """One step of a recurrent network: s_t = F(s_{t−1}, x_t; θ), as the author wrote it.
 
-    A state's value one step earlier is the symbol of the same name with `_prev`.
+    A state's value one step earlier is the symbol of the same name with `_prev`. `outputs` are
+    assigned, are no states, and no equation reads them: y_t = G(s_{t−1}, x_t; θ), for the loss.
     `sequences` names the constants given anew at each step; `latex` maps a symbol to LaTeX;
     `defaults` maps a constant to a number, values or a rule (`derive.language.defaults`).
     `stages` tell the forward pass, `parts` name targets (`derive.language.stages`).
@@ -78,6 +73,7 @@ class Cell:
     parameters: tuple[MatrixSymbol, ...]
     equations: tuple[Equation, ...]
     constants: tuple[MatrixSymbol, ...] = ()
+    outputs: tuple[MatrixSymbol, ...] = ()
     sequences: frozenset[str] = frozenset()
     source: str = ""
     title: str = ""
@@ -100,7 +96,6 @@ class Cell:
         if len(known) != len(declared) + len(self.states):
             raise CellError("a symbol is declared twice", cell=self.name)
         assigned: list[str] = []
-        timeless = timeless_symbols(self, self.equations)
         for equation in self.equations:
             for symbol in symbols_of(equation.value):
                 if known.get(symbol.name) != symbol:
@@ -113,24 +108,21 @@ class Cell:
                 raise CellError(f"{equation.target} is assigned twice", cell=self.name)
             known[equation.target.name] = equation.target
             assigned.append(equation.target.name)
-            for node in preorder_traversal(equation.value):
-                if isinstance(node, Rational) and max(abs(node.p), node.q) > MAX_NUMBER:
-                    raise CellError(
-                        f"in the equation of {equation.target}: a number of more than "
-                        f"{MAX_EXPONENT} digits, or below 1e-{MAX_EXPONENT}",
-                        cell=self.name,
-                    )
-                if isinstance(node, MatMul) and not timeless.issuperset(
-                    symbol for factor in node.args[:-1] for symbol in symbols_of(factor)
-                ):
-                    raise CellError(
-                        f"in the equation of {equation.target}: the left operand of @ changes "
-                        "with time; only parameters and fixed constants may stand there",
-                        cell=self.name,
-                    )
+            check_numbers(equation.value, equation.target.name, self.name)
         for state in self.states:
             if assigned.count(state.name) != 1:
                 raise CellError(f"the state {state} needs one equation", cell=self.name)
+        read = {s for equation in self.equations for s in symbols_of(equation.value)}
+        for output in self.outputs:
+            if output.name not in assigned or output in {*read, *self.states}:
+                raise CellError(
+                    f"the output {output} needs one equation, no state, that no other one reads",
+                    cell=self.name,
+                )
+        for constant in self.constants:
+            if constant.name in self.sequences and constant.shape[1] != 1:
+                said = f"the constant {constant.name}[t] is a matrix that changes with time: only "
+                raise CellError(f"{said}vectors and numbers may be given anew", cell=self.name)
         check_defaults(self.defaults, self.constants, self.sequences, self.name)
         object.__setattr__(self, "stages", read_stages(self.stages, assigned, self.name))
         check_parts(self.parts, assigned, self.name)
@@ -153,6 +145,7 @@ class Cell:
         inputs: Iterable[str] = ("x",),
         source: str = "",
         title: str = "",
+        outputs: Iterable[str] = (),
         constants: Iterable[str] = (),
         scalars: Iterable[str] = (),
         matrices: Iterable[str] = (),
@@ -173,8 +166,9 @@ class Cell:
             )
         bare = tuple(constant.removesuffix("[t]") for constant in constants)
         for what, declared in (
-            ("inputs", tuple(inputs)), ("constants", bare), ("scalars", tuple(scalars)),
-            ("matrices", tuple(matrices)), ("sizes", tuple((sizes or {}).values())),
+            ("inputs", tuple(inputs)), ("outputs", tuple(outputs)), ("constants", bare),
+            ("scalars", tuple(scalars)), ("matrices", tuple(matrices)),
+            ("sizes", tuple((sizes or {}).values())),
         ):  # fmt: skip
             refusal = syntax.size_refusal if what == "sizes" else syntax.refusal
             for symbol in declared:
@@ -183,6 +177,7 @@ class Cell:
         reading = notation.read(
             syntax.parse(equations, name),
             inputs=tuple(inputs),
+            outputs=tuple(outputs),
             constants=bare,
             scalars=tuple(scalars),
             matrices=tuple(matrices),
@@ -196,6 +191,7 @@ class Cell:
             states=reading.states,
             parameters=reading.parameters,
             constants=reading.constants,
+            outputs=reading.outputs,
             sequences=frozenset(c.removesuffix("[t]") for c in constants if c.endswith("[t]")),
             equations=tuple(Equation(*pair) for pair in reading.equations),
             source=source,
@@ -211,6 +207,11 @@ class Cell:
     def previous_states(self) -> tuple[MatrixSymbol, ...]:
         """The states one step earlier, in the order of the states."""
         return tuple(map(previous, self.states))
+
+    @property
+    def returned(self) -> tuple[MatrixSymbol, ...]:
+        """What a forward pass returns of every step and a loss may weigh: states, then outputs."""
+        return (*self.states, *self.outputs)
 
     @cached_property
     def notation(self) -> Notation:
@@ -231,7 +232,7 @@ class Cell:
         """A fingerprint of the mathematics: symbols, shapes and equations."""
         parts = [
             f"{role} {s.name} {dimensions(s)} {s.name in self.sequences}"
-            for role in ("inputs", "states", "parameters", "constants")
+            for role in ("inputs", "states", "parameters", "constants", "outputs")
             for s in getattr(self, role)
         ]
         parts += [f"{e.target.name} = {e.value!r}" for e in self.equations]
@@ -244,10 +245,13 @@ def previous(state: MatrixSymbol) -> MatrixSymbol:
 
 
 def timeless_symbols(cell: Cell, equations: tuple[Equation, ...]) -> frozenset[MatrixSymbol]:
-    """The symbols that neither time nor the batch changes: θ, fixed constants, their kin."""
+    """The symbols that neither time nor the batch changes: θ, fixed constants, their kin.
+
+    What a forward pass returns has a value for every step, though all of them may be equal.
+    """
     fixed = {*cell.parameters, *(c for c in cell.constants if c.name not in cell.sequences)}
     for equation in equations:
-        if equation.target not in cell.states and fixed.issuperset(symbols_of(equation.value)):
+        if equation.target not in cell.returned and fixed.issuperset(symbols_of(equation.value)):
             fixed.add(equation.target)
     return frozenset(fixed)
 
@@ -261,11 +265,13 @@ def dimensions(symbol: MatrixSymbol) -> tuple[str, ...]:
 
 
 def declared(cell: Cell) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The module constants of the cell: name → size names, for each group."""
-    groups = {
-        "PARAMETERS": cell.parameters, "INPUTS": cell.inputs,
-        "STATES": cell.states, "CONSTANTS": cell.constants,
-    }  # fmt: skip
+    """The module constants of the cell: name → size names, for each group.
+
+    OUTPUTS is a group of cells that have outputs alone.
+    """
+    groups = {"PARAMETERS": cell.parameters, "INPUTS": cell.inputs, "STATES": cell.states}
+    groups |= {"OUTPUTS": cell.outputs} if cell.outputs else {}
+    groups["CONSTANTS"] = cell.constants
     return {
         group: {
             s.name: (("T", *dimensions(s)) if s.name in cell.sequences else dimensions(s))
@@ -291,21 +297,7 @@ def build(name: str, table: Mapping[str, Any], file: str) -> Cell:
     Raises:
         CellError: if a key is unknown or of the wrong type, or the cell cannot be.
     """
-    for key, value in table.items():
-        if key not in _KEYS:
-            raise CellError(f"{file}: unknown key {key!r}; known are {', '.join(_KEYS)}")
-        if not isinstance(value, _KEYS[key]):
-            raise CellError(
-                f"{file}: {key!r} must be a {_KEYS[key].__name__}, came {type(value).__name__}"
-            )
-        if key == "stages":
-            continue
-        strings = value if isinstance(value, list) else value.values() if key in {
-            "sizes", "latex"} else ()  # fmt: skip
-        if not all(isinstance(item, str) for item in strings):
-            raise CellError(f"{file}: {key!r} must hold strings only")
-    if "equations" not in table:
-        raise CellError(f"{file}: cell {name!r} has no 'equations'")
+    check_keys(name, table, file)
     return Cell.parse(**{"inputs": ["x"], **table, "name": name})
 
 

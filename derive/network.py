@@ -71,6 +71,12 @@ class Network:
             raise CellError(f"layers: expected 1 or more, came {self.layers}")
         if self.loss == "cross_entropy" and self.readout != "softmax":
             raise CellError("loss cross_entropy needs readout softmax, came readout linear")
+        if self.output.shape[1] != 1:
+            raise CellError(
+                f"{self.output.name!r} is a matrix, and a layer hands up a vector: give the cell "
+                'an output, as in outputs = ["y"] with y = S @ q',
+                cell=self.cell.name,
+            )
         if self.layers > 1:
             self._require_stackable()
 
@@ -78,7 +84,7 @@ class Network:
         cell = self.cell
         others = [x for x in cell.inputs[1:] if self.lower_state(x) is None]
         for extent, width in self._fed():
-            for symbol in (*cell.states, *cell.constants, *others):
+            for symbol in (*cell.returned, *cell.constants, *others):
                 sizes = {s for own in symbol.shape for s in own.free_symbols}
                 if extent != width and extent in sizes:
                     raise CellError(
@@ -118,9 +124,14 @@ class Network:
 
     @property
     def output(self) -> MatrixSymbol:
-        """The state a layer hands up: h where there is one, else the last assigned."""
-        named = {state.name: state for state in self.cell.states}
-        return named.get("h", self.cell.states[-1])
+        """What a layer hands up: its output, the last of several; without one a state.
+
+        The state is h where there is one, else the last vector assigned.
+        """
+        if self.cell.outputs:
+            return self.cell.outputs[-1]
+        named = {state.name: state for state in self.cell.states if state.shape[1] == 1}
+        return named.get("h") or [*named.values(), self.cell.states[-1]][-1 - bool(named)]
 
     @property
     def input_size(self) -> Expr:

@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 
 from derive.language.syntax import CellError
 from reports.arguments.network_flags import add_all_network_flags, add_network_flags
+from reports.terminal.completion import SHELLS
 from reports.terminal.console import (
     DISTRIBUTION,
     FAULT,
@@ -29,6 +30,7 @@ from reports.terminal.console import (
     as_json,
     toolkit_version,
 )
+from reports.terminal.plain_signs import shown_in
 
 STYLES: Final = ("textbook", "fused", "stable")
 TARGETS: Final = ("numpy", "c")
@@ -127,8 +129,15 @@ _BATCH_FIRST: Final = _argument(
 COMMANDS: Final = (
     Command(
         "list", "the catalogue: name, states, source",
-        "Lists the cells of the catalogue with their states and where they come from.",
-        "bptt list",
+        "Lists the cells of the catalogue by family, with their states and where they come\n"
+        "from; some of them by NAME, by family, or by what their title or source says.",
+        "bptt list --family gru --match 2014",
+        (
+            _argument("names", metavar="NAME", nargs="*", help="cells of the catalogue (all)"),
+            _argument("--family", metavar="FAMILY", help="one family: rnn, lstm, gru, …"),
+            _argument("--match", metavar="WORD", action="append",
+                      help="cells whose name, title or source holds it; all WORDs, if several"),
+        ),
     ),
     Command(
         "show", "equations, gradients and step Jacobian of a cell",
@@ -153,10 +162,14 @@ COMMANDS: Final = (
         (
             _ONE_CELL,
             _argument("-o", "--output", type=Path, metavar="FILE.py", help="where to write it"),
-            _argument("--style", choices=STYLES, default="fused",
-                      help="for readers, for speed, or for accuracy in saturation (fused)"),
-            _argument("--target", choices=TARGETS, default="numpy",
-                      help="the language; of c, -o FILE.c writes FILE.h beside it (numpy)"),
+            _argument("--style", choices=STYLES,
+                      help="for readers, for speed, or for accuracy in saturation (fused; with "
+                           "--check, what FILE.py says)"),
+            _argument("--target", choices=TARGETS,
+                      help="the language; of c, -o FILE.c writes FILE.h beside it (numpy; with "
+                           "--check, what FILE.py says)"),
+            _argument("--force", action="store_true",
+                      help="write over a file that this command did not write"),
             _argument("--main", action="store_true",
                       help="add a self-test to C code: numbers of fifty digits, no Python needed"),
             _argument("--check", action="store_true",
@@ -252,6 +265,38 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        "search", "mutants of cells, each proved, bounded and trained; the best of them",
+        "Changes the equations of cells at random. Each new cell is derived, its gradient code\n"
+        "proved, its growth bounded, and it is trained on the tasks in order, as long as it\n"
+        "learns them. Records go to DIR; a search that was interrupted goes on there. With\n"
+        "--compare it trains the given cells over several seeds instead.",
+        "bptt search --tasks adding --candidates 200 -o found",
+        (
+            _argument("--tasks", metavar="LIST", default="adding",
+                      help="some of adding,copy,arithmetic,xml,text,parity, the easiest first "
+                           "(adding)"),
+            _argument("--lag", type=int, default=10, metavar="T",
+                      help="over so many steps (10)"),
+            _argument("--candidates", type=int, default=200, metavar="N",
+                      help="so many cells, the ones to start from among them (200)"),
+            _argument("-o", "--output", type=Path, metavar="DIR", help="the folder of records"),
+            _argument("--start", metavar="CELL,…", default="rnn,gru,lstm",
+                      help="cells to start from (rnn,gru,lstm)"),
+            _argument("--compare", metavar="CELL,…", help="train these cells instead"),
+            _argument("--seeds", type=int, default=5, metavar="N",
+                      help="so many trainings of each cell that is compared (5)"),
+            _argument("--workers", type=int, default=0, metavar="N",
+                      help="so many processes (0: this one)"),
+            _argument("--scheduler", metavar="ADDRESS", help="a dask cluster instead"),
+            _argument("--size", type=int, default=16, metavar="n", help="units (16)"),
+            _argument("--updates", type=int, default=120, metavar="N",
+                      help="updates of a task for the settings that are left (120)"),
+            _argument("--seconds", type=_seconds, default=60.0, metavar="S",
+                      help="of computing that one candidate may cost (60)"),
+            _SEED,
+        ),
+    ),
+    Command(
         "report", "a report on a cell as .tex, .html and .pdf",
         "Writes DIR/NAME.tex, DIR/NAME.html and, where a TeX engine is found, DIR/NAME.pdf for\n"
         "each cell, or for layers of it; figures go to DIR/figures. With --all it writes the\n"
@@ -273,6 +318,17 @@ COMMANDS: Final = (
                       help="sequences (T, m) or (T, B, m) for them, as .npy, .npz or .csv (drawn)"),
             _BATCH_FIRST,
             _SEED, _LANGUAGE, add_all_network_flags,
+        ),
+    ),
+    Command(
+        "completion", "what a shell needs to complete these words",
+        "Prints a script that completes commands, options and names of cells. For bash put\n"
+        "eval \"$(bptt completion bash)\" in ~/.bashrc; zsh likewise; for fish save it as\n"
+        "~/.config/fish/completions/bptt.fish.",
+        "bptt completion bash",
+        (
+            _argument("shell", choices=SHELLS, help="the shell that reads it"),
+            lambda command: command.set_defaults(parser=parser),
         ),
     ),
     Command(
@@ -351,7 +407,7 @@ def _main(words: Sequence[str]) -> int:
 def _refuse(words: Sequence[str], message: str, status: int) -> int:
     """The message on standard error; with --json, an object that holds it as well."""
     lines = "\n".join(message.split("\n")[:2])
-    sys.stderr.write(f"{lines}\n")
+    sys.stderr.write(shown_in(lines, getattr(sys.stderr, "encoding", None) or "utf-8") + "\n")
     if "--json" in words:
         names = {command.name for command in COMMANDS}
         name = next((word for word in words if word in names), "bptt")
@@ -363,5 +419,5 @@ def _say(text: str) -> None:
     """The text on standard output, in whatever characters it can show."""
     if text:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stdout.write(shown_in(text, encoding) + "\n")
         sys.stdout.flush()

@@ -5,6 +5,7 @@ In: a cell and a folder. Out: the paths written. Everything is made before anyth
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +28,9 @@ from numeric.verification.verify import verify
 from reports.document.figures import Picture, gradient_norms, labels
 from reports.document.html import html
 from reports.document.model import Document, Figure
-from reports.document.pdf import HINT, EngineError, compile_pdf, find_engine
+from reports.document.pdf import HINT, EngineError, compile_pdf, engine_for, find_engine
+from reports.document.printed_pdf import find_browser, print_pdf
+from reports.document.special_files import special
 from reports.document.tex import tex
 from reports.sections.bounds import chapter, placed
 from reports.sections.cell import build
@@ -64,7 +67,7 @@ def write_report(
 
     Raises:
         ValueError: for an unknown format.
-        EngineError: if "pdf" is asked for and no TeX engine is found, or it fails.
+        EngineError: if "pdf" is asked for and no TeX engine and no browser is found, or it fails.
         WrongDerivationError: if a line of the derivation is wrong, a fault of ours.
         OSError: if the folder cannot be written to.
     """
@@ -135,7 +138,7 @@ def write_network_report(
 
     Raises:
         ValueError: for an unknown format.
-        EngineError: if "pdf" is asked for and no TeX engine is found, or it fails.
+        EngineError: if "pdf" is asked for and no TeX engine and no browser is found, or it fails.
         WrongDerivationError: if a line of the derivation is wrong, a fault of ours.
         OSError: if the folder cannot be written to.
     """
@@ -175,13 +178,15 @@ def _checked(formats: Iterable[str]) -> tuple[str, ...]:
 
     Raises:
         ValueError: for an unknown one.
-        EngineError: if "pdf" is among them and no TeX engine is found.
+        EngineError: if "pdf" is among them and no TeX engine and no browser is found.
     """
     wanted = tuple(formats)
     if unknown := [name for name in wanted if name not in FORMATS]:
         raise ValueError(f"formats: expected some of {', '.join(FORMATS)}, came {unknown[0]!r}")
-    if "pdf" in wanted and find_engine() is None:
-        raise EngineError(f"no TeX engine (latexmk with pdflatex) found; try: {HINT}")
+    if "pdf" in wanted and find_engine() is None and find_browser() is None:
+        raise EngineError(
+            f"no TeX engine (latexmk with pdflatex) and no browser found; try: {HINT}"
+        )
     return wanted
 
 
@@ -205,20 +210,26 @@ def _write(
         if stem in pictures:
             files |= _pictures(target / "figures", stem, pictures[stem])
             figures[stem] = pictures[stem].svg
-    if "tex" in wanted or "pdf" in wanted:
-        files[target / f"{name}.tex"] = tex(document).encode()
+    text = tex(document) if {"tex", "pdf"} & {*wanted} else ""
+    by_tex = "pdf" in wanted and (engine_for(text) is not None or find_browser() is None)
+    if "tex" in wanted or by_tex:
+        files[target / f"{name}.tex"] = text.encode()
+    page = html(document, figures, home) if "html" in wanted or not by_tex else ""
     if "html" in wanted:
-        page = html(document, figures, home)
         files[target / f"{name}.html"] = page.encode()
     write_files(files)
     written = list(files)
-    if "pdf" in wanted:
+    if by_tex:
         tell(f"{name}: compile")
         compile_pdf(target / f"{name}.tex")
         written.append(target / f"{name}.pdf")
         if "tex" not in wanted:
             (target / f"{name}.tex").unlink()
             written.remove(target / f"{name}.tex")
+    elif "pdf" in wanted:
+        tell(f"{name}: print")
+        print_pdf(page, target / f"{name}.pdf")
+        written.append(target / f"{name}.pdf")
     return tuple(written)
 
 
@@ -243,6 +254,9 @@ def write_files(files: dict[Path, bytes]) -> None:
     Raises:
         OSError: if one cannot be written; none is left half-written.
     """
+    for path in files:
+        if special(path):
+            raise OSError(errno.EEXIST, "there is a device or a pipe of this name", str(path))
     partial = {path: path.with_name(path.name + ".part") for path in files}
     try:
         for path, content in files.items():

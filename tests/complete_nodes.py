@@ -20,7 +20,7 @@ from sympy import (
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.calculus.rules import JACOBIAN_RULES, VJP_RULES
-from derive.language import expr
+from derive.language import expr, maps
 from derive.language.expr import operands, size, symbols_of
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout
@@ -70,6 +70,8 @@ SAMPLES: dict[type, MatrixExpr] = {
     expr.TimeProduct: expr.TimeProduct(W, _t, Symbol("T", integer=True), 1),
     expr.Partial: expr.Partial(h, k),
     expr.Blocks: expr.Blocks(W, W, W, W),
+    maps.Vec: maps.Vec(V),
+    maps.LinearMap: maps.LinearMap(MatMul(W, h), h),
 }
 
 
@@ -201,15 +203,19 @@ _REASONS: Mapping[tuple[tuple[type, ...], tuple[str, ...]], str] = {
     ((MatrixSymbol,), ("VJP rule", "Jacobian rule")): "a name: its cotangent is what is sought",
     ((OneMatrix, ZeroMatrix, Identity), ("VJP rule", "Jacobian rule")):
         "a constant: no cotangent leaves it",
-    ((expr.Rows, expr.Columns, DiagMatrix), ("VJP rule", "Jacobian rule")):
+    ((expr.Rows, expr.Columns), ("VJP rule", "Jacobian rule")):
         "made by the rules of differentiation, whose results are not differentiated again",
     ((expr.Slope,), ("VJP rule",)):
         "made by the rules of differentiation; only the step Jacobian is differentiated again",
-    ((Transpose,), ("Jacobian rule",)): "only on matrices that the step's states do not change",
-    ((Identity, DiagMatrix, expr.Columns), tuple(_LOWERED)):
+    ((Transpose, DiagMatrix), ("Jacobian rule",)):
+        "a matrix: where a state changes it, the change itself passes (`tangents`)",
+    ((DiagMatrix,), tuple(_LOWERED)): "a factor of a product, which scales rows or columns",
+    ((DiagMatrix,), ("VJP rule",)): "its cotangent is that of a product, never written out",
+    ((Identity, expr.Columns), tuple(_LOWERED)):
         "made for Jacobians, which are enclosed and measured, not emitted",
-    ((DiagMatrix,), ("numbers of many samples",)):
-        "made for Jacobians, one matrix for all samples",
+    ((maps.Vec, maps.LinearMap), ("VJP rule", "Jacobian rule", *_LOWERED)):
+        "made for Jacobians of matrices, which are enclosed and measured, not emitted",
+    ((maps.LinearMap,), ("numbers of many samples",)): "a Jacobian of one sample at one step",
 }  # fmt: skip
 ABSENT_NODES: Mapping[tuple[str, str], str] = {
     (kind.__name__, column): reason

@@ -17,7 +17,7 @@ from numeric.compiler.styles import STYLES
 
 ALLOWED = {
     "derive": {"derive", "sympy"},
-    "numeric": {"numeric", "derive", "sympy", "numpy", "mpmath", "safetensors"},
+    "numeric": {"numeric", "derive", "sympy", "numpy", "mpmath", "safetensors", "distributed"},
     "reports": {"reports", "numeric", "derive", "sympy", "numpy", "matplotlib", "rich"},
     "bptt": {"bptt", "reports", "numeric", "derive", "pytest"},
 }
@@ -34,6 +34,7 @@ ONLY_IN = {
     },
     "rich": {"reports/terminal/progress.py"},
     "safetensors": {"numeric/weights/files.py"},
+    "distributed": {"numeric/search/engine.py"},
     "pytest": {"bptt/pytest_plugin.py"},
 }
 LAZY = {

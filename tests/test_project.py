@@ -15,7 +15,7 @@ import pytest
 
 from derive import catalogue
 from numeric import compile_cell
-from reports.cli import main
+from reports.cli import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -52,7 +52,7 @@ def test_continuous_integration_refuses_a_readme_without_the_command(tmp_path: P
 
 
 def test_the_links_and_pictures_of_the_pages_exist() -> None:
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+    for name in ("README.md", "README.zh.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         targets = re.findall(r"\]\(([^)#]+)\)", text(name))
         for target in targets:
             assert target.startswith("https://") or (ROOT / target).exists(), (name, target)
@@ -71,11 +71,12 @@ def test_code_in_the_readme_is_emitted_code() -> None:
     assert 8 <= shown.count("\n") <= 24
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
 def test_the_cell_file_of_the_readme_does_what_the_readme_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (cell,) = re.findall(r"```toml\n(.*?)```", text("README.md"), re.S)
-    (commands,) = re.findall(r"```sh\n(bptt show.*?)```", text("README.md"), re.S)
+    (cell,) = re.findall(r"```toml\n(.*?)```", text(readme), re.S)
+    (commands,) = re.findall(r"```sh\n(bptt show.*?)```", text(readme), re.S)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_unit.toml").write_text(cell, encoding="utf-8")
     for line in commands.splitlines():
@@ -85,13 +86,38 @@ def test_the_cell_file_of_the_readme_does_what_the_readme_says(
     assert (tmp_path / "out" / "my_unit.html").is_file()
 
 
-def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(import .*?)```", text("README.md"), re.S)
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_the_python_of_the_readme_runs(readme: str, tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(import .*?)```", text(readme), re.S)
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True,
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
+
+
+def test_the_chinese_readme_speaks_of_what_there_is() -> None:
+    said = text("README.zh.md")
+    assert f"{USE} --language zh" in said
+    for command in re.findall(r"`bptt ([a-z-]+)", said):
+        assert command in {known.name for known in COMMANDS}
+    assert len(said) < len(text("README.md"))
+
+
+def test_the_citation_names_this_version_and_licence() -> None:
+    held = dict(re.findall(r"^(\S+): (.+)$", text("CITATION.cff"), re.M))
+    project = PYPROJECT["project"]
+    assert held["version"] == project["version"]
+    assert held["license"] == project["license"]
+    assert held["title"] == project["name"]
+    assert held["abstract"].rstrip(".") == project["description"]
+
+
+def test_classifiers_name_the_python_that_is_asked_for() -> None:
+    named = PYPROJECT["project"]["classifiers"]
+    lowest = PYPROJECT["project"]["requires-python"].removeprefix(">=")
+    assert f"Programming Language :: Python :: {lowest}" in named
+    assert named == sorted(named)
 
 
 def test_the_changelog_knows_the_version() -> None:

@@ -52,6 +52,11 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.bounds", "numeric.bounds.all_inputs", "numeric.bounds.one_sequence",
         "numeric.meaning", "numeric.numbers",
     ),
+    "numeric.search": (
+        "numeric.bounds", "numeric.compiler", "numeric.meaning", "numeric.numbers",
+        "numeric.search.tasks", "numeric.verification", "numeric.verification.problems",
+    ),
+    "numeric.search.tasks": (),
     "numeric.testing": ("numeric.compiler", "numeric.verification"),
     "numeric.strategies": ("numeric.verification",),
     "reports.document": (),

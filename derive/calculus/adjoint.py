@@ -67,9 +67,9 @@ def bar(symbol: MatrixSymbol) -> MatrixSymbol:
     return MatrixSymbol(symbol.name + BAR, *symbol.shape)
 
 
-def from_loss(state: MatrixSymbol) -> MatrixSymbol:
-    """∂L_t/∂s_t, the part of a state's cotangent that the loss sends at this step."""
-    return MatrixSymbol(state.name + LOSS, *state.shape)
+def from_loss(symbol: MatrixSymbol) -> MatrixSymbol:
+    """∂L_t/∂s_t, the part of a state's, or an output's, cotangent that the loss of a step sends."""
+    return MatrixSymbol(symbol.name + LOSS, *symbol.shape)
 
 
 def carry(state: MatrixSymbol) -> MatrixSymbol:
@@ -108,8 +108,8 @@ def reverse(cell: Cell, forward: tuple[Equation, ...]) -> Adjoint:
     """
     timeless = timeless_symbols(cell, forward)
     shares: defaultdict[MatrixSymbol, list[Term]] = defaultdict(list)
-    for state in cell.states:
-        shares[state].append(Term(from_loss(state), "the loss at this step"))
+    for symbol in cell.returned:
+        shares[symbol].append(Term(from_loss(symbol), "the loss at this step"))
 
     def collect(symbol: MatrixSymbol) -> AdjointEquation:
         terms = list(shares[symbol])

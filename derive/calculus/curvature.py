@@ -16,6 +16,7 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.calculus.jacobian import derivative, diagonal_columns, partials
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, Slope
+from derive.language.syntax import CellError
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,17 @@ class StepCurvature:
 
 
 def step_curvature(derivation: Derivation) -> StepCurvature:
-    """How every part of the step Jacobian moves with the states before the step."""
+    """How every part of the step Jacobian moves with the states before the step.
+
+    Raises:
+        CellError: for a cell with matrices that change with time.
+    """
+    if derivation.has_matrices:
+        raise CellError(
+            "a matrix changes with time, and the second derivatives of a step are written for "
+            "vectors alone",
+            cell=derivation.cell.name,
+        )
     cell, jacobian = derivation.cell, derivation.step_jacobian
     moving = [*diagonal_columns(jacobian), *_factors(derivation)]
     columns: dict[tuple[MatrixExpr, str], MatrixExpr] = {}

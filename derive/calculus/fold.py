@@ -1,9 +1,9 @@
 """One fold over the blocks of a step Jacobian: what a block is worth, form by form.
 
 In: a block, made of sums, products with a number in front, diagonals, identities, zeros, stacks,
-names of other blocks, and other matrices (weights, parts of them, the yᵀ of a softmax). Out: its
-value in an `Algebra`, which has one method for each form. Norms, enclosures, products with
-vectors and text all are algebras; the grammar of blocks is known here alone.
+names of other blocks, maps, and other matrices (weights, parts of them, the yᵀ of a softmax).
+Out: its value in an `Algebra`, which has one method for each form. Norms, enclosures, products
+with vectors and text all are algebras; the grammar of blocks is known here alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sympy import Expr, Identity, MatAdd, MatMul, MatrixExpr, Number, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.language.expr import Concat, Partial, split_coefficient
+from derive.language.maps import LinearMap
 
 Value = TypeVar("Value")
 
@@ -40,6 +41,8 @@ class Algebra(Generic[Value]):
                 return self.diagonal(column)
             case Partial():
                 return self.named(block)
+            case LinearMap():
+                return self.linear_map(block)
             case MatAdd(args=terms) if not self.is_whole(block):
                 return self.sum([self.of(term) for term in terms])
             case Concat(args=parts) if not self.is_whole(block):
@@ -81,6 +84,14 @@ class Algebra(Generic[Value]):
     def product(self, number: Number, factors: Sequence[Value]) -> Value:
         """C A B …."""
         self._refuse("a product")
+
+    def linear_map(self, block: LinearMap) -> Value:
+        """A block that is said by what it makes of a change."""
+        self._refuse("a map")
+
+    def at_least_one(self, column: MatrixExpr) -> Value:
+        """Of norms: max(1, ‖d‖_∞)."""
+        self._refuse(f"the larger of 1 and {column}")
 
     def matrix(self, block: MatrixExpr) -> Value:
         """Any other matrix."""

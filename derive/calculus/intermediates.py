@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sympy import MatAdd, MatMul, MatrixExpr, MatrixSymbol, Number, OneMatrix, Transpose
-from sympy.matrices.expressions import HadamardProduct
+from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
-from derive.cell import Cell, Equation
+from derive.cell import Cell, Equation, timeless_symbols
 from derive.language.expr import (
     Broadcast,
     Concat,
@@ -20,6 +20,7 @@ from derive.language.expr import (
     Quotient,
     VectorFunction,
     split_coefficient,
+    symbols_of,
 )
 
 PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
@@ -28,6 +29,7 @@ PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
 @dataclass
 class _Namer:
     taken: set[str]
+    timeless: set[MatrixSymbol] = field(default_factory=set)
     target: str = ""
     names: dict[MatrixExpr, MatrixSymbol] = field(default_factory=dict)
     equations: list[Equation] = field(default_factory=list)
@@ -39,6 +41,8 @@ class _Namer:
         if value not in self.names:
             self.names[value] = MatrixSymbol(self.fresh(letter), *value.shape)
             self.equations.append(Equation(self.names[value], value))
+            if self.timeless.issuperset(symbols_of(value)):
+                self.timeless.add(self.names[value])
         return self.names[value]
 
     def fresh(self, letter: str) -> str:
@@ -71,21 +75,31 @@ class _Namer:
             case MatAdd():
                 return MatAdd(*map(self.flat, node.args))
             case Transpose():
-                return Transpose(self.name(self.flat(node.arg), MATRIX))
+                letter = OPERAND if node.arg.shape[1] == 1 else MATRIX
+                return Transpose(self.name(self.flat(node.arg), letter))
+            case DiagMatrix():
+                return DiagMatrix(self.name(self.flat(node.args[0]), OPERAND))
         return node
 
     def matmul(self, node: MatMul) -> MatrixExpr:
         number, rest = split_coefficient(node)
         if not isinstance(rest, MatMul):
             return MatMul(number, self.flat(rest))
-        *matrices, vector = map(self.flat, rest.args)
-        while len(matrices) > 1:
-            matrices[:2] = [self.name(MatMul(*matrices[:2]), MATRIX)]
-        matrix = matrices[0]
-        if not isinstance(matrix, Transpose):
-            matrix = self.name(matrix, MATRIX)
-        vector = self.name(vector, STACK if isinstance(vector, Concat) else OPERAND)
-        return MatMul(*([] if number == 1 else [number]), matrix, vector)
+        factors = [self.side(self.flat(factor)) for factor in rest.args]
+        while len(factors) > 2:
+            fixed = self.timeless.issuperset(symbols_of(MatMul(*factors[:2])))
+            first = 0 if fixed or factors[-1].shape[1] != 1 else len(factors) - 2
+            inner = MatMul(*factors[first : first + 2])
+            factors[first : first + 2] = [self.side(inner)]
+        return MatMul(*([] if number == 1 else [number]), *factors)
+
+    def side(self, factor: MatrixExpr) -> MatrixExpr:
+        """A factor of a matrix product: a name, one transposed, or the diagonal of one."""
+        if isinstance(factor, (Transpose, DiagMatrix)):
+            return factor
+        if isinstance(factor, Concat):
+            return self.name(factor, STACK)
+        return self.name(factor, OPERAND if factor.shape[1] == 1 else MATRIX)
 
     def factor(self, node: MatrixExpr) -> MatrixExpr:
         """A factor may stay as it is if one look tells its derivative: φ(symbol), 1 − symbol."""
@@ -108,7 +122,8 @@ def _is_affine(node: MatrixExpr) -> bool:
 def name_intermediates(cell: Cell) -> tuple[Equation, ...]:
     """The cell's equations with every intermediate named, in an order that can be computed."""
     symbols = (*cell.inputs, *cell.states, *cell.parameters, *cell.constants)
-    namer = _Namer({symbol.name for symbol in symbols})
+    fixed = timeless_symbols(cell, cell.equations)
+    namer = _Namer({symbol.name for symbol in symbols}, {*fixed})
     namer.taken |= {symbol.name for symbol in cell.previous_states}
     namer.taken |= {equation.target.name for equation in cell.equations}
     for equation in cell.equations:

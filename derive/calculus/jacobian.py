@@ -2,7 +2,9 @@
 
 In: the forward equations of a cell. Out: J_ab = ∂a_t/∂b_{t−1} for every pair of states, each a
 sum of diag(·) M. A block that is a sum and is needed again gets a name (`Partial`) instead of
-being written out twice, so that no line grows with the depth of the cell.
+being written out twice, so that no line grows with the depth of the cell. Where a matrix changes
+with time a block is the map of a small change of b_{t−1} (`LinearMap`), never an array of all
+its entries.
 """
 
 from __future__ import annotations
@@ -11,12 +13,29 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sympy import Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol, ZeroMatrix
+from sympy import (
+    Identity,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    MatrixSymbol,
+    ZeroMatrix,
+)
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.rules import JACOBIAN_RULES
-from derive.cell import Cell, Equation
-from derive.language.expr import Concat, Partial, operands, replace, symbols_of
+from derive.calculus.tangents import as_matrix, tangent
+from derive.cell import Cell, Equation, timeless_symbols
+from derive.language.expr import (
+    Concat,
+    Partial,
+    entries,
+    operands,
+    replace,
+    symbols_of,
+)
+from derive.language.maps import LinearMap, has_moving_matrix
+from derive.language.syntax import DOT
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,57 @@ class StepJacobian:
         for name, value in self.named:
             written[name] = replace(value, written)
         return replace(self.blocks[of, by], written)
+
+
+def change_of(symbol: MatrixSymbol) -> MatrixSymbol:
+    """A small change of a symbol, of its shape."""
+    return MatrixSymbol(symbol.name + DOT, *symbol.shape)
+
+
+@dataclass
+class _Changes:
+    """How each symbol changes with the variable, forward through the equations."""
+
+    variable: MatrixSymbol
+    changes: dict[MatrixSymbol, MatrixExpr] = field(default_factory=dict)
+
+    def of(self, node: MatrixExpr, y: MatrixExpr) -> MatrixExpr:
+        """The change of a node whose value is called y."""
+        if isinstance(node, MatrixSymbol):
+            return self.changes.get(node, ZeroMatrix(*node.shape))
+        if not any(symbol in self.changes for symbol in symbols_of(node)):
+            return ZeroMatrix(*node.shape)
+        dots = tuple(self.of(operand, operand) for operand in operands(node))
+        return tangent(y, node, dots)
+
+    def run(self, forward: tuple[Equation, ...]) -> dict[MatrixSymbol, MatrixExpr]:
+        """∂v/∂variable of every symbol v that changes, as a matrix or as a map."""
+        change = change_of(self.variable)
+        self.changes[self.variable] = change
+        for equation in forward:
+            if equation.target != self.variable:
+                found = self.of(equation.value, equation.target)
+                if not isinstance(found, ZeroMatrix):
+                    self.changes[equation.target] = found
+        return {symbol: jacobian_of(body, change) for symbol, body in self.changes.items()}
+
+
+def jacobian_of(body: MatrixExpr, change: MatrixSymbol) -> MatrixExpr:
+    """The map change ↦ body; between columns, and of factors that are no changing matrix, a matrix.
+
+    A matrix of more than one column that time changes stays within a map: there it is applied.
+    """
+    if body.shape[1] == change.shape[1] == 1:
+        found = as_matrix(body, change)
+        if found is not None and not any(1 not in s.shape for s in symbols_of(found)):
+            return found
+    return LinearMap(body, change)
+
+
+def has_matrices(cell: Cell, forward: tuple[Equation, ...]) -> bool:
+    """Whether a matrix of a step changes with time."""
+    fixed = timeless_symbols(cell, forward)
+    return has_moving_matrix((side for e in forward for side in (e.target, e.value)), fixed)
 
 
 @dataclass
@@ -83,9 +153,14 @@ class _Forward:
 
 
 def partials(
-    cell: Cell, forward: tuple[Equation, ...], by: MatrixSymbol
+    cell: Cell, forward: tuple[Equation, ...], by: MatrixSymbol, *, maps: bool = False
 ) -> tuple[dict[MatrixSymbol, MatrixExpr], tuple[tuple[Partial, MatrixExpr], ...]]:
-    """∂v/∂by of every symbol v that depends on `by`, and the named results they refer to."""
+    """∂v/∂by of every symbol v that depends on `by`, and the named results they refer to.
+
+    With `maps`, of a cell with matrices that change with time, as maps where they are none.
+    """
+    if maps:
+        return _Changes(by).run(forward), ()
     uses: Counter[MatrixSymbol] = Counter()
     for equation in forward:
         uses.update(symbols_of(equation.value))
@@ -106,10 +181,10 @@ def step_jacobian(cell: Cell, forward: tuple[Equation, ...]) -> StepJacobian:
     blocks: dict[tuple[str, str], MatrixExpr] = {}
     named: list[tuple[Partial, MatrixExpr]] = []
     for state, by in zip(cell.states, cell.previous_states, strict=True):
-        found, names = partials(cell, forward, by)
+        found, names = partials(cell, forward, by, maps=has_matrices(cell, forward))
         named.extend(names)
         for of in cell.states:
-            zero = ZeroMatrix(of.shape[0], state.shape[0])
+            zero = ZeroMatrix(entries(of), entries(state))
             blocks[of.name, state.name] = found.get(of, zero)
     return StepJacobian(cell.states, blocks, tuple(named))
 

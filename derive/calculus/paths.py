@@ -15,7 +15,7 @@ from typing import Final
 
 from sympy import MatrixExpr, MatrixSymbol, ZeroMatrix
 
-from derive.calculus.jacobian import partials
+from derive.calculus.jacobian import change_of, partials
 from derive.calculus.through_time import Derivation
 from derive.cell import previous
 from derive.language.expr import Elementwise, Slope, symbols_of
@@ -84,7 +84,8 @@ def _edges(derivation: Derivation) -> Edges:
         into = []
         for source in dict.fromkeys(symbols_of(equation.value)):
             if source in moving:
-                slope = partials(cell, (equation,), source)[0].get(equation.target)
+                maps = derivation.has_matrices
+                slope = partials(cell, (equation,), source, maps=maps)[0].get(equation.target)
                 if slope is not None and not isinstance(slope, ZeroMatrix):
                     into.append((source, slope))
         if into:
@@ -149,5 +150,8 @@ class _Namer:
         for source, target in bare:
             slope = self.slopes[target, source]
             within = {s for part in slope.atoms(Slope) for s in symbols_of(part.argument)}
-            factors |= {s.name: None for s in symbols_of(slope) if s not in within}
+            factors |= {
+                s.name: None for s in symbols_of(slope)
+                if s not in within and s != change_of(source)
+            }  # fmt: skip
         return via, tuple(factors)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from sympy import MatAdd, MatMul, MatrixExpr, Number, OneMatrix, S, Transpose
+from sympy import MatAdd, MatMul, MatrixExpr, Number, OneMatrix, S, Transpose, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.language.expr import (
@@ -101,6 +101,11 @@ def vjp_transpose(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
     return (transpose(y_bar),)
 
 
+def vjp_diagonal(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
+    """Y = diag(v): v̄ is the diagonal of Ȳ."""
+    return (diagonal_part(y_bar),)
+
+
 def vjp_concat(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
     """Y = [a; b; …]: each part receives its own rows of ȳ."""
     starts = accumulate((part.shape[0] for part in node.args), initial=S.Zero)
@@ -116,6 +121,27 @@ def vjp_broadcast(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
     return (product(total, OneMatrix(cols, 1)) if cols != 1 else total,)
 
 
+def diagonal_part(matrix: MatrixExpr) -> MatrixExpr:
+    """The column of the diagonal entries; of a product A B it is (A ⊙ Bᵀ) 𝟙, without A B.
+
+    Raises:
+        TypeError: for what is no sum of products.
+    """
+    number, rest = split_coefficient(matrix)
+    if isinstance(rest, ZeroMatrix):
+        return ZeroMatrix(rest.shape[0], S.One)
+    if isinstance(rest, MatAdd):
+        return scale(number, add(*map(diagonal_part, rest.args)))
+    if not isinstance(rest, MatMul):
+        raise TypeError(f"the diagonal of {rest}: expected a product")
+    left, right = rest.args[0], transpose(product(*rest.args[1:]))
+    if isinstance(left, Transpose) and isinstance(right, Transpose):
+        both = Transpose(hadamard(left.arg, right.arg))
+    else:
+        both = hadamard(left, right)
+    return scale(number, product(both, OneMatrix(both.shape[1], 1)))
+
+
 VJP_RULES: Final[dict[type, Rule]] = {
     MatAdd: Rule("sum rule", vjp_sum),
     MatMul: Rule("matrix product", vjp_product),
@@ -124,6 +150,7 @@ VJP_RULES: Final[dict[type, Rule]] = {
     Elementwise: Rule("chain rule", vjp_elementwise),
     Softmax: Rule("Jacobian of softmax", vjp_softmax),
     Transpose: Rule("transpose", vjp_transpose),
+    DiagMatrix: Rule("diagonal", vjp_diagonal),
     Concat: Rule("parts of a stack", vjp_concat),
     Broadcast: Rule("sum over entries", vjp_broadcast),
 }

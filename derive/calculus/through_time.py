@@ -18,7 +18,13 @@ from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.adjoint import Adjoint, AdjointEquation, bar, carry, from_loss, reverse
 from derive.calculus.intermediates import name_intermediates
-from derive.calculus.jacobian import StepJacobian, partials, step_jacobian
+from derive.calculus.jacobian import (
+    StepJacobian,
+    change_of,
+    has_matrices,
+    partials,
+    step_jacobian,
+)
 from derive.cell import Cell, Equation, cell_of, timeless_symbols
 from derive.language.expr import (
     At,
@@ -28,12 +34,14 @@ from derive.language.expr import (
     TimeProduct,
     TimeSum,
     add,
+    entries,
     product,
     replace,
     symbols_of,
     transpose,
 )
-from derive.language.syntax import BAR, PREVIOUS
+from derive.language.maps import Vec
+from derive.language.syntax import BAR, DOT, PREVIOUS
 from derive.typeset.notebook import ShownEquation, html_of, latex_of
 
 TIME: Final = Symbol("t", integer=True)
@@ -49,6 +57,8 @@ class Step:
 
     `part` is one of "forward", "adjoint", "recursion", "gradients", "pairs", "jacobian",
     "chain"; `terms` tells for each summand its rule and the number of the step it came from.
+    A cell with outputs has no "pairs": they sum what L_t sends by way of the states of step t;
+    nor has one with matrices that change with time, whose Jacobians are maps.
     """
 
     number: int
@@ -83,6 +93,11 @@ class Derivation:
     def timeless(self) -> frozenset[MatrixSymbol]:
         """The symbols that neither time nor the batch changes."""
         return timeless_symbols(self.cell, self.forward)
+
+    @cached_property
+    def has_matrices(self) -> bool:
+        """Whether a matrix of a step changes with time, so that blocks of the Jacobian are maps."""
+        return has_matrices(self.cell, self.forward)
 
     @cached_property
     def clock(self) -> Clock:
@@ -120,6 +135,8 @@ class Clock:
         for state in self.cell.states:
             if symbol.name == state.name + PREVIOUS:
                 return At(state, time - 1)
+            if symbol.name == state.name + PREVIOUS + DOT:
+                return At(change_of(state), time - 1)
             if symbol.name == state.name + PREVIOUS + BAR:
                 return At(carry(state), time - 1)
         if symbol in self.timeless or symbol in {bar(s) for s in self.timeless}:
@@ -165,7 +182,7 @@ class _States:
         self.clock, self.single = clock, len(cell.states) == 1
         taken = {s.name for s in (*cell.inputs, *cell.parameters, *cell.constants)}
         taken |= {equation.target.name for equation in cell.equations}
-        rows = sum((state.shape[0] for state in cell.states), S.Zero)
+        rows = sum(map(entries, cell.states), S.Zero)
         names = [next(n for n in (base, base * 2, base * 3) if n not in taken) for base in "sJ"]
         self.vector = cell.states[0] if self.single else MatrixSymbol(names[0], rows, 1)
         self.factor = MatrixSymbol(names[1], rows, rows)
@@ -179,7 +196,8 @@ class _States:
         states = self.clock.cell.states
         if self.single:
             return
-        stack = Concat(*(At(state, TIME) for state in states))
+        columns = (At(state, TIME) for state in states)
+        stack = Concat(*(c if c.shape[1] == 1 else Vec(c) for c in columns))
         yield Equation(self.at(TIME), stack), "the whole state, one part below the other"
         entries = [Partial(At(a, TIME), At(b, TIME - 1)) for a in states for b in states]
         yield Equation(At(self.factor, TIME), Blocks(*entries)), "the blocks above"
@@ -243,7 +261,7 @@ def differentiate(cell: Cell | str) -> Derivation:
 
     `cell` may be a name of the catalogue, as wherever a cell is taken.
 
-    Assumes: L_t depends on the states of step t alone; s_0 is given; numerator layout.
+    Assumes: L_t depends on the states and outputs of step t alone; s_0 is given; numerator layout.
     Source: Werbos 1990, Backpropagation through time: what it does and how to do it.
     """
     cell = cell_of(cell)
@@ -290,16 +308,16 @@ def differentiate(cell: Cell | str) -> Derivation:
         if name.args[0] not in cell.states:
             stated = Equation(clock.at(name, TIME), clock.at(value, TIME))
             note("jacobian", stated, "a block needed more than once")
-    named = dict(jacobian.named)
+    named, by_name = dict(jacobian.named), {state.name: state for state in cell.states}
     for (of, by), value in jacobian.blocks.items():
-        target = Partial(At(MatrixSymbol(of, value.shape[0], 1), TIME),
-                         At(MatrixSymbol(by, value.shape[1], 1), TIME - 1))  # fmt: skip
+        target = Partial(At(by_name[of], TIME), At(by_name[by], TIME - 1))
         written = clock.at(named.get(value, value), TIME)
         note("jacobian", Equation(target, written), "chain rule through the equations of one step")
     for equation, rule in states.definitions():
         note("chain", equation, rule)
     note("chain", chain, "chain rule from step k to step t, the latest factor on the left")
-    for adjoint_equation in adjoint.parameters:
+    pairs_apply = not cell.outputs and not has_matrices(cell, forward)
+    for adjoint_equation in adjoint.parameters if pairs_apply else ():
         if any(term.each_step for term in adjoint_equation.terms):
             pairs = states.pair_share(adjoint_equation, forward)
             rule = "each L_t by way of each step k ≤ t"

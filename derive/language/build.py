@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sympy import MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
+from sympy.matrices.expressions import DiagMatrix
 
 from derive.language.expr import (
     VECTOR_FUNCTIONS,
@@ -16,6 +17,7 @@ from derive.language.expr import (
     Elementwise,
     add,
     broadcast,
+    diagonal,
     hadamard,
     negate,
     product,
@@ -23,6 +25,7 @@ from derive.language.expr import (
     scale,
     transpose,
 )
+from derive.language.matrices import DIAG, OUTER
 from derive.language.shapes import Shapes
 from derive.language.syntax import PREVIOUS, Assignment, Node
 
@@ -35,6 +38,7 @@ class Reading:
     states: tuple[MatrixSymbol, ...]
     parameters: tuple[MatrixSymbol, ...]
     constants: tuple[MatrixSymbol, ...]
+    outputs: tuple[MatrixSymbol, ...]
     equations: tuple[tuple[MatrixSymbol, MatrixExpr], ...]
 
 
@@ -58,6 +62,8 @@ class _Builder:
                 return transpose(self.matrix(parts[0], node))
             case "@":
                 left, right = (self.matrix(part, node) for part in parts)
+                if isinstance(left, DiagMatrix) and right.shape[1] == 1:
+                    return hadamard(left.args[0], right)
                 return product(left, right)
             case "call":
                 return self.build_call(node, parts)
@@ -96,6 +102,11 @@ class _Builder:
     def build_call(self, node: Node, parts: list[MatrixExpr | Number]) -> MatrixExpr:
         if node.value == "concat":
             return Concat(*(self.matrix(part, node) for part in parts))
+        if node.value == OUTER:
+            left, right = (self.matrix(part, node) for part in parts)
+            return product(left, transpose(right))
+        if node.value == DIAG:
+            return diagonal(self.matrix(parts[0], node))
         argument = self.matrix(parts[0], node)
         if node.value in VECTOR_FUNCTIONS:
             return VECTOR_FUNCTIONS[node.value](argument)
@@ -116,6 +127,7 @@ def read(
     assignments: tuple[Assignment, ...],
     *,
     inputs: tuple[str, ...],
+    outputs: tuple[str, ...] = (),
     constants: tuple[str, ...] = (),
     scalars: tuple[str, ...] = (),
     matrices: tuple[str, ...] = (),
@@ -128,7 +140,9 @@ def read(
     Raises:
         CellError: where a name or a shape cannot be, with line and column.
     """
-    shapes = Shapes(assignments, inputs, constants, scalars, matrices, sizes or {}, cell, text)
+    shapes = Shapes(
+        assignments, inputs, constants, scalars, matrices, sizes or {}, cell, text, outputs
+    )
     shapes.run()
     builder = _Builder(shapes)
     equations = []
@@ -148,5 +162,6 @@ def read(
         states=tuple(map(shapes.symbol, shapes.states)),
         parameters=tuple(map(shapes.symbol, dict.fromkeys(free))),
         constants=tuple(map(shapes.symbol, constants)),
+        outputs=tuple(map(shapes.symbol, outputs)),
         equations=tuple(equations),
     )

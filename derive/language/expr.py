@@ -188,14 +188,14 @@ class TimeProduct(MatrixExpr):  # type: ignore[misc]
 
 
 class Partial(MatrixExpr):  # type: ignore[misc]
-    """∂u/∂v of two columns, by name: the block of a Jacobian that another line writes out."""
+    """∂u/∂v by name: the block of a Jacobian that another line writes out; of matrices, of vec."""
 
     def __new__(cls, of: MatrixExpr, by: MatrixExpr) -> Partial:
         return cast("Partial", Basic.__new__(cls, of, by))
 
     @property
     def shape(self) -> Shape:
-        return self.args[0].shape[0], self.args[1].shape[0]
+        return entries(self.args[0]), entries(self.args[1])
 
 
 class Blocks(MatrixExpr):  # type: ignore[misc]
@@ -213,6 +213,12 @@ class Blocks(MatrixExpr):  # type: ignore[misc]
         step = self.order
         rows = sum((entry.shape[0] for entry in self.args[::step]), S.Zero)
         return rows, sum((entry.shape[1] for entry in self.args[:step]), S.Zero)
+
+
+def entries(expr: MatrixExpr) -> Expr:
+    """How many numbers a matrix holds; of a column its size."""
+    rows, cols = expr.shape
+    return rows * cols
 
 
 def operands(node: MatrixExpr) -> tuple[MatrixExpr, ...]:

@@ -6,7 +6,7 @@ In: the assignments of a cell and what it declares. Out: `Shapes`: each `@`, `+`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -14,6 +14,7 @@ from sympy import Expr, MatrixSymbol, S
 
 from derive.language.expr import VECTOR_FUNCTIONS, size, size_name
 from derive.language.functions import FUNCTIONS
+from derive.language.matrices import DIAG, OUTER, known_functions, left_of_product, matrix_states
 from derive.language.syntax import PREVIOUS, Assignment, CellError, Node, states_of
 from derive.language.unification import ONE, SCALAR, Shape, Size, Unknown, resolve, unify
 
@@ -30,6 +31,7 @@ class Shapes:
     sizes: Mapping[str, str]
     cell: str
     text: str
+    outputs: tuple[str, ...] = ()
     shapes: dict[str, Shape] = field(default_factory=dict)
     node_shapes: dict[int, Shape] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
@@ -80,8 +82,11 @@ class Shapes:
         targets = {a.target.value: a.target for a in self.assignments}
         self.states = states_of(self.assignments)
         self.matrices = {*self.declared, *(
-            node.value for a in self.assignments for node in _left_of_product(a.value)
+            node.value for a in self.assignments for node in left_of_product(a.value)
         )}  # fmt: skip
+        self.of_matrices = matrix_states(
+            self.assignments, self.states, self.matrices, self.declared
+        )
         for assignment in self.assignments:
             for node in assignment.value.walk():
                 if node.kind == "name":
@@ -156,31 +161,49 @@ class Shapes:
             if name in assigned or name in self.inputs:
                 raise self.error(f"scalar {name!r} is no parameter: drop it from 'scalars'")
         for name in self.declared:
-            if name in assigned or name in self.inputs:
+            if name in {*assigned, *self.inputs} - {*self.states}:
                 raise self.error(
-                    f"matrix {name!r} is neither parameter nor constant: drop it from 'matrices'"
+                    f"matrix {name!r} is no parameter, constant or state: drop it from 'matrices'"
                 )
             if name in self.scalars:
                 raise self.error(f"{name!r} is declared as scalar and as matrix")
         for name in self.inputs:
             if name in self.constants:
                 raise self.error(f"{name!r} is declared as input and as constant")
+        self._check_outputs(assigned, used)
         for name in self.sizes:
             if name not in used | set(assigned):
                 raise self.error(f"'sizes' names {name!r}, which is in no equation")
         for assignment in self.assignments:
             name = assignment.target.value
-            if name not in used and name not in self.states:
+            if name not in used and name not in {*self.states, *self.outputs}:
                 raise self.error(
-                    f"{name!r} is assigned and never used: drop the line, or use "
-                    f"{name + PREVIOUS!r} somewhere to make it a state",
+                    f"{name!r} is assigned and never used: drop the line, use "
+                    f"{name + PREVIOUS!r} somewhere to make it a state, or name it in 'outputs'",
                     assignment.target,
+                )
+
+    def _check_outputs(self, assigned: dict[str, int], used: set[str]) -> None:
+        for name in self.outputs:
+            if self.outputs.count(name) > 1:
+                raise self.error(f"output {name!r} is declared twice")
+            if name not in assigned:
+                raise self.error(f"output {name!r} is never assigned: add a line '{name} = …'")
+            if name in self.states:
+                raise self.error(
+                    f"output {name!r} is a state, which is returned anyway: drop it from 'outputs'"
+                )
+            if name in used:
+                raise self.error(
+                    f"output {name!r} is read by another equation: nobody may read an output; "
+                    f"give what is read a name of its own, and {name!r} the line '{name} = …' of it"
                 )
 
     @property
     def named(self) -> set[str]:
         """The names that a declaration says to be symbols."""
-        return {*self.inputs, *self.constants, *self.scalars, *self.declared, *self.sizes}
+        declared = {*self.constants, *self.scalars, *self.declared, *self.sizes}
+        return {*self.inputs, *self.outputs, *declared}
 
     def shape_of_name(self, name: str) -> Shape:
         """The shape of a symbol, unknown sizes made for it when it is first met."""
@@ -189,7 +212,9 @@ class Shapes:
             column = (ONE,)
             if base in self.scalars:
                 self.shapes[base] = SCALAR
-            elif base in self.matrices and base not in self.inputs and base not in self.states:
+            elif base in self.of_matrices or (
+                base in self.matrices and base not in self.inputs and base not in self.states
+            ):
                 self.shapes[base] = ((Unknown(),), (Unknown(),))
             else:
                 self.shapes[base] = ((Unknown(),), column)
@@ -233,6 +258,10 @@ class Shapes:
         """Whether the shape is (1, 1)."""
         return resolve(shape[0]) == (ONE,) == resolve(shape[1])
 
+    def is_matrix(self, shape: Shape) -> bool:
+        """Whether the shape has more than one column, as far as is known."""
+        return resolve(shape[1]) != (ONE,)
+
     def infer_call(self, node: Node, children: list[Shape]) -> Shape:
         """The shape of a function of its arguments.
 
@@ -244,6 +273,8 @@ class Shapes:
                 if not unify(shape[1], (ONE,)) or self.is_scalar(shape):
                     raise self.error("concat takes vectors", child)
             return resolve(tuple(part for shape in children for part in shape[0])), (ONE,)
+        if node.value in {OUTER, DIAG}:
+            return self.infer_matrix(node, children)
         if node.value in VECTOR_FUNCTIONS:
             if len(children) != 1 or not unify(children[0][1], (ONE,)):
                 raise self.error(f"{node.value} takes one vector", node)
@@ -267,6 +298,19 @@ class Shapes:
             raise self.error(f"{node.value} of a number: write the value itself", node)
         return children[0]
 
+    def infer_matrix(self, node: Node, children: list[Shape]) -> Shape:
+        """The shape of what makes a matrix of vectors.
+
+        Raises:
+            CellError: for other arguments.
+        """
+        wanted = 2 if node.value == OUTER else 1
+        columns = [unify(child[1], (ONE,)) and not self.is_scalar(child) for child in children]
+        if len(children) != wanted or not all(columns):
+            many = "two vectors, as in outer(v, k)" if wanted == 2 else "one vector"
+            raise self.error(f"{node.value} takes {many}", node)
+        return children[0][0], children[-1][0]
+
     def clash(self, node: Node, operator: str, left: Shape, right: Shape) -> CellError:
         """The error of two shapes that cannot meet."""
         self.label()
@@ -284,6 +328,12 @@ class Shapes:
                     f"{vector.value} for {vector.value} @ {name}{'.T' if turned else ''}"
                 )
                 break
+        sides = [self.is_matrix(left), self.is_matrix(right)]
+        if operator in {"*", "/"} and sides in ([True, False], [False, True]):
+            rule += (
+                ". A vector meets a matrix in one of two ways: diag(f) @ S scales the rows, "
+                "S @ diag(g) the columns"
+            )
         return self.error(
             f"shapes clash at {operator!r}: {self.spell(left)} on the left, "
             f"{self.spell(right)} on the right; {rule}",
@@ -320,12 +370,14 @@ class Shapes:
             *(("n" if i == 0 else f"n_{s}", s) for i, s in enumerate(self.states)),
             *(("m" if i == 0 else f"m_{x}", x) for i, x in enumerate(self.inputs)),
         ]
-        for name, symbol in automatic:
-            parts = resolve(self.shape_of_name(symbol)[0])
-            taken = any(unknown in parts for unknown, _ in pending)
-            unnamed = len(parts) == 1 and not parts[0].name and not taken
-            if (unnamed or name in holders) and symbol not in self.sizes:
-                give(name, parts)
+        columns = [("k" if i == 0 else f"k_{s}", s) for i, s in enumerate(self.of_matrices)]
+        for side, named in enumerate((automatic, columns)):
+            for name, symbol in named:
+                parts = resolve(self.shape_of_name(symbol)[side])
+                taken = any(unknown in parts for unknown, _ in pending)
+                unnamed = len(parts) == 1 and not parts[0].name and not taken
+                if (unnamed or name in holders) and (side or symbol not in self.sizes):
+                    give(name, parts)
         for unknown, name in pending:
             root = resolve((unknown,))
             if len(root) == 1 and not root[0].name:
@@ -346,29 +398,3 @@ class Shapes:
         """The matrix symbol of a name."""
         rows, cols = self.shape_of_name(name)
         return MatrixSymbol(name, self.extent(rows), self.extent(cols))
-
-
-def known_functions() -> set[str]:
-    """The names that are functions where an argument follows."""
-    return {*FUNCTIONS, "concat", *VECTOR_FUNCTIONS}
-
-
-def _left_of_product(node: Node) -> Iterator[Node]:
-    """The names inside a left operand of `@`; of a function's argument, what has its shape.
-
-    Under a transpose a function may be of a column: `sigmoid(a + b).T @ v`.
-    """
-    if node.kind == "@":
-        stack = [(node.children[0], False, False)]
-        while stack:
-            inner, turned, called = stack.pop()
-            turns = turned or inner.kind == "transpose"
-            if inner.kind == "name":
-                yield inner
-            elif inner.kind == "call":
-                if not turned and inner.value not in {"concat", *VECTOR_FUNCTIONS}:
-                    stack.append((inner.children[0], turned, True))
-            elif not called or inner.kind not in {"@", "transpose"}:
-                stack += [(child, turns, called) for child in inner.children]
-    for child in node.children:
-        yield from _left_of_product(child)

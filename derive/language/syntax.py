@@ -30,6 +30,7 @@ PREVIOUS: Final = "_prev"  # how an author writes a state's value one step earli
 BAR: Final = ".bar"  # how the derivation names a cotangent: no author's name has a dot
 LOSS: Final = ".bar_loss"
 CARRY: Final = ".bar_carry"
+DOT: Final = ".dot"  # and a small change
 _OUR_SIZES: Final = frozenset({
     "T", "B", "t", "np", "params", "inputs", "initial", "constants", "states", "tape",
     "cotangents", "forward", "backward", "dtype", "range", "sizes", "targets", "lengths",

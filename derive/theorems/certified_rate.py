@@ -18,6 +18,7 @@ from sympy import (
     MatMul,
     MatPow,
     MatrixSymbol,
+    Max,
     Mul,
     OneMatrix,
     Pow,
@@ -48,7 +49,7 @@ from derive.theorems.claims import (
     Theorem,
 )
 from derive.theorems.contraction import diagonal_times_matrix
-from derive.theorems.one_sequence import INEQUALITIES, NORMS, chain_norm
+from derive.theorems.one_sequence import INEQUALITIES, NORMS, chain_norm, of_maps
 from derive.theorems.suprema import Quantities, letter
 
 
@@ -77,7 +78,7 @@ def _number(derivation: Derivation, found: ClosedCondition) -> Theorem:
     simple = diagonal_times_matrix(derivation) is not None
     return Theorem(
         name="certified_rate",
-        assumptions=(NORMS, _ADMISSIBLE),
+        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE),
         statement=(Line("certified_rate.number", (N, Relation(EARLIER, "<", TIME))),),
         bound=Bound(norm, "upper", MatPow(N, LAG)),
         entries=(Relation(N, "=", found.matrix), *found.definitions),
@@ -130,7 +131,7 @@ def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
         ]
     return Theorem(
         name="certified_rate",
-        assumptions=(NORMS, _ADMISSIBLE),
+        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE),
         statement=(Line("certified_rate.matrix",
                         (N, v, below, Relation(EARLIER, "<", TIME), str(order))),),
         bound=Bound(block, "upper", Mul(ratio, shrunk, evaluate=False)),
@@ -334,6 +335,8 @@ def _two_by_two(a: Expr, b: Expr, c: Expr, d: Expr) -> tuple[Expr, tuple[Relatio
 
 
 def _at_least_one(entry: Expr) -> bool:
-    """Whether a sum of nonnegative terms holds a 1 of its own."""
+    """Whether a sum of nonnegative terms holds a 1 of its own, or is the larger of 1 and more."""
+    if isinstance(entry, Max):
+        return any(map(_at_least_one, entry.args))
     constant, _ = entry.expand().as_coeff_Add()
     return bool(constant >= 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from sympy import (
+    Abs,
     Add,
     Expr,
     MatAdd,
@@ -16,15 +17,19 @@ from sympy import (
     MatPow,
     MatrixExpr,
     MatrixSymbol,
+    Max,
     Mul,
+    Pow,
     S,
     Symbol,
+    Transpose,
     ZeroMatrix,
 )
-from sympy.matrices.expressions import DiagMatrix
+from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Derivation
 from derive.language.expr import At, Partial, TimeProduct
+from derive.language.maps import Vec
 from derive.language.norms import BlockBound, MaxAbs, Norm, Radius
 from derive.theorems.claims import BONASSI, MILLER, TERZI, Bound, Line, Relation, Theorem
 from derive.theorems.suprema import Dominated, letter
@@ -45,6 +50,28 @@ _ALONG: Final = Line("shared.along", (EARLIER + 1, TIME))
 _ONE_TRAJECTORY: Final = Line("shared.silent_one_trajectory")
 _LOOSE: Final = Line("shared.silent_loose")
 _UNDECIDED: Final = Line("shared.undecided")
+
+
+def of_maps(derivation: Derivation) -> tuple[Line, ...]:
+    """What a norm is where states are matrices, and how it passes products with a change."""
+    if not derivation.has_matrices:
+        return ()
+    change, left, right, whole = (MatrixSymbol(name, 2, 2) for name in ("D", "L", "R", "H"))
+    key, weight, one = MatrixSymbol("k", 2, 1), MatrixSymbol("b", 2, 1), Symbol("b_i")
+    shrunk = Mul(S.NegativeOne, one, Pow(Norm(key), 2, evaluate=False), evaluate=False)
+    factor = Max(S.One, Abs(Add(S.One, shrunk, evaluate=False), evaluate=False), evaluate=False)
+    erased = MatAdd(change, MatMul(-1, HadamardProduct(weight, MatMul(change, key)),
+                                   Transpose(key)))  # fmt: skip
+    return (
+        Line("shared.maps", (
+            Relation(Norm(Vec(MatMul(left, change, right))), "≤",
+                     Mul(Norm(left), Norm(Vec(change)), Norm(right), evaluate=False)),
+            Relation(Norm(Vec(HadamardProduct(whole, change))), "≤",
+                     Mul(MaxAbs(Vec(whole)), Norm(Vec(change)), evaluate=False)),
+            change)),
+        *((Line("shared.erasing", (erased, change, factor, Symbol("i"))),)
+          if any(r.right.has(Max) for r in domination(derivation)) else ()),
+    )  # fmt: skip
 
 
 class _AtOneStep(Dominated):
@@ -107,6 +134,7 @@ def block_domination(derivation: Derivation) -> Theorem:
         name="block_domination",
         assumptions=(
             Line("block_domination.norms", (Norm(_M), MaxAbs(_D))),
+            *of_maps(derivation),
             _ALONG,
         ),
         statement=(
@@ -151,6 +179,7 @@ def stepwise(derivation: Derivation) -> Theorem:
         name="stepwise",
         assumptions=(
             NORMS,
+            *of_maps(derivation),
             _ALONG,
         ),
         statement=(Line("stepwise.statement", (entry, pair)),),

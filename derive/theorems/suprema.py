@@ -9,13 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sympy import Abs, Add, Expr, MatAdd, MatrixExpr, MatrixSymbol, Mul, Number, S, Symbol, prod
+from sympy import (
+    Abs,
+    Add,
+    Expr,
+    MatAdd,
+    MatrixExpr,
+    MatrixSymbol,
+    Max,
+    Mul,
+    Number,
+    S,
+    Symbol,
+    Transpose,
+    prod,
+)
 from sympy import ZeroMatrix as Zero
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.fold import Algebra
+from derive.calculus.map_norms import norm_of_map
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, Slope, split_coefficient, symbols_of
+from derive.language.maps import LinearMap
 from derive.language.norms import BlockSup, MaxAbs, Norm, Supremum
 from derive.language.syntax import PREVIOUS
 from derive.theorems.claims import Relation
@@ -72,6 +88,14 @@ class Dominated(Algebra[Expr]):
         kept = [factor for factor in (Abs(number), *factors) if factor != 1] or [S.One]
         return kept[0] if len(kept) == 1 else Mul(*kept, evaluate=False)
 
+    def linear_map(self, block: LinearMap) -> Expr:
+        """Σ ‖L_j‖ ‖R_j‖ of D ↦ Σ L_j D R_j."""
+        return norm_of_map(block, self)
+
+    def at_least_one(self, column: MatrixExpr) -> Expr:
+        """max(1, ‖d‖_∞)."""
+        return Max(S.One, self.diagonal(column))
+
 
 class Quantities(Dominated):
     """Names for suprema: f̂ for a column that has a name, d₁, d₂, … for others.
@@ -87,7 +111,7 @@ class Quantities(Dominated):
         self.split, self.evaluate = split, evaluate
         self.taken = taken(derivation)
         self.fixed = derivation.timeless
-        self.names: dict[MatrixExpr, Symbol] = {}
+        self.names: dict[MatrixExpr | Norm, Symbol] = {}
         self.prefix = next(
             p for p in _NUMBERED if not any(n == p or n.startswith(p + "_") for n in self.taken)
         )
@@ -121,11 +145,14 @@ class Quantities(Dominated):
         return BlockSup(of.name, by.name.removesuffix(PREVIOUS))
 
     def matrix(self, block: MatrixExpr) -> Expr:
-        """A number that ‖M‖₂ exceeds at no step."""
-        return Norm(block) if self.is_fixed(block) else self.name(block)
+        """A number that ‖M‖₂ exceeds at no step; of a column another than its ‖·‖_∞."""
+        if self.is_fixed(block):
+            return Norm(block)
+        upright = block.arg if isinstance(block, Transpose) else block
+        return self.name(Norm(upright) if upright.shape[1] == 1 else block)
 
-    def name(self, expr: MatrixExpr, wanted: str = "") -> Symbol:
-        """The symbol of a supremum; `wanted` if that is free."""
+    def name(self, expr: MatrixExpr | Norm, wanted: str = "") -> Symbol:
+        """The symbol of a supremum, of an expression's norm; `wanted` if that is free."""
         if expr not in self.names:
             given = {symbol.name for symbol in self.names.values()} | self.taken
             bare = isinstance(expr, MatrixSymbol) and _UNDER_A_HAT.issuperset(
@@ -142,6 +169,13 @@ class Quantities(Dominated):
         """What each name means: the supremum of ‖v‖_∞ of a column, of ‖M‖₂ of a matrix."""
         wanted = None if names is None else set(names)
         return tuple(
-            Relation(name, "=", Supremum(MaxAbs(e) if e.shape[1] == 1 else Norm(e)))
+            Relation(name, "=", Supremum(_measured(e)))
             for e, name in self.names.items() if wanted is None or name in wanted
         )  # fmt: skip
+
+
+def _measured(expr: MatrixExpr | Norm) -> Expr:
+    """‖v‖_∞ of a column, ‖M‖₂ of a matrix; a norm itself."""
+    if isinstance(expr, Norm):
+        return expr
+    return MaxAbs(expr) if expr.shape[1] == 1 else Norm(expr)

@@ -36,18 +36,28 @@ def theorem(derivation: Derivation) -> Theorem:
 
 
 def theorems(derivation: Derivation) -> tuple[Theorem, ...]:
-    """All theorems that the cell's structure admits, the first one first."""
-    found = (
+    """All theorems that the cell's structure admits, the first one first.
+
+    Of a cell with matrices that change with time the upper bounds, by the norms of maps.
+    """
+    upper = (
         _with_certificate(derivation, theorem(derivation)),
         certified_rate(derivation),
         total_gradient(derivation),
-        weighted_mean(derivation),
-        clock_rate(derivation),
-        kept_state(derivation),
-        smallest_singular_value(derivation),
-        volume(derivation),
-        at_rest(derivation),
-        no_uniform_explosion(derivation),
+    )
+    found = (
+        upper
+        if derivation.has_matrices
+        else (
+            *upper,
+            weighted_mean(derivation),
+            clock_rate(derivation),
+            kept_state(derivation),
+            smallest_singular_value(derivation),
+            volume(derivation),
+            at_rest(derivation),
+            no_uniform_explosion(derivation),
+        )
     )
     return tuple(claim for claim in found if claim is not None)
 

@@ -31,6 +31,7 @@ from derive.typeset.boxes import (
 from derive.typeset.spacing import spaced
 
 _LATEX_SIGNS: Final = {
+    "↦": r"\mapsto ",
     "−": "-", "⊙": r"\odot ", "×": r"\times ", "·": r"\cdot ", "≤": r"\le ", "≥": r"\ge ",
     "→": r"\to ", "∈": r"\in ", "≔": r":=",
     "≈": r"\approx ", "′": r"\prime ", "⊤": r"\top ", "∂": r"\partial ",

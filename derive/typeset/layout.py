@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sympy import (
+    Add,
     Basic,
     Expr,
     Identity,
@@ -19,7 +20,9 @@ from sympy import (
     MatMul,
     MatrixExpr,
     MatrixSymbol,
+    Mul,
     OneMatrix,
+    Pow,
     Rational,
     Transpose,
     ZeroMatrix,
@@ -46,7 +49,8 @@ from derive.language.expr import (
     split_coefficient,
 )
 from derive.language.functions import ElementwiseFunction
-from derive.language.syntax import BAR, CARRY, LOSS, PREVIOUS
+from derive.language.maps import LinearMap, Vec
+from derive.language.syntax import BAR, CARRY, DOT, LOSS, PREVIOUS
 from derive.typeset import boxes
 from derive.typeset.boxes import (
     PRIME,
@@ -71,7 +75,7 @@ from derive.typeset.letters import join, parse_latex, spelled, subscript, word
 from derive.typeset.scalars import ATOM, PRODUCT, SUM, is_uniform, scalar_box, time_box
 
 _PLACES: Final = 40  # of a decimal; beyond, a fraction of powers of ten is shorter
-_ENDINGS: Final = (PREVIOUS + BAR, LOSS, CARRY, BAR, PREVIOUS)
+_ENDINGS: Final = (PREVIOUS + BAR, PREVIOUS + DOT, LOSS, CARRY, BAR, DOT, PREVIOUS)
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,30 @@ PLAIN: Final = Notation()
 
 def size_box(extent: Expr) -> Box:
     """A size: n, n + m, 2n, 2."""
+    if extent.has(Pow) or any(term.is_Mul for term in Add.make_args(extent)):
+        return _entries_box(extent)
     made: list[tuple[str, Box]] = []
     for name, times in Counter(size_name(extent).split("+")).items():
         head, *below = name.split("_")
         symbol = join(word(head), [subscript(part) for part in below])
         made.append(("+", symbol if times == 1 else row(Number(str(times)), symbol)))
     return made[0][1] if len(made) == 1 else Sum(tuple(made))
+
+
+def _entries_box(extent: Expr) -> Box:
+    """How many entries matrices have: n k + m, n²; 2 n."""
+    terms: list[tuple[str, Box]] = []
+    for term in Add.make_args(extent):
+        number, rest = term.as_coeff_Mul()
+        parts: list[Box] = [] if number == 1 else [Number(str(number))]
+        factors = sorted(Mul.make_args(rest), key=lambda f: ("nk".find(str(f)[0]) % 3, str(f)))
+        for factor in factors:
+            base, power = factor.as_base_exp()
+            box = size_box(base)
+            parts.append(box if power == 1 else sup(box, Number(str(power))))
+        terms.append(("+", row(*parts) if len(parts) > 1 else parts[0]))
+    terms.sort(key=lambda term: not isinstance(term[1], Row))
+    return terms[0][1] if len(terms) == 1 else Sum(tuple(terms))
 
 
 def space_of(expr: MatrixExpr) -> Box:
@@ -132,7 +154,7 @@ class Layout:
         now = Symbol(self.notation.now)
         ending = next((end for end in _ENDINGS if name.endswith(end)), "")
         base = name.removesuffix(ending)
-        if ending in {PREVIOUS, PREVIOUS + BAR}:
+        if ending in {PREVIOUS, PREVIOUS + BAR, PREVIOUS + DOT}:
             time = Sum((("+", now), ("−", Number("1"))))
         elif time is None and (ending == LOSS or base in self.notation.timed):
             time = now
@@ -143,11 +165,12 @@ class Layout:
         if ending == LOSS:
             loss = row("∂", sub("L", time or now))
             return Marked(Fraction(loss, row("∂", sub(made, time or now))))
-        kind = {BAR: "bar", CARRY: "carry", PREVIOUS + BAR: "carry"}.get(ending)
+        kind = {BAR: "bar", CARRY: "carry", PREVIOUS + BAR: "carry", DOT: "dot",
+                PREVIOUS + DOT: "dot"}.get(ending)  # fmt: skip
         if kind:
             made = boxes.accent(kind, made)
         made = made if time is None else sub(made, time)
-        return Marked(made) if kind else made
+        return Marked(made) if kind and kind != "dot" else made
 
     def of(self, expr: Basic) -> Box:
         """The box of an expression."""
@@ -216,6 +239,10 @@ class Layout:
                 return self._part(argument, row(":", ",", size_shift(start, extent))), ATOM
             case Partial(args=(of, by)):
                 return self.partial(of, by), ATOM
+            case LinearMap(args=(body, change)):
+                return row(self.of(change), "↦", self.of(body)), SUM
+            case Vec(args=(argument,)):
+                return row("vec", Fenced(self.of(argument))), ATOM
             case TimeSum(args=(body, index, first, last)):
                 letter = Symbol(str(index))
                 return self._large("∑", letter, time_box(first), time_box(last), body), PRODUCT

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from sympy import Abs, Add, Basic, Expr, MatAdd, MatMul, MatPow, MatrixExpr, Mul, OneMatrix, Pow
+from sympy import (
+    Abs,
+    Add,
+    Basic,
+    Expr,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixExpr,
+    Max,
+    Mul,
+    OneMatrix,
+    Pow,
+)
 from sympy import Number as SympyNumber
 from sympy import Symbol as SympySymbol
 from sympy.matrices.expressions import HadamardProduct
@@ -144,6 +157,10 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
             return Fraction(top, row("∂", write.of(by))), ATOM
         case Largest():
             return Symbol("gamma"), ATOM
+        case Max(args=bodies):
+            first, *others = bodies
+            listed = [part for body in others for part in (", ", write.of(body))]
+            return row("max", Fenced(row(write.of(first), *listed))), ATOM
         case Abs(args=(body,)):
             return Fenced(write.of(body), "|", "|"), ATOM
     return _arithmetic(write, expr)

@@ -52,7 +52,7 @@ class Text:
             case Number(text):
                 return text
             case Operator(sign):
-                if sign in "=≤≥<>→∈≔⊙×·+−":
+                if sign in "=≤≥<>→∈≔↦⊙×·+−":
                     return f" {sign} "
                 return sign + " " * (sign in ";")
             case Row(items):

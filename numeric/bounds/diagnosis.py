@@ -149,7 +149,7 @@ def diagnose(
         if input_box is not None and not (input_box[0] <= box[0] and box[1] <= input_box[1]):
             raise ValueError(f"inputs: expected entries in {box_text(*input_box)}, the input box, "
                              f"came {box[0]!r} to {box[1]!r}")  # fmt: skip
-        start = np.concatenate([value[0] for value in path.states.values()])
+        start = np.concatenate([np.ravel(value[0]) for value in path.states.values()])
         first = (float(start.min(initial=0.0)), float(start.max(initial=0.0)))
         if initial_box is not None and not (
             initial_box[0] <= first[0] and first[1] <= initial_box[1]
@@ -192,7 +192,8 @@ def diagnose(
         cell, UNDECIDED, "", tuple(told), tuple(range(1, count + 1)),
         track.log10_measured if track else None, upper, lower,
         rate if math.isfinite(rate) else None, rest, certificate, track, path,
-        path_shares(path, count, track.direction) if path and track else None, setting, apart,
+        path_shares(path, count, track.direction)
+        if path and track and not derivation.has_matrices else None, setting, apart,
     )  # fmt: skip
     verdict, because = _verdict(found, _floors(certificate))
     return replace(found, verdict=verdict, because=because)

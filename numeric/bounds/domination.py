@@ -21,8 +21,10 @@ from sympy import Expr, MatrixExpr, Number, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.fold import Algebra
+from derive.calculus.map_norms import norm_of_map
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, symbols_of
+from derive.language.maps import LinearMap
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import extent_of
@@ -110,6 +112,11 @@ class Domination:
             self.still[node] = not moving
         return self.still[node]
 
+    def enclosed(self, column: MatrixExpr, now: Mapping[str, Interval]) -> Array:
+        """A bound of each |d_i| of a column of the step."""
+        values = {**self.values, **now}
+        return enclose(column, values, self.parts.sizes).magnitude[:, 0]
+
     def norms(self, node: MatrixExpr, now: Mapping[str, Interval]) -> Array:
         """The norm of each block of a matrix."""
         if node in self.leaves:
@@ -143,8 +150,19 @@ class StepNorms(Algebra[Array]):
     def diagonal(self, column: MatrixExpr) -> Array:
         """Max |d_i| over each part."""
         starts = self.home.parts.starts(column.shape[0])
-        bound = _up(self.sup[column], 0)
+        bound = self.sup.get(column)
+        bound = _up(self.home.enclosed(column, self.now) if bound is None else bound, 0)
         return np.maximum.reduceat(bound, starts) if len(starts) else bound
+
+    def linear_map(self, block: LinearMap) -> Array:
+        """The norm of a map by its form; entry by entry where every unit is a part."""
+        if self.home.parts.finest:
+            return self.home.norms(block, self.now)
+        return norm_of_map(block, self)
+
+    def at_least_one(self, column: MatrixExpr) -> Array:
+        """max(1, ‖d‖_∞)."""
+        return np.maximum(1.0, self.diagonal(column))
 
     def identity(self, extent: Expr) -> Array:
         """1 for each part."""

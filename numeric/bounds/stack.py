@@ -185,8 +185,8 @@ def handed_up(network: Network, lower: Sequence[Run]) -> dict[str, Array]:
                              "layer below")  # fmt: skip
         parts = []
         for place, path in enumerate(lower):
-            states = path.states[state.name][1:]
-            parts.append(states[::-1] if place else states)
+            handed = path.handed_up(state.name)
+            parts.append(handed[::-1] if place else handed)
         made[symbol.name] = np.concatenate(parts, axis=1)
     return made
 
@@ -199,7 +199,7 @@ def _range(network: Network, lower: Sequence[Diagnosis]) -> Ends:
     ends: list[float] = []
     for one in lower:
         box = one.certificate.box if one.certificate is not None else None
-        if box is None:
+        if box is None or not read <= {*box}:
             return -np.inf, np.inf
         ends += [float(box[name].lo.min()) for name in read]
         ends += [float(box[name].hi.max()) for name in read]

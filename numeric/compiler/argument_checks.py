@@ -20,7 +20,7 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
         if name not in declared:
             known = ", ".join(declared) or "none"
             raise ValueError(f"{group}: unknown name {name!r}; expected {known}")
-    arrays, shapes = {}, {}
+    arrays, shapes, extents = {}, {}, {}
     for name, dims in declared.items():
         if name not in given:
             if optional:
@@ -45,8 +45,10 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
         if array.ndim == len(names):
             for extent, size in zip(array.shape, names):
                 if "+" not in size:
-                    sizes.setdefault(size, extent)
+                    extents.setdefault(size, []).append(extent)
         arrays[name], shapes[name] = array, names
+    for size, found in extents.items():  # what most arrays say is the size; the others are wrong
+        sizes.setdefault(size, max(found, key=found.count))
     for name, names in shapes.items():
         array = arrays[name]
         for extent, size in zip(array.shape, names):

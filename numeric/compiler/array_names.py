@@ -27,7 +27,7 @@ _HELPER: Final = re.compile(
     rf"({'|'.join([*FUNCTIONS, *VECTOR_FUNCTIONS])})(_slope|_slope_from_output)?(_\d\w*)*"
 )
 _NETWORK: Final = re.compile(
-    r"layer\d+_\w*|(readout|embedding|top|error)(_\w+)?|\w+_indices|outside|targets|ends|loss"
+    r"layer\d+_\w*|(readout|embedding|top|error)(_\w+)?|\w+_indices|outside(_each)?|targets|ends|loss"
     r"|ragged|lengths|logits|outputs|column|last|nearest"
     r"|inside|scatter|from_end|cross_entropy\w*"
 )

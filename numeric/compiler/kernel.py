@@ -170,10 +170,11 @@ def _header_lines(cell: Cell, style: Style, program: Program, verified: str) -> 
         for statement in block.statements
         if statement.op in {"function", "slope", "slope_from_output"}
     }
+    in_target = "" if style.target is NUMPY else f", target {style.target.name}"
     return (
         *(f"    {line.strip()}" for line in cell.text.split("\n") if line.strip()),
         "",
-        f"Cell digest {cell.digest}, style {style.name}.",
+        f"Cell digest {cell.digest}, style {style.name}{in_target}.",
         *(f"Error of {name}: {style.spelling(name).error}." for name in sorted(used)),
         f"{VOLATILE[0]}{DISTRIBUTION} {toolkit_version()}.",
         *([f"{VOLATILE[1]}{verified}."] if verified else []),

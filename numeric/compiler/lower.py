@@ -1,8 +1,8 @@
 """Derivation → loop program: plain and obvious, one statement an operation.
 
 In: the equations of one step, forward and adjoint, per sample and in columns. Out: `Program`.
-The only place that knows rows: `W x → x Wᵀ`, `Wᵀ u → u W`, `u vᵀ → uᵀ v` summed over the batch,
-a vector parameter's gradient summed over the batch. And the only place that knows indices.
+The only place that knows rows, with `products` beside it: a vector parameter's gradient is summed
+over the batch. And the only place that knows indices.
 """
 
 from __future__ import annotations
@@ -36,13 +36,12 @@ from derive.language.expr import (
     Slope,
     VectorFunction,
     negate,
-    scale,
     split_coefficient,
     symbols_of,
-    transpose,
 )
 from numeric.compiler.array_names import array_names
 from numeric.compiler.comments import numbered_equations
+from numeric.compiler.products import product, summed
 from numeric.compiler.program import (
     BATCH,
     LENGTH,
@@ -88,7 +87,7 @@ class _Lowering:
         rows, cols = expr.shape
         if not self.is_timeless(expr):
             if 1 not in (rows, cols):
-                return (rows, cols)  # u vᵀ, summed over the batch
+                return (BATCH, rows, cols)
             return (BATCH, rows if cols == 1 else cols)
         return () if (rows, cols) == SCALAR else (rows,) if cols == 1 else (rows, cols)
 
@@ -123,8 +122,6 @@ class _Lowering:
             value = number if isinstance(rest, OneMatrix) else S.Zero
             return self.emit("spread", [value], dims, *dims, name=name) if name else value
         if number != 1:
-            if isinstance(rest, MatMul) and BATCH not in dims and not self.is_timeless(rest):
-                return self.value(MatMul(scale(number, rest.args[0]), *rest.args[1:]), name)
             if number == -1:
                 return self.emit("add", [self.value(rest)], dims, -1, name=name)
             return self.emit("multiply", [number, self.value(rest)], dims, name=name)
@@ -146,6 +143,8 @@ class _Lowering:
                 return self.emit(rest.name, [self.full(rest.args[0])], dims, name=name)
             case Broadcast():
                 scalar = self.value(rest.args[0])
+                if len(dims) > 2 and not self.is_timeless(rest):
+                    scalar = self.emit("lift", [scalar], (BATCH, S.One, S.One))
                 return self.emit("spread", [scalar], dims, *dims, name=name) if name else scalar
             case Concat():
                 part_of = self.full if self.is_timeless(rest) else self.rows
@@ -155,11 +154,13 @@ class _Lowering:
                 source, start, size = rest.args
                 return self.emit("columns", [self.full(source)], dims, start, size, name=name)
             case Transpose():
-                if not self.is_timeless(rest):
-                    return self.value(rest.arg)
-                return self.emit("transpose", [self.value(rest.arg)], dims, name=name)
+                if self.is_timeless(rest):
+                    return self.emit("transpose", [self.value(rest.arg)], dims, name=name)
+                if len(dims) == 2:
+                    return self.value(rest.arg, name)
+                return self.emit("each_transpose", [self.value(rest.arg)], dims, name=name)
             case MatMul():
-                return self.product(rest.args, dims, name)
+                return product(self, rest.args, dims, name)
         raise TypeError(f"no lowering for {type(rest).__name__}: add one to `_Lowering`")
 
     def full(self, expr: MatrixExpr) -> Operand:
@@ -240,29 +241,6 @@ class _Lowering:
             return self.emit("slope_from_output", [operand], dims, *settings, name=name)
         return self.emit("slope", [self.value(expr.argument)], dims, *settings, name=name)
 
-    def product(self, factors: tuple[MatrixExpr, ...], dims: Dims, name: str) -> str:
-        """A chain of matrix factors: split where the inner size is 1, else matrix by vector."""
-        if all(self.is_timeless(factor) and factor.shape[1] != 1 for factor in factors):
-            a, b = self.value(factors[0]), self.value(_chain(factors[1:]))
-            return self.emit("product", [a, b], dims, name=name)
-        for place in range(1, len(factors)):
-            left, right = _chain(factors[:place]), _chain(factors[place:])
-            if left.shape[1] == 1:
-                if left.shape[0] == 1 or right.shape[1] == 1:
-                    operands = [self.value(left), self.value(right)]
-                    return self.emit("multiply", operands, dims, name=name)
-                operands = [self.rows(left), self.rows(transpose(right))]
-                return self.emit("outer", operands, tuple(_chain(factors).shape), name=name)
-        first, rest = factors[0], _chain(factors[1:])
-        if first.shape[0] == 1:
-            entries = self.full(rest)
-            if not isinstance(first, OneMatrix):
-                both = [self.full(transpose(first)), entries]
-                entries = self.emit("multiply", both, self.layout(rest))
-            return self.emit("total" if dims else "gather", [entries], dims, name=name)
-        op, matrix = ("pull", first.arg) if isinstance(first, Transpose) else ("apply", first)
-        return self.emit(op, [self.full(rest), self.value(matrix)], dims, name=name)
-
     # ---- equations --------------------------------------------------------------------------
 
     def assign(self, equation: Equation) -> None:
@@ -288,7 +266,8 @@ class _Lowering:
         for term in equation.terms:
             if term.each_step != each_step:
                 continue
-            made = self.value(term.value)
+            made = summed(self, term.value) if each_step else None
+            made = self.value(term.value) if made is None else made
             comment = self.comments.get(target, "")
             reduced = isinstance(made, str) and self.dims[made] == self.dims[target]
             last = self.statements[-1] if self.statements else None
@@ -309,10 +288,6 @@ class _Lowering:
         self.prelude, self.statements = [], []
         made = [Block(phase, once), Block(phase, rest, loop, carries)]
         return [block for block in made if block.statements]
-
-
-def _chain(factors: tuple[MatrixExpr, ...]) -> MatrixExpr:
-    return factors[0] if len(factors) == 1 else MatMul(*factors)
 
 
 def lower(derivation: Derivation, slope_from: str = "output") -> Program:
@@ -342,9 +317,9 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
     for constant in cell.constants:
         lead = (LENGTH,) if constant.name in cell.sequences else ()
         argue("constants", constant.name, work.name_of(constant), (*lead, *work.layout(constant)))
-    for state in cell.states:
-        dims = (LENGTH, *work.layout(state))
-        argue("cotangents", state.name, work.name_of(from_loss(state)), dims)
+    for symbol in cell.returned:
+        dims = (LENGTH, *work.layout(symbol))
+        argue("cotangents", symbol.name, work.name_of(from_loss(symbol)), dims)
 
     for equation in derivation.forward:
         work.assign(equation)
@@ -368,7 +343,7 @@ def lower(derivation: Derivation, slope_from: str = "output") -> Program:
         work.accumulate(adjoint, each_step=False)
     blocks += work.blocks("backward")
 
-    results = [Argument("states", s.name, work.name_of(s)) for s in cell.states]
+    results = [Argument("states", s.name, work.name_of(s)) for s in cell.returned]
     results += [Argument("params", p.name, work.name_of(bar(p))) for p in cell.parameters]
     results += [Argument("inputs", x.name, work.name_of(bar(x))) for x in cell.inputs]
     results += [Argument("initial", s.name, work.name_of(carry(s))) for s in cell.states]

@@ -19,7 +19,7 @@ from derive.language.expr import size
 from derive.network import Layer, Network
 from numeric.compiler.array_names import local
 from numeric.compiler.lower import lower
-from numeric.compiler.padding import INSIDE, OUTSIDE
+from numeric.compiler.padding import INSIDE, OUTSIDE, OUTSIDE_EACH
 from numeric.compiler.program import (
     BATCH,
     LENGTH,
@@ -67,8 +67,6 @@ class _Composer:
         """The cotangent with zeros where a sample has ended."""
         return self.put(self.backward, "backward", f"{name}_inside", INSIDE, (name, OUTSIDE),
                         self.dims[name])  # fmt: skip
-
-    # ---- names ------------------------------------------------------------------------------
 
     def argument(self, group: str, symbol: MatrixSymbol) -> str:
         """The array of the cell's program that a symbol is given in."""
@@ -166,15 +164,18 @@ class _Composer:
                 yield s
                 continue
             made = f"{TEMPORARY}{s.target}_inside"
-            self.dims[made] = self.dims[s.target][-2:]
+            self.dims[made] = tuple(d for d in self.dims[s.target] if d != LENGTH)
+            mask = OUTSIDE_EACH if len(self.dims[made]) > 2 else OUTSIDE
             yield replace(s, target=made)
-            yield Statement(s.target, "select", (OUTSIDE, stays[s.target], made))
+            yield Statement(s.target, "select", (mask, stays[s.target], made))
 
     # ---- the network ------------------------------------------------------------------------
 
     def run(self) -> Program:
         network, cell = self.network, self.network.cell
-        self.argue("mask", OUTSIDE, OUTSIDE, (LENGTH, BATCH, S.One))
+        self.argue("mask", OUTSIDE, OUTSIDE, dims := (LENGTH, BATCH, S.One))
+        if derivation_of(cell).has_matrices:
+            self.put(self.forward, "forward", OUTSIDE_EACH, "lift", (OUTSIDE,), (*dims, S.One))
         fed = self.bottom()
         stages: list[tuple[list[Layer], list[tuple[Block, ...]]]] = []
         for depth in range(network.layers):
@@ -233,8 +234,8 @@ class _Composer:
         dims = (LENGTH, BATCH, network.width)
         whole = names[0]
         if len(names) > 1:
-            whole = self.put(self.forward, "forward", self.own(depth, "both"), "concat",
-                             tuple(names), dims)  # fmt: skip
+            both = self.own(depth, "both")
+            whole = self.put(self.forward, "forward", both, "concat", tuple(names), dims)
         if network.dropout and depth < network.layers - 1:
             key = f"layer{depth}.dropout"
             mask = self.argue("constants", key, self.own(depth, "dropout"), dims)
@@ -263,9 +264,8 @@ class _Composer:
         V = self.argue("params", "readout.V", "readout_V", (OUTPUTS, width))
         c = self.argue("params", "readout.c", "readout_c", (OUTPUTS,))
         dims = (*lead, OUTPUTS)
-        self.put(self.forward, "forward", f"{TEMPORARY}logits", "apply", (top, V), dims)
-        logits = self.put(self.forward, "forward", "logits", "add", (f"{TEMPORARY}logits", c),
-                          dims, 1, 1)  # fmt: skip
+        made = self.put(self.forward, "forward", f"{TEMPORARY}logits", "apply", (top, V), dims)
+        logits = self.put(self.forward, "forward", "logits", "add", (made, c), dims, 1, 1)
         masked = () if last else (OUTSIDE,)
         if network.loss == "cross_entropy":
             self.argue("targets", TARGETS, TARGETS, lead)
@@ -302,12 +302,12 @@ class _Composer:
         self.put(self.forward, "forward", LOSS, "gather", (square,), ())
         if not softmax:
             return error
-        entries = self.put(self.backward, "backward", f"{TEMPORARY}entries", "multiply",
-                           (out, error), dims)  # fmt: skip
+        entries = f"{TEMPORARY}entries"
+        self.put(self.backward, "backward", entries, "multiply", (out, error), dims)
         total = self.put(self.backward, "backward", f"{TEMPORARY}mean", "total", (entries,),
                          (*dims[:-1], S.One))  # fmt: skip
-        less = self.put(self.backward, "backward", f"{TEMPORARY}less", "add", (error, total),
-                        dims, 1, -1)  # fmt: skip
+        both = (error, total)
+        less = self.put(self.backward, "backward", f"{TEMPORARY}less", "add", both, dims, 1, -1)
         slope = self.put(self.backward, "backward", "logits_bar", "multiply", (out, less), dims)
         return self.inside(slope) if masked else slope
 
@@ -342,8 +342,8 @@ class _Composer:
         self, layer: Layer, blocks: list[Block], arrived: dict[str, str]
     ) -> Iterator[Block]:
         """The layer's backward blocks, its loss terms put in; where there is none, left out."""
-        states = self.network.cell.states
-        terms = {self.prefix(layer) + self.argument("cotangents", s) for s in states}
+        terms = {self.prefix(layer) + self.argument("cotangents", symbol)
+                 for symbol in self.network.cell.returned}  # fmt: skip
         for block in blocks:
             statements = []
             for s in block.statements:
@@ -352,9 +352,8 @@ class _Composer:
                     for place, o in enumerate(s.operands)
                     if o not in terms or o in arrived
                 ]
-                signs = s.settings
-                if len(kept) < len(s.operands):
-                    signs = tuple(s.settings[place] for place, _ in kept)
+                fewer = len(kept) < len(s.operands)
+                signs = tuple(s.settings[place] for place, _ in kept) if fewer else s.settings
                 statements.append(replace(s, operands=tuple(o for _, o in kept), settings=signs))
             yield replace(block, statements=tuple(statements))
 
@@ -364,8 +363,8 @@ class _Composer:
         names = [self.prefix(layer) + first for layer in layers]
         whole = names[0]
         if len(names) > 1:
-            whole = self.put(self.backward, "backward", self.own(layers[0].depth, "input_bar"),
-                             "add", tuple(names), self.dims[whole], 1, 1)  # fmt: skip
+            both, dims = self.own(layers[0].depth, "input_bar"), self.dims[whole]
+            whole = self.put(self.backward, "backward", both, "add", tuple(names), dims, 1, 1)
         return self.inside(whole)
 
     def bottom_gradients(self, bar: str) -> None:

@@ -99,6 +99,16 @@ def _cross_entropy_slope(operands: list[Any], settings: tuple[Any, ...]) -> Any:
 EXPRESSIONS: Final[dict[str, str]] = {
     "transpose": "{}.T",
     "embed": "{}[{}]",
+    # what is done with a matrix of each sample, (…, rows, columns), and vectors (…, size)
+    "each_transpose": "{}.swapaxes(-1, -2)",
+    "each_apply": "({} @ {}[..., None])[..., 0]",
+    "each_pull": "({}[..., None, :] @ {})[..., 0, :]",
+    "each_outer": "({}[..., None] * {}[..., None, :])",
+    "scale_rows": "({}[..., None] * {})",
+    "scale_columns": "({} * {}[..., None, :])",
+    "sum_rows": "{}.sum(axis=-2)",
+    "sum_columns": "{}.sum(axis=-1)",
+    "lift": "{}[..., None]",
 }
 """Operations whose meaning is one NumPy expression of their operands: it is their spelling, too."""
 

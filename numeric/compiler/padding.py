@@ -15,6 +15,7 @@ from typing import Final
 from numeric.compiler.program import BATCH, Block, Dims, Operand, Program, Statement
 
 OUTSIDE: Final = "outside"
+OUTSIDE_EACH: Final = "outside_each"  # the same with an axis more, for a matrix of each sample
 INSIDE: Final = "inside"
 _SUMMED: Final = frozenset({"outer", "gather", "scatter"})
 
@@ -31,9 +32,11 @@ def masked(program: Program) -> Program:
             for name in statement.reads if statement.op in _SUMMED else ():
                 at_once = _rows(program, block, name)
                 if at_once and name not in made and name not in zero:
+                    matrix = len(program.dims[name]) - program.is_sequence(name) > 2
+                    mask = OUTSIDE_EACH if matrix else OUTSIDE
                     made[name] = _fresh(name, dims)
                     dims[made[name]] = at_once
-                    statements.append(Statement(made[name], INSIDE, (name, OUTSIDE)))
+                    statements.append(Statement(made[name], INSIDE, (name, mask)))
             if statement.op in _SUMMED:
                 operands = tuple(made.get(operand, operand) for operand in statement.operands)
                 statement = replace(statement, operands=operands)
@@ -46,7 +49,7 @@ def _rows(program: Program, block: Block, name: str) -> Dims:
     """The dimensions of an array as the block reads it; none if no row of it is outside."""
     dims, sequence = program.dims[name], program.is_sequence(name)
     step = dims[1:] if sequence else dims
-    if len(step) != 2 or step[0] != BATCH or not (sequence or block.loop):
+    if len(step) < 2 or step[0] != BATCH or not (sequence or block.loop):
         return ()
     return step if block.loop else dims
 

@@ -30,9 +30,10 @@ from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 from derive.language.expr import Broadcast, Elementwise, Slope, Softmax
 from derive.language.expr import replace as exchange
 from derive.language.functions import function_of, unprimed
+from derive.language.maps import LinearMap, Vec
 from numeric.meaning.enclose_curvature import curvature_on
 from numeric.meaning.enclose_functions import number, slope_on, value_on
-from numeric.meaning.interpret import Walk
+from numeric.meaning.interpret import Walk, columns_of
 from numeric.numbers import intervals as iv
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.intervals import Interval, interval
@@ -71,9 +72,9 @@ def _identity(node: Identity, step: _Enclosing) -> Interval:
 
 def _diagonal(node: DiagMatrix, step: _Enclosing) -> Interval:
     column = step(node.args[0])
-    if column.shape[1] != 1:
+    if column.shape[-1] != 1:
         raise ValueError(f"{node} differs from step to step: it is no one matrix")
-    return interval(np.eye(column.shape[0])).__mul__(column)
+    return interval(np.eye(column.shape[-2])).__mul__(column)
 
 
 def _hadamard(node: HadamardProduct, step: _Enclosing) -> Interval:
@@ -96,10 +97,26 @@ def _slope(node: Slope, step: _Enclosing) -> Interval:
     return slope_on(node.function, node.parameters, argument)
 
 
+def _linear_map(node: LinearMap, step: _Enclosing) -> Interval:
+    """The matrix of the map: what becomes of each change of one entry."""
+    body, change = node.args
+    rows, columns = (step.size(extent) for extent in change.shape)
+    moved = interval(np.eye(rows * columns).reshape((-1, rows, columns)))
+    found = replace(step, values={**step.values, change.name: moved})(body)
+    count = step.size(node.shape[0])
+    return Interval(columns_of(found.lo, count), columns_of(found.hi, count))
+
+
+def _vec(node: Vec, step: _Enclosing) -> Interval:
+    found = step(node.args[0])
+    return Interval(found.lo.reshape((-1, 1)), found.hi.reshape((-1, 1)))
+
+
 _OWN: Final[dict[type, Callable[[Any, Any], Interval]]] = {
     Elementwise: lambda node, step: value_on(node.function, node.parameters, step(node.argument)),
     Slope: _slope,
     Softmax: _softmax, Identity: _identity, DiagMatrix: _diagonal, HadamardProduct: _hadamard,
+    LinearMap: _linear_map, Vec: _vec,
 }  # fmt: skip
 
 

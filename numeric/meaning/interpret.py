@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -33,7 +33,7 @@ from sympy import (
 )
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
-from derive.cell import Cell, previous
+from derive.cell import Cell, previous, timeless_symbols
 from derive.language.expr import (
     Broadcast,
     Columns,
@@ -45,8 +45,9 @@ from derive.language.expr import (
     Softmax,
     split_coefficient,
 )
+from derive.language.maps import LinearMap, Vec, has_moving_matrix
 from numeric.meaning.formulas import formula_of, joined
-from numeric.meaning.sizes import extent_of, sizes_of
+from numeric.meaning.sizes import as_columns, extent_of, of_step, sizes_of
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
 
 Array = Any
@@ -207,7 +208,7 @@ def _diagonal(node: DiagMatrix, of: Meaning) -> Valued:
 
     def value(step: Step) -> Array:
         vector = inner(step)
-        if vector.shape[1] != 1:
+        if vector.shape[-1] != 1:
             raise ValueError(f"{node} differs from sample to sample: it is no one matrix")
         return ones(step) * vector
 
@@ -281,12 +282,54 @@ def _applied(formula: Expr, inner: Valued, of: Meaning) -> Valued:
     return value
 
 
+def _vec(node: Vec, of: Meaning) -> Valued:
+    inner = of(node.args[0])
+
+    def value(step: Step) -> Array:
+        found = inner(step)
+        return found.reshape((*found.shape[:-2], -1, 1))
+
+    return value
+
+
+def basis(change: MatrixExpr, step: Step, full: Callable[..., Array]) -> Array:
+    """Every matrix of that shape with one entry 1 and the others 0, one behind the other.
+
+    Shapes: (p, n, k) with p = n k.
+    """
+    rows, columns = (step.size(extent) for extent in change.shape)
+    zero, one = (full(rows * columns, rows * columns, Integer(number)) for number in (0, 1))
+    eye = np.where(np.eye(rows * columns, dtype=bool), one, zero)
+    return eye.reshape((-1, rows, columns))
+
+
+def columns_of(images: Array, rows: int) -> Array:
+    """The matrix whose columns are the images of a basis.
+
+    Shapes: images (p, n, k), or (n, k) where all are one.
+    """
+    return images.reshape((-1, rows)).T
+
+
+def _linear_map(node: LinearMap, of: Meaning) -> Valued:
+    """As a matrix, from vec of the change to vec of the body: one sample's values alone."""
+    (body, change), full = node.args, of.arithmetic.full
+    inner, rows = of(body), node.shape[0]
+
+    def value(step: Step) -> Array:
+        moved = replace(step, values={**step.values, change.name: basis(change, step, full)})
+        return columns_of(inner(moved), step.size(rows))
+
+    return value
+
+
 NODES: Final[dict[type, Callable[[Any, Meaning], Valued]]] = {
     MatrixSymbol: _symbol, MatAdd: _folded(operator.add), MatMul: _product,
     HadamardProduct: _folded(operator.mul), Quotient: _folded(operator.truediv),
     Transpose: _transpose, OneMatrix: _constant(1), ZeroMatrix: _constant(0),
     Identity: _identity, DiagMatrix: _diagonal, Broadcast: _broadcast, Concat: _concat,
     Rows: _rows, Columns: _columns, Softmax: _softmax, Elementwise: _elementwise, Slope: _slope,
+    Vec: _vec, LinearMap: _linear_map,
 }  # fmt: skip
 
 
@@ -307,18 +350,6 @@ def evaluate(
     return compiled(expression, arithmetic)(Step(values, sizes))
 
 
-def as_columns(value: Array) -> Array:
-    """A parameter or fixed constant as a matrix: a vector (n,) one column, a number (1, 1)."""
-    return value if np.ndim(value) == 2 else value.reshape((-1, 1))
-
-
-def _of_step(symbol: MatrixSymbol, now: Array) -> Array:
-    """A sequence's value at one step in columns, one for all samples or one for each."""
-    if symbol.shape[0] == 1:
-        return np.reshape(now, (1, -1))
-    return now.reshape((-1, 1)) if np.ndim(now) == 1 else now.T
-
-
 def run_cell(
     cell: Cell,
     parameters: Mapping[str, Array],
@@ -329,31 +360,39 @@ def run_cell(
 ) -> dict[str, list[Array]]:
     """s_t = F(s_{t−1}, x_t; θ) for t = 1…T by the author's own equations.
 
-    Shapes: inputs (T, B, m), initial (B, n), parameters as in the module interface; the result
-    is a list over time of (B, n) for each state.
+    Where a matrix of a step changes with time, samples have an axis in front: (B, n, 1) and
+    (B, n, k); else vectors lie side by side, (n, B).
+
+    Shapes: inputs (T, B, m), initial (B, n) or (B, n, k), parameters as in the module interface;
+    the result is a list over time of (B, n), or (B, n, k), for each state and each output.
     """
     constants = constants or {}
     sizes = sizes_of(cell, {**constants, **initial, **inputs, **parameters})
     fixed = {name: as_columns(value) for name, value in parameters.items()}
     fixed |= {n: as_columns(v) for n, v in constants.items() if n not in cell.sequences}
-    state = {symbol.name: initial[symbol.name].T for symbol in cell.states}
+    still = timeless_symbols(cell, cell.equations)
+    apart = has_moving_matrix((e.value for e in cell.equations), still)
+    given = {s.name: s for s in (*cell.inputs, *cell.constants) if s.name not in fixed}
+    timed = {**{n: v for n, v in constants.items() if n not in fixed}, **inputs}
+    state = {s.name: of_step(s, initial[s.name], apart) for s in cell.states}
     steps, batch = np.shape(inputs[cell.inputs[0].name])[:2]
-    over_time: dict[str, list[Array]] = {symbol.name: [] for symbol in cell.states}
+    returned = {symbol.name: symbol for symbol in cell.returned}
+    over_time: dict[str, list[Array]] = {name: [] for name in returned}
     equations = [(e.target.name, compiled(e.value, arithmetic)) for e in cell.equations]
     before = {symbol.name: previous(symbol).name for symbol in cell.states}
+    ones = arithmetic.full(1, batch, Integer(1))
+    ones = ones.reshape((-1, 1, 1)) if apart else ones
     for t in range(steps):
-        values = {**fixed, **{name: value[t].T for name, value in inputs.items()}}
-        for symbol in cell.constants:
-            if symbol.name in cell.sequences:
-                values[symbol.name] = _of_step(symbol, constants[symbol.name][t])
+        values = {**fixed, **{n: of_step(given[n], v[t], apart) for n, v in timed.items()}}
         values |= {earlier: state[name] for name, earlier in before.items()}
         step = Step(values, sizes)
         for name, equation in equations:
             values[name] = equation(step)
-        for name in before:
+        for name, symbol in returned.items():
             value = values[name]
-            if value.shape[1] != batch:
-                value = value * arithmetic.full(1, batch, Integer(1))
+            if value.shape[:1] != (batch,) if apart else value.shape[1] != batch:
+                value = value * ones
             state[name] = value
-            over_time[name].append(value.T)
+            column = symbol.shape[1] == 1
+            over_time[name].append((value[..., 0] if column else value) if apart else value.T)
     return over_time

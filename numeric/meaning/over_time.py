@@ -15,7 +15,8 @@ from typing import Any, Final
 from sympy import Identity, MatrixExpr, ZeroMatrix
 
 from derive.language.expr import At, Blocks, Partial, TimeProduct, TimeSum
-from numeric.meaning.interpret import Walk
+from derive.language.maps import LinearMap
+from numeric.meaning.interpret import Walk, basis, columns_of
 from numeric.meaning.sizes import extent_of
 
 Array = Any
@@ -69,6 +70,16 @@ def _partial(node: Partial, line: Line) -> Array:
     return line.partial(line.moment(of), line.moment(by))
 
 
+def _linear_map(node: LinearMap, line: Line) -> Array:
+    """The matrix of the map; a change at a time is a value of that time."""
+    body, change = node.args
+    if not isinstance(change, At):
+        return Walk.__call__(line, node)
+    moved = basis(change, line, line.arithmetic.full)
+    inner = replace(line, timed={**line.timed, line.moment(change): moved})
+    return columns_of(inner(body), line.size(node.shape[0]))
+
+
 def _sum(node: TimeSum, line: Line) -> Array:
     body, index, first, last = node.args
     span = range(extent_of(first, line.clock), extent_of(last, line.clock) + 1)
@@ -91,5 +102,6 @@ def _blocks(node: Blocks, line: Line) -> Array:
 
 
 _OVER_TIME: Final[dict[type, Callable[[Any, Line], Array]]] = {
-    At: _at, Partial: _partial, TimeSum: _sum, TimeProduct: _product, Blocks: _blocks,
+    At: _at, Partial: _partial, LinearMap: _linear_map, TimeSum: _sum, TimeProduct: _product,
+    Blocks: _blocks,
 }  # fmt: skip

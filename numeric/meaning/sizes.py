@@ -1,24 +1,25 @@
-"""Sizes by name: which a cell has, the usual ones, and what arrays say of them.
+"""Sizes by name: which a cell has, the usual ones, what arrays say of them; arrays as columns.
 
-In: a cell, sizes or arrays. Out: numbers and shapes.
+In: a cell, sizes or arrays. Out: numbers, shapes, and arrays as the interpreter has them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from sympy import Add, Expr, Integer, MatrixSymbol, Symbol
+from sympy import Add, Expr, Integer, MatrixSymbol, Pow, Symbol
 
 from derive.cell import Cell, dimensions
 
 Array = Any
+ROWS: Final = 16  # of a drawn matrix state
 
 
 def size_names(cell: Cell) -> tuple[str, ...]:
     """The names of the cell's sizes, the state's first."""
-    symbols = (*cell.states, *cell.inputs, *cell.parameters, *cell.constants)
+    symbols = (*cell.states, *cell.inputs, *cell.parameters, *cell.constants, *cell.outputs)
     names = [
         str(symbol)
         for matrix in symbols
@@ -31,9 +32,12 @@ def size_names(cell: Cell) -> tuple[str, ...]:
 def usual_sizes(cell: Cell, state: int, other: int) -> dict[str, int]:
     """The sizes of a drawn net: `state` for what states have, `other` for the rest.
 
+    A matrix among the states has at most `ROWS` rows: its Jacobian has the square of its entries.
     A size that the values of a constant in the cell file fix is what they fix it to.
     """
     own = {str(letter) for s in cell.states for letter in s.shape[0].free_symbols}
+    if any(s.shape[1] != 1 for s in cell.states):
+        state = min(state, ROWS)
     sizes = {name: state if name in own else other for name in size_names(cell)}
     for symbol in cell.constants:
         value = cell.defaults.get(symbol.name)
@@ -61,6 +65,8 @@ def extent_of(extent: Expr, sizes: Mapping[str, int]) -> int:
             return sizes[extent.name]
         case Add():
             return sum(extent_of(term, sizes) for term in extent.args)
+        case Pow(args=(base, power)):  # n² entries of a square matrix
+            return int(extent_of(base, sizes) ** int(power))
     return int(np.prod([extent_of(factor, sizes) for factor in extent.args]))
 
 
@@ -77,3 +83,18 @@ def sizes_of(cell: Cell, arrays: Mapping[str, Array]) -> dict[str, int]:
             own = shape[len(shape) - len(names) :] if symbol in last else shape
             found.update(zip(names, own, strict=True))
     return found
+
+
+def as_columns(value: Array) -> Array:
+    """A parameter or fixed constant as a matrix: a vector (n,) one column, a number (1, 1)."""
+    return value if np.ndim(value) == 2 else value.reshape((-1, 1))
+
+
+def of_step(symbol: MatrixSymbol, now: Array, by_samples: bool) -> Array:
+    """A value of one step, one for all samples or one for each: columns side by side, or apart."""
+    own = 2 if symbol.shape[1] != 1 else 1 if symbol.shape[0] != 1 else 0
+    if np.ndim(now) == own:
+        return now.reshape((-1, 1)) if own < 2 else now
+    if by_samples:
+        return now if own == 2 else now.reshape((len(now), -1, 1))
+    return now.T if own else np.reshape(now, (1, -1))

@@ -64,6 +64,10 @@ class Interval:
         """The transpose."""
         return Interval(self.lo.T, self.hi.T)
 
+    def swapaxes(self, one: int, other: int) -> Interval:
+        """The same with two axes exchanged."""
+        return Interval(self.lo.swapaxes(one, other), self.hi.swapaxes(one, other))
+
     @property
     def exact(self) -> bool:
         """Whether every interval is a single number."""

@@ -167,12 +167,13 @@ class CellText:
     inputs: tuple[str, ...]
     scalars: tuple[str, ...]
     sizes: dict[str, str]
+    outputs: tuple[str, ...] = ()
 
 
 def cell_text(choices: Choices, depth: int) -> CellText:
     """One to three states of one size, each a squashed expression of all that comes before.
 
-    Results that several lines share come between them.
+    Results that several lines share come between them, an output of a size of its own after them.
     """
     states = [f"s{number + 1}" for number in range(1 + choices.whole(2))]
     inputs = [f"x{number + 1}" for number in range(1 + choices.whole(1))]
@@ -194,5 +195,9 @@ def cell_text(choices: Choices, depth: int) -> CellText:
     first += [x for x in inputs if f"U_{x} " not in text]
     lines[0][1] = " + ".join([lines[0][1], *first])
     text = "\n".join(" = ".join(line) for line in lines)
+    outputs = ("y",) * (write.choices.whole(2) == 2)
+    if outputs:
+        line = f"{write.matrix(('q', 'n'), 'C')} @ {write.vector(depth - 1)}"
+        text += f"\ny = {line if write.choices.whole(1) else f'tanh({line})'}"
     used = tuple(name for name in write.scalars if f"{name} " in text)
-    return CellText(text, tuple(inputs), used, dict.fromkeys(states, "n"))
+    return CellText(text, tuple(inputs), used, dict.fromkeys(states, "n"), outputs)

@@ -49,9 +49,10 @@ def self_tested(cell: Cell, target: Target, source: str, *, seed: int = 0) -> st
     }  # fmt: skip
     want = {
         "states": {
-            name: np.concatenate([case.initial[name][None], array])
-            for name, array in answer.states.items()
+            name: np.concatenate([start[None], answer.states[name]])
+            for name, start in case.initial.items()
         },
+        "outputs": {n: a for n, a in answer.states.items() if n not in case.initial},
         **{f"gradients.{group}": arrays for group, arrays in answer.gradients.items()},
     }
     allowed: dict[str, dict[str, tuple[float, ...]]] = {}
@@ -59,7 +60,8 @@ def self_tested(cell: Cell, target: Target, source: str, *, seed: int = 0) -> st
         kind = group.removeprefix("gradients.")
         allowed[group] = {}
         for name, array in arrays.items():
-            found = [(b[0] if kind == "states" else b[1][kind])[name] for b in bounds]
+            returned = kind in {"states", "outputs"}
+            found = [(b[0] if returned else b[1][kind])[name] for b in bounds]
             size = float(np.max(np.abs(array), initial=0.0))
             units = (2.0**-24, 2.0**-53)
             allowed[group][name] = tuple(

@@ -142,5 +142,5 @@ def cells(draw: st.DrawFn, deepest: int = 3) -> Cell:
     text = cell_text(_Drawn(draw), draw(st.integers(1, deepest)))
     return Cell.parse(
         name="random", equations=text.equations, inputs=text.inputs, scalars=text.scalars,
-        sizes=text.sizes,
+        sizes=text.sizes, outputs=text.outputs,
     )  # fmt: skip

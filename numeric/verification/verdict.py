@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from derive.saying import said
+
 PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE = "pass", "fail", "inconclusive", "not_applicable"
 PARTIAL: Final = "partial"
 STATUSES: Final = frozenset({PASS, FAIL, PARTIAL, INCONCLUSIVE, NOT_APPLICABLE})
@@ -64,8 +66,10 @@ class Gradient:
                      for is_right in (True, False))  # fmt: skip
         if not bad:
             return ""
-        wrong = f"wrong at t = {', '.join(map(str, bad))}"
-        return f"right at t = {', '.join(map(str, good))}; {wrong}" if good else "wrong at every t"
+        if not good:
+            return said("wrong at every t")
+        steps = (", ".join(map(str, which)) for which in (good, bad))
+        return said("right at t = {0}; wrong at t = {1}", *steps)
 
     def to_dict(self) -> dict[str, Any]:
         """The gradient as plain data."""
@@ -145,8 +149,8 @@ class Verdict:
             if gradient.status == FAIL:
                 wrong.setdefault(gradient.when(), []).append(name)
         for when, names in wrong.items():
-            said = f" (loss at one step only: {when})" if when else ""
-            lines.append(f"  wrong gradients: {', '.join(names)}{said}")
+            only = f" (loss at one step only: {when})" if when else ""
+            lines.append(f"  wrong gradients: {', '.join(names)}{only}")
         lines += [f"  {line}" for line in not_judged(self.unjudged)]
         if self.counterexample:
             held = ", ".join(f"{key}={value}" for key, value in self.counterexample.items())

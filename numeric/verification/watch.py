@@ -20,7 +20,8 @@ from numeric.verification.caller import given as given_to
 __all__ = ["Guard", "Misbehaviour", "Raised", "Stopped", "Subject", "WatchedTape", "one_line"]
 
 Declared = Mapping[str, Mapping[str, tuple[str, ...]]]
-CONSTANT_NAMES: Final = ("PARAMETERS", "INPUTS", "STATES", "CONSTANTS")
+CONSTANT_NAMES: Final = ("PARAMETERS", "INPUTS", "STATES", "OUTPUTS", "CONSTANTS")
+MAY_BE_MISSING: Final = ("OUTPUTS", "CONSTANTS")
 CELL_FUNCTIONS: Final = ("forward", "backward")
 NETWORK_FUNCTIONS: Final = ("loss_and_gradient",)
 LOSS: Final = "L"  # the name of a network's one output
@@ -82,7 +83,7 @@ def declarations(home: Any) -> dict[str, dict[str, tuple[str, ...]]]:
     """
     declared = {}
     for group in CONSTANT_NAMES:
-        found = getattr(home, group, {} if group == "CONSTANTS" else None)
+        found = getattr(home, group, {} if group in MAY_BE_MISSING else None)
         if found is None:
             continue
         if not isinstance(found, Mapping):
@@ -155,14 +156,15 @@ class Guard:
         sizes |= sizes_in(self.subject.declared["INPUTS"], inputs)
         sizes |= sizes_in(self.subject.declared["STATES"], initial or {})
         shapes = {}
-        for name, names in self.subject.declared["STATES"].items():
+        initials = self.subject.declared["STATES"]
+        for name, names in {**initials, **self.subject.declared["OUTPUTS"]}.items():
             shapes[name] = (steps, batch, *(extent_in(size, sizes) for size in names))
         states = self._check("states", states, shapes, dtype, given)
         expected = {
             group: {name: np.shape(array) for name, array in arrays.items()}
             for group, arrays in (("params", params), ("inputs", inputs))
         }
-        expected["initial"] = {name: shape[1:] for name, shape in shapes.items()}
+        expected["initial"] = {n: shape[1:] for n, shape in shapes.items() if n in initials}
         return states, WatchedTape(inner, expected, shapes, dtype)
 
     def backward(

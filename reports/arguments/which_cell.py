@@ -15,6 +15,7 @@ from typing import Final
 
 from derive.cell import Cell, catalogue, load
 from derive.language.syntax import CellError
+from numeric.search.found import BEST, found_cell, is_search
 from numeric.verification.derivation.check import require_derivation
 from reports.terminal.console import CommandError, why
 
@@ -31,6 +32,9 @@ def find_cell(word: str) -> Cell:
     """
     if found := CELL_FILE.fullmatch(word):
         return _from_file(Path(found["path"]), found["name"])
+    folder, _, name = word.rpartition(":")
+    if folder and name and is_search(Path(folder)):
+        return _from_search(Path(folder), name)
     if found := _OBJECT.fullmatch(word):
         return _from_module(found["module"], found["name"])
     if word in catalogue:
@@ -73,6 +77,17 @@ def _from_file(path: Path, name: str | None) -> Cell:
             + ", ".join(cells)
         )
     return cells[name]
+
+
+def _from_search(folder: Path, name: str) -> Cell:
+    try:
+        return found_cell(folder, name)
+    except KeyError:
+        raise CommandError(
+            f"{folder}: the search found no {name!r}; expected a candidate's name, or {BEST}"
+        ) from None
+    except OSError as problem:
+        raise CommandError(f"{folder}: cannot be read: {why(problem)}") from None
 
 
 def _from_module(module: str, name: str) -> Cell:

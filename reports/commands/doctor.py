@@ -10,9 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from reports.document.figures import labels
 from reports.document.graph_layout import HINT as GRAPHVIZ_HINT
 from reports.document.graph_layout import find_graphviz
-from reports.document.pdf import HINT, find_engine
+from reports.document.pdf import HINT, HINT_CHINESE, find_chinese_engine, find_engine
+from reports.document.printed_pdf import HINT as HINT_BROWSER
+from reports.document.printed_pdf import find_browser
 from reports.terminal.console import DISTRIBUTION, Answer, CommandError, columns, toolkit_version
 
 PACKAGES: Final = ("derive", "numeric", "reports", "bptt")
@@ -49,6 +52,15 @@ def run(arguments: Namespace) -> Answer:
     rows.append(("TeX engine", str(engine) if engine else f"none found; try: {HINT}"))
     layout = find_graphviz()
     rows.append(("Graphviz", layout or f"none found; try: {GRAPHVIZ_HINT}"))
+    chinese = find_chinese_engine()
+    rows.append(("TeX engine for Chinese", f"{chinese}, xelatex with ctex" if chinese else
+                 f"none found; try: {HINT_CHINESE}"))  # fmt: skip
+    browser = find_browser()
+    rows.append(("browser for PDF without TeX",
+                 browser or f"none found; try: {HINT_BROWSER}"))  # fmt: skip
+    fonts = labels("zh").fonts
+    without = "none found, so figures stay English; try: apt-get install fonts-noto-cjk"
+    rows.append(("font for Chinese in figures", fonts[0] if fonts else without))
     rows += [(name, str(path)) for name, path in paths.items()]
     return Answer(
         text="\n".join(columns(rows)),
@@ -56,6 +68,9 @@ def run(arguments: Namespace) -> Answer:
             "versions": versions,
             "tex_engine": str(engine) if engine else None,
             "graphviz": layout,
+            "tex_engine_for_chinese": chinese,
+            "browser": browser,
+            "font_for_chinese": fonts[0] if fonts else None,
             "packages": paths,
         },
     )

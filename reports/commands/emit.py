@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network, same_code
-from numeric.compiler.styles import find_style
+from numeric.compiler.styles import NUMPY, find_style
 from numeric.compiler.target import MissingError, Target
 from numeric.verification.self_test import self_tested
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.network_flags import flags, network_from, settings
 from reports.arguments.which_cell import checked_cell
+from reports.document.special_files import special
 from reports.terminal.console import Answer, CommandError, why, write_whole
 from reports.terminal.progress import progress
+
+_HEADER: Final = 8000  # letters at the head of a file
+OURS: Final = re.compile(r"[Cc]ell digest [0-9a-f]{16}")
+_STYLE: Final = re.compile(r"[Cc]ell digest [0-9a-f]{16}, style (\w+)(?:, target (\w+))?")
 
 
 def run(arguments: Namespace) -> Answer:
@@ -25,6 +31,9 @@ def run(arguments: Namespace) -> Answer:
         CommandError: for `--check` without a file, or a file that cannot be read or written.
         CellError: if the cell cannot be.
     """
+    if arguments.check and arguments.output is not None:
+        _as_it_says(arguments)
+    arguments.style, arguments.target = arguments.style or "fused", arguments.target or NUMPY.name
     if arguments.main and arguments.target != "c":
         raise CommandError("bptt emit: --main goes with --target c: a NumPy module needs none")
     if arguments.check and arguments.output is None:
@@ -53,7 +62,8 @@ def run(arguments: Namespace) -> Answer:
     if arguments.check:
         return _check(arguments, kernel, facts, target)
     if arguments.output is not None:
-        files_of(arguments.output, kernel.source, target)
+        for path in files_of(arguments.output, kernel.source, target):
+            _require_ours(path, arguments)
     try:
         target.ready()
     except MissingError as problem:
@@ -80,6 +90,34 @@ def run(arguments: Namespace) -> Answer:
     return Answer(
         notes=f"{arguments.output}: {name}, style {arguments.style}, verified", data=facts
     )
+
+
+def _as_it_says(arguments: Namespace) -> None:
+    """The style and the target that the file's header names, where the command names none.
+
+    Raises:
+        CommandError: if the file cannot be read.
+    """
+    found = _STYLE.search(_held(arguments.output)[:_HEADER])
+    if found is None:
+        return
+    arguments.style = arguments.style or found[1]
+    arguments.target = arguments.target or found[2]
+
+
+def _require_ours(path: Path, arguments: Namespace) -> None:
+    """Nothing is written over but what this command wrote, unless --force says so.
+
+    Raises:
+        CommandError: if there is another file.
+    """
+    if arguments.force or not path.exists() or special(path) or path.is_dir():
+        return
+    if not OURS.search(_held(path)[:_HEADER]):
+        raise CommandError(
+            f"{path}: expected no file, or one that bptt emit wrote, came another; name another "
+            "file, or write over it with --force"
+        )
 
 
 def what_was_verified(verdict: Verdict) -> str:

@@ -21,7 +21,14 @@ from reports.arguments.network_flags import asks_for_network, network_from
 from reports.arguments.which_cell import checked_cell
 from reports.document.graph_layout import HINT as GRAPHVIZ_HINT
 from reports.document.graph_layout import find_graphviz
-from reports.document.pdf import HINT, EngineError, find_engine
+from reports.document.pdf import (
+    HINT,
+    HINT_CHINESE,
+    EngineError,
+    find_chinese_engine,
+    find_engine,
+)
+from reports.document.printed_pdf import find_browser, made_by
 from reports.site.gallery import FORMATS as GALLERY_FORMATS
 from reports.site.gallery import write_gallery
 from reports.site.index import INDEX
@@ -41,7 +48,7 @@ def run(arguments: Namespace) -> Answer:
         return _gallery(arguments)
     if not arguments.cells:
         raise CommandError("bptt report: expected a CELL, or --all for the whole catalogue")
-    formats, remark = wanted_formats(arguments.formats)
+    formats, remark = wanted_formats(arguments.formats, arguments.language)
     if find_graphviz() is None:
         missing = f"no Graphviz found, so no picture of the cell; try: {GRAPHVIZ_HINT}"
         remark = "\n".join(part for part in (remark, missing) if part)
@@ -64,12 +71,13 @@ def run(arguments: Namespace) -> Answer:
     return Answer(
         worst,
         text=doubts,
-        notes="\n".join([*files, *([remark] if remark else [])]),
+        notes="\n".join([*map(_noted, files), *([remark] if remark else [])]),
         data={
             "cells": [cell.name for cell in cells],
             "reports": [subject.name for subject in subjects],
             "formats": formats,
             "files": files,
+            "pdf_made_by": {file: made_by(Path(file)) for file in files if _is_pdf(file)},
             "seed": arguments.seed,
             "verified": verified,
             **({"remark": remark} if remark else {}),
@@ -146,6 +154,17 @@ def _report(
         raise CommandError(str(problem)) from None
 
 
+def _is_pdf(file: str) -> bool:
+    """A report's PDF, none of its figures."""
+    return file.endswith(".pdf") and Path(file).parent.name != "figures"
+
+
+def _noted(file: str) -> str:
+    """The file, and of a PDF what made it where that is no TeX engine."""
+    printed = _is_pdf(file) and made_by(Path(file)) != "TeX"
+    return f"{file}, printed by {made_by(Path(file))}" if printed else file
+
+
 def _judged(verified: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
     """The worst status, and a line for each cell that did not pass."""
     statuses = {found["status"] for found in verified.values()}
@@ -173,7 +192,7 @@ def _gallery(arguments: Namespace) -> Answer:
         raise CommandError("bptt report: --short goes with CELLs, not with --all")
     formats: tuple[str, ...] = GALLERY_FORMATS
     if arguments.formats is not None:
-        formats = tuple(wanted_formats(arguments.formats)[0])
+        formats = tuple(wanted_formats(arguments.formats, arguments.language)[0])
     folder: Path = arguments.output
     require_folder(folder)
     with progress_bar(arguments.quiet, "reports") as tell:
@@ -203,25 +222,30 @@ def _gallery(arguments: Namespace) -> Answer:
     )
 
 
-def wanted_formats(given: str | None) -> tuple[list[str], str]:
+def wanted_formats(given: str | None, language: str = "en") -> tuple[list[str], str]:
     """The formats to write, and a remark if one of them cannot be.
 
     Raises:
-        CommandError: for an unknown format, or "pdf" asked for without a TeX engine.
+        CommandError: for an unknown format, or "pdf" asked for without a TeX engine or a browser.
     """
-    found = find_engine() is not None
+    found = (find_engine() if language == "en" else find_chinese_engine()) is not None
+    hint = HINT if language == "en" else HINT_CHINESE
     if given is None:
         if found:
             return [*FORMATS], ""
-        return [f for f in FORMATS if f != "pdf"], f"no TeX engine found, so no .pdf; try: {HINT}"
+        other = ", or --formats html,tex,pdf, printed by a browser" if find_browser() else ""
+        return [f for f in FORMATS if f != "pdf"], (
+            f"no TeX engine found, so no .pdf; try: {hint}{other}"
+        )
     formats = [*dict.fromkeys(word.strip() for word in given.split(",") if word.strip())]
     if not formats or not {*formats} <= {*FORMATS}:
         raise CommandError(
             f"bptt report: --formats: expected some of {','.join(FORMATS)}, came {given!r}"
         )
-    if "pdf" in formats and not found:
+    if "pdf" in formats and not found and find_browser() is None:
         raise CommandError(
-            f"bptt report: --formats pdf needs latexmk with pdflatex, none found; try: {HINT}"
+            "bptt report: --formats pdf needs a TeX engine, or a browser such as chromium, none "
+            f"found; try: {hint}"
         )
     return formats, ""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from derive.cell import Cell
 from derive.network import Network
+from derive.typeset.layout import Layout
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
 from numeric.compiler.styles import NUMPY, TARGETS
 from numeric.compiler.target import MissingError
@@ -29,6 +30,7 @@ from numeric.verification.verify import verify
 from numeric.verification.watch import Misbehaviour
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.which_cell import checked_cell
+from reports.document.words import Speaker
 from reports.terminal.console import Answer, CommandError, columns, painted, why
 from reports.terminal.progress import progress
 
@@ -54,8 +56,9 @@ def run(arguments: Namespace) -> Answer:
         found["network"] = settings(network)
     name = str(path) if path else network.name if network else cell.name
     data = {"file": str(path), **found} if path else found
-    text = painted(f"{name}: {found['status']}")
-    return Answer(found["status"], text, "\n".join(_lines(verdicts, found)), data)
+    say = Speaker(Layout(), language=arguments.language)
+    text = painted(say.words("verify.named").format(name, say.phrase(found["status"])), say.phrase)
+    return Answer(found["status"], text, "\n".join(_lines(verdicts, found, say)), data)
 
 
 def _require_file(arguments: Namespace, path: Path | None) -> None:
@@ -189,51 +192,56 @@ def _worst(entries: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
     return {**entry, "style": style}
 
 
-def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any]) -> list[str]:
+def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any], say: Speaker) -> list[str]:
     """The verdict for people: every check, every gradient, what is wrong and where."""
-    several = len(verdicts) > 1
-    checks: list[tuple[str, ...]] = [("check", *(verdicts if several else ["status"]))]
+    several, words = len(verdicts) > 1, say.words
+    heads = verdicts if several else [words("verify.status")]
+    checks: list[tuple[str, ...]] = [(words("verified.check"), *heads)]
     for name in found["checks"]:
-        findings = (_finding(verdict.checks.get(name)) for verdict in verdicts.values())
+        findings = (_finding(verdict.checks.get(name), say) for verdict in verdicts.values())
         checks.append((name, *findings))
-    gradients = _gradients(verdicts, found)
+    gradients = _gradients(verdicts, found, say)
     lines = ["", *columns(checks, "  "), "", *columns(gradients, "  ")]
     if above := [*diagnoses(found["gradients"]), *not_judged(found["unjudged"])]:
-        lines = ["", *above, *lines]
-    lines.append("  the largest error found, in float32 and where functions saturate as well")
+        lines = ["", *map(say.phrase, above), *lines]
+    lines.append("  " + words("verify.largest"))
     chances = [_chance(verdict) for verdict in verdicts.values()]
     if known := [chance for chance in chances if chance is not None]:
-        lines.append(
-            f"  a wrong formula passes the exact check with probability at most {max(known):.0e}"
-        )
+        lines.append("  " + words("verify.chance").format(f"{max(known):.0e}"))
     if found["counterexample"]:
         held = ", ".join(f"{key} = {value}" for key, value in found["counterexample"].items())
-        lines.append(f"smallest counterexample: {held}")
+        lines.append(words("verify.counterexample").format(held))
     for part in ("checks", "gradients"):
         for name, entry in found[part].items():
             style = f" ({entry['style']})" if several and entry.get("style") else ""
             told = entry.get("diagnosis") or found["unjudged"]
             if entry.get("reason") and (entry["status"] == FAIL or not told):
-                lines.append(f"{name}{style}: {entry['reason']}")
+                lines.append(words("verify.named").format(
+                    f"{name}{style}", say.phrase(entry["reason"])))  # fmt: skip
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    repeat = f"profile {found['profile']}, seed {found['seed']}; {versions}"
-    return [*map(painted, lines), "", repeat]
+    repeat = words("verify.repeat").format(found["profile"], found["seed"], versions)
+    return [*(painted(line, say.phrase) for line in lines), "", repeat]
 
 
-def _gradients(verdicts: Mapping[str, Verdict], found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _gradients(
+    verdicts: Mapping[str, Verdict], found: Mapping[str, Any], say: Speaker
+) -> list[tuple[str, ...]]:
     """The table of gradients; of wrong ones, the steps at which a loss shows it."""
+    words = say.words
     whens = {
         name: next(filter(None, (v.gradients[name].when() for v in verdicts.values())), "")
         for name in found["gradients"]
     }
-    rows: list[tuple[str, ...]] = [("gradient", "status", "scaled error")]
+    rows: list[tuple[str, ...]] = [
+        (words("verify.gradient"), words("verify.status"), words("verify.error"))
+    ]
     rows += [
-        (name, gradient["status"], _number(gradient.get("scaled_error")))
+        (name, say.phrase(gradient["status"]), _number(gradient.get("scaled_error")))
         for name, gradient in found["gradients"].items()
     ]
     if not any(whens.values()):
         return rows
-    last = ("loss at one step only", *whens.values())
+    last = (words("verify.one_step"), *map(say.phrase, whens.values()))
     return [(*row, when) for row, when in zip(rows, last, strict=True)]
 
 
@@ -243,13 +251,14 @@ def _chance(verdict: Verdict) -> float | None:
     return None if check is None else check.figures.get("error_probability") or None
 
 
-def _finding(check: Any) -> str:
+def _finding(check: Any, say: Speaker) -> str:
     if check is None:
-        return "not run"
-    words = {NOT_APPLICABLE: "not applicable"}.get(check.status, check.status)
-    counts = [f"{check.figures[what]} {what}" for what in ("lines", "examples")
+        return say.words("verify.not_run")
+    found = [say.phrase(check.status.replace("_", " "))]
+    keys = {"lines": "verify.lines", "examples": "verify.examples"}
+    found += [say.words(key).format(check.figures[what]) for what, key in keys.items()
               if check.figures.get(what)]  # fmt: skip
-    return ", ".join([words, *counts])
+    return say.words("words.comma").join(found)
 
 
 def _number(value: float | None) -> str:

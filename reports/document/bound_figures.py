@@ -19,6 +19,7 @@ from numeric.bounds.all_inputs.gain_scan import REST, Scan
 from numeric.bounds.all_inputs.gate_region import Region
 from numeric.bounds.diagnosis import Diagnosis
 from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, plain, shown
+from reports.document.method_names import window_length
 from reports.document.numerals import DOWN, NEAR, UP
 from reports.document.numerals import label as number_label
 
@@ -28,12 +29,6 @@ PRODUCT: Final = "product"
 _GREY, _DARK, _BLACK = SHADES
 _SOLID: Final[Dash] = ()
 _TICKS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
-
-
-def window_length(name: str) -> int:
-    """The length of a window's method, 0 for others."""
-    parts = name.split("_")
-    return int(parts[1]) if parts[0] == "window" else 0
 
 
 def best_window(one: Diagnosis, longest: int) -> str | None:

@@ -153,7 +153,7 @@ def plain(label: str) -> str:
         return label
 
     def signs(found: re.Match[str]) -> str:
-        inner = _HAT.sub("\\1\u0302", found[1])
+        inner = _HAT.sub("\\1", found[1])
         for name, sign in _PLAIN.items():
             inner = inner.replace(name, sign)
         return inner

@@ -16,7 +16,9 @@ from typing import Final
 from reports.document.preamble import PROGRAM
 
 HINT: Final = "apt-get install latexmk texlive-latex-base"
-HINT_CHINESE: Final = "apt-get install latexmk texlive-xetex texlive-lang-chinese"
+HINT_CHINESE: Final = (
+    "apt-get install latexmk texlive-xetex texlive-lang-chinese texlive-fonts-recommended"
+)
 _TIMEOUT: Final = 180
 
 
@@ -38,6 +40,11 @@ def find_chinese_engine() -> str | None:
     asked = [str(tools[2]), "ctex.sty", "FandolSong-Regular.otf"]
     found = subprocess.run(asked, capture_output=True, timeout=_TIMEOUT, check=False)
     return tools[0] if found.returncode == 0 else None
+
+
+def engine_for(source: str) -> str | None:
+    """The engine that a .tex text asks for, if it is installed."""
+    return find_chinese_engine() if source.startswith(PROGRAM) else find_engine()
 
 
 def compile_pdf(source: Path) -> str:

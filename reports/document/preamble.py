@@ -13,6 +13,7 @@ from typing import Final
 from derive.typeset.boxes import GREEK
 
 SIGNS: Final = {
+    "↦": r"\mapsto",
     "⊙": r"\odot", "⊘": r"\oslash", "′": r"^\prime", "≤": r"\le", "≥": r"\ge", "→": r"\to",
     "←": r"\leftarrow", "∂": r"\partial", "Σ": r"\sum", "∑": r"\sum", "∏": r"\prod",
     "∞": r"\infty", "‖": r"\|", "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm",

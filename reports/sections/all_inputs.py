@@ -19,6 +19,7 @@ from numeric.bounds.drawn import multipliers
 from numeric.bounds.study import INPUT_SCALE
 from reports.document.bound_figures import certified_region, critical_gains, rates_by_module
 from reports.document.figures import labels
+from reports.document.method_names import METHODS
 from reports.document.model import (
     Block,
     EquationRow,
@@ -31,7 +32,7 @@ from reports.document.model import (
 )
 from reports.document.numerals import DOWN, UP, below, figures, inside, label, rate
 from reports.document.words import listed
-from reports.sections.numbering import METHODS, Pages, at
+from reports.sections.numbering import Pages, at
 
 _LONG: Final = 12
 

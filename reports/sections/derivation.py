@@ -187,7 +187,9 @@ def through_time(facts: Facts) -> Section:
         Equations(tuple(equation_row(facts, s) for s in joined)),
         Paragraph(say.sentence("through_time.gradients", Symbol("t"))),
         *gathered(facts, gradients),
-        Paragraph(say.sentence("through_time.inputs", _loss_symbol(facts), Symbol("t"))),
+        Paragraph(say.sentence(
+            "through_time.inputs_of_outputs" if derivation.cell.outputs else "through_time.inputs",
+            _loss_symbol(facts), Symbol("t"))),
     ))  # fmt: skip
 
 
@@ -204,8 +206,8 @@ def gathered(facts: Facts, steps: Sequence[Step]) -> Iterator[Paragraph | Equati
 
 
 def _loss_symbol(facts: Facts) -> Box:
-    state = facts.derivation.cell.states[-1]
-    return Layout(Notation(facts.derivation.cell.latex)).symbol(state.name + LOSS)
+    handed = facts.derivation.cell.returned[-1]
+    return Layout(Notation(facts.derivation.cell.latex)).symbol(handed.name + LOSS)
 
 
 def step_jacobian(facts: Facts) -> Section:
@@ -216,9 +218,12 @@ def step_jacobian(facts: Facts) -> Section:
     pairs = derivation.part("pairs")
     local = local_rows(derivation, facts.layout.notation)
     return Section("step-jacobian", say.words("step_jacobian.title"), (
-        Paragraph(say.sentence("step_jacobian.blocks" if several else "step_jacobian.block")),
-        Equations(tuple(equation_row(facts, s) for s in blocks)),
         Paragraph(say.sentence(
+            "step_jacobian.blocks_of_maps" if several and derivation.has_matrices else
+            "step_jacobian.blocks" if several else "step_jacobian.block")),
+        Equations(tuple(equation_row(facts, s) for s in blocks)),
+        Paragraph(say.sentence("step_jacobian.maps") if derivation.has_matrices else
+                  say.sentence(
             "step_jacobian.factor" if facts.claim.rate is not None else "step_jacobian.terms",
             *facts.claim.matrices)),
         Equations(tuple(equation_row(facts, s) for s in chain)),

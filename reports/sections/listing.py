@@ -107,7 +107,7 @@ def aligned(lines: list[str]) -> list[str]:
 
 def usage(cell: Cell, words: Callable[[str], str]) -> str:
     """How to use a cell's module, in five lines."""
-    state = cell.states[-1].name
+    state = cell.returned[-1].name
     first = cell.parameters[0].name if cell.parameters else ""
     return "\n".join((
         *_given(cell, words),

@@ -7,21 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from derive.typeset.boxes import Box, Number, Symbol, row
-from numeric.bounds.all_inputs.gain_scan import CLOSED
 from numeric.bounds.study import Study
 from reports.document.figures import Picture
+from reports.document.method_names import method_name
 from reports.document.model import Figure, Inlines, Table
 from reports.sections.facts import Facts
-
-METHODS: Final = {
-    CLOSED: "methods.closed", "states, 2-norm": "methods.states_euclidean",
-    "states, ∞-norm": "methods.states_largest", "modules, 2-norm": "methods.modules",
-    "units": "methods.units", "row-stack": "methods.row_stack",
-    "row-stack, scaled": "methods.row_stack_scaled", "gates split": "methods.gates",
-}  # fmt: skip
 
 
 @dataclass
@@ -51,8 +43,8 @@ class Pages:
         return Figure(self.figures, stem, caption, description)
 
     def method(self, name: str) -> str:
-        """What a method for all inputs is called."""
-        return self.facts.say.words(METHODS[name]) if name in METHODS else name
+        """What a method of bounding is called."""
+        return method_name(name, self.facts.say.words)
 
 
 def at(factor: float) -> Box:

@@ -17,7 +17,6 @@ from reports.document.bound_figures import (
     best_window,
     bounds_over_lag,
     norms_over_times,
-    window_length,
 )
 from reports.document.figures import labels
 from reports.document.model import Block, Inlines, Paragraph, Section, Words
@@ -30,11 +29,6 @@ _PATHS: Final = 8
 _ALL: Final = "one_sequence.all_inputs"
 _HERE: Final = "one_sequence.here"
 _FIRST: Final = "one_sequence.first_steps"
-_NAMES: Final = {
-    "trajectory": "methods.trajectory", "product": "methods.product",
-    "direction": "methods.direction", "carousel": "methods.carousel",
-    "sigma_min": "methods.sigma_min",
-}  # fmt: skip
 _VERDICTS: Final = {
     VANISHES: "verdict.vanishes", EXPLODES: "verdict.explodes", UNDECIDED: "verdict.undecided",
 }  # fmt: skip
@@ -136,7 +130,7 @@ def _bounds(pages: Pages) -> Iterator[Block]:
         by_step = say.words("one_sequence.step_by_step")
         rows += [(m.log10_upper[-1], by_step.format(pages.method(m.name)), _FIRST)
                  for m in found.finite]  # fmt: skip
-    rows += [(values[-1], _named(pages, name), _HERE) for name, values in one.log10_upper.items()
+    rows += [(values[-1], pages.method(name), _HERE) for name, values in one.log10_upper.items()
              if not name.startswith("a_priori")]  # fmt: skip
     rows.sort(key=lambda item: -item[0])
     best = rows[-1][0] if rows else math.nan
@@ -147,7 +141,7 @@ def _bounds(pages: Pages) -> Iterator[Block]:
     ]  # fmt: skip
     for name, values in sorted(one.log10_lower.items(), key=lambda item: -item[1][-1]):
         holds = _HERE if name == "direction" else _ALL
-        shown.append((say.sentence("one_sequence.at_least_by", _named(pages, name)),
+        shown.append((say.sentence("one_sequence.at_least_by", pages.method(name)),
                       _decimal(pages, values[-1], DOWN), _decimal(pages, exact - values[-1], UP),
                       say.sentence(holds)))  # fmt: skip
     if not shown:
@@ -161,15 +155,6 @@ def _bounds(pages: Pages) -> Iterator[Block]:
                   "one_sequence.holds_for"),
         shown, "lrrl",
     )  # fmt: skip
-
-
-def _named(pages: Pages, name: str) -> str:
-    """A method along a sequence in words."""
-    words, length = pages.facts.say.words, window_length(name)
-    if length:
-        said = words("methods.single") if length == 1 else words("methods.windows").format(length)
-        return words("methods.scaled").format(said) if name.endswith("scaled") else said
-    return words(_NAMES[name]) if name in _NAMES else name
 
 
 def _blocks(pages: Pages) -> Iterator[Block]:

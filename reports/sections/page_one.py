@@ -14,7 +14,7 @@ from sympy import MatrixSymbol, expand
 
 from derive.language.defaults import RULES
 from derive.language.expr import Blocks, Columns, Concat, Quotient, Rows, size
-from derive.language.syntax import BAR, CARRY, PREVIOUS
+from derive.language.syntax import BAR, CARRY, DOT, PREVIOUS
 from derive.typeset.boxes import (
     Box,
     Fenced,
@@ -202,10 +202,12 @@ def conventions(facts: Facts) -> Callout:
     carried = sub(facts.symbol(state.name + CARRY), "t")
     names = [
         say("{0}", size_box(extent))
-        for extent in dict.fromkeys(s.shape[0] for s in (*cell.states, *cell.inputs))
+        for extent in dict.fromkeys(
+            e for s in (*cell.states, *cell.inputs) for e in s.shape if e != 1
+        )
     ]
     shapes = [say("{0}", row(facts.symbol(s.name), "∈", space_of(s)))
-              for s in (*cell.states, *cell.inputs)]  # fmt: skip
+              for s in (*cell.states, *cell.inputs) if s.shape[1] == 1]  # fmt: skip
     loss = sub("L", "t")
     items: list[Inlines] = [
         say.sentence("conventions.columns", say.listed(shapes),
@@ -213,8 +215,12 @@ def conventions(facts: Facts) -> Callout:
         say.sentence("conventions.numerator",
             _derivative("u", "v"), _derivative(sub("u", "i"), sub("v", "j")), row("i"), row("j"),
             row("L")),
+        *_matrices(facts),
         say.sentence("conventions.latest", _chain_example(facts), row("k", "=", "t"), row("I")),
-        say.sentence("conventions.loss", _loss_sum(), loss, row("t")),
+        say.sentence("conventions.loss_of_outputs" if cell.outputs else "conventions.loss",
+            _loss_sum(), loss, row("t"),
+            *([say.listed([say("{0}", sub(facts.symbol(y.name), "t")) for y in cell.outputs])]
+              if cell.outputs else [])),
         say.sentence("conventions.bar", bar, row("L"), sub(h, "t"), carried,
             Sum((("+", Symbol("t")), ("+", Number("1"))))),
         say.sentence("conventions.signs",
@@ -228,6 +234,18 @@ def conventions(facts: Facts) -> Callout:
     if facts.uses(Quotient):
         items.append(say.sentence("conventions.quotient"))
     return Callout(say.words("conventions.title"), (Bullets(tuple(items)),))
+
+
+def _matrices(facts: Facts) -> tuple[Inlines, ...]:
+    """How the Jacobian of a state that is a matrix is written."""
+    say, cell = facts.say, facts.derivation.cell
+    held = [say("{0}", row(facts.symbol(s.name), "∈", space_of(s)))
+            for s in cell.states if s.shape[1] != 1]  # fmt: skip
+    if not held:
+        return ()
+    state = next(s for s in cell.states if s.shape[1] != 1)
+    dot = facts.symbol(state.name + DOT)
+    return (say.sentence("conventions.maps", listed(held), dot, facts.symbol(state.name)),)
 
 
 def _part(letter: str, lead: str) -> Box:

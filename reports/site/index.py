@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,6 @@ from sympy import Mul, S
 
 from derive.calculus.through_time import differentiate
 from derive.cell import Cell
-from derive.cells import FOLDER, read_tables
 from derive.theorems.claims import Relation
 from derive.typeset.layout import Layout
 from numeric.verification.verdict import PASS
@@ -25,14 +23,9 @@ from reports.document.model import EquationRow, Equations, Inlines, Words
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
 from reports.sections.page_one import count, jacobian_row
+from reports.site.families import family_of, family_title
 
 INDEX: Final = "index.html"
-FAMILIES: Final = {
-    "rnn": "index.rnn", "lstm": "index.lstm", "greff": "index.greff", "gru": "index.gru",
-    "minimal": "index.minimal", "highway": "index.highway",
-    "multiplicative": "index.multiplicative", "mutants": "index.mutants",
-    "dynamics": "index.dynamics",
-}  # fmt: skip
 OTHER: Final = "index.other"
 _STYLE: Final = Path(__file__).with_name("index.css")
 
@@ -45,20 +38,12 @@ class Entry:
     verified: Mapping[str, Any]
 
 
-@cache
-def _family_of() -> dict[str, str]:
-    """The family of each cell of the catalogue: the name of the file it stands in."""
-    files = {path.stem: path for path in FOLDER.glob("*.toml")}
-    order = [*(stem for stem in FAMILIES if stem in files), *sorted({*files} - {*FAMILIES})]
-    return {name: stem for stem in order for name in read_tables(files[stem])}
-
-
 def families(entries: Sequence[Entry], words: Callable[[str], str]) -> dict[str, list[Entry]]:
     """The entries by family; cells from elsewhere come last."""
-    known = _family_of()
+    known = family_of()
 
     def title(stem: str) -> str:
-        return words(FAMILIES[stem]) if stem in FAMILIES else stem.replace("_", " ").capitalize()
+        return family_title(stem, words)
 
     found: dict[str, list[Entry]] = {title(stem): [] for stem in known.values()}
     found[words(OTHER)] = []

@@ -57,10 +57,10 @@ def adapter(cell: Cell, module: str) -> str:
     own = [symbol.name for symbol in cell.parameters]
     names = joined.names if joined else own
     inputs = [symbol.name for symbol in cell.inputs]
-    state = cell.states[-1].name
+    state, handed = cell.states[-1].name, cell.returned[-1].name
     words = {
         "module": module, "forward": f"{cell.name}_forward", "backward": f"{cell.name}_backward",
-        "state": state, "names": _tuple(names),
+        "state": handed, "names": _tuple(names),
         "call": ", ".join([*(f'inputs["{x}"]' for x in inputs), f'initial["{state}"]', *names]),
         "gradients": ", ".join(f"d{n}" for n in (*inputs, f"{state}0", *names)),
         "rest": f'"inputs": {{{", ".join(f"{_quoted(x)}: d{x}" for x in inputs)}}}, '

@@ -13,6 +13,7 @@ from typing import Any, Final
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.stack import Stack
 from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
+from reports.document.method_names import method_name
 from reports.document.words import Speaker
 from reports.terminal.answer import VERDICTS, fitted
 from reports.terminal.console import columns
@@ -86,7 +87,7 @@ def _at_length(
     lines = [opening, "", *_table(one, everything, words)]
     if one.rate is not None and one.certificate is not None:
         lines.append("  " + words("bounds.rate").format(
-            rate_up(one.rate), one.certificate.best.name))  # fmt: skip
+            rate_up(one.rate), method_name(one.certificate.best.name, words)))  # fmt: skip
     if one.lower_rate is not None:
         lines.append("  " + words("bounds.at_rest").format(rate_down(one.lower_rate)))
     if one.track is not None and len(one.track.blocks) > 1:
@@ -116,7 +117,7 @@ def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:
         for name, values in methods.items():
             mark = " *" if side == above and name == one.winner else ""
             if name == "a_priori" and one.certificate is not None:
-                mark += f" ({one.certificate.upper(one.lags[-1])[1]})"
+                mark += f" ({method_name(one.certificate.upper(one.lags[-1])[1], words)})"
             rows.append((f"{side}, {name}{mark}", *(show(values[lag - 1], 2) for lag in shown)))
     lines = columns(rows, "  ", numbers=True)
     hidden = len(one.log10_upper) - len(upper)

@@ -11,13 +11,14 @@ import math
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from derive.typeset.columns import columns_of
+from reports.document.special_files import special
 
 DISTRIBUTION: Final = "bptt-toolkit"
 GOOD, WRONG, REFUSED, INCONCLUSIVE, PARTIAL, FAULT = 0, 1, 2, 3, 4, 101
@@ -25,7 +26,6 @@ EXIT_OF_STATUS: Final = {
     "ok": GOOD, "pass": GOOD, "fail": WRONG, "inconclusive": INCONCLUSIVE, "partial": PARTIAL,
 }  # fmt: skip
 _COLOURS: Final = {"pass": "32", "fail": "31", "inconclusive": "33", "partial": "33"}
-_STATUS: Final = re.compile(rf"(?<!\S)({'|'.join(_COLOURS)})(?![^\s,])")
 
 
 class CommandError(Exception):
@@ -88,11 +88,16 @@ def colours_wanted() -> bool:
     )
 
 
-def painted(line: str) -> str:
-    """The line with its statuses in their colours, on a terminal that shows them."""
+def painted(line: str, said: Callable[[str], str] = str) -> str:
+    """The line with its statuses in their colours, on a terminal that shows them.
+
+    `said` is what a status is called in the line's language.
+    """
     if not colours_wanted():
         return line
-    return _STATUS.sub(lambda found: f"\x1b[{_COLOURS[found[0]]}m{found[0]}\x1b[0m", line)
+    colours = {said(status): colour for status, colour in _COLOURS.items()}
+    status = re.compile(rf"(?<![^\s：])({'|'.join(map(re.escape, colours))})(?![^\s,、])")
+    return status.sub(lambda found: f"\x1b[{colours[found[0]]}m{found[0]}\x1b[0m", line)
 
 
 def columns(
@@ -120,7 +125,7 @@ def why(problem: OSError) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """The file holds the text, or is what it was before.
+    """The file holds the text, or is what it was before; a device or a pipe is written into.
 
     Raises:
         CommandError: if it cannot be written.
@@ -128,6 +133,9 @@ def write_whole(path: Path, text: str) -> None:
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        if special(target):
+            target.write_text(text, encoding="utf-8", newline="\n")
+            return
         with beside.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
         beside.replace(target)

@@ -37,8 +37,8 @@ JOINS: Final = {
     "table gradients": "show.table_gradients",
 }  # fmt: skip
 ROLES: Final = {
-    "inputs": "show.inputs", "states": "show.states", "parameters": "show.parameters",
-    "constants": "show.constants",
+    "inputs": "show.inputs", "states": "show.states", "outputs": "show.outputs",
+    "parameters": "show.parameters", "constants": "show.constants",
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from numeric.numbers.matrices import raised, up
 
 Array = Any
 _FINEST: Final = 1024
+_DENSE: Final = 300  # entries of the whole state, where blocks are maps
 _LONGEST: Final = 5000
 _BRIEF: Final = 20_000
 
@@ -59,14 +60,16 @@ class Certificate:
     def holds_at(self, states: Mapping[str, Array]) -> bool:
         """Whether what knows no time holds for step Jacobians at these states, exact or not.
 
-        Shapes: states (T + 1, n).
+        Shapes: states (T + 1, n) or (T + 1, n, k).
         """
         if self.box is None:
             return self.unlimited
-        return all(
-            np.all(states[name] >= held.lo[:, 0]) and np.all(states[name] <= held.hi[:, 0])
-            for name, held in self.box.items()
-        )
+
+        def inside(state: Array, held: Interval) -> bool:
+            lo, hi = (end if state.ndim > 2 else end[:, 0] for end in (held.lo, held.hi))
+            return bool(np.all(state >= lo) and np.all(state <= hi))
+
+        return all(inside(states[name], held) for name, held in self.box.items())
 
     @property
     def rate(self) -> float:
@@ -109,7 +112,8 @@ def certify(
                          f"steps whose constants are given, came {steps}")  # fmt: skip
     ranges = Ranges(setting)
     box = invariant_box(ranges)
-    rest = resting_rate(ranges)
+    maps = setting.derivation.has_matrices
+    rest = resting_rate(ranges) if not maps or setting.width <= _DENSE else None
     if setting.derivation.cell.sequences:
         whole = min(given) if box is not None else steps  # repeated as a whole, or these steps
         made = tuple(_over_time(ranges, box, lags, partition, whole)) if whole <= _LONGEST else ()
@@ -117,7 +121,7 @@ def certify(
     values = ranges.values(box or _anything(setting))
     methods = [method for method in over_a_box(setting, values, lags, partition)
                if box is not None or math.isfinite(method.rate)]  # fmt: skip
-    methods += split_rate(ranges, values, lags) if box is not None else []
+    methods += split_rate(ranges, values, lags) if box is not None and not maps else []
     finite: tuple[Method, ...] = ()
     long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)
     if not long and min((method.rate for method in methods), default=math.inf) >= 1:
@@ -144,9 +148,11 @@ def suprema(setting: Setting, values: Mapping[str, Interval]) -> dict[Any, Array
 
 
 def dominations(setting: Setting, partition: Partition | None) -> Iterator[tuple[str, Parts, str]]:
-    """The partitions and norms that are tried."""
+    """The partitions and norms that are tried; of matrices, ‖·‖_F of each whole state alone."""
     sizes = setting.sizes
     yield "states, 2-norm", Parts(sizes), SPECTRAL
+    if setting.derivation.has_matrices:
+        return
     yield "states, ∞-norm", Parts(sizes), ROWS
     if partition:
         yield "modules, 2-norm", Parts(sizes, partition), SPECTRAL
@@ -162,7 +168,8 @@ def over_a_box(
     for name, parts, norm in dominations(setting, partition):
         N = Domination(setting.derivation, values, parts, norm).matrix(sup, values)
         yield powers(name, N, lags, norm, setting.width)
-    yield from _sharpened(setting, values, lags, sup)
+    if not setting.derivation.has_matrices:
+        yield from _sharpened(setting, values, lags, sup)
 
 
 def _sharpened(

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
-from sympy import Add, Basic, Expr, Mul, Pow
+from sympy import Add, Basic, Expr, Max, Mul, Pow
 from sympy import Number as SympyNumber
 
 from derive.language.norms import MaxAbs, Norm, Supremum
@@ -124,6 +124,9 @@ def value_of(expr: Basic, known: Callable[[Basic], Value]) -> Value:
             return (
                 sum(exact, Fraction(0)) if isinstance(expr, Add) else math.prod(exact, start=_ONE)
             )
+        case Max(args=bodies):
+            made_of = [value_of(body, known) for body in bodies]
+            return None if None in made_of else max(v for v in made_of if v is not None)
         case Pow(args=(base, exponent)) if exponent.is_Integer and exponent > 0:
             made = value_of(base, known)
             return None if made is None else Fraction(made ** int(exponent))

@@ -15,8 +15,7 @@ import numpy as np
 
 from derive.calculus.through_time import Derivation
 from numeric.meaning.enclose import enclose, plain_equations
-from numeric.meaning.interpret import as_columns
-from numeric.meaning.sizes import shape_of
+from numeric.meaning.sizes import as_columns, shape_of
 from numeric.numbers.intervals import Interval, interval
 
 Array = Any
@@ -75,7 +74,8 @@ class Setting:
         """The box of each symbol."""
         made = {}
         for symbol in symbols:
-            shape = (*shape_of(symbol, self.sizes), 1)
+            own = shape_of(symbol, self.sizes)
+            shape = own if symbol.shape[1] != 1 else (*own, 1)
             low, high = (
                 np.array(np.broadcast_to(np.reshape(_f64(e), (-1, 1)), shape)) for e in ends
             )
@@ -85,7 +85,7 @@ class Setting:
     @property
     def width(self) -> int:
         """The number of entries of the whole state."""
-        return sum(int(value.shape[0]) for value in self.initial().values())
+        return sum(int(value.lo.size) for value in self.initial().values())
 
     def inputs(self) -> Box:
         """The box of the inputs."""

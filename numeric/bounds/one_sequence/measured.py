@@ -23,8 +23,8 @@ from numeric.bounds.domination import Parts
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 from numeric.bounds.one_sequence.tracks import dominating
-from numeric.meaning.interpret import as_columns, evaluate
-from numeric.meaning.sizes import usual_sizes
+from numeric.meaning.interpret import evaluate
+from numeric.meaning.sizes import as_columns, usual_sizes
 
 Array = Any
 GAINS: Final = (0.2, 1.0, 2.5)

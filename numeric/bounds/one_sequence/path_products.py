@@ -18,8 +18,8 @@ from derive.calculus.paths import PathGraph
 from derive.cell import previous
 from derive.language.expr import symbols_of
 from numeric.bounds.one_sequence.step_jacobians import Run
-from numeric.meaning.interpret import as_columns, evaluate
-from numeric.meaning.sizes import extent_of
+from numeric.meaning.interpret import evaluate
+from numeric.meaning.sizes import as_columns, extent_of
 
 Array = Any
 Columns = Mapping[str, Array]

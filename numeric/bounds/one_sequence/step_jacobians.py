@@ -20,18 +20,19 @@ from derive.calculus.fold import Algebra
 from derive.calculus.jacobian import diagonal_columns
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, symbols_of
+from derive.language.maps import LinearMap
 from derive.saying import said
 from numeric.compiler.kernel import compile_cell
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
-from numeric.meaning.interpret import as_columns
-from numeric.meaning.sizes import extent_of, sizes_of
+from numeric.meaning.sizes import as_columns, extent_of, sizes_of
 from numeric.numbers.intervals import UNIT, Interval, around, gamma, interval
 from numeric.numbers.matrices import Near, frobenius, multiply, raised
 
 Array = Any
 Arrays = Mapping[str, Array]
 _CHUNK: Final = 1 << 21
+MOST: Final = 1024  # entries of the whole state of a cell with matrices
 
 
 class StateOverflowError(ValueError):
@@ -48,8 +49,8 @@ class StateOverflowError(ValueError):
 class Run:
     """One sequence through a cell, in float64: what it was given and the states it stored.
 
-    Shapes: states (T + 1, n), the initial state first; inputs (T, m); constants as declared,
-    (T, size) where a sequence.
+    Shapes: states (T + 1, n) or (T + 1, n, k), the initial state first; outputs (T, q); inputs
+    (T, m); constants as declared, (T, size) where a sequence.
     """
 
     derivation: Derivation
@@ -57,6 +58,11 @@ class Run:
     inputs: Arrays
     states: Arrays
     constants: Arrays = field(default_factory=dict)
+    outputs: Arrays = field(default_factory=dict)
+
+    def handed_up(self, name: str) -> Array:
+        """A state or an output at the steps 1, …, T."""
+        return self.outputs[name] if name in self.outputs else self.states[name][1:]
 
     @property
     def steps(self) -> int:
@@ -89,19 +95,20 @@ def run(
     kernel = compile_cell(cell)
     given = [_float(group) for group in (parameters, inputs, initial or {}, constants or {})]
     weights, signal, start, fixed = given
-    batched = {name: value[:, None, :] for name, value in signal.items()}
-    first = {name: value[None, :] for name, value in start.items()}
+    batched = {name: value[:, None] for name, value in signal.items()}
+    first = {name: value[None] for name, value in start.items()}
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         states, _ = kernel.forward(weights, batched, first, fixed)
     found = {}
     for symbol in cell.states:
-        later = states[symbol.name][:, 0, :]
+        later = states[symbol.name][:, 0]
         if not np.all(np.isfinite(later)):
-            step = int(np.argmin(np.isfinite(later).all(axis=1))) + 1
-            raise StateOverflowError(symbol.name, step)
-        zero = np.zeros((1, later.shape[1]))
+            whole = np.isfinite(later).reshape((len(later), -1)).all(axis=1)
+            raise StateOverflowError(symbol.name, int(np.argmin(whole)) + 1)
+        zero = np.zeros((1, *later.shape[1:]))
         found[symbol.name] = np.concatenate([first.get(symbol.name, zero), later])
-    return Run(derivation, weights, signal, found, fixed)
+    outputs = {symbol.name: states[symbol.name][:, 0] for symbol in cell.outputs}
+    return Run(derivation, weights, signal, found, fixed, outputs)
 
 
 def _float(arrays: Arrays) -> dict[str, Array]:
@@ -143,8 +150,9 @@ def enclosed_values(
 ) -> dict[str, Interval]:
     """Every symbol of a step at the steps first+1, …, last, side by side in columns.
 
-    `radii`: how far each entry of the states before a step may lie from what is stored, one number
-    or one for each of the steps.
+    Where matrices change with time, of one step alone, each as it stands. `radii`: how far each
+    entry of the states before a step may lie from what is stored, one number or one for each of
+    the steps.
     """
     cell = run.derivation.cell
     span = slice(first, last)
@@ -155,8 +163,9 @@ def enclosed_values(
         values[name] = interval(rows.T if timed else as_columns(value))
     values |= {name: interval(value[span].T) for name, value in run.inputs.items()}
     exact = not np.any(radii)
-    values |= {f"{name}_prev": interval(value[span].T) if exact else around(value[span].T, radii)
-               for name, value in run.states.items()}  # fmt: skip
+    for name, value in run.states.items():
+        now = value[first] if value.ndim > 2 else value[span].T
+        values[f"{name}_prev"] = interval(now) if exact else around(now, radii)
     sizes = run.sizes
     for equation in run.derivation.forward:
         values[equation.target.name] = enclose(equation.value, values, sizes)
@@ -176,7 +185,13 @@ class Jacobians:
         self.written: dict[MatrixExpr, MatrixExpr] = dict(jacobian.named)
         self.blocks = jacobian.blocks
         self.columns = diagonal_columns(jacobian)
-        self.widths = [run.states[name].shape[1] for name in self.names]
+        self.widths = [int(np.prod(run.states[name].shape[1:])) for name in self.names]
+        self.alone = run.derivation.has_matrices  # a step at a time: matrices have no columns
+        if self.alone and sum(self.widths) > MOST:
+            raise ValueError(
+                f"the states hold {sum(self.widths)} numbers, and along a sequence the Jacobian of "
+                f"all of them is held, for at most {MOST}: choose a smaller --size"
+            )
         self.constant: dict[MatrixExpr, Matrix] = {}
         self._timeless: dict[MatrixExpr, bool] = {}
 
@@ -191,7 +206,7 @@ class Jacobians:
         """J_T, J_{T−1}, …: as many as asked for."""
         last, left = self.run.steps, self.run.steps if steps is None else steps
         widest = max(max(self.sizes.values(), default=1), 1)
-        chunk = max(1, min(512, _CHUNK // (widest * 8)))
+        chunk = 1 if self.alone else max(1, min(512, _CHUNK // (widest * 8)))
         while left > 0:
             first = max(0, last - min(chunk, left))
             values = enclosed_values(self.run, first, last)
@@ -261,7 +276,7 @@ class _Assembly(Algebra["Matrix | Diagonal"]):
             return home.constant[block]
         timeless = home.is_timeless(block)
         values = self.values
-        if not timeless:
+        if not timeless and not home.alone:
             values = {
                 name: value[:, self.t : self.t + 1]
                 if value.shape[1] != 1 and name not in home.timeless else value
@@ -272,6 +287,11 @@ class _Assembly(Algebra["Matrix | Diagonal"]):
         if timeless:
             home.constant[block] = made
         return made
+
+    def linear_map(self, block: LinearMap) -> Matrix:
+        """The matrix of a map, from its enclosure."""
+        found = enclose(block, self.values, self.home.sizes)
+        return Matrix(found.middle, 0.0 if found.exact else frobenius(found.radius))
 
     def stack(self, parts: Sequence[Matrix | Diagonal]) -> Matrix:
         made = [part.full() for part in parts]

@@ -167,7 +167,7 @@ def dominating(jacobians: Jacobians, steps: int, parts: Parts) -> Iterator[Array
     left = steps
     domination: Domination | None = None
     while left > 0:
-        first = max(0, last - min(256, left))
+        first = max(0, last - min(1 if jacobians.alone else 256, left))
         values = enclosed_values(run, first, last)
         domination = domination or Domination(run.derivation, values, parts)
         sup = {}
@@ -176,7 +176,8 @@ def dominating(jacobians: Jacobians, steps: int, parts: Parts) -> Iterator[Array
             sup[column] = np.broadcast_to(bound, (len(bound), last - first))
         for t in range(last - first - 1, -1, -1):
             now = {
-                name: value if value.shape[1] == 1 or name in jacobians.timeless
+                name: value
+                if jacobians.alone or value.shape[1] == 1 or name in jacobians.timeless
                 else value[:, t : t + 1]
                 for name, value in values.items()
             }  # fmt: skip

@@ -42,7 +42,7 @@ class Known:
 
     def __post_init__(self) -> None:
         """Where each array begins, in bytes, in the one block that a call's results share."""
-        for groups in (("states",), _GRADIENTS):
+        for groups in (_RETURNED, _GRADIENTS):
             end = 0
             for group in groups:
                 for name, shape in self.shapes.get(group, {}).items():
@@ -107,7 +107,7 @@ class Calls:
     def __post_init__(self) -> None:
         """The names and sizes of the interface, from the listing."""
         groups = {"PARAMETERS": "params", "INPUTS": "inputs", "STATES": "states",
-                  "CONSTANTS": "constants"}  # fmt: skip
+                  "OUTPUTS": "outputs", "CONSTANTS": "constants"}  # fmt: skip
         self.declared = {
             name: {s.key: _own(s) for s in self.interface.slots if s.group == group}
             for name, group in groups.items()
@@ -152,15 +152,15 @@ class Calls:
             and known.fits("initial", initial or {}, some=True)
         ):
             known, groups, initial = self._checked(params, inputs, initial, constants)
-        block, made = known.block("states")
+        block, made = known.block(*_RETURNED)
         states = made["states"]
         for name, rows in states.items():
             rows[0] = (initial or {}).get(name, 0)
         tape_bytes, workspace_bytes, run, _ = self.functions(known.dtype)
         memory = self.tapes.take(tape_bytes(known.at))
         tape = NativeTape(known, groups, states, block, memory)
-        self._call(run, tape, groups, {"states": block}, workspace_bytes)
-        return {name: array[1:] for name, array in states.items()}, tape
+        self._call(run, tape, groups, dict.fromkeys(_RETURNED, block), workspace_bytes)
+        return {name: a[1:] for name, a in states.items()} | made["outputs"], tape
 
     def _checked(
         self, params: Any, inputs: Any, initial: Any, constants: Any
@@ -173,8 +173,8 @@ class Calls:
         sizes: dict[str, int] = {}
         kinds: dict[Any, str] = {}
         held, states = self.declared, self.declared["STATES"]
-        taken = {"inputs": _take("inputs", inputs, held["INPUTS"], ("T", "B"), sizes, kinds)}
-        taken["params"] = _take("params", params, held["PARAMETERS"], (), sizes, kinds)
+        taken = {"params": _take("params", params, held["PARAMETERS"], (), sizes, kinds)}
+        taken["inputs"] = _take("inputs", inputs, held["INPUTS"], ("T", "B"), sizes, kinds)
         initial = _take("initial", initial, states, ("B",), sizes, kinds, optional=True)
         constants = _take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
         ((dtype, where),) = kinds.items()
@@ -216,14 +216,15 @@ class Calls:
             sizes, kinds, held = dict(known.sizes), {known.dtype: "forward"}, self.declared
             params = _take("params", params, held["PARAMETERS"], (), sizes, kinds)
             cotangents = _take(
-                "cotangents", cotangents, held["STATES"], ("T", "B"), sizes, kinds, optional=True
-            )
+                "cotangents", cotangents, held["STATES"] | held["OUTPUTS"], ("T", "B"), sizes,
+                kinds, optional=True,
+            )  # fmt: skip
             params = {name: _in_order(array) for name, array in params.items()}
             cotangents = {name: _in_order(array) for name, array in cotangents.items()}
         block, made = known.block(*_GRADIENTS)
         _, workspace_bytes, _, run = self.functions(known.dtype)
         groups = {**tape.given, "params": params, "cotangents": cotangents or {}}
-        blocks = {"states": tape.block, **dict.fromkeys(_GRADIENTS, block)}
+        blocks = dict.fromkeys(_RETURNED, tape.block) | dict.fromkeys(_GRADIENTS, block)
         self._call(run, tape, groups, blocks, workspace_bytes)
         return {group.removeprefix("gradients."): found for group, found in made.items()}
 
@@ -244,7 +245,7 @@ class Calls:
         if not all(known.fits(g, groups[g], some=g == "cotangents") for g in groups):
             raise ValueError("prepared: expected arrays row by row without gaps")
         block = next(a for found in made.values() for a in found.values()).base
-        blocks = {"states": tape.block, **dict.fromkeys(_GRADIENTS, block)}
+        blocks = dict.fromkeys(_RETURNED, tape.block) | dict.fromkeys(_GRADIENTS, block)
         pointers = self._pointers(known, groups, blocks)
         tape_bytes, workspace_bytes, forward, backward = self.functions(known.dtype)
         del tape_bytes
@@ -285,6 +286,7 @@ class Calls:
         run(known.at, pointers, tape.memory.ctypes.data, room.ctypes.data)
 
 
+_RETURNED: Final = ("states", "outputs")
 _GRADIENTS: Final = ("gradients.params", "gradients.inputs", "gradients.initial")
 _NONE: Final[Mapping[str, Array]] = {}
 
@@ -320,7 +322,7 @@ def _own(slot: Slot) -> tuple[str, ...]:
     """The sizes as a module declares them: without T and B, but for a constant's T."""
     if slot.group == "constants":
         return ("T", *slot.dims[2:]) if slot.dims[:1] == ("T",) else slot.dims
-    return slot.dims[2:] if slot.group in {"inputs", "states"} else slot.dims
+    return slot.dims[2:] if slot.group in {"inputs", *_RETURNED} else slot.dims
 
 
 def _extent(size: str, sizes: Mapping[str, int]) -> int:
@@ -345,5 +347,6 @@ def load(source: str, name: str) -> ModuleType:
     """The module that a C file of ours is."""
     module = ModuleType(name)
     calls = Calls(source, read(source))
-    vars(module).update(calls.declared, forward=calls.forward, backward=calls.backward)
+    declared = {name: held for name, held in calls.declared.items() if held or name != "OUTPUTS"}
+    vars(module).update(declared, forward=calls.forward, backward=calls.backward)
     return module

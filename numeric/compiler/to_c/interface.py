@@ -54,7 +54,7 @@ def _sizes(interface: Interface) -> Iterator[str]:
 
 def _arrays(interface: Interface, name: str, real: str) -> Iterator[str]:
     yield "typedef struct {"
-    for group in ("params", "inputs", "constants", "states", "cotangents"):
+    for group in ("params", "inputs", "constants", "states", "outputs", "cotangents"):
         yield from _members(interface, group, real, "    ", group)
     yield "    struct {"
     for group in ("params", "inputs", "initial"):

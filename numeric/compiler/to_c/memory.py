@@ -21,6 +21,7 @@ from numeric.compiler.to_c.unstack import Parts
 STEP, CHUNK, ONCE = "step", "chunk", "once"
 FORWARD_ROWS: Final = 64  # of a chunk: its products stay in the first cache
 BACKWARD_ROWS: Final = 256  # of a chunk: its cotangents stay in the second
+OUTPUTS: Final = "outputs"  # the group of what a step returns that is no state
 _VIRTUAL: Final = frozenset({"stack"})
 
 
@@ -33,6 +34,13 @@ def statements_of(units: Iterable[Unit]) -> Iterator[Statement]:
 def units_of(stage: Stage) -> tuple[Unit, ...]:
     """All units of a stage, in order."""
     return (*stage.before, *stage.early, *stage.steps, *stage.late)
+
+
+def outputs_of(program: Program) -> dict[str, str]:
+    """The outputs, name → key: what the forward pass returns that is no state."""
+    states = {*program.shifted.values()}
+    returned = {r.name: r.key for r in program.results if r.group == "states"}
+    return {name: key for name, key in returned.items() if name not in states}
 
 
 @dataclass
@@ -61,6 +69,7 @@ class Memory:
         self.given = {n: g for n, g in groups.items() if g != "initial"}
         self.given |= {n: "states" for pair in program.shifted.items() for n in pair}
         self.results = {r.name: r.group for r in program.results if r.group in {"params", "inputs"}}
+        self.results |= {name: OUTPUTS for name in outputs_of(program)}
         every = [s for stages in self.phases.values() for stage in stages
                  for s in statements_of(units_of(stage))]  # fmt: skip
         self.stacks = {s.target: tuple(map(str, s.operands)) for s in every if s.op == "stack"}

@@ -17,6 +17,7 @@ from numeric.compiler.to_c.interface import GIVEN, Interface, Slot, declarations
 from numeric.compiler.to_c.memory import (
     CHUNK,
     ONCE,
+    OUTPUTS,
     STEP,
     Memory,
 )
@@ -60,7 +61,18 @@ INLINE real *aligned(const void *p)
 
 
 def emit(program: Program, style: Style, header: Header) -> str:
-    """The source of a cell's C file."""
+    """The source of a cell's C file.
+
+    Raises:
+        ValueError: for a matrix that differs from sample to sample, which it cannot write yet.
+    """
+    for name in (*program.shifted.values(), *program.dims):
+        dims = [extent for extent in program.dims[name] if extent != LENGTH]
+        if len(dims) > 2 and BATCH in dims:
+            raise ValueError(
+                f"target c: {name!r} is a matrix that changes with time, and C is written for "
+                "vectors alone; target numpy writes this cell"
+            )
     return _File(program, style, header).text()
 
 
@@ -103,9 +115,11 @@ class _File:
         }
         timed = {key: ("T", "B", *dims) for key, dims in inputs.items()}
         rows = {key: ("T", "B", *dims) for key, dims in states.items()}
+        others = {k: ("T", "B", *dims) for k, dims in declared.get("OUTPUTS", {}).items()}
         groups = {
             "params": params, "inputs": timed, "constants": constants, "states": rows,
-            "cotangents": rows, "gradients.params": params, "gradients.inputs": timed,
+            OUTPUTS: others, "cotangents": rows | others, "gradients.params": params,
+            "gradients.inputs": timed,
             "gradients.initial": {key: ("B", *dims) for key, dims in states.items()},
         }  # fmt: skip
         prefix = identifiers([self.header.name], KEYWORDS)[self.header.name]
@@ -273,7 +287,9 @@ class _File:
             ))  # fmt: skip
         for result in self.program.results:
             if result.name in memory.results:
-                member = f"given->gradients.{result.group}.{self.members[result.key]}"
+                group = memory.results[result.name]
+                home = group if group == OUTPUTS else f"gradients.{group}"
+                member = f"given->{home}.{self.members[result.key]}"
                 name = names[result.name]
                 lines.append((f"{name}_at", f"real *const {name}_at = {member};"))
         wanted = [line for name, line in lines if name in words_of(used)]

@@ -97,15 +97,16 @@ class Spelled:
     def _pull(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         return self._apply(statement, in_loop, "")
 
-    _product = _pull
+    def _product(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        return " @ ".join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
 
     def _outer(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         u, v = (self.bound(o, in_loop, ATOM) for o in statement.operands)
         dims = [self.dims(o, in_loop) for o in statement.operands]
         if all(len(d) == 1 for d in dims):
             return f"np.outer({u}, {v})", ATOM
-        if len(dims[0]) == 3:
-            u, v = (f"{text}.reshape(T * B, {size_text(d[-1])})"
+        if len(dims[0]) > 2:
+            u, v = (f"{text}.reshape({_product_text(d[:-1])}, {size_text(d[-1])})"
                     for text, d in zip((u, v), dims, strict=True))  # fmt: skip
         return f"{u}.T @ {v}", PRODUCT
 
@@ -251,6 +252,11 @@ def size_text(extent: Expr) -> str:
     """A size as Python source."""
     terms = extent.as_ordered_terms()[::-1] if extent.is_Add else [extent]
     return " + ".join(str(term).replace("*", " * ") for term in terms)
+
+
+def _product_text(dims: Dims) -> str:
+    """How many rows there are, as Python source."""
+    return " * ".join(f"({size_text(d)})" if d.is_Add else size_text(d) for d in dims)
 
 
 def shape_text(dims: Dims) -> str:

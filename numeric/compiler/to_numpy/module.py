@@ -18,6 +18,7 @@ from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
 from numeric.compiler.to_numpy.in_place import allocated, write_in_place
 from numeric.compiler.to_numpy.own_names import Cleared, cleared
+from numeric.compiler.to_numpy.usage import docstring, shapes, use_of_cell, use_of_network
 
 BlockWriter = Callable[[Spelled, Block], Iterator[str]]
 
@@ -27,10 +28,11 @@ def emit(program: Program, style: Style, header: Header) -> str:
     clear, helpers = cleared(program), dict[str, str]()
     write = write_in_place if style.in_place else write_expressions
     passes = [
-        *_forward(clear, Spelled(clear.program, style, helpers), write),
-        *_backward(clear, Spelled(clear.program, style, helpers), write),
+        *_forward(clear, Spelled(clear.program, style, helpers), write, header),
+        *_backward(clear, Spelled(clear.program, style, helpers), write, header),
     ]
-    return _module(header, helpers, [clear.named("\n".join(passes))], CHECKS)
+    use = use_of_cell(header)
+    return _module(header, use, helpers, [clear.named("\n".join(passes))], CHECKS)
 
 
 def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
@@ -38,11 +40,15 @@ def emit_network(program: Program, style: Style, header: Header, lead: tuple[str
     clear, helpers = cleared(program), dict[str, str]()
     write = write_in_place if style.in_place else write_expressions
     one = _network(clear, Spelled(clear.program, style, helpers), write, lead)
-    return _module(header, helpers, [clear.named("\n".join(one))], CHECKS + WHOLE_NUMBERS)
+    use, checks = use_of_network(header), CHECKS + WHOLE_NUMBERS
+    return _module(header, use, helpers, [clear.named("\n".join(one))], checks)
 
 
-def _module(header: Header, helpers: dict[str, str], passes: list[str], checks: str) -> str:
-    top = ['"""' + header.title, "", *header.lines, '"""', "", "import numpy as np", ""]
+def _module(
+    header: Header, use: tuple[str, ...], helpers: dict[str, str], passes: list[str], checks: str
+) -> str:
+    top = ['"""' + header.title, "", *header.lines, *docstring(header, use)]
+    top += ['"""', "", "import numpy as np", ""]
     for group, declared in header.declared.items():
         top += [f"{group} = {{", *(f'    "{k}": {_tuple(v)},' for k, v in declared.items()), "}"]
         if not declared:
@@ -100,7 +106,7 @@ def bindings(program: Program, needed: set[str]) -> list[str]:
     return body
 
 
-def _forward(clear: Cleared, spelled: Spelled, write: BlockWriter) -> list[str]:
+def _forward(clear: Cleared, spelled: Spelled, write: BlockWriter, header: Header) -> list[str]:
     program = clear.program
     body = bindings(program, _reads(program, "forward") | set(program.tape()))
     body += _blocks(program, spelled, write, "forward")
@@ -110,20 +116,23 @@ def _forward(clear: Cleared, spelled: Spelled, write: BlockWriter) -> list[str]:
     body += ["}", f"return {{{states}}}, tape"]
     check = [
         "sizes, kinds = {}, {}",
-        'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
         'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
         "like = next(iter((*inputs.values(), *params.values())))",
     ]
     return [
         "def forward(params, inputs, initial=None, constants=None):",
-        '    """The states of every step, and the tape that `backward` needs."""',
+        '    """The states of every step, and the tape that `backward` needs.',
+        "",
+        *(f"    {line}" for line in shapes(header, "states")),
+        '    """',
         *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
 
 
-def _backward(clear: Cleared, spelled: Spelled, write: BlockWriter) -> list[str]:
+def _backward(clear: Cleared, spelled: Spelled, write: BlockWriter, header: Header) -> list[str]:
     program = clear.program
     needed = _reads(program, "backward")
     body: list[str] = []
@@ -141,6 +150,9 @@ def _backward(clear: Cleared, spelled: Spelled, write: BlockWriter) -> list[str]
     body += [f'{name} = tape["{name}"]' for name in program.tape()]
     body += _blocks(program, spelled, write, "backward")
     body += ["return {", *gradients(program), "}"]
+    returned = {a.key for a in program.arguments if a.group == "cotangents"}
+    states = {a.key for a in program.arguments if a.group == "initial"}
+    names = "STATES" if returned == states else "{**STATES, **OUTPUTS}"
     check = [
         "try:",
         '    sizes, like = dict(tape["sizes"]), tape["like"]',
@@ -149,12 +161,16 @@ def _backward(clear: Cleared, spelled: Spelled, write: BlockWriter) -> list[str]
         'kinds = {like.dtype: "forward"}',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         "cotangents = _take(",
-        '    "cotangents", cotangents, STATES, ("T", "B"), sizes, kinds, optional=True',
+        f'    "cotangents", cotangents, {names}, ("T", "B"), sizes, kinds, optional=True',
         ")",
     ]
     return [
         "def backward(params, tape, cotangents):",
-        '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step."""',
+        '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step.',
+        "",
+        *(f"    {line}" for line in shapes(header, "cotangents")),
+        "    Each gradient has the shape of what it belongs to.",
+        '    """',
         *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
 
@@ -192,8 +208,8 @@ def _network(
             f'inputs = {{k: v for k, v in inputs.items() if k != "{argument.key}"}}',
         ]
     check += [
-        f'inputs = _take("inputs", inputs, {declared}, ("T", "B"), sizes, kinds)',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        f'inputs = _take("inputs", inputs, {declared}, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
         'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
         "like = next(iter((*inputs.values(), *params.values())))",

@@ -1,8 +1,9 @@
 """Forward, adjoint, recursion and gradient lines against the slope of the loss.
 
 In: `Findings`. Out: the same, with these lines compared; the trajectory holds what they name.
-L = Σ_t Σ_s ⟨s̄_loss,t, s_t⟩ with drawn weights. Where every symbol of every step moves, the slope
-of L is Σ ⟨cotangent, direction⟩: one direction decides, one for each symbol tells which is wrong.
+L = Σ_t Σ_s ⟨s̄_loss,t, s_t⟩ over states and outputs, with drawn weights. Where every symbol of
+every step moves, the slope of L is Σ ⟨cotangent, direction⟩: one direction decides, one for each
+symbol tells which is wrong.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ def forward_lines(found: Findings) -> None:
 def backward_lines(found: Findings) -> None:
     """The lines from T down to 1, as a reader computes them; then against the slope of L."""
     path, part = found.path, found.derivation.part
-    for state in found.cell.states:
+    for symbol in found.cell.returned:
         for t in range(1, STEPS + 1):
-            path.timed[from_loss(state).name, t] = path.drawn(state)
+            path.timed[from_loss(symbol).name, t] = path.drawn(symbol)
     lines: dict[Moment, Step] = {}
     end = path.line()
     handed: list[Step] = []
@@ -122,7 +123,7 @@ def _paired(found: Findings, moments: Iterable[Moment], equations: tuple[Equatio
         now |= {x.name: now[x.name] + push[x.name] for x in cell.inputs if x.name in push}
         now = path.step(rest, now, push)
         states = {s.name: now[s.name] for s in cell.states}
-        for state in cell.states:
-            loss = path.timed[from_loss(state).name, t]
-            got = got + np.sum(loss * moving.speed(now[state.name]))
+        for symbol in cell.returned:
+            loss = path.timed[from_loss(symbol).name, t]
+            got = got + np.sum(loss * moving.speed(now[symbol.name]))
     return moving.equal(got, want)

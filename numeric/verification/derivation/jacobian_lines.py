@@ -92,11 +92,12 @@ class JacobianLines:
         for (of, by), step in self.written.items():
             for t in range(1, STEPS + 1):
                 way, moved = self.tangents(by, t)
-                right = equal(self.partial((of, t), (by, t - 1)) @ way, moved[of])
+                moved_by = self.partial((of, t), (by, t - 1)) @ _column(way)
+                right = equal(moved_by, _column(moved[of]))
                 self.found.hold(right, step, "not the derivative of one step's equations")
             if (of, by) in self.derivation.step_jacobian.blocks:
                 block = self.path.value(self.derivation.step_jacobian.expanded(of, by), last)
-                right = equal(block @ way, moved[of])
+                right = equal(block @ _column(way), _column(moved[of]))
                 self.found.hold(right, step, "what bounds make of it is not that derivative")
 
     # ---- from step to step ----------------------------------------------------------------------
@@ -122,7 +123,7 @@ class JacobianLines:
                 self.found.hold(right, last, "not the derivative of several steps' equations")
 
     def _stack(self, parts: Mapping[str, Array]) -> Array:
-        return np.concatenate([parts[name] for name in self.names])
+        return np.concatenate([_column(parts[name]) for name in self.names])
 
     def pairs(self) -> None:
         """The sums over pairs of times, against the gradients that the slope of L has confirmed."""
@@ -148,7 +149,7 @@ class JacobianLines:
             )
             self.found.hold(right, f"∂{name}_k/∂{by}_k in the sums over pairs of times",
                             "not the derivative of one step's equations")  # fmt: skip
-        return self._stack(blocks)
+        return np.concatenate([blocks[name] for name in self.names])
 
     def _local(self, by: str) -> tuple[MatrixSymbol, dict[str, MatrixExpr]]:
         """The symbol of that name, and ∂s/∂v of every state with all names written out."""
@@ -190,12 +191,13 @@ class JacobianLines:
                 way = self.path.direction(source)
                 moved = values | {source.name: values[source.name] + way}
                 want = self.moving.speed(self.path.value(equations[target].value, moved))
-                right = self.moving.equal(slope @ self.moving.speed(way), want)
+                moved_by = slope @ _column(self.moving.speed(way))
+                right = self.moving.equal(moved_by, _column(want))
                 self.found.hold(right, f"the edge {source} → {target} of the paths of a step",
                                 "not the derivative of its equation")  # fmt: skip
         totals: dict[tuple[str, str], Array] = {}
         for route in graph.routes:
-            arrived = self.tangents(route.by, STEPS)[0]
+            arrived = _column(self.tangents(route.by, STEPS)[0])
             for source, target in pairwise(route.nodes):
                 arrived = dict(slopes[target])[source] @ arrived
             onward = self._onward({route.nodes[-1]: arrived}, slopes)
@@ -206,7 +208,7 @@ class JacobianLines:
         for by in self.names:
             _, moved = self.tangents(by, STEPS)
             for of in self.names:
-                want = moved[of]
+                want = _column(moved[of])
                 right = self.moving.equal(totals.get((by, of), 0 * want), want)
                 self.found.hold(right, f"the paths of a step from {by} to {of}",
                                 "they do not add up to the step Jacobian")  # fmt: skip
@@ -221,6 +223,11 @@ class JacobianLines:
             if parts and target not in moving:
                 moving[target] = reduce(add, parts)
         return moving
+
+
+def _column(array: Array) -> Array:
+    """The entries of a matrix as one column, row after row."""
+    return array.reshape((-1, 1))
 
 
 def _scalar(expr: Expr, line: Line) -> Any:

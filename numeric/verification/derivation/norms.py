@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import numpy as np
-from sympy import Abs, Add, Basic, Expr, Mul, Pow, Symbol
+from sympy import Abs, Add, Basic, Expr, Max, Mul, Pow, Symbol
 
 from derive.calculus.through_time import Derivation
 from derive.language.norms import MaxAbs, Norm, Supremum
@@ -65,6 +65,8 @@ class _Reader:
                 return self.measured[expr]
             case Abs(args=(body,)):
                 return abs(self(body))
+            case Max(args=bodies):
+                return max(map(self, bodies))
             case Add(args=terms):
                 return math.fsum(map(self, terms))
             case Mul(args=factors):
@@ -128,7 +130,7 @@ def _norms(path: Trajectory) -> Mapping[tuple[str, str], float]:
     begun = independent({("", s.name): _plain(path.timed[s.name, 0]) for s in cell.states})
     moved = {name: value for (_, name), value in begun.items()}
     ends = path.step(cell.equations, path.before(1, moved))
-    count = sum(len(value) for value in moved.values())
+    count = sum(np.size(value) for value in moved.values())
     for of in cell.states:
         rows = np.array([
             np.zeros(count) if entry.derivatives is None else entry.derivatives.astype(float)
@@ -136,8 +138,8 @@ def _norms(path: Trajectory) -> Mapping[tuple[str, str], float]:
         ])  # fmt: skip
         first = 0
         for by, value in moved.items():
-            found[of.name, by] = _spectral(rows[:, first : first + len(value)])
-            first += len(value)
+            found[of.name, by] = _spectral(rows[:, first : first + np.size(value)])
+            first += np.size(value)
     return found
 
 

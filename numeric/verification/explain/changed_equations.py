@@ -45,7 +45,7 @@ class ForwardPass:
     """The forward pass of one case, and the gradients that changed equations make of it."""
 
     def __init__(self, derivation: Derivation, case: Case) -> None:
-        """Run the forward equations, every value kept: columns (T, B, n, 1)."""
+        """Run the forward equations, every value kept: columns (T, B, n, 1), or (T, B, n, k)."""
         self.derivation, self.case = derivation, case
         self.sizes = case.sizes
         cell = derivation.cell
@@ -64,7 +64,7 @@ class ForwardPass:
         self._receive(case.cotangents)
 
     def _receive(self, cotangents: Mapping[str, Array]) -> None:
-        self.cotangents = {name: _column(value) for name, value in cotangents.items()}
+        self.cotangents = {name: _column(value, 2) for name, value in cotangents.items()}
         given = [np.any(value, axis=tuple(range(1, value.ndim))) for value in
                  self.cotangents.values()]  # fmt: skip
         self._latest = int(np.max(np.nonzero(np.any(given, axis=0))[0], initial=0))
@@ -79,7 +79,7 @@ class ForwardPass:
     def _walk(self) -> None:
         cell, steps = self.derivation.cell, self.case.steps
         made: dict[str, list[Array]] = {}
-        before = {s.name: _column(self.case.initial[s.name]) for s in cell.states}
+        before = {s.name: _column(self.case.initial[s.name], 1) for s in cell.states}
         for t in range(steps):
             values = {**self.fixed, **{name: value[t] for name, value in self.whole.items()}}
             values |= {previous(s).name: before[s.name] for s in cell.states}
@@ -109,8 +109,9 @@ class ForwardPass:
 
     @property
     def states(self) -> Labels:
-        """The states over time, (T, B, n)."""
-        return {s.name: self.whole[s.name][..., 0] for s in self.derivation.cell.states}
+        """The states and outputs over time, (T, B, n) or (T, B, n, k)."""
+        returned = self.derivation.cell.returned
+        return {s.name: _as_returned(self.whole[s.name], s) for s in returned}
 
     def evaluate(self, expression: MatrixExpr, values: Values) -> Array:
         """The value of an expression."""
@@ -284,7 +285,8 @@ class Gradients:
         if group == "initial":
             whose = self.change.handed.get(name)
             value = self.handed[name] if whose is None else self.bars[whose][0]
-            return value[..., 0]
+            (state,) = (s for s in self.derivation.cell.states if s.name == name)
+            return _as_returned(value, state)
         if group == "inputs":
             (equation,) = (e for e in self.derivation.inputs if e.of.name == name)
             terms = self.tape._terms(equation, self.change.terms)
@@ -378,5 +380,12 @@ def _matrix(value: Array) -> Array:
     return value if value.ndim == 2 else value.reshape((-1, 1))
 
 
-def _column(value: Array) -> Array:
-    return np.asarray(value, dtype=float)[..., None]
+def _column(value: Array, lead: int = 2) -> Array:
+    """Vectors as columns after so many axes, matrices as they are."""
+    value = np.asarray(value, dtype=float)
+    return value if value.ndim == lead + 2 else value[..., None]
+
+
+def _as_returned(value: Array, symbol: MatrixSymbol) -> Array:
+    """A matrix as it is, a column without its last axis."""
+    return value if symbol.shape[1] != 1 else value[..., 0]

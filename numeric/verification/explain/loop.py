@@ -169,7 +169,7 @@ def _moved(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
 
 
 def _losses(derivation: Derivation) -> Iterator[Mistake]:
-    """The cotangent of another step, of one state and of all."""
+    """The cotangent of another step, of one state or output and of all."""
     for ending, words in LOSS_TAKEN.items():
         assert ending in LOSSES
         together = Change()
@@ -177,7 +177,7 @@ def _losses(derivation: Derivation) -> Iterator[Mistake]:
         names: list[str] = []
         for equation in derivation.adjoint:
             state = equation.of
-            if state not in derivation.cell.states:
+            if state not in derivation.cell.returned:
                 continue
             (place,) = (k for k, t in enumerate(equation.terms) if t.value == from_loss(state))
             taken = MatrixSymbol(from_loss(state).name + ending, *state.shape)

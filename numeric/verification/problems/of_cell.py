@@ -1,6 +1,7 @@
-"""A cell as a problem: its module has `forward` and `backward`, its loss weighs the states.
+"""A cell as a problem: its module has `forward` and `backward`, its loss weighs what is returned.
 
-In: a cell. Out: `CellProblem`: its calls, and L = Σ_t Σ_s ⟨s̄_t, s_t⟩ by the author's own equations.
+In: a cell. Out: `CellProblem`: its calls, and L = Σ_t Σ_s ⟨s̄_t, s_t⟩ over states and outputs by the
+author's own equations.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sympy import MatrixSymbol
 from derive.cell import Cell, declared
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.interpret import run_cell
-from numeric.meaning.sizes import extent_of, shape_of, size_names
+from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
@@ -141,20 +142,19 @@ class CellProblem:
         return call(guard, case)
 
     def outputs(self, case: Case, arithmetic: Arithmetic) -> Outputs:
-        """s_1…s_T of every state by the author's equations."""
+        """s_1…s_T of every state, and of every output, by the author's equations."""
         return run_cell(
             self.cell, case.params, case.inputs, case.initial, case.constants, arithmetic
         )
 
     def output_shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
-        """The shape of each state in the module interface: (T, B, n)."""
+        """The shape of each state and output in the module interface: (T, B, n), (T, B, n, k)."""
         return {
-            s.name: (case.steps, case.batch, extent_of(s.shape[0], case.sizes))
-            for s in self.cell.states
+            s.name: (case.steps, case.batch, *shape_of(s, case.sizes)) for s in self.cell.returned
         }
 
     def loss(self, case: Case, outputs: Outputs) -> Any:
-        """L = Σ_t Σ_s ⟨s̄_t, s_t⟩, linear in the states."""
+        """L = Σ_t Σ_s ⟨s̄_t, s_t⟩, linear in the states and outputs."""
         total: Any = 0.0
         for name, values in outputs.items():
             for value, cotangent in zip(values, case.cotangents[name], strict=True):
@@ -182,7 +182,7 @@ def make_case(
     regime: str = "ordinary",
     dtype: str = "float64",
 ) -> Case:
-    """The case of these sizes; nonzero initial states, biases, and cotangents of every state.
+    """The case of these sizes; nonzero initial states, biases, cotangents of all that is returned.
 
     Constants are random, but for one seed in three the cell's defaults where it has any.
     """
@@ -220,7 +220,7 @@ def make_case(
         inputs={s.name: sequence(s, True, scale.signal) for s in cell.inputs},
         initial={s.name: normal((batch, *shape_of(s, sizes)), scale.state) for s in cell.states},
         constants={s.name: constant(s) for s in cell.constants},
-        cotangents={s.name: sequence(s, True, 1.0) for s in cell.states},
+        cotangents={s.name: sequence(s, True, 1.0) for s in cell.returned},
     )  # fmt: skip
 
 

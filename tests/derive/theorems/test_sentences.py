@@ -22,7 +22,7 @@ from reports.document import words
 
 CODE: Final = sorted(FOLDER.parent.glob("*.py"))
 SPEAKER: Final = Path(words.__file__)  # the words between the parts of a sentence are said here
-# What the catalogue's cells do not show: sentences on two states with few biases.
+# What the catalogue's cells do not show: sentences on two states with few biases, on matrices.
 OTHERS: Final = (
     Cell.parse(name="unbiased", equations="""
 f = sigmoid(W_f @ h_prev + U @ x)
@@ -32,6 +32,9 @@ h = f * c"""),
 f = sigmoid(W_f @ h_prev + U @ x + b)
 c = f * c_prev + tanh(s * (W @ h_prev))
 h = f * tanh(c)"""),
+    Cell.parse(name="erasing", equations="""
+k = tanh(K @ x)
+S = S_prev + outer(b * (V @ x - S_prev @ k), k)"""),
 )  # fmt: skip
 
 

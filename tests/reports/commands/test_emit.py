@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from command_line import is_refusal
 from derive import catalogue
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network, same_code
+from numeric.compiler.to_c.target import C
+from reports.commands import emit
 
 
 def test_emit_prints_the_module_and_says_what_was_verified(bptt: Any) -> None:
@@ -47,8 +50,6 @@ def test_emit_writes_the_same_file_each_time_and_check_sees_any_change(bptt: Any
 def test_emit_writes_nothing_that_is_not_verified(
     bptt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reports.commands import emit
-
     def broken(cell: Any, style: str, **verified: str) -> Any:
         kernel = compile_cell(cell, style, **verified)
         source = kernel.source.replace("return 1 / (1 +", "return 1 / (2 +")
@@ -95,8 +96,6 @@ def test_a_network_can_have_an_embedding_and_dropout(bptt: Any) -> None:
 def test_emit_writes_no_network_that_is_not_verified(
     bptt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reports.commands import emit
-
     def broken(network: Any, style: str, **verified: str) -> Any:
         kernel = compile_network(network, style, **verified)
         source = kernel.source.replace("axis=-1) - 1, axis=-1)", "axis=-1) - 2, axis=-1)")
@@ -130,8 +129,6 @@ def test_emit_writes_c_and_its_header_and_check_sees_any_change(bptt: Any) -> No
 
 @needs_compiler
 def test_c_that_is_not_verified_is_not_written(bptt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reports.commands import emit
-
     def broken(cell: Any, style: str, **more: str) -> Any:
         kernel = compile_cell(cell, style, **more)
         source = kernel.source.replace("R(1.0) - h * h", "R(1.0) + h * h")
@@ -171,3 +168,35 @@ def test_emit_adds_a_self_test_to_c(bptt: Any) -> None:
     assert "#ifdef RNN_MAIN\n" in Path("rnn.c").read_text(encoding="utf-8")
     assert bptt(*words, "--check").status == 0
     assert bptt("emit", "rnn", "--target", "c", "-o", "rnn.c", "--check").status == 1
+
+
+def test_emit_writes_over_no_file_but_its_own(bptt: Any) -> None:
+    path = Path("mine.py")
+    path.write_text("mine = 1\n", encoding="utf-8")
+    said = bptt("emit", "rnn", "-o", "mine.py")
+    assert is_refusal(said)
+    assert "--force" in said.err
+    assert path.read_text(encoding="utf-8") == "mine = 1\n"
+    assert bptt("emit", "rnn", "-o", "mine.py", "--force").status == 0
+    assert bptt("emit", "rnn", "-o", "mine.py").status == 0
+
+
+def test_check_reads_the_style_and_the_target_from_the_file(bptt: Any) -> None:
+    source = compile_cell(catalogue["rnn"], "stable").source
+    Path("rnn.py").write_text(source, encoding="utf-8")
+    assert bptt("emit", "rnn", "-o", "rnn.py", "--check").status == 0
+    said = bptt("emit", "rnn", "-o", "rnn.py", "--check", "--style", "fused")
+    assert said.status == 1
+    c = compile_cell(catalogue["rnn"], "stable", "c")
+    for path, text in emit.files_of(Path("rnn.c"), c.source, C).items():
+        path.write_text(text, encoding="utf-8")
+    assert bptt("emit", "rnn", "-o", "rnn.c", "--check").status == 0
+
+
+def test_what_is_written_to_a_pipe_arrives_and_the_pipe_stays(bptt: Any) -> None:
+    os.mkfifo("pipe.py")
+    reader = os.open("pipe.py", os.O_RDONLY | os.O_NONBLOCK)
+    assert bptt("emit", "rnn", "-o", "pipe.py").status == 0
+    assert os.read(reader, 40).startswith(b'"""States and gradients')
+    assert Path("pipe.py").is_fifo()
+    os.close(reader)

@@ -25,9 +25,10 @@ from derive.network import Network
 from derive.theorems.sentences import languages
 from derive.typeset.boxes import Box
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS
+from reports.cli import main
 from reports.document import pdf
 from reports.document.figures import plain
-from reports.document.model import Listing, Words
+from reports.document.model import Listing, Section, Words
 from reports.document.pdf import compile_pdf, find_chinese_engine
 from reports.document.preamble import PROGRAM
 from reports.document.tex import tex
@@ -35,6 +36,7 @@ from reports.document.words import closed_up, phrases
 from reports.sections.bounds import chapter
 from reports.sections.cell import build
 from reports.sections.facts import Facts
+from reports.sections.glossary import glossary
 from reports.sections.literature import WERBOS
 from reports.sections.network import build_network
 from reports.sections.verified import METHODS
@@ -65,7 +67,9 @@ def templates(trees) -> set[str]:
 
 
 def texts(value: object) -> Iterator[str]:
-    """What a document says in words: no formulas, no code."""
+    """What a document says in words: no formulas, no code, no English terms of a glossary."""
+    if isinstance(value, Section) and value.anchor == "glossary":
+        return
     if isinstance(value, (Box, Listing)) or (isinstance(value, Words) and value.style == "code"):
         return
     if isinstance(value, str):
@@ -127,6 +131,15 @@ def test_an_english_sentence_is_found():
     ]
 
 
+def test_the_glossary_gives_the_english_of_each_term_to_chinese_readers_alone():
+    cell = CELLS["rnn"]
+    facts = Facts(derivation_of(cell), "", verdict("rnn"), measurement(cell), language="zh")
+    (table,) = glossary(facts).blocks
+    held = {"".join(part.text for part in said_) for row in table.rows for said_ in row}
+    assert {"遗忘门", "forget gate", "梯度爆炸", "exploding gradient", "谱半径"} <= held
+    assert glossary(Facts(derivation_of(cell))) is None
+
+
 def test_every_phrase_of_a_computation_is_said_in_every_language():
     rules = {
         rule for cell in by_day(catalogue.values(), 4) for step in derivation_of(cell).steps
@@ -180,7 +193,7 @@ def test_chinese_is_set_by_xelatex(language, tmp_path):
 
 @pytest.mark.parametrize(("label", "text"), [
     (r"测量值, $g=2.5$", "测量值, g=2.5"), ("间隔 $t-k$", "间隔 t−k"),
-    (r"门的最大值，$\hat{\mathrm{z}}$", "门的最大值，z\u0302"),
+    (r"门的最大值，$\hat{\mathrm{z}}$", "门的最大值，z"),
     (r"下界 $\uparrow$ $12$", "下界 ↑ 12"),
     (r"measured, $g=1$", r"measured, $g=1$"),
 ])  # fmt: skip
@@ -193,3 +206,17 @@ def test_a_missing_chinese_engine_is_named(tmp_path, monkeypatch):
     (tmp_path / "any.tex").write_text(f"{PROGRAM}\n", encoding="utf-8")
     with pytest.raises(pdf.EngineError, match="texlive-lang-chinese"):
         compile_pdf(tmp_path / "any.tex")
+
+
+@pytest.mark.parametrize("words", [
+    ["show", "lstm"], ["show", "rnn", "--layers", "2", "--bidirectional"],
+    ["bounds", "lstm", "--size", "3", "--lag", "4"], ["bounds", "rnn", "--input-box", "1"],
+])  # fmt: skip
+def test_the_terminal_speaks_chinese(words, capsys):
+    assert main([*words, "--language", "zh"]) == 0
+    printed = capsys.readouterr().out
+    for work in re.split("[；：;]", phrases("zh").get(catalogue[words[1]].source, "")):
+        printed = printed.replace(work, "")
+    printed = printed.replace(catalogue["rnn"].source, "")
+    assert [line for line in printed.split("\n") if ENGLISH.search(line)] == []
+    assert re.search("[一-鿿]", printed)

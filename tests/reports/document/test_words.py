@@ -19,11 +19,14 @@ from reports.sections.literature import WERBOS
 REPORTS: Final = FOLDER.parent
 SECTIONS: Final = [
     *(path for path in sorted((REPORTS / "sections").glob("*.py")) if path.stem != "__init__"),
+    REPORTS / "site" / "families.py",
     REPORTS / "site" / "index.py",
     REPORTS / "terminal" / "answer.py",
     REPORTS / "terminal" / "bounds.py",
     REPORTS / "terminal" / "derivation.py",
+    REPORTS / "commands" / "verify.py",
     REPORTS / "document" / "figures.py",
+    REPORTS / "document" / "method_names.py",
     REPORTS / "document" / "bound_figures.py",
     REPORTS / "document" / "graph_figures.py",
     REPORTS / "document" / "memory_figures.py",
@@ -63,6 +66,7 @@ NO_PROSE: Final = {
     "--readout ": "flags of a command",
     "--loss ": "flags of a command",
     "--loss-at ": "flags of a command",
+    "forward and backward": "names of functions",
     "layer0.reverse.": "a name of parameters",
     "row-stack, scaled": "a method's name, as it is found",
     "gates split": "a method's name, as it is found",

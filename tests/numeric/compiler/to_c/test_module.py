@@ -184,8 +184,21 @@ NETWORKS_ALONE = {
 }  # fmt: skip
 
 
-def test_every_operation_of_a_cell_has_its_lines():
-    assert {*OPERATIONS} - C.operations == NETWORKS_ALONE
+OF_MATRICES = {
+    "each_apply", "each_outer", "each_pull", "each_transpose", "lift", "scale_columns",
+    "scale_rows", "sum_columns", "sum_rows",
+}  # fmt: skip
+
+
+def test_every_operation_of_a_cell_of_vectors_has_its_lines():
+    assert {*OPERATIONS} - C.operations == NETWORKS_ALONE | OF_MATRICES
+
+
+def test_a_matrix_that_changes_with_time_is_refused_in_words():
+    cell = Cell.parse(name="fast", equations="S = S_prev + outer(V @ x, K @ x)\nh = S @ x",
+                      outputs=["h"])  # fmt: skip
+    with pytest.raises(ValueError, match="'S' is a matrix that changes with time"):
+        compile_cell(cell, "fused", "c")
 
 
 def test_a_function_without_a_better_spelling_is_spelled_by_its_formula():

@@ -1,0 +1,91 @@
+"""Which names are matrices, read off the form of the equations before any shape is known.
+
+In: syntax trees. Out: the names that stand left of `@`, and the states whose equations make
+matrices; besides the names of all functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from derive.language.expr import VECTOR_FUNCTIONS
+from derive.language.functions import FUNCTIONS
+from derive.language.syntax import PREVIOUS, Assignment, Node
+
+OUTER: Final = "outer"
+DIAG: Final = "diag"  # these two make a matrix of vectors
+
+
+def known_functions() -> set[str]:
+    """The names that are functions where an argument follows."""
+    return {*FUNCTIONS, "concat", OUTER, DIAG, *VECTOR_FUNCTIONS}
+
+
+def matrix_states(
+    assignments: tuple[Assignment, ...], states: tuple[str, ...], matrices: set[str],
+    declared: tuple[str, ...],
+) -> tuple[str, ...]:  # fmt: skip
+    """The states that are matrices: those declared, and those whose equations make matrices.
+
+    What an equation makes is read off its form: `outer`, `diag`, matrices entry by entry.
+    """
+    found = {state for state in states if state in declared}
+    plain = matrices - {*states}
+    while True:
+        known = plain | found
+        for assignment in assignments:
+            name = assignment.target.value
+            known -= {name} - found
+            if _axes(assignment.value, known) == _MATRIX:
+                known.add(name)
+        if {*states} & known == found:
+            return tuple(state for state in states if state in found)
+        found |= {*states} & known
+
+
+_NUMBER, _COLUMN, _ROW, _MATRIX = range(4)
+
+
+def _axes(node: Node, matrices: set[str]) -> int:
+    """Whether a node is a number or anything, a column, a row or a matrix, by its form."""
+    parts = [_axes(child, matrices) for child in node.children]
+    match node.kind, node.value:
+        case "number", _:
+            return _NUMBER
+        case "name", name:
+            return _MATRIX if name.removesuffix(PREVIOUS) in matrices else _COLUMN
+        case "transpose", _:
+            return {_COLUMN: _ROW, _ROW: _COLUMN}.get(parts[0], parts[0])
+        case "@", _:
+            left, right = parts
+            if right == _COLUMN:
+                return _NUMBER if left == _ROW else _COLUMN
+            return _ROW if left == _ROW else _MATRIX if right == _MATRIX == left or (
+                left, right) in {(_COLUMN, _ROW), (_MATRIX, _ROW)} else _COLUMN  # fmt: skip
+        case "call", "outer" | "diag":
+            return _MATRIX
+        case "call", name if name in {"concat", *VECTOR_FUNCTIONS}:
+            return _COLUMN
+    return max(parts[:1] if node.kind == "call" else parts)
+
+
+def left_of_product(node: Node) -> Iterator[Node]:
+    """The names inside a left operand of `@`; of a function's argument, what has its shape.
+
+    Under a transpose a function may be of a column: `sigmoid(a + b).T @ v`.
+    """
+    if node.kind == "@":
+        stack = [(node.children[0], False, False)]
+        while stack:
+            inner, turned, called = stack.pop()
+            turns = turned or inner.kind == "transpose"
+            if inner.kind == "name":
+                yield inner
+            elif inner.kind == "call":
+                if not turned and inner.value not in {"concat", OUTER, DIAG, *VECTOR_FUNCTIONS}:
+                    stack.append((inner.children[0], turned, True))
+            elif not called or inner.kind not in {"@", "transpose"}:
+                stack += [(child, turns, called) for child in inner.children]
+    for child in node.children:
+        yield from left_of_product(child)

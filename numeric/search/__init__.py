@@ -1,0 +1,1 @@
+"""A search for recurrent cells: mutations of equations, proved, bounded and trained."""

@@ -1,0 +1,124 @@
+"""Where candidates are judged: this process, processes of this machine, or a dask cluster.
+
+In: a function of one item and items, plain data. Out: their results in the order of the items. A
+worker that dies or a call that raises costs its own item: it is tried once more, then given up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, Final, TypeVar
+
+from numeric.compiler.target import MissingError
+
+try:
+    import distributed
+except ImportError:
+    distributed = None
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_SPARE: Final = 60.0
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """What became of an item that has no result."""
+
+    why: str
+
+
+class Engine:
+    """Runs functions on items; `workers` of 0 means in this process."""
+
+    def __init__(
+        self, workers: int = 0, scheduler: str | None = None, seconds: float | None = None
+    ) -> None:
+        self.workers, self.scheduler, self.seconds = workers, scheduler, seconds
+        self._executor: Executor | None = None
+        self._client: Any = None
+
+    def __enter__(self) -> Engine:
+        """Connect to the cluster, where one is named.
+
+        Raises:
+            MissingError: if dask is not installed.
+        """
+        for name in _ONE_THREAD:  # inherited by processes that are started from here on
+            os.environ.setdefault(name, "1")
+        if self.scheduler is not None:
+            if distributed is None:
+                raise MissingError("--scheduler needs dask: pip install 'bptt-toolkit[cluster]'")
+            self._client = distributed.Client(self.scheduler)
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        """Let the workers go."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._client is not None:
+            self._client.close()
+
+    def results(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[Result | GivenUp]:
+        """The results in the order of the items."""
+        if not self.workers and self._client is None:
+            yield from map(function, items)
+            return
+        futures: list[Future[Any]] = [self._submitted(function, item) for item in items]
+        for place, item in enumerate(items):
+            yield self._result(function, item, futures, place, items)
+
+    def _pool(self) -> Executor:
+        if self._executor is None:
+            self._executor = (
+                self._client.get_executor(pure=False) if self._client is not None
+                else ProcessPoolExecutor(self.workers, get_context("spawn"))
+            )  # fmt: skip
+        return self._executor
+
+    def _submitted(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        try:
+            return self._pool().submit(function, item)
+        except BrokenProcessPool:
+            self._executor = None
+            return self._pool().submit(function, item)
+
+    def _result(
+        self, function: Callable[[Item], Result], item: Item, futures: list[Future[Any]],
+        place: int, items: Sequence[Item],
+    ) -> Result | GivenUp:  # fmt: skip
+        """One result; a pool that died is made anew, and what it had not done is handed out again.
+
+        Whoever was at work when a process died is tried by itself, so that the one that kills it
+        costs itself alone.
+        """
+        limit = None if self.seconds is None else self.seconds + _SPARE
+        try:
+            result: Result = futures[place].result(timeout=limit)
+            return result
+        except BrokenProcessPool:
+            self._executor = None
+            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+                try:
+                    found: Result | GivenUp = alone.submit(function, item).result(timeout=limit)
+                except Exception as problem:
+                    found = GivenUp(_said(problem))
+            for later in range(place + 1, len(items)):
+                if futures[later].done() and futures[later].exception() is None:
+                    continue
+                futures[later] = self._submitted(function, items[later])
+            return found
+        except Exception as problem:
+            return GivenUp(_said(problem))
+
+
+def _said(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}".split("\n", 1)[0][:200]

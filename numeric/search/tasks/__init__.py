@@ -1,0 +1,1 @@
+"""Tasks to learn, a generator each, with the exact error of guessing."""

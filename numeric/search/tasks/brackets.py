@@ -1,0 +1,55 @@
+"""Text of nested tags, as XML has them: foresee each character; what closes must match.
+
+A tag opens as <ab>, letters at random, and closes as </ab>; at most `lag`/8 + 1 are open at once.
+Sequences of `lag` characters. Guessing answers with the frequency of each character, measured over
+a long text of the same grammar from a fixed seed.
+
+Source: after the XML task of Józefowicz, Zaremba and Sutskever 2015.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+
+from numeric.search.tasks.task import Task, entropy, one_hot
+
+Array = Any
+_LETTERS: Final = "abcdef"
+_MARKS: Final = "</>"
+_KINDS: Final = len(_LETTERS) + len(_MARKS)
+_NAME: Final = 2
+_LONG: Final = 20_000
+
+
+def brackets(lag: int) -> Task:
+    """The task over so many characters."""
+    depth = lag // 8 + 1
+
+    def draw(count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        text = np.stack([written(lag + 1, depth, rng) for _ in range(count)], axis=1)
+        return one_hot(text[:-1], _KINDS), text[1:]
+
+    return Task("xml", lag, _KINDS, _KINDS, "cross_entropy", "all", _guess(depth), draw)
+
+
+@lru_cache(maxsize=16)
+def _guess(depth: int) -> float:
+    return entropy(np.bincount(written(_LONG, depth, np.random.default_rng(0))))
+
+
+def written(length: int, depth: int, rng: np.random.Generator) -> Array:
+    """So many characters of the grammar, as codes."""
+    codes: list[int] = []
+    opened: list[Array] = []
+    low, slash, high = range(len(_LETTERS), _KINDS)
+    while len(codes) < length:
+        closes = opened and (len(opened) >= depth or rng.random() < 0.5)
+        if closes:
+            codes += [low, slash, *opened.pop(), high]
+        else:
+            opened.append(rng.integers(len(_LETTERS), size=_NAME))
+            codes += [low, *opened[-1], high]
+    return np.array(codes[:length])

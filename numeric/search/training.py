@@ -1,0 +1,189 @@
+"""Training a cell on a task with emitted gradient code: what it reaches in so many updates.
+
+In: a cell, a task, a seed and a budget. Out: `Learnt`, the error on sequences never seen, the curve
+and the parameters. Settings (learning rate, bias of what keeps the state) are raced: all begin,
+the better half goes on with twice the updates, until one is left.
+
+Source: successive halving, Jamieson and Talwalkar 2016, AISTATS; Adam, Kingma and Ba 2015.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+
+from derive.cell import Cell
+from derive.network import Network
+from numeric.compiler.kernel import compile_network
+from numeric.search.tasks.task import DTYPE, Task
+
+Array = Any
+Arrays = dict[str, Array]
+BATCH: Final = 16
+_HELD_OUT: Final = 128
+_CLIP: Final = 1.0
+_BETAS: Final = (0.9, 0.999)
+_TINY: Final = 1e-8
+RATES: Final = (0.02, 0.005)
+BIASES: Final = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A learning rate, and what biases inside a sigmoid start from."""
+
+    rate: float
+    bias: float
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What came of one task: the held-out error as a share of guessing's, and how it fell.
+
+    `curve` is (updates, share) at each look; `updates` those that were made in all.
+    """
+
+    task: str
+    lag: int
+    share: float
+    learnt: bool
+    updates: int
+    settings: Settings
+    curve: tuple[tuple[int, float], ...]
+    params: Arrays = field(repr=False, compare=False)
+
+
+@dataclass
+class _Runner:
+    """One training under way."""
+
+    module: Any
+    task: Task
+    settings: Settings
+    params: Arrays
+    held_out: tuple[Array, Array]
+    rng: np.random.Generator
+    count: int = 0
+    curve: list[tuple[int, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Adam's two means, zero."""
+        zero = {name: np.zeros_like(value) for name, value in self.params.items()}
+        self.means, self.squares = zero, {name: value.copy() for name, value in zero.items()}
+
+    def loss(self, x: Array, y: Array) -> tuple[float, Mapping[str, Array]]:
+        """The error of one prediction, and the gradients of the mean loss."""
+        (name,) = self.module.INPUTS
+        loss, found = self.module.loss_and_gradient(self.params, {name: x}, y)
+        scale = self.task.error(1.0, x) / (2 if self.task.loss == "squared_error" else 1)
+        return self.task.error(float(loss), x), {k: g * scale for k, g in found["params"].items()}
+
+    def look(self) -> float:
+        """The held-out error as a share of guessing's; ∞ where it is no number."""
+        error, _ = self.loss(*self.held_out)
+        share = error / self.task.guess
+        self.curve.append((self.count, share if math.isfinite(share) else math.inf))
+        return self.curve[-1][1]
+
+    def go(self, updates: int) -> float:
+        """So many more updates."""
+        for _ in range(updates):
+            _, gradients = self.loss(*self.task.draw(BATCH, self.rng))
+            self._update(gradients)
+            self.count += 1
+        return self.look()
+
+    def _update(self, gradients: Mapping[str, Array]) -> None:
+        total = math.sqrt(sum(float(np.vdot(g, g).real) for g in gradients.values()))
+        shrink = min(1.0, _CLIP / total) if total > 0 else 1.0
+        one, two = _BETAS
+        step = self.count + 1
+        for name, gradient in gradients.items():
+            g = gradient * np.float32(shrink)
+            self.means[name] = one * self.means[name] + (1 - one) * g
+            self.squares[name] = two * self.squares[name] + (1 - two) * g * g
+            mean = self.means[name] / (1 - one**step)
+            size = np.sqrt(self.squares[name] / (1 - two**step)) + _TINY
+            moved = self.params[name] - self.settings.rate * mean / size
+            self.params[name] = moved.astype(self.params[name].dtype)
+
+
+def network_of(cell: Cell, task: Task) -> Network:
+    """One layer of the cell with a readout for the task."""
+    readout = "linear" if task.loss == "squared_error" else "softmax"
+    return Network(cell, readout=readout, loss=task.loss, loss_at=task.loss_at)
+
+
+def sizes_for(module: Any, task: Task, size: int) -> dict[str, int]:
+    """The number that each size name stands for; what is neither input nor output is n."""
+    groups = (module.PARAMETERS, module.STATES)
+    names = {part for group in groups for dims in group.values() for dim in dims
+             for part in dim.split("+")}  # fmt: skip
+    return dict.fromkeys(names, size) | {"m": task.inputs, "q": task.outputs}
+
+
+def count_of(module: Any, sizes: Mapping[str, int]) -> int:
+    """How many numbers the parameters hold."""
+    return sum(math.prod(sum(sizes[p] for p in dim.split("+")) for dim in dims)
+               for dims in module.PARAMETERS.values())  # fmt: skip
+
+
+def initial(
+    module: Any, sizes: Mapping[str, int], gates: frozenset[str], bias: float, seed: int
+) -> Arrays:
+    """Matrices N(0, 1/columns), vectors 0, biases of sigmoids as said."""
+    rng = np.random.default_rng([seed, 0])
+    found = {}
+    for name, dims in module.PARAMETERS.items():
+        shape = tuple(sum(sizes[p] for p in dim.split("+")) for dim in dims)
+        bare = name.split(".")[-1]
+        value = (rng.normal(size=shape) / math.sqrt(shape[1]) if len(shape) == 2
+                 else np.full(shape, bias if bare in gates else 0.0))  # fmt: skip
+        found[name] = np.asarray(value, DTYPE)
+    return found
+
+
+@np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
+def train(
+    cell: Cell, task: Task, *, size: int, seed: int, updates: int, gates: frozenset[str]
+) -> Learnt:
+    """The best of the raced settings.
+
+    Raises:
+        CellError: if the cell makes no network for the task.
+    """
+    module = compile_network(network_of(cell, task)).module
+    sizes = sizes_for(module, task, size)
+    held_out = task.draw(_HELD_OUT, np.random.default_rng([seed, 1]))
+    grid = [Settings(rate, bias) for rate, bias in product(RATES, BIASES if gates else (0.0,))]
+    runners = [
+        _Runner(module, task, one, initial(module, sizes, gates, one.bias, seed), held_out,
+                np.random.default_rng([seed, 2]))
+        for one in grid
+    ]  # fmt: skip
+    total = 0
+    for round_, more in enumerate(_rounds(updates, len(grid))):
+        shares = [runner.go(more) for runner in runners]
+        total += more * len(runners)
+        order = sorted(range(len(runners)), key=lambda k: (shares[k], k))
+        runners = [runners[k] for k in order]
+        if runners[0].curve[-1][1] < task.learnt / task.guess / 2 or round_ == len(grid):
+            break
+        runners = runners[: max(1, len(runners) // 2)]
+    best = runners[0]
+    share = best.curve[-1][1]
+    return Learnt(task.name, task.lag, share, share < task.learnt / task.guess, total,
+                  best.settings, tuple(best.curve), best.params)  # fmt: skip
+
+
+def _rounds(updates: int, settings: int) -> Iterator[int]:
+    """A share of the updates for all, twice that for half of them, …, the rest for the last."""
+    halvings = max(1, math.ceil(math.log2(settings)) + 1)
+    first = max(1, updates // (2**halvings - 1))
+    for k in range(halvings):
+        yield first * 2**k

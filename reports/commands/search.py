@@ -1,0 +1,117 @@
+"""`bptt search`: mutants of cells, proved, bounded and trained; the best of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from numeric.compiler.target import MissingError
+from numeric.search.candidate import Budget, Record
+from numeric.search.comparison import compare
+from numeric.search.engine import Engine
+from numeric.search.search import Plan, ranked, search
+from numeric.search.tasks.known import TASKS
+from reports.arguments.which_cell import find_cell
+from reports.terminal.console import Answer, CommandError, toolkit_version, why
+from reports.terminal.search import comparison_text, found_text, progress_line
+
+_MOST: Final = {"candidates": 10_000_000, "updates": 1_000_000, "size": 2000, "workers": 256,
+                "seeds": 1000}  # fmt: skip
+_BEST: Final = 10
+
+
+def run(arguments: Namespace) -> Answer:
+    """The table of the best, or of the cells compared.
+
+    Raises:
+        CommandError: for tasks, cells, numbers or a folder that cannot be.
+    """
+    for name, most in _MOST.items():
+        least = 0 if name == "workers" else 1
+        if not least <= (value := getattr(arguments, name)) <= most:
+            raise CommandError(
+                f"--{name}: expected a whole number from {least} to {most}, came {value}"
+            )
+    tasks = _tasks(arguments.tasks, arguments.lag)
+    budget = Budget(arguments.size, arguments.updates, arguments.seconds)
+    try:
+        with Engine(arguments.workers, arguments.scheduler, arguments.seconds) as engine:
+            if arguments.compare:
+                return _compared(arguments, tasks, budget, engine)
+            return _searched(arguments, tasks, budget, engine)
+    except MissingError as problem:
+        raise CommandError(str(problem)) from None
+    except ValueError as problem:
+        raise CommandError(str(problem).split("\n", 1)[0]) from None
+    except OSError as problem:
+        where = problem.filename or arguments.scheduler
+        raise CommandError(f"{where}: cannot be used: {why(problem)}") from None
+
+
+def _tasks(text: str, lag: int) -> tuple[tuple[str, int], ...]:
+    names = [part.strip() for part in text.split(",")]
+    if unknown := [name for name in names if name not in TASKS]:
+        raise CommandError(f"--tasks: {unknown[0]!r}: expected some of {', '.join(TASKS)}")
+    if not 4 <= lag <= 10_000:
+        raise CommandError(f"--lag: expected a whole number from 4 to 10000, came {lag}")
+    return tuple((name, lag) for name in names)
+
+
+def _names(option: str, text: str) -> tuple[str, ...]:
+    found = []
+    for word in text.split(","):
+        cell = find_cell(word.strip())
+        if len(cell.inputs) != 1 or cell.constants or not cell.text:
+            raise CommandError(f"{option}: {cell.name}: expected a cell with one input and no "
+                               "constants")  # fmt: skip
+        if cell.inputs[0].shape[0] in {state.shape[0] for state in cell.states}:
+            raise CommandError(f"{option}: {cell.name}: its input has the size of its state, and "
+                               "the tasks have inputs of their own size")  # fmt: skip
+        found.append(word.strip())
+    return tuple(found)
+
+
+def _searched(
+    arguments: Namespace, tasks: tuple[tuple[str, int], ...], budget: Budget, engine: Engine
+) -> Answer:
+    if arguments.output is None:
+        raise CommandError("-o: expected a folder for the records, as -o found")
+    start = _names("--start", arguments.start)
+    plan = Plan(start, tasks, arguments.candidates, arguments.seed, budget)
+    began = time.monotonic()
+
+    def tell(done: int, wanted: int, best: Sequence[Record]) -> None:
+        if sys.stderr.isatty() and not arguments.quiet:
+            sys.stderr.write(progress_line(done, wanted, best, time.monotonic() - began))
+            sys.stderr.flush()
+
+    records = search(plan, arguments.output, engine, tell)
+    if sys.stderr.isatty() and not arguments.quiet:
+        sys.stderr.write("\n")
+    best = ranked(records)[:_BEST]
+    data: dict[str, Any] = {
+        "candidates": len(records),
+        "right": sum(record["verdict"] == "right" for record in records),
+        "wrong": [record["name"] for record in records if record["verdict"].startswith("wrong")],
+        "problems": sum(record["problem"] is not None for record in records),
+        "best": best,
+        "versions": {"bptt": toolkit_version()},
+        "seed": arguments.seed,
+    }
+    status = "fail" if data["wrong"] else "ok"
+    text = found_text(records, best, tasks, str(arguments.output))
+    return Answer(status, text, data=data)
+
+
+def _compared(
+    arguments: Namespace, tasks: tuple[tuple[str, int], ...], budget: Budget, engine: Engine
+) -> Answer:
+    names = _names("--compare", arguments.compare)
+    rows = compare(names, tasks, arguments.seeds, arguments.seed, budget, engine)
+    data = {"comparison": [asdict(row) for row in rows], "seed": arguments.seed,
+            "versions": {"bptt": toolkit_version()}}  # fmt: skip
+    return Answer(text=comparison_text(rows), data=data)

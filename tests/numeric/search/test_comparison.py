@@ -1,0 +1,28 @@
+"""Cells over seeds: means, intervals, counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from numeric.search.candidate import Budget
+from numeric.search.comparison import _row, compare
+from numeric.search.engine import Engine, GivenUp
+
+
+def test_a_row_for_each_cell_and_task() -> None:
+    with Engine() as engine:
+        rows = compare(["rnn", "gru"], [("parity", 4), ("adding", 6)], 2, 0, Budget(4, 4), engine)
+    assert [(row.cell, row.task) for row in rows] == [
+        ("rnn", "parity"), ("rnn", "adding"), ("gru", "parity"), ("gru", "adding"),
+    ]  # fmt: skip
+    assert all(row.seeds == 2 and row.half_width > 0 for row in rows)
+
+
+def test_the_interval_is_students() -> None:
+    def record(share):
+        return {"tasks": [{"share": share, "learnt": share < 0.1}], "parameters": 7}
+
+    row = _row("c", "t", 5, [record(0.05), record(0.15), record(0.4), GivenUp("died")])
+    assert row.share == pytest.approx(0.2)
+    assert row.half_width == pytest.approx(4.303 * 0.18027756 / 3**0.5)
+    assert (row.learnt, row.seeds, row.parameters) == (1, 4, 7)

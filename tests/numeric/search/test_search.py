@@ -1,0 +1,209 @@
+"""A small search: the same table whatever the workers, and after any interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from profiles import night_alone
+
+from numeric.compiler.target import MissingError
+from numeric.search import search as searching
+from numeric.search.candidate import Budget, Candidate, judge
+from numeric.search.engine import Engine, GivenUp
+from numeric.search.found import BEST, found_cell, is_search, records_of
+from numeric.search.search import Plan, ranked, search
+from numeric.search.store import Store
+
+PLAN = Plan(("rnn", "mgu"), (("adding", 6), ("parity", 4)), 5, 3, Budget(4, 4))
+
+
+def table(folder: Path):
+    """All records but for the time they took."""
+    return [{k: v for k, v in record.items() if k != "seconds"} for record in records_of(folder)]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("found")
+    with Engine() as engine:
+        search(PLAN, folder, engine)
+    return folder
+
+
+def test_every_candidate_is_proved_bounded_and_trained(found: Path) -> None:
+    records = records_of(found)
+    assert len(records) == 5
+    assert len({record["digest"] for record in records}) == 5
+    for record in records:
+        assert record["verdict"] == "right"
+        assert record["problem"] is None
+        assert record["error_probability"] < 1e-6
+        assert {"certified", "measured"} <= {*record["growth"]["start"]}
+        assert record["tasks"][0]["task"] == "adding"
+        first = record["tasks"][0]
+        assert (len(record["tasks"]) == 2) == first["learnt"]
+    assert [r["name"] for r in records[:2]] == ["rnn", "mgu"]
+    assert all(r["parent"] and r["mutation"] for r in records[2:])
+
+
+@night_alone
+def test_two_workers_find_the_same(found: Path, tmp_path: Path) -> None:
+    with Engine(workers=2) as engine:
+        search(PLAN, tmp_path, engine)
+    assert table(tmp_path) == table(found)
+
+
+def test_an_interrupted_search_goes_on_to_the_same_table(
+    found: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while the second chunk was being judged, with a torn file of it left behind."""
+    calls = []
+
+    def dying(candidate: Candidate):
+        calls.append(candidate.name)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return judge(candidate)
+
+    monkeypatch.setattr(searching, "judge", dying)
+    with Engine() as engine, pytest.raises(KeyboardInterrupt):
+        search(PLAN, tmp_path, engine)
+    assert len(records_of(tmp_path)) == 2
+    (tmp_path / "chunk-000001-0123456789abcdef.json").write_text("{torn")
+    monkeypatch.undo()
+    with Engine() as engine:
+        search(PLAN, tmp_path, engine)
+    assert table(tmp_path) == table(found)
+
+
+def test_more_may_be_asked_for_later_but_nothing_else(found: Path, tmp_path: Path) -> None:
+    with Engine() as engine:
+        search(Plan(("rnn",), (("parity", 4),), 1, 0, Budget(4, 2)), tmp_path, engine)
+        with pytest.raises(ValueError, match="another search was begun here: seed"):
+            search(Plan(("rnn",), (("parity", 4),), 1, 1, Budget(4, 2)), tmp_path, engine)
+        longer = search(Plan(("rnn",), (("parity", 4),), 3, 0, Budget(4, 2)), tmp_path, engine)
+    assert len(longer) == 3
+
+
+def test_the_best_is_a_cell(found: Path) -> None:
+    assert is_search(found)
+    assert not is_search(found.parent)
+    best = ranked(records_of(found))[0]
+    cell = found_cell(found, BEST)
+    assert cell.name == best["name"]
+    assert cell.text == best["equations"]
+    with pytest.raises(KeyError):
+        found_cell(found, "nobody")
+
+
+def test_ranking_puts_what_was_learnt_first() -> None:
+    def made(name, learnt, score, verdict="right"):
+        return {"name": name, "learnt": learnt, "score": score, "verdict": verdict}
+
+    records = [made("a", 0, 0.9), made("b", 1, 0.2), made("c", 1, 0.3), made("d", 9, 9, "wrong: x")]
+    assert [r["name"] for r in ranked(records)] == ["c", "b", "a"]
+
+
+def test_a_file_that_was_changed_is_not_believed(found: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add(0, [{"name": "a"}])
+    (path,) = tmp_path.glob("chunk-*.json")
+    assert [*store.chunks()] == [[{"name": "a"}]]
+    held = json.loads(path.read_text())
+    held["records"][0]["name"] = "b"
+    path.write_text(json.dumps(held))
+    assert [*store.chunks()] == []
+
+
+def test_a_wrong_gradient_is_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = searching._chunk(PLAN, searching._Known(), 0)
+    candidate = next(iter(right))
+    found = judge(candidate)
+    assert found["verdict"] == "right"
+    kernel = judge.__globals__["compile_cell"]
+
+    class Wrong:
+        """The kernel with one gradient doubled."""
+
+        def __init__(self, *given):
+            self.kernel = kernel(*given)
+
+        def forward(self, *given):
+            return self.kernel.forward(*given)
+
+        def backward(self, *given):
+            made = self.kernel.backward(*given)
+            made["params"]["W"] = made["params"]["W"] + made["params"]["W"]
+            return made
+
+        def __getattr__(self, name):
+            return getattr(self.kernel, name)
+
+    monkeypatch.setitem(judge.__globals__, "compile_cell", Wrong)
+    assert judge(candidate)["verdict"].startswith("wrong")
+
+
+def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate = next(iter(searching._chunk(PLAN, searching._Known(), 0)))
+    slow = Candidate(**{**vars(candidate), "budget": Budget(6, 10**9, 0.5)})
+    found = judge(slow)
+    assert found["problem"] == "TimeoutError: more than 0.5 s of computing"
+
+
+def dies(place: int) -> int:
+    """The third kills its process."""
+    if place == 2:
+        os._exit(1)
+    return place
+
+
+def raises(place: int) -> int:
+    return 1 // place
+
+
+@night_alone
+def test_a_worker_that_dies_costs_its_own_candidate() -> None:
+    with Engine(workers=2) as engine:
+        results = [*engine.results(dies, [0, 1, 2, 3, 4])]
+    assert [r for r in results if not isinstance(r, GivenUp)] == [0, 1, 3, 4]
+    assert isinstance(results[2], GivenUp)
+
+
+def test_a_call_that_raises_costs_its_own_candidate() -> None:
+    with Engine(workers=1) as engine:
+        results = [*engine.results(raises, [1, 0, 1])]
+    assert results[0] == results[2] == 1
+    assert results[1] == GivenUp("ZeroDivisionError: integer division or modulo by zero")
+
+
+def test_a_cluster_needs_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numeric.search.engine.distributed", None)
+    with (
+        pytest.raises(MissingError, match=r"bptt-toolkit\[cluster\]"),
+        Engine(scheduler="tcp://x:1"),
+    ):
+        pass
+
+
+@night_alone
+def test_a_cluster_of_two_processes_finds_the_same_though_one_is_killed(
+    found: Path, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
+        killed = []
+
+        def kill_one(done, wanted, best):
+            if not killed:
+                worker = next(iter(cluster.workers.values()))
+                os.kill(worker.pid, signal.SIGKILL)
+                killed.append(worker.pid)
+
+        with Engine(scheduler=cluster.scheduler_address) as engine:
+            search(PLAN, tmp_path, engine, kill_one)
+    assert killed
+    assert table(tmp_path) == table(found)

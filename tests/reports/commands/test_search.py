@@ -1,0 +1,69 @@
+"""`bptt search`: its table, its JSON, its refusals, and what other commands make of its finds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reports.cli import main
+
+SMALL = ("--tasks", "parity", "--lag", "4", "--candidates", "4", "--updates", "4", "--size", "4")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    found = tmp_path_factory.mktemp("search") / "found"
+    assert main(["search", *SMALL, "-o", str(found), "--start", "rnn", "-q"]) == 0
+    return found
+
+
+def test_text_names_the_best_and_how_to_emit_it(folder: Path, capsys) -> None:
+    assert main(["search", *SMALL, "-o", str(folder), "--start", "rnn"]) == 0
+    out = capsys.readouterr().out
+    assert "4 candidates, 4 proved right" in out
+    assert f"bptt emit {folder}:BEST" in out
+
+
+def test_json_holds_the_records(folder: Path, capsys) -> None:
+    assert main(["search", *SMALL, "-o", str(folder), "--start", "rnn", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["schema"] == "bptt.search/1"
+    assert found["candidates"] == found["right"] == 4
+    assert found["wrong"] == []
+    assert found["best"][0]["equations"]
+
+
+def test_the_best_is_a_cell_for_every_command(folder: Path, capsys) -> None:
+    assert main(["show", f"{folder}:BEST"]) == 0
+    assert "Shapes" in capsys.readouterr().out
+    assert main(["show", f"{folder}:nobody"]) == 2
+    assert "found no 'nobody'" in capsys.readouterr().err
+
+
+def test_comparison(capsys) -> None:
+    words = ("--tasks", "parity", "--lag", "4", "--updates", "2", "--size", "4", "--seeds", "2")
+    assert main(["search", "--compare", "rnn,gru", *words, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["comparison"]
+    assert [row["cell"] for row in rows] == ["rnn", "gru"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--tasks", "chess"), "expected some of adding"),
+        (("--lag", "1"), "--lag"),
+        (("--candidates", "0"), "--candidates"),
+        (("--start", "clockwork_rnn"), "no constants"),
+        (("--start", "mut1"), "the size of its state"),
+        (("--start", "lstmm"), "did you mean"),
+        ((), "-o"),
+    ],
+)
+def test_refusals(words, said: str, tmp_path, capsys) -> None:
+    output = ("-o", str(tmp_path / "f")) if words else ()
+    assert main(["search", *words, *output]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") <= 2
