@@ -99,6 +99,7 @@ def cell_graph(derivation: Derivation) -> Graph:
     nodes += [Node("", LATER), Node("L", LOSS)]
     for state in cell.states:
         found += [Edge(state.name, "", symbol=state), Edge(state.name, "L")]
+    found += [Edge(output.name, "L") for output in cell.outputs]
     return Graph(tuple(nodes), tuple(found))
 
 

@@ -2,7 +2,8 @@
 
 In: a cell. Out: for each gate and each equation in which it is a factor the value at both ends,
 and what then becomes of the direct derivative by a state before it. A gate is a result of a
-function with values between 0 and 1 that is a factor of an elementwise product.
+function with values between 0 and 1 that is a factor of an elementwise product, or scales the
+rows or columns of a matrix.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def gates(cell: Cell) -> tuple[MatrixSymbol, ...]:
         symbol
         for equation in cell.equations
         for node in preorder_traversal(equation.value)
-        if isinstance(node, HadamardProduct)
+        if isinstance(node, (HadamardProduct, DiagMatrix))
         for factor in node.args
         for symbol in _as_gate(factor)
     }

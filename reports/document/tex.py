@@ -246,9 +246,10 @@ def write(block: Block, say: Say) -> str:
         case Table():
             return table(block, say)
         case Figure(number, stem, caption, _):
+            room = 1.3 * (1 + _length(caption) // 95) + 4.5
             return "\n".join((
-                _TOGETHER, rf"\anchor{{figure-{number}}}"
-                rf"\includegraphics[width=0.92\textwidth]{{figures/{stem}}}\\[0.4em]",
+                rf"\figroom{{{stem}}}{{{room:.1f}em}}", _TOGETHER, rf"\anchor{{figure-{number}}}"
+                rf"\expandafter\includegraphics\expandafter[\figsize]{{figures/{stem}}}\\[0.4em]",
                 rf"\parbox{{0.92\textwidth}}{{\small {say('page.figure').format(number)} "
                 rf"{said(caption)}}}",
                 _APART,

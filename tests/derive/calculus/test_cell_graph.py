@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from profiles import by_day
 
-from derive import catalogue, differentiate
+from derive import Cell, catalogue, differentiate
 from derive.calculus.cell_graph import GIVEN, LATER, LOSS, cell_graph, chain_graph
 from derive.language.expr import symbols_of
 from derive.language.syntax import BAR
@@ -49,6 +49,16 @@ def test_no_cotangent_comes_back_to_a_constant():
     constant = next(s for s in derivation.timeless if s.name == "blocks")
     assert constant in {s for e in derivation.forward for s in symbols_of(e.value)}
     assert "blocks" not in {node.key for node in graph.nodes}
+
+
+def test_the_loss_reads_outputs_and_matrix_states_have_nodes():
+    cell = Cell.parse(name="rows", outputs=["y"], equations="""
+S = S_prev + outer(W_k @ x, W_v @ x)
+y = S @ (W_q @ x)
+""")  # fmt: skip
+    graph = cell_graph(differentiate(cell))
+    assert {e.start for e in graph.edges if e.end == "L"} == {"S", "y"}
+    assert {e.end for e in graph.edges if e.start == "S"} >= {"y", "", "L"}
 
 
 def test_the_chain_has_a_loss_and_inputs_at_every_step():

@@ -70,6 +70,18 @@ def test_the_long_memory_keeps_its_state_by_the_forget_gate_alone():
     assert kept(cell, equation)[1].args[0].name == "f"
 
 
+def test_a_gate_may_scale_the_rows_of_a_matrix_state():
+    cell = Cell.parse(name="rows", equations="""
+a = sigmoid(W_a @ x)
+S = diag(a) @ S_prev + outer(W_k @ x, W_v @ x)
+""")  # fmt: skip
+    (gate,) = gates(cell)
+    shut, open_ = ends(cell, gate)
+    assert cell.previous_states[0] not in shut.becomes.free_symbols
+    assert cell.previous_states[0] in open_.becomes.free_symbols
+    assert gate not in open_.becomes.free_symbols
+
+
 def test_what_is_no_gate_is_none():
     assert gates(catalogue["rnn"]) == ()
     bare = Cell.parse(name="bare", equations="g = tanh(U @ x)\nh = g * h_prev")
