@@ -6,6 +6,7 @@ goes; here it is drawn with the fonts and lines of the other figures.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ _APART: Final = 0.045
 """Half the distance of the two arrows of an edge, in inches."""
 _BOX: Final = (0.74, 0.5)
 _ROUND: Final = (0.5, 0.36)
+_COMMAND: Final = re.compile(r"\\(?:tilde|hat|bar|mathrm|[Aa]lpha|beta|gamma|theta|eta|kappa)\b")
 _SIGNS: Final = {"sigmoid": r"$\sigma$", "⊙": r"$\odot$", "+": "$+$"}
 
 
@@ -154,6 +156,8 @@ def _beside(points: Array, distance: float) -> Array:
 
 def readable(latex: str, plain: str) -> str:
     """The formula for a label; the plain name where it is beyond the figures' mathematics."""
+    if _COMMAND.sub("", latex).count("\\") == 0:
+        return f"${latex}$"
     try:
         MathTextParser("path").parse(f"${latex}$")
     except ValueError:

@@ -72,9 +72,10 @@ def norms_by_gain(found: ByGain, norm: str, words: Labels) -> Picture:
                 axes.axvline(edge, color="#BBBBBB", linewidth=0.6)
         for x, y, label, shade in marks:
             inside = x < found.factors[-1]
-            axes.annotate(label, (x, y), xytext=(5 if inside else 7, 0), fontsize=9, color=shade,
-                          textcoords="offset points", va="center",
-                          annotation_clip=False)  # fmt: skip
+            axes.annotate(
+                label, (x, y), xytext=(-4, 7) if inside else (7, 0), fontsize=9, color=shade,
+                textcoords="offset points", va="center", ha="right" if inside else "left",
+                annotation_clip=False)  # fmt: skip
         axes.set_ylim(low, high)
         axes.set_xlim(found.factors[0], found.factors[-1])
         axes.xaxis.set_major_locator(FixedLocator(_TICKS))

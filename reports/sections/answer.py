@@ -53,6 +53,9 @@ class Letters(Protocol):
     def unit(self, name: str, index: int) -> Any:
         """An entry of a state."""
 
+    def part(self, name: str) -> Any:
+        """A symbol with what the cell calls it, where it says so."""
+
     def path(self, route: Route) -> Any:
         """A path through one step."""
 
@@ -116,7 +119,7 @@ def _changed(change: Change, letters: Letters) -> tuple[Any, ...]:
     if change.kind == MULTIPLY:
         return f"{change.amount:g}", [letters.symbol(name) for name in change.names]
     (name,) = change.names
-    return f"{abs(change.amount):g}", letters.symbol(name), letters.symbol(change.target)
+    return f"{abs(change.amount):g}", letters.symbol(name), letters.part(change.target)
 
 
 class Boxes:
@@ -144,6 +147,12 @@ class Boxes:
     def unit(self, name: str, index: int) -> Box:
         """An entry of a state."""
         return sub(self.facts.symbol(name), str(index))
+
+    def part(self, name: str) -> Inlines:
+        """A symbol with what the cell calls it, where it says so."""
+        say, called = self.facts.say, self.facts.derivation.cell.parts.get(name, "")
+        symbol = say("{0}", self.symbol(name))
+        return say.sentence("answer.part", symbol, say.phrase(called)) if called else symbol
 
     def path(self, route: Route) -> Inlines:
         """A path through one step."""

@@ -142,7 +142,9 @@ def _caveats(pages: Pages, found: Keeping) -> Iterator[Block]:
 def _gain(pages: Pages, found: ByGain, norm: str) -> Iterator[Block]:
     """Below one, above one, and the third case."""
     say, lag = pages.facts.say, str(found.lag)
-    rate = pages.facts.layout.of(pages.study.worked[0][1].certificate.symbol)
+    claim = pages.facts.claim
+    symbol = pages.study.worked[0][1].certificate.symbol if claim.rate is None else claim.rate
+    rate = pages.facts.layout.of(symbol)
     low, high = found.certified, found.explodes
     assert low is not None
     assert high is not None

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from derive.calculus.paths import Route
+from derive.cell import Cell
 from derive.typeset.columns import columns_of
 from numeric.bounds.answer import Answer
 from numeric.bounds.batches import Batch
@@ -36,6 +37,9 @@ _PIECE: Final = re.compile(rf"{_SIGN}|(?:(?!{_SIGN})\S)+\s*|\s+")
 class Text:
     """A terminal's letters: names as the cell file has them."""
 
+    def __init__(self, say: Speaker, cell: Cell) -> None:
+        self.say, self.parts = say, cell.parts
+
     def power(self, value: float, way: str) -> str:
         """10 to the value, rounded."""
         return f"10^{decimal(value, 2, way):f}" if math.isfinite(value) else "0"
@@ -56,6 +60,12 @@ class Text:
         """An entry of a state."""
         return f"{name}[{index}]"
 
+    def part(self, name: str) -> str:
+        """A symbol with what the cell calls it, where it says so."""
+        called = self.parts.get(name, "")
+        named = self.say.words("answer.part").format(name, self.say.phrase(called))
+        return named if called else name
+
     def path(self, route: Route) -> str:
         """A path through one step."""
         return route.label
@@ -68,16 +78,17 @@ def first(
     """What is printed before all tables: the verdict, and what is said of the trajectory."""
     one, layer = stack.found[stack.decisive], stack.layers[stack.decisive]
     name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
+    letters = Text(say, one.cell)
     made = [f"{name}: {say.words(VERDICTS[one.verdict])}"]
     if batch is not None:
-        line = batch_line(inputs, batch.log10_measured, batch.shown, str(one.lags[-1]), Text())
+        line = batch_line(inputs, batch.log10_measured, batch.shown, str(one.lags[-1]), letters)
         made += wrapped(sentence(line, say), "  ")
     if overflow is not None:
         line = "answer.overflow", (overflow.state, str(overflow.step))
         made += wrapped(sentence(line, say), "  ")
     if found is None:
         return [*made, *wrapped(say.phrase(one.because), "  "), ""]
-    opening, *rest = lines(found, Text())
+    opening, *rest = lines(found, letters)
     made += wrapped(sentence(opening, say), "  ")
     for line in rest:
         made += wrapped(sentence(line, say), "  - ")
