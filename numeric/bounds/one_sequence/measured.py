@@ -62,8 +62,7 @@ def log10_products(factors: Iterable[Array]) -> list[float]:
     found: list[float] = []
     for factor in factors:
         product = factor if not found else product @ factor
-        squares = np.linalg.eigvalsh(product.T @ product)
-        norm = math.sqrt(max(float(squares[-1]), 0.0))
+        norm = float(np.linalg.norm(product, 2))
         if norm > 0.0:
             product, scale = product / norm, scale + math.log10(norm)
         found.append(scale if norm > 0.0 else -math.inf)
