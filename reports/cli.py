@@ -301,6 +301,7 @@ COMMANDS: Final = (
         (
             _argument("cells", metavar="CELL", nargs="*", help=_CELL),
             _argument("--all", action="store_true", help="every cell of the catalogue"),
+            _argument("--search", type=Path, metavar="DIR", help="what a search found, instead"),
             _argument("-o", "--output", type=Path, metavar="DIR", required=True,
                       help="the folder, made if it does not exist"),
             _argument("--formats", metavar="LIST",

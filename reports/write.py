@@ -87,7 +87,9 @@ def write_report(
     norms = gradient_norms(measurement, norm_label(derivation), labels(language))
     tell(f"{cell.name}: bound")
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
-    return _write(document, {f"{cell.name}-{FIGURE}": norms, **more}, target, wanted, tell, home)
+    return write_document(
+        document, {f"{cell.name}-{FIGURE}": norms, **more}, target, wanted, tell, home
+    )
 
 
 def _require(cell: Cell, verdict: Verdict) -> None:
@@ -138,7 +140,7 @@ def write_network_report(
     tell(f"{network.name}: bound")
     facts = Facts(derivation_of(network.cell), "", verdict, language=language)
     document, pictures = _with_chapter(document, facts, bounds or study(network, seed))
-    return _write(document, pictures, target, wanted, tell)
+    return write_document(document, pictures, target, wanted, tell)
 
 
 def _with_chapter(
@@ -167,7 +169,7 @@ def _checked(formats: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _write(
+def write_document(
     document: Document,
     pictures: Mapping[str, Picture],
     target: Path,
@@ -175,6 +177,7 @@ def _write(
     tell: Progress,
     home: str = "",
 ) -> tuple[Path, ...]:
+    """The files of a document whose formats are asked for, its figures beside them."""
     name = document.name
     tell(f"{name}: write")
     stems = [

@@ -28,7 +28,11 @@ ONLY_IN = {
         "numeric/verification/counterexample.py",
         "numeric/verification/verify.py",
     },
-    "matplotlib": {"reports/document/figures.py", "reports/document/bound_figures.py"},
+    "matplotlib": {
+        "reports/document/figures.py",
+        "reports/document/bound_figures.py",
+        "reports/document/search_figures.py",
+    },
     "rich": {"reports/terminal/progress.py"},
     "safetensors": {"numeric/weights/files.py"},
     "distributed": {"numeric/search/engine.py"},
