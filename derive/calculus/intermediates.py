@@ -22,6 +22,7 @@ from derive.language.expr import (
     split_coefficient,
     symbols_of,
 )
+from derive.language.pairs import Maximum, Minimum
 
 PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
 
@@ -36,7 +37,7 @@ class _Namer:
 
     def name(self, value: MatrixExpr, letter: str) -> MatrixExpr:
         """The symbol that stands for the value; symbols and numbers stand for themselves."""
-        if isinstance(value, (MatrixSymbol, OneMatrix)):
+        if isinstance(split_coefficient(value)[1], OneMatrix) or isinstance(value, MatrixSymbol):
             return value
         if value not in self.names:
             self.names[value] = MatrixSymbol(self.fresh(letter), *value.shape)
@@ -64,8 +65,8 @@ class _Namer:
                 return type(node)(self.name(self.flat(node.args[0]), PREACTIVATION))
             case Concat():
                 return Concat(*(self.name(self.flat(part), OPERAND) for part in node.args))
-            case Quotient():
-                return Quotient(*(self.name(self.flat(part), FACTOR) for part in node.args))
+            case Quotient() | Maximum() | Minimum():
+                return type(node)(*(self.name(self.flat(part), FACTOR) for part in node.args))
             case Broadcast():
                 return Broadcast(self.factor(self.flat(node.args[0])), *node.shape)
             case MatMul():

@@ -15,6 +15,7 @@ from sympy import Expr, MatrixSymbol, S
 from derive.language.expr import VECTOR_FUNCTIONS, size, size_name
 from derive.language.functions import FUNCTIONS
 from derive.language.matrices import DIAG, OUTER, known_functions, left_of_product, matrix_states
+from derive.language.pairs import PAIR_FUNCTIONS
 from derive.language.syntax import PREVIOUS, Assignment, CellError, Node, states_of
 from derive.language.unification import ONE, SCALAR, Shape, Size, Unknown, resolve, unify
 
@@ -275,6 +276,10 @@ class Shapes:
             return resolve(tuple(part for shape in children for part in shape[0])), (ONE,)
         if node.value in {OUTER, DIAG}:
             return self.infer_matrix(node, children)
+        if node.value in PAIR_FUNCTIONS or node.value == "power":
+            if len(children) != 2:
+                raise self.error(f"{node.value} takes two arguments, came {len(children)}", node)
+            return self.meet(node, *children) if node.value in PAIR_FUNCTIONS else children[0]
         if node.value in VECTOR_FUNCTIONS:
             if len(children) != 1 or not unify(children[0][1], (ONE,)):
                 raise self.error(f"{node.value} takes one vector", node)

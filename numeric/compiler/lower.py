@@ -39,6 +39,7 @@ from derive.language.expr import (
     split_coefficient,
     symbols_of,
 )
+from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from numeric.compiler.array_names import array_names
 from numeric.compiler.comments import numbered_equations
 from numeric.compiler.products import product, summed
@@ -135,6 +136,8 @@ class _Lowering:
                 return self.entrywise("multiply", rest.args, dims, name)
             case Quotient():
                 return self.entrywise("divide", rest.args, dims, name)
+            case Maximum() | Minimum() | AtLeast() | Below():
+                return self.entrywise(rest.name, rest.args, dims, name)
             case Elementwise():
                 return self.function(rest, dims, name)
             case Slope():

@@ -46,6 +46,7 @@ from derive.language.expr import (
     split_coefficient,
 )
 from derive.language.maps import LinearMap, Vec, has_moving_matrix
+from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from numeric.meaning.formulas import formula_of, joined
 from numeric.meaning.sizes import as_columns, extent_of, of_step, sizes_of
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
@@ -323,11 +324,36 @@ def _linear_map(node: LinearMap, of: Meaning) -> Valued:
     return value
 
 
+def _pair(
+    compare: Callable[[Array, Array], Array], *, chooses: bool
+) -> Callable[[Any, Meaning], Valued]:
+    """One of two numbers by comparing them, or 1 and 0."""
+
+    def rule(node: MatrixExpr, of: Meaning) -> Valued:
+        one, two = map(of, node.args)
+        decide, where = of.arithmetic.decide, of.arithmetic.namespace.where
+        yes, no = (of.arithmetic.number(Integer(number)) for number in (1, 0))
+
+        def value(step: Step) -> Array:
+            a, b = one(step), two(step)
+            if a.shape != b.shape:
+                ones = np.ones(np.broadcast_shapes(a.shape, b.shape))
+                a, b = a * ones, b * ones
+            found = compare(decide(a), decide(b))
+            return where(found, a, b) if chooses else where(found, yes, no)
+
+        return value
+
+    return rule
+
+
 NODES: Final[dict[type, Callable[[Any, Meaning], Valued]]] = {
     MatrixSymbol: _symbol, MatAdd: _folded(operator.add), MatMul: _product,
     HadamardProduct: _folded(operator.mul), Quotient: _folded(operator.truediv),
     Transpose: _transpose, OneMatrix: _constant(1), ZeroMatrix: _constant(0),
     Identity: _identity, DiagMatrix: _diagonal, Broadcast: _broadcast, Concat: _concat,
+    Maximum: _pair(operator.ge, chooses=True), Minimum: _pair(operator.le, chooses=True),
+    AtLeast: _pair(operator.ge, chooses=False), Below: _pair(operator.lt, chooses=False),
     Rows: _rows, Columns: _columns, Softmax: _softmax, Elementwise: _elementwise, Slope: _slope,
     Vec: _vec, LinearMap: _linear_map,
 }  # fmt: skip
@@ -357,8 +383,11 @@ def run_cell(
     initial: Mapping[str, Array],
     constants: Mapping[str, Array] | None = None,
     arithmetic: Arithmetic = FLOATS,
+    look: Callable[[int, Step], None] | None = None,
 ) -> dict[str, list[Array]]:
     """s_t = F(s_{t−1}, x_t; θ) for t = 1…T by the author's own equations.
+
+    `look` is shown each step, all of its values known.
 
     Where a matrix of a step changes with time, samples have an axis in front: (B, n, 1) and
     (B, n, k); else vectors lie side by side, (n, B).
@@ -388,6 +417,8 @@ def run_cell(
         step = Step(values, sizes)
         for name, equation in equations:
             values[name] = equation(step)
+        if look is not None:
+            look(t, step)
         for name, symbol in returned.items():
             value = values[name]
             if value.shape[:1] != (batch,) if apart else value.shape[1] != batch:

@@ -13,8 +13,10 @@ from typing import Final, Protocol
 
 from derive.language.expr import VECTOR_FUNCTIONS
 from derive.language.functions import FUNCTIONS
+from derive.language.pairs import PAIR_FUNCTIONS
 
-TAME: Final = tuple(name for name in FUNCTIONS if name != "exp")
+TAME: Final = tuple(n for n, row in FUNCTIONS.items() if n != "exp" and not row.needs)
+CHOOSY: Final = tuple(name for name, row in FUNCTIONS.items() if row.needs)
 NUMBERS: Final = ("2", "0.5", "0.3", "1.25")
 
 
@@ -73,6 +75,20 @@ class Writer:
 def _call(write: Writer, depth: int) -> str:
     argument = write.vector(depth)
     return f"{TAME[write.choices.whole(len(TAME) - 1)]}({argument})"
+
+
+def _choosy(write: Writer, depth: int) -> str:
+    """A function of positive numbers, of one that is."""
+    argument = write.vector(depth)
+    name = CHOOSY[write.choices.whole(len(CHOOSY) - 1)]
+    return f"{name}({('1.25 + tanh', '0.3 + softplus')[write.choices.whole(1)]}({argument}))"
+
+
+def _pair(write: Writer, depth: int) -> str:
+    """The larger or the smaller of two, or of one and a number."""
+    one, names = write.vector(depth), tuple(PAIR_FUNCTIONS)
+    other = write.vector(depth) if write.choices.whole(1) else NUMBERS[1]
+    return f"{names[write.choices.whole(len(names) - 1)]}({one}, {other})"
 
 
 def _square(write: Writer, depth: int) -> str:
@@ -155,7 +171,7 @@ def _inner(write: Writer, depth: int) -> str:
 
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
     _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _whole, _concat, _skew, _inner,
-    _twice, _power, _residual, _heun,
+    _twice, _power, _residual, _heun, _pair, _choosy, _call,
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from sympy import MatrixSymbol
 
 from derive.cell import Cell, declared
 from numeric.meaning.default_constants import default_constants
+from numeric.meaning.domains import undefined
 from numeric.meaning.interpret import run_cell
 from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
@@ -91,6 +92,11 @@ class CellProblem:
         return self.asked(make_case(
             self.cell, sizes, steps=steps, batch=batch, seed=seed, regime=regime, dtype=dtype
         ))  # fmt: skip
+
+    def undefined(self, case: Case) -> str:
+        """The first place where a function of the equations has no value."""
+        case = case.widened()
+        return undefined(self.cell, case.params, case.inputs, case.initial, case.constants)
 
     def ordinary_cases(
         self, regimes: Iterable[str], *, seed: int = 0, small: bool = False

@@ -93,6 +93,10 @@ class NetworkProblem:
             self.network, sizes, steps=steps, batch=batch, seed=seed, regime=regime, dtype=dtype
         )
 
+    def undefined(self, case: Case) -> str:
+        """Nothing: what is not finite is beyond the oracle's range."""
+        return ""
+
     def ordinary_cases(
         self, regimes: Iterable[str], *, seed: int = 0, small: bool = False
     ) -> Iterator[Case]:
