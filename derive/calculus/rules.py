@@ -70,6 +70,8 @@ def vjp_product(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
     match operands(node):
         case (a,):
             return (y_bar,)
+        case (OneMatrix() as ones, b) if ones.shape[0] == 1:
+            return product(y_bar, transpose(b)), broadcast(y_bar, b.shape)
         case (a, b):
             return product(y_bar, transpose(b)), product(transpose(a), y_bar)
     raise ValueError(f"a product of {len(node.args)} factors: name the inner ones first")

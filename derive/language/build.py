@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sympy import MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
+from sympy import Integer, MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.language.expr import (
@@ -29,6 +29,7 @@ from derive.language.expr import (
 )
 from derive.language.matrices import DIAG, OUTER
 from derive.language.pairs import PAIR_FUNCTIONS
+from derive.language.reductions import REDUCTIONS
 from derive.language.shapes import Shapes
 from derive.language.syntax import PREVIOUS, Assignment, Node
 
@@ -107,6 +108,10 @@ class _Builder:
             if all(isinstance(part, Number) for part in parts):
                 raise self.shapes.error(f"{node.value} of numbers: write the value itself", node)
             return PAIR_FUNCTIONS[node.value](*(self.spread(part, shape) for part in parts))
+        if node.value in REDUCTIONS:
+            row = REDUCTIONS[node.value]
+            *columns, number = parts if len(parts) > row.columns else [*parts, Integer(0)]
+            return row.write(tuple(self.matrix(part, node) for part in columns), number)
         if node.value == "power":
             return self.power(node, self.matrix(parts[0], node), parts[1])
         if node.value == "concat":

@@ -12,6 +12,7 @@ from typing import Final
 from derive.language.expr import VECTOR_FUNCTIONS
 from derive.language.functions import FUNCTIONS
 from derive.language.pairs import PAIR_FUNCTIONS
+from derive.language.reductions import REDUCTIONS
 from derive.language.syntax import PREVIOUS, Assignment, Node
 
 OUTER: Final = "outer"
@@ -21,7 +22,7 @@ DIAG: Final = "diag"  # these two make a matrix of vectors
 def known_functions() -> set[str]:
     """The names that are functions where an argument follows."""
     own = {"concat", "power", OUTER, DIAG}
-    return {*FUNCTIONS, *own, *VECTOR_FUNCTIONS, *PAIR_FUNCTIONS}
+    return {*FUNCTIONS, *own, *VECTOR_FUNCTIONS, *PAIR_FUNCTIONS, *REDUCTIONS}
 
 
 def matrix_states(
@@ -65,6 +66,8 @@ def _axes(node: Node, matrices: set[str]) -> int:
                 return _NUMBER if left == _ROW else _COLUMN
             return _ROW if left == _ROW else _MATRIX if right == _MATRIX == left or (
                 left, right) in {(_COLUMN, _ROW), (_MATRIX, _ROW)} else _COLUMN  # fmt: skip
+        case "call", name if name in REDUCTIONS:
+            return _NUMBER if REDUCTIONS[name].is_scalar else _COLUMN
         case "call", "outer" | "diag":
             return _MATRIX
         case "call", name if name in {"concat", *VECTOR_FUNCTIONS}:

@@ -51,6 +51,7 @@ from derive.language.expr import (
 from derive.language.functions import ElementwiseFunction
 from derive.language.maps import LinearMap, Vec
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
+from derive.language.reductions import Extent
 from derive.language.syntax import BAR, CARRY, DOT, LOSS, PREVIOUS
 from derive.typeset import boxes
 from derive.typeset.boxes import (
@@ -217,6 +218,8 @@ class Layout:
                 return self._hadamard(expr.args), PRODUCT
             case Quotient(args=(top, bottom)):
                 return Fraction(self.of(top), self.of(bottom)), ATOM
+            case Extent(args=(extent,)):
+                return size_box(extent), ATOM if extent.is_Symbol else SUM
             case Maximum(args=pair) | Minimum(args=pair):
                 name = Symbol("max" if isinstance(expr, Maximum) else "min")
                 return row(name, Fenced(self._between(",", pair))), ATOM

@@ -18,7 +18,8 @@ from derive.cell import Cell
 from derive.language.expr import Elementwise
 from derive.typeset.layout import Layout, Notation
 from derive.typeset.text import Text
-from numeric.meaning.interpret import Step, Valued, compiled, run_cell
+from numeric.meaning.interpret import Step, Valued, compiled
+from numeric.meaning.run_cell import run_cell
 
 Arrays = Mapping[str, Any]
 

@@ -27,7 +27,9 @@ from derive.language.expr import (
 )
 from derive.language.functions import FUNCTIONS, X
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
-from numeric.meaning.interpret import NODES, evaluate, run_cell
+from derive.language.reductions import Extent
+from numeric.meaning.interpret import NODES, evaluate
+from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import sizes_of
 from numeric.verification.problems.of_cell import make_case
 
@@ -49,6 +51,7 @@ CASES = {
     "number": (scale(3, h), 3 * N["h"]),
     "hadamard": (hadamard(h, v), N["h"] * N["v"]),
     "quotient": (Quotient(h, v), N["h"] / N["v"]),
+    "extent": (Extent(n), np.array([[3.0]])),
     "larger": (Maximum(h, v), np.maximum(N["h"], N["v"])),
     "smaller": (Minimum(v, h), np.minimum(N["h"], N["v"])),
     "at least": (AtLeast(h, v), N["h"] >= N["v"]),
