@@ -14,8 +14,10 @@ from typing import Final, Protocol
 from derive.language.expr import VECTOR_FUNCTIONS
 from derive.language.functions import FUNCTIONS
 from derive.language.pairs import PAIR_FUNCTIONS
+from derive.language.reductions import REDUCTIONS
 
 TAME: Final = tuple(n for n, row in FUNCTIONS.items() if n != "exp" and not row.needs)
+REDUCED: Final = tuple(row for row in REDUCTIONS.values() if row.name != "norm")
 CHOOSY: Final = tuple(name for name, row in FUNCTIONS.items() if row.needs)
 NUMBERS: Final = ("2", "0.5", "0.3", "1.25")
 
@@ -89,6 +91,16 @@ def _pair(write: Writer, depth: int) -> str:
     one, names = write.vector(depth), tuple(PAIR_FUNCTIONS)
     other = write.vector(depth) if write.choices.whole(1) else NUMBERS[1]
     return f"{names[write.choices.whole(len(names) - 1)]}({one}, {other})"
+
+
+def _reduced(write: Writer, depth: int) -> str:
+    """A number made of one vector, or of two, times another; or a vector normalised."""
+    one, row = write.vector(depth), REDUCED[write.choices.whole(len(REDUCED) - 1)]
+    if row.takes_number:
+        return f"{row.name}({one}, 0.3)"
+    two = write.vector(depth)
+    made = f"{row.name}({one}, {two})" if row.columns == 2 else f"{row.name}({one})"
+    return f"({made} * {two})"
 
 
 def _square(write: Writer, depth: int) -> str:
@@ -171,7 +183,7 @@ def _inner(write: Writer, depth: int) -> str:
 
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
     _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _whole, _concat, _skew, _inner,
-    _twice, _power, _residual, _heun, _pair, _choosy, _call,
+    _twice, _power, _residual, _heun, _pair, _choosy, _call, _reduced,
 )  # fmt: skip
 
 
