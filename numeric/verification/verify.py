@@ -257,7 +257,7 @@ def verify(
     if not ours:
         checks = _weigh(session, checks)
     gradients = session.gradients()
-    if audit.callable:
+    if audit.callable and not session.undefined:  # what has no value there is not held against it
         tell("diagnosis")
         gradients = _diagnosed(session, audit.treated)
     if session.forgiving:
