@@ -138,7 +138,7 @@ def compile_network(
     program = masked(optimise(compose(network, chosen.slope_from), chosen.passes))
     title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
     lines = _header_lines(network.cell, chosen, program, verified)
-    header = Header(title, lines, declared_network(network, program))
+    header = Header(title, lines, declared_network(network, program), network.name)
     lead = ("B",) if network.loss_at == "last" else ("T", "B")
     source = chosen.target.emit_network(program, chosen, header, lead)
     return NetworkKernel(network, style, source, target)

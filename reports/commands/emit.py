@@ -79,7 +79,7 @@ def run(arguments: Namespace) -> Answer:
         return Answer(verdict.status, text=refused, notes=verdict.summary(), data=facts)
     source = made(what_was_verified(verdict)).source
     if arguments.main:
-        source = self_tested(cell, target, source, seed=arguments.seed)
+        source = self_tested(network or cell, target, source, seed=arguments.seed)
     facts["source"] = source
     if arguments.output is None:
         return Answer(text=source, data=facts)
@@ -147,8 +147,9 @@ def _check(
 ) -> Answer:
     path: Path = arguments.output
     source = kernel.source
-    if arguments.main and isinstance(kernel, Kernel):
-        source = self_tested(kernel.cell, target, source, seed=arguments.seed)
+    if arguments.main:
+        of = kernel.cell if isinstance(kernel, Kernel) else kernel.network
+        source = self_tested(of, target, source, seed=arguments.seed)
     files = files_of(path, source, target)
     current = all([same_code(_held(file), text) for file, text in files.items()])
     facts |= {"file": str(path)}
