@@ -66,7 +66,8 @@ def declarations(interface: Interface) -> str:
 
 
 GROUPS: Final = (
-    "params", "inputs", "constants", "targets", "lengths", "states", "outputs", "cotangents", "loss",
+    "params", "inputs", "constants", "targets", "lengths", "states", "outputs", "cotangents",
+    "loss",
 )  # fmt: skip
 LOSS: Final = "loss"
 

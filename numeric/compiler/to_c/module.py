@@ -36,6 +36,7 @@ from numeric.compiler.to_c.plan import plan_lines, words_of
 from numeric.compiler.to_c.products import PRODUCTS
 from numeric.compiler.to_c.samples import SAMPLES
 from numeric.compiler.to_c.schedule import Stage, stages
+from numeric.compiler.to_c.segments import segmented
 from numeric.compiler.to_c.skipping import skipping
 from numeric.compiler.to_c.unstack import unstack
 from numeric.compiler.to_c.vectors import HELPERS, NUMBERS
@@ -185,6 +186,9 @@ class _File:
         plan = plan_lines(prefix, self.memory, self.writers, passes)
         every = (line for lines in (plan, *passes.values()) for line in lines)
         functions = "\n".join(part for line in every for part in wrapped(line))
+        if self.header.segments is not None:
+            text = segmented(functions, self.interface, self.header.segments)
+            functions = "\n".join(part for line in text.split("\n") for part in wrapped(line))
         helpers = _needed(functions)
         runtime = _told(NUMBERS + RESERVE + "".join(_HELPERS[name][0] for name in helpers), prefix)
         top = [
