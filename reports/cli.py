@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 
 from derive.language.syntax import CellError
 from reports.arguments.network_flags import add_all_network_flags, add_network_flags
+from reports.arguments.segment_flags import add_segment_flags
 from reports.terminal.completion import SHELLS
 from reports.terminal.console import (
     DISTRIBUTION,
@@ -172,7 +173,7 @@ COMMANDS: Final = (
             _argument("--check", action="store_true",
                       help="write nothing; exit status 1 if FILE.py is out of date, its lines on "
                            "versions and verification apart"),
-            _SEED, add_all_network_flags,
+            _SEED, add_segment_flags, add_all_network_flags,
         ),
     ),
     Command(
@@ -194,7 +195,7 @@ COMMANDS: Final = (
                       help="sequences in FILE.py are (B, T, m), not (T, B, m)"),
             _argument("--timeout", type=_seconds, metavar="SECONDS",
                       help="how long FILE.py may take in all (600; no limit in nightly)"),
-            _LANGUAGE, add_all_network_flags,
+            _LANGUAGE, add_segment_flags, add_all_network_flags,
         ),
     ),
     Command(

@@ -147,7 +147,10 @@ def number(constant: Expr) -> Forward:
     return Forward(_CONTEXT.create_decimal(str(constant.evalf(DIGITS + 5))))
 
 
-MULTIPRECISION: Final = Arithmetic(number=number)
+_constant: Final = np.frompyfunc(
+    lambda entry: Forward(entry.value) if isinstance(entry, Forward) else entry, 1, 1
+)
+MULTIPRECISION: Final = Arithmetic(number=number, constant=_constant)
 
 
 def independent(arrays: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:

@@ -58,6 +58,11 @@ def _spread(statement: Statement, style: Style, text: Text) -> str:
     return _operands(statement, text)[0]
 
 
+def _select(statement: Statement, style: Style, text: Text) -> str:
+    where, first, second = (_vector(operand, text) for operand in statement.operands)
+    return f"choose({where} > splat(R(0.0)), {first}, {second})"
+
+
 def _function(statement: Statement, style: Style, text: Text) -> str:
     name, *given = statement.settings
     spelled = getattr(style.spelling(name), KINDS[statement.op])
@@ -81,6 +86,7 @@ _SPELLED: Final[dict[str, Callable[[Statement, Style, Text], str]]] = {
     "divide": _divide,
     **dict.fromkeys(_SIGNS, _pair),
     "spread": _spread,
+    "select": _select,
     "function": _function,
     "slope": _function,
     "slope_from_output": _function,
