@@ -6,10 +6,13 @@ In: a `Stack` with what was measured beside it. Out: text, legible without colou
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from numeric.bounds.all_inputs.certify import Certificate
+from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES, Diagnosis
 from numeric.bounds.stack import Stack
 from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
@@ -94,6 +97,7 @@ def _at_length(
     if one.rate is not None and one.certificate is not None:
         lines.append("  " + words("bounds.rate").format(
             rate_up(one.rate), method_name(one.certificate.best.name, words)))  # fmt: skip
+        lines += _certificate(one.certificate, words)
     if one.lower_rate is not None:
         lines.append("  " + words("bounds.at_rest").format(rate_down(one.lower_rate)))
     if one.track is not None and len(one.track.blocks) > 1:
@@ -107,6 +111,17 @@ def _at_length(
         lines += _heat(measured, words)
     return [*lines, "", "  " + words("bounds.assumptions"),
             *(f"  - {say.phrase(line)}" for line in one.assumptions)]  # fmt: skip
+
+
+def _certificate(found: Certificate, words: Say) -> list[str]:
+    """What proves the rate, where it is one norm of a scaled matrix."""
+    held = found.scaled
+    if held is None or found.best.name != FRACTIONAL:
+        return []
+    said = words("bounds.certificate").format(
+        len(held.form.unknowns), held.form.order, rate_up(held.condition), rate_up(held.rate)
+    )
+    return ["    " + line for line in textwrap.wrap(said, 92)]
 
 
 def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:
