@@ -39,7 +39,7 @@ NAME: Final = "fractional form, scaled"
 _LARGEST: Final = 600
 _CORNERS: Final = 24
 _STAGES: Final = ((8.0, 30), (32.0, 60), (128.0, 80), (512.0, 100))
-_HOPELESS: Final = 1.5  # what the smooth norm at the first stage has to come below
+_HOPELESS: Final = 0.003  # above it the least norm, as the smooth one tells, is not below 1
 _SHARPER: Final = 4
 _SLACK: Final = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
 _LEAST: Final = 1e-9
@@ -165,10 +165,10 @@ def _searched(form: Fractional, *, sharp: bool) -> Array | None:
     width = form.width
     descent = Descent(form.matrix.middle.copy(), Blocks.of(width, form.owners))
     for p, steps in _STAGES:
-        descent.run(p, steps, lambda norm: norm < 1)
+        reached = descent.run(p, steps, lambda norm: norm < 1)
         if descent.norm < 1:
             break
-        if descent.norm > _HOPELESS:
+        if reached - math.log(form.order) / (2 * p) > _HOPELESS:
             return None
     best, rate = descent.L, _least_rate(descent.M, width)
     if not math.isfinite(rate):

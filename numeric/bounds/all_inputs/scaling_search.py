@@ -77,7 +77,7 @@ def exponential(blocks: Sequence[Array], sign: float = 1.0) -> list[Array]:
 
 @dataclass
 class Descent:
-    """M = L G L⁻¹ on its way down; `smooth` is the value that the last step reached."""
+    """M = L G L⁻¹ on its way down."""
 
     M: Array
     blocks: Blocks
@@ -98,8 +98,13 @@ class Descent:
         back = self.blocks.whole(exponential(X, -1.0), order)
         return E @ self.M @ back, E
 
-    def run(self, p: float, steps: int, stop: Callable[[float], bool] | None = None) -> None:
-        """Descends by a limited-memory quasi-Newton method (Liu and Nocedal 1989)."""
+    def run(self, p: float, steps: int, stop: Callable[[float], bool] | None = None) -> float:
+        """The smooth value reached, by a limited-memory quasi-Newton method.
+
+        At the bottom it exceeds the logarithm of the smallest norm by log n / 2p at most.
+
+        Source: Liu and Nocedal 1989, Mathematical Programming 45.
+        """
         pairs: list[tuple[Array, Array]] = []
         value, slope = self.smooth(self.M, p)
         flat = self.blocks.flat(slope)
@@ -117,7 +122,7 @@ class Descent:
                     break
                 size *= 0.4
             else:
-                return
+                break
             after = self.blocks.flat(found[1])
             change, step = after - flat, size * direction
             if float(change @ step) > 1e-14:
@@ -125,7 +130,8 @@ class Descent:
             gain = value - found[0]
             self.M, self.L, value, flat = moved, E @ self.L, found[0], after
             if gain < _ENOUGH / p or (stop is not None and stop(self.norm)):
-                return
+                break
+        return value
 
     def smooth(self, M: Array, p: float) -> tuple[float, list[Array]]:
         """Log (Σ σ^{2p})^{1/2p}, and its derivative in X by blocks."""
