@@ -21,8 +21,8 @@ from derive.theorems.suprema import letter
 
 
 def scaled_norm(derivation: Derivation) -> Theorem | None:
-    """The theorem; None where the step Jacobian has no diagonal factor."""
-    if not diagonal_columns(derivation.step_jacobian):
+    """The theorem; None where the step Jacobian has no diagonal factor, or blocks are maps."""
+    if derivation.has_matrices or not diagonal_columns(derivation.step_jacobian):
         return None
 
     def matrix(*names: str) -> MatrixSymbol:

@@ -26,7 +26,7 @@ def parameter_bounds(setting: Setting, found: Certificate) -> dict[str, float | 
     """log10 of a bound by parameter; None where there is no decay, no invariant set, or no form."""
     parameters = setting.derivation.cell.parameters
     total = memory(found.log10_upper) if found.methods and found.unlimited else math.inf
-    if found.box is None or not math.isfinite(total):
+    if setting.derivation.has_matrices or found.box is None or not math.isfinite(total):
         return dict.fromkeys(symbol.name for symbol in parameters)
     values = Ranges(setting).values(found.box)
     by_way = {e.of for e in setting.derivation.parameters

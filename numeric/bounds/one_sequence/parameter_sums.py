@@ -62,8 +62,13 @@ class ParameterNorm:
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
 def parameter_norms(run: Run) -> dict[str, ParameterNorm | None]:
-    """The norms by parameter; None where the array is too large, overflows or has another form."""
+    """The norms by parameter.
+
+    None where the array is too large or overflows, has another form, or states are matrices.
+    """
     cell, derivation = run.derivation.cell, run.derivation
+    if derivation.has_matrices:  # the adjoint's cotangents are matrices, not columns
+        return dict.fromkeys(symbol.name for symbol in cell.parameters)
     jacobians = Jacobians(run)
     width = sum(jacobians.widths)
     sums = {e.of: _Sum(shape_of(e.of, run.sizes), width) for e in derivation.parameters
