@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from numeric.compiler.segments import Segments
-from numeric.meaning.interpret import run_cell
+from numeric.meaning.run_cell import run_cell
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import Case
 from numeric.verification.problems.of_cell import CellProblem
