@@ -62,7 +62,7 @@ from derive import Cell, catalogue
 from derive.calculus import adjoint as adjoints
 from derive.calculus import through_time
 from derive.cell import declared
-from derive.language import expr
+from derive.language import expr, pairs
 from derive.language.functions import FUNCTIONS
 from numeric.compiler import lower, stacking
 from numeric.compiler import passes as stages
@@ -92,7 +92,17 @@ MIXED = Cell.parse(
     """,
     sizes={"s": "n", "h": "n"},
 )
-CELLS = (catalogue["rnn"], catalogue["gru"], catalogue["lstm"], MIXED)
+CHOSEN = Cell.parse(
+    name="chosen",
+    equations="""
+        f = sigmoid(U @ x + b)
+        m = maximum(log(f) + m_prev, V @ x)
+        k = l2norm(K @ x, 0.01)
+        h = minimum(f * h_prev - dot(k, h_prev) * k, abs(m) - 0.5) + sqrt(1 - f * f) * mean(m_prev)
+    """,
+    sizes={"m": "n", "h": "n"},
+)
+CELLS = (catalogue["rnn"], catalogue["gru"], catalogue["lstm"], MIXED, CHOSEN)
 
 
 MUTANTS = (
@@ -112,6 +122,15 @@ MUTANTS = (
     rule("⊘: sign", expr.Quotient, lambda y_bar, y, node: (
         expr.quotient(y_bar, node.args[1]),
         expr.quotient(expr.hadamard(y_bar, y), node.args[1]))),
+    rule("maximum: both receive it", pairs.Maximum, lambda y_bar, y, node: (y_bar, y_bar)),
+    rule("maximum: the smaller receives it", pairs.Maximum, lambda y_bar, y, node: (
+        expr.hadamard(y_bar, pairs.Below(*node.args)),
+        expr.hadamard(y_bar, pairs.AtLeast(*node.args)))),
+    rule("minimum: the first receives it", pairs.Minimum, lambda y_bar, y, node: (
+        y_bar, expr.scale(0, y_bar))),
+    rule("minimum: the larger receives it", pairs.Minimum, lambda y_bar, y, node: (
+        expr.hadamard(y_bar, pairs.AtLeast(*node.args)),
+        expr.hadamard(y_bar, pairs.Below(*node.args)))),
     rule("function: slope forgotten", expr.Elementwise, lambda y_bar, y, node: (y_bar,)),
     rule("function: slope of the output", expr.Elementwise, lambda y_bar, y, node: (
         expr.hadamard(y_bar, expr.Slope(node.args[0], y, *node.args[2:])),)),

@@ -237,12 +237,31 @@ class Steps:
                 column[k] = Dual(MP.mpf(state[symbol.name][k]), by)
             known[f"{symbol.name}_prev"] = column
             start += own
+        return self._after(known, width)
+
+    def share(self, t: int, state: Mapping[str, Any], inputs: Mapping[str, Any], name: str
+              ) -> Matrix:  # fmt: skip
+        """The derivatives of the state after step t by a parameter, the state before held fixed."""
+        known = {**self.fixed, **{key: numbers(value[t]) for key, value in inputs.items()}}
+        known |= {key: numbers(value[t]) for key, value in self.timed.items()}
+        known |= {f"{s.name}_prev": np.array([Dual(MP.mpf(v)) for v in state[s.name]], object)
+                  for s in self.cell.states}  # fmt: skip
+        held = np.asarray(self.fixed[name], dtype=object)
+        made = np.empty(held.size, dtype=object)
+        for k, entry in enumerate(held.ravel()):
+            made[k] = Dual(entry.value, [ONE if j == k else ZERO for j in range(held.size)])
+        known[name] = made.reshape(held.shape) if held.ndim else made[0]
+        return self._after(known, held.size)[1]
+
+    def _after(self, known: dict[str, Any], width: int) -> tuple[dict[str, list[Any]], Matrix]:
+        """The states by the text of the equations, and so many derivatives of each entry."""
         for line in ast.parse(self.cell.text.strip()).body:
             assert isinstance(line, ast.Assign)
             assert isinstance(line.targets[0], ast.Name)
             known[line.targets[0].id] = _value(line.value, known)
         after, rows = {}, []
-        for symbol, own in zip(self.cell.states, widths, strict=True):
+        for symbol in self.cell.states:
+            own = int(np.prod(shape_of(symbol, self.sizes)))
             column = np.broadcast_to(np.asarray(known[symbol.name], dtype=object), (own,))
             after[symbol.name] = [entry.value for entry in column]
             rows += [entry.by or [ZERO] * width for entry in column]

@@ -29,8 +29,10 @@ from sixty_digits import MP, Steps, TooFarError, norm_above, norm_below, product
 from derive import Cell, catalogue, differentiate
 from derive.theorems.carousel import find_carousel
 from numeric.bounds.all_inputs.certify import Certificate, certify
+from numeric.bounds.all_inputs.parameter_bounds import parameter_bounds
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.parameter_sums import parameter_norms
 from numeric.bounds.one_sequence.step_jacobians import run
 from numeric.bounds.one_sequence.tracks import follow
 from numeric.meaning.default_constants import default_constants
@@ -190,6 +192,7 @@ def exact_sequence(
                 )
             ):
                 failed.append(f"the invariant set of {name} at step {t + 1}")  # fmt: skip
+        failed += scaled_step(certificate, jacobian, t, count)
     kept = find_carousel(found.derivation) if certificate.carousel_rate else None
     for last in range(1, steps + 1):
         for lag, case in enumerate(products(jacobians, last), 1):
@@ -201,6 +204,52 @@ def exact_sequence(
             failed += [f"{said} at lag {lag} from step {last}" for said in
                        _from_below(found, certificate, kept, case, lag, count)]  # fmt: skip
     return failed
+
+
+def scaled_step(
+    certificate: Certificate, jacobian: Any, t: int, count: Counter[str]
+) -> Iterator[str]:
+    """‖T J x‖ ≤ r ‖T x‖ of one step, for each column x of T⁻¹, at sixty digits."""
+    held = certificate.scaled
+    if held is None:
+        return
+    k = held.form.width
+    T = MP.matrix(held.scaling[:k, :k].tolist())
+    count["scaled steps"] += 1
+    scaled = (T * MP.matrix(jacobian) * T**-1).tolist()
+    lost = size(scaled) * MP.mpf(10) ** -30
+    if norm_below(scaled) > MP.mpf(held.rate) + lost:
+        yield f"the scaled norm at step {t + 1}: {held.rate}"
+
+
+def parameters(
+    found: Setting, certificate: Certificate, path: Any, made: Steps, inputs: Any,
+    jacobians: Sequence[Any], count: Counter[str],
+) -> Iterator[str]:  # fmt: skip
+    """Norms of ∂s_T/∂θ along stored states, from both sides, and for all inputs."""
+    steps = len(jacobians)
+    above = parameter_bounds(found, certificate) if certificate.holds_at(path.states) else {}
+    for name, norm in parameter_norms(path).items():
+        total: Any = None
+        lost = MP.mpf(0)
+        for t in range(steps):
+            share = made.share(t, {n: v[t].tolist() for n, v in path.states.items()}, inputs, name)
+            if total is None:
+                total = share
+            else:
+                lost = (lost + size(total) * MP.mpf(10) ** -50) * size(jacobians[t])
+                moved = product(jacobians[t], total)
+                total = [[a + b for a, b in zip(p, q, strict=True)]
+                         for p, q in zip(moved, share, strict=True)]  # fmt: skip
+        case = Case(total, size(total) + lost * MP.mpf(10) ** 50)
+        if above.get(name) is not None:
+            count["parameters"] += 1
+            if case.above(above[name]):
+                yield f"{name} for all inputs: {above[name]}"
+        if norm is not None:
+            count["parameters"] += 2
+            if case.above(norm.upper) or case.below(norm.lower):
+                yield f"{name} along the states: {norm}"
 
 
 def _from_below(
@@ -222,7 +271,9 @@ def _from_below(
                 yield f"{name} {rate}"
 
 
-def stored_states(found: Setting, steps: int, seed: int, count: Counter[str]) -> list[str]:
+def stored_states(
+    found: Setting, certificate: Certificate, steps: int, seed: int, count: Counter[str]
+) -> list[str]:
     """What fails along a trajectory: the exact Jacobians at its stored states."""
     cell = found.derivation.cell
     inputs, initial = sequence(found, steps, seed)
@@ -235,7 +286,7 @@ def stored_states(found: Setting, steps: int, seed: int, count: Counter[str]) ->
     made = Steps.of(cell, found.sizes, found.parameters, found.constants)
     jacobians = [made.step(t, {name: v[t].tolist() for name, v in path.states.items()}, inputs)[1]
                  for t in range(steps)]  # fmt: skip
-    failed = []
+    failed = [*parameters(found, certificate, path, made, inputs, jacobians, count)]
     for lag, case in enumerate(products(jacobians, steps), 1):
         for name, upper in track.log10_upper.items():
             count["upper"] += 1
@@ -273,7 +324,7 @@ def check(cell: Cell, seed: int, count: Counter[str]) -> list[str]:
         failed = at_rest(found, certificate, count)
         try:
             failed += exact_sequence(found, certificate, steps, seed, count)
-            failed += stored_states(found, steps, seed, count)
+            failed += stored_states(found, certificate, steps, seed, count)
         except (TooFarError, ZeroDivisionError):  # a number too large, or a pole, met exactly
             count["skipped"] += 1
         return failed

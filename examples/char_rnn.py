@@ -1,14 +1,15 @@
 """A character model of English, trained with emitted gradient code and NumPy alone.
 
 Loss and gradients of embedding, layers and softmax readout are one network's module that this
-toolkit derived and emitted (style `fused`, float32); clipping and Adam stand in `recurrent.py`
-in plain NumPy. The text is Python's own manual (`pydoc_data.topics`). The model has learnt
-something beyond pairs of characters when its held-out loss is below the bigram entropy
+toolkit derived and emitted (style `fused`, float32, NumPy or C); clipping and Adam stand in
+`recurrent.py` in plain NumPy. The text is Python's own manual (`pydoc_data.topics`). The model has
+learnt something beyond pairs of characters when its held-out loss is below the bigram entropy
 H(next | previous).
 
     python examples/char_rnn.py
     python examples/char_rnn.py --layers 2 --readout softmax
     python examples/char_rnn.py --cell rnn --seconds 60
+    python examples/char_rnn.py --target c      # loss and gradients in compiled C
     python examples/char_rnn.py --cell my_cell.toml --size 192
 
 Back-propagation is truncated to windows of 64 characters from anywhere in the text, each begun
@@ -39,6 +40,8 @@ from recurrent import Array, Arrays, Model, Plan, find_cell, train
 from derive import CellError
 from derive.network import Network
 from numeric.compiler.kernel import compile_network
+from numeric.compiler.styles import find_style
+from numeric.compiler.target import MissingError
 
 BATCH, STEPS = 32, 64
 TEMPERATURE = 0.7
@@ -106,6 +109,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--readout", choices=["softmax"], default="softmax", help="readout of the network's module"
     )
+    parser.add_argument(
+        "--target", choices=["numpy", "c"], default="numpy", help="language of the network's code"
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="training time")
     parser.add_argument("--size", type=int, default=128, help="units of each layer")
     parser.add_argument("--seed", type=int, default=0)
@@ -127,8 +133,9 @@ def main(arguments: list[str] | None = None) -> int:
         network = Network(
             find_cell(options.cell), options.layers, readout=options.readout, embedding=True
         )
-        kernel = compile_network(network, "fused")
-    except (CellError, OSError) as problem:
+        kernel = compile_network(network, "fused", options.target)
+        find_style("fused", options.target).target.ready()
+    except (CellError, OSError, MissingError) as problem:
         print(f"char_rnn: {problem}", file=sys.stderr)
         return 2
     text = read_text()
@@ -149,8 +156,9 @@ def main(arguments: list[str] | None = None) -> int:
         f"bigram      {bigram:.3f} bits a character: H(next | previous) of the text\n"
         f"own bigram  {own:.3f} bits a character: the same of the held-out "
         "part alone, which no model of pairs beats there\n"
-        f"model       {network.name}, style {kernel.style}, float32, {options.size} units, "
-        f"{sum(value.size for value in params.values())} parameters, seed {options.seed}\n"
+        f"model       {network.name}, style {kernel.style}, target {kernel.target}, float32, "
+        f"{options.size} units, {sum(value.size for value in params.values())} parameters, "
+        f"seed {options.seed}\n"
     )
     seconds, updates, pause = (
         (inf, QUICK_UPDATES, inf) if options.quick else (options.seconds, inf, 5.0)

@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 
 from derive.language.syntax import CellError
 from reports.arguments.network_flags import add_all_network_flags, add_network_flags
+from reports.arguments.segment_flags import add_segment_flags
 from reports.terminal.completion import SHELLS
 from reports.terminal.console import (
     DISTRIBUTION,
@@ -175,7 +176,7 @@ COMMANDS: Final = (
             _argument("--check", action="store_true",
                       help="write nothing; exit status 1 if FILE.py is out of date, its lines on "
                            "versions and verification apart"),
-            _SEED, add_all_network_flags,
+            _SEED, add_segment_flags, add_all_network_flags,
         ),
     ),
     Command(
@@ -197,7 +198,7 @@ COMMANDS: Final = (
                       help="sequences in FILE.py are (B, T, m), not (T, B, m)"),
             _argument("--timeout", type=_seconds, metavar="SECONDS",
                       help="how long FILE.py may take in all (600; no limit in nightly)"),
-            _LANGUAGE, add_all_network_flags,
+            _LANGUAGE, add_segment_flags, add_all_network_flags,
         ),
     ),
     Command(
@@ -307,6 +308,7 @@ COMMANDS: Final = (
             _argument("--all", action="store_true", help="every cell of the catalogue"),
             _argument("--short", action="store_true",
                       help="four to six pages, without proofs and bounds in numbers"),
+            _argument("--search", type=Path, metavar="DIR", help="what a search found, instead"),
             _argument("-o", "--output", type=Path, metavar="DIR", required=True,
                       help="the folder, made if it does not exist"),
             _argument("--formats", metavar="LIST",

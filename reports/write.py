@@ -98,7 +98,7 @@ def write_report(
     tell(f"{cell.name}: bound")
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
     document = shortened(document) if short else document
-    return _write(document, {**drawn, **more}, target, wanted, tell, home)
+    return write_document(document, {**drawn, **more}, target, wanted, tell, home)
 
 
 def _measured(derivation: Derivation, seed: int) -> Measurement | None:
@@ -157,7 +157,7 @@ def write_network_report(
     tell(f"{network.name}: bound")
     facts = Facts(derivation_of(network.cell), "", verdict, language=language)
     document, made = _with_chapter(document, facts, bounds or study(network, seed))
-    return _write(document, made, target, wanted, tell)
+    return write_document(document, made, target, wanted, tell)
 
 
 def _with_chapter(
@@ -190,7 +190,7 @@ def _checked(formats: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _write(
+def write_document(
     document: Document,
     pictures: Mapping[str, Picture],
     target: Path,
@@ -198,6 +198,7 @@ def _write(
     tell: Progress,
     home: str = "",
 ) -> tuple[Path, ...]:
+    """The files of a document whose formats are asked for, its figures beside them."""
     name = document.name
     tell(f"{name}: write")
     stems = [

@@ -34,9 +34,15 @@ from numeric.numbers.rounding import BOUNDED, COARSE, data
 from numeric.verification.exact import FORMS
 from numeric.verification.oracles import AUTOGRAD
 
-POINTS = np.array([-3.3, -0.7, 0.45, 2.2, 7.1])
+ANYWHERE = np.array([-3.3, -0.7, 0.45, 2.2, 7.1])
+POSITIVE = np.array([0.65, 1.2, 3.3, 0.7, 7.1])
 
 COMPLEX = Arithmetic(decide=np.real)
+
+
+def points_of(row: ElementwiseFunction) -> Any:
+    """Points in the function's domain."""
+    return POSITIVE if row.needs else ANYWHERE
 
 
 def exactly(row: ElementwiseFunction, what: str) -> Any:
@@ -44,7 +50,7 @@ def exactly(row: ElementwiseFunction, what: str) -> Any:
     formula = row.bind(getattr(row, what), ())
     with mpmath.workdps(40):
         function = lambdify(X, formula, "mpmath")
-        return np.array([float(function(mpmath.mpf(float(p)))) for p in POINTS])
+        return np.array([float(function(mpmath.mpf(float(p)))) for p in points_of(row)])
 
 
 def agree(got: Any, want: Any) -> None:
@@ -55,7 +61,7 @@ def agree(got: Any, want: Any) -> None:
     """
     got = np.broadcast_to(got, np.shape(want))
     wrong = ~(np.abs(got - want) <= 1e-8 * np.abs(want))
-    assert not wrong.any(), f"at {POINTS[wrong]} expected {want[wrong]}, came {got[wrong]}"
+    assert not wrong.any(), f"expected {want[wrong]}, came {got[wrong]}"
 
 
 def letters(row: ElementwiseFunction) -> None:
@@ -65,44 +71,45 @@ def letters(row: ElementwiseFunction) -> None:
 
 def floats(row: ElementwiseFunction) -> None:
     for what in ("formula", "slope"):
-        agree(scalar(row.bind(getattr(row, what), ()), POINTS, FLOATS), exactly(row, what))
+        agree(scalar(row.bind(getattr(row, what), ()), points_of(row), FLOATS), exactly(row, what))
 
 
 def autograd(row: ElementwiseFunction) -> None:
     def value(points: Any) -> Any:
         return scalar(row.bind(row.formula, ()), points, AUTOGRAD) + 0 * points
 
-    agree(value(anp.array(POINTS)), exactly(row, "formula"))
-    agree(elementwise_grad(value)(POINTS), exactly(row, "slope"))
+    agree(value(anp.array(points_of(row))), exactly(row, "formula"))
+    agree(elementwise_grad(value)(points_of(row)), exactly(row, "slope"))
 
 
 def complex_step(row: ElementwiseFunction) -> None:
-    got = scalar(row.bind(row.formula, ()), POINTS + 1e-30j, COMPLEX)
+    got = scalar(row.bind(row.formula, ()), points_of(row) + 1e-30j, COMPLEX)
     agree(np.real(got), exactly(row, "formula"))
     agree(np.imag(got) / 1e-30, exactly(row, "slope"))
 
 
 def fifty_digits(row: ElementwiseFunction) -> None:
     one = np.array([fifty(1)], dtype=object)
-    points = np.array([Forward(fifty(p), one) for p in POINTS], dtype=object)
+    points = np.array([Forward(fifty(p), one) for p in points_of(row)], dtype=object)
     got = scalar(row.bind(row.formula, ()), points, MULTIPRECISION)
     agree(np.array([float(e.value) for e in got]), exactly(row, "formula"))
     slopes = [0.0 if e.derivatives is None else float(e.derivatives[0]) for e in got]
     agree(np.array(slopes), exactly(row, "slope"))
 
 
-def duals() -> Any:
+def duals(row: ElementwiseFunction) -> Any:
     """Field elements with tangents, whose shadows are the points."""
     rng = np.random.default_rng(5)
-    array = moved(random_duals(rng, POINTS.shape), rng)
-    for element, point in zip(array.ravel(), POINTS, strict=True):
+    points = points_of(row)
+    array = moved(random_duals(rng, points.shape), rng)
+    for element, point in zip(array.ravel(), points, strict=True):
         element.shadow = float(point)
     return array
 
 
 def field(row: ElementwiseFunction) -> None:
     with random_functions(7):
-        a = duals()
+        a = duals(row)
         value = scalar(row.bind(row.formula, ()), a, FORMS[0])
         slope = scalar(row.bind(row.slope, ()), a, FORMS[0])
         tied(a, value, slope)
@@ -118,8 +125,8 @@ def tied(a: Any, value: Any, slope: Any) -> None:
 def intervals(row: ElementwiseFunction) -> None:
     for rule, what in ((value_on, "formula"), (slope_on, "slope")):
         want = exactly(row, what)
-        at = rule(row, (), interval(POINTS))
-        over = rule(row, (), Interval(POINTS - 0.5, POINTS + 0.5))
+        at = rule(row, (), interval(points_of(row)))
+        over = rule(row, (), Interval(points_of(row) - 0.5, points_of(row) + 0.5))
         everywhere = rule(row, (), Interval(np.full(5, -np.inf), np.full(5, np.inf)))
         for found in (at, over, everywhere):
             slack = 1e-15 * np.abs(want)
@@ -145,25 +152,25 @@ def spelling(style: Style) -> Probe:
             return value, slopes
 
         for dtype in (np.float64, np.float32):
-            found = on(POINTS.astype(dtype))
+            found = on(points_of(row).astype(dtype))
             assert all(array.dtype == dtype for array in (found[0], *found[1])), "dtype"
-        value, slopes = on(POINTS)
+        value, slopes = on(points_of(row))
         agree(value, exactly(row, "formula"))
         for slope in slopes:
             agree(slope, exactly(row, "slope"))
         with random_functions(7):
-            a = duals()
+            a = duals(row)
             value, slopes = on(a)
             for slope in slopes:
                 tied(a, value, slope)
             value, slopes = on(variables(a))
             assert all(isinstance(array, DegreeArray) for array in (value, *slopes)), "degree"
         for kind in (*BOUNDED.values(), *COARSE.values()):
-            value, slopes = on(data(kind, POINTS))
+            value, slopes = on(data(kind, points_of(row)))
             for array, what in ((value, "formula"), *((slope, "slope") for slope in slopes)):
                 pairs = zip(kind.of(array), exactly(row, what), strict=True)
                 assert all(abs(e.value - w) <= e.error + 1e-15 * abs(w) for e, w in pairs), what
-        on((POINTS + 1e-30j).astype(np.complex128))
+        on((points_of(row) + 1e-30j).astype(np.complex128))
 
     return probe
 

@@ -20,7 +20,7 @@ from sympy import (
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.calculus.rules import JACOBIAN_RULES, VJP_RULES
-from derive.language import expr, maps
+from derive.language import expr, maps, pairs, reductions
 from derive.language.expr import operands, size, symbols_of
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout
@@ -60,6 +60,11 @@ SAMPLES: dict[type, MatrixExpr] = {
     expr.Elementwise: expr.Elementwise("tanh", h),
     expr.Slope: expr.Slope("tanh", h),
     expr.Softmax: expr.Softmax(h),
+    reductions.Extent: reductions.Extent(n),
+    pairs.Maximum: pairs.Maximum(h, k),
+    pairs.Minimum: pairs.Minimum(h, k),
+    pairs.AtLeast: pairs.AtLeast(h, k),
+    pairs.Below: pairs.Below(h, k),
     expr.Quotient: expr.Quotient(h, k),
     expr.Broadcast: expr.Broadcast(g, n, 1),
     expr.Concat: expr.Concat(h, x),
@@ -78,9 +83,9 @@ SAMPLES: dict[type, MatrixExpr] = {
 def nodes() -> list[type]:
     """Every node of the language: SymPy's that serve in it, and its own."""
     own = {
-        kind for kind in vars(expr).values()
+        kind for module in (expr, pairs, reductions) for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, MatrixExpr)
-        and kind.__module__ == expr.__name__ and kind.__name__[0] != "_"
+        and kind.__module__ == module.__name__ and kind.__name__[0] != "_"
         and kind is not expr.VectorFunction
     }  # fmt: skip
     return [*dict.fromkeys([*(kind for kind in SAMPLES if kind not in own), *_ordered(own)])]
@@ -201,11 +206,11 @@ _READERS: Mapping[type, str] = {
 _LOWERED = ("lowering", *(f"{key}, operations" for key in TARGETS))
 _REASONS: Mapping[tuple[tuple[type, ...], tuple[str, ...]], str] = {
     ((MatrixSymbol,), ("VJP rule", "Jacobian rule")): "a name: its cotangent is what is sought",
-    ((OneMatrix, ZeroMatrix, Identity), ("VJP rule", "Jacobian rule")):
+    ((OneMatrix, ZeroMatrix, Identity, reductions.Extent), ("VJP rule", "Jacobian rule")):
         "a constant: no cotangent leaves it",
     ((expr.Rows, expr.Columns), ("VJP rule", "Jacobian rule")):
         "made by the rules of differentiation, whose results are not differentiated again",
-    ((expr.Slope,), ("VJP rule",)):
+    ((expr.Slope, pairs.AtLeast, pairs.Below), ("VJP rule",)):
         "made by the rules of differentiation; only the step Jacobian is differentiated again",
     ((Transpose, DiagMatrix), ("Jacobian rule",)):
         "a matrix: where a state changes it, the change itself passes (`tangents`)",

@@ -30,7 +30,13 @@ ONLY_IN = {
     },
     "matplotlib": {
         f"reports/document/{name}.py"
-        for name in ("figures", "bound_figures", "graph_figures", "memory_figures")
+        for name in (
+            "figures",
+            "bound_figures",
+            "graph_figures",
+            "memory_figures",
+            "search_figures",
+        )
     },
     "rich": {"reports/terminal/progress.py"},
     "safetensors": {"numeric/weights/files.py"},

@@ -16,6 +16,7 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.calculus.jacobian import derivative, diagonal_columns, partials
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, Slope
+from derive.language.pairs import AtLeast, Below
 from derive.language.syntax import CellError
 
 
@@ -58,6 +59,8 @@ def step_curvature(derivation: Derivation) -> StepCurvature:
         for part in preorder_traversal(column)
         if isinstance(part, Slope) and part.function.kink
     }
+    if any(column.has(AtLeast, Below) for column in moving):
+        kinks["the choice of one of two"] = None
     return StepCurvature(columns, named, tuple(kinks))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sympy import MatAdd, MatMul, MatrixExpr, MatrixSymbol, Number, OneMatrix, Transpose
+from sympy import MatAdd, MatMul, MatrixExpr, MatrixSymbol, Number, OneMatrix, Transpose, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.cell import Cell, Equation, timeless_symbols
@@ -22,6 +22,8 @@ from derive.language.expr import (
     split_coefficient,
     symbols_of,
 )
+from derive.language.pairs import Maximum, Minimum
+from derive.language.reductions import Extent
 
 PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
 
@@ -36,7 +38,9 @@ class _Namer:
 
     def name(self, value: MatrixExpr, letter: str) -> MatrixExpr:
         """The symbol that stands for the value; symbols and numbers stand for themselves."""
-        if isinstance(value, (MatrixSymbol, OneMatrix)):
+        if isinstance(split_coefficient(value)[1], OneMatrix | ZeroMatrix | Extent) or isinstance(
+            value, MatrixSymbol
+        ):
             return value
         if value not in self.names:
             self.names[value] = MatrixSymbol(self.fresh(letter), *value.shape)
@@ -64,8 +68,8 @@ class _Namer:
                 return type(node)(self.name(self.flat(node.args[0]), PREACTIVATION))
             case Concat():
                 return Concat(*(self.name(self.flat(part), OPERAND) for part in node.args))
-            case Quotient():
-                return Quotient(*(self.name(self.flat(part), FACTOR) for part in node.args))
+            case Quotient() | Maximum() | Minimum():
+                return type(node)(*(self.name(self.flat(part), FACTOR) for part in node.args))
             case Broadcast():
                 return Broadcast(self.factor(self.flat(node.args[0])), *node.shape)
             case MatMul():
@@ -86,8 +90,9 @@ class _Namer:
         if not isinstance(rest, MatMul):
             return MatMul(number, self.flat(rest))
         factors = [self.side(self.flat(factor)) for factor in rest.args]
+        is_sum = isinstance(factors[0], OneMatrix) and factors[0].shape[0] == 1
         while len(factors) > 2:
-            fixed = self.timeless.issuperset(symbols_of(MatMul(*factors[:2])))
+            fixed = not is_sum and self.timeless.issuperset(symbols_of(MatMul(*factors[:2])))
             first = 0 if fixed or factors[-1].shape[1] != 1 else len(factors) - 2
             inner = MatMul(*factors[first : first + 2])
             factors[first : first + 2] = [self.side(inner)]

@@ -36,6 +36,7 @@ from derive.language.expr import (
     transpose,
 )
 from derive.language.functions import primed
+from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 
 Node: TypeAlias = MatrixExpr
 Pullback = Callable[[Node, Node, Node], tuple[Node, ...]]
@@ -69,6 +70,8 @@ def vjp_product(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
     match operands(node):
         case (a,):
             return (y_bar,)
+        case (OneMatrix() as ones, b) if ones.shape[0] == 1:
+            return product(y_bar, transpose(b)), broadcast(y_bar, b.shape)
         case (a, b):
             return product(y_bar, transpose(b)), product(transpose(a), y_bar)
     raise ValueError(f"a product of {len(node.args)} factors: name the inner ones first")
@@ -83,6 +86,18 @@ def vjp_quotient(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
     """Y = a ⊘ b: ā = ȳ ⊘ b, b̄ = −ȳ ⊙ y ⊘ b."""
     b = node.args[1]
     return quotient(y_bar, b), negate(quotient(hadamard(y_bar, y), b))
+
+
+def vjp_maximum(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
+    """Y = max(a, b): ā = ȳ ⊙ [a ≥ b], b̄ = ȳ ⊙ [a < b]; of two equal numbers the first."""
+    a, b = node.args
+    return hadamard(y_bar, AtLeast(a, b)), hadamard(y_bar, Below(a, b))
+
+
+def vjp_minimum(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
+    """Y = min(a, b): ā = ȳ ⊙ [b ≥ a], b̄ = ȳ ⊙ [b < a]; of two equal numbers the first."""
+    a, b = node.args
+    return hadamard(y_bar, AtLeast(b, a)), hadamard(y_bar, Below(b, a))
 
 
 def vjp_elementwise(y_bar: Node, y: Node, node: Node) -> tuple[Node, ...]:
@@ -147,6 +162,8 @@ VJP_RULES: Final[dict[type, Rule]] = {
     MatMul: Rule("matrix product", vjp_product),
     HadamardProduct: Rule("product rule for ⊙", vjp_hadamard),
     Quotient: Rule("quotient rule for ⊘", vjp_quotient),
+    Maximum: Rule("larger of two", vjp_maximum),
+    Minimum: Rule("smaller of two", vjp_minimum),
     Elementwise: Rule("chain rule", vjp_elementwise),
     Softmax: Rule("Jacobian of softmax", vjp_softmax),
     Transpose: Rule("transpose", vjp_transpose),
@@ -188,6 +205,25 @@ def jacobian_quotient(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
     )
 
 
+def jacobian_maximum(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
+    """∂max(a, b) = diag([a ≥ b]) ∂a + diag([a < b]) ∂b."""
+    a, b = node.args
+    first, second = diagonal(AtLeast(a, b)), diagonal(Below(a, b))
+    return collected(add(product(first, parts[0]), product(second, parts[1])))
+
+
+def jacobian_minimum(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
+    """∂min(a, b) = diag([b ≥ a]) ∂a + diag([b < a]) ∂b."""
+    a, b = node.args
+    first, second = diagonal(AtLeast(b, a)), diagonal(Below(b, a))
+    return collected(add(product(first, parts[0]), product(second, parts[1])))
+
+
+def jacobian_step(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
+    """∂[a ≥ b] = 0 but where a = b, where it jumps."""
+    return ZeroMatrix(node.shape[0], parts[0].shape[1])
+
+
 def jacobian_elementwise(y: Node, node: Node, parts: tuple[Node, ...]) -> Node:
     """∂φ(a) = diag(φ′(a)) ∂a."""
     return product(diagonal(Slope(*node.args)), parts[0])
@@ -219,6 +255,10 @@ JACOBIAN_RULES: Final[dict[type, Pushforward]] = {
     MatMul: jacobian_product,
     HadamardProduct: jacobian_hadamard,
     Quotient: jacobian_quotient,
+    Maximum: jacobian_maximum,
+    Minimum: jacobian_minimum,
+    AtLeast: jacobian_step,
+    Below: jacobian_step,
     Elementwise: jacobian_elementwise,
     Slope: jacobian_slope,
     Softmax: jacobian_softmax,

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from sympy import MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
+from sympy import Integer, MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.language.expr import (
     VECTOR_FUNCTIONS,
     Concat,
     Elementwise,
+    Shape,
     add,
     broadcast,
     diagonal,
@@ -26,8 +28,12 @@ from derive.language.expr import (
     transpose,
 )
 from derive.language.matrices import DIAG, OUTER
+from derive.language.pairs import PAIR_FUNCTIONS
+from derive.language.reductions import REDUCTIONS
 from derive.language.shapes import Shapes
 from derive.language.syntax import PREVIOUS, Assignment, Node
+
+MAX_POWER: Final = 12  # of the factors that a power is written out in
 
 
 @dataclass(frozen=True)
@@ -86,10 +92,7 @@ class _Builder:
                 raise self.shapes.error("division by zero", node)
             return scale(right if node.kind == "*" else 1 / right, left)
         shape = self.shapes.shape_of(node)
-        left, right = (
-            scale(side, OneMatrix(*shape)) if isinstance(side, Number) else broadcast(side, shape)
-            for side in (left, right)
-        )
+        left, right = (self.spread(side, shape) for side in (left, right))
         match node.kind:
             case "+":
                 return add(left, right)
@@ -100,6 +103,17 @@ class _Builder:
         return quotient(left, right)
 
     def build_call(self, node: Node, parts: list[MatrixExpr | Number]) -> MatrixExpr:
+        if node.value in PAIR_FUNCTIONS:
+            shape = self.shapes.shape_of(node)
+            if all(isinstance(part, Number) for part in parts):
+                raise self.shapes.error(f"{node.value} of numbers: write the value itself", node)
+            return PAIR_FUNCTIONS[node.value](*(self.spread(part, shape) for part in parts))
+        if node.value in REDUCTIONS:
+            row = REDUCTIONS[node.value]
+            *columns, number = parts if len(parts) > row.columns else [*parts, Integer(0)]
+            return row.write(tuple(self.matrix(part, node) for part in columns), number)
+        if node.value == "power":
+            return self.power(node, self.matrix(parts[0], node), parts[1])
         if node.value == "concat":
             return Concat(*(self.matrix(part, node) for part in parts))
         if node.value == OUTER:
@@ -116,6 +130,29 @@ class _Builder:
                     f"after its argument {node.value} takes positive numbers", child
                 )
         return Elementwise(node.value, argument, *parts[1:])
+
+    def spread(self, side: MatrixExpr | Number, shape: Shape) -> MatrixExpr:
+        """A side of an operation in the shape of the whole."""
+        if isinstance(side, Number):
+            return scale(side, OneMatrix(*shape))
+        return broadcast(side, shape)
+
+    def power(self, node: Node, base: MatrixExpr, exponent: MatrixExpr | Number) -> MatrixExpr:
+        """a^p: whole powers as products, roots as roots, any other as exp(p log a)."""
+        if not isinstance(exponent, Number) or exponent == 0 or abs(exponent) > MAX_POWER:
+            raise self.shapes.error(
+                f"power takes a number other than 0, at most {MAX_POWER}, as the exponent",
+                node.children[1],
+            )
+        size = abs(exponent)
+        if size.q == 1:
+            raised = hadamard(*[base] * int(size))
+        elif size.q == 2:
+            root = Elementwise("sqrt", base)
+            raised = hadamard(*[base] * int(size.p // 2), root)
+        else:
+            return Elementwise("exp", scale(exponent, Elementwise("log", base)))
+        return raised if exponent > 0 else quotient(OneMatrix(*base.shape), raised)
 
     def matrix(self, part: MatrixExpr | Number, node: Node) -> MatrixExpr:
         if isinstance(part, Number):

@@ -43,8 +43,8 @@ BETA: Final = Symbol("beta", positive=True)
 class ElementwiseFunction:
     """φ applied to every entry: y = φ(x), slope φ′(x), and φ′ through y where that is possible.
 
-    Assumes: `range` and `slope_range` hold for the default parameters; at a kink `slope` takes
-    the value stated in `kink` (a subgradient).
+    Assumes: `range` and `slope_range` hold for the default parameters, where the argument lies in
+    `domain`; at a kink `slope` takes the value stated in `kink` (a subgradient).
     """
 
     name: str
@@ -56,6 +56,7 @@ class ElementwiseFunction:
     latex: str
     parameters: tuple[tuple[Symbol, Number], ...] = ()
     kink: str = ""
+    domain: Set = S.Reals
 
     def __post_init__(self) -> None:
         """Refuse a row with symbols nobody will bind.
@@ -76,6 +77,13 @@ class ElementwiseFunction:
     def largest_slope(self) -> Expr:
         """γ = sup |φ′|; infinite where there is no bound."""
         return max(abs(self.slope_range.inf), abs(self.slope_range.sup))
+
+    @property
+    def needs(self) -> str:
+        """What the argument has to be, in words; nothing if any number will do."""
+        if self.domain == S.Reals:
+            return ""
+        return "positive" if self.domain.left_open else "not negative"
 
     @cached_property
     def is_mirrored(self) -> bool:
@@ -161,8 +169,27 @@ _ROWS = (
         Interval(0, S.Infinity), Interval(0, S.Infinity), r"\exp",
     ),
     ElementwiseFunction(
+        "log", log(X), 1 / X, None,
+        S.Reals, Interval(0, S.Infinity), r"\log", domain=Interval.Lopen(0, S.Infinity),
+    ),
+    ElementwiseFunction(
+        "sqrt", sqrt(X), 1 / (2 * sqrt(X)), 1 / (2 * Y),
+        Interval(0, S.Infinity), Interval(0, S.Infinity), r"\operatorname{sqrt}",
+        domain=Interval(0, S.Infinity),
+    ),
+    ElementwiseFunction(
+        "abs", Piecewise((X, X > 0), (-X, True)),
+        Piecewise((1, X > 0), (-1, X < 0), (0, True)), None,
+        Interval(0, S.Infinity), Interval(-1, 1), r"\operatorname{abs}",
+        kink="slope 0 at 0",
+    ),
+    ElementwiseFunction(
         "sin", sin(X), cos(X), None,
         Interval(-1, 1), Interval(-1, 1), r"\sin",
+    ),
+    ElementwiseFunction(
+        "cos", cos(X), -sin(X), None,
+        Interval(-1, 1), Interval(-1, 1), r"\cos",
     ),
     ElementwiseFunction(
         "arctan", atan(X), 1 / (1 + X**2), None,

@@ -11,6 +11,8 @@ from typing import Final
 
 from derive.language.expr import VECTOR_FUNCTIONS
 from derive.language.functions import FUNCTIONS
+from derive.language.pairs import PAIR_FUNCTIONS
+from derive.language.reductions import REDUCTIONS
 from derive.language.syntax import PREVIOUS, Assignment, Node
 
 OUTER: Final = "outer"
@@ -19,7 +21,8 @@ DIAG: Final = "diag"  # these two make a matrix of vectors
 
 def known_functions() -> set[str]:
     """The names that are functions where an argument follows."""
-    return {*FUNCTIONS, "concat", OUTER, DIAG, *VECTOR_FUNCTIONS}
+    own = {"concat", "power", OUTER, DIAG}
+    return {*FUNCTIONS, *own, *VECTOR_FUNCTIONS, *PAIR_FUNCTIONS, *REDUCTIONS}
 
 
 def matrix_states(
@@ -63,11 +66,15 @@ def _axes(node: Node, matrices: set[str]) -> int:
                 return _NUMBER if left == _ROW else _COLUMN
             return _ROW if left == _ROW else _MATRIX if right == _MATRIX == left or (
                 left, right) in {(_COLUMN, _ROW), (_MATRIX, _ROW)} else _COLUMN  # fmt: skip
+        case "call", name if name in REDUCTIONS:
+            return _NUMBER if REDUCTIONS[name].is_scalar else _COLUMN
         case "call", "outer" | "diag":
             return _MATRIX
         case "call", name if name in {"concat", *VECTOR_FUNCTIONS}:
             return _COLUMN
-    return max(parts[:1] if node.kind == "call" else parts)
+    if node.kind == "call" and node.value not in PAIR_FUNCTIONS:
+        return parts[0]
+    return max(parts)
 
 
 def left_of_product(node: Node) -> Iterator[Node]:
@@ -83,7 +90,9 @@ def left_of_product(node: Node) -> Iterator[Node]:
             if inner.kind == "name":
                 yield inner
             elif inner.kind == "call":
-                if not turned and inner.value not in {"concat", OUTER, DIAG, *VECTOR_FUNCTIONS}:
+                if inner.value in PAIR_FUNCTIONS:
+                    stack += [(child, turned, True) for child in inner.children]
+                elif not turned and inner.value in {*FUNCTIONS, "power"}:
                     stack.append((inner.children[0], turned, True))
             elif not called or inner.kind not in {"@", "transpose"}:
                 stack += [(child, turns, called) for child in inner.children]

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from sympy import Expr, MatrixSymbol, S
 
-from derive.language.expr import VECTOR_FUNCTIONS, size, size_name
-from derive.language.functions import FUNCTIONS
-from derive.language.matrices import DIAG, OUTER, known_functions, left_of_product, matrix_states
+from derive.language.calls import infer_call
+from derive.language.expr import size, size_name
+from derive.language.matrices import known_functions, left_of_product, matrix_states
 from derive.language.syntax import PREVIOUS, Assignment, CellError, Node, states_of
 from derive.language.unification import ONE, SCALAR, Shape, Size, Unknown, resolve, unify
 
@@ -80,6 +79,7 @@ class Shapes:
             raise self.error("no equations: a cell needs at least one state, as in h = f(h_prev)")
         assigned: dict[str, int] = {}
         targets = {a.target.value: a.target for a in self.assignments}
+        self.targets = {*targets}
         self.states = states_of(self.assignments)
         self.matrices = {*self.declared, *(
             node.value for a in self.assignments for node in left_of_product(a.value)
@@ -237,9 +237,10 @@ class Shapes:
             case "@":
                 if not unify(children[0][1], children[1][0]):
                     raise self.clash(node, "@", children[0], children[1])
+                self._check_row_form(node)
                 shape = (children[0][0], children[1][1])
             case "call":
-                shape = self.infer_call(node, children)
+                shape = infer_call(self, node, children)
             case _:
                 shape = self.meet(node, *children)
         self.node_shapes[id(node)] = shape
@@ -261,55 +262,6 @@ class Shapes:
     def is_matrix(self, shape: Shape) -> bool:
         """Whether the shape has more than one column, as far as is known."""
         return resolve(shape[1]) != (ONE,)
-
-    def infer_call(self, node: Node, children: list[Shape]) -> Shape:
-        """The shape of a function of its arguments.
-
-        Raises:
-            CellError: for an unknown function, or arguments it does not take.
-        """
-        if node.value == "concat":
-            for child, shape in zip(node.children, children, strict=True):
-                if not unify(shape[1], (ONE,)) or self.is_scalar(shape):
-                    raise self.error("concat takes vectors", child)
-            return resolve(tuple(part for shape in children for part in shape[0])), (ONE,)
-        if node.value in {OUTER, DIAG}:
-            return self.infer_matrix(node, children)
-        if node.value in VECTOR_FUNCTIONS:
-            if len(children) != 1 or not unify(children[0][1], (ONE,)):
-                raise self.error(f"{node.value} takes one vector", node)
-            return children[0]
-        if node.value not in FUNCTIONS:
-            known = sorted(known_functions())
-            near = get_close_matches(node.value, known, 1)
-            hint = f"the nearest is {near[0]}; " if near else ""
-            raise self.error(
-                f"unknown function {node.value!r}: {hint}known are {', '.join(known)}", node
-            )
-        allowed = len(FUNCTIONS[node.value].parameters)
-        if not 1 <= len(children) <= 1 + allowed:
-            raise self.error(
-                f"{node.value} takes one argument"
-                + (f" and up to {allowed} numbers" if allowed else "")
-                + f", came {len(children)}",
-                node,
-            )
-        if node.children[0].kind == "number":
-            raise self.error(f"{node.value} of a number: write the value itself", node)
-        return children[0]
-
-    def infer_matrix(self, node: Node, children: list[Shape]) -> Shape:
-        """The shape of what makes a matrix of vectors.
-
-        Raises:
-            CellError: for other arguments.
-        """
-        wanted = 2 if node.value == OUTER else 1
-        columns = [unify(child[1], (ONE,)) and not self.is_scalar(child) for child in children]
-        if len(children) != wanted or not all(columns):
-            many = "two vectors, as in outer(v, k)" if wanted == 2 else "one vector"
-            raise self.error(f"{node.value} takes {many}", node)
-        return children[0][0], children[-1][0]
 
     def clash(self, node: Node, operator: str, left: Shape, right: Shape) -> CellError:
         """The error of two shapes that cannot meet."""
@@ -339,6 +291,21 @@ class Shapes:
             f"{self.spell(right)} on the right; {rule}",
             node,
         )
+
+    def _check_row_form(self, node: Node) -> None:
+        """Refuse x @ W.T of a column x and a parameter that nothing else says to be a vector."""
+        left, right = node.children
+        if left.kind != "name" or right.kind != "transpose" or right.children[0].kind != "name":
+            return
+        matrix, vectors = right.children[0].value, {*self.inputs, *self.states}
+        free = matrix.removesuffix(PREVIOUS) not in vectors | self.targets | self.named
+        if free and left.value.removesuffix(PREVIOUS) in vectors and matrix not in self.matrices:
+            raise self.error(
+                f"{left.value} is a column here: write {matrix} @ {left.value} for "
+                f"{left.value} @ {matrix}.T, or outer({left.value}, {matrix}) for their outer "
+                "product",
+                node,
+            )
 
     def spell(self, shape: Shape) -> str:
         """A shape as it is written: (n, m)."""

@@ -118,4 +118,9 @@ BONASSI: Final = (
 YOSHIHARA: Final = "Yoshihara et al. 2025, arXiv:2505.17696"
 KANAI: Final = "Kanai, Fujiwara and Iwamura 2017, NIPS"
 HOCHREITER: Final = "Hochreiter and Schmidhuber 1997"
+PACKARD: Final = "Packard and Doyle 1993, The complex structured singular value, Automatica 29"
+BOYD: Final = (
+    "Boyd, El Ghaoui, Feron and Balakrishnan 1994, Linear matrix inequalities in system and "
+    "control theory, SIAM"
+)
 KOUTNIK: Final = "Koutník, Greff, Gomez and Schmidhuber 2014, A clockwork RNN, ICML"

@@ -42,6 +42,7 @@ from derive.language.expr import (
     symbols_of,
 )
 from derive.language.functions import X
+from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from derive.theorems.carousel import find_carousel
 
 Values = dict[MatrixSymbol, MatrixExpr]
@@ -148,7 +149,8 @@ def _settled(expr: MatrixExpr, values: Values) -> MatrixExpr:
     """The expression at rest: zeros and numbers worked out, parameters kept.
 
     Raises:
-        _UndefinedError: for the slope of a function with a kink, and for functions of vectors.
+        _UndefinedError: for the slope of a function with a kink, for functions of vectors, where
+            two are equal of which one is chosen, and for what has no value at zero.
     """
     match expr:
         case MatrixSymbol():
@@ -183,22 +185,33 @@ def _settled(expr: MatrixExpr, values: Values) -> MatrixExpr:
         case Quotient(args=(top, bottom)):
             above, below = _settled(top, values), _settled(bottom, values)
             number, other = split_coefficient(below)
+            if isinstance(below, ZeroMatrix):
+                raise _UndefinedError
             if isinstance(other, OneMatrix):
                 return scale(S.One / number, above)
             return above if isinstance(above, ZeroMatrix) else Quotient(above, below)
-        case VectorFunction():
+        case VectorFunction() | AtLeast() | Below():
             raise _UndefinedError
+        case Maximum(args=pair) | Minimum(args=pair):
+            one, two = (_settled(part, values) for part in pair)
+            return one if one == two else expr.func(one, two)
     return expr.func(*(_settled(part, values) if isinstance(part, MatrixExpr) else part
                        for part in expr.args))  # fmt: skip
 
 
 def _applied(expr: Elementwise | Slope, argument: MatrixExpr) -> MatrixExpr:
-    """φ(c 𝟙) as a number times 𝟙, where the number is rational; else φ of the argument."""
+    """φ(c 𝟙) as a number times 𝟙, where the number is rational; else φ of the argument.
+
+    Raises:
+        _UndefinedError: where the function has no value or no slope.
+    """
     number, other = split_coefficient(argument)
     row = expr.function
     formula = row.slope if isinstance(expr, Slope) else row.formula
     if isinstance(argument, ZeroMatrix):
         number, other = S.Zero, OneMatrix(*argument.shape)
+    if row.needs and isinstance(other, OneMatrix) and number <= 0:
+        raise _UndefinedError
     if isinstance(other, OneMatrix):
         value = row.bind(formula, expr.parameters).subs(X, number)
         if value.is_Rational:

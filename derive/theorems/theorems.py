@@ -22,6 +22,7 @@ from derive.theorems.gradient_totals import total_gradient
 from derive.theorems.growth_at_rest import at_rest
 from derive.theorems.lower_bounds import no_uniform_explosion, smallest_singular_value, volume
 from derive.theorems.one_sequence import block_domination, dominate, domination, stepwise
+from derive.theorems.scaled_norm import scaled_norm
 
 __all__ = ["dominate", "domination", "theorem", "theorems"]
 
@@ -43,6 +44,7 @@ def theorems(derivation: Derivation) -> tuple[Theorem, ...]:
     upper = (
         _with_certificate(derivation, theorem(derivation)),
         certified_rate(derivation),
+        scaled_norm(derivation),
         total_gradient(derivation),
     )
     found = (

@@ -50,6 +50,8 @@ from derive.language.expr import (
 )
 from derive.language.functions import ElementwiseFunction
 from derive.language.maps import LinearMap, Vec
+from derive.language.pairs import AtLeast, Below, Maximum, Minimum
+from derive.language.reductions import Extent
 from derive.language.syntax import BAR, CARRY, DOT, LOSS, PREVIOUS
 from derive.typeset import boxes
 from derive.typeset.boxes import (
@@ -216,8 +218,18 @@ class Layout:
                 return self._hadamard(expr.args), PRODUCT
             case Quotient(args=(top, bottom)):
                 return Fraction(self.of(top), self.of(bottom)), ATOM
+            case Extent(args=(extent,)):
+                return size_box(extent), ATOM if extent.is_Symbol else SUM
+            case Maximum(args=pair) | Minimum(args=pair):
+                name = Symbol("max" if isinstance(expr, Maximum) else "min")
+                return row(name, Fenced(self._between(",", pair))), ATOM
+            case AtLeast(args=pair) | Below(args=pair):
+                sign = "≥" if isinstance(expr, AtLeast) else "<"
+                return Fenced(self._between(sign, pair), "[", "]"), ATOM
             case Broadcast(args=(scalar, *_)):
                 return self._level(scalar)
+            case Elementwise(argument=inner) if expr.function.name == "abs":
+                return Fenced(self.of(inner), "|", "|"), ATOM
             case Elementwise() | Slope():
                 return self._applied(expr), ATOM
             case VectorFunction(args=(argument,)):
@@ -254,6 +266,10 @@ class Layout:
         if found is not None:
             return found
         raise TypeError(f"no way to write {type(expr).__name__}: give it a case in layout.py")
+
+    def _between(self, sign: str, pair: tuple[MatrixExpr, ...]) -> Box:
+        one, two = map(self.of, pair)
+        return row(one, Operator(sign), two)
 
     def _number(self, number: SympyNumber) -> tuple[Box, int]:
         if number < 0:

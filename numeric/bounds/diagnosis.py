@@ -101,6 +101,8 @@ class Diagnosis:
             if certificate else {},
             "a_priori_winner": certificate.upper(self.lags[-1])[1]
             if certificate and certificate.methods else None,
+            "certificate": certificate.scaled.to_dict()
+            if certificate and certificate.scaled else None,
             "invariant_set": bool(certificate and certificate.box is not None),
             "blocks": {f"{a},{b}": value for (a, b), value in track.blocks.items()}
             if track else {},

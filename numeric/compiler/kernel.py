@@ -23,6 +23,7 @@ from numeric.compiler.network import compose
 from numeric.compiler.padding import masked
 from numeric.compiler.passes import optimise
 from numeric.compiler.program import LENGTH, Program
+from numeric.compiler.segments import Segments, segments
 from numeric.compiler.styles import NUMPY, find_style
 from numeric.compiler.target import Header, Style
 
@@ -38,6 +39,7 @@ class Kernel:
     style: str
     source: str = field(repr=False)
     target: str = NUMPY.name
+    segments: Segments | None = None
     module: ModuleType = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -109,20 +111,28 @@ def toolkit_version() -> str:
 
 @lru_cache(maxsize=64)
 def compile_cell(
-    cell: Cell | str, style: str = "fused", target: str = NUMPY.name, *, verified: str = ""
-) -> Kernel:
+    cell: Cell | str, style: str = "fused", target: str = NUMPY.name, *,
+    checkpoint: int | None = None, truncate: int | None = None, verified: str = "",
+) -> Kernel:  # fmt: skip
     """The kernel of a cell: derived, lowered, improved, emitted and loaded.
 
+    With `checkpoint` k states are kept every k steps, of 0 the root of T, and the rest is computed
+    again; with `truncate` K no gradient goes back over a multiple of K steps.
+
     Raises:
-        ValueError: naming what there is, if the style, the target or the name of a cell is unknown.
+        ValueError: naming what there is, if the style, the target or the name of a cell is
+            unknown; if checkpoints and truncation do not go together.
     """
     cell = cell_of(cell)
+    through = segments(checkpoint, truncate)
     chosen = find_style(style, target)
     program = optimise(lower(derivation_of(cell), chosen.slope_from), chosen.passes)
     title = f"States and gradients of the cell {cell.name!r} through time."
     lines = _header_lines(cell, chosen, program, verified)
-    header = Header(title, lines, declared(cell), cell.name)
-    return Kernel(cell, style, chosen.target.emit(program, chosen, header), target)
+    if through is not None:
+        lines = (*through.lines(), "", *lines)
+    header = Header(title, lines, declared(cell), cell.name, through)
+    return Kernel(cell, style, chosen.target.emit(program, chosen, header), target, through)
 
 
 @lru_cache(maxsize=64)
@@ -138,7 +148,7 @@ def compile_network(
     program = masked(optimise(compose(network, chosen.slope_from), chosen.passes))
     title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
     lines = _header_lines(network.cell, chosen, program, verified)
-    header = Header(title, lines, declared_network(network, program))
+    header = Header(title, lines, declared_network(network, program), network.name)
     lead = ("B",) if network.loss_at == "last" else ("T", "B")
     source = chosen.target.emit_network(program, chosen, header, lead)
     return NetworkKernel(network, style, source, target)

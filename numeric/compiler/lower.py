@@ -39,6 +39,8 @@ from derive.language.expr import (
     split_coefficient,
     symbols_of,
 )
+from derive.language.pairs import AtLeast, Below, Maximum, Minimum
+from derive.language.reductions import Extent
 from numeric.compiler.array_names import array_names
 from numeric.compiler.comments import numbered_equations
 from numeric.compiler.products import product, summed
@@ -135,6 +137,11 @@ class _Lowering:
                 return self.entrywise("multiply", rest.args, dims, name)
             case Quotient():
                 return self.entrywise("divide", rest.args, dims, name)
+            case Extent(args=(extent,)):
+                ones = self.emit("spread", [S.One], (extent,), extent)
+                return self.emit("gather", [ones], (), name=name)
+            case Maximum() | Minimum() | AtLeast() | Below():
+                return self.entrywise(rest.name, rest.args, dims, name)
             case Elementwise():
                 return self.function(rest, dims, name)
             case Slope():

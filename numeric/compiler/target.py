@@ -15,6 +15,7 @@ from typing import Final, Literal
 from derive.language.functions import FUNCTIONS, ElementwiseFunction
 from numeric.compiler.passes import Pass
 from numeric.compiler.program import Program
+from numeric.compiler.segments import Segments
 
 SlopeForm = Literal["output", "input"]
 
@@ -41,12 +42,14 @@ class Header:
     """What a module says of itself: its title, the lines below it, and the declared names.
 
     `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names. `name`: the cell's.
+    `segments`: how the code goes through time, if not all at once.
     """
 
     title: str
     lines: tuple[str, ...]
     declared: Mapping[str, Mapping[str, tuple[str, ...]]]
     name: str = ""
+    segments: Segments | None = None
 
 
 @dataclass(frozen=True)

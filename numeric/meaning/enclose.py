@@ -31,6 +31,7 @@ from derive.language.expr import Broadcast, Elementwise, Slope, Softmax
 from derive.language.expr import replace as exchange
 from derive.language.functions import function_of, unprimed
 from derive.language.maps import LinearMap, Vec
+from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from numeric.meaning.enclose_curvature import curvature_on
 from numeric.meaning.enclose_functions import number, slope_on, value_on
 from numeric.meaning.interpret import Walk, columns_of
@@ -112,9 +113,27 @@ def _vec(node: Vec, step: _Enclosing) -> Interval:
     return Interval(found.lo.reshape((-1, 1)), found.hi.reshape((-1, 1)))
 
 
+def _chosen(node: MatrixExpr, step: _Enclosing) -> Interval:
+    """Larger or smaller at both ends: either rises with each of its two."""
+    pick = np.maximum if isinstance(node, Maximum) else np.minimum
+    one, two = map(step, node.args)
+    return Interval(pick(one.lo, two.lo), pick(one.hi, two.hi))
+
+
+def _at_least(node: AtLeast, step: _Enclosing) -> Interval:
+    one, two = map(step, node.args)
+    return Interval(np.where(one.lo >= two.hi, 1.0, 0.0), np.where(one.hi >= two.lo, 1.0, 0.0))
+
+
+def _below(node: Below, step: _Enclosing) -> Interval:
+    one, two = map(step, node.args)
+    return Interval(np.where(one.hi < two.lo, 1.0, 0.0), np.where(one.lo < two.hi, 1.0, 0.0))
+
+
 _OWN: Final[dict[type, Callable[[Any, Any], Interval]]] = {
     Elementwise: lambda node, step: value_on(node.function, node.parameters, step(node.argument)),
     Slope: _slope,
+    Maximum: _chosen, Minimum: _chosen, AtLeast: _at_least, Below: _below,
     Softmax: _softmax, Identity: _identity, DiagMatrix: _diagonal, HadamardProduct: _hadamard,
     LinearMap: _linear_map, Vec: _vec,
 }  # fmt: skip

@@ -97,17 +97,18 @@ def _folded(join: Callable[[Interval, Interval], Interval]) -> Callable[[Expr], 
 
 
 def _power(formula: Pow) -> Rule:
-    """Integer powers; pairs of equal factors as squares, which are not negative.
+    """Integer powers, and powers of the root; pairs of equal factors as squares, never negative.
 
     Raises:
         TypeError: for any other power.
     """
-    base, exponent = by_formula(formula.base), int(formula.exp)
-    if exponent != formula.exp:
-        raise TypeError(f"no interval for the power {formula}: only integers")
+    base, exponent, root = by_formula(formula.base), formula.exp, formula.exp.q == 2
+    if exponent.q > 2:
+        raise TypeError(f"no interval for the power {formula}: only integers and halves")
+    exponent = int(exponent * 2) if root else int(exponent)
 
     def rule(x: Interval) -> Interval:
-        value = base(x)
+        value = iv.sqrt(base(x)) if root else base(x)
         squares, rest = divmod(abs(exponent), 2)
         factors = [value.square()] * squares + [value] * rest
         raised = reduce(operator.mul, factors)
@@ -220,7 +221,7 @@ def _symmetric(size: Array) -> Interval:
 
 
 ELEMENTARY: Final[Mapping[str, Rule]] = {
-    "exp": iv.exp, "tanh": iv.tanh, "sin": iv.sin, "cos": iv.cos,
+    "exp": iv.exp, "log": iv.log, "tanh": iv.tanh, "sin": iv.sin, "cos": iv.cos,
     **{name: _primitive(row) for name, row in PRIMITIVES.items()},
 }  # fmt: skip
 
@@ -275,7 +276,8 @@ def _scaled_tanh(x: Interval, *given: Any) -> Interval:
 _STANH: Final = (Rational(17159, 10000), Rational(2, 3))
 VALUES: Final[dict[str, Callable[..., Interval]]] = {
     "tanh": iv.tanh, "sigmoid": iv.sigmoid, "leaky_relu": _leaky, "elu": _elu,
-    "softplus": iv.softplus, "softsign": _softsign, "scaled_tanh": _scaled_tanh,
+    "softplus": iv.softplus, "abs": Interval.absolute, "softsign": _softsign,
+    "scaled_tanh": _scaled_tanh,
 }  # fmt: skip
 
 

@@ -98,11 +98,16 @@ def _gather(formula: Expr) -> tuple[Expr, ...]:
 
 
 def _power(formula: Pow, arithmetic: Arithmetic) -> Scalar:
-    base, exponent = formula_of(formula.base, arithmetic), int(formula.exp)
+    """Whole powers, and powers of the root."""
+    base = formula_of(formula.base, arithmetic)
+    exponent, root = int(formula.exp * (1 if formula.exp.is_Integer else 2)), None
+    if not formula.exp.is_Integer:
+        root = arithmetic.namespace.sqrt
     one, count = arithmetic.number(Integer(1)), abs(exponent)
 
     def value(x: Array) -> Array:
-        raised = reduce(operator.mul, [base(x)] * count)
+        factor = base(x) if root is None else root(base(x))
+        raised = reduce(operator.mul, [factor] * count)
         return raised if exponent > 0 else one / raised
 
     return value

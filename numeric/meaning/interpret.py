@@ -33,7 +33,6 @@ from sympy import (
 )
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
-from derive.cell import Cell, previous, timeless_symbols
 from derive.language.expr import (
     Broadcast,
     Columns,
@@ -45,9 +44,11 @@ from derive.language.expr import (
     Softmax,
     split_coefficient,
 )
-from derive.language.maps import LinearMap, Vec, has_moving_matrix
+from derive.language.maps import LinearMap, Vec
+from derive.language.pairs import AtLeast, Below, Maximum, Minimum
+from derive.language.reductions import Extent
 from numeric.meaning.formulas import formula_of, joined
-from numeric.meaning.sizes import as_columns, extent_of, of_step, sizes_of
+from numeric.meaning.sizes import extent_of
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
 
 Array = Any
@@ -192,6 +193,11 @@ def _constant(number: int) -> Callable[[MatrixExpr, Meaning], Valued]:
     return rule
 
 
+def _extent(node: Extent, of: Meaning) -> Valued:
+    full, extent = of.arithmetic.full, node.args[0]
+    return lambda step: full(1, 1, Integer(step.size(extent)))
+
+
 def _identity(node: Identity, of: Meaning) -> Valued:
     full, extent = of.arithmetic.full, node.shape[0]
 
@@ -323,11 +329,37 @@ def _linear_map(node: LinearMap, of: Meaning) -> Valued:
     return value
 
 
+def _pair(
+    compare: Callable[[Array, Array], Array], *, chooses: bool
+) -> Callable[[Any, Meaning], Valued]:
+    """One of two numbers by comparing them, or 1 and 0."""
+
+    def rule(node: MatrixExpr, of: Meaning) -> Valued:
+        one, two = map(of, node.args)
+        decide, where = of.arithmetic.decide, of.arithmetic.namespace.where
+        yes, no = (of.arithmetic.number(Integer(number)) for number in (1, 0))
+
+        def value(step: Step) -> Array:
+            a, b = one(step), two(step)
+            if a.shape != b.shape:
+                ones = np.ones(np.broadcast_shapes(a.shape, b.shape))
+                a, b = a * ones, b * ones
+            found = compare(decide(a), decide(b))
+            return where(found, a, b) if chooses else where(found, yes, no)
+
+        return value
+
+    return rule
+
+
 NODES: Final[dict[type, Callable[[Any, Meaning], Valued]]] = {
     MatrixSymbol: _symbol, MatAdd: _folded(operator.add), MatMul: _product,
     HadamardProduct: _folded(operator.mul), Quotient: _folded(operator.truediv),
     Transpose: _transpose, OneMatrix: _constant(1), ZeroMatrix: _constant(0),
     Identity: _identity, DiagMatrix: _diagonal, Broadcast: _broadcast, Concat: _concat,
+    Extent: _extent,
+    Maximum: _pair(operator.ge, chooses=True), Minimum: _pair(operator.le, chooses=True),
+    AtLeast: _pair(operator.ge, chooses=False), Below: _pair(operator.lt, chooses=False),
     Rows: _rows, Columns: _columns, Softmax: _softmax, Elementwise: _elementwise, Slope: _slope,
     Vec: _vec, LinearMap: _linear_map,
 }  # fmt: skip
@@ -348,51 +380,3 @@ def evaluate(
         TypeError: if a node has no meaning in numbers.
     """
     return compiled(expression, arithmetic)(Step(values, sizes))
-
-
-def run_cell(
-    cell: Cell,
-    parameters: Mapping[str, Array],
-    inputs: Mapping[str, Array],
-    initial: Mapping[str, Array],
-    constants: Mapping[str, Array] | None = None,
-    arithmetic: Arithmetic = FLOATS,
-) -> dict[str, list[Array]]:
-    """s_t = F(s_{t−1}, x_t; θ) for t = 1…T by the author's own equations.
-
-    Where a matrix of a step changes with time, samples have an axis in front: (B, n, 1) and
-    (B, n, k); else vectors lie side by side, (n, B).
-
-    Shapes: inputs (T, B, m), initial (B, n) or (B, n, k), parameters as in the module interface;
-    the result is a list over time of (B, n), or (B, n, k), for each state and each output.
-    """
-    constants = constants or {}
-    sizes = sizes_of(cell, {**constants, **initial, **inputs, **parameters})
-    fixed = {name: as_columns(value) for name, value in parameters.items()}
-    fixed |= {n: as_columns(v) for n, v in constants.items() if n not in cell.sequences}
-    still = timeless_symbols(cell, cell.equations)
-    apart = has_moving_matrix((e.value for e in cell.equations), still)
-    given = {s.name: s for s in (*cell.inputs, *cell.constants) if s.name not in fixed}
-    timed = {**{n: v for n, v in constants.items() if n not in fixed}, **inputs}
-    state = {s.name: of_step(s, initial[s.name], apart) for s in cell.states}
-    steps, batch = np.shape(inputs[cell.inputs[0].name])[:2]
-    returned = {symbol.name: symbol for symbol in cell.returned}
-    over_time: dict[str, list[Array]] = {name: [] for name in returned}
-    equations = [(e.target.name, compiled(e.value, arithmetic)) for e in cell.equations]
-    before = {symbol.name: previous(symbol).name for symbol in cell.states}
-    ones = arithmetic.full(1, batch, Integer(1))
-    ones = ones.reshape((-1, 1, 1)) if apart else ones
-    for t in range(steps):
-        values = {**fixed, **{n: of_step(given[n], v[t], apart) for n, v in timed.items()}}
-        values |= {earlier: state[name] for name, earlier in before.items()}
-        step = Step(values, sizes)
-        for name, equation in equations:
-            values[name] = equation(step)
-        for name, symbol in returned.items():
-            value = values[name]
-            if value.shape[:1] != (batch,) if apart else value.shape[1] != batch:
-                value = value * ones
-            state[name] = value
-            column = symbol.shape[1] == 1
-            over_time[name].append((value[..., 0] if column else value) if apart else value.T)
-    return over_time

@@ -19,13 +19,15 @@ Array = Any
 class Arithmetic:
     """The operations that `+ − · / @` and slicing do not bring along.
 
-    `number` reads an exact constant; `decide` gives what a comparison looks at. `shifted` says
-    whether softmax subtracts the largest entry first, which only a random exponential can see.
+    `number` reads an exact constant; `decide` gives what a comparison looks at; `constant` the
+    value of an array without what differentiates it. `shifted` says whether softmax subtracts the
+    largest entry first, which only a random exponential can see.
     """
 
     namespace: Any = np
     number: Callable[[Expr], Any] = float
     decide: Callable[[Array], Array] = np.asarray
+    constant: Callable[[Array], Array] = np.asarray
     shifted: bool = False
 
     def full(self, rows: int, columns: int, number: Number) -> Array:

@@ -122,6 +122,9 @@ class Degree(Element):
         other = self._take(other)
         return self._fresh(lambda shadow: np.logaddexp(shadow, other.shadow))
 
+    def sqrt(self) -> Degree:
+        return self._fresh(np.sqrt)
+
     def tanh(self) -> Degree:
         return self._fresh(np.tanh, 2)
 

@@ -4,7 +4,7 @@
 In: floats. Out: `Forward`, a value with its derivatives in all directions at once. The chain
 rule is applied forward, number by number: nothing here knows of adjoints. The digits are the
 standard library's decimals, in a context that is handed to every operation; its functions are
-exp and ln, the others are mpmath's.
+exp, ln and the root, the others are mpmath's.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numeric.numbers.primitives import Primitive
 
 DIGITS: Final = 50
 _CONTEXT: Final = Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[DivisionByZero])
+_WHOLE_LINE: Final = Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])  # 1/0 is ∞
 _MP: Final = mpmath.MPContext()
 _MP.dps = DIGITS + 10
 _ZERO, _ONE, _TWO = Decimal(0), Decimal(1), Decimal(2)
@@ -112,7 +113,11 @@ class Forward(Element):
         return self._chain(value, value)
 
     def log(self) -> Forward:
-        return self._chain(_CONTEXT.ln(self.value), _CONTEXT.divide(_ONE, self.value))
+        return self._chain(_CONTEXT.ln(self.value), _WHOLE_LINE.divide(_ONE, self.value))
+
+    def sqrt(self) -> Forward:
+        value = _CONTEXT.sqrt(self.value)
+        return self._chain(value, _WHOLE_LINE.divide(_ONE, _CONTEXT.multiply(_TWO, value)))
 
     def tanh(self) -> Forward:
         slope = _CONTEXT.power(_of("sech", self.value), _TWO)
@@ -142,7 +147,10 @@ def number(constant: Expr) -> Forward:
     return Forward(_CONTEXT.create_decimal(str(constant.evalf(DIGITS + 5))))
 
 
-MULTIPRECISION: Final = Arithmetic(number=number)
+_constant: Final = np.frompyfunc(
+    lambda entry: Forward(entry.value) if isinstance(entry, Forward) else entry, 1, 1
+)
+MULTIPRECISION: Final = Arithmetic(number=number, constant=_constant)
 
 
 def independent(arrays: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:

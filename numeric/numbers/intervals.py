@@ -299,6 +299,20 @@ def exp(x: Interval) -> Interval:
 
 
 @_QUIET
+def log(x: Interval) -> Interval:
+    """Log x of what of x is positive; no bound below where 0 is within, none at all left of it."""
+    low, high = widened(np.log(np.maximum(x.lo, 0.0))).lo, widened(np.log(x.hi)).hi
+    return Interval(low, np.where(x.hi > 0, high, np.inf))
+
+
+@_QUIET
+def sqrt(x: Interval) -> Interval:
+    """√x of what of x is not negative; a root is rounded to the nearest float."""
+    low, high = np.sqrt(np.maximum(x.lo, 0.0)), np.sqrt(np.maximum(x.hi, 0.0))
+    return Interval(np.maximum(_down(low, low == 0), 0.0), _up(high, high == 0))
+
+
+@_QUIET
 def tanh(x: Interval) -> Interval:
     """Tanh x, between −1 and 1; between 0 and x where x is too small for relative errors."""
     low, high = widened(np.tanh(x.lo)).lo, widened(np.tanh(x.hi)).hi

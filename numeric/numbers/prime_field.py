@@ -5,8 +5,8 @@ In: integers, float constants. Out: `Dual`, an element (value, tangent, shadow):
 its derivative in one direction, and a float that decides comparisons only. Functions are
 random but obey the identities that gradient code uses: exp(−a) = 1/exp(a), exp(0) = 1,
 log inverse to exp, log(1+exp(a)) = a + log(1+exp(−a)), tanh, sinh and cosh through exp,
-sin² + cos² = 1; a primitive is a random function of its own, with its slope. They do not obey
-exp(a+b) = exp(a)·exp(b).
+sin² + cos² = 1; a root, or a primitive, is a random function of its own, with its slope. They do
+not obey exp(a+b) = exp(a)·exp(b), nor √a·√a = a.
 """
 
 from __future__ import annotations
@@ -106,6 +106,13 @@ class RandomFunctions:
                 mirrored = (1 + inverse(power - 1)) % PRIME
                 self._pair((even - rest * _HALF) % PRIME, mirrored)
         return self.logarithms[power]
+
+    def sqrt(self, value: int) -> int:
+        """A random function that is 0 at 0 and 1 at 1."""
+        if value < 2:
+            return value
+        self.others.add((b"sqrt", value))
+        return self.hash(b"sqrt", value)
 
     def half_tangent(self, value: int) -> int:
         """An odd function u; sin = 2u/(1+u²), cos = (1−u²)/(1+u²)."""
@@ -281,6 +288,12 @@ class Dual(Element):
         value = _CURRENT.get().log(self.value)
         shadow = math.log(self.shadow) if self.shadow > 0 else -math.inf
         return Dual(value, self.tangent * inverse(self.value) % PRIME, shadow)
+
+    def sqrt(self) -> Dual:
+        """A random function with the slope 1/(2√a); its square is not a, for want of roots."""
+        value = _CURRENT.get().sqrt(self.value)
+        tangent = self.tangent * inverse(2 * value) % PRIME
+        return Dual(value, tangent, math.sqrt(max(self.shadow, 0.0)))
 
     def expm1(self) -> Any:
         return self.exp() - 1

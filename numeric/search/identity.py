@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from derive.cell import Cell
-from numeric.meaning.interpret import run_cell
+from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.prime_field import FIELD, random_duals, random_functions
 

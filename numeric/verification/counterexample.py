@@ -40,11 +40,15 @@ def search(
 
     `test` gives the scaled error. Drawn failures shrink by Hypothesis, a set one by its sizes.
     """
-    worst, count = 0.0, 0
+    worst, count, lost = 0.0, 0, 0
+    known = len(session.undefined)
     target_largest = examples >= MANY
 
     def attempt(case: Case) -> float:
-        nonlocal worst, count
+        nonlocal worst, count, lost
+        if not session.is_defined(case):
+            lost += 1
+            raise UnsatisfiedAssumption
         try:
             error = test(case)
         except (Misbehaviour, WrongError) as problem:
@@ -83,7 +87,12 @@ def search(
         said = [session.unjudged[what] for what in _CALLS if what in session.unjudged]
         if said:
             return Check(PARTIAL, said[0])
-        return Check(INCONCLUSIVE, "no example within the range of the oracle")
+        if not lost:
+            return Check(INCONCLUSIVE, "no example within the range of the oracle")
+    if problem is None and failed is None and lost > count:
+        place = [*session.undefined][known - len(session.undefined) or 0]
+        reason = f"undefined in {lost} of {lost + count} examples: {place}"
+        return Check(INCONCLUSIVE, reason, {"examples": count, "scaled_error": worst})
     if problem is None and failed is not None:
         problem = _shrunk(session, attempt, *failed)
     figures = {"examples": count, "scaled_error": worst}

@@ -53,7 +53,7 @@ def _frozen(arrays: Arrays) -> Arrays:
     return MappingProxyType(held)
 
 
-AUTOGRAD: Final = Arithmetic(namespace=anp, decide=lambda array: array)
+AUTOGRAD: Final = Arithmetic(namespace=anp, decide=lambda array: array, constant=getval)
 COMPLEX: Final = Arithmetic(decide=np.real)
 
 

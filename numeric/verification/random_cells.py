@@ -13,8 +13,12 @@ from typing import Final, Protocol
 
 from derive.language.expr import VECTOR_FUNCTIONS
 from derive.language.functions import FUNCTIONS
+from derive.language.pairs import PAIR_FUNCTIONS
+from derive.language.reductions import REDUCTIONS
 
-TAME: Final = tuple(name for name in FUNCTIONS if name != "exp")
+TAME: Final = tuple(n for n, row in FUNCTIONS.items() if n != "exp" and not row.needs)
+REDUCED: Final = tuple(row for row in REDUCTIONS.values() if row.name != "norm")
+CHOOSY: Final = tuple(name for name, row in FUNCTIONS.items() if row.needs)
 NUMBERS: Final = ("2", "0.5", "0.3", "1.25")
 
 
@@ -73,6 +77,30 @@ class Writer:
 def _call(write: Writer, depth: int) -> str:
     argument = write.vector(depth)
     return f"{TAME[write.choices.whole(len(TAME) - 1)]}({argument})"
+
+
+def _choosy(write: Writer, depth: int) -> str:
+    """A function of positive numbers, of one that is."""
+    argument = write.vector(depth)
+    name = CHOOSY[write.choices.whole(len(CHOOSY) - 1)]
+    return f"{name}({('1.25 + tanh', '0.3 + softplus')[write.choices.whole(1)]}({argument}))"
+
+
+def _pair(write: Writer, depth: int) -> str:
+    """The larger or the smaller of two, or of one and a number."""
+    one, names = write.vector(depth), tuple(PAIR_FUNCTIONS)
+    other = write.vector(depth) if write.choices.whole(1) else NUMBERS[1]
+    return f"{names[write.choices.whole(len(names) - 1)]}({one}, {other})"
+
+
+def _reduced(write: Writer, depth: int) -> str:
+    """A number made of one vector, or of two, times another; or a vector normalised."""
+    one, row = write.vector(depth), REDUCED[write.choices.whole(len(REDUCED) - 1)]
+    if row.takes_number:
+        return f"{row.name}({one}, 0.3)"
+    two = write.vector(depth)
+    made = f"{row.name}({one}, {two})" if row.columns == 2 else f"{row.name}({one})"
+    return f"({made} * {two})"
 
 
 def _square(write: Writer, depth: int) -> str:
@@ -155,7 +183,7 @@ def _inner(write: Writer, depth: int) -> str:
 
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
     _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _whole, _concat, _skew, _inner,
-    _twice, _power, _residual, _heun,
+    _twice, _power, _residual, _heun, _pair, _choosy, _call, _reduced,
 )  # fmt: skip
 
 

@@ -1,75 +1,93 @@
 """The self-test of an emitted file: its numbers from fifty digits and a running error analysis.
 
-In: a cell and the source of its code in some language. Out: the source with a test that needs no
-Python to judge it.
+In: a cell or a network and the source of its code in some language. Out: the source with a test
+that needs no Python to judge it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
 from derive.cell import Cell
-from numeric.compiler.kernel import compile_cell
+from derive.network import Network
+from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.target import Target
 from numeric.numbers.rounding import BOUNDED
 from numeric.verification.cases import Case
 from numeric.verification.compare import rounding_bounds
 from numeric.verification.oracles import precise_answer
 from numeric.verification.problems.of_cell import CellProblem
-from numeric.verification.watch import CELL_FUNCTIONS, Guard, subject_of
+from numeric.verification.problems.of_network import NetworkProblem
+from numeric.verification.problems.problem import Problem
+from numeric.verification.watch import CELL_FUNCTIONS, LOSS, NETWORK_FUNCTIONS, Guard, subject_of
 
+Groups = Mapping[str, Any]
 STEPS: Final = 3
 BATCH: Final = 2
 MARGIN: Final = 2.0  # the analysis is of first order
 
 
-def self_tested(cell: Cell, target: Target, source: str, *, seed: int = 0) -> str:
-    """The source with a main function that checks states and gradients of one case.
+def self_tested(of: Cell | Network, target: Target, source: str, *, seed: int = 0) -> str:
+    """The source with a main function that checks what the code makes of one case.
 
     Raises:
         ValueError: if files of that language have no self-test.
     """
     if target.self_test is None:
         raise ValueError(f"target {target.name}: its files have no self-test")
-    problem = CellProblem(cell)
+    problem: Problem
+    if isinstance(of, Network):
+        problem, plain = (
+            NetworkProblem(of),
+            subject_of(compile_network(of, "textbook"), NETWORK_FUNCTIONS),
+        )
+        seed += seed % 4 == 0  # seeds in which samples have lengths of their own
+    else:
+        problem, plain = CellProblem(of), subject_of(compile_cell(of, "textbook"), CELL_FUNCTIONS)
     case = problem.case(
         problem.ordinary_sizes(), steps=STEPS, batch=BATCH, seed=seed, dtype="float32"
     )
     double = replace(case.widened(), dtype="float64")
     answer = precise_answer(problem, case)
-    plain = Guard(subject_of(compile_cell(cell, "textbook"), CELL_FUNCTIONS))
-    bounds = [rounding_bounds(problem, plain, c, BOUNDED)[0] for c in (case, double)]
+    bounds = [rounding_bounds(problem, Guard(plain), c, BOUNDED)[0] for c in (case, double)]
+    masks = {name for name in case.constants if "." in name}  # of dropout
+    sequences = {*problem.cell.sequences, *masks}
     given = {
         "params": case.params, "inputs": case.inputs, "cotangents": case.cotangents,
-        "constants": {name: _each_sample(array, case) if name in cell.sequences else array
+        "states": case.initial,
+        "constants": {name: _each_sample(array, case) if name in sequences else array
                       for name, array in case.constants.items()},
     }  # fmt: skip
-    want = {
-        "states": {
-            name: np.concatenate([start[None], answer.states[name]])
-            for name, start in case.initial.items()
-        },
-        "outputs": {n: a for n, a in answer.states.items() if n not in case.initial},
-        **{f"gradients.{group}": arrays for group, arrays in answer.gradients.items()},
-    }
+    if isinstance(of, Network):
+        given["targets"] = {"targets": case.targets}
+        given["lengths"] = {} if case.lengths is None else {"lengths": case.lengths}
+    want = _listed(case.initial, answer.states, answer.gradients)
+    explained = [_listed(case.initial, *bound) for bound in bounds]
     allowed: dict[str, dict[str, tuple[float, ...]]] = {}
     for group, arrays in want.items():
-        kind = group.removeprefix("gradients.")
         allowed[group] = {}
         for name, array in arrays.items():
-            returned = kind in {"states", "outputs"}
-            found = [(b[0] if returned else b[1][kind])[name] for b in bounds]
             size = float(np.max(np.abs(array), initial=0.0))
-            units = (2.0**-24, 2.0**-53)
             allowed[group][name] = tuple(
-                MARGIN * (float(np.max(f, initial=0.0)) + u * size)
-                for f, u in zip(found, units, strict=True)
+                MARGIN * (float(np.max(found[group][name], initial=0.0)) + u * size)
+                for found, u in zip(explained, (2.0**-24, 2.0**-53), strict=True)
             )
     sizes = {**case.sizes, "T": case.steps, "B": case.batch}
     return target.self_test(source, sizes, given, want, allowed)
+
+
+def _listed(initial: Groups, outputs: Groups, gradients: Mapping[str, Groups]) -> dict[str, Groups]:
+    """Outputs and gradients by the groups of a file's listing."""
+    loss = outputs.get(LOSS) if [*outputs] == [LOSS] and np.ndim(outputs[LOSS]) == 0 else None
+    first = {"loss": {"loss": loss}} if loss is not None else {
+        "states": {name: array for name, array in outputs.items() if name in initial},
+        "outputs": {name: array for name, array in outputs.items() if name not in initial},
+    }  # fmt: skip
+    return {**first, **{f"gradients.{group}": arrays for group, arrays in gradients.items()}}
 
 
 def _each_sample(array: Any, case: Case) -> Any:

@@ -38,6 +38,7 @@ class Session:
     forgiving: bool = False
     unjudged: dict[str, str] = field(default_factory=dict)
     misshapen: dict[str, str] = field(default_factory=dict)
+    undefined: dict[str, int] = field(default_factory=dict)
 
     def autograd(self, case: Case) -> Answer:
         """Outputs and gradients by autograd, of what is judged."""
@@ -56,6 +57,13 @@ class Session:
                 for group, arrays in answer.gradients.items()
             },
         )
+
+    def is_defined(self, case: Case) -> bool:
+        """Whether the equations have values here; where they have none, the place is noted."""
+        place = self.problem.undefined(case)
+        if place:
+            self.undefined[place] = self.undefined.get(place, 0) + 1
+        return not place
 
     def broken(self, problem: Misbehaviour) -> str:
         """The status of a check that the code's misbehaviour ends."""

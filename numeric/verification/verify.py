@@ -20,6 +20,7 @@ from hypothesis.errors import UnsatisfiedAssumption
 from derive.cell import Cell, cell_of
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.compiler.segments import Segments
 from numeric.compiler.styles import NUMPY, find_style
 from numeric.compiler.target import Target
 from numeric.verification.cases import Case
@@ -32,6 +33,7 @@ from numeric.verification.explain.explain import explain_gradients
 from numeric.verification.fit import audited
 from numeric.verification.interface import arguments, audit_of, padding, strict
 from numeric.verification.oracles import Answer
+from numeric.verification.problems.in_segments import SegmentedProblem
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem, Result
@@ -257,7 +259,7 @@ def verify(
     if not ours:
         checks = _weigh(session, checks)
     gradients = session.gradients()
-    if audit.callable:
+    if audit.callable and not session.undefined:  # what has no value there is not held against it
         tell("diagnosis")
         gradients = _diagnosed(session, audit.treated)
     if session.forgiving:
@@ -276,11 +278,17 @@ def _strictly(cell: Cell, network: Network | None, plain: Any, module: Any) -> t
     Code of ours that runs on any numbers needs none: it accounts for its own rounding.
     """
     ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
+    through: Segments | None = getattr(module, "segments", None) if ours else None
     if plain is None and not (ours and _target(module).any_numbers):
+        asked = {} if through is None else {"checkpoint": through.steps, "truncate": through.cut}
         plain = (
-            compile_cell(cell, "fused") if network is None else compile_network(network, "fused")
+            compile_cell(cell, "fused", **{flag: k for flag, k in asked.items() if k})
+            if network is None
+            else compile_network(network, "fused")
         )
-    return CellProblem(cell) if network is None else NetworkProblem(network), plain
+    if network is not None:
+        return NetworkProblem(network), plain
+    return CellProblem(cell) if through is None else SegmentedProblem(cell, segments=through), plain
 
 
 def _target(kernel: Any) -> Target:
@@ -293,6 +301,8 @@ def _target(kernel: Any) -> Target:
 def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gradient]:
     """The gradients, each judged at single time steps, and a wrong one with its mistake."""
     problem = session.problem
+    if isinstance(problem, SegmentedProblem) and problem.segments.cut:
+        return session.gradients()  # diagnosis knows whole gradients
     call: Call = session.result
     if isinstance(problem, CellProblem):
         if "float64" not in problem.scope.dtypes:

@@ -157,7 +157,7 @@ class Guard:
         sizes |= sizes_in(self.subject.declared["STATES"], initial or {})
         shapes = {}
         initials = self.subject.declared["STATES"]
-        for name, names in {**initials, **self.subject.declared["OUTPUTS"]}.items():
+        for name, names in {**initials, **self.subject.declared.get("OUTPUTS", {})}.items():
             shapes[name] = (steps, batch, *(extent_in(size, sizes) for size in names))
         states = self._check("states", states, shapes, dtype, given)
         expected = {

@@ -21,6 +21,7 @@ from numeric.bounds.batches import Batch
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.tracks import WINDOWS, heat_map, lyapunov_exponents
+from numeric.bounds.sensitivity import Sensitivity, ill_conditioned, sensitivity
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.sizes import usual_sizes
 from numeric.numbers.printed import box_around
@@ -42,6 +43,8 @@ _STEPS: Final = 60
 _GRID: Final = 32
 _COARSE: Final = 11
 _EXPONENTS: Final = 3
+_NO_SUM: Final = "no sequence is given, or the array is too large or overflows"
+_NO_MEMORY: Final = "all_inputs: no certified decay on an invariant set"
 _NULLS: Final = (
     ("log10_measured", "null in log10_measured: the product is zero"),
     ("log10_upper", "null in log10_upper: no bound"),
@@ -78,6 +81,7 @@ def run(arguments: Namespace) -> Answer:
             points = _GRID if arguments.json else _COARSE
             tell(f"{network.name}: measure")
             measured = [_measured(one, points) for one in stack.found]
+            parameters = [sensitivity(one) for one in stack.found]
     except OSError as problem:
         raise CommandError(f"{problem.filename}: cannot be read: {why(problem)}") from None
     except ValueError as problem:
@@ -88,8 +92,8 @@ def run(arguments: Namespace) -> Answer:
     if not arguments.json:
         named = arguments.inputs.name if arguments.inputs else ""
         opening = first(stack, found, batch, named, say, overflow)
-        text = stack_text(stack, measured, left, everything, say, opening)
-    data = _data(stack, measured, left, arguments, asked)
+        text = stack_text(stack, measured, parameters, left, everything, say, opening)
+    data = _data(stack, measured, parameters, left, arguments, asked)
     data["answer"] = None if found is None else found.to_dict()
     if batch is not None:
         data["sequences"] = batch.to_dict()
@@ -205,12 +209,26 @@ def _measured(one: Diagnosis, points: int) -> Measured | None:
     return Measured(times, logs, lyapunov_exponents(one.run, _EXPONENTS))
 
 
+def _parameters(found: Mapping[str, Sensitivity], one: Diagnosis) -> dict[str, Any]:
+    """Norms by parameter, null with a reason where there is none, and which is ill-conditioned."""
+    made: dict[str, Any] = {}
+    for name, held in found.items():
+        made[name] = {key: value if value is not None and math.isfinite(value) else None
+                      for key, value in held.to_dict().items()}  # fmt: skip
+        why = [_NO_SUM] if held.along is None else []
+        why += [_NO_MEMORY] if held.all_inputs is None else []
+        made[name] |= {"reason": "; ".join(why)} if why else {}
+    return {"parameters": made, "ill_conditioned": ill_conditioned(one, found)}
+
+
 def _data(
-    stack: Stack, measured: Sequence[Measured | None], left: Sequence[str], arguments: Namespace,
+    stack: Stack, measured: Sequence[Measured | None],
+    parameters: Sequence[Mapping[str, Sensitivity]], left: Sequence[str], arguments: Namespace,
     asked: Network | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The layer that decides, and all layers beside it."""
-    made = [_one(one, held) for one, held in zip(stack.found, measured, strict=True)]
+    each = zip(stack.found, measured, parameters, strict=True)
+    made = [_one(one, held) | _parameters(found, one) for one, held, found in each]
     data = dict(made[stack.decisive])
     data["rate"] = stack.rate
     data["versions"] = {"bptt": toolkit_version(), "numpy": np.__version__}

@@ -14,6 +14,7 @@ from numeric.verification.self_test import self_tested
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.network_flags import flags, network_from, settings
+from reports.arguments.segment_flags import segment_words, segments_asked
 from reports.arguments.which_cell import checked_cell
 from reports.document.special_files import special
 from reports.terminal.console import Answer, CommandError, why, write_whole
@@ -43,11 +44,12 @@ def run(arguments: Namespace) -> Answer:
     name = network.name if network else cell.name
 
     more = {"target": arguments.target}
+    through = segments_asked(arguments, network)
 
     def made(verified: str = "") -> Kernel | NetworkKernel:
         if network is not None:
             return compile_network(network, arguments.style, **more, verified=verified)
-        return compile_cell(cell, arguments.style, **more, verified=verified)
+        return compile_cell(cell, arguments.style, **more, **through, verified=verified)
 
     try:
         kernel = made()
@@ -57,6 +59,7 @@ def run(arguments: Namespace) -> Answer:
     facts: dict[str, Any] = {
         "cell": cell.name, "style": arguments.style, "target": target.name, "digest": cell.digest,
     }  # fmt: skip
+    facts |= through
     if network is not None:
         facts["network"] = settings(network)
     if arguments.check:
@@ -79,7 +82,7 @@ def run(arguments: Namespace) -> Answer:
         return Answer(verdict.status, text=refused, notes=verdict.summary(), data=facts)
     source = made(what_was_verified(verdict)).source
     if arguments.main:
-        source = self_tested(cell, target, source, seed=arguments.seed)
+        source = self_tested(network or cell, target, source, seed=arguments.seed)
     facts["source"] = source
     if arguments.output is None:
         return Answer(text=source, data=facts)
@@ -147,12 +150,13 @@ def _check(
 ) -> Answer:
     path: Path = arguments.output
     source = kernel.source
-    if arguments.main and isinstance(kernel, Kernel):
-        source = self_tested(kernel.cell, target, source, seed=arguments.seed)
+    if arguments.main:
+        of = kernel.cell if isinstance(kernel, Kernel) else kernel.network
+        source = self_tested(of, target, source, seed=arguments.seed)
     files = files_of(path, source, target)
     current = all([same_code(_held(file), text) for file, text in files.items()])
     facts |= {"file": str(path)}
-    words = [arguments.cell, *flags(arguments), "--style", kernel.style]
+    words = [arguments.cell, *flags(arguments), *segment_words(arguments), "--style", kernel.style]
     words += ["--target", target.name] if target.beside else []
     words += [*["--main"] * arguments.main, "-o", str(path)]
     again = " ".join(["bptt emit", *words])

@@ -14,6 +14,8 @@ from derive.network import Network
 from numeric.bounds.stack import sizes_of_layer
 from numeric.bounds.study import STEPS, Asked, Study, sizes_for, study_given
 from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.search.found import is_search, records_of
+from numeric.search.store import Store
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
@@ -29,12 +31,13 @@ from reports.document.pdf import (
     find_engine,
 )
 from reports.document.printed_pdf import find_browser, made_by
+from reports.sections.search import build_search
 from reports.site.gallery import FORMATS as GALLERY_FORMATS
 from reports.site.gallery import write_gallery
 from reports.site.index import INDEX
 from reports.terminal.console import Answer, CommandError, why
 from reports.terminal.progress import progress, progress_bar
-from reports.write import FORMATS, write_network_report, write_report
+from reports.write import FORMATS, write_document, write_network_report, write_report
 
 
 def run(arguments: Namespace) -> Answer:
@@ -46,6 +49,10 @@ def run(arguments: Namespace) -> Answer:
     """
     if arguments.all:
         return _gallery(arguments)
+    if arguments.search is not None:
+        return _search(arguments)
+    if arguments.search is not None:
+        return _search(arguments)
     if not arguments.cells:
         raise CommandError("bptt report: expected a CELL, or --all for the whole catalogue")
     formats, remark = wanted_formats(arguments.formats, arguments.language)
@@ -82,6 +89,38 @@ def run(arguments: Namespace) -> Answer:
             "verified": verified,
             **({"remark": remark} if remark else {}),
         },
+    )
+
+
+def _search(arguments: Namespace) -> Answer:
+    """The report of a search.
+
+    Raises:
+        CommandError: for a folder without one, a cell beside it, files that cannot be written.
+    """
+    if arguments.cells:
+        raise CommandError("bptt report: --search DIR reports a search: no CELL beside it")
+    folder: Path = arguments.search
+    if not is_search(folder):
+        raise CommandError(f"bptt report: --search {folder}: expected the folder of a search, as "
+                           "`bptt search -o DIR` makes it")  # fmt: skip
+    formats, remark = wanted_formats(arguments.formats, arguments.language)
+    require_folder(arguments.output)
+    try:
+        records, settings = records_of(folder), Store(folder).settings()
+        document, pictures = build_search(records, settings, arguments.language)
+        with progress(arguments.quiet) as tell:
+            made = write_document(document, pictures, arguments.output, formats, tell)
+    except ValueError as problem:
+        raise CommandError(f"{folder}: {problem}") from None
+    except OSError as problem:
+        raise CommandError(f"{arguments.output}: cannot be written: {why(problem)}") from None
+    except EngineError as problem:
+        raise CommandError(str(problem)) from None
+    files = [*map(str, made)]
+    return Answer(
+        notes="\n".join([*map(_noted, files), *([remark] if remark else [])]),
+        data={"candidates": len(records), "formats": formats, "files": files},
     )
 
 

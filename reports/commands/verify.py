@@ -29,6 +29,7 @@ from numeric.verification.verdict import (
 from numeric.verification.verify import verify
 from numeric.verification.watch import Misbehaviour
 from reports.arguments.network_flags import network_from, settings
+from reports.arguments.segment_flags import segments_asked
 from reports.arguments.which_cell import checked_cell
 from reports.document.words import Speaker
 from reports.terminal.console import Answer, CommandError, columns, painted, why
@@ -108,6 +109,12 @@ def _verdicts(
         CommandError: if the file cannot be read or loaded.
     """
     profile, seed = arguments.profile, arguments.seed
+    through = segments_asked(arguments, network)
+    if through and path is not None:
+        raise CommandError(
+            f"bptt verify: --{next(iter(through))} is about our code, came {arguments.cell!r}; "
+            "leave it out"
+        )
 
     def checked(module: Any, name: str, **more: Any) -> Verdict:
         say = lambda check: tell(f"{name}: {check}")  # noqa: E731
@@ -116,7 +123,7 @@ def _verdicts(
     def ours(style: str, target: str = NUMPY.name) -> Kernel | NetworkKernel:
         if network:
             return compile_network(network, style, target)
-        return compile_cell(cell, style, target)
+        return compile_cell(cell, style, target, **through)
 
     if path is None:
         chosen = [*TARGETS] if arguments.target == "all" else [arguments.target]

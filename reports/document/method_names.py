@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED
 
 METHODS: Final = {
@@ -15,6 +16,7 @@ METHODS: Final = {
     "states, ∞-norm": "methods.states_largest", "modules, 2-norm": "methods.modules",
     "units": "methods.units", "row-stack": "methods.row_stack",
     "row-stack, scaled": "methods.row_stack_scaled", "gates split": "methods.gates",
+    FRACTIONAL: "methods.fractional",
 }  # fmt: skip
 """Those for all inputs."""
 _ALONG: Final = {

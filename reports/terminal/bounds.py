@@ -6,11 +6,15 @@ In: a `Stack` with what was measured beside it. Out: text, legible without colou
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from numeric.bounds.all_inputs.certify import Certificate
+from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.diagnosis import Diagnosis
+from numeric.bounds.sensitivity import Sensitivity, ill_conditioned
 from numeric.bounds.stack import Stack
 from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
 from reports.document.method_names import method_name
@@ -35,7 +39,8 @@ class Measured:
 
 
 def stack_text(
-    stack: Stack, measured: Sequence[Measured | None], left: Sequence[str], everything: bool,
+    stack: Stack, measured: Sequence[Measured | None],
+    parameters: Sequence[Mapping[str, Sensitivity]], left: Sequence[str], everything: bool,
     say: Speaker, first: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """What is said first, all layers in one table, then the one that decides, or all, at length."""
@@ -45,7 +50,8 @@ def stack_text(
         if several and not everything and place != stack.decisive:
             continue
         name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
-        lines += [*fitted(_at_length(name, one, measured[place], everything, say)), ""]
+        at_length = _at_length(name, one, measured[place], parameters[place], everything, say)
+        lines += [*fitted(at_length), ""]
     mapping = [(f"{layer.prefix}{name}", source) for layer in stack.layers
                for name, source in layer.origin.items()]  # fmt: skip
     if mapping:
@@ -80,14 +86,16 @@ def _layers(stack: Stack, words: Say) -> list[str]:
 
 
 def _at_length(
-    name: str, one: Diagnosis, measured: Measured | None, everything: bool, say: Speaker
-) -> list[str]:
+    name: str, one: Diagnosis, measured: Measured | None, parameters: Mapping[str, Sensitivity],
+    everything: bool, say: Speaker,
+) -> list[str]:  # fmt: skip
     words = say.words
     opening = f"{name}: {words(VERDICTS[one.verdict])}, {say.phrase(one.because)}"
     lines = [opening, "", *_table(one, everything, words)]
     if one.rate is not None and one.certificate is not None:
         lines.append("  " + words("bounds.rate").format(
             rate_up(one.rate), method_name(one.certificate.best.name, words)))  # fmt: skip
+        lines += _certificate(one.certificate, words)
     if one.lower_rate is not None:
         lines.append("  " + words("bounds.at_rest").format(rate_down(one.lower_rate)))
     if one.track is not None and len(one.track.blocks) > 1:
@@ -96,11 +104,48 @@ def _at_length(
     if measured is not None:
         exponents = ", ".join(f"{value:.3f}" for value in measured.exponents)
         lines.append("  " + words("bounds.exponents").format(exponents))
+    lines += _parameters(one, parameters, words)
     lines += _paths(one, everything, words)
     if measured is not None:
         lines += _heat(measured, words)
     return [*lines, "", "  " + words("bounds.assumptions"),
             *(f"  - {say.phrase(line)}" for line in one.assumptions)]  # fmt: skip
+
+
+def _certificate(found: Certificate, words: Say) -> list[str]:
+    """What proves the rate, where it is one norm of a scaled matrix."""
+    held = found.scaled
+    if held is None or found.best.name != FRACTIONAL:
+        return []
+    said = words("bounds.certificate").format(
+        len(held.form.unknowns), held.form.order, rate_up(held.condition), rate_up(held.rate)
+    )
+    return ["    " + line for line in textwrap.wrap(said, 92)]
+
+
+def _parameters(one: Diagnosis, found: Mapping[str, Sensitivity], words: Say) -> list[str]:
+    """log10 of ‖∂s_T/∂θ‖₂ by parameter, and whether one of them is ill-conditioned."""
+    held = [(name, s) for name, s in found.items() if s.along is not None or s.all_inputs]
+    if not held:
+        return []
+    rows = [(words("bounds.parameter"), *map(words, (
+        "growth.measured", "all_inputs.at_most", "one_sequence.at_least", "bounds.every_input",
+        "bounds.times_own",
+    )))]  # fmt: skip
+    for name, s in held:
+        along = s.along
+        seen = ("", "", "", "") if along is None else (
+            number(along.measured, words), ceiling(along.upper, 2), floor(along.lower, 2),
+            floor(along.amplification, 2),
+        )  # fmt: skip
+        above = "" if s.all_inputs is None else ceiling(s.all_inputs, 2)
+        rows.append((name, *seen[:3], above, seen[3]))
+    lines = ["", "  " + words("bounds.parameters"), *columns(rows, "    ", numbers=True)]
+    worst = ill_conditioned(one, found)
+    if worst is not None:
+        most = floor(found[worst].amplification or 0.0, 1)
+        lines.append("    " + words("bounds.ill").format(worst, most))
+    return lines
 
 
 def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:

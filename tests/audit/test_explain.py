@@ -13,7 +13,7 @@ from derive import Cell, catalogue, differentiate
 from derive.calculus.adjoint import carry
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
-from numeric.meaning.interpret import run_cell
+from numeric.meaning.run_cell import run_cell
 from numeric.verification.cases import Case
 from numeric.verification.explain.audit import equal, relative_error
 from numeric.verification.explain.change import Change

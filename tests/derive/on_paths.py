@@ -32,8 +32,8 @@ from derive.language.norms import (
 )
 from numeric.bounds.drawn import draw
 from numeric.meaning.default_constants import default_constants
-from numeric.meaning.interpret import as_columns, evaluate
-from numeric.meaning.sizes import size_names
+from numeric.meaning.interpret import evaluate
+from numeric.meaning.sizes import as_columns, size_names
 
 SEEDS = range(200 if NIGHTLY else 2)
 

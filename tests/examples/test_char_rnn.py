@@ -4,13 +4,20 @@ import re
 from math import log2
 
 import pytest
+from c_code import needs_compiler
 from scripts import looks, run
 
 QUICK = ("--quick", "--size", "32", "--sample", "20")
 
 
 @pytest.mark.parametrize(
-    "options", [("--cell", "rnn"), ("--layers", "2", "--readout", "softmax")], ids=["rnn", "deep"]
+    "options",
+    [
+        ("--cell", "rnn"),
+        ("--layers", "2", "--readout", "softmax"),
+        pytest.param(("--cell", "rnn", "--target", "c"), marks=needs_compiler),
+    ],
+    ids=["rnn", "deep", "c"],
 )
 def test_the_character_model_learns_and_reports(options):
     done = run("examples/char_rnn.py", *QUICK, *options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,14 +11,24 @@ from profiles import NIGHTLY
 from programs import MIXED
 
 from derive.cell import catalogue
-from numeric.compiler.kernel import compile_cell
-from numeric.compiler.to_c.calls import load
+from derive.network import Network
+from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.to_c.interface import read
+from numeric.compiler.to_c.loading import load
 from numeric.verification.problems.of_cell import make_case, ordinary_sizes
+from numeric.verification.problems.of_network import make_network_case, network_sizes
 
 BY_DAY = ("rnn", "lstm", "gru_reset_after", "clockwork_rnn")
 CELLS = [*(catalogue if NIGHTLY else BY_DAY), "mixed"]
 SIZES = (1, 7, 8, 9, 15, 16, 17, 31, 33)
+NETWORKS = {
+    "deep": Network(catalogue["rnn"], 2, True, embedding=True, dropout=True),
+    "at the end": Network(catalogue["gru"], 1, True, "linear", "squared_error", "last"),
+    "squared": Network(catalogue["lstm"], 2, False, "softmax", "squared_error"),
+    "memory handed upward": Network(catalogue["depth_gated_lstm"], 2),
+    "a clock": Network(catalogue["clockwork_rnn"], 1, True, loss_at="last"),
+    "characters": Network(catalogue["rnn"], 1, embedding=True),
+}
 DTYPES = ("float32", "float64")
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-O1")
@@ -32,6 +41,23 @@ def cell_named(name):
 
 def source_of(name, style="fused"):
     return compile_cell(cell_named(name), style, "c").source
+
+
+def network_source(name, style="fused"):
+    return compile_network(NETWORKS[name], style, "c").source
+
+
+def network_case(network, n, *, steps=4, batch=3, dtype="float64", seed=1):
+    """A call in which no two sizes are equal, all near n; one seed in four has no lengths."""
+    sizes = {name: max(2, n - place) for place, name in enumerate(network_sizes(network))}
+    return make_network_case(network, sizes, steps=steps, batch=batch, seed=seed, dtype=dtype)
+
+
+def network_result(module, case):
+    loss, gradients = module.loss_and_gradient(
+        case.params, case.inputs, case.targets, case.initial, case.constants, case.lengths
+    )
+    return {"loss": {"loss": loss}, **gradients}
 
 
 def case_of(cell, n, *, steps=3, batch=2, dtype="float64", seed=0, regime="ordinary"):
@@ -69,8 +95,7 @@ def compiles(compiler, source, folder, *flags):
 
 
 def loaded(source, name="cell"):
-    module = load(source, name)
-    return SimpleNamespace(forward=module.forward, backward=module.backward)
+    return load(source, name)
 
 
 def plain_flag(source):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numeric.meaning.interpret import run_cell as interpret
+from numeric.meaning.run_cell import run_cell as interpret
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, fifty, independent
 
 _lift = np.vectorize(Forward.lift, otypes=[object])

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
 from derive.calculus.jacobian import diagonal_columns
+from numeric.bounds.all_inputs.fractional_form import fractional_form
+from numeric.bounds.all_inputs.fractional_norm import ScaledNorm, scaled_norm
 from numeric.bounds.all_inputs.from_below import carousel, least_rate, resting_rate
 from numeric.bounds.all_inputs.gate_pieces import split_rate
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting, boxes_over_time, invariant_box
@@ -42,6 +44,7 @@ class Certificate:
     `steps` steps, and then none has a rate; `finite` are more methods for that many steps.
     `rest_rate` bounds the growth at rest from below, `carousel_rate` that of ‖∂p_t/∂p_k y‖ for a
     kept state p, and `least_rate` that of ‖∂s_t/∂s_k y‖, at every y and every admissible sequence.
+    `scaled` proves the method of the fractional form.
     """
 
     box: Box | None
@@ -51,6 +54,7 @@ class Certificate:
     carousel_rate: float | None = None
     least_rate: float | None = None
     finite: tuple[Method, ...] = ()
+    scaled: ScaledNorm | None = field(default=None, repr=False, compare=False)
 
     @property
     def unlimited(self) -> bool:
@@ -122,6 +126,8 @@ def certify(
     methods = [method for method in over_a_box(setting, values, lags, partition)
                if box is not None or math.isfinite(method.rate)]  # fmt: skip
     methods += split_rate(ranges, values, lags) if box is not None and not maps else []
+    scaled = None if maps else _scaled(setting, values)
+    methods += [scaled.method(lags)] if scaled else []
     finite: tuple[Method, ...] = ()
     long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)
     if not long and min((method.rate for method in methods), default=math.inf) >= 1:
@@ -130,13 +136,18 @@ def certify(
         methods, finite = list(finite), ()
     return Certificate(
         box, tuple(methods), steps, rest, carousel(setting, values) if box is not None else None,
-        least_rate(setting, values), finite,
+        least_rate(setting, values), finite, scaled,
     )  # fmt: skip
 
 
 def _anything(setting: Setting) -> Box:
     """Every state there is: invariant under any step; slopes may still be bounded."""
     return setting.box(setting.derivation.cell.states, (-math.inf, math.inf))
+
+
+def _scaled(setting: Setting, values: Box) -> ScaledNorm | None:
+    form = fractional_form(setting.derivation, values, setting.sizes)
+    return None if form is None else scaled_norm(form)
 
 
 def suprema(setting: Setting, values: Mapping[str, Interval]) -> dict[Any, Array]:

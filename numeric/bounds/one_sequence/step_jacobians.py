@@ -23,6 +23,7 @@ from derive.language.expr import Partial, symbols_of
 from derive.language.maps import LinearMap
 from derive.saying import said
 from numeric.compiler.kernel import compile_cell
+from numeric.meaning.domains import UndefinedError, undefined
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import as_columns, extent_of, sizes_of
@@ -90,6 +91,7 @@ def run(
     Raises:
         ValueError: for a wrong name or shape.
         StateOverflowError: for states that are not finite.
+        UndefinedError: for values at which the cell is not defined.
     """
     cell = derivation.cell
     kernel = compile_cell(cell)
@@ -99,6 +101,9 @@ def run(
     first = {name: value[None] for name, value in start.items()}
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         states, _ = kernel.forward(weights, batched, first, fixed)
+    zeros = {s.name: np.zeros((1, states[s.name].shape[2])) for s in cell.states}
+    if place := undefined(cell, weights, batched, zeros | first, fixed):
+        raise UndefinedError(place)
     found = {}
     for symbol in cell.states:
         later = states[symbol.name][:, 0]

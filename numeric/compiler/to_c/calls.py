@@ -1,85 +1,91 @@
-"""A C file as a module with `forward` and `backward`: compiled, and called on NumPy arrays.
+"""A C file's passes, called on NumPy arrays: compiled, checked, given pointers.
 
-In: the source of a C file, and nothing else. Out: a module with the interface that emitted NumPy
-code has, and its words for what is wrong with an argument. A library is built at the first call
-with its dtype.
+In: the source of a C file, and nothing else. Out: `forward` and `backward` with the interface that
+emitted NumPy code has, and its words for what is wrong with an argument. A library is built at
+the first call with its dtype. What was seen before is not examined again.
 """
 
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import prod
-from threading import Lock
-from types import ModuleType
+from operator import attrgetter, is_
 from typing import Any, Final
 
 import numpy as np
 
 from numeric.compiler.argument_checks import CHECKS
 from numeric.compiler.to_c.build import library
-from numeric.compiler.to_c.interface import Interface, Slot, read
+from numeric.compiler.to_c.interface import Interface, Slot
+from numeric.compiler.to_c.pools import Array, Layout, Made, Memory, Results, address_of
 
 _CHECKS: Final[dict[str, Any]] = {"np": np}
 exec(compile(CHECKS, "<checks of arguments>", "exec"), _CHECKS)
-_take: Final = _CHECKS["_take"]
-_KINDS: Final = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
-_LINE: Final = 64  # bytes: no two results share a line of the cache
-Array = np.ndarray[Any, Any]
+take: Final = _CHECKS["_take"]
+KINDS: Final = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
+RETURNED: Final = ("states", "outputs")
+GRADIENTS: Final = ("gradients.params", "gradients.inputs", "gradients.initial")
+_NONE: Final[dict[str, Array]] = {}
+_SHAPE, _DTYPE = attrgetter("shape"), attrgetter("dtype")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Results that share one block of memory: their layout, and where their pointers stand."""
+
+    layout: Layout
+    held: Results
+    pointers: tuple[tuple[int, int], ...]  # place in the struct, first byte
 
 
 @dataclass(frozen=True)
 class Known:
-    """The sizes of one call, and the shape of every array of a call of these sizes."""
+    """All that the calls of one set of sizes need to know: shapes, memory, functions."""
 
     sizes: Mapping[str, int]
     dtype: Any
     shapes: Mapping[str, Mapping[str, tuple[int, ...]]]
     at: Any
-    places: dict[tuple[str, str], int] = field(default_factory=dict)
+    tape_bytes: int
+    workspace_bytes: int
+    passes: tuple[Any, Any]
+    blocks: Mapping[tuple[str, ...], Block]
 
-    def __post_init__(self) -> None:
-        """Where each array begins, in bytes, in the one block that a call's results share."""
-        for groups in (_RETURNED, _GRADIENTS):
-            end = 0
-            for group in groups:
-                for name, shape in self.shapes.get(group, {}).items():
-                    self.places[group, name] = end
-                    end += -(-prod(shape) * self.dtype.itemsize // _LINE) * _LINE
+    def takes(self, array: Any, shape: tuple[int, ...] | None) -> bool:
+        """Whether the array can be handed on as it is: right in shape, dtype and order."""
+        return (
+            type(array) is np.ndarray
+            and array.dtype == self.dtype
+            and array.shape == shape
+            and bool(array.flags.c_contiguous)
+        )
 
-    def block(self, *groups: str) -> tuple[Array, dict[str, dict[str, Array]]]:
-        """Memory for all arrays of the groups, and the arrays in it."""
-        shapes, size = self.shapes, self.dtype.itemsize
-        ends = [
-            self.places[group, name] + prod(shape) * size
-            for group in groups
-            for name, shape in shapes.get(group, {}).items()
-        ]
-        block = np.empty(max(ends, default=0) // size, self.dtype)
-        made: dict[str, dict[str, Array]] = {}
-        for group in groups:
-            made[group] = {}
-            for name, shape in shapes.get(group, {}).items():
-                start = self.places[group, name] // size
-                made[group][name] = block[start : start + prod(shape)].reshape(shape)
-        return block, made
 
-    def fits(self, group: str, given: Any, *, some: bool = False) -> bool:
-        """Whether the arrays can be handed on as they are: right in name, shape, dtype, order."""
-        shapes, dtype = self.shapes[group], self.dtype
-        if type(given) is not dict or not (some or len(given) == len(shapes)):
-            return False
-        for name, array in given.items():
-            if (
-                type(array) is not np.ndarray
-                or array.dtype != dtype
-                or array.shape != shapes.get(name)
-                or not array.flags.c_contiguous
-            ):
-                return False
-        return True
+@dataclass(frozen=True)
+class Seen:
+    """The arrays of a group as they came last, and their pointers: place in the struct, address."""
+
+    known: Known
+    names: tuple[str, ...]
+    arrays: tuple[Array, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[Any, ...]
+    pointers: tuple[tuple[int, int], ...]
+
+    def same(self, given: Mapping[str, Any]) -> bool:
+        """Whether these very arrays came again under the same names."""
+        arrays = tuple(given.values())
+        return (
+            tuple(given) == self.names
+            and all(map(is_, arrays, self.arrays))
+            and _told(arrays) == (self.shapes, self.dtypes)
+        )
+
+
+def _told(arrays: tuple[Array, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Shapes and dtypes: what may change in an array that stays where it is."""
+    return tuple(map(_SHAPE, arrays)), tuple(map(_DTYPE, arrays))
 
 
 @dataclass(frozen=True)
@@ -88,9 +94,8 @@ class NativeTape:
 
     known: Known
     given: Mapping[str, Mapping[str, Array]]
-    states: Mapping[str, Array]
-    block: Array
-    memory: Array
+    states: tuple[Array, int]
+    memory: tuple[Array, int]
 
 
 @dataclass
@@ -102,7 +107,7 @@ class Calls:
     declared: dict[str, dict[str, tuple[str, ...]]] = field(init=False)
     loaded: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     recent: Known | None = None
-    seen: dict[int, tuple[Array, int]] = field(default_factory=dict)
+    last: dict[str, Seen] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """The names and sizes of the interface, from the listing."""
@@ -116,13 +121,15 @@ class Calls:
             "Sizes", (ctypes.Structure,),
             {"_fields_": [(member, ctypes.c_ssize_t) for _, member in self.interface.sizes]},
         )  # fmt: skip
-        self.order = [(slot.group, slot.key) for slot in self.interface.slots]
+        self.places: dict[str, list[tuple[int, str]]] = {}
+        for place, slot in enumerate(self.interface.slots):
+            self.places.setdefault(slot.group, []).append((place, slot.key))
         self.tapes, self.rooms = Memory(), Memory()
         self.pointers = ctypes.c_void_p * len(self.interface.slots)
 
     def functions(self, dtype: Any) -> tuple[Any, ...]:
         """tape_bytes, workspace_bytes, forward and backward for a dtype."""
-        kind = _KINDS[dtype]
+        kind = KINDS[dtype]
         if kind not in self.loaded:
             prefix = self.interface.prefix
             opened = ctypes.CDLL(str(library(self.source, prefix, kind)))
@@ -137,6 +144,91 @@ class Calls:
             self.loaded[kind] = tuple(found)
         return self.loaded[kind]
 
+    def know(self, sizes: Mapping[str, int], dtype: Any, *blocks: tuple[str, ...]) -> Known:
+        """What calls of these sizes need; `blocks`: the groups of results that share memory."""
+        shapes: dict[str, dict[str, tuple[int, ...]]] = {"initial": {}, "constants": {}}
+        for slot in self.interface.slots:
+            shape = tuple(_extent(size, sizes) for size in slot.dims)
+            if slot.group == "states":
+                shapes["initial"][slot.key] = shape[1:]
+                shape = (shape[0] + 1, *shape[1:])
+            shapes.setdefault(slot.group, {})[slot.key] = shape
+        at = ctypes.byref(self.size_type(*(sizes.get(n, 0) for n, _ in self.interface.sizes)))
+        tape_bytes, workspace_bytes, *passes = self.functions(dtype)
+        laid = {}
+        for groups in blocks:
+            layout = Layout(
+                {(g, n): s for g in groups for n, s in shapes.get(g, {}).items()}, dtype
+            )
+            pointers = [
+                (place, layout.places[group, key])
+                for group in groups
+                for place, key in self.places.get(group, ())
+            ]
+            laid[groups] = Block(layout, Results(), tuple(pointers))
+        first, second = passes
+        return Known(
+            sizes, dtype, shapes, at, tape_bytes(at), workspace_bytes(at), (first, second), laid
+        )
+
+    # ---- pointers ---------------------------------------------------------------------------
+
+    def fill(
+        self, known: Known, pointers: Any, group: str, given: Any, *, some: bool = False
+    ) -> bool:
+        """The pointers of a group's arrays; False if one cannot be handed on as it is.
+
+        Arrays that came last time are not examined again, but for shape and dtype.
+        """
+        if type(given) is not dict:
+            return False
+        last = self.last.get(group)
+        if last is None or last.known is not known or not last.same(given):
+            last = self._seen(known, group, given, some)
+            if last is None:
+                return False
+            self.last[group] = last
+        for place, address in last.pointers:
+            pointers[place] = address
+        return True
+
+    def _seen(self, known: Known, group: str, given: Mapping[str, Any], some: bool) -> Seen | None:
+        """The arrays of a group with their addresses; None if one is not as C wants it."""
+        shapes = known.shapes.get(group, {})
+        places = [(place, key) for place, key in self.places.get(group, ()) if key in given]
+        if len(places) < len(given) or not (some or len(places) == len(shapes)):
+            return None
+        if not all(known.takes(array, shapes[key]) for key, array in given.items()):
+            return None
+        pointers = tuple((place, address_of(given[key])) for place, key in places)
+        arrays = tuple(given.values())
+        return Seen(known, tuple(given), arrays, *_told(arrays), pointers)
+
+    def point(self, pointers: Any, groups: Mapping[str, Mapping[str, Array]]) -> None:
+        """The pointers of arrays that are as C wants them."""
+        for group, given in groups.items():
+            for place, key in self.places.get(group, ()):
+                if key in given:
+                    pointers[place] = address_of(given[key])
+
+    def results(
+        self, known: Known, pointers: Any, groups: tuple[str, ...]
+    ) -> tuple[tuple[Array, int], Made]:
+        """A block of results with its address, and its arrays; their pointers are set."""
+        block = known.blocks[groups]
+        memory, address, made = block.held.take(block.layout)
+        for place, start in block.pointers:
+            pointers[place] = address + start
+        return (memory, address), made
+
+    def run(self, known: Known, number: int, pointers: Any, tape: int) -> None:
+        """One pass, on a workspace that is nobody else's meanwhile."""
+        room, address = self.rooms.take(known.workspace_bytes)
+        known.passes[number](known.at, pointers, tape, address)
+        del room
+
+    # ---- the interface ----------------------------------------------------------------------
+
     def forward(
         self, params: Any, inputs: Any, initial: Any = None, constants: Any = None
     ) -> tuple[dict[str, Array], NativeTape]:
@@ -145,22 +237,26 @@ class Calls:
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
+        known, pointers = self.recent, self.pointers()
         groups = {"params": params, "inputs": inputs, "constants": constants or {}}
-        known = self.recent
-        if known is None or not (
-            all(known.fits(group, given) for group, given in groups.items())
-            and known.fits("initial", initial or {}, some=True)
+        if (
+            known is None
+            or not all([self.fill(known, pointers, group, groups[group]) for group in groups])
+            or not all(
+                known.takes(array, known.shapes["initial"].get(name))
+                for name, array in (initial or _NONE).items()
+            )
         ):
             known, groups, initial = self._checked(params, inputs, initial, constants)
-        block, made = known.block(*_RETURNED)
-        states = made["states"]
-        for name, rows in states.items():
-            rows[0] = (initial or {}).get(name, 0)
-        tape_bytes, workspace_bytes, run, _ = self.functions(known.dtype)
-        memory = self.tapes.take(tape_bytes(known.at))
-        tape = NativeTape(known, groups, states, block, memory)
-        self._call(run, tape, groups, dict.fromkeys(_RETURNED, block), workspace_bytes)
-        return {name: a[1:] for name, a in states.items()} | made["outputs"], tape
+            self.point(pointers, groups)
+        states, made = self.results(known, pointers, RETURNED)
+        for name, rows in made["states"].items():
+            rows[0] = initial.get(name, 0) if initial else 0
+        memory = self.tapes.take(known.tape_bytes)
+        self.run(known, 0, pointers, memory[1])
+        tape = NativeTape(known, groups, states, memory)
+        states_now = {name: array[1:] for name, array in made["states"].items()}
+        return states_now | made.get("outputs", {}), tape
 
     def _checked(
         self, params: Any, inputs: Any, initial: Any, constants: Any
@@ -173,32 +269,21 @@ class Calls:
         sizes: dict[str, int] = {}
         kinds: dict[Any, str] = {}
         held, states = self.declared, self.declared["STATES"]
-        taken = {"params": _take("params", params, held["PARAMETERS"], (), sizes, kinds)}
-        taken["inputs"] = _take("inputs", inputs, held["INPUTS"], ("T", "B"), sizes, kinds)
-        initial = _take("initial", initial, states, ("B",), sizes, kinds, optional=True)
-        constants = _take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
-        ((dtype, where),) = kinds.items()
-        if dtype not in _KINDS:
-            raise ValueError(f"{where}: the C code takes float32 or float64, came {dtype}")
+        taken = {"params": take("params", params, held["PARAMETERS"], (), sizes, kinds)}
+        taken["inputs"] = take("inputs", inputs, held["INPUTS"], ("T", "B"), sizes, kinds)
+        initial = take("initial", initial, states, ("B",), sizes, kinds, optional=True)
+        constants = take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
+        dtype = native(kinds)
         taken["constants"] = {
-            name: _each_sample(array, sizes) if held["CONSTANTS"][name][:1] == ("T",) else array
+            name: each_sample(array, sizes) if held["CONSTANTS"][name][:1] == ("T",) else array
             for name, array in constants.items()
         }
         groups = {
-            group: {name: _in_order(array) for name, array in arrays.items()}
+            group: {name: in_order(array) for name, array in arrays.items()}
             for group, arrays in taken.items()
         }
-        shapes: dict[str, dict[str, tuple[int, ...]]] = {"initial": {}}
-        for slot in self.interface.slots:
-            shape = tuple(_extent(size, sizes) for size in slot.dims)
-            if slot.group == "states":
-                shapes["initial"][slot.key] = shape[1:]
-                shape = (shape[0] + 1, *shape[1:])
-            shapes.setdefault(slot.group, {})[slot.key] = shape
-        shapes.setdefault("constants", {})
-        shapes.setdefault("params", {})
-        at = ctypes.byref(self.size_type(*(sizes.get(n, 0) for n, _ in self.interface.sizes)))
-        self.recent = Known(sizes, dtype, shapes, at)
+        if self.recent is None or (self.recent.sizes, self.recent.dtype) != (sizes, dtype):
+            self.recent = self.know(sizes, dtype, RETURNED, GRADIENTS)
         return self.recent, groups, initial
 
     def backward(self, params: Any, tape: Any, cotangents: Any) -> dict[str, dict[str, Array]]:
@@ -209,24 +294,29 @@ class Calls:
         """
         if not isinstance(tape, NativeTape):
             raise ValueError("tape: expected what forward returned")
-        known = tape.known
+        known, pointers = tape.known, self.pointers()
+        cotangents = cotangents or {}
         if not (
-            known.fits("params", params) and known.fits("cotangents", cotangents or {}, some=True)
+            self.fill(known, pointers, "params", params)
+            and self.fill(known, pointers, "cotangents", cotangents, some=True)
         ):
             sizes, kinds, held = dict(known.sizes), {known.dtype: "forward"}, self.declared
-            params = _take("params", params, held["PARAMETERS"], (), sizes, kinds)
-            cotangents = _take(
+            params = take("params", params, held["PARAMETERS"], (), sizes, kinds)
+            cotangents = take(
                 "cotangents", cotangents, held["STATES"] | held["OUTPUTS"], ("T", "B"), sizes,
                 kinds, optional=True,
             )  # fmt: skip
-            params = {name: _in_order(array) for name, array in params.items()}
-            cotangents = {name: _in_order(array) for name, array in cotangents.items()}
-        block, made = known.block(*_GRADIENTS)
-        _, workspace_bytes, _, run = self.functions(known.dtype)
-        groups = {**tape.given, "params": params, "cotangents": cotangents or {}}
-        blocks = dict.fromkeys(_RETURNED, tape.block) | dict.fromkeys(_GRADIENTS, block)
-        self._call(run, tape, groups, blocks, workspace_bytes)
-        return {group.removeprefix("gradients."): found for group, found in made.items()}
+            params = {name: in_order(array) for name, array in params.items()}
+            cotangents = {name: in_order(array) for name, array in cotangents.items()}
+            pointers = self.pointers()
+            self.point(pointers, {"params": params, "cotangents": cotangents})
+        self.point(pointers, {group: tape.given[group] for group in ("inputs", "constants")})
+        for place, start in known.blocks[RETURNED].pointers:
+            pointers[place] = tape.states[1] + start
+        block, made = self.results(known, pointers, GRADIENTS)
+        self.run(known, 1, pointers, tape.memory[1])
+        del block
+        return {name: made.get(group, {}) for name, group in zip(_OWN, GRADIENTS, strict=True)}
 
     def prepared(
         self, params: Any, inputs: Any, cotangents: Any, initial: Any = None, constants: Any = None
@@ -239,90 +329,50 @@ class Calls:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
         _, tape = self.forward(params, inputs, initial, constants)
-        known = tape.known
-        made = self.backward(params, tape, cotangents)
+        known, pointers = tape.known, self.pointers()
+        self.backward(params, tape, cotangents)
         groups = {**tape.given, "params": params, "cotangents": cotangents}
-        if not all(known.fits(g, groups[g], some=g == "cotangents") for g in groups):
+        if not all([
+            self.fill(known, pointers, g, groups[g], some=g == "cotangents") for g in groups
+        ]):
             raise ValueError("prepared: expected arrays row by row without gaps")
-        block = next(a for found in made.values() for a in found.values()).base
-        blocks = dict.fromkeys(_RETURNED, tape.block) | dict.fromkeys(_GRADIENTS, block)
-        pointers = self._pointers(known, groups, blocks)
-        tape_bytes, workspace_bytes, forward, backward = self.functions(known.dtype)
-        del tape_bytes
-        room = np.empty(workspace_bytes(known.at), np.uint8)
-        words = (known.at, pointers, tape.memory.ctypes.data, room.ctypes.data)
-        keep = (tape, room, groups, block)
+        for place, start in known.blocks[RETURNED].pointers:
+            pointers[place] = tape.states[1] + start
+        block, made = self.results(known, pointers, GRADIENTS)
+        room, address = self.rooms.take(known.workspace_bytes)
+        forward, backward = known.passes
+        words = (known.at, pointers, tape.memory[1], address)
+        keep = (tape, room, groups, block, made)
 
         def again() -> None:
             forward(*words)
             backward(*words)
 
         again.keep = keep  # type: ignore[attr-defined]
-        return again, made
-
-    def _pointers(
-        self, known: Known, groups: Mapping[str, Mapping[str, Array]], blocks: Mapping[str, Any]
-    ) -> Any:
-        """The struct of pointers of a call."""
-        seen, pointers = self.seen, self.pointers()
-        starts = {group: block.ctypes.data for group, block in blocks.items()}
-        for place, (group, key) in enumerate(self.order):
-            if group in starts:
-                pointers[place] = starts[group] + known.places[group, key]
-            elif (array := groups.get(group, _NONE).get(key)) is not None:
-                held = seen.get(place)
-                if held is None or held[0] is not array:
-                    seen[place] = held = (array, array.ctypes.data)
-                pointers[place] = held[1]
-        return pointers
-
-    def _call(
-        self, run: Any, tape: NativeTape, groups: Mapping[str, Mapping[str, Array]],
-        blocks: Mapping[str, Array], workspace_bytes: Any,
-    ) -> None:  # fmt: skip
-        known = tape.known
-        pointers = self._pointers(known, groups, blocks)
-        room = self.rooms.take(workspace_bytes(known.at))
-        run(known.at, pointers, tape.memory.ctypes.data, room.ctypes.data)
+        found = {name: made.get(group, {}) for name, group in zip(_OWN, GRADIENTS, strict=True)}
+        return again, found
 
 
-_RETURNED: Final = ("states", "outputs")
-_GRADIENTS: Final = ("gradients.params", "gradients.inputs", "gradients.initial")
-_NONE: Final[Mapping[str, Array]] = {}
+_OWN: Final = tuple(group.removeprefix("gradients.") for group in GRADIENTS)
 
 
-@dataclass
-class Memory:
-    """Memory for one call after another: a piece that nobody holds any more is used again."""
+def native(kinds: Mapping[Any, str]) -> Any:
+    """The one dtype of a call.
 
-    pieces: list[Array] = field(default_factory=list)
-    lock: Lock = field(default_factory=Lock)
-
-    def take(self, size: int) -> Array:
-        """So many bytes or more, nobody else's.
-
-        Raises:
-            ValueError: if the sizes are too large.
-        """
-        if size < 0:
-            raise ValueError("sizes: expected arrays that fit in memory, came larger ones")
-        with self.lock:
-            for piece in self.pieces:
-                if size <= piece.size <= 4 * size and sys.getrefcount(piece) <= _UNSHARED:
-                    return piece
-            piece = np.empty(size, np.uint8)
-            self.pieces = [piece, *self.pieces[:1]]
-            return piece
-
-
-_UNSHARED: Final = 3  # references: of the list, the local name, and the question's argument
+    Raises:
+        ValueError: if C has no code for it.
+    """
+    ((dtype, where),) = kinds.items()
+    if dtype not in KINDS:
+        raise ValueError(f"{where}: the C code takes float32 or float64, came {dtype}")
+    return dtype
 
 
 def _own(slot: Slot) -> tuple[str, ...]:
     """The sizes as a module declares them: without T and B, but for a constant's T."""
     if slot.group == "constants":
         return ("T", *slot.dims[2:]) if slot.dims[:1] == ("T",) else slot.dims
-    return slot.dims[2:] if slot.group in {"inputs", *_RETURNED} else slot.dims
+    return slot.dims[2:] if slot.group in {"inputs", *RETURNED} else slot.dims
 
 
 def _extent(size: str, sizes: Mapping[str, int]) -> int:
@@ -331,22 +381,13 @@ def _extent(size: str, sizes: Mapping[str, int]) -> int:
     return sum(sizes.get(part, 0) for part in size.split("+"))
 
 
-def _each_sample(array: Array, sizes: Mapping[str, int]) -> Array:
+def each_sample(array: Array, sizes: Mapping[str, int]) -> Array:
     """A sequence of constants with rows for each sample."""
     if array.ndim == 3:
         return array
     return np.broadcast_to(array[:, None], (array.shape[0], sizes["B"], array.shape[1]))
 
 
-def _in_order(array: Array) -> Array:
+def in_order(array: Array) -> Array:
     """The array row by row without gaps; its own shape, also where it has none."""
     return np.ascontiguousarray(array).reshape(array.shape)
-
-
-def load(source: str, name: str) -> ModuleType:
-    """The module that a C file of ours is."""
-    module = ModuleType(name)
-    calls = Calls(source, read(source))
-    declared = {name: held for name, held in calls.declared.items() if held or name != "OUTPUTS"}
-    vars(module).update(declared, forward=calls.forward, backward=calls.backward)
-    return module

@@ -15,6 +15,7 @@ from numeric.compiler.target import Style
 from numeric.compiler.to_c.names import number_text
 
 KINDS: Final = {"function": "value", "slope": "slope", "slope_from_output": "slope_from_output"}
+_ONE, _ZERO = "splat(R(1.0))", "splat(R(0.0))"
 Text = Callable[[str], str]
 
 
@@ -44,8 +45,22 @@ def _divide(statement: Statement, style: Style, text: Text) -> str:
     return " / ".join(_operands(statement, text))
 
 
+_SIGNS: Final = {"maximum": "<", "minimum": ">", "at_least": ">=", "below": "<"}
+
+
+def _pair(statement: Statement, style: Style, text: Text) -> str:
+    a, b = (_vector(operand, text) for operand in statement.operands)
+    chosen = (b, a) if statement.op in {"maximum", "minimum"} else (_ONE, _ZERO)
+    return f"choose({a} {_SIGNS[statement.op]} {b}, {chosen[0]}, {chosen[1]})"
+
+
 def _spread(statement: Statement, style: Style, text: Text) -> str:
     return _operands(statement, text)[0]
+
+
+def _select(statement: Statement, style: Style, text: Text) -> str:
+    where, first, second = (_vector(operand, text) for operand in statement.operands)
+    return f"choose({where} > splat(R(0.0)), {first}, {second})"
 
 
 def _function(statement: Statement, style: Style, text: Text) -> str:
@@ -69,7 +84,9 @@ _SPELLED: Final[dict[str, Callable[[Statement, Style, Text], str]]] = {
     "add": _add,
     "multiply": _multiply,
     "divide": _divide,
+    **dict.fromkeys(_SIGNS, _pair),
     "spread": _spread,
+    "select": _select,
     "function": _function,
     "slope": _function,
     "slope_from_output": _function,

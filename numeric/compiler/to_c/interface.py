@@ -11,28 +11,46 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-GIVEN: Final = frozenset({"params", "inputs", "constants", "cotangents"})  # only read
+GIVEN: Final = frozenset({
+    "params", "inputs", "constants", "targets", "lengths", "cotangents",
+})  # fmt: skip
+IN, OUT, INTEGERS = "in", "out", "integers"  # only read, written, only read and integers
+_ALONE: Final = frozenset({"targets", "lengths", "loss"})  # groups of one array: no struct
 _TITLE: Final = "Arrays, in the order of the struct: group, name, member, sizes."
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One pointer of the struct; `given`: it is only read."""
+    """One pointer of the struct; `mode`: only read, written, or integers."""
 
     group: str
     key: str
     member: str
     dims: tuple[str, ...]
-    given: bool
+    mode: str
+
+    @property
+    def path(self) -> str:
+        """Where in the struct it is."""
+        return self.member if self.group in _ALONE else f"{self.group}.{self.member}"
 
 
 @dataclass(frozen=True)
 class Interface:
-    """What the names begin with, the sizes (name → member), and the pointers in order."""
+    """What the names begin with, the sizes (name → member), and the pointers in order.
+
+    `late` holds the states that run from T to 1: the initial one is their last row.
+    """
 
     prefix: str
     sizes: tuple[tuple[str, str], ...]
     slots: tuple[Slot, ...]
+    late: frozenset[str] = frozenset()
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is the interface of a network: the file knows the loss."""
+        return any(slot.group == LOSS for slot in self.slots)
 
 
 def declarations(interface: Interface) -> str:
@@ -41,10 +59,27 @@ def declarations(interface: Interface) -> str:
     lines.append(" * sizes " + " ".join(f"{name}={member}" for name, member in interface.sizes))
     for slot in interface.slots:
         sizes = "; ".join(slot.dims)
-        mode = "in" if slot.given else "out"
-        lines.append(f" * {slot.group} {slot.key} {slot.member} {mode} ({sizes})")
+        turned = " from T to 1" if slot.group == "states" and slot.key in interface.late else ""
+        lines.append(f" * {slot.group} {slot.key} {slot.member} {slot.mode} ({sizes}){turned}")
     lines += [" */", *_sizes(interface), *_arrays(interface, "NAME(arrays)", "real")]
     return "\n".join(lines)
+
+
+GROUPS: Final = (
+    "params", "inputs", "constants", "targets", "lengths", "states", "outputs", "cotangents",
+    "loss",
+)  # fmt: skip
+LOSS: Final = "loss"
+
+
+def titles(interface: Interface) -> dict[str, str]:
+    """What each pass does, as a comment above it."""
+    first = "L, the states" if interface.is_network else "The states"
+    given = "" if interface.is_network else ", from cotangents[s][t] = ∂L/∂s_t at each step"
+    return {
+        "forward": f"/* {first} of every step, and the tape that the backward pass needs. */",
+        "backward": f"/* The gradients of L{given}. */",
+    }
 
 
 def _sizes(interface: Interface) -> Iterator[str]:
@@ -54,7 +89,7 @@ def _sizes(interface: Interface) -> Iterator[str]:
 
 def _arrays(interface: Interface, name: str, real: str) -> Iterator[str]:
     yield "typedef struct {"
-    for group in ("params", "inputs", "constants", "states", "outputs", "cotangents"):
+    for group in GROUPS:
         yield from _members(interface, group, real, "    ", group)
     yield "    struct {"
     for group in ("params", "inputs", "initial"):
@@ -67,19 +102,29 @@ def _members(interface: Interface, group: str, real: str, indent: str, name: str
     slots = [slot for slot in interface.slots if slot.group == group]
     if not slots:
         return
-    yield f"{indent}struct {{"
+    alone = group in _ALONE
+    if not alone:
+        yield f"{indent}struct {{"
+    inner = indent if alone else f"{indent}    "
     for slot in slots:
-        const = "const " if slot.given else ""
-        sizes = ", ".join(slot.dims)
-        if group == "states":
-            length, *rest = slot.dims
-            sizes = (
-                ", ".join([f"{length} + 1", *rest]) + "), the first row given: the initial state"
-            )
-        else:
-            sizes += ")"
-        yield f"{indent}    {const}{real} *{slot.member}; /* ({sizes} */"
-    yield f"{indent}}} {name};"
+        const = "" if slot.mode == OUT else "const "
+        kind = "ptrdiff_t" if slot.mode == INTEGERS else real
+        yield f"{inner}{const}{kind} *{slot.member}; /* {_said(interface, slot)} */"
+    if not alone:
+        yield f"{indent}}} {name};"
+
+
+def _said(interface: Interface, slot: Slot) -> str:
+    """What the struct says of an array."""
+    sizes = ", ".join(slot.dims)
+    if slot.group == "states":
+        length, *rest = slot.dims
+        place = "last" if slot.key in interface.late else "first"
+        sizes = ", ".join([f"{length} + 1", *rest])
+        return f"({sizes}), the {place} row given: the initial state"
+    if slot.group == "lengths":
+        return f"({sizes}), the steps of each sample; NULL: T for all"
+    return f"({sizes})" if slot.dims else "one number"
 
 
 def header_text(source: str) -> str:
@@ -102,11 +147,11 @@ def header_text(source: str) -> str:
             "/* Bytes to hand over; −1 where sizes are negative or too large. */",
             f"ptrdiff_t {name}_tape_bytes(const {prefix}_sizes *sizes);",
             f"ptrdiff_t {name}_workspace_bytes(const {prefix}_sizes *sizes);",
-            "/* The states of every step, and the tape that the backward pass needs. */",
+            titles(interface)["forward"],
             f"void {name}_forward(",
             f"    const {prefix}_sizes *sizes, const {name}_arrays *given, void *tape, "
             "void *workspace);",
-            "/* The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step. */",
+            titles(interface)["backward"],
             f"void {name}_backward(",
             f"    const {prefix}_sizes *sizes, const {name}_arrays *given, const void *tape, "
             "void *workspace);",
@@ -128,13 +173,18 @@ def read(source: str) -> Interface:
     listing = source[start : source.index("*/", start)].split("\n")[1:]
     sizes: tuple[tuple[str, str], ...] = ()
     slots = []
+    late: set[str] = set()
     for line in listing:
         words = line.lstrip(" *").split(" ", 1)
         if words[0] == "sizes":
             pairs = (pair.split("=") for pair in words[1].split())
             sizes = tuple((name, member) for name, member in pairs)
-        elif found := re.fullmatch(r" \* (\S+) (\S+) (\w+) (in|out) \((.*)\)", line):
-            group, key, member, mode, dims = found.groups()
+        elif found := _LISTED.fullmatch(line):
+            group, key, member, mode, dims, turned = found.groups()
             parts = tuple(d for d in dims.split("; ") if d)
-            slots.append(Slot(group, key, member, parts, mode == "in"))
-    return Interface(prefix.group(1), sizes, tuple(slots))
+            slots.append(Slot(group, key, member, parts, mode))
+            late |= {key} if turned else set()
+    return Interface(prefix.group(1), sizes, tuple(slots), frozenset(late))
+
+
+_LISTED: Final = re.compile(r" \* (\S+) (\S+) (\w+) (in|out|integers) \((.*?)\)( from T to 1)?")

@@ -13,7 +13,7 @@ from typing import Final
 
 from sympy import Expr, S
 
-from numeric.compiler.program import LENGTH, Carry, Program, Statement, initial_name
+from numeric.compiler.program import LENGTH, Carry, Program, Statement
 from numeric.compiler.to_c.names import Sizes, sum_text
 from numeric.compiler.to_c.schedule import Group, Stage, Unit, shape, step_dims
 from numeric.compiler.to_c.unstack import Parts
@@ -47,9 +47,9 @@ def outputs_of(program: Program) -> dict[str, str]:
 class Memory:
     """For every name its array, and for every array where it is.
 
-    `kept`: whole → "tape", "chunk" or "fixed", for arrays that the file keeps for itself;
-    `accumulators`: what sums over time grow in, transposed; `copied`: carries whose update has
-    another home.
+    `kept`: whole → "tape", "long", "chunk" or "fixed", for arrays that the file keeps for itself;
+    a long one has rows for all steps, but is no part of the tape. `copied`: carries whose update
+    has another home.
     """
 
     program: Program
@@ -68,7 +68,9 @@ class Memory:
         groups = {a.name: a.group for a in program.arguments}
         self.given = {n: g for n, g in groups.items() if g != "initial"}
         self.given |= {n: "states" for pair in program.shifted.items() for n in pair}
-        self.results = {r.name: r.group for r in program.results if r.group in {"params", "inputs"}}
+        self.results = {
+            r.name: r.group for r in program.results if r.group in {"params", "inputs", "loss"}
+        }
         self.results |= {name: OUTPUTS for name in outputs_of(program)}
         every = [s for stages in self.phases.values() for stage in stages
                  for s in statements_of(units_of(stage))]  # fmt: skip
@@ -83,6 +85,7 @@ class Memory:
                 if readers and all(reader.op == "rows" for reader in readers) and not s.accumulate:
                     self.lazy.add(s.target)
         self._find_carries()
+        self.stages_of = self._stages_of()
         tape = {*program.tape()}
         for stages in self.phases.values():
             for stage in stages:
@@ -125,7 +128,18 @@ class Memory:
             if not outside and name not in updates:
                 return
         timed = program.is_sequence(whole) or whole in self.early
-        self.kept[whole] = "tape" if whole in tape else "chunk" if timed else "fixed"
+        kind = "long" if len(self.stages_of[whole]) > 1 else "chunk"
+        self.kept[whole] = "tape" if whole in tape else kind if timed else "fixed"
+
+    def _stages_of(self) -> dict[str, set[tuple[str, int]]]:
+        """For each array the stages that write or read it."""
+        found: dict[str, set[tuple[str, int]]] = {}
+        for phase, several in self.phases.items():
+            for number, stage in enumerate(several):
+                for s in statements_of(units_of(stage)):
+                    for name in (s.target, *s.reads):
+                        found.setdefault(self.program.extent(name)[0], set()).add((phase, number))
+        return found
 
     # ---- layout -----------------------------------------------------------------------------
 
@@ -181,11 +195,6 @@ class Memory:
         if not self.is_kept(name):
             return sizes.text(shape(self.program, name)[1])
         return sum_text(sizes.padded(width) for _, width in self.within(name))
-
-
-def initial_names(program: Program) -> set[str]:
-    """The arguments that hold states before the first step."""
-    return {initial_name(state) for state in program.shifted.values()}
 
 
 __all__ = ["CHUNK", "LENGTH", "ONCE", "STEP", "Memory", "statements_of", "units_of"]

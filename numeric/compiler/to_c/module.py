@@ -8,12 +8,22 @@ comment above their struct; the header and the calls from Python are made from t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from numeric.compiler.program import BATCH, LENGTH, Program
+from derive.language.expr import size_name
+from numeric.compiler.program import BATCH, LENGTH, Program, initial_name
 from numeric.compiler.target import Header, Style
-from numeric.compiler.to_c.interface import GIVEN, Interface, Slot, declarations
+from numeric.compiler.to_c.interface import (
+    GIVEN,
+    IN,
+    INTEGERS,
+    OUT,
+    Interface,
+    Slot,
+    declarations,
+    titles,
+)
 from numeric.compiler.to_c.memory import (
     CHUNK,
     ONCE,
@@ -24,12 +34,15 @@ from numeric.compiler.to_c.memory import (
 from numeric.compiler.to_c.names import KEYWORDS, Sizes, identifiers, wrapped
 from numeric.compiler.to_c.plan import plan_lines, words_of
 from numeric.compiler.to_c.products import PRODUCTS
+from numeric.compiler.to_c.samples import SAMPLES
 from numeric.compiler.to_c.schedule import Stage, stages
+from numeric.compiler.to_c.segments import segmented
+from numeric.compiler.to_c.skipping import skipping
 from numeric.compiler.to_c.unstack import unstack
 from numeric.compiler.to_c.vectors import HELPERS, NUMBERS
 from numeric.compiler.to_c.writing import Writer
 
-_HELPERS: Final = {**HELPERS, **PRODUCTS}
+_HELPERS: Final = {**HELPERS, **PRODUCTS, **SAMPLES}
 _OWN: Final = frozenset(
     """
     t t0 t1 row unit rows sizes given tape workspace places plan real word flag vec bits mask
@@ -66,6 +79,21 @@ def emit(program: Program, style: Style, header: Header) -> str:
     Raises:
         ValueError: for a matrix that differs from sample to sample, which it cannot write yet.
     """
+    _refuse_matrices(program)
+    return _File(program, style, header).text()
+
+
+def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
+    """The source of a network's C file; `lead`: the sizes before q of the targets.
+
+    Raises:
+        ValueError: for a matrix that differs from sample to sample, which it cannot write yet.
+    """
+    _refuse_matrices(program)
+    return _File(skipping(program), style, header, lead).text()
+
+
+def _refuse_matrices(program: Program) -> None:
     for name in (*program.shifted.values(), *program.dims):
         dims = [extent for extent in program.dims[name] if extent != LENGTH]
         if len(dims) > 2 and BATCH in dims:
@@ -73,12 +101,13 @@ def emit(program: Program, style: Style, header: Header) -> str:
                 f"target c: {name!r} is a matrix that changes with time, and C is written for "
                 "vectors alone; target numpy writes this cell"
             )
-    return _File(program, style, header).text()
 
 
 class _File:
-    def __init__(self, program: Program, style: Style, header: Header) -> None:
-        self.header, self.style = header, style
+    def __init__(
+        self, program: Program, style: Style, header: Header, lead: tuple[str, ...] = ()
+    ) -> None:
+        self.header, self.style, self.lead = header, style, lead
         program, parts = unstack(program)
         self.program = program
         early: set[str] = set()
@@ -96,7 +125,8 @@ class _File:
         sizes = identifiers(extents, taken)
         self.sizes = Sizes(sizes)
         # a member of a struct may be called like a size, and like the loop's index
-        keys = dict.fromkeys(a.key for a in program.arguments)
+        keys = dict.fromkeys(a.key for a in (*program.arguments, *program.results))
+        keys |= dict.fromkeys(("targets", "lengths"))
         self.members = identifiers(keys, taken - {"t"})
         self.names = identifiers(program.dims, taken | {*sizes.values()})
         self.interface = self._interface()
@@ -107,7 +137,7 @@ class _File:
 
     def _interface(self) -> Interface:
         """The arrays in the order of the struct, and where each stands in it."""
-        declared, names = self.header.declared, self.members
+        declared = self.header.declared
         params, inputs, states = (declared[g] for g in ("PARAMETERS", "INPUTS", "STATES"))
         constants = {
             key: ("T", "B", *dims[1:]) if dims[:1] == ("T",) else dims
@@ -115,20 +145,37 @@ class _File:
         }
         timed = {key: ("T", "B", *dims) for key, dims in inputs.items()}
         rows = {key: ("T", "B", *dims) for key, dims in states.items()}
-        others = {k: ("T", "B", *dims) for k, dims in declared.get("OUTPUTS", {}).items()}
-        groups = {
-            "params": params, "inputs": timed, "constants": constants, "states": rows,
-            OUTPUTS: others, "cotangents": rows | others, "gradients.params": params,
-            "gradients.inputs": timed,
-            "gradients.initial": {key: ("B", *dims) for key, dims in states.items()},
+        whole = {a.key for a in self.program.arguments if a.group == "indices"}
+        targets = [a.name for a in self.program.arguments if a.group == "targets"]
+        groups: dict[str, Mapping[str, tuple[str, ...]]] = {
+            "params": params, "inputs": timed, "constants": constants
         }  # fmt: skip
+        if targets:
+            shape = tuple(map(size_name, self.program.dims[targets[0]]))
+            whole |= {"targets", "lengths"} if shape == self.lead else {"lengths"}
+            groups |= {"targets": {"targets": shape}, "lengths": {"lengths": ("B",)}}
+        others = {k: ("T", "B", *dims) for k, dims in declared.get("OUTPUTS", {}).items()}
+        groups |= {"states": rows, OUTPUTS: others}
+        groups |= {"loss": {"loss": ()}} if targets else {"cotangents": rows | others}
+        groups |= {
+            "gradients.params": params,
+            "gradients.inputs": {k: dims for k, dims in timed.items() if k not in whole},
+            "gradients.initial": {key: ("B", *dims) for key, dims in states.items()},
+        }
         prefix = identifiers([self.header.name], KEYWORDS)[self.header.name]
         slots = [
-            Slot(group, key, names[key], dims, group in GIVEN)
+            Slot(group, key, self.members[key], dims,
+                 OUT if group not in GIVEN else INTEGERS if key in whole else IN)
             for group, members in groups.items()
             for key, dims in members.items()
-        ]
-        return Interface(prefix, tuple(self.sizes.names.items()), tuple(slots))
+        ]  # fmt: skip
+        late = {
+            a.key
+            for a in self.program.arguments
+            if a.group == "initial" and a.name in map(initial_name, self.program.backwards)
+        }
+        sizes = tuple(self.sizes.names.items())
+        return Interface(prefix, sizes, tuple(slots), frozenset(late))
 
     # ---- the file ---------------------------------------------------------------------------
 
@@ -139,6 +186,9 @@ class _File:
         plan = plan_lines(prefix, self.memory, self.writers, passes)
         every = (line for lines in (plan, *passes.values()) for line in lines)
         functions = "\n".join(part for line in every for part in wrapped(line))
+        if self.header.segments is not None:
+            text = segmented(functions, self.interface, self.header.segments)
+            functions = "\n".join(part for line in text.split("\n") for part in wrapped(line))
         helpers = _needed(functions)
         runtime = _told(NUMBERS + RESERVE + "".join(_HELPERS[name][0] for name in helpers), prefix)
         top = [
@@ -153,6 +203,10 @@ class _File:
             "\n".join([about, "", *includes])
             + "\n\n" + runtime + "\n" + declarations(self.interface) + "\n" + functions + "\n"
         )  # fmt: skip
+
+    def _is_whole(self, group: str) -> bool:
+        """Whether the group's one array holds integers."""
+        return any(s.group == group and s.mode == INTEGERS for s in self.interface.slots)
 
     def _pass(self, phase: str) -> list[str]:
         """The function of a pass, but for its first lines: they are known when it is written."""
@@ -171,10 +225,7 @@ class _File:
                 )
         prefix = self.interface.prefix
         const = "const " if phase == "backward" else ""
-        title = {
-            "forward": "/* The states of every step, and the tape that the backward pass needs. */",
-            "backward": "/* The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step. */",
-        }[phase]
+        title = titles(self.interface)[phase]
         used = "\n".join(body)
         return [
             title,
@@ -244,7 +295,7 @@ class _File:
         """The sizes, pointers and row steps that the body names."""
         lines: list[tuple[str, str]] = []  # the name, and its declaration
         memory, names = self.memory, self.names
-        keys = {r.name: r.key for r in self.program.results if r.group == "states"}
+        keys = {a.name: a.key for a in self.program.arguments if a.group == "initial"}
         for whole, kind in memory.kept.items():
             if f"{names[whole]}_at" in words_of(used):
                 base, place = ("tape_base", "tape") if kind == "tape" else ("base", phase)
@@ -265,6 +316,16 @@ class _File:
         for argument in self.program.arguments:
             name, group = names[argument.name], argument.group
             member = f"given->{group}.{self.members[argument.key]}"
+            kind = "real"
+            if group in {"mask", "ends", "targets"}:
+                member = "given->" + ("targets" if group == "targets" else "lengths")
+                name = name if group == "targets" else "lengths"
+            if group == "indices":
+                member = f"given->inputs.{self.members[argument.key]}"
+            if group in {"mask", "ends", "indices"} or (
+                group == "targets" and self._is_whole("targets")
+            ):
+                kind = "ptrdiff_t"
             if group == "cotangents":
                 if f"{name}_at" not in words_of(used):
                     continue
@@ -277,19 +338,20 @@ class _File:
                      f"const ptrdiff_t {name}_row = {member} ? {self.sizes.text(columns)} : 0;"),
                 ]  # fmt: skip
             elif group != "initial":
-                lines.append((f"{name}_at", f"const real *const {name}_at = {member};"))
+                line = (f"{name}_at", f"const {kind} *const {name}_at = {member};")
+                lines += [line] * (line not in lines)
         for state in self.program.shifted.values():
             const = "const " if phase == "backward" else ""
             lines.append((
                 f"{names[state]}_at",
                 f"{const}real *const {names[state]}_at = "
-                    f"given->states.{self.members[keys[state]]};",
+                    f"given->states.{self.members[keys[initial_name(state)]]};",
             ))  # fmt: skip
         for result in self.program.results:
             if result.name in memory.results:
                 group = memory.results[result.name]
-                home = group if group == OUTPUTS else f"gradients.{group}"
-                member = f"given->{home}.{self.members[result.key]}"
+                home = {OUTPUTS: f"{group}.", "loss": ""}.get(group, f"gradients.{group}.")
+                member = f"given->{home}{self.members[result.key]}"
                 name = names[result.name]
                 lines.append((f"{name}_at", f"real *const {name}_at = {member};"))
         wanted = [line for name, line in lines if name in words_of(used)]
@@ -318,7 +380,7 @@ class _File:
 
 def _needed(text: str) -> list[str]:
     """The helpers that a text calls, and those they need, in the order of the tables."""
-    open_ones = [name for name in _HELPERS if f"{name}(" in text or _called(name, text)]
+    open_ones = [name for name in _HELPERS if f"{name}(" in text]
     found: set[str] = set()
     while open_ones:
         name = open_ones.pop()
@@ -326,11 +388,6 @@ def _needed(text: str) -> list[str]:
             found.add(name)
             open_ones += _HELPERS[name][1]
     return [name for name in _HELPERS if name in found]
-
-
-def _called(helper: str, text: str) -> bool:
-    """Whether the text calls something that a helper of another name defines."""
-    return helper == "clamp" and bool({"vabs", "vmax", "vmin"} & words_of(text))
 
 
 def _told(text: str, prefix: str) -> str:

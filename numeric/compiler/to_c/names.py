@@ -31,7 +31,8 @@ def identifiers(names: Iterable[str], taken: Container[str]) -> dict[str, str]:
     made: dict[str, str] = {}
     used: set[str] = set()
     for name in names:
-        plain = "".join(c if re.match(r"\w", c, re.ASCII) else f"u{ord(c):x}" for c in name)
+        dotted = name.replace(".", "_")
+        plain = "".join(c if re.match(r"\w", c, re.ASCII) else f"u{ord(c):x}" for c in dotted)
         while plain in used or plain in KEYWORDS or plain in taken or plain.endswith(OURS):
             plain += "_"
         made[name] = plain

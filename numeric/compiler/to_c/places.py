@@ -61,11 +61,18 @@ class Places:
         t = {STEP: "t", CHUNK: "t0", ONCE: "0"}[self.where]
         if memory.kept.get(home) == "chunk":
             first = f"({t} - t0) * {batch}" if self.where == STEP else ""
-        elif home in memory.program.shifted.values():
+        elif self._is_late_row(home):
             first = f"({t} + 1) * {batch}"
         else:
             first = f"{t} * {batch}"
         return " + ".join(part for part in (first, row) if part) or ""
+
+    def _is_late_row(self, home: str) -> bool:
+        """Whether a step's value stands one row further: of T + 1 rows one is the initial state."""
+        program = self.memory.program
+        if home in program.shifted:
+            return program.shifted[home] in program.backwards
+        return home in program.shifted.values() and home not in program.backwards
 
     def at(self, name: str, row: str = "", column: str = "", start: Expr = S.Zero) -> str:
         """The address of an entry: of a row, and a column counted from the name's own first."""

@@ -82,9 +82,11 @@ def stages(program: Program, phase: str) -> tuple[tuple[Stage, ...], frozenset[s
                 )
             )  # fmt: skip
             once, waiting = [], []
+            known |= {s.target for s in block.statements if program.is_sequence(s.target)}
             continue
         every = [s for s in block.statements if changes(program, s)]
         once += [s for s in block.statements if not changes(program, s)]
+        known |= {s.target for s in every if program.is_sequence(s.target)}
         if found:
             last = found[-1]
             found[-1] = replace(last, late=(*last.late, *ordered(program, every)))

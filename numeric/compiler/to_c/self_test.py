@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from numeric.compiler.to_c.interface import Interface, Slot, read
+from numeric.compiler.to_c.interface import INTEGERS, Interface, Slot, read
 
 Groups = Mapping[str, Mapping[str, Any]]
 
@@ -21,9 +21,9 @@ def with_main(
 ) -> str:
     """The source with a self-test behind it.
 
-    `given` and `want` hold arrays by the groups of the listing; a state in `want` has T + 1 rows,
-    the first of them the initial state. What is given must be exact in float. `allowed` holds for
-    each array of `want` how far rounding may move an entry, in float and in double.
+    `given` and `want` hold arrays by the groups of the listing; the states given are the initial
+    ones. What is given must be exact in float. `allowed` holds for each array of `want` how far
+    rounding may move an entry, in float and in double.
     """
     interface = read(source)
     return source + "\n" + "\n".join(_lines(interface, sizes, given, want, allowed)) + "\n"
@@ -39,13 +39,20 @@ def _lines(
     yield "   The answers were computed with fifty digits. */"
     yield "#include <stdio.h>"
     yield ""
-    held = [slot for slot in interface.slots if slot.group in given]
-    asked = [slot for slot in interface.slots if slot.group in want]
+    held = [slot for slot in interface.slots if slot.key in given.get(slot.group, ())]
+    asked = [slot for slot in interface.slots if slot.key in want.get(slot.group, ())]
     for slot in held:
-        yield from _array(f"{_name(slot)}", given[slot.group][slot.key])
+        values, kind = given[slot.group][slot.key], "ptrdiff_t" if slot.mode == INTEGERS else "real"
+        first = "first_" if slot.group == "states" else ""
+        yield from _array(first + _name(slot), values, kind)
+        if first:
+            room = max(1, np.size(values) * (sizes["T"] + 1))
+            yield f"static real {_name(slot)}[{room}];"
     for slot in asked:
-        yield from _array(f"want_{_name(slot)}", want[slot.group][slot.key])
-        yield f"static real {_name(slot)}[{max(1, np.size(want[slot.group][slot.key]))}];"
+        values = want[slot.group][slot.key]
+        yield from _array(f"want_{_name(slot)}", values)
+        if slot not in held:
+            yield f"static real {_name(slot)}[{max(1, np.size(values))}];"
     yield from _COMPARE.replace("{prefix}", prefix).replace("{PREFIX}", upper).strip().split("\n")
     yield ""
     yield "int main(void)"
@@ -56,11 +63,12 @@ def _lines(
     yield "    int wrong = 0;"
     yield "    memset(&given, 0, sizeof given);"
     for slot in (*held, *(slot for slot in asked if slot not in held)):
-        yield f"    given.{slot.group}.{slot.member} = {_name(slot)};"
-    for slot in asked:
+        yield f"    given.{slot.path} = {_name(slot)};"
+    for slot in held:
         if slot.group == "states":
-            first = np.size(want[slot.group][slot.key]) // (sizes["T"] + 1)
-            yield f"    memcpy({_name(slot)}, want_{_name(slot)}, {first} * sizeof(real));"
+            size = np.size(given[slot.group][slot.key])
+            place = f" + {sizes['T'] * size}" if slot.key in interface.late else ""
+            yield (f"    memcpy({_name(slot)}{place}, first_{_name(slot)}, {size} * sizeof(real));")
     yield "    if (NAME(tape_bytes)(&sizes) > (ptrdiff_t)sizeof tape"
     yield "        || NAME(workspace_bytes)(&sizes) > (ptrdiff_t)sizeof workspace) {"
     yield f'        puts("{prefix}: define {upper}_MAIN_BYTES larger");'
@@ -71,8 +79,11 @@ def _lines(
     for slot in asked:
         size = np.size(want[slot.group][slot.key])
         single, double = (_literal(limit) for limit in allowed[slot.group][slot.key])
+        place = ""
+        if slot.group == "states" and slot.key not in interface.late:
+            place = f" + {np.size(given[slot.group][slot.key])}"
         yield (
-            f'    wrong += compare("{slot.group}.{slot.member}", {_name(slot)}, '
+            f'    wrong += compare("{slot.path}", {_name(slot)}{place}, '
             f"want_{_name(slot)}, {size}, {single}, {double});"
         )
     yield f'    puts(wrong ? "{prefix}: WRONG" : "{prefix}: right");'
@@ -85,14 +96,15 @@ def _name(slot: Slot) -> str:
     return f"{slot.group.replace('.', '_')}_{slot.member}"
 
 
-def _array(name: str, values: Any) -> Iterator[str]:
+def _array(name: str, values: Any, kind: str = "real") -> Iterator[str]:
     """Numbers as C text, to the digits that tell a double from its neighbours."""
-    flat = np.asarray(values, float).ravel()
-    yield f"static const real {name}[{max(1, flat.size)}] = {{"
+    flat = np.asarray(values).ravel()
+    texts = [f"R({_literal(v)})" if kind == "real" else str(int(v)) for v in flat]
+    yield f"static const {kind} {name}[{max(1, flat.size)}] = {{"
     for start in range(0, flat.size, 4):
-        yield "    " + ", ".join(f"R({_literal(v)})" for v in flat[start : start + 4]) + ","
+        yield "    " + ", ".join(texts[start : start + 4]) + ","
     if not flat.size:
-        yield "    R(0.0)"
+        yield "    0"
     yield "};"
 
 

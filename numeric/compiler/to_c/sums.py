@@ -13,15 +13,16 @@ from sympy import Expr, S
 from numeric.compiler.program import BATCH, Statement
 from numeric.compiler.to_c.memory import CHUNK, ONCE
 from numeric.compiler.to_c.names import sum_text
-from numeric.compiler.to_c.places import Places
+from numeric.compiler.to_c.networks import Networks
 from numeric.compiler.to_c.schedule import shape
 
 
-class Sums(Places):
+class Sums(Networks):
     """The lines of sums."""
 
     def _outer(self, s: Statement) -> Iterator[str]:
-        u, v = map(str, s.operands)
+        u, v, *masked = map(str, s.operands)
+        row = "row" if masked else ""
         memory, sizes = self.memory, self.sizes
         sums = f"{self.names[s.target]}_sums"
         _, columns = shape(memory.program, v)
@@ -34,8 +35,9 @@ class Sums(Places):
                 f"{sizes.text(width)}, 0);"
             )
             address, step, padded = f"{copied}_at", f"{copied}_row", sizes.padded(width)
+            address += f" + row * {copied}_row" if masked else ""
         else:
-            address, step = self.at(u), self.step(u)
+            address, step = self.at(u, row), self.step(u)
             padded = memory.padded(u, sizes)
         self.arrays[sums] = (sizes.text(columns), padded)
         clear = f"clear({sums}_at, {sums}_row, {sizes.text(columns)}, {sums}_row);"
@@ -43,12 +45,15 @@ class Sums(Places):
             self.first.append(clear)
         else:
             yield clear
+        rows = "some" if masked else self.rows(u)
+        lines = []
         for start, size in memory.within(v):
             place = f"{sums}_at" + (f" + {sizes.factor(start)} * {sums}_row" if start != 0 else "")
-            yield (
+            lines.append(
                 f"outer({place}, {sums}_row, {address}, {step}, {padded}, "
-                f"{self.at(v, start=start)}, {self.step(v)}, {sizes.text(size)}, {self.rows(u)});"
+                f"{self.at(v, row, start=start)}, {self.step(v)}, {sizes.text(size)}, {rows});"
             )
+        yield from self.skipped(lines) if masked else lines
         if s.target in memory.lazy:
             return
         where, self.where = self.where, ONCE if self.where == CHUNK else self.where
@@ -124,7 +129,8 @@ class Sums(Places):
             yield from block.statements
 
     def _gather(self, s: Statement) -> Iterator[str]:
-        (source,) = map(str, s.operands)
+        source, *masked = map(str, s.operands)
+        row, rows = ("row", "some") if masked else ("", self.rows(source))
         memory, sizes = self.memory, self.sizes
         width = memory.padded(source, sizes)
         kept = memory.is_kept(s.target) and s.settings and not s.accumulate
@@ -140,16 +146,10 @@ class Sums(Places):
             self.first.append(clear)
         else:
             yield clear
-        if s.settings:
-            yield (
-                f"sum_rows({place}, {self.at(source)}, {self.step(source)}, {self.rows(source)}, "
-                f"{width});"
-            )
-        else:
-            yield (
-                f"sum_all({place}, {self.at(source)}, {self.step(source)}, {self.rows(source)}, "
-                f"{sizes.text(shape(memory.program, source)[1])});"
-            )
+        helper = "sum_rows" if s.settings else "sum_all"
+        many = width if s.settings else sizes.text(shape(memory.program, source)[1])
+        call = f"{helper}({place}, {self.at(source, row)}, {self.step(source)}, {rows}, {many});"
+        yield from self.skipped([call]) if masked else [call]
         if kept:
             return
         where, self.where = self.where, ONCE if self.where == CHUNK else self.where

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from numeric.compiler.program import Program
-from numeric.compiler.target import Header, Style, Target
+from numeric.compiler.target import Target
 from numeric.compiler.to_c.build import compiler
-from numeric.compiler.to_c.calls import load
 from numeric.compiler.to_c.formula import spelled
 from numeric.compiler.to_c.interface import header_text
-from numeric.compiler.to_c.module import emit
+from numeric.compiler.to_c.loading import load
+from numeric.compiler.to_c.module import emit, emit_network
 from numeric.compiler.to_c.self_test import with_main
 from numeric.compiler.to_c.writing import SPELLED
-
-
-def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
-    """The source of a network's file.
-
-    Raises:
-        ValueError: there is none yet.
-    """
-    raise ValueError("target c: cells only; a network's code is written for target numpy")
-
 
 C: Final = Target("c", ".c", emit, emit_network, load, spelled, SPELLED, any_numbers=False,
                   ready=compiler, self_test=with_main,

@@ -15,16 +15,21 @@ from typing import Final
 
 from sympy import Expr, S
 
-from numeric.compiler.program import TEMPORARY, Block, Operand, Program, Statement
+from numeric.compiler.program import BATCH, TEMPORARY, Block, Operand, Program, Statement
 
 ENTRYWISE: Final = frozenset({
     "add",
     "multiply",
     "divide",
+    "maximum",
+    "minimum",
+    "at_least",
+    "below",
     "function",
     "slope",
     "slope_from_output",
     "spread",
+    "select",
 })
 _LIKE_SOURCE: Final = frozenset({"gather"})
 
@@ -96,7 +101,7 @@ class _Unstacker:
             if s.op == "stack" and len(program.dims[s.target]) == 1
         }
         for name, dims in program.dims.items():
-            if name not in program.views:
+            if name not in program.views and dims[-1:] != (BATCH,):  # rows of numbers only
                 self.cuts[name] = {S.Zero, dims[-1] if dims else S.One}
         for whole, start, size in program.views.values():
             self.cuts[whole] |= {start, start + size}

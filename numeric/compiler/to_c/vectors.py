@@ -160,10 +160,15 @@ INLINE vec fraction(vec z, vec *shifted)
 """,
         (),
     ),
-    "clamp": (
+    "vabs": ("\nINLINE vec vabs(vec a) { return choose(a < splat(R(0.0)), -a, a); }\n", ()),
+    "vmax": (
         """
-INLINE vec vabs(vec a) { return choose(a < splat(R(0.0)), -a, a); }
 INLINE vec vmax(vec a, real b) { return choose(a < splat(b), splat(b), a); } /* NaN stays NaN */
+""",
+        (),
+    ),
+    "vmin": (
+        """
 INLINE vec vmin(vec a, real b) { return choose(a > splat(b), splat(b), a); }
 """,
         (),
@@ -179,7 +184,7 @@ INLINE vec vexpm1(vec z)
     return s * p + (s - R(1.0));
 }
 """,
-        ("powers", "clamp"),
+        ("powers", "vmax"),
     ),
     "vexp": (
         """
@@ -200,7 +205,7 @@ INLINE vec vexp(vec z)
     return (p + R(1.0)) * two_to(half) * two_to((k - (half - SHIFT)) + SHIFT);
 }
 """,
-        ("powers", "clamp"),
+        ("powers", "vmax", "vmin"),
     ),
     "vtanh": (
         """
@@ -211,7 +216,7 @@ INLINE vec vtanh(vec a)
     return e / (e + R(2.0));
 }
 """,
-        ("vexpm1", "clamp"),
+        ("vexpm1", "vmax", "vmin"),
     ),
     "vsigmoid": (
         """
@@ -230,7 +235,7 @@ INLINE vec vsigmoid(vec a)
     return choose(a < splat(R(0.0)), e, splat(R(1.0))) / (e + R(1.0));
 }
 """,
-        ("powers", "clamp"),
+        ("powers", "vmax", "vabs"),
     ),
     "each": (
         """

@@ -11,6 +11,7 @@ from typing import Final
 from sympy import Expr, S
 
 from numeric.compiler.operations import OPERATIONS
+from numeric.compiler.padding import OUTSIDE
 from numeric.compiler.program import BATCH, Statement
 from numeric.compiler.to_c.expressions import expression
 from numeric.compiler.to_c.memory import CHUNK
@@ -73,6 +74,8 @@ class Writer(Weights, Sums):
         yield "}"
 
     def _read(self, name: str, group: Group) -> str:
+        if name == OUTSIDE:
+            return f"splat(ended(lengths_at, {self._time()}, row, {self.sizes.text(BATCH)}))"
         _, columns = shape(self.memory.program, name)
         if columns != group.size:
             return f"splat(*({self.at(name, 'row')}))"
@@ -118,12 +121,10 @@ class Writer(Weights, Sums):
 
     def _copied(self, target: str, to: Expr, source: str, start: Expr, size: Expr) -> Iterator[str]:
         """Columns of one array into columns of another, piece by piece of both layouts."""
-        whole, first, _ = self.memory.program.extent(self.memory.aliases.get(source, source))
-        for low, width in self.memory.parts.within(whole, first + start, size):
-            begin = low - first
+        for there, here, width in self.pieces(target, to, source, start, size):
             yield (
-                f"copy({self.at(target, start=to + begin - start)}, {self.step(target)}, "
-                f"{self.at(source, start=begin)}, {self.step(source)}, {self.rows(target)}, "
+                f"copy({self.at(target, start=there)}, {self.step(target)}, "
+                f"{self.at(source, start=here)}, {self.step(source)}, {self.rows(target)}, "
                 f"{self.sizes.text(width)}, 0);"
             )
 

@@ -83,6 +83,18 @@ class Spelled:
     def _divide(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         return " / ".join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
 
+    def _maximum(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        one, two = (self.operand(o, in_loop)[0] for o in statement.operands)
+        return f"np.{statement.op}({one}, {two})", ATOM
+
+    _minimum = _maximum
+
+    def _at_least(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        one, two = (self.bound(o, in_loop, SUM) for o in statement.operands)
+        return f"{one} {'>=' if statement.op == 'at_least' else '<'} {two}", 0
+
+    _below = _at_least
+
     def _apply(
         self, statement: Statement, in_loop: bool, transposed: str = ".T"
     ) -> tuple[str, int]:

@@ -100,6 +100,14 @@ def _of(formula: Basic) -> Text:
             return f"1 / {_at(ATOM, base**-power)}", PRODUCT
         case Pow(base=base, exp=power) if power.is_Integer:
             return " * ".join([_at(ATOM, base)] * int(power)), PRODUCT
+        case Pow(base=base, exp=power) if power == S.Half:
+            return f"np.sqrt({_of(base)[0]})", ATOM
+        case Pow(base=base, exp=power) if power.is_Rational and power.q == 2:
+            count = abs(int(power.p))
+            root = " * ".join([f"np.sqrt({_of(base)[0]})"] * count)
+            if power > 0:
+                return root, PRODUCT
+            return f"1 / {root}" if count == 1 else f"1 / ({root})", PRODUCT
         case Max() | Min():
             ufunc = "np.maximum" if isinstance(formula, Max) else "np.minimum"
             parts = sorted(formula.args, key=lambda part: not part.free_symbols)
@@ -143,7 +151,7 @@ def _product(formula: Mul) -> Text:
     below: list[Expr] = []
     for part in sorted(formula.args, key=lambda part: bool(part.free_symbols & {X, Y})):
         if part.free_symbols:
-            divides = isinstance(part, Pow) and part.exp.is_Integer and part.exp < 0
+            divides = isinstance(part, Pow) and part.exp.is_Rational and part.exp < 0
             (below if divides else above).append(1 / part if divides else part)
     text = " * ".join(_at(PRODUCT if not place else ATOM, part) for place, part in enumerate(above))
     text = ("-" if rational == -1 else "") + (text or "1")

@@ -156,7 +156,7 @@ def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
     match statement.op:
         case "add":
             yield from _sum(target, operands, statement.settings)
-        case "multiply" | "divide":
+        case "multiply" | "divide" | "maximum" | "minimum":
             ufunc = f"np.{statement.op}"
             yield f"{ufunc}({operands[0]}, {operands[1]}, out={target})"
             for operand in operands[2:]:

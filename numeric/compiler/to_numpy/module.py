@@ -18,6 +18,7 @@ from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
 from numeric.compiler.to_numpy.in_place import allocated, write_in_place
 from numeric.compiler.to_numpy.own_names import Cleared, cleared
+from numeric.compiler.to_numpy.segments import segmented
 from numeric.compiler.to_numpy.usage import docstring, shapes, use_of_cell, use_of_network
 
 BlockWriter = Callable[[Spelled, Block], Iterator[str]]
@@ -31,8 +32,10 @@ def emit(program: Program, style: Style, header: Header) -> str:
         *_forward(clear, Spelled(clear.program, style, helpers), write, header),
         *_backward(clear, Spelled(clear.program, style, helpers), write, header),
     ]
-    use = use_of_cell(header)
-    return _module(header, use, helpers, [clear.named("\n".join(passes))], CHECKS)
+    text = clear.named("\n".join(passes))
+    if header.segments is not None:
+        text = segmented(text, header.segments, outputs=bool(header.declared.get("OUTPUTS")))
+    return _module(header, use_of_cell(header), helpers, [text], CHECKS)
 
 
 def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from numeric.meaning.interpret import run_cell
+from numeric.meaning.run_cell import run_cell
 from numeric.verification.explain.anatomy import CellAnatomy, labelled
 from numeric.verification.explain.audit import (
     SEEDS,

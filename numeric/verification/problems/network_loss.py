@@ -15,7 +15,7 @@ import numpy as np
 from sympy import Integer, Rational
 
 from derive.network import Layer, Network
-from numeric.meaning.interpret import run_cell
+from numeric.meaning.run_cell import run_cell
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import Case
 

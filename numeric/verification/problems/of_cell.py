@@ -6,17 +6,20 @@ author's own equations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 import numpy as np
-from sympy import MatrixSymbol
+from sympy import MatrixSymbol, OneMatrix, preorder_traversal
 
 from derive.cell import Cell, declared
+from derive.language.expr import Elementwise
 from numeric.meaning.default_constants import default_constants
-from numeric.meaning.interpret import run_cell
+from numeric.meaning.domains import undefined
+from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
@@ -27,6 +30,7 @@ from numeric.verification.watch import CELL_FUNCTIONS, Guard
 _SIZES: Final = (3, 2, 4)
 _LARGEST: Final = 4
 _SMALL: Final = 2
+_NORMED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,11 @@ class CellProblem:
 
     def ordinary_sizes(self, largest: int | None = None) -> dict[str, int]:
         """Sizes that tell a matrix from its transpose: neighbours differ."""
-        return ordinary_sizes(self.cell, largest or _LARGEST)
+        return enough(ordinary_sizes(self.cell, largest or _LARGEST), self.least)
 
     def least(self, size: str) -> int:
         """The smallest number that the size may be."""
-        return 1
+        return least_size(self.cell, size)
 
     def case(
         self, sizes: Mapping[str, int], *, steps: int, batch: int, seed: int = 0,
@@ -91,6 +95,11 @@ class CellProblem:
         return self.asked(make_case(
             self.cell, sizes, steps=steps, batch=batch, seed=seed, regime=regime, dtype=dtype
         ))  # fmt: skip
+
+    def undefined(self, case: Case) -> str:
+        """The first place where a function of the equations has no value."""
+        case = case.widened()
+        return undefined(self.cell, case.params, case.inputs, case.initial, case.constants)
 
     def ordinary_cases(
         self, regimes: Iterable[str], *, seed: int = 0, small: bool = False
@@ -160,6 +169,33 @@ class CellProblem:
             for value, cotangent in zip(values, case.cotangents[name], strict=True):
                 total = total + (cotangent * value).sum()
         return total
+
+
+def enough(sizes: Mapping[str, int], least: Callable[[str], int]) -> dict[str, int]:
+    """The sizes, none below its least, and where they grow neighbours still differ."""
+    return {
+        name: size if least(name) <= size else least(name) + place % 2
+        for place, (name, size) in enumerate(sizes.items())
+    }
+
+
+def least_size(cell: Cell, size: str) -> int:
+    """The smallest number that a size of the cell may be.
+
+    A column of one or two entries over its own norm is made of ±1: its gradient is nothing but
+    rounding.
+    """
+    return _NORMED if size in _normed_sizes(cell) else 1
+
+
+@lru_cache(maxsize=256)
+def _normed_sizes(cell: Cell) -> frozenset[str]:
+    """The sizes over which a cell sums that takes roots."""
+    nodes = [node for equation in cell.equations for node in preorder_traversal(equation.value)]
+    if not any(isinstance(n, Elementwise) and n.function.name == "sqrt" for n in nodes):
+        return frozenset()
+    sums = (n.shape[1] for n in nodes if isinstance(n, OneMatrix) and n.shape[0] == 1)
+    return frozenset(str(letter) for extent in sums for letter in extent.free_symbols)
 
 
 def call(guard: Guard, case: Case) -> Result:

@@ -20,6 +20,7 @@ from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
 from numeric.verification.problems.network_loss import network_loss
+from numeric.verification.problems.of_cell import enough, least_size
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
 from numeric.verification.watch import LOSS, NETWORK_FUNCTIONS, Guard
 
@@ -78,11 +79,11 @@ class NetworkProblem:
 
     def ordinary_sizes(self, largest: int | None = None) -> dict[str, int]:
         """Sizes that tell a matrix from its transpose: neighbours differ."""
-        return ordinary_network_sizes(self.network, largest or _LARGEST)
+        return enough(ordinary_network_sizes(self.network, largest or _LARGEST), self.least)
 
     def least(self, size: str) -> int:
         """A softmax has two outputs at least: of one its gradient is nothing but rounding."""
-        return 2 if size == "q" else 1
+        return 2 if size == "q" else least_size(self.network.cell, size)
 
     def case(
         self, sizes: Mapping[str, int], *, steps: int, batch: int, seed: int = 0,
@@ -92,6 +93,10 @@ class NetworkProblem:
         return make_network_case(
             self.network, sizes, steps=steps, batch=batch, seed=seed, regime=regime, dtype=dtype
         )
+
+    def undefined(self, case: Case) -> str:
+        """Nothing: what is not finite is beyond the oracle's range."""
+        return ""
 
     def ordinary_cases(
         self, regimes: Iterable[str], *, seed: int = 0, small: bool = False

@@ -123,6 +123,9 @@ class Problem(Protocol):
             Misbehaviour: if the module misbehaves.
         """
 
+    def undefined(self, case: Case) -> str:
+        """The first place where the equations have no value, in words; empty if there is none."""
+
     # ---- what is right, over any arithmetic --------------------------------------------------
 
     def outputs(self, case: Case, arithmetic: Arithmetic) -> Outputs:

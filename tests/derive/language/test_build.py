@@ -93,9 +93,9 @@ def test_what_a_function_does_not_show_to_be_a_matrix_is_a_vector_unless_declare
 @pytest.mark.parametrize(
     ("equations", "line", "column", "says"),
     [
-        ("h = foo(h_prev) + x", 1, 5, "unknown function 'foo': known are arctan"),
+        ("h = foo(h_prev) + x", 1, 5, "unknown function 'foo': known are abs, arctan"),
         ("h = tahn(h_prev) + x", 1, 5, "unknown function 'tahn': the nearest is tanh"),
-        ("h = tanh(x @ W.T + U @ h_prev)", 1, 18, "write W @ x for x @ W.T"),
+        ("h = tanh(x @ W.T + U @ h_prev)", 1, 12, "write W @ x for x @ W.T"),
         ("h = tanh(x @ W + U @ h_prev)", 1, 12, "write W.T @ x for x @ W"),
         ("h = h_prev + [x, x)", 1, 19, "expected ',' or ']'"),
         ("h = tanh(W @ h_prev + U @ x", 1, 28, "expected ',' or ')'"),
@@ -119,6 +119,15 @@ def test_what_a_function_does_not_show_to_be_a_matrix_is_a_vector_unless_declare
         ("g = 3\nh = g * h_prev + x", 1, 5, "expected a vector or a matrix, came a number"),
         ("a = h_prev * x\nh = tanh(h_prev) + x", 1, 1, "assigned and never used"),
         ("h = h_prev + tanh(x, 2)", 1, 14, "takes one argument"),
+        ("h = maximum(h_prev, x, x)", 1, 5, "takes two arguments, came 3"),
+        ("h = sum(h_prev, x) * x", 1, 5, "sum takes one vector"),
+        ("h = dot(h_prev) * x", 1, 5, "dot takes two vectors"),
+        ("h = l2norm(h_prev, x) + x", 1, 5, "takes one vector, and a number after it"),
+        ("h = h_prev * sum(sum(x))", 1, 18, "sum takes vectors"),
+        ("h = h_prev + minimum(2, 3) * x", 1, 14, "of numbers"),
+        ("h = power(h_prev, x) + x", 1, 19, "takes a number"),
+        ("h = power(h_prev, 0) + x", 1, 19, "takes a number"),
+        ("h = power(h_prev, 99) + x", 1, 19, "takes a number"),
         ("h = h_prev + sigmoid * x", 1, 14, "is a function"),
     ],
 )  # fmt: skip

@@ -48,6 +48,7 @@ def test_each_theorem_appears_for_the_cells_whose_structure_admits_it():
     assert cells_with("contraction") == {"rnn", "irnn"}
     assert cells_with("kept_state") == CAROUSELS
     assert cells_with("weighted_mean") == MEANS
+    assert cells_with("scaled_norm") == set(catalogue)
     assert cells_with("clockwork") == {"clockwork_rnn"}
     assert cells_with("smallest_singular_value") == PRODUCTS
     corners = CAROUSELS - {"lstm_nog", "ran", "multiplicative_lstm", "nas"}

@@ -101,7 +101,7 @@ def test_functions_and_slopes_contain_the_exact_value(name):
     kinks = {-2.5, -1.0, 0.0, 1.0, 2.5}
     mpmath.mp.dps = 60
     for point in POINTS:
-        if float(point) in kinks and row.kink:
+        if (float(point) in kinks and row.kink) or (row.needs and point <= 0):
             continue
         if abs(point) > 50 and name in {"exp", "gelu", "silu", "elu", "softplus", "sin"}:
             continue

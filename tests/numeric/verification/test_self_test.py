@@ -3,11 +3,21 @@
 import subprocess
 
 import pytest
-from c_code import BY_DAY, CELLS, COMPILERS, cell_named, needs_compiler, source_of
-from profiles import NIGHTLY
+from c_code import (
+    BY_DAY,
+    CELLS,
+    COMPILERS,
+    NETWORKS,
+    cell_named,
+    needs_compiler,
+    network_source,
+    source_of,
+)
+from profiles import NIGHTLY, by_day
 
 from numeric.compiler.styles import NUMPY
 from numeric.compiler.to_c import self_test
+from numeric.compiler.to_c.interface import read
 from numeric.compiler.to_c.target import C
 from numeric.verification.self_test import self_tested
 
@@ -30,6 +40,18 @@ def test_right_code_passes_its_self_test_in_every_form(name, tmp_path):
     for flags in ((), ("DOUBLE",), ("PLAIN",), ("PLAIN", "DOUBLE")):
         done = outcome(source, name, tmp_path, *flags)
         assert (done.returncode, done.stdout) == (0, f"{name}: right\n")
+
+
+@pytest.mark.parametrize("name", by_day(NETWORKS, 3))
+def test_networks_have_one_too(name, tmp_path):
+    source = self_tested(NETWORKS[name], C, network_source(name))
+    prefix = read(source).prefix
+    for flags in ((), ("DOUBLE",), ("PLAIN",)):
+        done = outcome(source, prefix, tmp_path, *flags)
+        assert (done.returncode, done.stdout) == (0, f"{prefix}: right\n")
+    wrong = source.replace("c[targets[i]] -= R(1.0)", "c[targets[i]] -= R(0.999)")
+    if wrong != source:
+        assert outcome(wrong, prefix, tmp_path).returncode == 1
 
 
 def test_wrong_code_fails_it_and_says_where(tmp_path):

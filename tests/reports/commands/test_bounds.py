@@ -298,3 +298,53 @@ def test_a_file_cut_short_is_refused_in_a_line(capsys, tmp_path, cut):
     status, _, err = said(capsys, "lstm", "--weights", str(path))
     assert status == 2
     assert "cut short" in err or "no safetensors file" in err
+
+
+LEAK = 'name = "leak"\nscalars = ["lam"]\nequations = "h = lam * h_prev + x"\n'
+
+
+def leaking(tmp_path, decay, steps=300):
+    np.savez(tmp_path / "weights.npz", lam=np.array(decay))
+    np.save(tmp_path / "inputs.npy", np.ones((steps, 1)))
+    (tmp_path / "leak.toml").write_text(LEAK)
+    return [str(tmp_path / "leak.toml"), "--weights", str(tmp_path / "weights.npz"),
+            "--inputs", str(tmp_path / "inputs.npy"), "--window", "1"]  # fmt: skip
+
+
+def test_a_stable_state_with_an_ill_conditioned_parameter_is_named(capsys, tmp_path):
+    """∂h_T/∂λ at constant inputs: 1/(1 − λ)², and one step's share is 1/(1 − λ)."""
+    words = leaking(tmp_path, 0.95)
+    found = data(capsys, *words)
+    assert found["verdict"] == "vanishes"
+    assert found["ill_conditioned"] == "lam"
+    held = found["parameters"]["lam"]
+    assert held["certified_below"] <= held["measured"] <= held["certified"] <= held["all_inputs"]
+    assert 10 ** held["certified"] == pytest.approx(400, rel=1e-3)
+    assert held["amplification"] == pytest.approx(20, rel=1e-3)
+    _, out, _ = said(capsys, *words)
+    assert "states stable, parameters ill-conditioned: ∂s_T/∂lam is at least 19.9 times" in out
+
+
+def test_a_well_conditioned_parameter_is_not_called_ill(capsys, tmp_path):
+    words = leaking(tmp_path, 0.5)
+    assert data(capsys, *words)["ill_conditioned"] is None
+    assert "ill-conditioned" not in said(capsys, *words)[1]
+
+
+def test_without_a_sequence_parameters_are_bounded_for_all_inputs(capsys):
+    found = data(capsys, "rnn", "--size", "3", "--gain", "0.2", "--input-box", "1")
+    for held in found["parameters"].values():
+        assert held["certified"] is None
+        assert isinstance(held["all_inputs"], float)
+        assert "no sequence" in held["reason"]
+
+
+def test_the_certificate_of_a_rate_is_told(capsys):
+    words = ["gru", "--size", "3", "--gain", "0.1", "--input-box", "0.5"]
+    found = data(capsys, *words)
+    held = found["certificate"]
+    assert found["methods"]["fractional form, scaled"] == held["r"] == found["rate"] < 1
+    assert held["norm"] <= 1
+    assert np.shape(held["T"]) == (3, 3)
+    assert {"d", "unit", "centre", "radius", "rows", "S"} == set(held["delta"][0])
+    assert "‖diag(T, S) G diag(T/r, S)⁻¹‖₂ ≤ 1" in said(capsys, *words)[1].replace("\n    ", " ")

@@ -149,8 +149,6 @@ def test_c_is_refused_in_a_line_where_it_cannot_be(
     said = bptt("emit", "rnn", "--target", "c", "--style", "textbook", "-o", "rnn.c")
     assert is_refusal(said)
     assert "style: expected one of fused, stable, came 'textbook'" in said.err
-    said = bptt("emit", "rnn", "--target", "c", "--layers", 2, "-o", "rnn.c")
-    assert is_refusal(said)
     monkeypatch.setenv("CC", "no-such-compiler")
     for words in (("emit", "rnn", "--target", "c", "-o", "rnn.c"),
                   ("verify", "rnn", "--target", "c")):  # fmt: skip
@@ -200,3 +198,15 @@ def test_what_is_written_to_a_pipe_arrives_and_the_pipe_stays(bptt: Any) -> None
     assert os.read(reader, 40).startswith(b'"""States and gradients')
     assert Path("pipe.py").is_fifo()
     os.close(reader)
+
+
+@needs_compiler
+def test_emit_writes_a_network_in_c(bptt: Any) -> None:
+    words = ("emit", "rnn", "--embedding", "--target", "c", "--main", "-o", "net.c")
+    said = bptt(*words)
+    assert said.status == 0, said.err
+    text = Path("net.c").read_text(encoding="utf-8")
+    assert "padding, autograd, high_precision;" in text.split("Verified: ")[1]
+    assert "#ifdef RNN_1L_SOFTMAX_CROSS_ENTROPY_ALL_EMBEDDING_MAIN\n" in text
+    assert "const ptrdiff_t *lengths;" in Path("net.h").read_text(encoding="utf-8")
+    assert bptt(*words, "--check").status == 0

@@ -67,3 +67,20 @@ def test_refusals(words, said: str, tmp_path, capsys) -> None:
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") <= 2
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_report(folder: Path, tmp_path: Path, capsys, language: str) -> None:
+    words = ("report", "--search", str(folder), "-o", str(tmp_path), "--formats", "html,tex")
+    assert main([*words, "--language", language]) == 0
+    page = (tmp_path / "search.html").read_text(encoding="utf-8")
+    best = json.loads(next(folder.glob("chunk-*")).read_text())["records"][0]["name"]
+    assert best in page
+    assert "<svg" in page
+    assert (tmp_path / "figures" / "search-scatter.pdf").exists()
+    assert ("搜索" in page) == (language == "zh")
+
+
+def test_report_of_no_search_is_refused(tmp_path: Path, capsys) -> None:
+    assert main(["report", "--search", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
+    assert "expected the folder of a search" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
 from numeric.bounds.parallel_in_time import newton
 from numeric.bounds.parallel_in_time.inverse import Inverse
 from numeric.bounds.parallel_in_time.newton import sweeps
-from numeric.meaning.interpret import run_cell
+from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import usual_sizes
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward
 

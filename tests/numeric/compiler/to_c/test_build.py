@@ -9,11 +9,13 @@ import pytest
 from c_code import (
     CELLS,
     COMPILERS,
+    NETWORKS,
     case_of,
     compiles,
     largest_error,
     loaded,
     needs_compiler,
+    network_source,
     plain_flag,
     result,
     source_of,
@@ -32,10 +34,10 @@ SANITIZERS = ("-std=gnu11", "-O1", "-g", "-march=native", "-fPIC", "-shared",
               "-fsanitize=address,undefined", "-fno-sanitize-recover=all")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CELLS if NIGHTLY else ["mixed"])
+@pytest.mark.parametrize("name", [*CELLS, *NETWORKS] if NIGHTLY else ["mixed", "deep"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_no_compiler_has_a_complaint(compiler, name, tmp_path):
-    source = source_of(name)
+    source = network_source(name) if name in NETWORKS else source_of(name)
     double = plain_flag(source).replace("PLAIN", "DOUBLE")
     for flags in (("-std=c11", "-pedantic", plain_flag(source)), ("-std=gnu11", "-march=native"),
                   ("-std=gnu11", double)):  # fmt: skip
@@ -114,14 +116,22 @@ sys.path[:0] = {paths!r}
 from functools import partial
 from numeric.compiler.to_c import calls
 calls.library = partial(calls.library, flags={flags!r})
-from c_code import SIZES, DTYPES, case_of, cell_named, loaded, result
+from c_code import (
+    DTYPES, NETWORKS, SIZES, case_of, cell_named, loaded, network_case, network_result, result
+)
 from pathlib import Path
 for name, path in {sources!r}:
     module = loaded(Path(path).read_text(encoding="utf-8"))
     for dtype in DTYPES:
         for n in SIZES:
             for steps, batch in ((3, 2), (0, 2), (2, 0)) if n == 9 else ((3, 2),):
-                result(module, case_of(cell_named(name), n, steps=steps, batch=batch, dtype=dtype))
+                more = {{"steps": steps, "batch": batch, "dtype": dtype}}
+                if name not in NETWORKS:
+                    result(module, case_of(cell_named(name), n, **more))
+                elif steps or NETWORKS[name].loss_at == "all":
+                    for seed in (3, 4):  # with lengths and without
+                        case = network_case(NETWORKS[name], n, seed=seed, **more)
+                        network_result(module, case)
     print("clean", name)
 """
 
@@ -149,8 +159,9 @@ def sanitized(sources, tmp_path):
 
 
 def test_sanitizers_find_nothing(tmp_path):
-    names = CELLS if NIGHTLY else ["rnn"]
-    done = sanitized({name: source_of(name) for name in names}, tmp_path)
+    names = [*CELLS, *NETWORKS] if NIGHTLY else ["characters"]
+    sources = {n: network_source(n) if n in NETWORKS else source_of(n) for n in names}
+    done = sanitized(sources, tmp_path)
     assert done.stdout == "".join(f"clean {name}\n" for name in names), done.stderr[-3000:]
 
 

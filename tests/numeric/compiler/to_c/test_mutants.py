@@ -2,11 +2,25 @@
 
 import numpy as np
 import pytest
-from c_code import DTYPES, case_of, largest_error, loaded, needs_compiler, result, source_of
+from c_code import (
+    DTYPES,
+    NETWORKS,
+    case_of,
+    largest_error,
+    loaded,
+    needs_compiler,
+    network_case,
+    network_result,
+    network_source,
+    result,
+    source_of,
+)
+from profiles import by_day, night_alone
 
 from derive.cell import catalogue
-from numeric.compiler.kernel import compile_cell
+from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.to_c.products import PRODUCTS
+from numeric.compiler.to_c.samples import SAMPLES
 from numeric.compiler.to_c.vectors import HELPERS
 from numeric.verification.verify import TOLERANCES
 
@@ -46,9 +60,26 @@ MUTANTS = [
 ]  # fmt: skip
 
 
+OF_NETWORKS = [
+    ("a sample ends a step too late", "t + row / batch >= lengths", "t + row / batch > lengths"),
+    ("a run of rows is one too long", "return end - *row;",
+     "return end - *row + (end > *row && end < rows);"),
+    ("a place is passed over", "table[places[i] * columns + j] += a[i * a_row + j];",
+     "table[places[i] * columns + j] = a[i * a_row + j];"),
+    ("the target's 1 is not taken off", "c[targets[i]] -= R(1.0);", "c[targets[i]] -= R(0.0);"),
+    ("the largest logit is no part of the loss", "- (a[targets[i]] - most);", "- a[targets[i]];"),
+    ("the last classes are left out", "for (; j < columns; j++)\n        total += c[j];", ""),
+    ("the loss is that of the last chunk", "*loss += sum;", "*loss = sum;"),
+    ("a reverse layer starts from the wrong side", "layer0_reverse_h_at + ((t + 1) * B) * n",
+     "layer0_reverse_h_at + (t * B) * n"),
+]  # fmt: skip
+
+
 def test_mutants_are_of_the_text_that_every_file_shares():
     shared = "".join(text for text, _ in {**PRODUCTS, **HELPERS}.values())
     assert sum(old in shared for _, old, _ in MUTANTS) >= 15
+    shared = "".join(text for text, _ in SAMPLES.values())
+    assert sum(old in shared for _, old, _ in OF_NETWORKS) >= 6
 
 
 def noticed(source):
@@ -75,6 +106,33 @@ def test_a_mistake_is_noticed(what, old, new):
     assert source.count(old) >= 1, "the mutant's place is gone"
     with np.errstate(all="ignore"):
         assert noticed(source.replace(old, new)), what
+
+
+def noticed_in_network(source):
+    network = NETWORKS["deep"]
+    module, plain = loaded(source), compile_network(network, "textbook")
+    for seed, steps, batch in ((1, 4, 3), (2, 40, 7)):
+        case = network_case(network, 9, steps=steps, batch=batch, dtype="float32", seed=seed)
+        case.params["readout.c"][:] += 30
+        want = network_result(plain, case)
+        if not largest_error(network_result(module, case), want) <= 10 * TOLERANCES["float32"]:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("what", "old", "new"), by_day(OF_NETWORKS, 4), ids=[m[0] for m in by_day(OF_NETWORKS, 4)]
+)
+def test_a_mistake_in_a_network_is_noticed(what, old, new):
+    source = network_source("deep")
+    assert source.count(old) >= 1, "the mutant's place is gone"
+    with np.errstate(all="ignore"):
+        assert noticed_in_network(source.replace(old, new)), what
+
+
+@night_alone
+def test_the_network_as_it_is_is_right():
+    assert not noticed_in_network(network_source("deep"))
 
 
 def test_the_code_as_it_is_is_right():

@@ -1,0 +1,202 @@
+"""One norm below 1 for all inputs: the fractional form, scaled, as a certificate of decay.
+
+In: a `Fractional`, G = [A B; C D] closed by a diagonal Δ. Out: `ScaledNorm`: r, an invertible T of
+the state and an S that commutes with every Δ, with
+
+    ‖ diag(T, S) · G · diag(T / r, S)⁻¹ ‖₂ ≤ 1.
+
+Then r is a rate. Let y = A x + B p, q = C x + D p, p = Δ q with |Δ| ≤ 1. The norm says that
+‖T y‖² + ‖S q‖² ≤ r² ‖T x‖² + ‖S p‖², and ‖S p‖ = ‖Δ S q‖ ≤ ‖S q‖, so ‖T J x‖ ≤ r ‖T x‖ for every
+step Jacobian J that the form holds. A product of l of them is at most ‖T‖ ‖T⁻¹‖ r^l.
+
+The scaling is searched for in floats and proved afterwards: L = diag(T, S) is exactly the given
+floats, Y ≈ L⁻¹ with ‖L Y − I‖ ≤ ε < 1, so that ‖L G D L⁻¹‖ ≤ ‖L G D Y‖ / (1 − ε), and the last
+norm is that of an interval matrix.
+
+Source: Packard and Doyle 1993, The complex structured singular value, Automatica 29, has the
+scaled norm; Boyd, El Ghaoui, Feron and Balakrishnan 1994, Linear matrix inequalities in system
+and control theory, section 5.1, the same as an inequality of P = TᵀT.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
+from numeric.bounds.all_inputs.fractional_form import Fractional
+from numeric.bounds.all_inputs.scaling_search import Blocks, Descent
+from numeric.bounds.growth import Method
+from numeric.numbers.intervals import Interval, interval
+from numeric.numbers.matrices import frobenius, norm_bound, raised, singular_values
+
+Array = Any
+NAME: Final = "fractional form, scaled"
+_LARGEST: Final = 600
+_CORNERS: Final = 24
+_STAGES: Final = ((8.0, 30), (32.0, 60), (128.0, 80), (512.0, 100))
+_HOPELESS: Final = 0.003  # above it the least norm, as the smooth one tells, is not below 1
+_SHARPER: Final = 4
+_SLACK: Final = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
+_LEAST: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class ScaledNorm:
+    """The certificate: `rate` r, `scaling` L = diag(T, S) as floats, and what it is of.
+
+    `norm` is a certified bound, at most 1, of the scaled matrix; `condition` one of ‖T‖ ‖T⁻¹‖.
+    """
+
+    rate: float
+    scaling: Array
+    form: Fractional
+    norm: float
+    condition: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the JSON holds; S as the rows of its blocks, `rows` of q that share a Δ."""
+        k, text, layout = self.form.width, Text(), Layout()
+        rows: list[list[int]] = [[] for _ in self.form.unknowns]
+        for row, owner in enumerate(self.form.owners):
+            rows[owner].append(row)
+        return {
+            "r": self.rate, "norm": self.norm, "condition": self.condition,
+            "T": self.scaling[:k, :k].tolist(),
+            "delta": [
+                {"d": text(layout.of(u.column)), "unit": u.unit, "centre": u.centre,
+                 "radius": u.radius, "rows": own,
+                 "S": self.scaling[k:, k:][np.ix_(own, own)].tolist()}
+                for u, own in zip(self.form.unknowns, rows, strict=True)
+            ],
+        }  # fmt: skip
+
+    def method(self, lags: int) -> Method:
+        """The bounds condition · r^lag, rounded up."""
+        constant, log = math.log10(self.condition), math.log10(self.rate)
+        found = (constant + lag * log for lag in range(1, lags + 1))
+        return Method(NAME, self.rate, tuple(f + 1e-12 * (1 + abs(f) + constant) for f in found))
+
+
+@np.errstate(all="ignore")
+def scaled_norm(form: Fractional, *, sharp: bool = True) -> ScaledNorm | None:
+    """The certificate of the smallest rate that a search finds; None where none is found.
+
+    With `sharp` the search goes on below a rate of 1.
+    """
+    G = form.matrix.middle
+    if form.order > _LARGEST or not np.all(np.isfinite(G)) or some_corner_grows(form):
+        return None
+    try:
+        scaling = _searched(form, sharp=sharp)
+    except np.linalg.LinAlgError:
+        return None
+    return None if scaling is None else proved(form, scaling)
+
+
+def proved(form: Fractional, scaling: Array) -> ScaledNorm | None:
+    """The certificate with that scaling, and about the smallest rate it is right with."""
+    least = _least_rate(scaling @ form.matrix.middle @ np.linalg.inv(scaling), form.width)
+    if not math.isfinite(least):
+        return None
+    for more in _SLACK:
+        rate = max(least * (1 + more), _LEAST)
+        norm = norm_with(form, scaling, rate)
+        if norm <= 1:
+            low, high = singular_values(scaling[: form.width, : form.width])
+            if not low > 0:
+                return None
+            return ScaledNorm(rate, scaling, form, norm, max(1.0, raised(high / low)))
+    return None
+
+
+@np.errstate(all="ignore")
+def norm_with(form: Fractional, scaling: Array, rate: float) -> float:
+    """At least ‖L G diag(1/r, 1) L⁻¹‖₂; infinite where L is no scaling of this form.
+
+    L may mix places of the state, and places that share a Δ, and nothing else: only then does it
+    commute with Δ.
+    """
+    if not np.all(np.isfinite(scaling)) or np.any(scaling[~commuting(form)]):
+        return math.inf
+    try:
+        inverse = np.where(commuting(form), np.linalg.inv(scaling), 0.0)
+    except np.linalg.LinAlgError:
+        return math.inf
+    if not np.all(np.isfinite(inverse)):
+        return math.inf
+    L, Y = interval(scaling), interval(inverse)
+    off = frobenius((L @ Y - interval(np.eye(len(scaling)))).magnitude)
+    if not off < 0.5:
+        return math.inf
+    divided = np.ones(form.order)
+    divided[: form.width] = rate
+    columns: Interval = form.matrix / interval(divided)
+    return raised(norm_bound(L @ columns @ Y) / (1 - off), 16)
+
+
+def commuting(form: Fractional) -> Array:
+    """Which entries of L may be other than 0."""
+    owners = np.array([-1] * form.width + list(form.owners))
+    return owners[:, None] == owners[None, :]
+
+
+# ---- the search --------------------------------------------------------------------------------
+
+
+def some_corner_grows(form: Fractional) -> bool:
+    """Whether some J of the form has a spectral radius of 1 or more: then no rate is below 1."""
+    rng = np.random.default_rng(form.order)
+    count = max(form.owners, default=-1) + 1
+    corners = rng.choice([-1.0, 1.0], size=(_CORNERS, count))
+    for delta in [np.zeros(count), np.ones(count), -np.ones(count), *corners]:
+        J = form.closed(delta)
+        if not np.all(np.isfinite(J)) or np.abs(np.linalg.eigvals(J)).max() >= 1:
+            return True
+    return False
+
+
+def _searched(form: Fractional, *, sharp: bool) -> Array | None:
+    """L with ‖L G L⁻¹‖ below 1, and then with a small rate; None where the norm stays above 1."""
+    width = form.width
+    descent = Descent(form.matrix.middle.copy(), Blocks.of(width, form.owners))
+    for p, steps in _STAGES:
+        reached = descent.run(p, steps, lambda norm: norm < 1)
+        if descent.norm < 1:
+            break
+        if reached - math.log(form.order) / (2 * p) > _HOPELESS:
+            return None
+    best, rate = descent.L, _least_rate(descent.M, width)
+    if not math.isfinite(rate):
+        return None
+    now = 1.0
+    for _ in range(_SHARPER if sharp else 0):
+        if rate < _LEAST:
+            break
+        descent.M[:, :width] *= now / rate
+        now = rate
+        descent.run(128.0, 30)
+        unscaled = descent.M.copy()
+        unscaled[:, :width] *= now
+        found = _least_rate(unscaled, width)
+        if not found < rate:
+            break
+        best, settled, rate = descent.L, found > 0.999 * rate, found
+        if settled:
+            break
+    return best
+
+
+def _least_rate(M: Array, width: int) -> float:
+    """About the smallest r for which ‖M diag(1/r, 1)‖ ≤ 1; infinite where there is none."""
+    x, p = M[:, :width], M[:, width:]
+    rest = np.eye(p.shape[1]) - p.T @ p
+    if p.shape[1] and not np.linalg.eigvalsh(rest)[0] > 1e-13:
+        return math.inf
+    inner = p.T @ x
+    square = x.T @ x + inner.T @ np.linalg.solve(rest, inner)
+    return math.sqrt(max(float(np.linalg.eigvalsh(square)[-1]), 0.0))

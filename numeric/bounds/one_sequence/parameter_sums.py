@@ -1,0 +1,246 @@
+"""How much the last state depends on each parameter: ‖∂s_T/∂θ‖₂ along a sequence, certified.
+
+In: a `Run`. Out: for each parameter a measured norm, bounds from both sides, and how much larger
+it is than one step's own share. The rows of ∂s_T/∂θ are the entries of the state, its columns
+those of θ, and so
+
+    ∂s_T/∂θ = Σ_k J_T ⋯ J_{k+1} ∂F_k/∂θ,
+
+where F_k is the step k and its states before are held fixed. A loss with the gradient g in s_T has
+‖∂L/∂θ‖_F = ‖gᵀ ∂s_T/∂θ‖ ≤ ‖g‖ ‖∂s_T/∂θ‖₂, with equality for some g.
+
+∂F_k/∂θ comes from the adjoint of one step, with the unit vectors as cotangents, all in one: what it
+gives a matrix is a column times a row, b uᵀ, so that the k-th share is (J_T ⋯ J_{k+1} Bᵀ) ⊗ uᵀ and
+its norm the product of two. Errors are bounded in ‖·‖_F. What time does not change is passed
+through once, after the sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from sympy import MatrixExpr, MatrixSymbol, Transpose
+from sympy.matrices.expressions import HadamardProduct
+
+from derive.calculus.adjoint import AdjointEquation, bar
+from derive.language.expr import split_coefficient, symbols_of
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
+from numeric.bounds.one_sequence.tracks import Segments
+from numeric.bounds.step_shares import Share, moves, step_shares
+from numeric.meaning.enclose import enclose
+from numeric.meaning.enclose_functions import number as enclosed
+from numeric.meaning.sizes import shape_of
+from numeric.numbers.intervals import Interval, gamma
+from numeric.numbers.matrices import Near, bounds, frobenius, norm_bound, raised
+
+Array = Any
+_LARGEST: Final = 4_000_000
+_CHUNK: Final = 64
+_LOST: Final = 1e-300  # above what an entry loses that underflows
+
+
+@dataclass(frozen=True)
+class ParameterNorm:
+    """log10 of ‖∂s_T/∂θ‖₂: measured, at most, at least; and of max_k ‖∂F_k/∂θ‖₂, at most."""
+
+    measured: float
+    upper: float
+    lower: float
+    own: float
+
+    @property
+    def amplification(self) -> float:
+        """At least how many times the norm is that of the largest step's own share."""
+        if not math.isfinite(self.lower) or not math.isfinite(self.own):
+            return 0.0
+        return float(10.0 ** (self.lower - self.own)) * (1 - 1e-9)
+
+
+@np.errstate(over="ignore", invalid="ignore", under="ignore")
+def parameter_norms(run: Run) -> dict[str, ParameterNorm | None]:
+    """The norms by parameter.
+
+    None where the array is too large or overflows, has another form, or states are matrices.
+    """
+    cell, derivation = run.derivation.cell, run.derivation
+    if derivation.has_matrices:  # the adjoint's cotangents are matrices, not columns
+        return dict.fromkeys(symbol.name for symbol in cell.parameters)
+    jacobians = Jacobians(run)
+    width = sum(jacobians.widths)
+    sums = {e.of: _Sum(shape_of(e.of, run.sizes), width) for e in derivation.parameters
+            if width * math.prod(shape_of(e.of, run.sizes)) <= _LARGEST}  # fmt: skip
+    segments = Segments(1)
+    product: Near | None = None
+    start: Array | None = None
+    steps = zip(_shares(run, set(sums)), jacobians.backwards(), strict=True)
+    for shares, factor in steps:
+        for symbol, found in shares.items():
+            if found is None:
+                sums.pop(symbol, None)
+            elif symbol in sums:
+                sums[symbol].add(product, found)
+        factor = factor.balanced()
+        _, norm, start = bounds(factor, start)
+        product = segments.add(factor, norm)
+    totals: dict[MatrixSymbol, Near3] = {s: held.total() for s, held in sums.items()}
+    for equation in derivation.parameters:
+        _pass_on(equation, totals, run)
+    return {s.name: _norm(totals[s], sums[s]) if s in totals else None for s in cell.parameters}
+
+
+@dataclass
+class Near3:
+    """An array (state, rows of θ, columns of θ) within an error in ‖·‖_F."""
+
+    array: Array
+    error: float
+
+
+@dataclass
+class _Sum:
+    """Σ_k (P_k Bᵀ) ⊗ uᵀ: the factors of each step side by side, multiplied at the end."""
+
+    shape: tuple[int, ...]
+    width: int
+    left: list[Array] = field(default_factory=list)
+    right: list[Array] = field(default_factory=list)
+    turned: list[bool] = field(default_factory=list)
+    error: float = 0.0
+    size: float = 0.0
+    own: float = 0.0
+
+    def add(self, product: Near | None, shares: list[Share]) -> None:
+        """The shares of one step, P_k in front of them; None stands for I."""
+        own = 0.0
+        for share in shares:
+            B, b = share.columns.middle.T, frobenius(share.columns.radius)
+            u, e = share.row.middle, frobenius(share.row.radius)
+            size_b, size_u = frobenius(B), frobenius(u)
+            own += raised(norm_bound(share.columns) * raised(size_u + e))
+            error_p, made, size_p = 0.0, B, 1.0
+            if product is not None:
+                P = np.ldexp(product.matrix, product.exponent)
+                error_p = float(np.ldexp(product.error, product.exponent))
+                error_p += math.sqrt(P.size) * _LOST
+                size_p = frobenius(P)
+                made = P @ B
+            # (P + E)(B + F) ⊗ (u + G) − fl(PB) ⊗ u
+            error_p = error_p * (size_b + b) + size_p * b
+            error_p += gamma(self.width + 4) * size_p * size_b * (product is not None)
+            size = frobenius(made)
+            self.error += raised(error_p * (size_u + e) + size * e, 12)
+            self.size += raised(size * size_u)
+            self.left.append(made)
+            self.right.append(u[0])
+            self.turned.append(share.turned)
+        self.own = max(self.own, raised(own, len(shares) + 4))
+
+    def total(self) -> Near3:
+        """The sum, and its error with all rounding."""
+        rows, columns = (*self.shape, 1, 1)[:2]
+        total = np.zeros((self.width, rows, columns))
+        for flipped in (False, True):
+            chosen = [k for k, turned in enumerate(self.turned) if turned == flipped]
+            if not chosen:
+                continue
+            left = np.stack([self.left[k] for k in chosen], axis=-1)
+            made = left @ np.stack([self.right[k] for k in chosen])
+            total += np.swapaxes(made, 1, 2) if flipped else made
+        rounding = gamma(len(self.left) + 8) * self.size
+        return Near3(total, raised(self.error * (1 + gamma(len(self.left) + 8)) + rounding))
+
+
+def _norm(total: Near3, held: _Sum) -> ParameterNorm | None:
+    if not (np.all(np.isfinite(total.array)) and math.isfinite(total.error)):
+        return None
+    near = Near(total.array.reshape(len(total.array), -1), total.error).balanced()
+    low, high, y = bounds(near)
+    measured = float(np.linalg.norm(near.matrix @ y))
+    own = math.log10(held.own) if held.own > 0 else -math.inf
+    return ParameterNorm(near.log10(measured, 0), near.log10(high, 1), near.log10(low, -1),
+                         own + 1e-13 * (1 + abs(own)) if math.isfinite(own) else own)  # fmt: skip
+
+
+# ---- the shares of a step ----------------------------------------------------------------------
+
+
+def _shares(
+    run: Run, wanted: set[MatrixSymbol]
+) -> Iterator[dict[MatrixSymbol, list[Share] | None]]:
+    """∂F_k/∂θ for k = T, T − 1, …, 1 and every wanted θ."""
+    timeless = {symbol.name for symbol in run.derivation.timeless}
+    last = run.steps
+    while last > 0:
+        first = max(0, last - _CHUNK)
+        values = enclosed_values(run, first, last)
+        for t in range(last - first - 1, -1, -1):
+            now = {name: value if value.shape[1] == 1 or name in timeless
+                   else value[:, t : t + 1] for name, value in values.items()}  # fmt: skip
+            yield step_shares(run.derivation, now, run.sizes, wanted)
+        last = first
+
+
+# ---- what time does not change -----------------------------------------------------------------
+
+
+def _pass_on(equation: AdjointEquation, totals: dict[MatrixSymbol, Near3], run: Run) -> None:
+    """Adds to the total of a parameter what comes by way of symbols made of parameters alone."""
+    by_bar = {bar(symbol): symbol for symbol in totals}
+    values = {name: value for name, value in enclosed_values(run, 0, 1).items()}
+    for term in equation.terms:
+        if term.each_step or equation.of not in totals:
+            continue
+        through = [by_bar.get(symbol) for symbol in symbols_of(term.value) if moves(symbol)]
+        made = None if None in through else _linear(term.value, totals, by_bar, values, run.sizes)
+        if made is None:
+            del totals[equation.of]
+            return
+        own = totals[equation.of]
+        array = own.array + made.array
+        rounding = 2 * gamma(4) * (frobenius(own.array) + frobenius(made.array))
+        totals[equation.of] = Near3(array, raised(own.error + made.error + rounding))
+
+
+def _linear(
+    node: MatrixExpr, totals: Mapping[MatrixSymbol, Near3],
+    by_bar: Mapping[MatrixSymbol, MatrixSymbol], values: Mapping[str, Interval],
+    sizes: Mapping[str, int],
+) -> Near3 | None:  # fmt: skip
+    """C ⊙ X, cX, Xᵀ and X of what is known; None for another form."""
+    size, rest = split_coefficient(node)
+    factor = enclosed(size)
+    if rest in by_bar:
+        return _times(totals[by_bar[rest]], factor)
+    if isinstance(rest, Transpose):
+        inner = _linear(rest.args[0], totals, by_bar, values, sizes)
+        turned = None if inner is None else Near3(np.swapaxes(inner.array, 1, 2), inner.error)
+        return None if turned is None else _times(turned, factor)
+    if isinstance(rest, HadamardProduct):
+        inner, others = None, []
+        for part in rest.args:
+            made = _linear(part, totals, by_bar, values, sizes) if moves(part) else None
+            if made is None:
+                others.append(part)
+            else:
+                inner = made
+        if inner is None or any(map(moves, others)):
+            return None
+        for part in others:
+            inner = _times(inner, enclose(part, values, sizes))
+        return _times(inner, factor)
+    return None
+
+
+def _times(near: Near3, factor: Interval) -> Near3:
+    """Entry by entry with a factor that is the same for every row of the state."""
+    if factor.exact and factor.size == 1 and float(np.abs(factor.lo).max()) == 1.0:
+        return Near3(near.array * factor.lo, near.error)
+    middle = factor.middle
+    size = float(factor.magnitude.max(initial=0.0))
+    spread = float(factor.radius.max(initial=0.0))
+    error = near.error * size + frobenius(near.array) * (spread + 2 * gamma(2) * size)
+    return Near3(near.array * middle, raised(error))

@@ -1,0 +1,62 @@
+"""Do gradients of parameters behave as those of states do? ‖∂s_T/∂θ‖₂ by parameter, and a verdict.
+
+In: a `Diagnosis`. Out: `Sensitivity` by parameter: along its sequence where there is one, and for
+all inputs. States may forget at a certified rate while a parameter's shares, one from each step,
+add up to many times the largest of them: the states are stable, the parameter is ill-conditioned.
+For h = λ h_prev + x with white inputs E (∂h/∂λ)² = (1 + λ²) / (1 − λ²)³.
+
+Source: Zucchet and Orvieto 2024, arXiv:2405.21064, for the phenomenon and the last formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from numeric.bounds.all_inputs.parameter_bounds import parameter_bounds
+from numeric.bounds.diagnosis import VANISHES, Diagnosis
+from numeric.bounds.one_sequence.parameter_sums import ParameterNorm, parameter_norms
+
+ILL: Final = 10.0
+"""From how many times a step's own share on a parameter is called ill-conditioned."""
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """log10 of ‖∂s_T/∂θ‖₂ along the sequence, and at most for all inputs and every T."""
+
+    along: ParameterNorm | None
+    all_inputs: float | None
+
+    @property
+    def amplification(self) -> float | None:
+        """At least how many times the largest share of one step the norm is."""
+        return None if self.along is None else self.along.amplification
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the JSON of `bptt bounds` holds of it."""
+        along = self.along
+        return {
+            "measured": along and along.measured, "certified": along and along.upper,
+            "certified_below": along and along.lower, "all_inputs": self.all_inputs,
+            "amplification": self.amplification,
+        }  # fmt: skip
+
+
+def sensitivity(one: Diagnosis) -> dict[str, Sensitivity]:
+    """Every parameter's, in the order of the cell."""
+    along = parameter_norms(one.run) if one.run is not None else {}
+    above: dict[str, float | None] = {}
+    if one.setting is not None and one.certificate is not None:
+        above = parameter_bounds(one.setting, one.certificate)
+    return {symbol.name: Sensitivity(along.get(symbol.name), above.get(symbol.name))
+            for symbol in one.cell.parameters}  # fmt: skip
+
+
+def ill_conditioned(one: Diagnosis, found: Mapping[str, Sensitivity]) -> str | None:
+    """The parameter of the largest amplification, where states vanish and it does not."""
+    if one.verdict != VANISHES or not found:
+        return None
+    name = max(found, key=lambda symbol: found[symbol].amplification or 0.0)
+    return name if (found[name].amplification or 0.0) >= ILL else None

@@ -1,0 +1,108 @@
+"""A network's C file as a module with `loss_and_gradient`, called on NumPy arrays.
+
+In: the source of a C file. Out: the interface that emitted NumPy code of a network has, and its
+words for what is wrong with an argument.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from numeric.compiler.argument_checks import WHOLE_NUMBERS
+from numeric.compiler.to_c.calls import GRADIENTS, Calls, Known, each_sample, in_order, native, take
+from numeric.compiler.to_c.interface import INTEGERS, LOSS
+from numeric.compiler.to_c.pools import Array
+
+_CHECKS: Final[dict[str, Any]] = {"np": np}
+exec(compile(WHOLE_NUMBERS, "<checks of integers>", "exec"), _CHECKS)
+_whole: Final = _CHECKS["_whole"]
+_RESULTS: Final = ("states", LOSS, *GRADIENTS)
+
+
+class NetworkCalls(Calls):
+    """Loss and gradients of one file, for both dtypes."""
+
+    def loss_and_gradient(
+        self, params: Any, inputs: Any, targets: Any, initial: Any = None, constants: Any = None,
+        lengths: Any = None,
+    ) -> tuple[Any, dict[str, dict[str, Array]]]:  # fmt: skip
+        """L summed over time and batch, and its gradients: params, inputs, initial.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        known, groups, initial = self._given(params, inputs, targets, initial, constants, lengths)
+        pointers = self.pointers()
+        self.point(pointers, groups)
+        block, made = self.results(known, pointers, _RESULTS)
+        for name, rows in made["states"].items():
+            rows[-1 if name in self.interface.late else 0] = initial.get(name, 0)
+        tape, address = self.tapes.take(known.tape_bytes)
+        for number in (0, 1):
+            self.run(known, number, pointers, address)
+        del tape, block
+        gradients = {group.removeprefix("gradients."): made.get(group, {}) for group in GRADIENTS}
+        return made[LOSS][LOSS][()], gradients
+
+    def _given(
+        self, params: Any, inputs: Any, targets: Any, initial: Any, constants: Any, lengths: Any
+    ) -> tuple[Known, dict[str, dict[str, Array]], dict[str, Array]]:
+        """The arguments as C wants them, and what is known of their shapes.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        sizes: dict[str, int] = {}
+        kinds: dict[Any, str] = {}
+        held, slots = self.declared, self.interface.slots
+        integers = [s.key for s in slots if s.group == "inputs" and s.mode == INTEGERS]
+        whole: dict[str, Array] = {}
+        for key in integers:
+            if not hasattr(inputs, "keys") or key not in inputs:
+                raise ValueError(f"inputs[{key!r}]: expected integers, it is missing")
+            whole[key] = _whole(f"inputs[{key!r}]", inputs[key], ("T", "B"), sizes)
+            inputs = {k: v for k, v in inputs.items() if k != key}
+        real = {k: v for k, v in held["INPUTS"].items() if k not in integers}
+        groups = {"params": take("params", params, held["PARAMETERS"], (), sizes, kinds)}
+        groups["inputs"] = take("inputs", inputs, real, ("T", "B"), sizes, kinds)
+        initial = take("initial", initial, held["STATES"], ("B",), sizes, kinds, optional=True)
+        constants = take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
+        dtype = native(kinds)
+        groups["constants"] = {
+            name: each_sample(array, sizes) if held["CONSTANTS"][name][:1] == ("T",) else array
+            for name, array in constants.items()
+        }
+        steps, batch = sizes["T"], sizes["B"]
+        (asked,) = (s for s in slots if s.group == "targets")
+        inside, ends = None, np.full(batch, steps)
+        if lengths is not None:
+            ends = _whole("lengths", lengths, ("B",), sizes, steps + 1)
+            groups["lengths"] = {"lengths": ends}
+            inside = np.arange(steps)[:, None] < ends
+        if "T" not in asked.dims and batch and ends.min() < 1:
+            raise ValueError("lengths: a loss at the last step needs lengths of 1 or more")
+        for key, array in whole.items():
+            name = f"inputs[{key!r}]"
+            groups["inputs"][key] = _whole(name, array, ("T", "B"), sizes, sizes["v"], inside)
+        if asked.mode == INTEGERS:
+            there = inside if "T" in asked.dims else None
+            groups["targets"] = {
+                "targets": _whole("targets", targets, asked.dims, sizes, sizes["q"], there)
+            }
+        else:
+            dims = {"targets": asked.dims[-1:]}
+            found = {"targets": targets}
+            groups["targets"] = take("targets", found, dims, asked.dims[:-1], sizes, kinds)
+        modes = {(s.group, s.key): s.mode for s in slots}
+        groups = {
+            group: {
+                name: in_order(array.astype(np.intp) if modes[group, name] == INTEGERS else array)
+                for name, array in arrays.items()
+            }
+            for group, arrays in groups.items()
+        }
+        if self.recent is None or (self.recent.sizes, self.recent.dtype) != (sizes, dtype):
+            self.recent = self.know(sizes, dtype, _RESULTS)
+        return self.recent, groups, initial

@@ -1,0 +1,85 @@
+"""Where a cell is not defined: a logarithm or a root of a number that is not positive.
+
+In: a cell and the numbers of a call. Out: the first place where a function is asked outside of its
+domain, in words, or nothing. A root counts as undefined at 0, where it has no slope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from sympy import MatrixExpr, preorder_traversal
+
+from derive.cell import Cell
+from derive.language.expr import Elementwise
+from derive.typeset.layout import Layout, Notation
+from derive.typeset.text import Text
+from numeric.meaning.interpret import Step, Valued, compiled
+from numeric.meaning.run_cell import run_cell
+
+Arrays = Mapping[str, Any]
+
+
+class UndefinedError(ValueError):
+    """Values for which a cell is not defined: says which function, where, and of which number."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One call of a function that not every number has a value of."""
+
+    target: str
+    node: Elementwise
+    argument: Valued
+
+
+@lru_cache(maxsize=256)
+def _restricted(cell: Cell) -> tuple[_Asked, ...]:
+    return tuple(
+        _Asked(equation.target.name, node, compiled(node.argument))
+        for equation in cell.equations
+        for node in _calls(equation.value)
+    )
+
+
+def _calls(value: MatrixExpr) -> Iterator[Elementwise]:
+    for node in preorder_traversal(value):
+        if isinstance(node, Elementwise) and node.function.needs:
+            yield node
+
+
+def undefined(
+    cell: Cell, parameters: Arrays, inputs: Arrays, initial: Arrays, constants: Arrays | None = None
+) -> str:
+    """The first place where the cell is not defined; empty if there is none.
+
+    Shapes: inputs (T, B, m), initial (B, n).
+    """
+    asked = _restricted(cell)
+    if not asked:
+        return ""
+    found: list[str] = []
+
+    def look(time: int, step: Step) -> None:
+        for call in asked if not found else ():
+            value = np.asarray(call.argument(step), float)
+            outside = ~(value > 0)
+            if outside.any():
+                found.append(_sentence(cell, call, float(value[outside][0]), time + 1))
+
+    with np.errstate(all="ignore"):
+        run_cell(cell, parameters, inputs, initial, constants, look=look)
+    return found[0] if found else ""
+
+
+def _sentence(cell: Cell, call: _Asked, value: float, time: int) -> str:
+    text = Text()(Layout(Notation(cell.latex)).of(call.node))
+    needs = "a number" if np.isnan(value) else "a positive number"
+    return (
+        f"in the equation of {call.target}, {text} is asked at {value:.3g} at step {time}: "
+        f"{call.node.function.name} needs {needs}"
+    )

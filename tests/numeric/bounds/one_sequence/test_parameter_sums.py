@@ -1,0 +1,125 @@
+"""‖∂s_T/∂θ‖₂ along a sequence: against the emitted backward code, closed forms, and mutants."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from profiles import NIGHTLY, by_day
+from trajectories import CELLS, path
+
+from derive import Cell, differentiate
+from numeric.bounds.one_sequence import parameter_sums as source
+from numeric.bounds.one_sequence.parameter_sums import parameter_norms
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
+from numeric.compiler.kernel import compile_cell
+from numeric.numbers.matrices import Near
+
+
+def by_the_emitted_code(found):
+    """∂s_T/∂θ by θ: a backward pass for each entry of the last state."""
+    cell = found.derivation.cell
+    kernel = compile_cell(cell)
+    inputs = {name: value[:, None] for name, value in found.inputs.items()}
+    initial = {name: value[:1] for name, value in found.states.items()}
+    _, tape = kernel.forward(found.parameters, inputs, initial, found.constants)
+    rows = {symbol.name: [] for symbol in cell.parameters}
+    for state in cell.states:
+        width = found.states[state.name].shape[1]
+        for unit in range(width):
+            cotangent = np.zeros((found.steps, 1, width))
+            cotangent[-1, 0, unit] = 1.0
+            made = kernel.backward(found.parameters, tape, {state.name: cotangent})["params"]
+            for name, value in made.items():
+                rows[name].append(np.ravel(value))
+    return {name: np.linalg.norm(np.array(value), 2) for name, value in rows.items()}
+
+
+@pytest.mark.parametrize("name", by_day(CELLS, 8, 3))
+def test_the_norms_are_those_of_the_emitted_gradient(name):
+    """Measured to nine digits, certified from both sides, whatever the parameter's form."""
+    found = path(name, n=3, m=2, steps=7 if not NIGHTLY else 30, gain=0.8)
+    want = by_the_emitted_code(found)
+    for symbol, norm in parameter_norms(found).items():
+        assert norm is not None
+        if not want[symbol]:
+            assert norm.lower == -math.inf
+            continue
+        log = math.log10(want[symbol])
+        assert norm.measured == pytest.approx(log, abs=1e-9)
+        assert norm.lower - 1e-9 <= log <= norm.upper + 1e-9
+        assert norm.upper - norm.lower < 1e-6
+
+
+def linear(decay, inputs):
+    """H = λ h + x, one number."""
+    cell = Cell.parse(name="leak", equations="h = lam * h_prev + x", scalars=["lam"])
+    return run(differentiate(cell), {"lam": np.array(decay)}, {"x": np.array(inputs)[:, None]})
+
+
+@pytest.mark.parametrize(("decay", "steps"), by_day([(0.7, 32), (0.9, 120)], 2))
+def test_white_inputs_give_the_closed_form(decay, steps):
+    """E (∂h/∂λ)² = (1 + λ²) / (1 − λ²)³ for white inputs of variance 1, to three digits and more.
+
+    ∂h_T/∂λ is linear in the inputs, so its variance is the sum of its squares at unit inputs.
+    """
+    low = high = 0.0
+    for place in range(steps):
+        norm = parameter_norms(linear(decay, np.eye(steps)[place]))["lam"]
+        low += 10 ** (2 * norm.lower)
+        high += 10 ** (2 * norm.upper)
+    want = (1 + decay**2) / (1 - decay**2) ** 3
+    assert low <= want * (1 + 1e-4)
+    assert high == pytest.approx(want, rel=1e-4)
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.99])
+def test_stable_states_with_parameters_that_are_ill_conditioned(decay):
+    """The state forgets, and one parameter's share adds up to 1/(1 − λ) of them."""
+    norm = parameter_norms(linear(decay, np.ones(800)))["lam"]
+    assert norm.amplification == pytest.approx(1 / (1 - decay), rel=0.02)
+
+
+def test_errors_of_the_jacobians_are_carried(monkeypatch):
+    """Jacobians wrong by as much as they say they may be: the truth stays within the bounds."""
+    found = path("rnn", n=3, m=2, steps=6)
+    true = parameter_norms(found)
+    moved = np.random.default_rng(0).normal(size=(3, 3))
+    moved *= 1e-3 / np.linalg.norm(moved, 2)
+    kept = Jacobians.backwards
+
+    def shaken(self, steps=None):
+        for factor in kept(self, steps):
+            yield Near(factor.matrix + moved, factor.error + 1e-3)
+
+    monkeypatch.setattr(Jacobians, "backwards", shaken)
+    for name, norm in parameter_norms(found).items():
+        assert norm.lower <= true[name].measured <= norm.upper
+        assert norm.measured != pytest.approx(true[name].measured, abs=1e-7)
+    kept_add = source._Sum.add
+
+    def careless(self, product, shares):
+        kept_add(self, None if product is None else replace(product, error=0.0), shares)
+
+    monkeypatch.setattr(source._Sum, "add", careless)
+    seen = parameter_norms(found)
+    assert not all(norm.lower <= true[name].measured <= norm.upper for name, norm in seen.items())
+
+
+def test_a_sum_without_its_past_is_seen(monkeypatch):
+    """The mutant that adds the last step alone is smaller than the emitted gradient."""
+    found = path("rnn", n=3, m=2, steps=6)
+    want = by_the_emitted_code(found)
+    kept = source._Sum.add
+    monkeypatch.setattr(source._Sum, "add", lambda self, product, shares:
+                        kept(self, product, shares) if product is None else None)  # fmt: skip
+    assert 10 ** parameter_norms(found)["W"].upper < 0.9 * want["W"]
+
+
+def test_an_array_too_large_has_no_norm(monkeypatch):
+    monkeypatch.setattr(source, "_LARGEST", 10)
+    found = parameter_norms(path("rnn", n=3, m=2, steps=3))
+    assert found["W"] is None
+    assert found["b"] is not None
