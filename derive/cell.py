@@ -20,19 +20,15 @@ from sympy import MatrixExpr, MatrixSymbol
 from derive.cells import read_tables, tables
 from derive.language import build as notation
 from derive.language import syntax
+from derive.language.cell_keys import check_keys
 from derive.language.defaults import check_defaults
 from derive.language.expr import size_name, symbols_of
 from derive.language.numbers import check_numbers
+from derive.language.stages import Stage, check_parts, read_stages
 from derive.language.syntax import PREVIOUS, CellError
 from derive.typeset.layout import Notation
 from derive.typeset.letters import parse_latex
 from derive.typeset.notebook import html_of, latex_of
-
-_KEYS: Final = {
-    "name": str, "source": str, "title": str, "equations": str,
-    "inputs": list, "outputs": list, "constants": list, "scalars": list, "matrices": list,
-    "sizes": dict, "latex": dict, "defaults": dict,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,6 +64,7 @@ class Cell:
     assigned, are no states, and no equation reads them: y_t = G(s_{t−1}, x_t; θ), for the loss.
     `sequences` names the constants given anew at each step; `latex` maps a symbol to LaTeX;
     `defaults` maps a constant to a number, values or a rule (`derive.language.defaults`).
+    `stages` tell the forward pass, `parts` name targets (`derive.language.stages`).
     """
 
     name: str
@@ -82,6 +79,8 @@ class Cell:
     title: str = ""
     latex: Mapping[str, str] = field(default_factory=dict, hash=False)
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    stages: tuple[Stage, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict, hash=False)
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -125,6 +124,8 @@ class Cell:
                 said = f"the constant {constant.name}[t] is a matrix that changes with time: only "
                 raise CellError(f"{said}vectors and numbers may be given anew", cell=self.name)
         check_defaults(self.defaults, self.constants, self.sequences, self.name)
+        object.__setattr__(self, "stages", read_stages(self.stages, assigned, self.name))
+        check_parts(self.parts, assigned, self.name)
         for symbol, text in self.latex.items():
             if symbol not in known:
                 raise CellError(
@@ -151,6 +152,8 @@ class Cell:
         sizes: Mapping[str, str] | None = None,
         latex: Mapping[str, str] | None = None,
         defaults: Mapping[str, Any] | None = None,
+        stages: Iterable[Any] = (),
+        parts: Mapping[str, str] | None = None,
     ) -> Cell:
         """The cell that the equation text means; shapes follow from the equations.
 
@@ -195,6 +198,8 @@ class Cell:
             title=title or name,
             latex=dict(latex or {}),
             defaults=dict(defaults or {}),
+            stages=tuple(stages),
+            parts=dict(parts or {}),
             text=equations.strip("\n"),
         )
 
@@ -292,19 +297,7 @@ def build(name: str, table: Mapping[str, Any], file: str) -> Cell:
     Raises:
         CellError: if a key is unknown or of the wrong type, or the cell cannot be.
     """
-    for key, value in table.items():
-        if key not in _KEYS:
-            raise CellError(f"{file}: unknown key {key!r}; known are {', '.join(_KEYS)}")
-        if not isinstance(value, _KEYS[key]):
-            raise CellError(
-                f"{file}: {key!r} must be a {_KEYS[key].__name__}, came {type(value).__name__}"
-            )
-        strings = value if isinstance(value, list) else value.values() if key in {
-            "sizes", "latex"} else ()  # fmt: skip
-        if not all(isinstance(item, str) for item in strings):
-            raise CellError(f"{file}: {key!r} must hold strings only")
-    if "equations" not in table:
-        raise CellError(f"{file}: cell {name!r} has no 'equations'")
+    check_keys(name, table, file)
     return Cell.parse(**{"inputs": ["x"], **table, "name": name})
 
 

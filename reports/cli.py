@@ -123,6 +123,9 @@ _LANGUAGE: Final = _argument(
 _PROFILE: Final = _argument(
     "--profile", choices=PROFILES, default="dev", help="how many examples each check sees (dev)"
 )
+_BATCH_FIRST: Final = _argument(
+    "--batch-first", action="store_true", help="sequences of --inputs are (B, T, m)"
+)
 
 COMMANDS: Final = (
     Command(
@@ -223,8 +226,9 @@ COMMANDS: Final = (
             _ONE_CELL,
             _argument("--weights", type=Path, metavar="FILE",
                       help=".npz or .safetensors, named as here or as PyTorch does (drawn)"),
-            _argument("--inputs", type=Path, metavar="FILE.npy",
-                      help="a sequence of the shape (T, m) (drawn)"),
+            _argument("--inputs", type=Path, metavar="FILE",
+                      help="sequences (T, m) or (T, B, m), as .npy, .npz or .csv (drawn)"),
+            _BATCH_FIRST,
             _argument("--input-box", metavar="X", help="inputs in [-X, X], or LOW,HIGH"),
             _argument("--initial-box", metavar="X", help="initial states likewise (0)"),
             _argument("--size", type=int, metavar="n", help="size of the state (32)"),
@@ -302,6 +306,8 @@ COMMANDS: Final = (
         (
             _argument("cells", metavar="CELL", nargs="*", help=_CELL),
             _argument("--all", action="store_true", help="every cell of the catalogue"),
+            _argument("--short", action="store_true",
+                      help="four to six pages, without proofs and bounds in numbers"),
             _argument("--search", type=Path, metavar="DIR", help="what a search found, instead"),
             _argument("-o", "--output", type=Path, metavar="DIR", required=True,
                       help="the folder, made if it does not exist"),
@@ -310,8 +316,9 @@ COMMANDS: Final = (
                            "found; with --all html,tex)"),
             _argument("--weights", type=Path, metavar="FILE",
                       help="bounds of these weights, .npz or .safetensors, not of drawn ones"),
-            _argument("--inputs", type=Path, metavar="FILE.npy",
-                      help="a sequence of the shape (T, m) for them (drawn)"),
+            _argument("--inputs", type=Path, metavar="FILE",
+                      help="sequences (T, m) or (T, B, m) for them, as .npy, .npz or .csv (drawn)"),
+            _BATCH_FIRST,
             _SEED, _LANGUAGE, add_all_network_flags,
         ),
     ),

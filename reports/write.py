@@ -19,6 +19,7 @@ from derive.typeset.boxes import sub
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout, Notation
 from numeric.bounds.one_sequence.measured import Measurement, measure
+from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.study import Study, study
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.derivation.check import require_derivation
@@ -36,6 +37,8 @@ from reports.sections.cell import build
 from reports.sections.facts import Facts
 from reports.sections.growth import FIGURE
 from reports.sections.network import build_network
+from reports.sections.picture import pictures
+from reports.sections.short import build_short, shortened
 
 FORMATS: Final = ("tex", "html", "pdf")
 Progress = Callable[[str], None]
@@ -54,11 +57,13 @@ def write_report(
     bounds: Study | None = None,
     home: str = "",
     language: str = "en",
+    short: bool = False,
 ) -> tuple[Path, ...]:
     """The report of a cell in the folder, which is made if it is missing.
 
     A verdict, a measurement or a study of bounds that is given is not computed again; `home` is
-    a page in the folder that lists the cells, to which the report links.
+    a page in the folder that lists the cells, to which the report links. A `short` one has no
+    proofs and no numbers on bounds.
 
     Raises:
         ValueError: for an unknown format.
@@ -81,15 +86,27 @@ def write_report(
         )  # fmt: skip
     _require(cell, verdict)
     tell(f"{cell.name}: measure")
-    measurement = measurement or measure(derivation, seed=seed)
+    measurement = measurement or _measured(derivation, seed)
     facts = Facts(derivation, kernel.source, verdict, measurement, language=language)
-    document = build(derivation, kernel.source, verdict, measurement, language)
-    norms = gradient_norms(measurement, norm_label(derivation), labels(language))
+    document = (build_short if short else build)(
+        derivation, kernel.source, verdict, measurement, language
+    )
+    drawn = {}
+    if measurement is not None:
+        norms = gradient_norms(measurement, norm_label(derivation), labels(language))
+        drawn[f"{cell.name}-{FIGURE}"] = norms
     tell(f"{cell.name}: bound")
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
-    return write_document(
-        document, {f"{cell.name}-{FIGURE}": norms, **more}, target, wanted, tell, home
-    )
+    document = shortened(document) if short else document
+    return write_document(document, {**drawn, **more}, target, wanted, tell, home)
+
+
+def _measured(derivation: Derivation, seed: int) -> Measurement | None:
+    """Norms for drawn weights; None for a cell whose states overflow with them."""
+    try:
+        return measure(derivation, seed=seed)
+    except StateOverflowError:
+        return None
 
 
 def _require(cell: Cell, verdict: Verdict) -> None:
@@ -139,17 +156,21 @@ def write_network_report(
     document = build_network(network, kernel.source, verdict, language)
     tell(f"{network.name}: bound")
     facts = Facts(derivation_of(network.cell), "", verdict, language=language)
-    document, pictures = _with_chapter(document, facts, bounds or study(network, seed))
-    return write_document(document, pictures, target, wanted, tell)
+    document, made = _with_chapter(document, facts, bounds or study(network, seed))
+    return write_document(document, made, target, wanted, tell)
 
 
 def _with_chapter(
     document: Document, facts: Facts, found: Study
 ) -> tuple[Document, Mapping[str, Picture]]:
-    """The document with its bounds in numbers, and their pictures."""
+    """The document with the cell's pictures first and its bounds in numbers, and all pictures."""
     norm = norm_label(facts.derivation)
-    made = chapter(facts, found, document.name, norm, document.sections)
-    return replace(document, sections=placed(document.sections, made)), made.pictures
+    made = chapter(facts, found, document.name, norm)
+    sections, drawn = document.sections, dict(made.pictures)
+    if (opening := pictures(facts, document.name)) is not None:
+        sections = opening[0], *sections
+        drawn |= opening[1]
+    return replace(document, sections=placed(sections, made)), drawn
 
 
 def _checked(formats: Iterable[str]) -> tuple[str, ...]:

@@ -29,9 +29,14 @@ ONLY_IN = {
         "numeric/verification/verify.py",
     },
     "matplotlib": {
-        "reports/document/figures.py",
-        "reports/document/bound_figures.py",
-        "reports/document/search_figures.py",
+        f"reports/document/{name}.py"
+        for name in (
+            "figures",
+            "bound_figures",
+            "graph_figures",
+            "memory_figures",
+            "search_figures",
+        )
     },
     "rich": {"reports/terminal/progress.py"},
     "safetensors": {"numeric/weights/files.py"},

@@ -18,7 +18,7 @@ GREEK: Final = {
     "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
 }  # fmt: skip
 ACCENTS: Final = ("tilde", "hat", "bar", "dot", "carry")
-RELATIONS: Final = frozenset("=≤≥<>→∈≔↦")
+RELATIONS: Final = frozenset("=≤≥<>→∈≔≈↦")
 INFIX: Final = frozenset("+−⊙×·") | RELATIONS
 
 

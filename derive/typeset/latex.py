@@ -33,7 +33,8 @@ from derive.typeset.spacing import spaced
 _LATEX_SIGNS: Final = {
     "↦": r"\mapsto ",
     "−": "-", "⊙": r"\odot ", "×": r"\times ", "·": r"\cdot ", "≤": r"\le ", "≥": r"\ge ",
-    "→": r"\to ", "∈": r"\in ", "≔": r":=", "′": r"\prime ", "⊤": r"\top ", "∂": r"\partial ",
+    "→": r"\to ", "∈": r"\in ", "≔": r":=",
+    "≈": r"\approx ", "′": r"\prime ", "⊤": r"\top ", "∂": r"\partial ",
     "∞": r"\infty ", "…": r"\dots ", "∗": "*", "⋯": r"\cdots ", "∀": r"\forall ", "ℓ": r"\ell ",
 }  # fmt: skip
 _LATEX_FENCES: Final = {"‖": r"\|", "{": r"\{", "}": r"\}"}

@@ -20,6 +20,7 @@ from derive.network import Layer, Network
 from derive.saying import said
 from numeric.bounds.diagnosis import EXACT, EXPLODES, VANISHES, Diagnosis, Ends, diagnose
 from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.step_jacobians import Run
 from numeric.bounds.one_sequence.tracks import WINDOWS
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, shape_of, size_names
@@ -133,7 +134,8 @@ def diagnose_layers(
     for layer, held in zip(network.stack, layers, strict=True):
         if layer.depth != depth:
             lower = found[before:]
-            below = _handed_up(network, lower) if below is not None else None
+            if below is not None:
+                below = handed_up(network, [one.run for one in lower if one.run is not None])
             box = None if input_box is None else _range(network, lower)
             depth, before = layer.depth, len(found)
         own = sizes_of_layer(cell, held, sizes)
@@ -141,7 +143,7 @@ def diagnose_layers(
         if below is not None:
             signal = {name: value[::-1] if layer.reverse else value
                       for name, value in below.items()}  # fmt: skip
-            _fits(layer, signal, own)
+            require_fit(layer, signal, own)
         steps = lag or _STEPS if signal is None else len(next(iter(signal.values())))
         found.append(diagnose(
             cell, held.parameters, own, inputs=signal,
@@ -152,7 +154,12 @@ def diagnose_layers(
     return Stack(network, tuple(layers), tuple(found))
 
 
-def _fits(layer: Layer, signal: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
+def require_fit(layer: Layer, signal: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
+    """The inputs have the widths that the layer's parameters expect.
+
+    Raises:
+        ValueError: naming the layer and the input that has another.
+    """
     for symbol in layer.cell.inputs:
         wanted, came = shape_of(symbol, sizes), np.shape(signal[symbol.name])[1:]
         if wanted != came:
@@ -163,7 +170,7 @@ def _fits(layer: Layer, signal: Mapping[str, Array], sizes: Mapping[str, int]) -
             )
 
 
-def _handed_up(network: Network, lower: Sequence[Diagnosis]) -> dict[str, Array]:
+def handed_up(network: Network, lower: Sequence[Run]) -> dict[str, Array]:
     """The states of a layer as the inputs of the next, both directions side by side.
 
     Raises:
@@ -177,9 +184,8 @@ def _handed_up(network: Network, lower: Sequence[Diagnosis]) -> dict[str, Array]
             raise ValueError(f"the input {symbol.name} of a higher layer: expected a state of the "
                              "layer below")  # fmt: skip
         parts = []
-        for place, one in enumerate(lower):
-            assert one.run is not None
-            handed = one.run.handed_up(state.name)
+        for place, path in enumerate(lower):
+            handed = path.handed_up(state.name)
             parts.append(handed[::-1] if place else handed)
         made[symbol.name] = np.concatenate(parts, axis=1)
     return made

@@ -8,7 +8,7 @@ modules, the region of gates that is certified, and norms over a grid of times.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -23,9 +23,12 @@ from numeric.bounds.all_inputs.clock_modules import ModuleRates, module_rates, m
 from numeric.bounds.all_inputs.closed_condition import Worked, admissible, work
 from numeric.bounds.all_inputs.gain_scan import CLOSED, Scan, scan
 from numeric.bounds.all_inputs.gate_region import Region, region
+from numeric.bounds.answer import Answer, answer
+from numeric.bounds.batches import Batch
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.drawn import draw
-from numeric.bounds.one_sequence.step_jacobians import run
+from numeric.bounds.memory import ByGain, Keeping, by_gain, keeping, kept_state
+from numeric.bounds.one_sequence.step_jacobians import StateOverflowError, run
 from numeric.bounds.one_sequence.tracks import Track, follow, heat_map
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
@@ -38,17 +41,29 @@ INPUT_SIZE: Final = 8
 STEPS: Final = 60
 INPUT_SCALE: Final = 0.3
 """Weights of inputs have this standard deviation over the square root of their columns."""
-KNOWN: Final = ("rnn", "lstm", "gru")
+KNOWN: Final = (("rnn", 0.0), ("lstm", 0.0), ("lstm", 1.0), ("gru", 0.0))
+"""Well-known cells, each with what is added to the bias of the gate that keeps its state."""
 _GRID: Final = 31
 _WIDE: Final = 150
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The files of given weights and inputs, and of several sequences which one is studied."""
+
+    weights: str
+    inputs: str = ""
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True)
 class Study:
     """What was found; `given` where the weights are not drawn, `drawn_inputs` where inputs are.
 
-    `worked` are factors on the recurrent weights of the deciding layer with N in numbers there.
-    `beside` are tracks of well-known cells of the same sizes and seed; empty for given weights.
+    `overflow` is why there is no trajectory; `asked` what was given, and `answer` what is said of
+    it first, both for given weights alone. `worked` are factors on the recurrent weights of the
+    deciding layer with N in numbers there. `beside` are tracks of well-known cells of the same
+    sizes and seed; empty for given weights.
     """
 
     stack: Stack
@@ -63,7 +78,12 @@ class Study:
     region: Region | None
     times: tuple[int, ...]
     heat: Array
-    beside: Mapping[str, Track]
+    beside: Mapping[tuple[str, float], Track]
+    overflow: StateOverflowError | None = None
+    answer: Answer | None = None
+    asked: Asked | None = None
+    keeping: Keeping | None = None
+    by_gain: ByGain | None = None
 
     @property
     def place(self) -> int:
@@ -90,6 +110,7 @@ def study(network: Network, seed: int = 0) -> Study:
     return _studied(stack, sizes, seed, (-1.0, 1.0), given=False, drawn_inputs=True)
 
 
+@np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
 def study_given(
     network: Network,
     layers: Sequence[LayerWeights],
@@ -97,22 +118,30 @@ def study_given(
     seed: int = 0,
     *,
     drawn: bool = False,
+    asked: Asked | None = None,
 ) -> Study:
     """The study of given weights on a sequence; `drawn` says that its entries are drawn.
+
+    Where a state overflows there is no trajectory: what holds for all inputs is studied alone.
 
     Shapes: inputs (T, m).
 
     Raises:
-        ValueError: for parameters or inputs that do not fit each other, or states that overflow.
+        ValueError: for parameters or inputs that do not fit each other.
     """
     cell = network.cell
     sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
     for symbol in cell.inputs:
         sizes[size_name(symbol.shape[0])] = np.shape(inputs[symbol.name])[1]
-    stack = diagnose_layers(network, layers, sizes, inputs=inputs)
     values = np.concatenate([np.ravel(value) for value in inputs.values()])
-    box = (float(values.min()), float(values.max()))
-    return _studied(stack, sizes, seed, box, given=True, drawn_inputs=drawn)
+    box, overflow = (float(values.min()), float(values.max())), None
+    try:
+        stack = diagnose_layers(network, layers, sizes, inputs=inputs)
+    except StateOverflowError as problem:
+        overflow, steps = problem, len(next(iter(inputs.values())))
+        stack = diagnose_layers(network, layers, sizes, input_box=box, lag=steps)
+    found = _studied(stack, sizes, seed, box, given=True, drawn_inputs=drawn)
+    return replace(found, overflow=overflow, answer=answer(found.one), asked=asked)
 
 
 def uniform_inputs(cell: Cell, sizes: Mapping[str, int], seed: int) -> dict[str, Array]:
@@ -131,7 +160,6 @@ def _studied(
 ) -> Study:  # fmt: skip
     one = stack.found[stack.decisive]
     assert one.setting is not None
-    assert one.run is not None
     derivation, setting = one.setting.derivation, one.setting
     rates = scan(setting, one.certificate) if setting.width <= _WIDE else None
     shown = work(closed_condition(derivation), setting, admissible(setting, one.certificate))
@@ -139,30 +167,57 @@ def _studied(
     best = rates.certified(CLOSED) if rates else None
     if rates and best is not None and best < 1.0:
         worked.insert(0, (best, rates.worked[rates.factors.index(best)]))
-    times, heat = heat_map(one.run, min(_GRID, one.run.steps + 1))
+    times: tuple[int, ...] = ()
+    heat = np.zeros((0, 0))
+    if one.run is not None:
+        times, heat = heat_map(one.run, min(_GRID, one.run.steps + 1))
     held = one.certificate.box if one.certificate else None
-    beside = {} if given else {name: _beside(stack, name, seed) for name in KNOWN}
+    held_by, gained = None, None
+    if not given and len(stack.found) == 1 and one.run is not None:
+        x = uniform_inputs(one.cell, sizes, seed)
+        same = sizes_for(catalogue["rnn"]) == {
+            "n": len(one.run.states[one.cell.states[0].name][0]),
+            "m": next(iter(x.values())).shape[1]}  # fmt: skip
+        plain = known_track("rnn", seed) if same else None
+        held_by = keeping(one.cell, sizes, x, seed, INPUT_SCALE, one.track, plain)
+        gained = by_gain(one.run, rates, one.lags[-1]) if rates and not held_by else None
+    beside = {} if given else _known(one, len(stack.found) == 1, held_by, seed)
     return Study(
         stack, dict(sizes), seed, given, drawn_inputs, box, tuple(worked), rates,
         module_rates(setting, held) if modules_of(setting) else None, region(derivation),
-        times, heat, beside,
+        times, heat, beside, keeping=held_by, by_gain=gained,
     )  # fmt: skip
 
 
-def _beside(stack: Stack, name: str, seed: int) -> Track:
-    """The track of a known cell: the study's own where it studies that cell alone."""
-    one = stack.found[0]
-    if len(stack.found) == 1 and one.cell == catalogue[name] and one.track is not None:
-        return one.track
-    return known_track(name, seed)
+def _known(
+    one: Diagnosis, alone: bool, held: Keeping | None, seed: int
+) -> dict[tuple[str, float], Track]:  # fmt: skip
+    """The tracks of known cells: the study's own where it studies that cell alone."""
+    found: dict[tuple[str, float], Track] = {}
+    for name, shift in KNOWN:
+        own = alone and one.cell == catalogue[name]
+        if own and not shift and one.track is not None:
+            found[name, shift] = one.track
+        elif own and held is not None:
+            found[name, shift] = held.shifted[shift]
+        else:
+            found[name, shift] = known_track(name, seed, shift)
+    return found
 
 
 @cache
-def known_track(name: str, seed: int) -> Track:
-    """Bounds of one of the best known cells: drawn as `study` draws, on inputs of the same law."""
+def known_track(name: str, seed: int, shift: float = 0.0) -> Track:
+    """The product of one of the best known cells, measured and bounded on both sides.
+
+    Drawn as `study` draws, on inputs of the same law; `shift` goes to the bias of the gate that
+    keeps its state, so that more is kept.
+    """
     cell = catalogue[name]
     derivation, sizes = derivation_of(cell), sizes_for(cell)
     drawn = draw(cell, sizes, 1.0, 1, seed, INPUT_SCALE)["parameters"]
+    if shift and (held := kept_state(cell)) is not None:
+        drawn[held.bias] = drawn[held.bias] + held.signed(shift)
     inputs = uniform_inputs(cell, sizes, seed)
     constants = default_constants(cell, {**sizes, "T": STEPS})
-    return follow(run(derivation, drawn, inputs, constants=constants))
+    path = run(derivation, drawn, inputs, constants=constants)
+    return follow(path, windows=(), dominate=False)

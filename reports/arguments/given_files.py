@@ -6,7 +6,7 @@ In: parsed arguments and a cell. Out: a network with parameters for each layer, 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ import numpy as np
 from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
+from numeric.bounds.batches import Batch, largest_of
 from numeric.bounds.stack import network_of
 from numeric.weights.files import LayerWeights, map_weights, read_arrays, unused
+from reports.arguments.sequences import read_sequences
 
 Array = Any
 _SIGNAL: Final = 1.0
@@ -56,31 +58,47 @@ def read_layers(cell: Cell, path: Path) -> tuple[tuple[LayerWeights, ...], tuple
 
 
 def given_inputs(cell: Cell, path: Path) -> dict[str, Array]:
-    """The sequence in a .npy file.
+    """The one sequence in a file.
 
     Shapes: (T, m).
 
     Raises:
-        ValueError: if the file holds no sequence of numbers for this cell.
+        ValueError: if the file holds no sequence of numbers for this cell, or several.
         OSError: if it cannot be read.
     """
-    if len(cell.inputs) != 1:
-        raise ValueError(f"--inputs: {cell.name} has {len(cell.inputs)} inputs, expected one")
-    try:
-        value = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError):
-        raise ValueError(f"{path}: no .npy file of plain numbers") from None
-    if not isinstance(value, np.ndarray):
-        raise ValueError(f"{path}: expected one array (.npy), came an archive")
-    if not any(np.issubdtype(value.dtype, kind) for kind in (np.floating, np.integer)):
-        raise ValueError(f"{path}: expected numbers, came {value.dtype}")
-    if value.ndim == 3 and value.shape[1] == 1:
-        value = value[:, 0]
-    if value.ndim != 2 or not len(value):
-        raise ValueError(f"{path}: expected the shape (T, m), came {value.shape}")
-    if not np.all(np.isfinite(value)):
-        raise ValueError(f"{path}: holds NaN or infinities")
-    return {cell.inputs[0].name: np.asarray(value, dtype=np.float64)}
+    inputs = read_sequences(cell, path)
+    count = next(iter(inputs.values())).shape[1]
+    if count != 1:
+        raise ValueError(f"{path}: expected one sequence, (T, m), came {count}")
+    return {name: value[:, 0] for name, value in inputs.items()}
+
+
+def studied_inputs(
+    network: Network,
+    layers: Sequence[LayerWeights],
+    sizes: Mapping[str, int],
+    arguments: Namespace,
+    tell: Callable[[str], None],
+) -> tuple[dict[str, Array], Batch | None]:
+    """The sequence of --inputs; of several the one whose gradient is the largest.
+
+    Shapes: (T, m).
+
+    Raises:
+        ValueError: if the file holds no sequences of numbers that fit the parameters.
+        OSError: if it cannot be read.
+    """
+    cell, path = network.cell, arguments.inputs
+    inputs = read_sequences(cell, path, arguments.batch_first)
+    count = next(iter(inputs.values())).shape[1]
+    if count == 1:
+        return {name: value[:, 0] for name, value in inputs.items()}, None
+    lag = getattr(arguments, "lag", None)
+    found = largest_of(
+        network, layers, sizes, inputs, lag,
+        lambda done, whole: tell(f"{path.name}: sequence {done + 1} of {whole}"),
+    )  # fmt: skip
+    return {name: value[:, found.shown] for name, value in inputs.items()}, found
 
 
 def normal_inputs(cell: Cell, sizes: Mapping[str, int], steps: int, seed: int) -> dict[str, Array]:

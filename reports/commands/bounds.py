@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any, Final
@@ -16,6 +16,8 @@ from derive.language.expr import size_name
 from derive.network import Network
 from derive.saying import said
 from derive.typeset.layout import Layout
+from numeric.bounds.answer import answer
+from numeric.bounds.batches import Batch
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.tracks import WINDOWS, heat_map, lyapunov_exponents
@@ -24,12 +26,14 @@ from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_l
 from numeric.meaning.sizes import usual_sizes
 from numeric.numbers.printed import box_around
 from numeric.weights.files import LayerWeights
-from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
+from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.which_cell import checked_cell
 from reports.document.words import Speaker
+from reports.terminal.answer import first
 from reports.terminal.bounds import Measured, stack_text
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
+from reports.terminal.progress import progress
 
 Array = Any
 Ends = tuple[float, float]
@@ -66,19 +70,34 @@ def run(arguments: Namespace) -> Answer:
     if arguments.gain < 0 or not math.isfinite(arguments.gain):
         raise CommandError(f"--gain: expected a number from 0, came {arguments.gain}")
     try:
-        network, layers, drawn, left = _weights(cell, asked, arguments)
-        stack = _diagnose(network, layers, arguments, boxes, windows, drawn)
-        points = _GRID if arguments.json else _COARSE
-        measured = [_measured(one, points) for one in stack.found]
-        parameters = [sensitivity(one) for one in stack.found]
+        with progress(arguments.quiet) as tell:
+            network, layers, drawn, left = _weights(cell, asked, arguments)
+            inputs, batch = _inputs(network, layers, arguments, boxes[0], tell)
+            tell(f"{network.name}: bound")
+            stack, overflow = _diagnose(
+                network, layers, arguments, boxes, windows, drawn, inputs)  # fmt: skip
+            tell(f"{network.name}: try changes")
+            found = answer(stack.found[stack.decisive])
+            points = _GRID if arguments.json else _COARSE
+            tell(f"{network.name}: measure")
+            measured = [_measured(one, points) for one in stack.found]
+            parameters = [sensitivity(one) for one in stack.found]
     except OSError as problem:
         raise CommandError(f"{problem.filename}: cannot be read: {why(problem)}") from None
     except ValueError as problem:
         raise CommandError(f"bounds: {str(problem).split(chr(10), 1)[0]}") from None
     everything = bool(arguments.all_methods or arguments.window is not None)
     say = Speaker(Layout(), language=arguments.language)
-    text = "" if arguments.json else stack_text(stack, measured, parameters, left, everything, say)
-    return Answer(text=text, data=_data(stack, measured, parameters, left, arguments, asked))
+    text = ""
+    if not arguments.json:
+        named = arguments.inputs.name if arguments.inputs else ""
+        opening = first(stack, found, batch, named, say, overflow)
+        text = stack_text(stack, measured, parameters, left, everything, say, opening)
+    data = _data(stack, measured, parameters, left, arguments, asked)
+    data["answer"] = None if found is None else found.to_dict()
+    if batch is not None:
+        data["sequences"] = batch.to_dict()
+    return Answer(text=text, data=data)
 
 
 def _box(name: str, text: str | None) -> Ends | None:
@@ -132,26 +151,34 @@ def _default_sizes(cell: Cell, size: int | None) -> dict[str, int]:
 def _diagnose(
     network: Network, layers: Sequence[LayerWeights], arguments: Namespace,
     boxes: Sequence[Ends | None], windows: tuple[int, ...], drawn: str,
-) -> Stack:  # fmt: skip
+    inputs: Mapping[str, Array] | None,
+) -> tuple[Stack, StateOverflowError | None]:  # fmt: skip
+    """The diagnosis of each layer; what overflows along the sequence, if a state does."""
     cell = network.cell
-    sizes = _default_sizes(cell, arguments.size)
-    inputs = _inputs(cell, sizes_of_layer(cell, layers[0], sizes), arguments, boxes[0])
-    if inputs is not None and cell.inputs:
-        width = next(iter(inputs.values())).shape[1]
-        sizes[size_name(cell.inputs[0].shape[0])] = width
+    sizes = _sizes(cell, arguments, inputs)
     chosen = partial(diagnose_layers, network, layers, sizes, initial_box=boxes[1], windows=windows)
     if inputs is None:
-        return chosen(input_box=boxes[0], lag=arguments.lag, drawn=drawn)
+        return chosen(input_box=boxes[0], lag=arguments.lag, drawn=drawn), None
     from_where = "" if arguments.inputs else said("inputs drawn, seed {0}", arguments.seed)
     told = _both(drawn, from_where)
     try:
-        return chosen(inputs=inputs, input_box=boxes[0], lag=arguments.lag, drawn=told)
+        return chosen(inputs=inputs, input_box=boxes[0], lag=arguments.lag, drawn=told), None
     except StateOverflowError as problem:  # no trajectory, but what holds for all inputs does
         values = np.concatenate([np.ravel(value) for value in inputs.values()])
         box = boxes[0] or (float(values.min(initial=0.0)), float(values.max(initial=0.0)))
         lag = arguments.lag or len(next(iter(inputs.values())))
         why_not = said("nothing is said along the sequence, since {0}", problem.args[0])
-        return chosen(input_box=box, lag=lag, drawn=_both(told, why_not))
+        return chosen(input_box=box, lag=lag, drawn=_both(told, why_not)), problem
+
+
+def _sizes(
+    cell: Cell, arguments: Namespace, inputs: Mapping[str, Array] | None
+) -> dict[str, int]:  # fmt: skip
+    """The sizes asked for, those of inputs as the arrays have them."""
+    sizes = _default_sizes(cell, arguments.size)
+    for symbol in cell.inputs if inputs is not None else ():
+        sizes[size_name(symbol.shape[0])] = inputs[symbol.name].shape[-1]  # type: ignore[index]
+    return sizes
 
 
 def _both(first: str, second: str) -> str:
@@ -160,13 +187,18 @@ def _both(first: str, second: str) -> str:
 
 
 def _inputs(
-    cell: Cell, sizes: Mapping[str, int], arguments: Namespace, box: Ends | None
-) -> dict[str, Array] | None:
-    """The sequence given or drawn; None where only a box was given."""
+    network: Network, layers: Sequence[LayerWeights], arguments: Namespace, box: Ends | None,
+    tell: Callable[[str], None],
+) -> tuple[dict[str, Array] | None, Batch | None]:  # fmt: skip
+    """The sequence given or drawn, of several the one studied; None where only a box was given."""
+    cell = network.cell
+    sizes = _default_sizes(cell, arguments.size)
     if arguments.inputs is not None:
-        return given_inputs(cell, arguments.inputs)
-    return None if box is not None else normal_inputs(
-        cell, sizes, arguments.lag or _STEPS, arguments.seed)  # fmt: skip
+        return studied_inputs(network, layers, sizes, arguments, tell)
+    if box is not None:
+        return None, None
+    own = sizes_of_layer(cell, layers[0], sizes)
+    return normal_inputs(cell, own, arguments.lag or _STEPS, arguments.seed), None
 
 
 def _measured(one: Diagnosis, points: int) -> Measured | None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from reports.document.figures import labels
+from reports.document.graph_layout import HINT as GRAPHVIZ_HINT
+from reports.document.graph_layout import find_graphviz
 from reports.document.pdf import HINT, HINT_CHINESE, find_chinese_engine, find_engine
 from reports.document.printed_pdf import HINT as HINT_BROWSER
 from reports.document.printed_pdf import find_browser
@@ -48,6 +50,8 @@ def run(arguments: Namespace) -> Answer:
     engine = find_engine()
     rows = [(name, str(found)) for name, found in versions.items()]
     rows.append(("TeX engine", str(engine) if engine else f"none found; try: {HINT}"))
+    layout = find_graphviz()
+    rows.append(("Graphviz", layout or f"none found; try: {GRAPHVIZ_HINT}"))
     chinese = find_chinese_engine()
     rows.append(("TeX engine for Chinese", f"{chinese}, xelatex with ctex" if chinese else
                  f"none found; try: {HINT_CHINESE}"))  # fmt: skip
@@ -63,6 +67,7 @@ def run(arguments: Namespace) -> Answer:
         data={
             "versions": versions,
             "tex_engine": str(engine) if engine else None,
+            "graphviz": layout,
             "tex_engine_for_chinese": chinese,
             "browser": browser,
             "font_for_chinese": fonts[0] if fonts else None,

@@ -5,21 +5,24 @@ from __future__ import annotations
 import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from derive.cell import Cell
 from derive.network import Network
 from numeric.bounds.stack import sizes_of_layer
-from numeric.bounds.study import STEPS, Study, sizes_for, study_given
+from numeric.bounds.study import STEPS, Asked, Study, sizes_for, study_given
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.search.found import is_search, records_of
 from numeric.search.store import Store
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
 from numeric.verification.verify import verify
-from reports.arguments.given_files import given_inputs, given_layers, normal_inputs
+from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
 from reports.arguments.network_flags import asks_for_network, network_from
 from reports.arguments.which_cell import checked_cell
+from reports.document.graph_layout import HINT as GRAPHVIZ_HINT
+from reports.document.graph_layout import find_graphviz
 from reports.document.pdf import (
     HINT,
     HINT_CHINESE,
@@ -53,10 +56,16 @@ def run(arguments: Namespace) -> Answer:
     if not arguments.cells:
         raise CommandError("bptt report: expected a CELL, or --all for the whole catalogue")
     formats, remark = wanted_formats(arguments.formats, arguments.language)
+    if find_graphviz() is None:
+        missing = f"no Graphviz found, so no picture of the cell; try: {GRAPHVIZ_HINT}"
+        remark = "\n".join(part for part in (remark, missing) if part)
     cells = [checked_cell(word) for word in arguments.cells]
     subjects = [network_from(arguments, cell) or cell for cell in cells]
     _require_names(subjects)
-    bounds = _given(cells, arguments)
+    if arguments.short and any(isinstance(subject, Network) for subject in subjects):
+        raise CommandError("bptt report: --short is for a cell; a network has the whole report")
+    with progress(arguments.quiet) as tell:
+        bounds = _given(cells, arguments, tell)
     require_folder(arguments.output)
     files: list[str] = []
     verified: dict[str, Any] = {}
@@ -115,7 +124,9 @@ def _search(arguments: Namespace) -> Answer:
     )
 
 
-def _given(cells: Sequence[Cell], arguments: Namespace) -> Study | None:
+def _given(
+    cells: Sequence[Cell], arguments: Namespace, tell: Callable[[str], None]
+) -> Study | None:
     """What the weights in a file, if one was given, do to gradients.
 
     Raises:
@@ -132,13 +143,15 @@ def _given(cells: Sequence[Cell], arguments: Namespace) -> Study | None:
     try:
         network, layers, _ = given_layers(cell, arguments)
         sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
+        asked = Asked(arguments.weights.name)
         if arguments.inputs is not None:
-            inputs = given_inputs(cell, arguments.inputs)
+            inputs, batch = studied_inputs(network, layers, sizes, arguments, tell)
+            asked = replace(asked, inputs=arguments.inputs.name, batch=batch)
         else:
             inputs = normal_inputs(cell, sizes, STEPS, arguments.seed)
-        return study_given(
-            network, layers, inputs, arguments.seed, drawn=arguments.inputs is None
-        )  # fmt: skip
+        tell(f"{arguments.weights.name}: bound")
+        return study_given(network, layers, inputs, arguments.seed,
+                           drawn=arguments.inputs is None, asked=asked)  # fmt: skip
     except OSError as problem:
         raise CommandError(f"{problem.filename}: cannot be read: {why(problem)}") from None
     except ValueError as problem:
@@ -172,7 +185,7 @@ def _report(
         verdict = verify(compile_cell(subject, "textbook"), seed=seed, progress=say)
         return verdict, write_report(
             subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict,
-            bounds=bounds, language=arguments.language,
+            bounds=bounds, language=arguments.language, short=arguments.short,
         )  # fmt: skip
     except OSError as problem:
         raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
@@ -214,6 +227,8 @@ def _gallery(arguments: Namespace) -> Answer:
         )
     if arguments.weights is not None or arguments.inputs is not None:
         raise CommandError("bptt report: --weights and --inputs go with one CELL, not with --all")
+    if arguments.short:
+        raise CommandError("bptt report: --short goes with CELLs, not with --all")
     formats: tuple[str, ...] = GALLERY_FORMATS
     if arguments.formats is not None:
         formats = tuple(wanted_formats(arguments.formats, arguments.language)[0])

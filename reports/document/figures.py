@@ -166,7 +166,21 @@ def drawn(figure: Figure) -> Picture:
     for text in figure.findobj(Text):
         if (label := text.get_text()) != (signs := plain(label)):
             text.set_text(signs)
-    return Picture(_bytes(figure, "pdf"), _bytes(figure, "svg").decode())
+    return Picture(_bytes(figure, "pdf"), shortened(_bytes(figure, "svg").decode()))
+
+
+_DATA: Final = re.compile(r'\bd="([^"]*)"')
+_LONG: Final = re.compile(r"-?\d+\.\d{3,}")
+
+
+def shortened(svg: str) -> str:
+    """The same picture, coordinates to a hundredth of a point and paths on one line."""
+
+    def short(found: re.Match[str]) -> str:
+        data = _LONG.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), found[1])
+        return 'd="' + " ".join(data.split()) + '"'
+
+    return _DATA.sub(short, svg)
 
 
 def _bytes(figure: Figure, kind: str) -> bytes:

@@ -39,6 +39,8 @@ LINE: Final = 34.0
 NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
+_LETTER: Final = re.compile(r'\s*<path id="([^"]*)" (d="[^"]*" transform="scale[^>]*)/>')
+_USED: Final = re.compile(r'xlink:href="#([^"]*)"')
 _MARKS: Final = re.compile(r"[,.;:)]+")
 Say = Callable[[str], str]
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
@@ -115,7 +117,8 @@ def _row(row: EquationRow, note: bool, space: bool, number: bool) -> str:
         made = math_element(_MATH(row.space)) if row.space else ""
         cells.append(f'<td class="space">{made}</td>')
     if number:
-        link = f'<a href="#eq-{row.number}">({row.number})</a>' if row.number else ""
+        link = f'<a href="#eq-{row.number}">{row.shown}</a>' if row.number else ""
+        link += "".join(f'<span id="eq-{number}"></span>' for number in row.numbers[1:])
         cells.append(f'<td class="number">{link}</td>')
     anchor = f' id="eq-{row.number}"' if row.number else ""
     return f"<tr{anchor}>{''.join(cells)}</tr>"
@@ -138,21 +141,43 @@ def table(block: Table, say: Say) -> str:
     )
 
 
-def inline_svg(text: str, stem: str, description: str) -> str:
-    """The <svg> element of a file, its ids made the figure's own, its size left to the page."""
+def inline_svg(
+    text: str, stem: str, description: str, known: dict[str, str] | None = None
+) -> str:  # fmt: skip
+    """The <svg> element of a file, its ids made the figure's own, its size left to the page.
+
+    `known` holds the letters that an earlier figure of the page has drawn, which are used again.
+    """
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'\bid="', f'id="{stem}-', body)
     body = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{stem}-", body)
+    body = _shared(body, {} if known is None else known)
     body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", body, count=1)
     body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1)
     label = f'<svg role="img" aria-label="{escape(description)}"'
     return body.replace("<svg", label, 1).strip()
 
 
+def _shared(body: str, known: dict[str, str]) -> str:
+    """The figure without the letters that are drawn in an earlier one, which it refers to."""
+    others: dict[str, str] = {}
+
+    def kept(found: re.Match[str]) -> str:
+        first = known.setdefault(found[2], found[1])
+        if first == found[1]:
+            return found[0]
+        others[found[1]] = first
+        return ""
+
+    body = _LETTER.sub(kept, body)
+    return _USED.sub(lambda found: f'xlink:href="#{others.get(found[1], found[1])}"', body)
+
+
 class _Writer:
     def __init__(self, figures: Mapping[str, str], say: Say) -> None:
         self.figures, self.say = figures, say
+        self.letters: dict[str, str] = {}
 
     def __call__(self, block: Block) -> str:
         match block:
@@ -173,7 +198,7 @@ class _Writer:
             case Table():
                 return table(block, self.say)
             case Figure(number, stem, caption, description):
-                picture = inline_svg(self.figures[stem], stem, description)
+                picture = inline_svg(self.figures[stem], stem, description, self.letters)
                 return (
                     f'<figure id="figure-{number}">\n{picture}\n<figcaption>'
                     f"{self.say('page.figure').format(number)} {said(caption)}"
@@ -187,7 +212,10 @@ class _Writer:
         named = f"<b>{self.say('words.reference').format(block.number)}</b>"
         yield f"<p>{self.say('page.named').format(named, escape(block.name))}</p>"
         yield from map(self, block.claim)
-        yield '</section>\n<section class="proof">'
+        yield "</section>"
+        if not block.proof:
+            return
+        yield '<section class="proof">'
         yield f'<p class="lead">{self.say("page.proof")}</p>\n<ol>'
         yield from (f"<li>{said(step)}</li>" for step in block.proof)
         yield "</ol>\n</section>"

@@ -6,7 +6,8 @@ two formats say the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from derive.typeset.boxes import Box
 
@@ -48,7 +49,10 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class EquationRow:
-    """`left sign right`, with its number, why it holds, and the space it lives in."""
+    """`left sign right`, with its number, why it holds, and the space it lives in.
+
+    A row that stands for several equations has the numbers from `number` to `last`.
+    """
 
     left: Box
     right: Box
@@ -56,6 +60,19 @@ class EquationRow:
     note: Inlines = ()
     space: Box | None = None
     sign: str = "="
+    last: int | None = None
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of its equations."""
+        first = self.number or 0
+        return range(first, max(first, self.last or 0) + 1) if first else range(0)
+
+    @property
+    def shown(self) -> str:
+        """Its number as it is printed, or the ends of its run."""
+        many = self.last is not None and self.last != self.number
+        return f"({self.number}–{self.last})" if many else f"({self.number})"
 
 
 @dataclass(frozen=True)
@@ -160,3 +177,17 @@ class Document:
     keywords: tuple[str, ...]
     sections: tuple[Section, ...]
     language: str = "en"
+    compact: bool = False
+
+
+def counted(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """The sections, their tables and figures numbered in the order in which they stand."""
+    numbers = {Table: 0, Figure: 0}
+
+    def numbered(block: Block) -> Block:
+        if isinstance(block, (Table, Figure)):
+            numbers[type(block)] += 1
+            return replace(block, number=numbers[type(block)])
+        return block
+
+    return tuple(replace(part, blocks=tuple(map(numbered, part.blocks))) for part in sections)

@@ -30,6 +30,8 @@ _OTHERS: Final = re.compile(
     f"[^\\x00-\\u017f\\u2010-\\u2026{CHINESE}{''.join(map(re.escape, SIGNS))}]+"
 )
 _CLASS: Final = r"\documentclass[11pt,a4paper]{article}"
+COMPACT: Final = (("11pt", "10pt"), ("margin=25mm", "margin=20mm"))
+"""What a short report has smaller."""
 _COMMON: Final = r"""\usepackage[margin=25mm]{geometry}
 \usepackage{amsmath,amssymb,amsthm}
 \usepackage{longtable,graphicx,color,verbatim}
@@ -59,6 +61,11 @@ _COMMON: Final = r"""\usepackage[margin=25mm]{geometry}
 \makeatother
 \setlength{\tabcolsep}{0.4em}
 \raggedbottom
+\newlength{\figleft}
+\newcommand{\figroom}[2]{\par\figleft=\pagegoal\advance\figleft-\pagetotal\advance\figleft-#2
+  \setbox0=\hbox{\includegraphics[width=0.92\textwidth]{figures/#1}}%
+  \def\figsize{width=0.92\textwidth}%
+  \ifdim\ht0>\figleft\ifdim\figleft>0.6\ht0\edef\figsize{height=\the\figleft}\fi\fi}
 """
 _FANDOL: Final = r"\usepackage[fontset=fandol,scheme=plain,heading=false]{ctex}"
 _FONTS: Final = ("FreeSerif", "Noto Serif", "DejaVu Serif", "DejaVu Sans")

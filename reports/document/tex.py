@@ -46,7 +46,7 @@ from reports.document.model import (
     Theorem,
     Words,
 )
-from reports.document.preamble import CHINESE, SIGNS, headed
+from reports.document.preamble import CHINESE, COMPACT, SIGNS, headed
 from reports.document.words import spoken
 
 TEXT_WIDTH: Final = 42.0
@@ -97,7 +97,7 @@ def equations(group: Equations, limit: float = TEXT_WIDTH) -> str:
     rows = group.rows
     left = max(width(row.left) for row in rows)
     space = max((0.85 * width(row.space) + 0.8 for row in rows if row.space), default=0.0)
-    number = 2.6 if any(row.number for row in rows) else 0.0
+    number = max((0.45 * len(row.shown) + 1.2 for row in rows if row.number), default=0.0)
     free = limit - left - space - number - 1.5 - 1.6
     wanted = max((0.38 * _length(row.note) + 0.6 for row in rows if row.note), default=0.0)
     spare = free - max(width(row.right) for row in rows) - 2.0
@@ -130,7 +130,8 @@ def _row(row: EquationRow, room: float, note: bool, space: bool, number: bool) -
     if space:
         cells.append(rf"\note{{${_INLINE(row.space)}$}}" if row.space else "")
     if number:
-        anchor = rf"\anchor{{eq-{row.number}}}({row.number})" if row.number else ""
+        anchor = "".join(rf"\anchor{{eq-{number}}}" for number in row.numbers)
+        anchor += escape(row.shown) if row.number else ""
         cells.append(anchor)
     return strut + " & ".join(cells) + (r" \tabularnewline")
 
@@ -212,10 +213,15 @@ def theorem(block: Theorem, say: Say) -> str:
         if part is not None
     )
     steps = "\n".join(rf"\item {said(step)}" for step in block.proof)
-    return (
+    stated = (
         "\\medskip\\need{12em}\n"
         f"\\begin{{theorem}}[{escape(block.name)}]\\anchor{{theorem-{block.number}}}\n{claim}\n"
-        f"\\end{{theorem}}\n\\begin{{proof}}\\leavevmode\n\\begin{{enumerate}}\n{steps}\n"
+        "\\end{theorem}"
+    )
+    if not steps:
+        return stated
+    return (
+        f"{stated}\n\\begin{{proof}}\\leavevmode\n\\begin{{enumerate}}\n{steps}\n"
         "\\qedhere\n\\end{enumerate}\n\\end{proof}"
     )
 
@@ -240,9 +246,10 @@ def write(block: Block, say: Say) -> str:
         case Table():
             return table(block, say)
         case Figure(number, stem, caption, _):
+            room = 1.3 * (1 + _length(caption) // 95) + 4.5
             return "\n".join((
-                _TOGETHER, rf"\anchor{{figure-{number}}}"
-                rf"\includegraphics[width=0.92\textwidth]{{figures/{stem}}}\\[0.4em]",
+                rf"\figroom{{{stem}}}{{{room:.1f}em}}", _TOGETHER, rf"\anchor{{figure-{number}}}"
+                rf"\expandafter\includegraphics\expandafter[\figsize]{{figures/{stem}}}\\[0.4em]",
                 rf"\parbox{{0.92\textwidth}}{{\small {say('page.figure').format(number)} "
                 rf"{said(caption)}}}",
                 _APART,
@@ -258,8 +265,9 @@ def section(part: Section, say: Say) -> str:
         for place, (block, after) in enumerate(pairwise((*part.blocks, None)))
         if block is not None
     )
+    room = 21 if isinstance(part.blocks[0], Theorem) else 9
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"
-    return f"\\need{{9em}}\n{head}\n\n{blocks}\n"
+    return f"\\need{{{room}em}}\n{head}\n\n{blocks}\n"
 
 
 def tex(document: Document) -> str:
@@ -280,4 +288,7 @@ def tex(document: Document) -> str:
         "\n".join(section(part, say) for part in document.sections), r"\end{document}", "",
     ))  # fmt: skip
     head, body = headed(body, document.language, say)
+    if document.compact:
+        for whole, small in COMPACT:
+            head = head.replace(whole, small)
     return f"{head}\n{body}"

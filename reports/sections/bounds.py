@@ -1,21 +1,23 @@
 """The bounds in numbers as sections of a report, with their figures.
 
-In: `Facts` and a `Study`. Out: `Chapter`. Its tables and figures are numbered on from those
-before it; it stands after the section on growth.
+In: `Facts` and a `Study`. Out: `Chapter`. It stands after the section on growth; what is said
+of given weights first stands before all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from numeric.bounds.study import Study
 from reports.document.figures import Picture
-from reports.document.model import Figure, Inlines, Section, Table, Words
+from reports.document.model import Inlines, Section, Words, counted
 from reports.document.words import listed
 from reports.sections.all_inputs import all_inputs
+from reports.sections.answer import answer_section
 from reports.sections.facts import Facts
+from reports.sections.memory import memory
 from reports.sections.numbering import Pages
 from reports.sections.one_sequence import one_sequence
 
@@ -24,48 +26,37 @@ AFTER: Final = "growth"
 
 @dataclass(frozen=True)
 class Chapter:
-    """Sections, and the pictures of their figures by stem."""
+    """Sections, the one that a report on given weights begins with, and the figures' pictures."""
 
     sections: tuple[Section, ...]
     pictures: Mapping[str, Picture]
+    first: Section | None = None
 
 
-def chapter(
-    facts: Facts, study: Study, name: str, norm: str, before: Iterable[Section] = ()
-) -> Chapter:
+def chapter(facts: Facts, study: Study, name: str, norm: str) -> Chapter:
     """The sections for what was studied; `name` begins the names of figures.
 
-    `norm` is LaTeX for the axis of a figure; `before` are the sections of the report so far.
+    `norm` is LaTeX for the axis of a figure.
     """
-    first = [*before]
-    if AFTER in (anchors := [section.anchor for section in first]):
-        first = first[: anchors.index(AFTER) + 1]
-    tables, figures = (_count(first, kind) for kind in (Table, Figure))
-    pages = Pages(facts, study, name, tables, figures)
-    sections = [all_inputs(pages), one_sequence(pages, norm)]
+    pages = Pages(facts, study, name)
+    first = answer_section(pages, norm) if study.given else None
+    opening = None if study.given else memory(pages, norm)
+    sections = [*([opening] if opening else []), all_inputs(pages)]
+    if study.overflow is None:
+        sections.append(one_sequence(pages, norm))
     if study.given:
         sections.append(weights_table(pages))
-    return Chapter(tuple(sections), pages.pictures)
-
-
-def _count(sections: Iterable[Section], kind: type) -> int:
-    return sum(isinstance(block, kind) for section in sections for block in section.blocks)
+    return Chapter(tuple(sections), pages.pictures, first)
 
 
 def placed(sections: Iterable[Section], found: Chapter) -> tuple[Section, ...]:
-    """The sections of a report with the chapter among them; later tables and figures move on."""
-    made: list[Section] = []
-    tables = figures = 0
+    """The sections of a report with the chapter among them, all tables and figures in order."""
+    made: list[Section] = [found.first] if found.first else []
     for section in sections:
-        made.append(replace(section, blocks=tuple(
-            replace(block, number=block.number + tables) if isinstance(block, Table)
-            else replace(block, number=block.number + figures) if isinstance(block, Figure)
-            else block for block in section.blocks
-        )))  # fmt: skip
+        made.append(section)
         if section.anchor == AFTER:
             made += found.sections
-            tables, figures = (_count(found.sections, kind) for kind in (Table, Figure))
-    return tuple(made)
+    return counted(made)
 
 
 def weights_table(pages: Pages) -> Section:

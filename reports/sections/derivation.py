@@ -30,7 +30,10 @@ from reports.document.model import (
 )
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
+from reports.sections.patterns import groups, pattern_row
 from reports.sections.slopes import slope_rows
+from reports.sections.stages import at_ends, part_note
+from reports.sections.written_out import short_and_long
 
 _SLOPE: Final = re.compile(r"(\w+)′")
 _LOSS, _NEXT, _SUM = "the loss at this step", "the next step", "sum rule"
@@ -88,16 +91,42 @@ def forward(facts: Facts) -> Section:
     """The equations in the author's order, every intermediate named."""
     say, steps = facts.say, facts.derivation.part("forward")
     named = [s for s in steps if s.rule == "a name for a part"]
-    words = [say.sentence("forward.opening")]
+    by_stages = bool(facts.derivation.cell.stages)
+    words = [say.sentence("forward.by_stages" if by_stages else "forward.opening")]
     if named:
         symbols = say.listed([say("{0}", s.equation.target) for s in named])
         key = "forward.name" if len(named) == 1 else "forward.names"
         words.append(say.sentence(key, symbols))
     return Section("forward", say.words("forward.title"), (
         Paragraph(say.together(words)),
-        Equations(tuple(equation_row(facts, step) for step in steps)),
+        *told(facts, steps),
         *_functions(facts),
     ))  # fmt: skip
+
+
+def told(facts: Facts, steps: Sequence[Step]) -> Iterator[Paragraph | Equations]:
+    """The equations, stage by stage where the cell says its stages, and what gates do."""
+    cell, rows = facts.derivation.cell, {}
+    waiting: list[EquationRow] = []
+    for step in steps:
+        target = step.equation.target.args[0].name
+        waiting.append(equation_row(facts, step, part_note(facts, target)))
+        if target in {equation.target.name for equation in cell.equations}:
+            rows[target], waiting = waiting, []
+    told_before = False
+    for stage in cell.stages:
+        name = facts.say.phrase(stage.name)
+        lead = facts.say.words("forward.stage").format(f"{name[0].upper()}{name[1:]}")
+        yield Paragraph(facts.say("{0}", facts.say.phrase(stage.says)), lead)
+        yield Equations(tuple(row for name in stage.equations for row in rows.pop(name)))
+        found = [*at_ends(facts, stage.equations, again=told_before)]
+        told_before = told_before or bool(found)
+        yield from found
+    if rest := tuple(row for made in rows.values() for row in made):
+        if cell.stages:
+            yield Paragraph(facts.say.sentence("gates.rest"))
+        yield Equations(rest)
+        yield from at_ends(facts, tuple(rows), again=told_before)
 
 
 def _functions(facts: Facts) -> Iterator[Paragraph | Equations]:
@@ -157,10 +186,22 @@ def through_time(facts: Facts) -> Section:
                                row("t", "=", "T", "−", "1", ", ", "…", ", ", "1"))),
         Equations(tuple(equation_row(facts, s) for s in joined)),
         Paragraph(say.sentence("through_time.gradients", Symbol("t"))),
-        Equations(tuple(equation_row(facts, s, rule_note(say, s)) for s in gradients)),
+        *gathered(facts, gradients),
         Paragraph(say.sentence(
             "through_time.inputs_of_outputs" if derivation.cell.outputs else "through_time.inputs",
             _loss_symbol(facts), Symbol("t"))),
+    ))  # fmt: skip
+
+
+def gathered(facts: Facts, steps: Sequence[Step]) -> Iterator[Paragraph | Equations]:
+    """Gradients of one pattern in a line for each left factor, the others by themselves."""
+    found = [*groups(steps)]
+    if any(len(group) > 1 for group in found):
+        yield Paragraph(facts.say.sentence("patterns.opening"))
+    yield Equations(tuple(
+        pattern_row(facts, group) if len(group) > 1 else
+        equation_row(facts, group[0], rule_note(facts.say, group[0]) if group[0].terms else ())
+        for group in found
     ))  # fmt: skip
 
 
@@ -188,9 +229,10 @@ def step_jacobian(facts: Facts) -> Section:
         Equations(tuple(equation_row(facts, s) for s in chain)),
         *_determinant(facts),
         *((Paragraph(say.sentence("step_jacobian.pairs", Symbol("t"), row("k", "≤", "t"))),
-           Equations(tuple(equation_row(facts, s) for s in pairs))) if pairs else ()),
+           *gathered(facts, pairs)) if pairs else ()),
         *((Paragraph(say.sentence("step_jacobian.fixed", Symbol("k"))),
            Equations(tuple(local))) if local else ()),
+        *short_and_long(facts),
     ))  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from derive.calculus.through_time import EARLIER, TIME
 from derive.theorems.claims import Relation
 from derive.typeset.boxes import Box, Number, Operator, Symbol, row, sup
 from numeric.bounds.drawn import multipliers
+from numeric.bounds.memory import kept_state
 from numeric.bounds.one_sequence.measured import Curve, Measurement
 from reports.document.model import (
     Block,
@@ -30,6 +31,7 @@ from reports.document.model import (
 from reports.document.numerals import UP, below, figures, places
 from reports.document.words import listed
 from reports.sections.code import code
+from reports.sections.dictionary import dictionary
 from reports.sections.facts import Facts
 from reports.sections.glossary import glossary
 from reports.sections.literature import sources
@@ -43,23 +45,46 @@ _SHOWN_LAGS: Final = (1, 10, 30, 60)
 
 def proved(facts: Facts) -> tuple[Section, ...]:
     """The last sections, as many as have something to say."""
-    made = (growth(facts), code(facts), verified(facts), glossary(facts), sources(facts))
+    made = (
+        growth(facts), code(facts), verified(facts), dictionary(facts), glossary(facts),
+        sources(facts), more_theory(facts),
+    )  # fmt: skip
     return tuple(section for section in made if section is not None)
 
 
-def growth(facts: Facts) -> Section:
-    """Definition, theorem, its limits, numbers, figure, table, more theorems, advice."""
+def growth(facts: Facts, *, brief: bool = False) -> Section:
+    """Definition, theorem, its limits, numbers, figure, table, advice.
+
+    A brief one has no proof, no limits, no table, and a figure only where no other section has
+    one of norms over the lag.
+    """
     say, claim = facts.say, facts.claim
     norm = claim.bound.quantity if claim.bound else S.One
     lag = TIME - EARLIER
     return Section("growth", say.words("growth.title"), (
         Paragraph(say.sentence("growth.defined", Relation(EARLIER, "<", TIME), norm, lag)),
-        *theorem_blocks(facts, 1),
-        *_measured(facts),
-        *(block for number in range(2, len(facts.claims) + 1)
-          for block in theorem_blocks(facts, number)),
+        *theorem_blocks(facts, 1, brief=brief),
+        *_shown(facts, brief),
         Paragraph(say.line(*claim.advice), say.words("growth.advice")),
     ))  # fmt: skip
+
+
+def more_theory(facts: Facts) -> Section | None:
+    """The other theorems, as an appendix."""
+    if len(facts.claims) < 2:
+        return None
+    return Section("theory", facts.say.words("growth.appendix"), tuple(
+        block for number in range(2, len(facts.claims) + 1)
+        for block in theorem_blocks(facts, number)
+    ))  # fmt: skip
+
+
+def _shown(facts: Facts, brief: bool) -> Iterator[Block]:
+    """What was measured; briefly, no table."""
+    if not brief:
+        yield from _measured(facts)
+    elif kept_state(facts.derivation.cell) is None:
+        yield from (block for block in _measured(facts) if not isinstance(block, Table))
 
 
 def _measured(facts: Facts) -> Iterator[Block]:

@@ -37,7 +37,7 @@ from reports.sections.cell import AUTHOR
 from reports.sections.derivation import derived
 from reports.sections.facts import Facts
 from reports.sections.glossary import glossary
-from reports.sections.growth import growth
+from reports.sections.growth import growth, more_theory
 from reports.sections.listing import network_loops, network_usage
 from reports.sections.literature import sources
 from reports.sections.network_facts import NetworkFacts, flags, network_table
@@ -68,7 +68,7 @@ def build_network(
     made = (
         _glance(facts), *layer, growth(cell), _forward(facts), _errors(facts), _down(facts),
         _table_gradients(facts), _reverse(facts), _lengths(facts), _code(facts), verified(cell),
-        glossary(cell), sources(cell),
+        glossary(cell), sources(cell), more_theory(cell),
     )  # fmt: skip
     return Document(
         name=network.name,

@@ -18,13 +18,13 @@ from reports.sections.facts import Facts
 
 @dataclass
 class Pages:
-    """The chapter as it is written: what tables and figures are numbered next, and pictures."""
+    """The chapter as it is written: how many tables and figures it has, and their pictures."""
 
     facts: Facts
     study: Study
     name: str
-    tables: int
-    figures: int
+    tables: int = 0
+    figures: int = 0
     pictures: dict[str, Picture] = field(default_factory=dict)
 
     def table(

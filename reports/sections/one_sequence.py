@@ -7,28 +7,25 @@ the product of the exact step Jacobians at the float64 states that were stored.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from derive.calculus.paths import Route
 from derive.typeset.boxes import Box, Fenced, Number, Operator, Symbol, row, sub
 from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES
-from numeric.bounds.one_sequence.tracks import Track
-from numeric.bounds.study import KNOWN
 from reports.document.bound_figures import (
     best_window,
     bounds_over_lag,
     norms_over_times,
 )
 from reports.document.figures import labels
-from reports.document.method_names import window_length
 from reports.document.model import Block, Inlines, Paragraph, Section, Words
 from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, rate, signed
+from reports.sections.beside import beside
 from reports.sections.facts import Facts
 from reports.sections.numbering import Pages
 
 _PATHS: Final = 8
-_LAGS: Final = (1, 10, 30)
 _ALL: Final = "one_sequence.all_inputs"
 _HERE: Final = "one_sequence.here"
 _FIRST: Final = "one_sequence.first_steps"
@@ -41,7 +38,7 @@ def one_sequence(pages: Pages, norm: str) -> Section:
     """What is measured and certified along one sequence; `norm` is LaTeX for an axis."""
     return Section("one-sequence", pages.facts.say.words("one_sequence.title"), (
         *_verdict(pages), *_layers(pages), *_lag(pages, norm), *_bounds(pages), *_blocks(pages),
-        *_times(pages, norm), *_paths(pages), *_beside(pages),
+        *(() if pages.study.given else times_figure(pages, norm)), *_paths(pages), *beside(pages),
     ))  # fmt: skip
 
 
@@ -85,7 +82,7 @@ def _layers(pages: Pages) -> Iterator[Block]:
         seen = one.log10_measured[-1] if one.log10_measured else math.nan
         path = one.shares.paths[0] if one.shares and one.shares.paths else None
         carried = () if path is None else (
-            *_path(pages.facts, path.route), Words(f" ({path.share:.0%})"))  # fmt: skip
+            *path_words(pages.facts, path.route), Words(f" ({path.share:.0%})"))  # fmt: skip
         rows.append((
             say("{0}", Words(layer.prefix.rstrip("."))), say.sentence(_VERDICTS[one.verdict]),
             _decimal(pages, seen, NEAR), _decimal(pages, upper, UP), _decimal(pages, lower, DOWN),
@@ -179,7 +176,8 @@ def _blocks(pages: Pages) -> Iterator[Block]:
                       head, rows, "l" + "r" * len(names))  # fmt: skip
 
 
-def _times(pages: Pages, norm: str) -> Iterator[Block]:
+def times_figure(pages: Pages, norm: str) -> Iterator[Block]:
+    """Norms over pairs of times, where there are some."""
     study, say = pages.study, pages.facts.say
     held = [v for v in study.heat.ravel() if math.isfinite(v)]
     if len(study.times) < 3 or not held:
@@ -193,7 +191,7 @@ def _times(pages: Pages, norm: str) -> Iterator[Block]:
 # ---- paths -------------------------------------------------------------------------------------
 
 
-def _path(facts: Facts, route: Route) -> Inlines:
+def path_words(facts: Facts, route: Route) -> Inlines:
     """The path in the cell's letters."""
     parts: list[Box | str] = [facts.symbol(route.by)]
     ends = [facts.symbol(name) for name in (*route.via, route.of)]
@@ -211,7 +209,7 @@ def _paths(pages: Pages) -> Iterator[Block]:
         return
     shown = shares.paths[:_PATHS]
     rows = [
-        (_path(pages.facts, path.route), say("{0}", _percent(path.share)),
+        (path_words(pages.facts, path.route), say("{0}", _percent(path.share)),
          say("{0}", figures(path.growth)))
         for path in shown
     ]  # fmt: skip
@@ -232,40 +230,3 @@ def _paths(pages: Pages) -> Iterator[Block]:
 
 def _percent(share: float) -> Box:
     return places(100 * share, 1)
-
-
-# ---- beside others -----------------------------------------------------------------------------
-
-
-def _beside(pages: Pages) -> Iterator[Block]:
-    """This cell beside the best known ones, drawn in the same way."""
-    study, say = pages.study, pages.facts.say
-    if not study.beside or len(study.stack.found) > 1 or study.one.track is None:
-        return
-    tracks: dict[str, Track] = {}
-    name = study.one.cell.name
-    if name not in KNOWN:
-        tracks[name] = study.one.track
-    tracks |= study.beside
-    lags = [lag for lag in (*_LAGS, study.one.lags[-1]) if lag <= study.one.lags[-1]]
-    rows = [(_title(pages, key, key == name), *_numbers(pages, track, lags))
-            for key, track in tracks.items()]  # fmt: skip
-    head = [*say.heads("one_sequence.cell"),
-            *(say.sentence("growth.lag", str(lag)) for lag in lags),
-            *say.heads("all_inputs.at_most", "one_sequence.windows_of_ten",
-                       "one_sequence.at_least")]  # fmt: skip
-    yield pages.table(say.sentence("one_sequence.beside"), head, rows, "l" + "r" * (len(lags) + 3))
-
-
-def _title(pages: Pages, name: str, this: bool) -> Inlines:
-    return pages.facts.say(f"*{name}*" if this else name)
-
-
-def _numbers(pages: Pages, track: Track, lags: Sequence[int]) -> Iterator[Inlines]:
-    for lag in lags:
-        yield _decimal(pages, track.log10_measured[lag - 1], NEAR)
-    upper, lower = track.log10_upper, track.log10_lower
-    short = [v[-1] for name, v in upper.items() if 1 <= window_length(name) <= 10]
-    yield _decimal(pages, min(v[-1] for v in upper.values()), UP)
-    yield _decimal(pages, min(short, default=math.inf), UP)
-    yield _decimal(pages, max((v[-1] for v in lower.values()), default=-math.inf), DOWN)

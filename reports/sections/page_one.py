@@ -48,22 +48,28 @@ SHORT: Final = 8.0
 """Up to this width in em a block of the step Jacobian is written out on page one."""
 
 
-def glance(facts: Facts) -> Section:
-    """Page one: equations, parameters, Jacobian, verdict, what was verified, conventions."""
+def glance(facts: Facts, *, brief: bool = False) -> Section:
+    """Page one: equations, parameters, Jacobian, verdict, what was verified, conventions.
+
+    A brief one leaves the equations to the section on the forward pass.
+    """
     cell, say, layout = facts.derivation.cell, facts.say, facts.layout
     authored = tuple(
         EquationRow(layout.of(e.target), layout.of(e.value), space=space_of(e.target))
         for e in cell.equations
     )
     claim = facts.claim
-    return Section("glance", say.words("glance.title"), (
-        *((Paragraph(say("{0}.", say.phrase(cell.source).rstrip(".")), say.words("glance.source")),)
-          if cell.source else ()),
+    step = (
         Paragraph(say.sentence("glance.one_step", row("t", "=", "1", ", ", "…", ", ", "T"),
                       say.listed([say("{0}", s) for s in cell.previous_states]),
                       say.listed([say("{0}", s) for s in cell.inputs])),
                   say.words("glance.lead_step")),
         Equations(authored),
+    )  # fmt: skip
+    return Section("glance", say.words("glance.title"), (
+        *((Paragraph(say("{0}.", say.phrase(cell.source).rstrip(".")), say.words("glance.source")),)
+          if cell.source else ()),
+        *(() if brief else step),
         parameter_table(facts),
         *given(facts),
         Paragraph(say.sentence("glance.step_jacobian",

@@ -22,8 +22,11 @@ from reports.document.model import (
 from reports.sections.facts import Facts
 
 
-def theorem_blocks(facts: Facts, number: int) -> tuple[Block, ...]:
-    """Theorem k of a cell, k from 1, with its proof, its limits and its sources."""
+def theorem_blocks(facts: Facts, number: int, *, brief: bool = False) -> tuple[Block, ...]:
+    """Theorem k of a cell, k from 1, with its proof, its limits and its sources.
+
+    A brief one is the claim alone.
+    """
     say, claim = facts.say, facts.claims[number - 1]
     bound = [claim.bound.relation] if claim.bound else []
     stated: list[Paragraph | Equations | Bullets] = [
@@ -40,9 +43,11 @@ def theorem_blocks(facts: Facts, number: int) -> tuple[Block, ...]:
             say.words(f"{claim.name}.title"),
             number,
             tuple(stated),
-            tuple(map(say.line, claim.proof)),
+            () if brief else tuple(map(say.line, claim.proof)),
         )
     ]
+    if brief:
+        return tuple(made)
     if claim.silent:
         made += [
             Paragraph(say.sentence("theorem.silent") if number == 1 else

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
-from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES, Diagnosis
+from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.sensitivity import Sensitivity, ill_conditioned
 from numeric.bounds.stack import Stack
 from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
 from reports.document.method_names import method_name
 from reports.document.words import Speaker
+from reports.terminal.answer import VERDICTS, fitted
 from reports.terminal.console import columns
 
 Array = Any
@@ -26,9 +27,6 @@ Say = Callable[[str], str]
 _SHOWN: Final = (1, 2, 5, 10, 20, 30, 60, 100, 200, 500, 1000)
 _PATHS: Final = 6
 _LEAST: Final = 0.005
-VERDICTS: Final = {
-    VANISHES: "verdict.vanishes", EXPLODES: "verdict.explodes", UNDECIDED: "verdict.undecided",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,24 +41,24 @@ class Measured:
 def stack_text(
     stack: Stack, measured: Sequence[Measured | None],
     parameters: Sequence[Mapping[str, Sensitivity]], left: Sequence[str], everything: bool,
-    say: Speaker,
+    say: Speaker, first: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """All layers in one table, then the layer that decides, or every layer, at length."""
+    """What is said first, all layers in one table, then the one that decides, or all, at length."""
     several, words = len(stack.found) > 1, say.words
-    lines = _layers(stack, words) if several else []
+    lines = [*first, *(_layers(stack, words) if several else [])]
     for place, (layer, one) in enumerate(zip(stack.layers, stack.found, strict=True)):
         if several and not everything and place != stack.decisive:
             continue
         name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
-        lines += _at_length(name, one, measured[place], parameters[place], everything, say)
-        lines.append("")
+        at_length = _at_length(name, one, measured[place], parameters[place], everything, say)
+        lines += [*fitted(at_length), ""]
     mapping = [(f"{layer.prefix}{name}", source) for layer in stack.layers
                for name, source in layer.origin.items()]  # fmt: skip
     if mapping:
         lines += [words("bounds.weights"), *columns(mapping, "  ")]
     if left:
         names = ", ".join(left[:8]) + (", …" if len(left) > 8 else "")
-        lines.append("  " + words("bounds.not_used").format(names))
+        lines += fitted(["  " + words("bounds.not_used").format(names)])
     return "\n".join(lines).rstrip("\n")
 
 
@@ -92,12 +90,8 @@ def _at_length(
     everything: bool, say: Speaker,
 ) -> list[str]:  # fmt: skip
     words = say.words
-    lines = [f"{name}: {words(VERDICTS[one.verdict])}", f"  {say.phrase(one.because)}"]
-    if one.shares is not None and len(one.shares.paths) > 1:
-        path = one.shares.paths[0]
-        lines.append("  " + words("bounds.most").format(
-            path.label, f"{path.share:.0%}", f"{path.growth:.3g}"))  # fmt: skip
-    lines += ["", *_table(one, everything, words)]
+    opening = f"{name}: {words(VERDICTS[one.verdict])}, {say.phrase(one.because)}"
+    lines = [opening, "", *_table(one, everything, words)]
     if one.rate is not None and one.certificate is not None:
         lines.append("  " + words("bounds.rate").format(
             rate_up(one.rate), method_name(one.certificate.best.name, words)))  # fmt: skip

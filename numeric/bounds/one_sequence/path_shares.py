@@ -32,6 +32,7 @@ from numeric.numbers.matrices import Near, top
 
 Array = Any
 _CHUNK: Final = 1024
+_UNITS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,28 @@ class PathShare:
 
 
 @dataclass(frozen=True)
+class UnitShare:
+    """How much of the norm goes through one entry of a state, the mean over the steps.
+
+    Units count from 1, through a matrix state row by row.
+    """
+
+    state: str
+    index: int
+    share: float
+
+
+@dataclass(frozen=True)
 class PathShares:
-    """The paths by falling share; their shares sum to 1. `log10_norm` is log10 σ at that lag."""
+    """The paths by falling share; their shares sum to 1. `log10_norm` is log10 σ at that lag.
+
+    `units` are the units with the largest shares; those of all units of all states sum to 1.
+    """
 
     lag: int
     log10_norm: float
     paths: tuple[PathShare, ...]
+    units: tuple[UnitShare, ...] = ()
 
     def by_name(self) -> dict[str, float]:
         """For each gate or result the sum of the shares of the paths it is on, largest first."""
@@ -83,6 +100,7 @@ class PathShares:
                  "growth": p.growth if math.isfinite(p.growth) else None}
                 for p in self.paths
             ],
+            "units": [{"state": u.state, "index": u.index, "share": u.share} for u in self.units],
             "by_name": self.by_name(),
         }  # fmt: skip
 
@@ -112,6 +130,7 @@ def path_shares(
     if not math.isfinite(log10_norm):
         return None
     totals = np.zeros((len(graph.routes), 4))
+    through = np.zeros(starts[-1])
     adjoint = arriving[:, -1]
     for first, last in _chunks(run.steps - count, run.steps, backwards=True):
         step = Steps(run, graph, first, last)
@@ -121,9 +140,28 @@ def path_shares(
             adjoint = _unit(step.backward(adjoint[:, None], spans, slice(s, s + 1))[:, 0])
         offset = first - (run.steps - count)
         totals += _flows(step, graph, spans, arriving[:, offset : offset + last - first], leaving)
+        through += _by_unit(arriving[:, offset + 1 : offset + 1 + last - first], leaving)
     made = [PathShare(route, float(a / count), float(b / count), math.exp(c / d) if d else 0.0)
             for route, (a, b, c, d) in zip(graph.routes, totals, strict=True)]  # fmt: skip
-    return PathShares(count, log10_norm, tuple(sorted(made, key=lambda p: -abs(p.share))))
+    order = np.argsort(-np.abs(through), kind="stable")[:_UNITS]
+    units = []
+    for place in order.tolist():
+        name = next(name for name, span in spans.items() if span.start <= place < span.stop)
+        units.append(
+            UnitShare(name, int(place - spans[name].start) + 1, float(through[place] / count))
+        )
+    paths = tuple(sorted(made, key=lambda p: -abs(p.share)))
+    return PathShares(count, log10_norm, paths, tuple(units))
+
+
+def _by_unit(arriving: Array, leaving: Array) -> Array:
+    """Sums over the steps of each unit's share: uᵀ L_s e_i e_iᵀ R_{s+1} v / σ.
+
+    Shapes: both (d, steps): what arrives after each step, and the adjoint there.
+    """
+    flows = arriving * leaving
+    total = flows.sum(axis=0)
+    return np.asarray((flows / np.where(total == 0, 1.0, total)).sum(axis=1))
 
 
 def _leading(jacobians: Jacobians, count: int) -> Array:

@@ -37,7 +37,13 @@ MOST: Final = 1024  # entries of the whole state of a cell with matrices
 
 
 class StateOverflowError(ValueError):
-    """A state that is not finite: there is no trajectory to speak of."""
+    """A state that is not finite from a step on: there is no trajectory to speak of."""
+
+    def __init__(self, state: str, step: int) -> None:
+        super().__init__(said(
+            "the state {0} is not finite at step {1}: it overflows", state, step
+        ))  # fmt: skip
+        self.state, self.step = state, step
 
 
 @dataclass(frozen=True)
@@ -103,10 +109,7 @@ def run(
         later = states[symbol.name][:, 0]
         if not np.all(np.isfinite(later)):
             whole = np.isfinite(later).reshape((len(later), -1)).all(axis=1)
-            step = int(np.argmin(whole)) + 1
-            raise StateOverflowError(said(
-                "the state {0} is not finite at step {1}: it overflows", symbol.name, step
-            ))  # fmt: skip
+            raise StateOverflowError(symbol.name, int(np.argmin(whole)) + 1)
         zero = np.zeros((1, *later.shape[1:]))
         found[symbol.name] = np.concatenate([first.get(symbol.name, zero), later])
     outputs = {symbol.name: states[symbol.name][:, 0] for symbol in cell.outputs}

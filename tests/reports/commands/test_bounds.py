@@ -148,7 +148,7 @@ def test_the_answer_names_paths_a_heat_map_and_exponents(capsys):
     status, text, _ = said(capsys, "lstm", *SMALL)
     assert status == 0
     for part in (
-        "most of the norm goes along",
+        "Most of it goes along",
         "t \\ k",
         "shares sum to 100 %",
         "back from t = 8",

@@ -155,7 +155,10 @@ def test_every_phrase_of_a_computation_is_said_in_every_language():
     notes = {cell.source for cell in catalogue.values() if NOTE.search(cell.source)}
     in_code = templates(parsed(SPEAKING).values())
     checks = {name.replace("_", " ") for name in (*METHODS, *STATUSES)}
-    asked = rules | titles | notes | in_code | checks | {*RULES.values()}
+    parts = {name for cell in catalogue.values() for name in cell.parts.values()}
+    stages = {text for cell in catalogue.values() for stage in cell.stages
+              for text in (stage.name, stage.says)}  # fmt: skip
+    asked = rules | titles | notes | in_code | checks | parts | stages | {*RULES.values()}
     for language in languages():
         if language != "en":
             known = phrases(language)

@@ -12,6 +12,7 @@ from studies import small_study
 from derive import catalogue
 from reports import write_report
 from reports.document.figures import gradient_norms, labels
+from reports.document.graph_layout import find_graphviz
 from reports.document.html import html
 from reports.document.pdf import EngineError, compile_pdf, find_engine
 from reports.document.tex import tex
@@ -92,7 +93,8 @@ def test_write_report_writes_whole_files(tmp_path):
         verdict=verdict("rnn"), measurement=measurement(cell), bounds=small_study("rnn"),
     )  # fmt: skip
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in paths)
-    kinds = ("bounds", "critical", "gradient_norms", "times")
+    kinds = ("bounds", "chain", "critical", "gain", "gradient_norms", "graph", "times")
+    kinds = kinds if find_graphviz() else tuple(k for k in kinds if k not in {"chain", "graph"})
     pictures = [f"figures/rnn-{kind}.{form}" for kind in kinds for form in ("pdf", "svg")]
     assert names == [*pictures, "rnn.html", "rnn.tex"]
     assert all(path.stat().st_size > 1000 for path in paths)

@@ -21,6 +21,7 @@ SECTIONS: Final = [
     *(path for path in sorted((REPORTS / "sections").glob("*.py")) if path.stem != "__init__"),
     REPORTS / "site" / "families.py",
     REPORTS / "site" / "index.py",
+    REPORTS / "terminal" / "answer.py",
     REPORTS / "terminal" / "bounds.py",
     REPORTS / "terminal" / "derivation.py",
     REPORTS / "commands" / "verify.py",
@@ -28,6 +29,8 @@ SECTIONS: Final = [
     REPORTS / "document" / "search_figures.py",
     REPORTS / "document" / "method_names.py",
     REPORTS / "document" / "bound_figures.py",
+    REPORTS / "document" / "graph_figures.py",
+    REPORTS / "document" / "memory_figures.py",
 ]
 SPEAKER: Final = REPORTS / "document" / "words.py"
 WRITERS: Final = [REPORTS / "document" / f"{name}.py" for name in ("html", "tex", "preamble")]
@@ -81,6 +84,7 @@ NO_PROSE: Final = {
 NO_KEY: Final = {
     "font.size", "font.family", "mathtext.fontset", "axes.linewidth", "svg.hashsalt",
     "svg.fonttype", "pdf.fonttype", "index.html", "index.css", "report.css", "readout.c",
+    "notations.toml",
 }  # fmt: skip
 
 

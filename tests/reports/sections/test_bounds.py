@@ -28,8 +28,7 @@ from reports.sections.facts import Facts
 def document(name: str) -> tuple[Document, dict[str, str]]:
     """A report of a cell with nothing but its derivation and the chapter."""
     bare = build(differentiate(catalogue[name]))
-    made = chapter(Facts(differentiate(catalogue[name])), small_study(name), name, "x",
-                   bare.sections)  # fmt: skip
+    made = chapter(Facts(differentiate(catalogue[name])), small_study(name), name, "x")
     pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
     return replace(bare, sections=placed(bare.sections, made)), pictures
 
@@ -45,7 +44,7 @@ def test_the_chapter_stands_after_the_theorems_and_numbers_on(lstm):
     made, page, source = lstm
     anchors = [section.anchor for section in made.sections]
     place = anchors.index("growth")
-    assert anchors[place + 1 : place + 3] == ["all-inputs", "one-sequence"]
+    assert anchors[place + 1 : place + 4] == ["memory", "all-inputs", "one-sequence"]
     blocks = [block for section in made.sections for block in section.blocks]
     for kind, word in ((Table, "table"), (Figure, "figure")):
         numbers = [block.number for block in blocks if isinstance(block, kind)]
@@ -54,7 +53,7 @@ def test_the_chapter_stands_after_the_theorems_and_numbers_on(lstm):
             assert page.count(f'id="{word}-{number}"') == 1
             assert source.count(rf"\anchor{{{word}-{number}}}") == 1
     stems = {block.stem for block in blocks if isinstance(block, Figure)}
-    assert stems == {f"lstm-{kind}" for kind in ("critical", "region", "bounds", "times")}
+    assert stems == {f"lstm-{kind}" for kind in ("memory", "critical", "region", "bounds", "times")}
 
 
 def test_the_page_needs_no_script_and_no_network(lstm):
@@ -89,7 +88,7 @@ def test_numbers_and_verdicts_are_those_of_the_study(lstm):
 
 def test_every_bound_is_in_the_table_with_its_distance():
     found = small_study("lstm")
-    section = chapter_of(found).sections[1]
+    section = chapter_of(found).sections[-1]
     table = next(b for b in section.blocks if isinstance(b, Table) and b.align == "lrrl")
     one = found.one
     single = len(one.certificate.methods) + len(one.certificate.finite)
@@ -100,12 +99,32 @@ def test_every_bound_is_in_the_table_with_its_distance():
 
 
 def test_known_cells_stand_beside_this_one():
-    for name, count in (("lstm", 3), ("clockwork_rnn", 4)):
-        section = chapter_of(small_study(name)).sections[1]
+    for name, count in (("lstm", 4), ("clockwork_rnn", 5)):
+        section = chapter_of(small_study(name)).sections[-1]
         table = [block for block in section.blocks if isinstance(block, Table)][-1]
         names = [row[0][0].text for row in table.rows]
         assert len(names) == count
         assert {"rnn", "lstm", "gru", name} == {*names}
+        assert sum(len(row[0]) > 1 for row in table.rows) == 1  # the lstm with its usual bias
+
+
+def test_the_bias_of_the_gate_decides_and_the_table_says_what_was_measured(lstm):
+    text, found = text_of(lstm[1]), small_study("lstm").keeping
+    for shift in (0.0, 1.0, 3.0):
+        exact = f"{found.shifted[shift].log10_measured[-1]:.2f}".replace("-", "−")
+        assert exact in text
+    faster = found.shifted[0.0].log10_measured[-1] < found.plain.log10_measured[-1]
+    assert ("vanish faster than in the plain" in text) == faster
+
+
+def test_the_gain_of_a_plain_network_has_three_cases():
+    made, found = chapter_of(small_study("rnn")), small_study("rnn").by_gain
+    text = text_of(html(Document("r", "t", "s", "a", (), made.sections),
+                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    if found.certified is not None and found.explodes is not None:
+        assert "Below one, above one, and the third case" in text
+        assert f"At g={found.certified:g} the norm is at most" in text
+    assert ("rnn-gain" in made.pictures) == ("the third case" in text)
 
 
 def test_modules_have_their_rates():
@@ -167,6 +186,9 @@ def test_weights_from_a_file_are_reported_on_layer_by_layer(quick, tmp_path):
     weights = torch_rnn(tmp_path / "w.npz", layers=2)
     np.save(tmp_path / "x.npy", np.random.default_rng(1).normal(size=(15, 3)))
     text = reported(tmp_path, "--weights", weights, "--inputs", tmp_path / "x.npy")
+    assert text.index("The parameters are those of w.npz.") < text.index("It maps a small change")
+    assert "Of its 2 layers and directions layer" in text
+    assert "The sequence is that of x.npy, 15 steps from the zero state." in text
     assert "The weights are given ones. Of the layers, layer" in text
     assert "The inputs are given ones; 15 steps" in text
     assert "rows of weight_hh_l1" in text
@@ -181,6 +203,39 @@ def test_without_a_sequence_one_is_drawn_as_bounds_draws_it(quick, tmp_path, cap
     assert main(["bounds", "rnn", "--weights", str(weights), "--json"]) == 0
     exact = json.loads(capsys.readouterr().out)["log10_measured"][-1]
     assert f"measured is {exact:.2f}".replace("-", "−") in text
+
+
+def test_the_answer_stands_first_with_its_numbers(quick, tmp_path, capsys):
+    weights, x = torch_rnn(tmp_path / "w.npz"), np.random.default_rng(1).normal(size=(4, 12, 3))
+    np.save(tmp_path / "x.npy", x)
+    words = "--weights", weights, "--inputs", tmp_path / "x.npy", "--batch-first"
+    text = reported(tmp_path, *words)
+    assert main(["bounds", "rnn", *map(str, words), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    shown = data["sequences"]["shown"]
+    assert f"Of the 4 sequences of x.npy number {shown + 1} is studied" in text
+    assert len(data["log10_measured"]) == 12
+    exact = f"{data['log10_measured'][-1]:.2f}".replace("-", "−")
+    assert f"measured is 10{exact}." in text.replace("^", "")
+    assert f"{100 * data['answer']['unit']['share']:.0f} % of the norm" in text
+    assert main(["bounds", "rnn", *map(str, words)]) == 0
+    said = capsys.readouterr().out
+    assert max(map(len, said.split("\n"))) <= 80
+    assert said.startswith("rnn layer0: vanishes\n  Of the 4 sequences of x.npy number")
+
+
+def test_an_overflow_is_a_page_with_the_reason(quick, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.savez("w.npz", W=1000 * np.eye(3), U=1000 * np.eye(3))
+    equations = "h = W @ h_prev * h_prev + U @ x"
+    (tmp_path / "boom.toml").write_text(f'name = "boom"\nequations = "{equations}"\n')
+    words = ["boom.toml", "--weights", "w.npz"]
+    assert main(["report", *words, "-o", "out", "--formats", "html,tex", "-q"]) == 0
+    text = text_of((tmp_path / "out" / "boom.html").read_text(encoding="utf-8"))
+    assert "the state h is not finite at step 7, it overflows" in text
+    assert "Numbers along one sequence" not in text
+    assert main(["bounds", *words]) == 0
+    assert "is not finite at step 7" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_a_cell_of_a_users_own_joins_too():
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_layer_is_derived_once_and_numbers_go_on(name):
     network, page = NETWORKS[name], html(document(name))
-    numbers = [int(found) for found in re.findall(r'<tr id="eq-(\d+)"', page)]
+    numbers = [int(found) for found in re.findall(r'<(?:tr|span) id="eq-(\d+)"', page)]
     joined = Joined(network)
     count = len(joined.derivation.steps) + len(joined.joins) + len(joined.turned())
     assert sorted(numbers) == [*range(1, count + 1)]

@@ -1,0 +1,181 @@
+"""What would change the verdict: changes of the parameters, tried, with their effect.
+
+In: a `Diagnosis` along a sequence. Out: `Remedies`: each change with log10 of ‖∂s_T/∂s_k‖₂ that
+the emitted code gives with it, measured; the one that comes nearest to 1 is bounded as well, so
+that its effect is certified. What is tried comes from the equations: each bias one up and one
+down over all units, and the recurrent weights times the factor that a norm of 1 asks for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sympy import MatrixSymbol, preorder_traversal
+
+from derive.cell import Cell
+from numeric.bounds.all_inputs.gain_scan import recurrent, scaled
+from numeric.bounds.drawn import multipliers
+from numeric.bounds.one_sequence.step_jacobians import Run, StateOverflowError, run
+from numeric.bounds.one_sequence.tracks import follow
+from numeric.compiler.kernel import compile_cell
+
+Array = Any
+Arrays = Mapping[str, Array]
+ADD: Final = "add"
+MULTIPLY: Final = "multiply"
+_SHIFTS: Final = (1.0, -1.0)
+_LIMITS: Final = (0.5, 2.0)
+_MANY: Final = 256
+"""States of more entries than this have fewer changes tried: those of the gates on the paths."""
+_BEST: Final = 0.9
+_FEW: Final = 2
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of some parameters: so much added to each entry, or each entry times so much.
+
+    `target` is the symbol that a bias belongs to; empty for several parameters.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    amount: float
+    target: str = ""
+
+    def applied(self, cell: Cell, parameters: Arrays) -> dict[str, Array]:
+        """The parameters with the change."""
+        if self.kind == MULTIPLY:
+            return scaled(cell, parameters, self.amount)
+        return {name: value + self.amount if name in self.names else value
+                for name, value in parameters.items()}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """The changes that were tried with their measured log10, the nearest to 0 first.
+
+    `upper` and `lower` bound log10 of the norm with the first change: certified.
+    """
+
+    before: float
+    tried: tuple[tuple[Change, float], ...]
+    upper: float
+    lower: float
+
+    @property
+    def best(self) -> tuple[Change, float] | None:
+        """The change that comes nearest to 1, if it comes nearer than no change."""
+        if not self.tried:
+            return None
+        change, after = self.tried[0]
+        if math.isfinite(self.before) and abs(after) > _BEST * abs(self.before):
+            return None
+        return change, after
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "before": self.before if math.isfinite(self.before) else None,
+            "tried": [{"kind": change.kind, "parameters": list(change.names),
+                       "amount": change.amount, "log10_measured": after}
+                      for change, after in self.tried],
+            "log10_upper": self.upper if math.isfinite(self.upper) else None,
+            "log10_lower": self.lower if math.isfinite(self.lower) else None,
+        }  # fmt: skip
+
+
+def biases(cell: Cell) -> dict[MatrixSymbol, str]:
+    """The vector parameters that are added alone, and the symbol whose equation has each."""
+    scaling = multipliers(cell)
+    found: dict[MatrixSymbol, str] = {}
+    for equation in cell.equations:
+        for node in preorder_traversal(equation.value):
+            if getattr(node, "is_MatAdd", False):
+                for term in {*node.args} & {*cell.parameters}:
+                    if term.shape[1] == 1 and term.shape[0] != 1 and term not in scaling:
+                        found.setdefault(term, equation.target.name)
+    order = {symbol: place for place, symbol in enumerate(cell.parameters)}
+    return dict(sorted(found.items(), key=lambda item: order[item[0]]))
+
+
+def measured_norm(path: Run, lag: int) -> float:
+    """log10 ‖∂s_T/∂s_{T−lag}‖₂ by the emitted code: all rows of the product in one batch."""
+    cell, last = path.derivation.cell, path.steps
+    first = last - lag
+    shapes = {s.name: path.states[s.name].shape[1:] for s in cell.states}
+    widths = {name: math.prod(shape) for name, shape in shapes.items()}
+    rows = sum(widths.values())
+
+    def repeated(value: Array) -> Array:
+        return np.repeat(value[:, None], rows, axis=1)
+
+    inputs = {name: repeated(value[first:]) for name, value in path.inputs.items()}
+    initial = {name: repeated(value[first : first + 1])[0] for name, value in path.states.items()}
+    constants = {name: value[first:] if name in cell.sequences else value
+                 for name, value in path.constants.items()}  # fmt: skip
+    kernel = compile_cell(cell)
+    _, tape = kernel.forward(path.parameters, inputs, initial, constants)
+    units, cotangents, start = np.eye(rows), {}, 0
+    for name, width in widths.items():
+        seeds = np.zeros((lag, rows, *shapes[name]))
+        seeds[-1] = units[:, start : start + width].reshape(rows, *shapes[name])
+        cotangents[name], start = seeds, start + width
+    found = kernel.backward(path.parameters, tape, cotangents)["initial"]
+    product = np.concatenate([found[name].reshape(rows, -1) for name in widths], axis=1)
+    if not np.all(np.isfinite(product)):
+        return math.inf
+    size = float(np.linalg.norm(product, 2))
+    return math.log10(size) if size else -math.inf
+
+
+@np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
+def remedies(path: Run, lag: int, named: Mapping[str, float] | None = None) -> Remedies:
+    """The changes tried on a run; `named` are shares of the norm by symbol, for large states."""
+    before = measured_norm(path, lag)
+    tried = []
+    for change in _changes(path, before, lag, named or {}):
+        try:
+            made = _again(path, change)
+        except StateOverflowError:
+            continue
+        if math.isfinite(after := measured_norm(made, lag)):
+            tried.append((change, after))
+    tried.sort(key=lambda item: abs(item[1]))
+    upper, lower = math.inf, -math.inf
+    if tried:
+        track = follow(_again(path, tried[0][0]), lags=lag, windows=(), dominate=False)
+        upper = min(values[-1] for values in track.log10_upper.values())
+        lower = max(values[-1] for values in track.log10_lower.values())
+    return Remedies(before, tuple(tried), upper, lower)
+
+
+def _again(path: Run, change: Change) -> Run:
+    """The same sequence from the same initial state, with the change.
+
+    Raises:
+        StateOverflowError: if its states overflow.
+    """
+    initial = {name: value[0] for name, value in path.states.items()}
+    parameters = change.applied(path.derivation.cell, path.parameters)
+    return run(path.derivation, parameters, path.inputs, initial, path.constants)
+
+
+def _changes(
+    path: Run, before: float, lag: int, named: Mapping[str, float]
+) -> Iterator[Change]:  # fmt: skip
+    cell = path.derivation.cell
+    found = [(symbol.name, target) for symbol, target in biases(cell).items()]
+    if sum(math.prod(value.shape[1:]) for value in path.states.values()) > _MANY:
+        found = sorted(found, key=lambda item: -abs(named.get(item[1], 0.0)))[:_FEW]
+    for name, target in found:
+        yield from (Change(ADD, (name,), amount, target) for amount in _SHIFTS)
+    if (names := recurrent(cell)) and math.isfinite(before):
+        factor = float(np.clip(10.0 ** (-before / lag), *_LIMITS))
+        factor = float(f"{factor:.2g}")
+        if factor != 1.0:
+            yield Change(MULTIPLY, names, factor)

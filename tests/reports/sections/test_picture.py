@@ -1,0 +1,95 @@
+"""The cell in pictures: laid out by Graphviz, nothing lost, and left out where it is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from derive import Cell, catalogue, differentiate
+from reports.document import graph_layout
+from reports.document.figures import shortened
+from reports.document.graph_figures import readable
+from reports.document.graph_layout import NoLayoutError, find_graphviz, laid_out
+from reports.document.html import inline_svg
+from reports.document.model import Figure
+from reports.sections.facts import Facts
+from reports.sections.picture import pictures
+
+needs_graphviz = pytest.mark.skipif(find_graphviz() is None, reason="no Graphviz")
+SIZES = {"a": (1.0, 0.5), "b c": (1.0, 0.5), "": (0.5, 0.5)}
+
+
+@needs_graphviz
+def test_nodes_lie_inside_and_edges_run_between_their_ends():
+    placed = laid_out(SIZES, [("a", "b c", None), ("a", "", (0.4, 0.2)), ("a", "b c", None)],
+                      [("source", ["a"]), ("sink", [""])])  # fmt: skip
+    width, height = placed.size
+    for key, (x, y) in placed.centres.items():
+        w, h = SIZES[key]
+        assert w / 2 - 0.01 <= x <= width - w / 2 + 0.01
+        assert h / 2 - 0.01 <= y <= height - h / 2 + 0.01
+    assert placed.centres["a"][0] < placed.centres["b c"][0] <= placed.centres[""][0]
+    assert [label is None for label in placed.labels] == [True, False, True]
+    for (start, end), curve in zip((("a", "b c"), ("a", ""), ("a", "b c")), placed.curves,
+                                   strict=True):  # fmt: skip
+        assert len(curve) % 3 == 1
+        for key, point in ((start, curve[0]), (end, curve[-1])):
+            for place, centre, size in zip(point, placed.centres[key], SIZES[key], strict=True):
+                assert abs(place - centre) <= size / 2 + 0.02
+    assert placed.curves[0] != placed.curves[2]
+
+
+@needs_graphviz
+@pytest.mark.parametrize("name", ["lstm", "mut1"])
+def test_a_cell_has_its_graph_and_its_chain(name):
+    section, made = pictures(Facts(differentiate(catalogue[name])), name)
+    stems = [block.stem for block in section.blocks if isinstance(block, Figure)]
+    assert stems == [f"{name}-graph", f"{name}-chain"] == [*made]
+    for picture in made.values():
+        assert picture.pdf.startswith(b"%PDF")
+        assert "#b3261e" in picture.svg
+        assert len(picture.svg) < 60_000
+    again = pictures(Facts(differentiate(catalogue[name])), name)
+    assert again is not None
+    assert [p.svg for p in again[1].values()] == [p.svg for p in made.values()]
+
+
+def test_without_graphviz_there_is_no_picture(monkeypatch):
+    monkeypatch.setattr(graph_layout, "find_graphviz", lambda: None)
+    with pytest.raises(NoLayoutError, match="apt-get install graphviz"):
+        laid_out(SIZES, [])
+    cell = Cell.parse(name="one", equations="h = tanh(W @ h_prev + U @ x)")
+    assert pictures(Facts(differentiate(cell)), "one") is None
+
+
+def test_a_failing_program_is_a_missing_layout(monkeypatch, tmp_path):
+    bad = tmp_path / "dot"
+    bad.write_text("#!/bin/sh\nexit 1\n")
+    bad.chmod(0o755)
+    monkeypatch.setattr(graph_layout, "find_graphviz", lambda: str(bad))
+    with pytest.raises(NoLayoutError, match="the layout failed: CalledProcessError"):
+        laid_out(SIZES, [])
+
+
+def test_a_label_beyond_the_figures_mathematics_is_the_plain_name():
+    assert readable(r"\tilde{c}_t", "c_tilde") == r"$\tilde{c}_t$"
+    assert readable(r"\nosuch{c}", "c_tilde") == "c_tilde"
+
+
+def test_pictures_are_shortened_without_being_moved():
+    svg = '<path d="M 1.23456 2 \nL 3.100001 -4.006"/><use x="1.23456"/>'
+    assert shortened(svg) == '<path d="M 1.23 2 L 3.1 -4.01"/><use x="1.23456"/>'
+
+
+def test_letters_are_drawn_once_a_page():
+    def svg(shift: int) -> str:
+        return (f'<svg width="1pt" height="1pt"><defs>\n<path id="A" d="M {shift} 1" '
+                'transform="scale(0.1)"/></defs><use xlink:href="#A"/></svg>')  # fmt: skip
+
+    known: dict[str, str] = {}
+    first, second = (inline_svg(svg(1), stem, "", known) for stem in ("one", "two"))
+    assert first.count("<path") == 1
+    assert second.count("<path") == 0
+    assert 'xlink:href="#one-A"' in second
+    other = inline_svg(svg(2), "three", "", known)
+    assert 'id="three-A"' in other
+    assert 'xlink:href="#three-A"' in other
