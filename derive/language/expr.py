@@ -326,7 +326,7 @@ def diagonal(vector: MatrixExpr) -> MatrixExpr:
 
 
 def transpose(expr: MatrixExpr) -> MatrixExpr:
-    """Exprᵀ, pushed inwards: (AB)ᵀ = BᵀAᵀ."""
+    """Exprᵀ, pushed inwards: (AB)ᵀ = BᵀAᵀ; a column stays whole, as one row."""
     number, rest = split_coefficient(expr)
     if number != 1:
         return scale(number, transpose(rest))
@@ -335,9 +335,9 @@ def transpose(expr: MatrixExpr) -> MatrixExpr:
             return rest.arg
         case MatMul():
             return product(*(transpose(factor) for factor in reversed(rest.args)))
-        case MatAdd():
+        case MatAdd() if rest.shape[1] != 1:
             return add(*(transpose(term) for term in rest.args))
-        case HadamardProduct():
+        case HadamardProduct() if rest.shape[1] != 1:
             return hadamard(*(transpose(factor) for factor in rest.args))
         case DiagMatrix() | Identity():
             return rest

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 from profiles import NIGHTLY
-from sympy import Abs, Add, MatAdd, MatMul, MatrixSymbol, Mul, OneMatrix, Pow
+from sympy import Abs, Add, MatAdd, MatMul, MatrixSymbol, Max, Mul, OneMatrix, Pow
 from sympy.matrices.expressions import HadamardProduct
 
 from derive import catalogue, differentiate
@@ -58,7 +58,7 @@ class Path:
         """The rows of one state in the whole state."""
         start = 0
         for state in self.derivation.cell.states:
-            size = len(self.values[0][state.name])
+            size = np.size(self.values[0][state.name])
             if state.name == name:
                 return slice(start, start + size)
             start += size
@@ -96,7 +96,7 @@ def walk(cell, seed=0, gain=0.5, steps=6, n=3, m=2, zero=False, still=(), **chan
     constants = default_constants(cell, {**sizes, "T": steps}, rng)
     fixed = {name: as_columns(value) for name, value in drawn["parameters"].items()}
     fixed |= {k: as_columns(v) for k, v in constants.items() if k not in cell.sequences}
-    state = {k: v.reshape(-1, 1) * (not zero) for k, v in drawn["initial"].items()}
+    state = {k: as_columns(v) * (not zero) for k, v in drawn["initial"].items()}
     rows, jacobians = [], []
     for t in range(steps):
         values = dict(fixed)
@@ -195,6 +195,8 @@ class Numbers:
                 return math.prod(self(body, k) for k in range(*self.window))
             case Abs(args=(body,)):
                 return abs(self(body, step))
+            case Max(args=bodies):
+                return max(self(body, step) for body in bodies)
             case Add(args=terms):
                 return sum(self(term, step) for term in terms)
             case Mul(args=factors):

@@ -11,7 +11,7 @@ from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import run
 from numeric.meaning.default_constants import default_constants
-from numeric.meaning.sizes import size_names
+from numeric.meaning.sizes import shape_of, size_names
 
 
 def sizes_for(cell, n=4, m=3):
@@ -39,8 +39,8 @@ def sequence(found, steps, seed):
     )  # fmt: skip
     inputs = {name: rng.uniform(low, high, size=(steps, len(value.lo)))
               for name, value in found.inputs().items()}  # fmt: skip
-    initial = {name: rng.uniform(first, last, size=len(value.lo))
-               for name, value in found.initial().items()}  # fmt: skip
+    initial = {state.name: rng.uniform(first, last, size=shape_of(state, found.sizes))
+               for state in cell.states}  # fmt: skip
     constants = {name: value[:steps] if name in cell.sequences else value
                  for name, value in found.constants.items()}  # fmt: skip
     return run(found.derivation, found.parameters, inputs, initial, constants)

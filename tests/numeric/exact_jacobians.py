@@ -26,7 +26,7 @@ def exact_jacobian(found, step):
             {name: _lift(value) for name, value in timed.items()},
             MULTIPRECISION,
         )
-    zero = np.full(sum(map(len, before.values())), fifty(0), dtype=object)
+    zero = np.full(sum(map(np.size, before.values())), fifty(0), dtype=object)
     return np.array([zero if entry.derivatives is None else entry.derivatives
                      for s in cell.states for entry in np.ravel(after[s.name][-1])])  # fmt: skip
 

@@ -42,4 +42,4 @@ def arguments(cell, sizes=SIZES, dtype=float):
         "inputs": {k: draw(d, T, B) for k, d in names["INPUTS"].items()},
         "initial": {k: draw(d, B) for k, d in names["STATES"].items()},
         "constants": {k: draw(d) for k, d in names["CONSTANTS"].items()},
-    }, {k: draw(d, T, B) for k, d in names["STATES"].items()}
+    }, {k: draw(d, T, B) for k, d in {**names["STATES"], **names.get("OUTPUTS", {})}.items()}

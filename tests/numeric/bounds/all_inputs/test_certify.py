@@ -33,8 +33,9 @@ def test_no_admissible_sequence_leaves_its_box_or_its_bounds(name, seed, gain):
         path = sequence(found, steps, seed + draw_seed)
         if certificate.box is not None:
             for state, box in certificate.box.items():
-                assert np.all(path.states[state] >= box.lo.T - 1e-9)
-                assert np.all(path.states[state] <= box.hi.T + 1e-9)
+                whole = path.states[state].reshape((steps + 1, -1))
+                assert np.all(whole >= box.lo.ravel() - 1e-9)
+                assert np.all(whole <= box.hi.ravel() + 1e-9)
         track = follow(path, lags=lags, windows=(1,), dominate=False)
         for method in certificate.methods:
             for above, measured in zip(method.log10_upper, track.log10_measured, strict=True):

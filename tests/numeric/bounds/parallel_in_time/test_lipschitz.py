@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from known_cells import VECTORS
 from profiles import by_day
 from sympy import MatrixSymbol
 
@@ -19,7 +20,7 @@ from numeric.bounds.one_sequence.step_jacobians import Jacobians, enclosed_value
 from numeric.bounds.parallel_in_time.lipschitz import Steps, lipschitz
 from numeric.meaning.sizes import usual_sizes
 
-SMOOTH = [n for n in catalogue if not step_curvature(derivation_of(catalogue[n])).kinks]
+SMOOTH = [n for n in VECTORS if not step_curvature(derivation_of(catalogue[n])).kinks]
 STEPS = 5
 
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from known_cells import VECTORS
 from profiles import by_day
 
 from derive import catalogue
@@ -21,7 +22,7 @@ from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import usual_sizes
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward
 
-SMOOTH = [n for n in catalogue if not step_curvature(derivation_of(catalogue[n])).kinks]
+SMOOTH = [n for n in VECTORS if not step_curvature(derivation_of(catalogue[n])).kinks]
 LIFT = np.vectorize(Forward.lift, otypes=[object])
 
 
