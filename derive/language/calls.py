@@ -14,7 +14,7 @@ from derive.language.functions import FUNCTIONS
 from derive.language.matrices import DIAG, OUTER, known_functions
 from derive.language.pairs import PAIR_FUNCTIONS
 from derive.language.reductions import REDUCTIONS
-from derive.language.syntax import CellError, Node
+from derive.language.syntax import ROTATE, CellError, Node
 from derive.language.unification import ONE, SCALAR, Shape, resolve, unify
 
 
@@ -55,6 +55,9 @@ def infer_call(shapes: Tying, node: Node, children: list[Shape]) -> Shape:
             raise shapes.error(f"{node.value} takes one vector", node)
         return children[0]
     if node.value not in FUNCTIONS:
+        if node.value == ROTATE:
+            said = f"{ROTATE} makes two values: write u, v = {ROTATE}(a, b, theta)"
+            raise shapes.error(said, node)
         known = sorted(known_functions())
         near = get_close_matches(node.value, known, 1)
         hint = f"the nearest is {near[0]}; " if near else ""

@@ -29,6 +29,7 @@ _TOKEN: Final = re.compile(
 PREVIOUS: Final = "_prev"  # how an author writes a state's value one step earlier
 BAR: Final = ".bar"  # how the derivation names a cotangent: no author's name has a dot
 LOSS: Final = ".bar_loss"
+ROTATE: Final = "rotate"
 CARRY: Final = ".bar_carry"
 DOT: Final = ".dot"  # and a small change
 _OUR_SIZES: Final = frozenset({
@@ -173,6 +174,9 @@ class _Parser:
                     f"expected a name to assign to, came {self.current.value!r}", self.current
                 )
             target = self.name(self.take())
+            if self.current.value == ",":
+                yield from self.rotation(target)
+                continue
             self.expect("=", "'=' after the name")
             value = self.sum(0)
             if self.current.kind != "end of line":
@@ -185,6 +189,34 @@ class _Parser:
                     f"nested deeper than {MAX_HEIGHT}: give a part of it a name of its own", target
                 )
             yield Assignment(target, value)
+
+    def rotation(self, first: Node) -> Iterator[Assignment]:
+        """`u, v = rotate(a, b, theta)`: the pair (a, b) turned by the angle, entry by entry."""
+        self.take()
+        if self.current.kind != "name":
+            raise self.error("expected a second name to assign to", self.current)
+        second = self.name(self.take())
+        self.expect("=", "'=' after the names")
+        place = self.current
+        call = self.sum(0)
+        if (call.kind, call.value, len(call.children)) != ("call", ROTATE, 3):
+            raise self.error(f"two names take what {ROTATE}(a, b, theta) makes", place)
+        if self.current.kind != "end of line":
+            raise self.error(
+                f"expected the end of the line, came {self.current.value!r}", self.current
+            )
+        if call.height() > MAX_HEIGHT - 3:
+            raise self.error(
+                f"nested deeper than {MAX_HEIGHT}: give a part of it a name of its own", place
+            )
+        a, b, theta = call.children
+
+        def node(kind: str, *parts: Node, name: str = "") -> Node:
+            return Node(kind, name or kind, parts, place.line, place.column)
+
+        cosine, sine = (node("call", theta, name=name) for name in ("cos", "sin"))
+        yield Assignment(first, node("-", node("*", cosine, a), node("*", sine, b)))
+        yield Assignment(second, node("+", node("*", sine, a), node("*", cosine, b)))
 
     def binary(self, operators: str, operand: str, depth: int) -> Node:
         if depth > MAX_DEPTH:

@@ -51,6 +51,9 @@ def step_shares(
     for place, state in enumerate(states):
         held[carry(state).name] = interval(eye[ends[place] : ends[place + 1]])
         held[from_loss(state).name] = interval(np.zeros((widths[place], sum(widths))))
+    for output in derivation.cell.outputs:
+        rows = shape_of(output, sizes)[0]
+        held[from_loss(output).name] = interval(np.zeros((rows, sum(widths))))
     for equation in derivation.adjoint:
         held[equation.target.name] = enclose(equation.value, held, sizes)
     found: dict[MatrixSymbol, list[Share] | None] = {}

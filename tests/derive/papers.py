@@ -169,7 +169,52 @@ def projected_lstm(p, x, s, k):
     return {"c": c, "r": lin(p["W_rm"], o * np.tanh(c))}
 
 
+def min_gru(p, x, s, k):
+    z = sigmoid(lin(p["W_z"], x) + p["b_z"])
+    return {"h": s["h"] + z * (lin(p["W_h"], x) + p["b_h"] - s["h"])}
+
+
+def min_lstm(p, x, s, k):
+    f, i = (sigmoid(lin(p[f"W_{g}"], x) + p[f"b_{g}"]) for g in "fi")
+    new = lin(p["W_h"], x) + p["b_h"]
+    return {"h": (f * s["h"] + i * new) / (f + i)}
+
+
+def lru(p, x, s, k):
+    pole = np.exp(-np.exp(p["nu"]) + 1j * np.exp(p["theta"]))
+    z = pole * (s["re"] + 1j * s["im"])
+    z = z + np.exp(p["gamma"]) * lin(p["B_re"] + 1j * p["B_im"], x)
+    return {"re": z.real, "im": z.imag}
+
+
+def rg_lru(p, x, s, k):
+    r, i = (sigmoid(lin(p[f"W_{g}"], x) + p[f"b_{g}"]) for g in "ax")
+    log_a = -8 * np.log1p(np.exp(p["lambda_"])) * r
+    return {"h": np.exp(log_a) * s["h"] + np.sqrt(-np.expm1(2 * log_a)) * i * x}
+
+
+def slstm(p, x, s, k):
+    """Without the stabiliser, but for what it has done to the memory before."""
+    z, i, f, o = (lin(p[f"W_{g}"], x) + lin(p[f"R_{g}"], s["h"]) + p[f"b_{g}"] for g in "zifo")
+    scale = np.exp(s["m"])
+    c = sigmoid(f) * s["c"] * scale + np.exp(i) * np.tanh(z)
+    n = sigmoid(f) * s["n"] * scale + np.exp(i)
+    m = np.maximum(np.log(sigmoid(f)) + s["m"], i)
+    return {"m": m, "c": c * np.exp(-m), "n": n * np.exp(-m), "h": sigmoid(o) * c / n}
+
+
+def qrnn(p, x, s, k):
+    z, f = (lin(p[f"V_{g}"], s["last"]) + lin(p[f"W_{g}"], x) for g in "zf")
+    return {"c": s["c"] + (1 - sigmoid(f)) * (np.tanh(z) - s["c"]), "last": x}
+
+
 CELLS = {
+    "min_gru": min_gru,
+    "min_lstm": min_lstm,
+    "lru": lru,
+    "rg_lru": rg_lru,
+    "slstm": slstm,
+    "qrnn": qrnn,
     "gru": gru,
     "gru_reset_after": gru_reset_after,
     "coupled_lstm": coupled_lstm,

@@ -1,10 +1,12 @@
 """Equation text → cell: shapes are inferred; what cannot be is refused, with its place."""
 
+import numpy as np
 import pytest
 from sympy import MatAdd
 
 from derive.cell import Cell, catalogue, dimensions
 from derive.language.syntax import MAX_TEXT, CellError
+from numeric.meaning.interpret import evaluate
 
 
 def parse(equations, **declared):
@@ -121,6 +123,10 @@ def test_what_a_function_does_not_show_to_be_a_matrix_is_a_vector_unless_declare
         ("h = h_prev + tanh(x, 2)", 1, 14, "takes one argument"),
         ("h = maximum(h_prev, x, x)", 1, 5, "takes two arguments, came 3"),
         ("h = sum(h_prev, x) * x", 1, 5, "sum takes one vector"),
+        ("h = rotate(h_prev, x, x)", 1, 5, "makes two values"),
+        ("h, g = h_prev + x", 1, 8, "two names take what rotate(a, b, theta) makes"),
+        ("h, 2 = rotate(h_prev, x, x)", 1, 4, "a second name"),
+        ("h, g = rotate(h_prev, x)", 1, 8, "two names take"),
         ("h = dot(h_prev) * x", 1, 5, "dot takes two vectors"),
         ("h = l2norm(h_prev, x) + x", 1, 5, "takes one vector, and a number after it"),
         ("h = h_prev * sum(sum(x))", 1, 18, "sum takes vectors"),
@@ -187,3 +193,13 @@ def test_nothing_in_a_cell_is_executed():
 def test_a_line_goes_on_inside_brackets_and_comments_are_ignored():
     cell = parse("h = tanh(W @ h_prev   # the state\n         + U @ x)  # the input\n")
     assert len(cell.equations) == 1
+
+
+def test_a_rotation_is_two_equations():
+    cell = parse("u, v = rotate(a_prev, b_prev, w)\na = u + x\nb = v - x", sizes={"x": "n"})
+    assert [str(e.target) for e in cell.equations] == ["u", "v", "a", "b"]
+    values = {"a_prev": 3.0, "b_prev": 4.0, "w": np.pi / 6}
+    columns = {name: np.array([[value]]) for name, value in values.items()}
+    turned = [float(evaluate(e.value, columns, {"n": 1})[0, 0]) for e in cell.equations[:2]]
+    wanted = (3 + 4j) * np.exp(1j * np.pi / 6)
+    np.testing.assert_allclose(turned, [wanted.real, wanted.imag], rtol=1e-15, atol=0)

@@ -123,3 +123,18 @@ def test_an_array_too_large_has_no_norm(monkeypatch):
     found = parameter_norms(path("rnn", n=3, m=2, steps=3))
     assert found["W"] is None
     assert found["b"] is not None
+
+
+@pytest.mark.parametrize("name", ["lru", "slstm"])
+def test_of_a_cell_with_outputs_or_a_choice_of_two(name):
+    """A parameter that only the output sees moves no state."""
+    found = path(name, n=3, m=2, steps=4)
+    want = by_the_emitted_code(found)
+    norms = parameter_norms(found)
+    for symbol, true in want.items():
+        if true:
+            log = math.log10(true)
+            assert norms[symbol].lower - 1e-9 <= log <= norms[symbol].upper + 1e-9
+        else:
+            assert norms[symbol] is None or norms[symbol].lower == -math.inf
+    assert any(want.values())
