@@ -4,7 +4,8 @@ A mutant puts a wrong function in the place of a right one that it names: a rule
 step, or one around it that spoils what goes in or comes out. So it says what is computed
 wrongly, in the words of the stage, and quotes no line of its source. The battery derives,
 lowers, improves and emits rnn, lstm, gru and a cell of all nodes in every style, and compares
-with autograd and over the prime field. A mutant is killed if the battery notices it.
+with autograd and over the prime field. A mutant is killed if the battery notices it. Those of what
+writes C, and of the text that all C files share, are compiled and compared with autograd.
 
     python benchmarks/mutants.py [--json]
 
@@ -25,6 +26,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from c_mutants import C_MUTANTS, noticed_in_c
 from sympy import MatAdd, MatMul, OneMatrix, S, Transpose
 from sympy.matrices.expressions import HadamardProduct
 from wrong_steps import (
@@ -67,7 +69,8 @@ from derive.language.functions import FUNCTIONS
 from numeric.compiler import lower, stacking
 from numeric.compiler import passes as stages
 from numeric.compiler.styles import STYLES
-from numeric.compiler.target import Header, load
+from numeric.compiler.target import Header, MissingError, load
+from numeric.compiler.to_c.target import C
 from numeric.compiler.to_numpy import expressions, formula
 from numeric.compiler.to_numpy import in_place as in_place_code
 from numeric.compiler.to_numpy import module as to_numpy
@@ -327,6 +330,11 @@ def main(words: list[str] | None = None) -> int:
     begin = time.perf_counter()
     with np.errstate(all="ignore"):
         found = {mutant.name: noticed(mutant) for mutant in MUTANTS}
+        try:
+            C.ready()
+            found |= {mutant.name: noticed_in_c(mutant, broken) for mutant in C_MUTANTS}
+        except MissingError as problem:
+            print(f"{problem}; mutants of C are left out", file=sys.stderr)
     killed = sum(where is not None for where in found.values())
     rate = killed / len(found)
     if arguments.json:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from profiles import NIGHTLY
+from c_code import needs_compiler
+from profiles import NIGHTLY, by_day, night_alone
 from sympy import MatAdd
 
 from derive import Cell
@@ -71,6 +73,21 @@ def test_a_mutant_is_killed_beside_what_other_forms_may_lose(
     assert MUTANTS.noticed(mutant) is not None
 
 
+@needs_compiler
+@pytest.mark.parametrize(
+    "mutant", by_day(MUTANTS.C_MUTANTS, 12, 3), ids=lambda mutant: mutant.name
+)  # fmt: skip
+def test_a_mutant_of_what_writes_c_is_killed(mutant: object) -> None:
+    assert MUTANTS.noticed_in_c(mutant, MUTANTS.broken) is not None
+
+
+@needs_compiler
+@night_alone
+def test_without_a_mutant_c_is_right() -> None:
+    nothing = replace(MUTANTS.C_MUTANTS[0], what="nothing", wrong=lambda right: right)
+    assert MUTANTS.noticed_in_c(nothing, MUTANTS.broken) is None
+
+
 def test_without_a_mutant_nothing_is_noticed() -> None:
     nothing = MUTANTS.Mutant("rules", "nothing", rules.VJP_RULES, MatAdd, lambda right: right)
     assert MUTANTS.noticed(nothing) is None
@@ -91,13 +108,14 @@ def test_there_are_as_many_mutants_as_ever_and_every_area_is_broken() -> None:
     areas = {mutant.area for mutant in MUTANTS.MUTANTS}
     assert areas == {"rules", "adjoint", "lower", "passes", "stack", "emit"}
     assert len({mutant.name for mutant in MUTANTS.MUTANTS}) == len(MUTANTS.MUTANTS)
+    assert len({mutant.name for mutant in MUTANTS.C_MUTANTS}) == len(MUTANTS.C_MUTANTS) >= 25
 
 
 def test_no_mutant_quotes_a_line_of_what_it_breaks() -> None:
     folders = ("derive", "numeric")
     sources = [p.read_text(encoding="utf-8") for f in folders for p in (ROOT / f).rglob("*.py")]
     lines = {line.strip() for source in sources for line in source.splitlines()}
-    for path in (PATH, PATH.with_name("wrong_steps.py")):
+    for path in (PATH, *map(PATH.with_name, ("wrong_steps.py", "c_mutants.py"))):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 quoted = {line.strip() for line in node.value.splitlines()} & lines
