@@ -13,7 +13,16 @@ from sympy import Expr, Identity, Integer, MatrixExpr, Transpose
 from derive.calculus.joins import Joined
 from derive.calculus.through_time import EARLIER, TIME, Derivation
 from derive.cell import Equation
-from derive.language.expr import Partial, TimeSum, add, operands, product, replace
+from derive.language.expr import (
+    Partial,
+    TimeSum,
+    add,
+    operands,
+    product,
+    replace,
+    scale,
+    split_coefficient,
+)
 from derive.language.syntax import BAR, CellError
 from derive.network import Network
 
@@ -49,7 +58,9 @@ def _without_identities(expr: MatrixExpr) -> MatrixExpr:
         return Identity(whole.shape[0])
     if not operands(expr) or isinstance(expr, Partial) or not expr.is_MatMul:
         return expr
-    return product(*map(_without_identities, expr.args))
+    number, rest = split_coefficient(expr)
+    factors = rest.args if rest.is_MatMul else (rest,)
+    return scale(number, product(*map(_without_identities, factors)))
 
 
 def written_out(derivation: Derivation, step: int) -> tuple[tuple[Expr, MatrixExpr], ...]:

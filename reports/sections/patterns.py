@@ -12,7 +12,7 @@ from typing import Final
 from sympy import MatMul, MatrixExpr, Transpose
 
 from derive.calculus.through_time import Step
-from derive.language.expr import At, TimeSum, product
+from derive.language.expr import At, TimeSum, product, split_coefficient
 from derive.typeset.boxes import Box, Grid, Number, row
 from reports.document.model import EquationRow, Inlines
 from reports.sections.facts import Facts
@@ -30,7 +30,7 @@ def split(value: MatrixExpr) -> tuple[Sums, MatrixExpr, MatrixExpr | None] | Non
     while isinstance(value, TimeSum):
         sums.append(value.args[1:])
         value = value.args[0]
-    if not sums or value.is_MatAdd:
+    if not sums or value.is_MatAdd or split_coefficient(value)[0] != 1:
         return None
     if isinstance(value, MatMul) and isinstance(value.args[-1], Transpose):
         last = value.args[-1]

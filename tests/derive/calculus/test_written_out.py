@@ -17,7 +17,7 @@ def walk(expr):
         yield from walk(part)
 
 
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "gla", "lru", "cornn"])
 def test_each_earlier_step_has_one_term_and_the_own_step_no_chain(name):
     derivation = differentiate(catalogue[name])
     whole = derivation.chain.target.args[0].args[0]

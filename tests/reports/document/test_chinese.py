@@ -53,7 +53,8 @@ SETTINGS: Final = (
 # Rules that few cells need.
 OF_OTHERS: Final = {
     "quotient rule for ⊘", "chain rule", "sum over entries", "a block needed more than once",
-    "transpose", "constant factor", "the blocks above", "equality",
+    "transpose", "constant factor", "the blocks above", "equality", "diagonal", "larger of two",
+    "smaller of two",
 }  # fmt: skip
 # A source that says more than who, when and where.
 NOTE: Final = re.compile(r"^after |; (?!arXiv)|forget gate:")

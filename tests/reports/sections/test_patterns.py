@@ -8,12 +8,13 @@ from profiles import by_day
 from derive import Cell, catalogue, differentiate
 from derive.typeset.boxes import Grid
 from reports.document.model import EquationRow
+from reports.sections.cell import build
 from reports.sections.dictionary import dictionary, notations
 from reports.sections.facts import Facts
 from reports.sections.patterns import groups, pattern_row, split
 
 
-@pytest.mark.parametrize("name", by_day(catalogue, 8))
+@pytest.mark.parametrize("name", [*dict.fromkeys([*by_day(catalogue, 8), "gla", "lru"])])
 @pytest.mark.parametrize("part", ["gradients", "pairs"])
 def test_groups_hold_every_step_once_and_in_order(name, part):
     steps = differentiate(catalogue[name]).part(part)
@@ -59,3 +60,9 @@ def test_a_cell_that_notes_do_not_write_about_has_none():
     assert dictionary(Facts(differentiate(catalogue["mut1"]))) is None
     other = Cell.parse(name="rnn", equations="h = tanh(W @ h_prev + U @ x)")
     assert dictionary(Facts(differentiate(other))) is None
+
+
+@pytest.mark.parametrize("name", by_day(catalogue, 10, 4))
+def test_every_cell_has_a_report(name):
+    anchors = [part.anchor for part in build(differentiate(catalogue[name])).sections]
+    assert {"glance", "forward", "through-time", "growth"} <= {*anchors}
