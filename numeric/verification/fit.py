@@ -47,9 +47,9 @@ class Fit:
 class _Asking:
     """One code being asked, and what is known of it so far."""
 
-    def __init__(self, cell: Cell, guard: Guard, seed: int) -> None:
+    def __init__(self, cell: Cell, guard: Guard, seed: int, scope: Scope) -> None:
         self.cell, self.guard, self.seed = cell, guard, seed
-        self.fit = Fit()
+        self.fit = Fit(scope)
         self.results: dict[str, Result] = {}
         self.failures: dict[str, str] = {}
         self.case = self._case("float64")
@@ -115,7 +115,9 @@ class _Asking:
         if not good:
             low = "float64" in self.guard.foreign and "float32" in self.results
             good = ["float32"] if low else [*self.results][:1]
-        for dtype in DTYPES:
+        wanted = self.fit.scope.dtypes
+        good = [dtype for dtype in good if dtype in wanted] or good
+        for dtype in wanted:
             if dtype not in good:
                 self.fit.unjudged[dtype] = why[dtype]
         self.fit.scope = replace(self.fit.scope, dtypes=tuple(good))
@@ -236,18 +238,19 @@ class _Asking:
         return self.wrong(result, self.truth(case), case.dtype, states=False)
 
 
-def fitted(cell: Cell, guard: Guard, seed: int) -> Fit:
-    """How far the code can be judged.
+def fitted(cell: Cell, guard: Guard, seed: int, scope: Scope = WHOLE) -> Fit:
+    """How far the code can be judged, within the scope.
 
     The guard finds out what is missing: it is one without `lacks`.
     """
-    asking = _Asking(cell, guard, seed)
+    asking = _Asking(cell, guard, seed, scope)
     try:
         if asking.call_in_both():
             asking.settle_dtypes()
             asking.settle_names()
             asking.settle_initial()
-            asking.settle_cotangents()
+            if not scope.framework:
+                asking.settle_cotangents()
             asking.settle_limits()
         else:
             why = next(iter(asking.failures.values()))

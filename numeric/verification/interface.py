@@ -20,6 +20,7 @@ from numeric.verification.promises import (
     check_padding,
     check_promises,
 )
+from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.session import Session
 from numeric.verification.verdict import FAIL, PARTIAL, PASS, Check
 from numeric.verification.watch import CELL_FUNCTIONS, Guard, Misbehaviour, Subject, subject_of
@@ -71,8 +72,8 @@ def strict(module: Any, problem: Problem, plain: Any, *, ours: bool, seed: int) 
     return Audited(session, Check(PASS), callable=True)
 
 
-def audit_of(module: Any, cell: Cell, plain: Any, seed: int) -> Audited:
-    """The session of somebody's code of a cell, in the scope in which it can be judged."""
+def audit_of(module: Any, cell: Cell, plain: Any, seed: int, scope: Scope = WHOLE) -> Audited:
+    """The session of somebody's code of a cell, as far as it can be judged within the scope."""
     stand_in = Guard(subject_of(plain))
     names = declared(cell)
     try:
@@ -83,7 +84,7 @@ def audit_of(module: Any, cell: Cell, plain: Any, seed: int) -> Audited:
         session.unjudged |= dict.fromkeys(session.labels(), str(found))
         return Audited(session, Check(PARTIAL, str(found)), callable=False)
     guard = Guard(replace(subject, declared=names), forgiving=True, lacks=None)
-    fit = fitted(cell, guard, seed)
+    fit = fitted(cell, guard, seed, scope)
     problem = CellProblem(cell, fit.scope)
     session = Session(
         problem, guard.within(fit.scope.lacks), stand_in, seed, forgiving=True,

@@ -21,7 +21,8 @@ class Scope:
     `lacks` are labels, `states.c` or `initial.c`; `zero_initial` the states that start from zero
     whatever is given; `no_cotangents` those whose ∂L/∂s is not taken; `last_step`: no cotangent
     is, but of the last step; `factor` is what cotangents are multiplied by to stay below a limit
-    that the code sets.
+    that the code sets. Of a `framework`'s code every result has a gradient, and every
+    call a step and a sample.
     """
 
     lacks: frozenset[str] = frozenset()
@@ -30,6 +31,7 @@ class Scope:
     last_step: bool = False
     dtypes: tuple[str, ...] = DTYPES
     factor: float = 1.0
+    framework: bool = False
 
     @property
     def whole(self) -> bool:

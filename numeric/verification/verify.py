@@ -37,6 +37,7 @@ from numeric.verification.problems.in_segments import SegmentedProblem
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.session import Session
 from numeric.verification.strategies import RELATIVE, calls
 from numeric.verification.verdict import (
@@ -82,6 +83,20 @@ NETWORK_PROFILES: Final[Mapping[str, Profile]] = {
     "ci": Profile(autograd=80, high_precision=16, exact=10),
     "nightly": Profile(autograd=800, high_precision=80, exact=80),
 }
+
+
+FRAMEWORK_PROFILES: Final[Mapping[str, Profile]] = {
+    "dev": Profile(autograd=24, high_precision=6, exact=1),
+    "ci": Profile(autograd=80, high_precision=20, exact=1),
+    "nightly": Profile(autograd=800, high_precision=100, exact=1),
+}  # JAX compiles each shape anew
+
+
+def _profile(network: Network | None, scope: Scope, name: str) -> Profile:
+    """How many examples each check sees: fewer where a call takes long."""
+    if network is not None:
+        return NETWORK_PROFILES[name]
+    return (FRAMEWORK_PROFILES if scope.framework else PROFILES)[name]
 
 
 def _autograd(session: Session, examples: int) -> Check:
@@ -209,12 +224,14 @@ def verify(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
     plain: Any = None,
+    scope: Scope = WHOLE,
 ) -> Verdict:
     """Whether the module computes its cell's states and gradients, by every check that applies.
 
     Of a network: its loss and gradients. `plain` is code of the same cell or network whose
     rounding stands in for that of a module that cannot run on numbers with error bounds; the
-    fused style, whose σ rounds as that of most forms does, if none is given.
+    fused style, whose σ rounds as that of most forms does, if none is given. `scope` is how far
+    somebody's code of a cell is asked for from the start.
 
     Raises:
         ValueError: if the profile is unknown, or no cell is given for a module without one.
@@ -236,7 +253,7 @@ def verify(
     checks["derivation"] = derivation_check(cell, ours, seed)
     tell("interface")
     if network is None and not ours:
-        audit = audit_of(module, cell, plain or compile_cell(cell, "fused"), seed)
+        audit = audit_of(module, cell, plain or compile_cell(cell, "fused"), seed, scope)
     else:
         audit = strict(module, *_strictly(cell, network, plain, module), ours=ours, seed=seed)
     session = audit.session
@@ -245,7 +262,7 @@ def verify(
         tell("arguments")
         checks["arguments"] = arguments(session)
     if audit.callable and session.stopped is None:
-        examples = (PROFILES if network is None else NETWORK_PROFILES)[profile]
+        examples = _profile(network, scope, profile)
         for name, check in _CHECKS.items():
             if name not in session.problem.checks:
                 continue
@@ -328,6 +345,11 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
         ) if label in found else gradient
         for label, gradient in session.gradients().items()
     }  # fmt: skip
+    for cause in session.guard.subject.causes:
+        for label, gradient in gradients.items():
+            if gradient.status == FAIL and not gradient.causes:
+                said = f"{gradient_name(label)}: {cause}"
+                gradients[label] = replace(gradient, diagnosis=said, causes=(cause,))
     for label, cause in treated.items():
         said = f"{gradient_name(label)}: {cause}"
         gradients[label] = replace(gradients[label], diagnosis=said, causes=(cause,))

@@ -35,12 +35,14 @@ class Stopped(Misbehaviour):
 class Subject:
     """The code under test: what it declares, and its functions by name.
 
-    `noticed` are broken promises that whoever calls the functions for us has seen.
+    `noticed` are broken promises that whoever calls the functions for us has seen, `causes` what
+    is known to be wrong with gradients before they are compared.
     """
 
     declared: Declared
     functions: Mapping[str, Callable[..., Any]]
     noticed: list[str] = field(default_factory=list)
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ class CellProblem:
     def promises(self) -> frozenset[str]:
         """The promises of the interface: a backward pass that clips is linear below its limit."""
         linear = {"linear"} if self.scope.factor == 1 else set()
-        return frozenset({"tape", "repeated", "missing", "empty", *linear})
+        empty = set() if self.scope.framework else {"empty"}
+        return frozenset({"tape", "repeated", "missing", *empty, *linear})
 
     def declared(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """The module constants: group → name → size names."""
@@ -107,7 +108,7 @@ class CellProblem:
         """Cases that no mistake of the usual kind survives: several steps, samples and units."""
         sizes = self.ordinary_sizes(_SMALL if small else _LARGEST)
         for number, regime in enumerate(regimes):
-            for dtype in ("float64", "float32"):
+            for dtype in self.scope.dtypes:
                 for less in (0, 1):
                     yield self.case(
                         sizes, steps=REGIMES[regime].longest - less, batch=2 + less,
@@ -118,7 +119,7 @@ class CellProblem:
         """Wide ones, long ones, and zeros: code may be right as long as everything is usual."""
         usual = self.ordinary_sizes()
         wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(usual)}
-        for dtype in ("float64", "float32"):
+        for dtype in self.scope.dtypes:
             for sizes, steps, batch in ((wide, 2, 35), (usual, LONG, 2)):
                 yield self.case(
                     sizes, steps=steps, batch=batch, seed=seed, regime="contracting", dtype=dtype
@@ -127,7 +128,9 @@ class CellProblem:
             yield self.case(usual, steps=4, batch=2, seed=seed, regime=regime)
 
     def limits(self, *, small: bool = False) -> Limits:
-        """How large a drawn call may be."""
+        """How large a drawn call may be; a framework has to compile each shape."""
+        if self.scope.framework:
+            return Limits(_SMALL, longest=3, widest=2)
         return Limits(_SMALL, longest=3) if small else Limits(_LARGEST)
 
     def exact_extents(self, example: int) -> Extents:
