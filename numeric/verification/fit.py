@@ -13,17 +13,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from derive.cell import Cell
 from numeric.numbers.arithmetic import FLOATS
 from numeric.verification.cases import Case
 from numeric.verification.explain.audit import Audit, Call, relative_error
 from numeric.verification.explain.treated import LARGE, SMALL, clipped
 from numeric.verification.oracles import Answer, autograd_answer
-from numeric.verification.problems.of_cell import CellProblem
-from numeric.verification.problems.problem import Result
+from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.scope import DTYPES, WHOLE, Scope
 from numeric.verification.watch import Guard, Misbehaviour, Stopped
 
+LENGTHS: Final = "lengths"
 RIGHT: Final = {"float64": 1e-8, "float32": 1e-3}
 STEPS, BATCH = 4, 3
 
@@ -47,23 +46,24 @@ class Fit:
 class _Asking:
     """One code being asked, and what is known of it so far."""
 
-    def __init__(self, cell: Cell, guard: Guard, seed: int, scope: Scope) -> None:
-        self.cell, self.guard, self.seed = cell, guard, seed
-        self.fit = Fit(scope)
+    def __init__(self, problem: Problem, guard: Guard, seed: int) -> None:
+        self.whole, self.guard, self.seed = problem, guard, seed
+        self.fit = Fit(problem.scope)
         self.results: dict[str, Result] = {}
         self.failures: dict[str, str] = {}
         self.case = self._case("float64")
 
     @property
-    def problem(self) -> CellProblem:
+    def problem(self) -> Problem:
         """The problem in the scope so far."""
-        return CellProblem(self.cell, self.fit.scope)
+        return self.whole.within(self.fit.scope)
 
     def _case(self, dtype: str) -> Case:
         sizes = self.problem.ordinary_sizes()
-        return CellProblem(self.cell).case(
+        made = self.whole.within(WHOLE).case(
             sizes, steps=STEPS, batch=BATCH, seed=self.seed, dtype=dtype
         )
+        return replace(made, lengths=None)
 
     def call(self, case: Case) -> Result | None:
         """What the code makes of the case, None if it makes nothing.
@@ -76,7 +76,7 @@ class _Asking:
         except Stopped:
             raise
         except Misbehaviour as problem:
-            self.failures.setdefault(case.dtype, str(problem))
+            self.failures.setdefault(case.dtype if case.lengths is None else LENGTHS, str(problem))
             return None
 
     def truth(self, case: Case) -> Answer:
@@ -212,6 +212,23 @@ class _Asking:
             self.fit.scope, self.fit.first = scope, results[1]
         return counts[1] < counts[0]
 
+    def settle_lengths(self) -> None:
+        """Whether the code of a network takes lengths."""
+        if self.case.targets is None:
+            return
+        case = self.fit.scope.asked(self.case)
+        shorter = replace(case, lengths=np.arange(case.batch) % case.steps + 1)
+        full, cut = self.call(case), self.call(shorter)
+        said = f"loss_and_gradient makes nothing of {LENGTHS}"
+        if cut is None and full is not None:
+            said = self.failures.pop(LENGTHS, said)
+        elif full is None or cut is None or not (
+            _identical(full, cut, True) and self.wrong(cut, self.truth(shorter), case.dtype, True)
+        ):  # fmt: skip
+            return
+        self.fit.scope = replace(self.fit.scope, lengths=False)
+        self.fit.unjudged[LENGTHS] = said
+
     # ---- what is done to whole gradients ---------------------------------------------------------
 
     def settle_limits(self) -> None:
@@ -238,20 +255,22 @@ class _Asking:
         return self.wrong(result, self.truth(case), case.dtype, states=False)
 
 
-def fitted(cell: Cell, guard: Guard, seed: int, scope: Scope = WHOLE) -> Fit:
-    """How far the code can be judged, within the scope.
+def fitted(problem: Problem, guard: Guard, seed: int) -> Fit:
+    """How far the code can be judged, within the problem's scope.
 
     The guard finds out what is missing: it is one without `lacks`.
     """
-    asking = _Asking(cell, guard, seed, scope)
+    asking = _Asking(problem, guard, seed)
     try:
         if asking.call_in_both():
             asking.settle_dtypes()
             asking.settle_names()
             asking.settle_initial()
-            if not scope.framework:
-                asking.settle_cotangents()
-            asking.settle_limits()
+            asking.settle_lengths()
+            if asking.case.cotangents:
+                if not problem.scope.framework:
+                    asking.settle_cotangents()
+                asking.settle_limits()
         else:
             why = next(iter(asking.failures.values()))
             asking.fit.unjudged |= dict.fromkeys(_labels(asking.problem), why)
@@ -265,7 +284,7 @@ def fitted(cell: Cell, guard: Guard, seed: int, scope: Scope = WHOLE) -> Fit:
     return asking.fit
 
 
-def audited(problem: CellProblem, guard: Guard) -> Call:
+def audited(problem: Problem, guard: Guard) -> Call:
     """The code as the diagnosis calls it: in float64, a state that it does not return filled in."""
 
     def call(case: Case) -> Result:
@@ -273,7 +292,7 @@ def audited(problem: CellProblem, guard: Guard) -> Call:
         states, gradients = problem.call(guard, case.mapped(lambda array: array.astype(dtype)))
         found = {name: np.asarray(array, case.dtype) for name, array in states.items()}
         if {*case.cotangents} - {*found}:
-            ours = problem.outputs(case, FLOATS)
+            ours: Any = problem.outputs(case, FLOATS)
             found = {**{name: np.stack(values) for name, values in ours.items()}, **found}
         return found, {
             group: {name: np.asarray(array, case.dtype) for name, array in arrays.items()}
@@ -283,7 +302,7 @@ def audited(problem: CellProblem, guard: Guard) -> Call:
     return call
 
 
-def _labels(problem: CellProblem) -> list[str]:
+def _labels(problem: Problem) -> list[str]:
     return [f"{group}.{name}" for group, name in problem.gradients()]
 
 

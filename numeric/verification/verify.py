@@ -28,7 +28,6 @@ from numeric.verification.compare import Difference, agreement, as_result, diffe
 from numeric.verification.counterexample import WrongError, search
 from numeric.verification.derivation.check import derivation_check
 from numeric.verification.directions import analytic, duality
-from numeric.verification.explain.audit import Call
 from numeric.verification.explain.explain import explain_gradients
 from numeric.verification.fit import audited
 from numeric.verification.interface import arguments, audit_of, padding, strict
@@ -252,10 +251,11 @@ def verify(
     tell("derivation")
     checks["derivation"] = derivation_check(cell, ours, seed)
     tell("interface")
-    if network is None and not ours:
-        audit = audit_of(module, cell, plain or compile_cell(cell, "fused"), seed, scope)
+    problem, plain = _asked(cell, network, plain, module, scope)
+    if ours:  # code that runs on any numbers accounts for its own rounding, beside none of ours
+        audit = strict(module, problem, plain, ours=ours, seed=seed)
     else:
-        audit = strict(module, *_strictly(cell, network, plain, module), ours=ours, seed=seed)
+        audit = audit_of(module, problem, plain, seed)
     session = audit.session
     checks["interface"] = audit.interface
     if ours and checks["interface"].status == PASS:
@@ -289,8 +289,10 @@ def verify(
     )  # fmt: skip
 
 
-def _strictly(cell: Cell, network: Network | None, plain: Any, module: Any) -> tuple[Problem, Any]:
-    """The problem whose code has to keep every promise, and plain code of ours beside it.
+def _asked(
+    cell: Cell, network: Network | None, plain: Any, module: Any, scope: Scope
+) -> tuple[Problem, Any]:
+    """The problem, and plain code of ours beside the module.
 
     Code of ours that runs on any numbers needs none: it accounts for its own rounding.
     """
@@ -304,8 +306,10 @@ def _strictly(cell: Cell, network: Network | None, plain: Any, module: Any) -> t
             else compile_network(network, "fused")
         )
     if network is not None:
-        return NetworkProblem(network), plain
-    return CellProblem(cell) if through is None else SegmentedProblem(cell, segments=through), plain
+        return NetworkProblem(network, scope), plain
+    if through is not None:
+        return SegmentedProblem(cell, scope, segments=through), plain
+    return CellProblem(cell, scope), plain
 
 
 def _target(kernel: Any) -> Target:
@@ -320,11 +324,9 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
     problem = session.problem
     if isinstance(problem, SegmentedProblem) and problem.segments.cut:
         return session.gradients()  # diagnosis knows whole gradients
-    call: Call = session.result
-    if isinstance(problem, CellProblem):
-        if "float64" not in problem.scope.dtypes:
-            return session.gradients()
-        call = audited(problem, session.guard)
+    if "float64" not in problem.scope.dtypes:
+        return session.gradients()
+    call = audited(problem, session.guard)
     try:
         found = explain_gradients(
             problem, call, seed=session.seed, failing=session.wrong,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -45,6 +45,10 @@ class CellProblem:
     functions: ClassVar = CELL_FUNCTIONS
     checks: ClassVar = frozenset({"autograd", "high_precision", "complex_step", "exact"})
     every_step: ClassVar = True
+
+    def within(self, scope: Scope) -> CellProblem:
+        """The same problem, in that scope."""
+        return replace(self, scope=scope)
 
     @property
     def promises(self) -> frozenset[str]:
