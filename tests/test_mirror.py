@@ -244,6 +244,7 @@ ALONE: Final = {
     "audit/test_corpus.py": "code that people and models wrote, right and wrong",
     "audit/test_course.py": "a course's layer, right and wrong",
     "audit/test_halfway.py": "code that does part of the interface",
+    "audit/test_halfway_network.py": "code of networks that does part of the interface",
     "audit/test_explain.py": "changed loops, other cells, treated arrays",
     "audit/test_public.py": "public code's mistakes, rebuilt",
     "audit/test_styles.py": "right code in the styles of different authors",

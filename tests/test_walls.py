@@ -66,6 +66,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.compiler", "numeric.verification", "numeric.verification.frameworks",
         "numeric.verification.process",
     ),
+    "numeric.checked": ("numeric.bounds", "numeric.verification"),
     "numeric.strategies": ("numeric.verification",),
     "reports.document": (),
     "reports.sections": ("reports.document",),

@@ -58,10 +58,10 @@ class _Asking:
         """The problem in the scope so far."""
         return self.whole.within(self.fit.scope)
 
-    def _case(self, dtype: str) -> Case:
+    def _case(self, dtype: str, steps: int = STEPS) -> Case:
         sizes = self.problem.ordinary_sizes()
         made = self.whole.within(WHOLE).case(
-            sizes, steps=STEPS, batch=BATCH, seed=self.seed, dtype=dtype
+            sizes, steps=steps, batch=BATCH, seed=self.seed, dtype=dtype
         )
         return replace(made, lengths=None)
 
@@ -166,10 +166,13 @@ class _Asking:
 
         cases = {name: without(name) for name in self.case.cotangents}
         ignored = self._ignored(cases, states=False)
-        if ignored < {*cases} and self._narrowed(
-            replace(self.fit.scope, no_cotangents=ignored), states=False
-        ):
-            for name in sorted(ignored):
+        hidden = frozenset(name for name in ignored if f"states.{name}" in self.fit.scope.lacks)
+        if ignored < {*cases}:
+            # of a state that is not returned no loss can be made, whatever else is wrong
+            self._take(replace(self.fit.scope, no_cotangents=hidden))
+            narrower = replace(self.fit.scope, no_cotangents=ignored)
+            taken = ignored if self._narrowed(narrower, states=False) else hidden
+            for name in sorted(taken):
                 self.fit.unjudged[f"∂L/∂{name}"] = f"backward makes nothing of cotangents[{name!r}]"
         last = replace(self.fit.scope, last_step=True)
         if self._ignored({"before": last.asked(self.case)}, states=False) and self._narrowed(
@@ -197,20 +200,29 @@ class _Asking:
         return frozenset(found)
 
     def _narrowed(self, scope: Scope, states: bool) -> bool:
-        """Whether less is wrong in the scope; then it is taken."""
+        """Whether less is wrong in the scope, in a usual call or a short one; then it is taken."""
         if scope == self.fit.scope:
             return False
-        counts, results = [], []
-        for one in (self.fit.scope, scope):
-            case = one.asked(self.case)
-            result = self.call(case)
-            if result is None:
-                return False
-            results.append((case, result))
-            counts.append(len(self.wrong(result, self.truth(case), case.dtype, states)))
-        if counts[1] < counts[0]:
-            self.fit.scope, self.fit.first = scope, results[1]
-        return counts[1] < counts[0]
+        for made in (self.case, self._case(self.case.dtype, steps=1)):
+            counts = []
+            for one in (self.fit.scope, scope):
+                case = one.asked(made)
+                result = self.call(case)
+                if result is None:
+                    return False
+                counts.append(len(self.wrong(result, self.truth(case), case.dtype, states)))
+            if counts[1] < counts[0]:
+                self._take(scope)
+                return True
+        return False
+
+    def _take(self, scope: Scope) -> None:
+        """Judge in the scope from now on."""
+        case = scope.asked(self.case)
+        result = self.call(case) if scope != self.fit.scope else None
+        self.fit.scope = scope
+        if result is not None:
+            self.fit.first = case, result
 
     def settle_lengths(self) -> None:
         """Whether the code of a network takes lengths."""

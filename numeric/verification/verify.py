@@ -28,6 +28,7 @@ from numeric.verification.compare import Difference, agreement, as_result, diffe
 from numeric.verification.counterexample import WrongError, search
 from numeric.verification.derivation.check import derivation_check
 from numeric.verification.directions import analytic, duality
+from numeric.verification.explain.audit import precision
 from numeric.verification.explain.explain import explain_gradients
 from numeric.verification.fit import audited
 from numeric.verification.interface import arguments, audit_of, padding, strict
@@ -324,14 +325,13 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
     problem = session.problem
     if isinstance(problem, SegmentedProblem) and problem.segments.cut:
         return session.gradients()  # diagnosis knows whole gradients
-    if "float64" not in problem.scope.dtypes:
-        return session.gradients()
     call = audited(problem, session.guard)
     try:
-        found = explain_gradients(
-            problem, call, seed=session.seed, failing=session.wrong,
-            counterexample=session.counterexample,
-        )  # fmt: skip
+        with precision(problem.scope.dtype("float64")):
+            found = explain_gradients(
+                problem, call, seed=session.seed, failing=session.wrong,
+                counterexample=session.counterexample,
+            )  # fmt: skip
     except Misbehaviour:
         return session.gradients()
     for label, finding in found.items():

@@ -18,6 +18,7 @@ from derive.language.syntax import BAR, PREVIOUS
 from numeric.verification.explain.anatomy import Anatomy, Labels, labelled
 from numeric.verification.explain.audit import SEEDS, Audit, equal
 from numeric.verification.explain.change import Mistake
+from numeric.verification.explain.unknown_numbers import factor
 
 PAIRS: Final = 20_000  # of two mistakes, tried for one gradient
 SECONDS: Final = 12.0  # of computing, for all the pairs of one audit
@@ -88,6 +89,8 @@ class Search:
         alone, clean = self._alone()
         if clean is not None:
             return dict.fromkeys(self.wrong, (clean,))
+        if (multiplied := factor(self.audit, self.wrong)) is not None:
+            return dict.fromkeys(self.wrong, (multiplied,))
         together = self._together([self.full], pairs=False)
         if self.anatomy.by_step and not {*together} >= self.wrong:
             by_steps = self._together([self._level(1), self._level(2), self.full], pairs=True)

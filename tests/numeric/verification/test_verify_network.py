@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from profiles import NIGHTLY, by_day
+from profiles import NIGHTLY
 
 from derive import Cell, catalogue
 from derive.language.syntax import CellError
@@ -22,19 +22,16 @@ from numeric.compiler.kernel import compile_network
 from numeric.compiler.styles import STYLES
 from numeric.compiler.target import load
 from numeric.verification import verify as verification
-from numeric.verification.batch_first import batch_first
 from numeric.verification.compare import differences
 from numeric.verification.exact import exact_check
 from numeric.verification.oracles import autograd_answer, precise_answer
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verify import verify
-from numeric.verification.watch import Guard, Misbehaviour, Subject, subject_of
+from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
 pytestmark = pytest.mark.usefixtures("few_examples")
 
-DECLARED = '"layer0.W": ("n", "n")'
-END, B_BAR = "return loss, {", '"layer0.b": layer0_b_bar'
 OUTPUTS = (
     ("softmax", "cross_entropy"), ("linear", "squared_error"), ("softmax", "squared_error"),
 )  # fmt: skip
@@ -197,87 +194,6 @@ def test_only_the_wrong_gradients_are_called_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "status", "says"),
-    by_day([
-        (END, f"params['layer0.b'] += 1; {END}", "partial", "writes to its argument params"),
-        (END, f"lengths[:] = T; {END}", "partial", "writes to its argument lengths"),
-        (END, f"targets[:] = 0; {END}", "partial", "writes to its argument targets"),
-        (END, "return loss[None], {", "partial", r"expected shape \(\), came \(1,\)"),
-        (END, "return {", "inconclusive", r"expected \(loss, gradients\)"),
-        (END, "return loss.astype(float), {", "partial", "expected dtype float32, came float64"),
-        (B_BAR, f"{B_BAR}[:1]", "fail", r"expected shape \(3,\)"),
-        (B_BAR, '"layer0.b": layer0_b', "fail", "is not zero at T = 0"),
-        (B_BAR, '"layer0.b": None', "partial", r"returns no params\['layer0.b'\]"),
-        (DECLARED, DECLARED.replace("W", "w"), "inconclusive", "unknown name 'layer0.W'"),
-        ("np.full(B, T)", "np.full(B, min(T, 1))", "fail", "without lengths: other"),
-        ('initial.get("layer0.h", 0)', 'initial.get("layer0.h", 1)', "partial", "without initial"),
-        (END, f"loss = loss + (B == 0); {END}", "fail", "loss is not zero at T = 3"),
-        (END, f"1 / T; {END}", "partial", "with T = 0 raised ZeroDivisionError"),
-        ('initial.get("layer0.h", 0)', "0", "partial", r"starts from layer0.h_0 = 0"),
-        (END, f"assert T == lengths.min(); {END}", "partial", "raised AssertionError"),
-    ], 3),
-)  # fmt: skip
-def test_misbehaviour_is_told_and_the_rest_is_judged(
-    old: str, new: str, status: str, says: str
-) -> None:
-    network = Network(RNN, readout="linear", loss="squared_error")
-    source = compile_network(network, "textbook").source
-    assert old in source
-    verdict = verify(load(source.replace(old, new), "mutant"), network=network)
-    assert verdict.status == status
-    with pytest.raises(AssertionError, match=says):
-        raise AssertionError(verdict.checks["interface"].reason)
-    wrong = {name for name, gradient in verdict.gradients.items() if gradient.status == "fail"}
-    assert wrong <= {"params.layer0.b"} or "lengths" in says
-    if status == "partial":
-        judged = {name for name, found in verdict.gradients.items() if found.status == "pass"}
-        assert judged >= {*verdict.gradients} - {"params.layer0.b", "initial.layer0.h"}
-
-
-def test_a_wrong_gradient_fails_beside_what_is_not_judged() -> None:
-    network = Network(RNN, readout="linear", loss="squared_error")
-    source = compile_network(network, "textbook").source
-    named = '"layer0.U": layer0_U_bar'
-    assert source.count(named) == 1
-    half = source.replace(named, f"{named} / 2").replace(B_BAR, '"layer0.b": None')
-    verdict = verify(load(half, "mutant"), network=network)
-    assert verdict.status == "fail"
-    assert "params.layer0.b" in verdict.unjudged
-    failed = [name for name, gradient in verdict.gradients.items() if gradient.status == "fail"]
-    assert failed == ["params.layer0.U"]
-
-
-def test_code_that_takes_no_lengths_is_judged_without() -> None:
-    kernel = compile_network(Network(RNN))
-
-    def full(params, inputs, targets, initial=None, constants=None):
-        return kernel.loss_and_gradient(params, inputs, targets, initial, constants)
-
-    verdict = verify(SimpleNamespace(loss_and_gradient=full), network=Network(RNN))
-    assert (verdict.status, {*verdict.unjudged}) == ("partial", {"lengths"})
-    assert "padding" not in verdict.checks
-
-
-def test_a_module_that_declares_nothing_and_has_the_batch_first() -> None:
-    network = Network(RNN)
-    kernel = compile_network(network)
-
-    def turned(params, inputs, targets, *others):
-        loss, found = kernel.loss_and_gradient(
-            params, {"x": inputs["x"].swapaxes(0, 1)}, targets.swapaxes(0, 1), *others
-        )
-        return loss, {**found, "inputs": {"x": found["inputs"]["x"].swapaxes(0, 1).copy()}}
-
-    subject = Subject(
-        subject_of(kernel, ("loss_and_gradient",)).declared, {"loss_and_gradient": turned}
-    )
-    verdict = verify(batch_first(subject), network=network)
-    assert verdict.status in {"pass", "partial"}, verdict.summary()
-    assert {gradient.status for gradient in verdict.gradients.values()} == {"pass"}
-    assert verify(subject, network=network).status not in {"pass", "partial"}
-
-
-@pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"x = x[nearest]": "pass", "rows) if ragged": "rows) if False"}, "padding in inputs"),
@@ -308,16 +224,6 @@ def test_a_wrong_argument_that_is_accepted_fails() -> None:
     verdict = verify(module)
     assert verdict.checks["arguments"].status == "fail"
     assert "no_such_name" in verdict.checks["arguments"].reason
-
-
-def test_what_is_no_network_s_module_fails() -> None:
-    nothing = SimpleNamespace(PARAMETERS={}, loss_and_gradient=lambda *given: None)
-    verdict = verify(nothing, network=Network(RNN))
-    assert verdict.status == "inconclusive"
-    assert r"returned NoneType: expected (loss, gradients)" in verdict.checks["interface"].reason
-
-
-# ---- in a process of its own -----------------------------------------------------------------
 
 
 def test_a_file_is_judged_in_its_own_process(tmp_path: Path) -> None:
