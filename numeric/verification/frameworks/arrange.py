@@ -130,7 +130,8 @@ class Calls:
             case "initial":
                 return self._initial(way, groups["initial"][slot.names[0]])
             case "bundle":
-                held = tuple(self._initial(way, groups["initial"][name]) for name in way.order)
+                states = [name for name in way.order if name in groups["initial"]]
+                held = tuple(self._initial(way, groups["initial"][name]) for name in states)
                 return held if len(held) > 1 else held[0]
             case "inputs":
                 return {name: self._input(way, a) for name, a in groups["inputs"].items()}
@@ -164,9 +165,10 @@ class Calls:
             for home, leaf in zip(way.homes, self.leaves(way, now), strict=True):
                 if home is not None:
                     held.setdefault(home[0], []).append(leaf.value)
-            states = {**states, **{name: _agreed(values) for name, values in held.items()}}
-            for name in held:
-                found.setdefault(name, []).append(states[name])
+            made = {name: _agreed(values) for name, values in held.items()}
+            states = {name: made.get(name, value) for name, value in states.items()}
+            for name, value in made.items():
+                found.setdefault(name, []).append(value)
         return {name: self.framework.stack(values) for name, values in found.items()}
 
     def _read(

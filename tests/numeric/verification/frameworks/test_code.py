@@ -82,6 +82,16 @@ class Layer:
         return anp.stack(hs), (h[None], c[None])
 
 
+READ_OUT = Cell.parse(
+    name="read_out", equations="h = tanh(W @ h_prev + U @ x)\ny = V @ h", outputs=["y"]
+)
+
+
+def read_out(x, state, W, U, V):
+    h = anp.tanh(state @ W.T + x @ U.T)
+    return h @ V.T, h
+
+
 def code_of(thing: Any, cell: Cell, *, batch_first: bool = False) -> FrameworkCode:
     known = asked(cell, "torch").known
     naming = Naming(cell.name, declared(cell))
@@ -93,7 +103,7 @@ def code_of(thing: Any, cell: Cell, *, batch_first: bool = False) -> FrameworkCo
     ("thing", "cell", "step_by_step"),
     [
         (step, RNN, True), (whole, RNN, False), (last_alone, RNN, False), (stepwise, LSTM, True),
-        (carried, LSTM, True), (Layer, LSTM, False), (lambda m, n: Layer(m, n), LSTM, False),
+        (carried, LSTM, True), (read_out, READ_OUT, True), (Layer, LSTM, False), (lambda m, n: Layer(m, n), LSTM, False),
     ],
 )  # fmt: skip
 def test_states_and_gradients_are_those_of_the_cell(
