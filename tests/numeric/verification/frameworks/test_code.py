@@ -103,7 +103,8 @@ def code_of(thing: Any, cell: Cell, *, batch_first: bool = False) -> FrameworkCo
     ("thing", "cell", "step_by_step"),
     [
         (step, RNN, True), (whole, RNN, False), (last_alone, RNN, False), (stepwise, LSTM, True),
-        (carried, LSTM, True), (read_out, READ_OUT, True), (Layer, LSTM, False), (lambda m, n: Layer(m, n), LSTM, False),
+        (carried, LSTM, True), (read_out, READ_OUT, True), (Layer, LSTM, False),
+        (lambda m, n: Layer(m, n), LSTM, False),
     ],
 )  # fmt: skip
 def test_states_and_gradients_are_those_of_the_cell(
