@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from derive.lazy import lazily
 
 if TYPE_CHECKING:
-    from numeric.bounds.diagnosis import Diagnosis, diagnose
+    from numeric.bounds.diagnosis import Diagnosis
+    from numeric.checked import diagnose
     from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
-    from numeric.testing import verify_cell, verify_gradients
+    from numeric.testing import verify_cell, verify_framework, verify_gradients
     from numeric.verification.verify import Verdict, verify
     from numeric.weights.files import map_weights, read_arrays
     from numeric.weights.layouts import (
@@ -41,6 +42,7 @@ __all__ = [
     "to_torch",
     "verify",
     "verify_cell",
+    "verify_framework",
     "verify_gradients",
 ]
 
@@ -54,7 +56,7 @@ __getattr__, __dir__ = lazily(
         "Verdict": "numeric.verification.verify",
         "compile_cell": "numeric.compiler.kernel",
         "compile_network": "numeric.compiler.kernel",
-        "diagnose": "numeric.bounds.diagnosis",
+        "diagnose": "numeric.checked",
         "from_keras": _LAYOUTS,
         "from_onnx": _LAYOUTS,
         "from_torch": _LAYOUTS,
@@ -66,6 +68,7 @@ __getattr__, __dir__ = lazily(
         "to_torch": _LAYOUTS,
         "verify": "numeric.verification.verify",
         "verify_cell": "numeric.testing",
+        "verify_framework": "numeric.testing",
         "verify_gradients": "numeric.testing",
     },
 )

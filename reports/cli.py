@@ -37,6 +37,7 @@ STYLES: Final = ("textbook", "fused", "stable")
 TARGETS: Final = ("numpy", "c")
 LANGUAGES: Final = ("en", "zh")
 PROFILES: Final = ("dev", "ci", "nightly")
+FRAMEWORKS: Final = ("torch", "jax")
 _NOWHERE: Final = os.path.join(os.devnull, "none")  # so that no cache is left in the user's folder
 _CELL: Final = "a name in the catalogue, a cell file (.toml) or package.module:NAME"
 _TOP: Final = """\
@@ -194,6 +195,8 @@ COMMANDS: Final = (
             _argument("--target", choices=(*TARGETS, "all"), default="numpy",
                       help="the language of our code (numpy)"),
             _OF, _PROFILE, _SEED,
+            _argument("--framework", choices=FRAMEWORKS,
+                      help="FILE.py:NAME is a function, an autograd.Function or a module of it"),
             _argument("--batch-first", action="store_true",
                       help="sequences in FILE.py are (B, T, m), not (T, B, m)"),
             _argument("--timeout", type=_seconds, metavar="SECONDS",

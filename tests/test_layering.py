@@ -39,12 +39,15 @@ ONLY_IN = {
         )
     },
     "rich": {"reports/terminal/progress.py"},
+    "torch": {"numeric/verification/frameworks/with_torch.py"},
+    "jax": {"numeric/verification/frameworks/with_jax.py"},
     "safetensors": {"numeric/weights/files.py"},
     "distributed": {"numeric/search/engine.py"},
     "pytest": {"bptt/pytest_plugin.py"},
 }
 LAZY = {
     "derive/lazy.py", "bptt/__init__.py", "bptt/__main__.py", "bptt/pytest_plugin.py",
+    "numeric/verification/frameworks/framework.py",
     "reports/cli.py", "reports/arguments/which_cell.py", "reports/arguments/network_flags.py",
 }  # fmt: skip
 BY_NAME = {"import_module", "__import__"}

@@ -32,6 +32,9 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.compiler", "numeric.meaning", "numeric.numbers", "numeric.verification.explain",
         "numeric.verification.problems",
     ),
+    "numeric.verification.frameworks": (
+        "numeric.verification", "numeric.verification.problems", "numeric.weights",
+    ),
     "numeric.verification.problems": (
         "numeric.compiler", "numeric.meaning", "numeric.numbers", "numeric.verification",
     ),
@@ -39,7 +42,9 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.compiler", "numeric.meaning", "numeric.numbers", "numeric.verification",
         "numeric.verification.problems",
     ),
-    "numeric.verification.process": ("numeric.numbers", "numeric.verification"),
+    "numeric.verification.process": (
+        "numeric.numbers", "numeric.verification", "numeric.verification.frameworks",
+    ),
     "numeric.bounds": (
         "numeric.bounds.all_inputs", "numeric.bounds.one_sequence", "numeric.compiler",
         "numeric.meaning", "numeric.numbers", "numeric.weights",
@@ -57,7 +62,11 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.search.tasks", "numeric.verification", "numeric.verification.problems",
     ),
     "numeric.search.tasks": (),
-    "numeric.testing": ("numeric.compiler", "numeric.verification"),
+    "numeric.testing": (
+        "numeric.compiler", "numeric.verification", "numeric.verification.frameworks",
+        "numeric.verification.process",
+    ),
+    "numeric.checked": ("numeric.bounds", "numeric.verification"),
     "numeric.strategies": ("numeric.verification",),
     "reports.document": (),
     "reports.sections": ("reports.document",),

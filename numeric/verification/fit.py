@@ -13,17 +13,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from derive.cell import Cell
 from numeric.numbers.arithmetic import FLOATS
 from numeric.verification.cases import Case
 from numeric.verification.explain.audit import Audit, Call, relative_error
 from numeric.verification.explain.treated import LARGE, SMALL, clipped
 from numeric.verification.oracles import Answer, autograd_answer
-from numeric.verification.problems.of_cell import CellProblem
-from numeric.verification.problems.problem import Result
+from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.scope import DTYPES, WHOLE, Scope
 from numeric.verification.watch import Guard, Misbehaviour, Stopped
 
+LENGTHS: Final = "lengths"
 RIGHT: Final = {"float64": 1e-8, "float32": 1e-3}
 STEPS, BATCH = 4, 3
 
@@ -47,23 +46,24 @@ class Fit:
 class _Asking:
     """One code being asked, and what is known of it so far."""
 
-    def __init__(self, cell: Cell, guard: Guard, seed: int) -> None:
-        self.cell, self.guard, self.seed = cell, guard, seed
-        self.fit = Fit()
+    def __init__(self, problem: Problem, guard: Guard, seed: int) -> None:
+        self.whole, self.guard, self.seed = problem, guard, seed
+        self.fit = Fit(problem.scope)
         self.results: dict[str, Result] = {}
         self.failures: dict[str, str] = {}
         self.case = self._case("float64")
 
     @property
-    def problem(self) -> CellProblem:
+    def problem(self) -> Problem:
         """The problem in the scope so far."""
-        return CellProblem(self.cell, self.fit.scope)
+        return self.whole.within(self.fit.scope)
 
-    def _case(self, dtype: str) -> Case:
+    def _case(self, dtype: str, steps: int = STEPS) -> Case:
         sizes = self.problem.ordinary_sizes()
-        return CellProblem(self.cell).case(
-            sizes, steps=STEPS, batch=BATCH, seed=self.seed, dtype=dtype
+        made = self.whole.within(WHOLE).case(
+            sizes, steps=steps, batch=BATCH, seed=self.seed, dtype=dtype
         )
+        return replace(made, lengths=None)
 
     def call(self, case: Case) -> Result | None:
         """What the code makes of the case, None if it makes nothing.
@@ -76,7 +76,7 @@ class _Asking:
         except Stopped:
             raise
         except Misbehaviour as problem:
-            self.failures.setdefault(case.dtype, str(problem))
+            self.failures.setdefault(case.dtype if case.lengths is None else LENGTHS, str(problem))
             return None
 
     def truth(self, case: Case) -> Answer:
@@ -115,7 +115,9 @@ class _Asking:
         if not good:
             low = "float64" in self.guard.foreign and "float32" in self.results
             good = ["float32"] if low else [*self.results][:1]
-        for dtype in DTYPES:
+        wanted = self.fit.scope.dtypes
+        good = [dtype for dtype in good if dtype in wanted] or good
+        for dtype in wanted:
             if dtype not in good:
                 self.fit.unjudged[dtype] = why[dtype]
         self.fit.scope = replace(self.fit.scope, dtypes=tuple(good))
@@ -164,10 +166,13 @@ class _Asking:
 
         cases = {name: without(name) for name in self.case.cotangents}
         ignored = self._ignored(cases, states=False)
-        if ignored < {*cases} and self._narrowed(
-            replace(self.fit.scope, no_cotangents=ignored), states=False
-        ):
-            for name in sorted(ignored):
+        hidden = frozenset(name for name in ignored if f"states.{name}" in self.fit.scope.lacks)
+        if ignored < {*cases}:
+            # of a state that is not returned no loss can be made, whatever else is wrong
+            self._take(replace(self.fit.scope, no_cotangents=hidden))
+            narrower = replace(self.fit.scope, no_cotangents=ignored)
+            taken = ignored if self._narrowed(narrower, states=False) else hidden
+            for name in sorted(taken):
                 self.fit.unjudged[f"∂L/∂{name}"] = f"backward makes nothing of cotangents[{name!r}]"
         last = replace(self.fit.scope, last_step=True)
         if self._ignored({"before": last.asked(self.case)}, states=False) and self._narrowed(
@@ -195,20 +200,46 @@ class _Asking:
         return frozenset(found)
 
     def _narrowed(self, scope: Scope, states: bool) -> bool:
-        """Whether less is wrong in the scope; then it is taken."""
+        """Whether less is wrong in the scope, in a usual call or a short one; then it is taken."""
         if scope == self.fit.scope:
             return False
-        counts, results = [], []
-        for one in (self.fit.scope, scope):
-            case = one.asked(self.case)
-            result = self.call(case)
-            if result is None:
-                return False
-            results.append((case, result))
-            counts.append(len(self.wrong(result, self.truth(case), case.dtype, states)))
-        if counts[1] < counts[0]:
-            self.fit.scope, self.fit.first = scope, results[1]
-        return counts[1] < counts[0]
+        for made in (self.case, self._case(self.case.dtype, steps=1)):
+            counts = []
+            for one in (self.fit.scope, scope):
+                case = one.asked(made)
+                result = self.call(case)
+                if result is None:
+                    return False
+                counts.append(len(self.wrong(result, self.truth(case), case.dtype, states)))
+            if counts[1] < counts[0]:
+                self._take(scope)
+                return True
+        return False
+
+    def _take(self, scope: Scope) -> None:
+        """Judge in the scope from now on."""
+        case = scope.asked(self.case)
+        result = self.call(case) if scope != self.fit.scope else None
+        self.fit.scope = scope
+        if result is not None:
+            self.fit.first = case, result
+
+    def settle_lengths(self) -> None:
+        """Whether the code of a network takes lengths."""
+        if self.case.targets is None:
+            return
+        case = self.fit.scope.asked(self.case)
+        shorter = replace(case, lengths=np.arange(case.batch) % case.steps + 1)
+        full, cut = self.call(case), self.call(shorter)
+        said = f"loss_and_gradient makes nothing of {LENGTHS}"
+        if cut is None and full is not None:
+            said = self.failures.pop(LENGTHS, said)
+        elif full is None or cut is None or not (
+            _identical(full, cut, True) and self.wrong(cut, self.truth(shorter), case.dtype, True)
+        ):  # fmt: skip
+            return
+        self.fit.scope = replace(self.fit.scope, lengths=False)
+        self.fit.unjudged[LENGTHS] = said
 
     # ---- what is done to whole gradients ---------------------------------------------------------
 
@@ -236,19 +267,22 @@ class _Asking:
         return self.wrong(result, self.truth(case), case.dtype, states=False)
 
 
-def fitted(cell: Cell, guard: Guard, seed: int) -> Fit:
-    """How far the code can be judged.
+def fitted(problem: Problem, guard: Guard, seed: int) -> Fit:
+    """How far the code can be judged, within the problem's scope.
 
     The guard finds out what is missing: it is one without `lacks`.
     """
-    asking = _Asking(cell, guard, seed)
+    asking = _Asking(problem, guard, seed)
     try:
         if asking.call_in_both():
             asking.settle_dtypes()
             asking.settle_names()
             asking.settle_initial()
-            asking.settle_cotangents()
-            asking.settle_limits()
+            asking.settle_lengths()
+            if asking.case.cotangents:
+                if not problem.scope.framework:
+                    asking.settle_cotangents()
+                asking.settle_limits()
         else:
             why = next(iter(asking.failures.values()))
             asking.fit.unjudged |= dict.fromkeys(_labels(asking.problem), why)
@@ -262,7 +296,7 @@ def fitted(cell: Cell, guard: Guard, seed: int) -> Fit:
     return asking.fit
 
 
-def audited(problem: CellProblem, guard: Guard) -> Call:
+def audited(problem: Problem, guard: Guard) -> Call:
     """The code as the diagnosis calls it: in float64, a state that it does not return filled in."""
 
     def call(case: Case) -> Result:
@@ -270,7 +304,7 @@ def audited(problem: CellProblem, guard: Guard) -> Call:
         states, gradients = problem.call(guard, case.mapped(lambda array: array.astype(dtype)))
         found = {name: np.asarray(array, case.dtype) for name, array in states.items()}
         if {*case.cotangents} - {*found}:
-            ours = problem.outputs(case, FLOATS)
+            ours: Any = problem.outputs(case, FLOATS)
             found = {**{name: np.stack(values) for name, values in ours.items()}, **found}
         return found, {
             group: {name: np.asarray(array, case.dtype) for name, array in arrays.items()}
@@ -280,7 +314,7 @@ def audited(problem: CellProblem, guard: Guard) -> Call:
     return call
 
 
-def _labels(problem: CellProblem) -> list[str]:
+def _labels(problem: Problem) -> list[str]:
     return [f"{group}.{name}" for group, name in problem.gradients()]
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from derive.cell import Cell, declared
 from numeric.verification.compare import differences
 from numeric.verification.fit import RIGHT, Fit, fitted
-from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.problem import Problem
 from numeric.verification.promises import (
     broken_promises,
@@ -22,7 +20,7 @@ from numeric.verification.promises import (
 )
 from numeric.verification.session import Session
 from numeric.verification.verdict import FAIL, PARTIAL, PASS, Check
-from numeric.verification.watch import CELL_FUNCTIONS, Guard, Misbehaviour, Subject, subject_of
+from numeric.verification.watch import Guard, Misbehaviour, Raised, Stopped, Subject, subject_of
 from numeric.verification.wrong_calls import check_arguments
 
 FIRST_CALL: Final = "first call"
@@ -53,7 +51,7 @@ class Audited:
 
 
 def strict(module: Any, problem: Problem, plain: Any, *, ours: bool, seed: int) -> Audited:
-    """The session of code that has to keep every promise: ours, and networks."""
+    """The session of code that has to keep every promise: ours."""
     misfit: Misbehaviour | None = None
     try:
         subject = subject_of(module, problem.functions)
@@ -71,26 +69,25 @@ def strict(module: Any, problem: Problem, plain: Any, *, ours: bool, seed: int) 
     return Audited(session, Check(PASS), callable=True)
 
 
-def audit_of(module: Any, cell: Cell, plain: Any, seed: int) -> Audited:
-    """The session of somebody's code of a cell, in the scope in which it can be judged."""
-    stand_in = Guard(subject_of(plain))
-    names = declared(cell)
+def audit_of(module: Any, whole: Problem, plain: Any, seed: int) -> Audited:
+    """The session of somebody's code, as far as it can be judged within the problem's scope."""
+    stand_in = Guard(subject_of(plain, whole.functions))
+    names, problem = stand_in.subject.declared, whole
     try:
-        subject = subject_of(module, CELL_FUNCTIONS, names)
+        subject = subject_of(module, whole.functions, names)
     except Misbehaviour as found:
-        problem = CellProblem(cell)
         session = Session(problem, Guard(Subject(names, {})), stand_in, seed, forgiving=True)
         session.unjudged |= dict.fromkeys(session.labels(), str(found))
         return Audited(session, Check(PARTIAL, str(found)), callable=False)
     guard = Guard(replace(subject, declared=names), forgiving=True, lacks=None)
-    fit = fitted(cell, guard, seed)
-    problem = CellProblem(cell, fit.scope)
+    fit = fitted(whole, guard, seed)
+    problem = whole.within(fit.scope)
     session = Session(
         problem, guard.within(fit.scope.lacks), stand_in, seed, forgiving=True,
         unjudged=fit.unjudged, misshapen=fit.misshapen, stopped=fit.stopped,
     )  # fmt: skip
     try:
-        check_declared(CellProblem(cell), Guard(subject))
+        check_declared(whole, Guard(subject))
     except Misbehaviour as found:
         session.unjudged["names declared"] = str(found)
     returned = any(problem.judged(*name) for name in problem.gradients())
@@ -141,6 +138,9 @@ def padding(session: Session, examples: int) -> Check:
     seeds = range(session.seed, session.seed + examples)
     try:
         count = check_padding(session.problem, session.guard, seeds)
+    except (Raised, Stopped) as found:
+        session.unjudged.setdefault("padded calls", str(found))
+        return Check(session.broken(found), str(found))
     except Misbehaviour as found:
         return Check(FAIL, str(found))
     return Check(PASS, None, {"examples": count})

@@ -21,7 +21,8 @@ class Scope:
     `lacks` are labels, `states.c` or `initial.c`; `zero_initial` the states that start from zero
     whatever is given; `no_cotangents` those whose ∂L/∂s is not taken; `last_step`: no cotangent
     is, but of the last step; `factor` is what cotangents are multiplied by to stay below a limit
-    that the code sets.
+    that the code sets. Of a `framework`'s code every result has a gradient, and every
+    call a step and a sample. Without `lengths`, every sample has all steps.
     """
 
     lacks: frozenset[str] = frozenset()
@@ -30,6 +31,8 @@ class Scope:
     last_step: bool = False
     dtypes: tuple[str, ...] = DTYPES
     factor: float = 1.0
+    framework: bool = False
+    lengths: bool = True
 
     @property
     def whole(self) -> bool:
@@ -49,7 +52,8 @@ class Scope:
             for name, value in case.initial.items()
         }
         cotangents = {name: self._weighed(name, bar) for name, bar in case.cotangents.items()}
-        return replace(case, initial=initial, cotangents=cotangents)
+        lengths = case.lengths if self.lengths else None
+        return replace(case, initial=initial, cotangents=cotangents, lengths=lengths)
 
     def _weighed(self, name: str, bar: Any) -> Any:
         if name in self.no_cotangents:

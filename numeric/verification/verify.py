@@ -28,7 +28,7 @@ from numeric.verification.compare import Difference, agreement, as_result, diffe
 from numeric.verification.counterexample import WrongError, search
 from numeric.verification.derivation.check import derivation_check
 from numeric.verification.directions import analytic, duality
-from numeric.verification.explain.audit import Call
+from numeric.verification.explain.audit import precision
 from numeric.verification.explain.explain import explain_gradients
 from numeric.verification.fit import audited
 from numeric.verification.interface import arguments, audit_of, padding, strict
@@ -37,6 +37,7 @@ from numeric.verification.problems.in_segments import SegmentedProblem
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.session import Session
 from numeric.verification.strategies import RELATIVE, calls
 from numeric.verification.verdict import (
@@ -82,6 +83,20 @@ NETWORK_PROFILES: Final[Mapping[str, Profile]] = {
     "ci": Profile(autograd=80, high_precision=16, exact=10),
     "nightly": Profile(autograd=800, high_precision=80, exact=80),
 }
+
+
+FRAMEWORK_PROFILES: Final[Mapping[str, Profile]] = {
+    "dev": Profile(autograd=24, high_precision=6, exact=1),
+    "ci": Profile(autograd=80, high_precision=20, exact=1),
+    "nightly": Profile(autograd=800, high_precision=100, exact=1),
+}  # JAX compiles each shape anew
+
+
+def _profile(network: Network | None, scope: Scope, name: str) -> Profile:
+    """How many examples each check sees: fewer where a call takes long."""
+    if network is not None:
+        return NETWORK_PROFILES[name]
+    return (FRAMEWORK_PROFILES if scope.framework else PROFILES)[name]
 
 
 def _autograd(session: Session, examples: int) -> Check:
@@ -209,12 +224,14 @@ def verify(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
     plain: Any = None,
+    scope: Scope = WHOLE,
 ) -> Verdict:
     """Whether the module computes its cell's states and gradients, by every check that applies.
 
     Of a network: its loss and gradients. `plain` is code of the same cell or network whose
     rounding stands in for that of a module that cannot run on numbers with error bounds; the
-    fused style, whose σ rounds as that of most forms does, if none is given.
+    fused style, whose σ rounds as that of most forms does, if none is given. `scope` is how far
+    somebody's code of a cell is asked for from the start.
 
     Raises:
         ValueError: if the profile is unknown, or no cell is given for a module without one.
@@ -235,17 +252,18 @@ def verify(
     tell("derivation")
     checks["derivation"] = derivation_check(cell, ours, seed)
     tell("interface")
-    if network is None and not ours:
-        audit = audit_of(module, cell, plain or compile_cell(cell, "fused"), seed)
+    problem, plain = _asked(cell, network, plain, module, scope)
+    if ours:  # code that runs on any numbers accounts for its own rounding, beside none of ours
+        audit = strict(module, problem, plain, ours=ours, seed=seed)
     else:
-        audit = strict(module, *_strictly(cell, network, plain, module), ours=ours, seed=seed)
+        audit = audit_of(module, problem, plain, seed)
     session = audit.session
     checks["interface"] = audit.interface
     if ours and checks["interface"].status == PASS:
         tell("arguments")
         checks["arguments"] = arguments(session)
     if audit.callable and session.stopped is None:
-        examples = (PROFILES if network is None else NETWORK_PROFILES)[profile]
+        examples = _profile(network, scope, profile)
         for name, check in _CHECKS.items():
             if name not in session.problem.checks:
                 continue
@@ -272,8 +290,10 @@ def verify(
     )  # fmt: skip
 
 
-def _strictly(cell: Cell, network: Network | None, plain: Any, module: Any) -> tuple[Problem, Any]:
-    """The problem whose code has to keep every promise, and plain code of ours beside it.
+def _asked(
+    cell: Cell, network: Network | None, plain: Any, module: Any, scope: Scope
+) -> tuple[Problem, Any]:
+    """The problem, and plain code of ours beside the module.
 
     Code of ours that runs on any numbers needs none: it accounts for its own rounding.
     """
@@ -287,8 +307,10 @@ def _strictly(cell: Cell, network: Network | None, plain: Any, module: Any) -> t
             else compile_network(network, "fused")
         )
     if network is not None:
-        return NetworkProblem(network), plain
-    return CellProblem(cell) if through is None else SegmentedProblem(cell, segments=through), plain
+        return NetworkProblem(network, scope), plain
+    if through is not None:
+        return SegmentedProblem(cell, scope, segments=through), plain
+    return CellProblem(cell, scope), plain
 
 
 def _target(kernel: Any) -> Target:
@@ -303,16 +325,13 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
     problem = session.problem
     if isinstance(problem, SegmentedProblem) and problem.segments.cut:
         return session.gradients()  # diagnosis knows whole gradients
-    call: Call = session.result
-    if isinstance(problem, CellProblem):
-        if "float64" not in problem.scope.dtypes:
-            return session.gradients()
-        call = audited(problem, session.guard)
+    call = audited(problem, session.guard)
     try:
-        found = explain_gradients(
-            problem, call, seed=session.seed, failing=session.wrong,
-            counterexample=session.counterexample,
-        )  # fmt: skip
+        with precision(problem.scope.dtype("float64")):
+            found = explain_gradients(
+                problem, call, seed=session.seed, failing=session.wrong,
+                counterexample=session.counterexample,
+            )  # fmt: skip
     except Misbehaviour:
         return session.gradients()
     for label, finding in found.items():
@@ -328,6 +347,11 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
         ) if label in found else gradient
         for label, gradient in session.gradients().items()
     }  # fmt: skip
+    for cause in session.guard.subject.causes:
+        for label, gradient in gradients.items():
+            if gradient.status == FAIL and not gradient.causes:
+                said = f"{gradient_name(label)}: {cause}"
+                gradients[label] = replace(gradient, diagnosis=said, causes=(cause,))
     for label, cause in treated.items():
         said = f"{gradient_name(label)}: {cause}"
         gradients[label] = replace(gradients[label], diagnosis=said, causes=(cause,))

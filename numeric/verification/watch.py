@@ -24,6 +24,7 @@ CONSTANT_NAMES: Final = ("PARAMETERS", "INPUTS", "STATES", "OUTPUTS", "CONSTANTS
 MAY_BE_MISSING: Final = ("OUTPUTS", "CONSTANTS")
 CELL_FUNCTIONS: Final = ("forward", "backward")
 NETWORK_FUNCTIONS: Final = ("loss_and_gradient",)
+_GROUPS: Final = ("params", "inputs", "initial")
 LOSS: Final = "L"  # the name of a network's one output
 
 
@@ -35,12 +36,14 @@ class Stopped(Misbehaviour):
 class Subject:
     """The code under test: what it declares, and its functions by name.
 
-    `noticed` are broken promises that whoever calls the functions for us has seen.
+    `noticed` are broken promises that whoever calls the functions for us has seen, `causes` what
+    is known to be wrong with gradients before they are compared.
     """
 
     declared: Declared
     functions: Mapping[str, Callable[..., Any]]
     noticed: list[str] = field(default_factory=list)
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -207,15 +210,24 @@ class Guard:
         if not isinstance(result, tuple) or len(result) != 2:
             raise Misbehaviour(f"{name} returned {kind_of(result)}: expected (loss, gradients)")
         loss, gradients = result
+        if self.forgiving and isinstance(gradients, Mapping):
+            if more := {*map(str, gradients)} - {*_GROUPS}:
+                self._tell(f"{name} returned {', '.join(sorted(more))} too")
+            gradients = {group: gradients.get(group) for group in _GROUPS}
         dtype = next(iter(params.values())).dtype
         if isinstance(loss, float) and not isinstance(loss, np.generic):
             loss = np.asarray(loss, dtype)
+        if self.forgiving and np.shape(loss) and np.size(loss) == 1:
+            self._tell(f"loss: expected shape (), came {np.shape(loss)}")
+            loss = np.asanyarray(loss).reshape(())
         found = self._check("loss", {LOSS: loss}, {LOSS: ()}, dtype, given)
-        if not isinstance(gradients, Mapping) or {*gradients} != {"params", "inputs", "initial"}:
+        if not isinstance(gradients, Mapping) or {*gradients} != {*_GROUPS}:
             raise Misbehaviour(
                 f"gradients: {kind_of(gradients)}, expected a dict with the keys params, inputs, "
                 "initial"
             )
+        if LOSS not in found:
+            raise Misbehaviour(f"loss: expected a number, came {kind_of(loss)}")
         shapes = self._shapes(params, inputs, initial or {})
         return found[LOSS], {
             group: self._check(group, gradients[group], expected, dtype, given)
@@ -286,7 +298,7 @@ class Guard:
         wanted = [name for name in shapes if f"{group}.{name}" not in lacks]
         if self.lacks is None and isinstance(found, Mapping):
             for name in {*wanted} - {*found}:
-                home = "forward" if group == "states" else "backward"
+                home = "forward" if group == "states" else [*self.subject.functions][-1]
                 self.missing[f"{group}.{name}"] = f"{home} returns no {group}[{name!r}]"
         elif not isinstance(found, Mapping) or {*found} != {*wanted}:
             raise Misbehaviour(

@@ -15,6 +15,8 @@ from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile
 from numeric.compiler.styles import NUMPY, TARGETS
 from numeric.compiler.target import MissingError
 from numeric.verification.batch_first import batch_first
+from numeric.verification.frameworks.framework import missing
+from numeric.verification.frameworks.judged import asked, verify_code
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verdict import (
     FAIL,
@@ -50,13 +52,19 @@ def run(arguments: Namespace) -> Answer:
     _require_file(arguments, path)
     cell = checked_cell(arguments.of if path else arguments.cell)
     network = network_from(arguments, cell)
+    if arguments.framework and network is not None:
+        raise CommandError(
+            "bptt verify: --framework goes with a cell, not with layers of it; leave one out"
+        )
     with progress(arguments.quiet) as tell:
         verdicts = _verdicts(arguments, cell, network, path, tell)
     found = merged(verdicts)
     if network is not None:
         found["network"] = settings(network)
-    name = str(path) if path else network.name if network else cell.name
+    name = arguments.cell if path else network.name if network else cell.name
     data = {"file": str(path), **found} if path else found
+    if arguments.framework:
+        data |= {"framework": arguments.framework, "name": _file_and_name(arguments)[1]}
     say = Speaker(Layout(), language=arguments.language)
     text = painted(say.words("verify.named").format(name, say.phrase(found["status"])), say.phrase)
     return Answer(found["status"], text, "\n".join(_lines(verdicts, found, say)), data)
@@ -82,6 +90,8 @@ def user_file(arguments: Namespace, *, exists: bool = True) -> Path | None:
         CommandError: if a file comes without its cell, or a cell with another.
     """
     given, of = arguments.cell, arguments.of
+    if getattr(arguments, "framework", None):
+        given = _file_and_name(arguments)[0]
     if not given.endswith(".py"):
         if of is not None:
             raise CommandError(
@@ -97,6 +107,40 @@ def user_file(arguments: Namespace, *, exists: bool = True) -> Path | None:
     if exists and not path.is_file():
         raise CommandError(f"{path}: no such file; name a Python file that exists")
     return path
+
+
+def _file_and_name(arguments: Namespace) -> tuple[str, str]:
+    """FILE.py and NAME of what --framework is said of.
+
+    Raises:
+        CommandError: if it is something else.
+    """
+    path, _, name = arguments.cell.rpartition(":")
+    if not path.endswith(".py") or not name.isidentifier():
+        raise CommandError(
+            f"bptt verify: --framework goes with FILE.py:NAME, came {arguments.cell!r}; name the "
+            "function or class in the file"
+        )
+    return path, name
+
+
+def _code_of_framework(
+    arguments: Namespace, cell: Cell, path: Path, total: float, **more: Any
+) -> Verdict:
+    """The verdict on a function, an autograd.Function or a module of a framework.
+
+    Raises:
+        CommandError: if the framework is not there.
+        Misbehaviour: if the file cannot be loaded, or the code cannot be called.
+        OSError: if the file cannot be read.
+    """
+    framework = arguments.framework
+    if (lacks := missing(framework)) is not None:
+        raise CommandError(f"bptt verify: {lacks}")
+    message = asked(cell, framework, batch_first=arguments.batch_first).message()
+    name = _file_and_name(arguments)[1]
+    with Sandbox(path, total=total, asked=message, name=name) as sandbox:
+        return verify_code(sandbox.subject, cell, **more)
 
 
 def _verdicts(
@@ -138,9 +182,14 @@ def _verdicts(
         except MissingError as problem:
             raise CommandError(f"bptt verify: {problem}") from None
     whose = {"cell": cell, "network": network, "plain": ours("fused")}
-    functions = "loss_and_gradient" if network else "forward and backward"
+    wanted = f"a module with {'loss_and_gradient' if network else 'forward and backward'}"
     total = arguments.timeout or (math.inf if profile == "nightly" else TOTAL)
     try:
+        if arguments.framework:
+            wanted = f"code of {arguments.framework} that computes {cell.name}"
+            told = {"profile": profile, "seed": seed,
+                    "progress": lambda check: tell(f"{path.name}: {check}")}  # fmt: skip
+            return {"file": _code_of_framework(arguments, cell, path, total, **told)}
         with Sandbox(path, network=network is not None, total=total) as sandbox:
             subject = sandbox.subject
             if arguments.batch_first:
@@ -149,9 +198,7 @@ def _verdicts(
     except OSError as problem:
         raise CommandError(f"{path}: cannot be read: {why(problem)}") from None
     except Misbehaviour as problem:
-        raise CommandError(
-            f"{path}: expected a module with {functions}; {problem}".replace("\n", " ")
-        ) from None
+        raise CommandError(f"{path}: expected {wanted}; {problem}".replace("\n", " ")) from None
 
 
 def _named(target: str) -> Iterator[tuple[str, str]]:

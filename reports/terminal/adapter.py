@@ -7,6 +7,7 @@ fills in how the layer is called. The parameters of gates are joined, as such la
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from string import Template
 from typing import Final
@@ -38,6 +39,19 @@ def backward(params, tape, cotangents):
 """)
 
 
+_LISTED: Final = Template("""\
+import $module  # fill in: your module, below its functions and how they are called
+$order
+def forward(params, inputs, initial=None, constants=None):  # (N, T, D) with --batch-first
+    $state, tape = $module.$forward($call)
+    return {"$state": $state}, tape  # leave out what your layer does not return, here and below
+def backward(params, tape, cotangents):
+    $gradients = $module.$backward(cotangents["$state"], tape)
+    return {"params": dict(zip(params, dparams)), $rest}
+""")
+WIDTH: Final = 100  # of a line; parameters that take more are listed in a comment
+
+
 @dataclass(frozen=True)
 class Joined:
     """Parameters that a layer holds as one array for all gates: "W_%sx" of the gates f, i, c, o."""
@@ -67,15 +81,42 @@ def adapter(cell: Cell, module: str) -> str:
                 f'"initial": {{"{state}": d{state}0}}',
     }  # fmt: skip
     if joined is None:
-        return _PLAIN.substitute(
+        plain = _PLAIN.substitute(
             words, quoted=_tuple([*map(_quoted, own)]),
             params=", ".join(f"{_quoted(n)}: d{n}" for n in own),
         )  # fmt: skip
+        if _widest(plain) <= WIDTH:
+            return plain
+        listed = _LISTED.substitute(_listed(words, cell, own))
+        return listed if _widest(listed) <= WIDTH else _broken(listed)
     return _JOINED.substitute(
         words, gates=joined.gates, count=len(joined.gates),
         kinds=_tuple([*map(_quoted, joined.kinds)]),
         parts=_tuple([f"d{n}" for n in names]),
     )  # fmt: skip
+
+
+def _widest(source: str) -> int:
+    return max(map(len, source.splitlines()))
+
+
+def _broken(source: str) -> str:
+    """The last line, which returns the groups, on two."""
+    return source.replace(', "inputs": {', ',\n            "inputs": {')
+
+
+def _listed(words: dict[str, str], cell: Cell, own: list[str]) -> dict[str, str]:
+    """The words of an adapter that passes parameters one after the other, in the cell's order."""
+    inputs, state = [symbol.name for symbol in cell.inputs], cell.states[-1].name
+    order = textwrap.wrap(f"params and dparams, in this order: {', '.join(own)}", WIDTH - 2)
+    given = [*(f'inputs["{x}"]' for x in inputs)] if len(inputs) == 1 else ["*inputs.values()"]
+    given += [f'initial["{state}"]', "*params.values()"]
+    return {
+        **words,
+        "order": "\n".join(f"# {line}" for line in order),
+        "call": ", ".join(given),
+        "gradients": ", ".join([*(f"d{n}" for n in (*inputs, f"{state}0")), "*dparams"]),
+    }
 
 
 def joined_of(cell: Cell) -> Joined | None:

@@ -14,11 +14,15 @@ HERE = Path(__file__).parent
 WRONG = {
     "no carry of c": ("return da @ Wx.T, da @ Wh.T, dc * f", "return da @ Wx.T, da @ Wh.T, 0 * dc"),
     "slope of tanh(c) left out": ("dc + dh * o * (1 - tanh_c**2)", "dc + dh * o"),
+    "slope of the forget gate at i": ("dc * c_prev * f * (1 - f)", "dc * c_prev * i * (1 - i)"),
+    "a factor on what is handed back": ("dc_next, cache[t])", "dc_next, cache[t]); dh_next *= 0.9"),
 }
 
 SAYS = {
     "no carry of c": "(adjoint equation 12: c̄_t = ",
     "slope of tanh(c) left out": "slope tanh′(c_t) dropped",
+    "slope of the forget gate at i": "with i_t ⊙ (1 − i_t) for σ′(a_{f,t}) in f̄_t",
+    "a factor on what is handed back": "with h⃖_{t−1} multiplied by 0.9 (adjoint equation 24",
 }
 
 
@@ -58,7 +62,7 @@ def test_the_right_layer_is_judged_as_far_as_it_goes(tmp_path: Path) -> None:
     assert all(found["status"] != "fail" for found in data["checks"].values())
 
 
-@pytest.mark.parametrize("what", by_day(WRONG, 2, 1))
+@pytest.mark.parametrize("what", by_day(WRONG, 2, 0))
 def test_a_wrong_layer_fails_and_the_mistake_is_named(tmp_path: Path, what: str) -> None:
     source = (HERE / "course.py").read_text(encoding="utf-8")
     assert source.count(WRONG[what][0]) == 1

@@ -6,7 +6,9 @@ parts of the problem and the mistakes that each may hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -19,9 +21,41 @@ from numeric.verification.problems.problem import Problem, Result
 
 STEPS: Final = 4
 SEEDS: Final = 3
-EQUAL: Final = 1e-8  # of the array's largest entry: agreement of two float64 computations
-WRONG: Final = 1e-7  # further off than this is no rounding
-NOISE: Final = 1e-14  # of the largest gradient: what rounding leaves of an exact zero
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """When two arrays are one, relative to the largest entry: `equal` to it, or `wrong` beyond it.
+
+    `noise`, of the largest gradient, is what rounding leaves of an exact zero.
+    """
+
+    equal: float
+    wrong: float
+    noise: float
+
+
+AGREEMENTS: Final[Mapping[str, Agreement]] = {
+    "float64": Agreement(equal=1e-8, wrong=1e-7, noise=1e-14),
+    "float32": Agreement(equal=3e-5, wrong=1e-4, noise=1e-6),
+}
+_AGREEMENT: Final = ContextVar("agreement", default=AGREEMENTS["float64"])
+
+
+def agreement() -> Agreement:
+    """What agreement means for the code under audit."""
+    return _AGREEMENT.get()
+
+
+@contextmanager
+def precision(dtype: str) -> Iterator[None]:
+    """An audit of code that computes in that dtype."""
+    token = _AGREEMENT.set(AGREEMENTS[dtype])
+    try:
+        yield
+    finally:
+        _AGREEMENT.reset(token)
+
 
 Call = Callable[[Case], Result]
 
@@ -61,7 +95,7 @@ class Audit:
                 self.output_errors[name] = max(off, self.output_errors.get(name, 0.0))
                 over_time = zip(np.atleast_1d(outputs[name]), np.atleast_1d(want), strict=True)
                 for t, (one, other) in enumerate(over_time, 1):
-                    if relative_error(one, other) > WRONG:
+                    if relative_error(one, other) > agreement().wrong:
                         self.wrong_outputs.setdefault(name, t)
             self.tapes.append(tape)
             self.outputs.append({**outputs})
@@ -74,7 +108,7 @@ class Audit:
         problem = self.problem
         sizes, batch = problem.ordinary_sizes(), 3 - seed % 2
         case = problem.case(sizes, steps=steps, batch=batch, seed=seed)
-        return problem.asked(replace(case, lengths=None))
+        return problem.asked(replace(case.widened(), dtype="float64", lengths=None))
 
     def tape(self, case: Case) -> Any:
         """The equations run on the case."""
@@ -95,7 +129,7 @@ class Audit:
     @property
     def wrong(self) -> set[str]:
         """The gradients that are off further than rounding takes them."""
-        return {label for label, off in self.errors.items() if off > WRONG}
+        return {label for label, off in self.errors.items() if off > agreement().wrong}
 
     @property
     def mistakes(self) -> list[Mistake]:
@@ -132,12 +166,13 @@ def relative_error(got: Any, want: Any, noise: float = 0.0) -> float:
 
 def equal(got: Any, want: Any) -> bool:
     """Whether two arrays are one, but for rounding."""
-    return relative_error(got, want) <= EQUAL
+    return relative_error(got, want) <= agreement().equal
 
 
 def gradient_errors(got: Mapping[str, Any], want: Labels) -> dict[str, float]:
     """The error of each gradient; what all of them cancel to is noise."""
     overall = max(float(np.max(np.abs(want[label]), initial=0)) for label in got)
     return {
-        label: relative_error(array, want[label], NOISE * overall) for label, array in got.items()
+        label: relative_error(array, want[label], agreement().noise * overall)
+        for label, array in got.items()
     }

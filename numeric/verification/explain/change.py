@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
 from sympy import MatrixExpr
 
 from derive.calculus.through_time import Derivation
@@ -45,6 +46,13 @@ REDUCTIONS: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
     "from ones": lambda shares, weights: 1 + shares.sum(axis=(0, 1)),
 }  # fmt: skip
 
+# How a cotangent of one step, (B, n, 1), may be cut at a limit: in words, and in numbers.
+LIMITS: Final[Mapping[str, tuple[str, Callable[[Array, float], Array]]]] = {
+    "entry": ("each entry of {}", lambda bar, limit: np.clip(bar, -limit, limit)),
+    "norm": ("the norm of {}", lambda bar, limit: _shorter(bar, limit, None)),
+    "sample": ("each sample's norm of {}", lambda bar, limit: _shorter(bar, limit, (1, 2))),
+}
+
 # What a whole gradient is multiplied by, of T and B.
 SCALES: Final[Mapping[str, Callable[[int, int], float]]] = {
     "divided by T": lambda steps, batch: 1 / steps,
@@ -56,6 +64,12 @@ SCALES: Final[Mapping[str, Callable[[int, int], float]]] = {
 }
 
 
+def _shorter(bar: Array, limit: float, axes: tuple[int, ...] | None) -> Array:
+    """The array where its norm is below the limit, else as much shorter."""
+    norm = np.sqrt(np.sum(bar * bar, axis=axes, keepdims=True))
+    return bar * np.where(norm > limit, limit / np.where(norm > 0, norm, 1), 1)
+
+
 @dataclass(frozen=True)
 class Change:
     """Terms exchanged (for nothing, where None), at every step or `at_first` only.
@@ -64,7 +78,8 @@ class Change:
     `scaled`: gradient → what it is multiplied by, of `SCALES`; `handed`: state → whose value is
     returned as the gradient of the initial state; `stops_early`, `starts_late`: the loop over
     time leaves the first step out, the last step out; `window`: how many steps each loss goes
-    back; `piece`: (length, whether counted from the end) of the pieces the sequence is cut into.
+    back; `piece`: (length, whether counted from the end) of the pieces the sequence is cut into;
+    `limits`: cotangent → how and where it is cut at every step, by a name of `LIMITS`.
     """
 
     terms: Mapping[Place, MatrixExpr | None] = field(default_factory=dict)
@@ -76,6 +91,7 @@ class Change:
     starts_late: bool = False
     window: int = 0
     piece: tuple[int, bool] | None = None
+    limits: Mapping[str, tuple[str, float]] = field(default_factory=dict)
 
     def __or__(self, other: Change) -> Change:
         """Both changes; where they meet, the second."""
@@ -89,6 +105,7 @@ class Change:
             self.starts_late or other.starts_late,
             other.window or self.window,
             other.piece or self.piece,
+            {**self.limits, **other.limits},
         )
 
     def meets(self, other: Change) -> bool:
@@ -96,7 +113,7 @@ class Change:
         pairs = (
             (self.terms, other.terms), (self.at_first, other.at_first),
             (self.reductions, other.reductions), (self.handed, other.handed),
-            (self.scaled, other.scaled),
+            (self.scaled, other.scaled), (self.limits, other.limits),
         )  # fmt: skip
         if any({*one} & {*two} for one, two in pairs):
             return True

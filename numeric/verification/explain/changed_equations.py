@@ -27,6 +27,7 @@ from numeric.verification.cases import Case
 from numeric.verification.explain.change import (
     EARLIER,
     LATER,
+    LIMITS,
     LOSSES,
     REDUCTIONS,
     SCALES,
@@ -131,7 +132,7 @@ class ForwardPass:
         derivation = derivation or self.derivation
         touched = {e.target.name for e in (*derivation.adjoint, *derivation.carries)}
         places = [p for p in (*change.terms, *change.at_first) if p[0] in touched]
-        key = (id(derivation), change.of_time(), *(
+        key = (id(derivation), change.of_time(), *sorted(change.limits.items()), *(
             (place, change.terms.get(place, 0), change.at_first.get(place, 0))
             for place in places
         ))  # fmt: skip
@@ -164,7 +165,7 @@ class ForwardPass:
         first = int(change.stops_early)
         latest = self._latest if not _takes_other_losses(change) else self.case.steps
         for span, losses in _spans(change, self.case.steps):
-            bars, last = self._run(equations, nothing, span, losses, change.piece, latest)
+            bars, last = self._run(equations, nothing, span, losses, change, latest)
             for name, values in bars.items():
                 stacked[name][span.start : span.stop] += values
             if span.start == first:
@@ -177,7 +178,7 @@ class ForwardPass:
         nothing: Labels,
         span: range,
         losses: slice,
-        piece: tuple[int, bool] | None,
+        change: Change,
         latest: int,
     ) -> tuple[Labels, Labels]:
         """The cotangents of those steps, and what the first of them handed back.
@@ -188,7 +189,7 @@ class ForwardPass:
         found = {name: np.zeros((len(span), *nothing[name].shape)) for name, *_ in equations}
         given = self.cotangents if losses == slice(0, steps) else _only(self.cotangents, losses)
         zeros = {s.name: np.zeros_like(self.cotangents[s.name][0]) for s in states}
-        handed = zeros
+        handed, piece = zeros, change.piece
         for t in reversed(span):
             if t > latest:
                 continue
@@ -199,7 +200,11 @@ class ForwardPass:
             for name, always, at_first in equations:
                 terms = always if t else at_first
                 value = _summed(terms, values, self.sizes)
-                values[name] = value = nothing[name] if value is None else value
+                value = nothing[name] if value is None else value
+                if name in change.limits:
+                    how, limit = change.limits[name]
+                    value = LIMITS[how][1](value, limit)
+                values[name] = value
                 found[name][t - span.start] = value
             handed = {s.name: values[previous(s).name + BAR] for s in states}
         return found, handed

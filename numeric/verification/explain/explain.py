@@ -19,9 +19,9 @@ from numeric.meaning.run_cell import run_cell
 from numeric.verification.explain.anatomy import CellAnatomy, labelled
 from numeric.verification.explain.audit import (
     SEEDS,
-    WRONG,
     Audit,
     Call,
+    agreement,
     gradient_errors,
     relative_error,
 )
@@ -89,8 +89,8 @@ def explain_gradients(
     usual = ": no term is missing" if audit.anatomy.by_step else " without lengths"
     for label in {*failing} & {*audit.labels} - {*told}:
         told[label] = Told(
-            f"{gradient_name(label)} agrees to {WRONG:g} in small, ordinary calls{usual}; "
-            "the counterexample shows a call in which it is off"
+            f"{gradient_name(label)} agrees to {agreement().wrong:g} in small, ordinary "
+            f"calls{usual}; the counterexample shows a call in which it is off"
         )
     nothing = Told("")
     return {
@@ -108,7 +108,7 @@ def _single_steps(audit: Audit) -> dict[str, dict[int, bool]]:
     for k, case in audit.anatomy.alone(audit.tapes[0].case):
         got = labelled(audit.call(case)[1])
         for label, off in gradient_errors(got, audit.gradients(audit.tape(case))).items():
-            found[label][k] = off <= WRONG
+            found[label][k] = off <= agreement().wrong
     return found
 
 
@@ -228,7 +228,7 @@ def _computes(audit: Audit, dialect: Dialect, number: int) -> bool:
     found = run_cell(dialect.cell, case.params, case.inputs, case.initial, case.constants)
     want = {name: np.stack(values) for name, values in found.items()}
     got = audit.outputs[number]
-    return all(relative_error(got[name], want[name]) <= WRONG for name in want)
+    return all(relative_error(got[name], want[name]) <= agreement().wrong for name in want)
 
 
 # ---- no mistake that is known --------------------------------------------------------------------

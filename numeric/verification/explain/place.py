@@ -10,8 +10,8 @@ from derive.calculus.adjoint import AdjointEquation, carry, from_loss
 from numeric.verification.explain.anatomy import Part, labelled
 from numeric.verification.explain.audit import (
     STEPS,
-    WRONG,
     Audit,
+    agreement,
     gradient_errors,
     relative_error,
 )
@@ -29,13 +29,18 @@ def first_parting(audit: Audit) -> str:
         except Misbehaviour:
             return ""
         want = audit.gradients(audit.tape(case))
-        wrong = {label for label, off in gradient_errors(got, want).items() if off > WRONG}
+        wrong = {
+            label for label, off in gradient_errors(got, want).items() if off > agreement().wrong
+        }
         if not wrong:
             continue
         inputs = [label for label in got if label in wrong and label.startswith("inputs.")]
         steps = [
             t + 1 for t in range(length)
-            if any(relative_error(got[label][t], want[label][t]) > WRONG for label in inputs)
+            if any(
+                relative_error(got[label][t], want[label][t]) > agreement().wrong
+                for label in inputs
+            )
         ]  # fmt: skip
         shows = f"it shows with {'one step' if length == 1 else f'{length} steps'} already"
         at = f"going back, {gradient_name(inputs[0])} parts at t = {max(steps)}; " if steps else ""

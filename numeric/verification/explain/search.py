@@ -18,12 +18,15 @@ from derive.language.syntax import BAR, PREVIOUS
 from numeric.verification.explain.anatomy import Anatomy, Labels, labelled
 from numeric.verification.explain.audit import SEEDS, Audit, equal
 from numeric.verification.explain.change import Mistake
+from numeric.verification.explain.unknown_numbers import factor
+from numeric.verification.watch import Misbehaviour
 
 PAIRS: Final = 20_000  # of two mistakes, tried for one gradient
-SECONDS: Final = 12.0  # of computing, for all the pairs of one audit
+SECONDS: Final = 12.0  # of computing, for all pairs of one audit, and all mistakes in a network
 AMONG: Final = 8  # pairs that do the same for one step, of which the best is taken
 FURTHER: Final = 500  # pairs tried after the first that does
 TOGETHER: Final = 8  # mistakes in one set
+SHORT: Final = 2  # steps of a call that sorts out most mistakes
 OF_THE_LOOP: Final = frozenset({"early", "late", "truncated"})
 
 Chosen = dict[str, tuple[Mistake, ...]]
@@ -80,6 +83,7 @@ class Search:
         self.labels = self.audit.labels
         self.tried = self.audit.mistakes
         self.plain = [m for m in self.tried if m.derivation is None]
+        self.short = None if self.anatomy.by_step else self._short()
 
     def explanations(self) -> Chosen:
         """For each wrong gradient that can be explained, the mistakes that make it."""
@@ -88,7 +92,10 @@ class Search:
         alone, clean = self._alone()
         if clean is not None:
             return dict.fromkeys(self.wrong, (clean,))
-        together = self._together([self.full], pairs=False)
+        if (multiplied := factor(self.audit, self.wrong)) is not None:
+            return dict.fromkeys(self.wrong, (multiplied,))
+        # what makes no gradient alone makes none as the first of a set
+        together = self._together([self.full], pairs=False) if alone else {}
         if self.anatomy.by_step and not {*together} >= self.wrong:
             by_steps = self._together([self._level(1), self._level(2), self.full], pairs=True)
             together = max(together, by_steps, key=len)
@@ -100,6 +107,38 @@ class Search:
             if label not in chosen:
                 chosen |= self._two(label, self.wrong - {*chosen}, used)
         return chosen
+
+    def _in_order(self) -> list[tuple[int, Mistake]]:
+        """Each mistake with its place; of a network first those of the highest part that is wrong.
+
+        Below it everything may be wrong for what that part hands down.
+        """
+        order = [*enumerate(self.tried)]
+        if self.anatomy.by_step:
+            return order
+        heights = {part.name: height for height, part in enumerate(reversed(self.anatomy.parts))}
+        top = next(
+            (part.name for part in self.anatomy.parts if self.wrong.intersection(part.targets)), ""
+        )
+
+        def below(mistake: Mistake) -> int:
+            if len(mistake.parts) > 1 or mistake.parts[0] not in heights:
+                return 0
+            return abs(heights[mistake.parts[0]] - heights.get(top, 0))
+
+        return sorted(order, key=lambda pair: below(pair[1]))
+
+    def _short(self) -> Level | None:
+        """A short call: what is not the code's gradient there is not at full length, and is quick.
+
+        None if the code cannot be called so.
+        """
+        case = self.audit.case(SHORT, self.audit.seed)
+        try:
+            got = labelled(self.audit.call(case)[1])
+        except Misbehaviour:
+            return None
+        return Level(self.anatomy, [got], [self.audit.tape(case)])
 
     def _touched(self, mistake: Mistake) -> set[str]:
         """The gradients that the mistake may change."""
@@ -138,8 +177,13 @@ class Search:
         matches: dict[int, set[str]] = {}
         clashes: dict[int, int] = {}
         right = {*self.labels} - self.wrong
-        for place, mistake in enumerate(self.tried):
-            agreeing = self.full.near([mistake], self._touched(mistake), right)
+        for place, mistake in self._in_order():
+            if not self.anatomy.by_step and time.thread_time() > self.deadline:
+                break
+            touched = self._touched(mistake)
+            if self.short and not self.short.near([mistake], touched, set()) & self.wrong:
+                continue
+            agreeing = self.full.near([mistake], touched, right)
             if not (near := agreeing & self.wrong):
                 continue
             count = len(self.labels) - len(agreeing)

@@ -15,7 +15,8 @@ import numpy as np
 
 from numeric.verification.cases import Case
 from numeric.verification.explain.anatomy import labelled
-from numeric.verification.explain.audit import EQUAL, Audit, equal
+from numeric.verification.explain.audit import AGREEMENTS, Audit, agreement, equal
+from numeric.verification.explain.unknown_numbers import limited
 from numeric.verification.watch import Misbehaviour
 
 LARGE: Final = 2.0**20  # what cotangents are multiplied by to reach a limit
@@ -37,8 +38,13 @@ def in_single_precision(audit: Audit) -> str:
 
     The states have to be right for float32, or the loss; a gradient may be wrong beside.
     """
+    if agreement() is not AGREEMENTS["float64"]:
+        return ""  # that is known
     off = audit.output_errors.values()
-    if not any(error > EQUAL for error in (*off, *audit.errors.values())) or max(off) > SINGLE:
+    if (
+        not any(error > agreement().equal for error in (*off, *audit.errors.values()))
+        or max(off) > SINGLE
+    ):
         return ""
     by_step = audit.anatomy.by_step  # one number, the loss, may be off so far by other means
     arrays = [array for got in (*audit.got, *audit.outputs) for array in got.values()]
@@ -48,7 +54,7 @@ def in_single_precision(audit: Audit) -> str:
             "the code computes in float32 and returns float64: each number in it has the 24 bits "
             f"of float32, and the {agree} to {max(off):.0e}"
         )
-    if by_step and all(EQUAL < error <= SINGLE for error in off):
+    if by_step and all(agreement().equal < error <= SINGLE for error in off):
         return (
             "the code computes in float32 in part: its states agree with the right ones to "
             f"{max(off):.0e} only, which is float32's rounding"
@@ -67,10 +73,12 @@ def scaled(audit: Audit, label: str) -> str:
             return ""
         factors.append(factor)
     first = factors[0]
-    if any(abs(factor - first) > EQUAL * abs(first) for factor in factors):
+    if any(abs(factor - first) > agreement().equal * abs(first) for factor in factors):
         return ""
     near = Fraction(first).limit_denominator(NICE)
-    known = str(near) if abs(float(near) - first) <= EQUAL * abs(first) else f"{first:.6g}"
+    known = (
+        str(near) if abs(float(near) - first) <= agreement().equal * abs(first) else f"{first:.6g}"
+    )
     return f"it is the right gradient multiplied by {known}"
 
 
@@ -87,7 +95,11 @@ def clipped(audit: Audit) -> Sentences:
     cut = [k for k in low if equal(low[k], low_want[k]) and not equal(high[k], high_want[k])]
     found = dict(_entries(cut, high, high_want))
     left = [label for label in cut if label not in found]
-    return found | dict(_norms(left, high, high_want))
+    found |= dict(_norms(left, high, high_want))
+    if {*cut} - {*found} and (mistake := limited(audit, LARGE)) is not None:
+        where = audit.anatomy.where(mistake)
+        return dict.fromkeys(cut, f"{mistake.what} ({where}){BELOW}")
+    return found
 
 
 def _answers(
@@ -122,7 +134,7 @@ def _norms(
     along = [k for k in labels if equal(got[k] * _norm(want[k]), want[k] * _norm(got[k]))]
     together = np.sqrt(sum(_norm(got[label]) ** 2 for label in along))
     factors = [_norm(got[label]) / _norm(want[label]) for label in along]
-    one = len(along) > 1 and max(factors) - min(factors) <= EQUAL * max(factors)
+    one = len(along) > 1 and max(factors) - min(factors) <= agreement().equal * max(factors)
     for label in along:
         norm = float(together if one else _norm(got[label]))
         whose = "of these gradients together" if one else "of the array"

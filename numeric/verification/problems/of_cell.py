@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -46,11 +46,16 @@ class CellProblem:
     checks: ClassVar = frozenset({"autograd", "high_precision", "complex_step", "exact"})
     every_step: ClassVar = True
 
+    def within(self, scope: Scope) -> CellProblem:
+        """The same problem, in that scope."""
+        return replace(self, scope=scope)
+
     @property
     def promises(self) -> frozenset[str]:
         """The promises of the interface: a backward pass that clips is linear below its limit."""
         linear = {"linear"} if self.scope.factor == 1 else set()
-        return frozenset({"tape", "repeated", "missing", "empty", *linear})
+        empty = set() if self.scope.framework else {"empty"}
+        return frozenset({"tape", "repeated", "missing", *empty, *linear})
 
     def declared(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """The module constants: group → name → size names."""
@@ -107,7 +112,7 @@ class CellProblem:
         """Cases that no mistake of the usual kind survives: several steps, samples and units."""
         sizes = self.ordinary_sizes(_SMALL if small else _LARGEST)
         for number, regime in enumerate(regimes):
-            for dtype in ("float64", "float32"):
+            for dtype in self.scope.dtypes:
                 for less in (0, 1):
                     yield self.case(
                         sizes, steps=REGIMES[regime].longest - less, batch=2 + less,
@@ -118,7 +123,7 @@ class CellProblem:
         """Wide ones, long ones, and zeros: code may be right as long as everything is usual."""
         usual = self.ordinary_sizes()
         wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(usual)}
-        for dtype in ("float64", "float32"):
+        for dtype in self.scope.dtypes:
             for sizes, steps, batch in ((wide, 2, 35), (usual, LONG, 2)):
                 yield self.case(
                     sizes, steps=steps, batch=batch, seed=seed, regime="contracting", dtype=dtype
@@ -127,7 +132,9 @@ class CellProblem:
             yield self.case(usual, steps=4, batch=2, seed=seed, regime=regime)
 
     def limits(self, *, small: bool = False) -> Limits:
-        """How large a drawn call may be."""
+        """How large a drawn call may be; a framework has to compile each shape."""
+        if self.scope.framework:
+            return Limits(_SMALL, longest=3, widest=2)
         return Limits(_SMALL, longest=3) if small else Limits(_LARGEST)
 
     def exact_extents(self, example: int) -> Extents:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -22,6 +22,7 @@ from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regime
 from numeric.verification.problems.network_loss import network_loss
 from numeric.verification.problems.of_cell import enough, least_size
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
+from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.watch import LOSS, NETWORK_FUNCTIONS, Guard
 
 _SIZES: Final = (3, 2, 4, 5)
@@ -31,12 +32,27 @@ _SMALL: Final = 2
 
 @dataclass(frozen=True)
 class NetworkProblem:
-    """The loss of a network and its gradients."""
+    """The loss of a network and its gradients; `scope` says how much of that is asked for."""
 
     network: Network
+    scope: Scope = WHOLE
     functions: ClassVar = NETWORK_FUNCTIONS
-    checks: ClassVar = frozenset({"padding", "autograd", "high_precision", "exact"})
-    promises: ClassVar = frozenset({"repeated", "lengths", "initial", "empty"})
+
+    def within(self, scope: Scope) -> NetworkProblem:
+        """The same problem, in that scope."""
+        return replace(self, scope=scope)
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """The checks that apply: without lengths nothing is padded."""
+        padding = {"padding"} if self.scope.lengths else set()
+        return frozenset({"autograd", "high_precision", "exact", *padding})
+
+    @property
+    def promises(self) -> frozenset[str]:
+        """The promises of the interface."""
+        lengths = {"lengths"} if self.scope.lengths else set()
+        return frozenset({"repeated", "initial", "empty", *lengths})
 
     @property
     def cell(self) -> Cell:
@@ -62,16 +78,16 @@ class NetworkProblem:
         ]
 
     def asked(self, case: Case) -> Case:
-        """The case itself: all of a network's module is asked for."""
-        return case
+        """The case as the code can be asked."""
+        return self.scope.asked(case)
 
     def judged(self, group: str, name: str) -> bool:
-        """True: all of a network's module is judged."""
-        return True
+        """Whether the code returns that gradient; the loss it always does."""
+        return self.scope.judged(group, name)
 
     def moves(self, group: str, name: str) -> bool:
-        """True: the loss shows what every array does."""
-        return True
+        """Whether the loss shows what the array does, and its gradient is there."""
+        return self.scope.moves(group, name) and self.scope.judged(group, name)
 
     def output_word(self, name: str) -> str:
         """The one output is the loss."""
@@ -90,9 +106,10 @@ class NetworkProblem:
         regime: str = "ordinary", dtype: str = "float64",
     ) -> Case:  # fmt: skip
         """The call of these sizes, its values from the seed."""
-        return make_network_case(
+        dtype = self.scope.dtype(dtype)
+        return self.asked(make_network_case(
             self.network, sizes, steps=steps, batch=batch, seed=seed, regime=regime, dtype=dtype
-        )
+        ))  # fmt: skip
 
     def undefined(self, case: Case) -> str:
         """Nothing: what is not finite is beyond the oracle's range."""
@@ -105,7 +122,7 @@ class NetworkProblem:
         sizes = self.ordinary_sizes(_SMALL if small else _LARGEST)
         steps, batch = (2, 2) if small else (4, 3)
         for number, regime in enumerate(regimes):
-            for dtype in ("float64", "float32"):
+            for dtype in self.scope.dtypes:
                 yield self.case(
                     sizes, steps=min(steps, REGIMES[regime].longest), batch=batch,
                     seed=seed + number + (dtype == "float32"), regime=regime, dtype=dtype,

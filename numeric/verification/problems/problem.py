@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from derive.cell import Cell
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import Case
+from numeric.verification.scope import Scope
 from numeric.verification.watch import Guard
 
 Array = Any
@@ -50,6 +51,13 @@ class Problem(Protocol):
     @property
     def cell(self) -> Cell:
         """The cell, or that of every layer."""
+
+    @property
+    def scope(self) -> Scope:
+        """How much of the code is asked for."""
+
+    def within(self, scope: Scope) -> Problem:
+        """The same problem, in that scope."""
 
     @property
     def functions(self) -> tuple[str, ...]:

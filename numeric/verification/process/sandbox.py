@@ -47,9 +47,11 @@ class Sandbox:
 
     def __init__(
         self, path: Path | str, time_limit: float = TIME_LIMIT, *, network: bool = False,
-        total: float = math.inf,
+        total: float = math.inf, asked: Mapping[str, Any] | None = None, name: str = "",
     ) -> None:  # fmt: skip
         """Start the process and load the file in it.
+
+        With `asked`, the message of an `Asked`, it is code of a framework that has that name.
 
         No call may take longer than `time_limit` seconds, a function's first one a minute, and
         all of them together no longer than `total`.
@@ -82,10 +84,16 @@ class Sandbox:
         self._declared: Declared | Misbehaviour
         try:
             answer = self._ask(
-                {"path": str(self.path), "functions": self._functions},
+                {
+                    "path": str(self.path),
+                    "functions": self._functions,
+                    "asked": asked,
+                    "name": name,
+                },
                 max(time_limit, LOAD_LIMIT),
             )
             self._declared = _declared(answer)
+            self._causes = tuple(one_line(str(cause)) for cause in answer.get("causes") or ())
         except Misbehaviour as problem:
             self._declared = problem
         except BaseException:
@@ -102,7 +110,7 @@ class Sandbox:
         if isinstance(self._declared, Misbehaviour):
             raise self._declared
         functions = {name: getattr(self, f"_{name}") for name in self._functions}
-        return Subject(self._declared, functions, self._noticed)
+        return Subject(self._declared, functions, self._noticed, self._causes)
 
     def __enter__(self) -> Self:
         return self

@@ -23,6 +23,9 @@ import numpy as np
 from numeric.numbers.elements import Element
 from numeric.numbers.prime_field import random_functions
 from numeric.verification.caller import Caller, Misbehaviour, Raised
+from numeric.verification.frameworks.asked import Asked
+from numeric.verification.frameworks.code import FrameworkCode
+from numeric.verification.frameworks.framework import find_framework
 from numeric.verification.process.wire import encode, receive
 from numeric.verification.watch import declarations, kind_of
 
@@ -58,13 +61,34 @@ def explain(problem: BaseException, path: Path) -> str:
     return f"{type(problem).__name__}: {problem}{where}"
 
 
+def framework_code(path: Path, name: str, asked: Asked) -> FrameworkCode:
+    """What has that name in the file, as a module of the cell.
+
+    Raises:
+        Misbehaviour: if there is no such name, or it cannot be called.
+    """
+    find_framework(asked.framework).prepare()
+    module = load(path)
+    if not hasattr(module, name):
+        own = [n for n in vars(module) if not n.startswith("_") and callable(getattr(module, n))]
+        raise Misbehaviour(f"no {name!r} in it; expected one of {', '.join(own) or 'nothing'}")
+    return asked.code(getattr(module, name), name)
+
+
 class Worker:
     """The loaded file and the tapes of its latest forward calls."""
 
-    def __init__(self, path: Path, functions: tuple[str, ...]) -> None:
-        self.path = path
-        module = load(path)
-        self.declared = declarations(module)
+    def __init__(self, first: Mapping[str, Any]) -> None:
+        self.path = Path(first["path"])
+        functions: tuple[str, ...] = tuple(first["functions"])
+        module: Any
+        self.causes: tuple[str, ...]
+        if (asked := first.get("asked")) is None:
+            module = load(self.path)
+            self.declared, self.causes = declarations(module), ()
+        else:
+            module = framework_code(self.path, first["name"], Asked.from_message(asked))
+            self.declared, self.causes = module.declared, module.causes
         for name in functions:
             if not callable(getattr(module, name, None)):
                 raise Misbehaviour(f"{name}: expected a function of this name, found none")
@@ -166,11 +190,11 @@ def serve(requests: BinaryIO, results: BinaryIO) -> None:
     first = receive(requests)
     path = Path(first["path"])
     try:
-        worker = Worker(path, tuple(first["functions"]))
+        worker = Worker(first)
     except Misbehaviour as problem:
         send(reply(problem, path))
         return
-    send({"declared": worker.declared})
+    send({"declared": worker.declared, "causes": worker.causes})
     while True:
         try:
             call = receive(requests)

@@ -1,0 +1,193 @@
+"""Mistakes that hold a number nobody knows: a factor on a term, a limit within the loop.
+
+In: an audit. Out: a `Mistake` with the number found. A gradient is affine in a factor that acts
+once, and in a limit that cuts everything: two evaluations tell the number, all seeds hold it to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+from sympy import Rational
+
+from derive.calculus.adjoint import carry
+from derive.calculus.through_time import Derivation
+from derive.language.expr import scale
+from numeric.verification.explain.anatomy import CellAnatomy, labelled
+from numeric.verification.explain.audit import SEEDS, Audit, agreement, equal
+from numeric.verification.explain.change import LIMITS, Change, Mistake, Place
+from numeric.verification.watch import Misbehaviour
+
+NICE: Final = 100  # a number is printed as a fraction up to this denominator
+STEPS: Final = 2  # a loss at step 1 hands nothing on but to s_0, one at step 2 once more
+
+Labels = Mapping[str, Any]
+
+
+def factor(audit: Audit, wrong: set[str]) -> Mistake | None:
+    """One term, or all carries, multiplied by a number, if that makes every gradient."""
+    if not isinstance(audit.anatomy, CellAnatomy):
+        return None
+    shown = [_alone(audit, step) for step in range(1, STEPS + 1)]
+    for places, what in _places(audit.anatomy):
+        number = next(filter(None, (_factor(audit, *pair, places) for pair in shown)), None)
+        if number is None or abs(number - 1) <= agreement().equal:
+            continue
+        made = _multiplied(audit.anatomy.part.derivation, places, number)
+        targets = tuple(dict.fromkeys(name for name, _ in places))
+        mistake = Mistake(f"with {what} multiplied by {_text(number)}", made, targets, "factor")
+        if _is_made_by(audit, mistake):
+            return mistake
+    return None
+
+
+def _alone(audit: Audit, step: int) -> tuple[Labels, Any]:
+    """What the code makes of the losses of one step, and the tape for the same."""
+    case = dict(audit.anatomy.alone(audit.tapes[0].case))[step]
+    return labelled(audit.call(case)[1]), audit.tape(case)
+
+
+def _places(anatomy: CellAnatomy) -> Iterator[tuple[list[Place], str]]:
+    """Terms that one number may multiply: of what passes between steps first, then each other."""
+    of, naming = anatomy.part.derivation, anatomy.part.naming
+    taken: list[tuple[Place, str]] = []
+    single: list[tuple[list[Place], str]] = []
+    whole: list[tuple[list[Place], str]] = []
+    for equation in (*of.adjoint, *of.carries, *of.inputs, *of.parameters):
+        every = [(equation.target.name, place) for place, _ in enumerate(equation.terms)]
+        for here, term in zip(every, equation.terms, strict=True):
+            if term.value == carry(equation.of):
+                taken.append((here, f"the carry of {equation.of.name}"))
+            else:
+                single.append(([here], f"the term {naming(term.value)}"))
+        if len(every) > 1:
+            whole.append((every, naming(equation.target)))
+    handed = {e.target.name: [(e.target.name, k) for k, _ in enumerate(e.terms)]
+              for e in of.carries}  # fmt: skip
+    yield from (([here], what) for here, what in taken)
+    if len(taken) > 1:
+        yield [here for here, _ in taken], "the carries of all states"
+        yield [here for every in handed.values() for here in every], "all that is handed back"
+    yield from whole
+    yield from single
+
+
+def _factor(audit: Audit, got: Labels, tape: Any, places: list[Place]) -> float | None:
+    """The number by which these terms are multiplied, if a gradient tells one."""
+    right = audit.gradients(tape)
+    without = audit.anatomy.made_by(tape, _nothing(Change(dict.fromkeys(places))))
+    for label in got:
+        if equal(got[label], right[label]):
+            continue
+        if (number := _affine(got[label], without[label], right[label])) is not None:
+            return number
+    return None
+
+
+def _affine(got: Any, zero: Any, one: Any) -> float | None:
+    """K in got = zero + k (one − zero), if there is such a k."""
+    way = one - zero
+    size = float(np.sum(way * way))
+    if not size or not np.isfinite(size):
+        return None
+    number = float(np.sum((got - zero) * way)) / size
+    return number if equal(got, zero + number * way) else None
+
+
+def _multiplied(derivation: Derivation, places: list[Place], number: float) -> Change:
+    near = _near(number)
+    exact = Rational(near.numerator, near.denominator)
+    values = {
+        (equation.target.name, place): term.value
+        for equation in (*derivation.adjoint, *derivation.carries, *derivation.inputs,
+                         *derivation.parameters)
+        for place, term in enumerate(equation.terms)
+    }  # fmt: skip
+    return Change({place: scale(exact, values[place]) for place in places})
+
+
+def _near(number: float) -> Fraction:
+    """The number as a short fraction where it is one, else as it stands."""
+    near = Fraction(number).limit_denominator(NICE)
+    return (
+        near if abs(float(near) - number) <= agreement().equal * abs(number) else Fraction(number)
+    )
+
+
+def _text(number: float) -> str:
+    """The number as a short decimal or a short fraction where it is one, else six digits."""
+    short, near = f"{number:.4g}", _near(number)
+    if abs(float(short) - number) <= agreement().equal * abs(number):
+        return short
+    return str(near) if near.denominator <= NICE else f"{number:.6g}"
+
+
+def _nothing(change: Change) -> Mistake:
+    return Mistake("", change, (), "")
+
+
+def _is_made_by(audit: Audit, mistake: Mistake) -> bool:
+    """Whether every gradient is, at every seed, that of the mistake."""
+    for number in range(SEEDS):
+        found = audit.anatomy.made_by(audit.tapes[number], mistake)
+        if not all(equal(array, found[label]) for label, array in audit.got[number].items()):
+            return False
+    return True
+
+
+# ---- a limit within the loop ---------------------------------------------------------------------
+
+
+def limited(audit: Audit, large: float) -> Mistake | None:
+    """Something that the loop hands on is cut at every step, at a limit that is found."""
+    if not isinstance(audit.anatomy, CellAnatomy):
+        return None
+    case = audit.tapes[0].case
+    huge = _times(dict(audit.anatomy.alone(case))[STEPS], large)
+    try:
+        got = labelled(audit.call(huge)[1])
+        whole = labelled(audit.call(_times(case, large))[1])
+    except Misbehaviour:
+        return None
+    tape, of_all = audit.tape(huge), audit.tape(_times(case, large))
+    part = audit.anatomy.part
+    carried = [e.target.name for e in part.derivation.carries]
+    loop = [e.target.name for e in part.derivation.adjoint]
+    choices = [*([name] for name in (*carried, *loop)), *([carried] if len(carried) > 1 else [])]
+    symbols = {e.target.name: e.target for e in (*part.derivation.adjoint,
+                                                 *part.derivation.carries)}  # fmt: skip
+    for targets in choices:
+        for how, (words, _) in LIMITS.items():
+            limit = _limit(audit, got, tape, targets, how)
+            if limit is None or limit <= 0:
+                continue
+            names = " and of ".join(part.naming(symbols[name]) for name in targets)
+            what = f"{words.format(names)} is at most {limit:.6g} in size, cut at every step"
+            change = Change(limits={name: (how, limit) for name in targets})
+            mistake = Mistake(what, change, tuple(targets), "limit")
+            made = audit.anatomy.made_by(of_all, mistake)
+            right = all(equal(array, made[label]) for label, array in whole.items())
+            if right and _is_made_by(audit, mistake):
+                return mistake
+    return None
+
+
+def _limit(audit: Audit, got: Labels, tape: Any, targets: list[str], how: str) -> float | None:
+    """The limit, where everything is above it."""
+    low, high = (
+        audit.anatomy.made_by(tape, _nothing(Change(limits=dict.fromkeys(targets, (how, limit)))))
+        for limit in (0.0, 1.0)
+    )
+    for label in got:
+        if not equal(low[label], high[label]):
+            return _affine(got[label], low[label], high[label])
+    return None
+
+
+def _times(case: Any, number: float) -> Any:
+    cotangents = {name: number * value for name, value in case.cotangents.items()}
+    return replace(case, cotangents=cotangents)

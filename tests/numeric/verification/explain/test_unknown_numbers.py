@@ -1,0 +1,85 @@
+"""A factor that nobody knows, a limit within the loop: found, and held to every gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from profiles import by_day
+
+from derive import catalogue, differentiate
+from derive.language.expr import scale
+from numeric.numbers.arithmetic import FLOATS
+from numeric.verification.cases import Case
+from numeric.verification.explain.audit import AGREEMENTS, Audit, agreement, precision
+from numeric.verification.explain.change import LIMITS, Change
+from numeric.verification.explain.changed_equations import ForwardPass
+from numeric.verification.explain.unknown_numbers import factor, limited
+from numeric.verification.problems.of_cell import CellProblem
+from numeric.verification.problems.problem import Result
+
+LARGE = 2.0**20
+
+
+def audit_of(cell: str, change: Change, *, spoilt: float = 0.0) -> Audit:
+    """An audit of code whose backward pass is changed so; `spoilt` of db besides."""
+    problem = CellProblem(catalogue[cell])
+    derivation = differentiate(catalogue[cell])
+
+    def call(case: Case) -> Result:
+        found = ForwardPass(derivation, case).gradients(change)
+        gradients: dict[str, dict[str, Any]] = {"params": {}, "inputs": {}, "initial": {}}
+        for group, name in problem.gradients():
+            gradients[group][name] = found[f"{group}.{name}"]
+        if spoilt:
+            name = next(name for name in gradients["params"] if name.startswith("b"))
+            gradients["params"][name] = gradients["params"][name] + spoilt
+        states = problem.outputs(case, FLOATS)
+        return {name: np.stack(values) for name, values in states.items()}, gradients
+
+    return Audit(problem, call, 0)
+
+
+def term(cell: str, target: str, place: int = 0) -> Any:
+    derivation = differentiate(catalogue[cell])
+    equations = (*derivation.adjoint, *derivation.carries, *derivation.parameters)
+    return next(e for e in equations if e.target.name == target).terms[place].value
+
+
+@pytest.mark.parametrize(
+    ("cell", "target", "number", "said"),
+    [
+        ("lstm", "f.bar", 0.37, "the term c̄_t ⊙ c_{t−1} multiplied by 0.37"),
+        ("gru", "h_prev.bar", 2 / 7, "multiplied by 2/7"),
+        ("rnn", "W.bar", -0.7131415, "multiplied by -0.71314"),
+    ],
+)
+def test_a_factor_on_one_term_is_found(cell: str, target: str, number: float, said: str) -> None:
+    change = Change({(target, 0): scale(number, term(cell, target))})
+    audit = audit_of(cell, change)
+    found = factor(audit, audit.wrong)
+    assert found is not None
+    assert said in found.what
+    assert found.targets == (target,)
+    spoilt = audit_of(cell, change, spoilt=1e-3)
+    assert factor(spoilt, spoilt.wrong) is None, "one number does not explain what is wrong besides"
+
+
+@pytest.mark.parametrize("how", by_day(LIMITS, 2))
+def test_a_limit_within_the_loop_is_found(how: str) -> None:
+    target = differentiate(catalogue["lstm"]).carries[0].target.name
+    change = Change(limits={target: (how, 0.2)})
+    audit = audit_of("lstm", change)
+    found = limited(audit, LARGE)
+    assert found is not None
+    assert "of c⃖_{t−1} is at most 0.2 in size" in found.what
+    assert found.change.limits[target][0] == how
+    assert limited(audit_of("lstm", change, spoilt=1e-3), LARGE) is None
+    assert limited(audit_of("lstm", Change()), LARGE) is None
+
+
+def test_agreement_is_that_of_the_dtype() -> None:
+    with precision("float32"):
+        assert agreement() is AGREEMENTS["float32"]
+    assert agreement() is AGREEMENTS["float64"]
