@@ -333,7 +333,7 @@ def transpose(expr: MatrixExpr) -> MatrixExpr:
     match rest:
         case Transpose():
             return rest.arg
-        case MatMul():
+        case MatMul() if rest.shape[1] != 1 or rest.shape == SCALAR:
             return product(*(transpose(factor) for factor in reversed(rest.args)))
         case MatAdd() if rest.shape[1] != 1:
             return add(*(transpose(term) for term in rest.args))

@@ -45,16 +45,19 @@ def commuted(node: MatrixExpr) -> Iterator[tuple[MatrixExpr, MatrixExpr, MatrixE
     match node:
         case MatMul(args=(matrix, HadamardProduct() as inner)) if isinstance(matrix, MatrixExpr):
             for k, factor in enumerate(inner.args):
-                others = hadamard(*inner.args[:k], *inner.args[k + 1 :])
-                new = hadamard(factor, product(matrix, others))
-                yield new, node, new
+                moved = product(matrix, hadamard(*inner.args[:k], *inner.args[k + 1 :]))
+                if moved.shape == factor.shape:  # a gate fits on both sides of a square matrix
+                    new = hadamard(factor, moved)
+                    yield new, node, new
         case HadamardProduct():
             for k, part in enumerate(node.args):
                 terms = part.args if part.is_MatAdd else (part,)
                 inner = [t for t in terms if isinstance(t, MatMul) and len(t.args) == 2
                          and isinstance(t.args[0], MatrixExpr)]  # fmt: skip
                 factor = hadamard(*node.args[:k], *node.args[k + 1 :])
-                for term in inner:
+                for term in inner if factor.shape[1] == 1 else ():
+                    if factor.shape != term.args[1].shape:
+                        continue
                     put = product(term.args[0], hadamard(factor, term.args[1]))
                     rest = [t for t in terms if t is not term]
                     new = add(put, *rest)
