@@ -142,6 +142,12 @@ def _softplus(x: Any) -> tuple[Any, Any]:
     return max(x, ZERO) + MP.log1p(MP.exp(-abs(x))), _logistic(x)[0]
 
 
+def _positive(x: Any) -> Any:
+    if x <= 0:
+        raise TooFarError("a number that is not positive has no logarithm, and no slope of a root")
+    return x
+
+
 FUNCTIONS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "tanh": _tanh, "sigmoid": _logistic, "identity": lambda x: (x, ONE),
     "relu": lambda x: (x, ONE) if x > 0 else (ZERO, ZERO),
@@ -153,6 +159,11 @@ FUNCTIONS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "hard_tanh": lambda x: (min(max(x, -ONE), ONE), ONE if abs(x) < 1 else ZERO),
     "scaled_tanh": _stanh, "exp": lambda x: (_exp(x), _exp(x)),
     "sin": lambda x: (MP.sin(x), MP.cos(x)), "gelu": _gelu, "silu": _silu,
+    "cos": lambda x: (MP.cos(x), -MP.sin(x)), "abs": lambda x: (abs(x), MP.sign(x)),
+    "log": lambda x: (MP.log(_positive(x)), 1 / x),
+    "sqrt": lambda x: (MP.sqrt(_positive(x)), 1 / (2 * MP.sqrt(x))),
+    "arctan": lambda x: (MP.atan(x), 1 / (1 + x * x)),
+    "relu6": lambda x: (min(max(x, ZERO), 6 * ONE), ONE if 0 < x < 6 else ZERO),
 }  # fmt: skip
 
 
@@ -167,10 +178,44 @@ def _softmax(column: Any) -> Any:
                      for share, entry in zip(shares, column, strict=True)], object)  # fmt: skip
 
 
+_larger = np.frompyfunc(lambda a, b: a if dual(a).value >= dual(b).value else b, 2, 1)
+_smaller = np.frompyfunc(lambda a, b: a if dual(a).value <= dual(b).value else b, 2, 1)
+
+
+def _root(number: Any) -> Any:
+    number = dual(number)
+    return number.through(*FUNCTIONS["sqrt"](number.value))
+
+
+def _normed(column: Any, number: Any, square: Callable[[Any], Any]) -> Any:
+    return column / _root(square(column) + number)
+
+
+def _mean(column: Any) -> Any:
+    return np.sum(column) / len(column)
+
+
+WHOLE: dict[str, Callable[..., Any]] = {
+    "maximum": _larger, "minimum": _smaller, "sum": np.sum, "mean": _mean,
+    "dot": lambda a, b: np.sum(a * b), "norm": lambda a: _root(np.sum(a * a)),
+    "l2norm": lambda a, e=ZERO: _normed(a, e, lambda c: np.sum(c * c)),
+    "rms_norm": lambda a, e=ZERO: _normed(a, e, lambda c: _mean(c * c)),
+    "layer_norm": lambda a, e=ZERO: _normed(a - _mean(a), e, lambda c: _mean(c * c)),
+}  # fmt: skip
+
+
 # ---- the text of a cell -----------------------------------------------------------------------
 
 _ACTS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
          ast.Div: operator.truediv, ast.MatMult: operator.matmul}  # fmt: skip
+
+
+def _applied(value: Any, name: str, *given: Any) -> Any:
+    """A function of the table at every entry."""
+    column = np.asarray(value, dtype=object)
+    made = np.empty(column.size, dtype=object)
+    made[:] = [entry.through(*FUNCTIONS[name](entry.value, *given)) for entry in column.ravel()]
+    return made.reshape(column.shape)
 
 
 def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
@@ -189,12 +234,11 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
             return np.concatenate([_value(part, known) for part in parts])
         case ast.Call(func=ast.Name(id="softmax"), args=[inner]):
             return _softmax(_value(inner, known))
+        case ast.Call(func=ast.Name(id=name), args=parts) if name in WHOLE:
+            return WHOLE[name](*(_value(part, known) for part in parts))
         case ast.Call(func=ast.Name(id=name), args=[inner, *given]):
-            numbers = [_value(part, known).value for part in given]
-            column = np.asarray(_value(inner, known), dtype=object)
-            made = np.array([entry.through(*FUNCTIONS[name](entry.value, *numbers))
-                             for entry in column.ravel()], dtype=object)  # fmt: skip
-            return made.reshape(column.shape)
+            return _applied(_value(inner, known), name,
+                            *(_value(part, known).value for part in given))  # fmt: skip
     raise TypeError(f"no value for {ast.dump(node)}")
 
 
@@ -257,8 +301,18 @@ class Steps:
         """The states by the text of the equations, and so many derivatives of each entry."""
         for line in ast.parse(self.cell.text.strip()).body:
             assert isinstance(line, ast.Assign)
-            assert isinstance(line.targets[0], ast.Name)
-            known[line.targets[0].id] = _value(line.value, known)
+            target = line.targets[0]
+            if isinstance(target, ast.Tuple):  # a rotation
+                assert isinstance(line.value, ast.Call)
+                a, b, angle = (_value(part, known) for part in line.value.args)
+                cosine, sine = (_applied(angle, name) for name in ("cos", "sin"))
+                turned = (cosine * a - sine * b, sine * a + cosine * b)
+                for part, value in zip(target.elts, turned, strict=True):
+                    assert isinstance(part, ast.Name)
+                    known[part.id] = value
+                continue
+            assert isinstance(target, ast.Name)
+            known[target.id] = _value(line.value, known)
         after, rows = {}, []
         for symbol in self.cell.states:
             own = int(np.prod(shape_of(symbol, self.sizes)))

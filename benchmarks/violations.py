@@ -58,6 +58,11 @@ _ODD = {
     "joined": "h = tanh(W @ concat(h_prev, x))",
     "skew": "h = h_prev + 0.1 * tanh((W - W.T) @ h_prev + U @ x)",
     "pair": "a = elu(W @ a_prev + U @ x)\nb = softsign(V @ b_prev + a) * b_prev + softplus(a)",
+    "chosen": "a = W @ h_prev + U @ x\nh = minimum(maximum(a, 0.5 * h_prev), abs(V @ a) + 0.2)",
+    "delta": "k = l2norm(U @ x, 0.1)\nh = h_prev - sigmoid(V @ x) * dot(k, h_prev) * k",
+    "normed": "h = tanh(W @ rms_norm(h_prev, 0.01) + layer_norm(U @ x, 0.1)) + 0.1 * mean(h_prev)",
+    "rooted": "a = sigmoid(U @ x)\nh = a * h_prev + sqrt(1 - a * a) * cos(W @ h_prev) + log(a)",
+    "turned": "u, v = rotate(a_prev, b_prev, w)\na = 0.9 * u + U @ x\nb = 0.9 * v - V @ x",
     "small": "h = 1e-99 * W @ h_prev + scaled_tanh(U @ x)",
 }
 ODD = {name: Cell.parse(name=name, equations=text) for name, text in _ODD.items()}

@@ -157,7 +157,7 @@ def test_errors_name_line_and_column(equations, line, column, says):
         ({"inputs": ["x", "x"]}, "declared twice"),
         ({"inputs": ["while"]}, "keyword"),
         ({"matrices": ["Q"]}, "matrix 'Q' is in no equation"),
-        ({"matrices": ["x"]}, "matrix 'x' is neither parameter nor constant"),
+        ({"matrices": ["x"]}, "matrix 'x' is no parameter, constant or state"),
         ({"matrices": ["b"], "scalars": ["b"]}, "declared as scalar and as matrix"),
     ],
 )

@@ -26,6 +26,7 @@ from derive.language.expr import (
     transpose,
 )
 from derive.language.functions import FUNCTIONS, X
+from derive.language.maps import LinearMap, Vec
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from derive.language.reductions import Extent
 from numeric.meaning.interpret import NODES, evaluate
@@ -51,6 +52,8 @@ CASES = {
     "number": (scale(3, h), 3 * N["h"]),
     "hadamard": (hadamard(h, v), N["h"] * N["v"]),
     "quotient": (Quotient(h, v), N["h"] / N["v"]),
+    "vec": (Vec(A), N["A"].reshape((-1, 1))),
+    "linear map": (LinearMap(product(W, h), h), N["W"]),
     "extent": (Extent(n), np.array([[3.0]])),
     "larger": (Maximum(h, v), np.maximum(N["h"], N["v"])),
     "smaller": (Minimum(v, h), np.minimum(N["h"], N["v"])),
