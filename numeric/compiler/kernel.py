@@ -18,6 +18,7 @@ from derive.calculus.through_time import derivation_of
 from derive.cell import Cell, cell_of, declared
 from derive.language.expr import size_name
 from derive.network import Network
+from numeric.compiler.costs import costs_of
 from numeric.compiler.lower import lower
 from numeric.compiler.network import compose
 from numeric.compiler.padding import masked
@@ -40,6 +41,7 @@ class Kernel:
     source: str = field(repr=False)
     target: str = NUMPY.name
     segments: Segments | None = None
+    costs: tuple[str, ...] = field(default=(), repr=False, compare=False)
     module: ModuleType = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -128,11 +130,14 @@ def compile_cell(
     chosen = find_style(style, target)
     program = optimise(lower(derivation_of(cell), chosen.slope_from), chosen.passes)
     title = f"States and gradients of the cell {cell.name!r} through time."
-    lines = _header_lines(cell, chosen, program, verified)
-    if through is not None:
-        lines = (*through.lines(), "", *lines)
+    costs = costs_of(program)
+    memory = costs.memory_lines() if chosen.target is NUMPY and through is None else ()
+    about = through.lines() if through is not None else ()
+    cost = (*about, *memory, *costs.operation_lines())
+    lines = (*cost, "", *_header_lines(cell, chosen, program, verified))
     header = Header(title, lines, declared(cell), cell.name, through)
-    return Kernel(cell, style, chosen.target.emit(program, chosen, header), target, through)
+    source = chosen.target.emit(program, chosen, header)
+    return Kernel(cell, style, source, target, through, cost)
 
 
 @lru_cache(maxsize=64)

@@ -60,6 +60,8 @@ def run(arguments: Namespace) -> Answer:
         "cell": cell.name, "style": arguments.style, "target": target.name, "digest": cell.digest,
     }  # fmt: skip
     facts |= through
+    if isinstance(kernel, Kernel):
+        facts["costs"] = list(kernel.costs)
     if network is not None:
         facts["network"] = settings(network)
     if arguments.check:
@@ -90,9 +92,8 @@ def run(arguments: Namespace) -> Answer:
     for path, text in files.items():
         write_whole(path, text)
     facts["file"] = str(arguments.output)
-    return Answer(
-        notes=f"{arguments.output}: {name}, style {arguments.style}, verified", data=facts
-    )
+    done = f"{arguments.output}: {name}, style {arguments.style}, verified"
+    return Answer(notes="\n".join([done, *facts.get("costs", ())]), data=facts)
 
 
 def _as_it_says(arguments: Namespace) -> None:
