@@ -13,7 +13,7 @@ from derive.typeset.boxes import Fenced, Number, Operator, Row, Sum, Symbol, wid
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
 from reports.document.figures import gradient_norms, labels
-from reports.document.html import html, inline, inline_svg, pieces
+from reports.document.html import COLOURS, STYLE, html, inline, inline_svg, pieces
 from reports.document.model import EquationRow, Equations, Math, Reference, Table, Words
 from reports.document.tex import escape
 from reports.document.words import listed
@@ -158,6 +158,16 @@ def test_an_inlined_svg_keeps_its_ids_to_itself():
     assert made.startswith('<svg role="img" aria-label="a picture">')
     assert 'id="f-a"' in made
     assert 'href="#f-a"' in made
+
+
+def test_colours_of_figures_are_variables_that_a_dark_page_sets():
+    figure = SVG.replace("<g ", '<g style="fill: #BBBBBB; stroke: #000000; color: #123456" ')
+    made = inline_svg(figure, "f", "a picture")
+    assert "fill: var(--cbbbbbb, #BBBBBB); stroke: var(--c000000, #000000)" in made
+    assert "color: #123456" in made
+    style = STYLE.read_text(encoding="utf-8")
+    assert all(f"--c{colour}: #" in style for colour in COLOURS)
+    assert "invert(" not in style
 
 
 def test_a_verdict_may_be_inconclusive():
