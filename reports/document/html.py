@@ -133,7 +133,9 @@ def _row(row: EquationRow, note: bool, space: bool, number: bool) -> str:
 def table(block: Table, say: Say) -> str:
     """A table with its caption above."""
     kinds = [{"l": "", "p": "", "c": ' class="mid"', "r": ' class="end"'}[c] for c in block.align]
-    head = "".join(f"<th{k}>{said(c)}</th>" for k, c in zip(kinds, block.head, strict=True))
+    head = "".join(
+        f'<th scope="col"{k}>{said(c)}</th>' for k, c in zip(kinds, block.head, strict=True)
+    )
     body = "\n".join(
         "<tr>" + "".join(f"<td{k}>{said(c)}</td>" for k, c in zip(kinds, cells, strict=True))
         + "</tr>"
