@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from matplotlib.figure import Figure as Drawing
 from reading import text_of
 from samples import CELLS, SVG, measurement, page, source, verdict
 
@@ -12,7 +13,7 @@ from derive import catalogue, differentiate
 from derive.typeset.boxes import Fenced, Number, Operator, Row, Sum, Symbol, width
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
-from reports.document.figures import gradient_norms, labels
+from reports.document.figures import gradient_norms, label_ends, labels
 from reports.document.html import COLOURS, STYLE, html, inline, inline_svg, pieces
 from reports.document.model import EquationRow, Equations, Math, Reference, Table, Words
 from reports.document.tex import escape
@@ -151,6 +152,17 @@ def test_figures_are_the_same_each_time_and_undated():
     assert once.pdf.startswith(b"%PDF")
     assert b"CreationDate" not in once.pdf
     assert "<dc:date>" not in once.svg
+
+
+@pytest.mark.parametrize(("heights", "lines"), [((0.0, 5.0), 0), ((0.0, 0.01, 0.02), 2)])
+def test_a_label_that_is_moved_has_a_leader_line(heights, lines):
+    axes = Drawing().subplots()
+    axes.set_xlim(0, 10)
+    axes.set_ylim(-1, 10)
+    label_ends(axes, [(height, "label", "black") for height in heights], 10.2)
+    assert len(axes.texts) == len(heights)
+    assert len(axes.lines) == lines
+    assert all(line.get_xdata()[0] == 10 for line in axes.lines)
 
 
 def test_an_inlined_svg_keeps_its_ids_to_itself():
