@@ -8,7 +8,6 @@ neither SymPy nor NumPy.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 import traceback
@@ -20,6 +19,7 @@ from typing import Final, NoReturn
 
 from derive.language.syntax import CellError
 from reports.arguments.network_flags import add_all_network_flags, add_network_flags
+from reports.arguments.numbers import seconds, whole_number
 from reports.arguments.segment_flags import add_segment_flags
 from reports.terminal.completion import SHELLS
 from reports.terminal.console import (
@@ -85,35 +85,13 @@ def _argument(*names: str, **settings: object) -> Callable[[argparse.ArgumentPar
     return lambda parser: parser.add_argument(*names, **settings)  # type: ignore[arg-type]
 
 
-def _seed(text: str) -> int:
-    """A seed.
-
-    Raises:
-        ArgumentTypeError: if it is no whole number from 0 up.
-    """
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, came {text!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    """A time.
-
-    Raises:
-        ArgumentTypeError: if it is no number of seconds above 0.
-    """
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError(f"expected seconds, a number above 0, came {text!r}")
-    return seconds
-
-
 _ONE_CELL: Final = _argument("cell", metavar="CELL", help=_CELL)
 _SEED: Final = _argument(
-    "--seed", type=_seed, default=0, metavar="N", help="what everything random is drawn from (0)"
+    "--seed",
+    type=whole_number,
+    default=0,
+    metavar="N",
+    help="what everything random is drawn from (0)",
 )
 _OF: Final = _argument(
     "--cell", dest="of", metavar="CELL", help="the cell that FILE.py computes; FILE.py needs it"
@@ -199,7 +177,7 @@ COMMANDS: Final = (
                       help="FILE.py:NAME is a function, an autograd.Function or a module of it"),
             _argument("--batch-first", action="store_true",
                       help="sequences in FILE.py are (B, T, m), not (T, B, m)"),
-            _argument("--timeout", type=_seconds, metavar="SECONDS",
+            _argument("--timeout", type=seconds, metavar="SECONDS",
                       help="how long FILE.py may take in all (600; no limit in nightly)"),
             _LANGUAGE, add_segment_flags, add_all_network_flags,
         ),
@@ -295,7 +273,7 @@ COMMANDS: Final = (
             _argument("--size", type=int, default=16, metavar="n", help="units (16)"),
             _argument("--updates", type=int, default=120, metavar="N",
                       help="updates of a task for the settings that are left (120)"),
-            _argument("--seconds", type=_seconds, default=60.0, metavar="S",
+            _argument("--seconds", type=seconds, default=60.0, metavar="S",
                       help="of computing that one candidate may cost (60)"),
             _SEED,
         ),

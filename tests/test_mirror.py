@@ -268,6 +268,7 @@ ALONE: Final = {
     "numeric/verification/test_decimals.py": "numbers of many digits on both sides of a check",
     "reports/test_numbers_and_constants.py": "cells of many digits, cells of given weights",
     "reports/document/test_chinese.py": "reports in another language, and titles in any script",
+    "reports/site/test_accessible.py": "all pages, by axe",
     "reports/document/test_pages.py": "pages in a browser and in a TeX engine",
     "test_completeness.py": "nodes and functions against every interpretation",
     "test_layering.py": "who may import whom, between the packages",

@@ -167,7 +167,7 @@ def diagnoses(gradients: Mapping[str, Mapping[str, Any]]) -> list[str]:
     shared: dict[str, list[str]] = {}
     several: set[str] = set()
     sayings: set[str] = set()
-    alone: dict[str, list[str]] = {}
+    alone: dict[str, tuple[list[str], list[str]]] = {}
     for label, entry in gradients.items():
         sentence, causes = entry.get("diagnosis"), entry.get("causes") or ()
         name, equals, rest = (sentence or "").partition(" equals ")
@@ -178,17 +178,21 @@ def diagnoses(gradients: Mapping[str, Mapping[str, Any]]) -> list[str]:
         elif not equals:
             sayings |= {*causes}
         if sentence and not causes:
-            alone.setdefault(rest if equals else sentence, []).append(name if equals else "")
-    lines = []
+            names, whole = alone.setdefault(rest if equals else sentence, ([], []))
+            whole.append(sentence)
+            names += [name] if equals else []
+    lines: list[str] = []
     for cause, names in sorted(shared.items(), key=lambda item: -len(item[1])):
         every = len(names) == len(gradients)
         if cause not in several | sayings:
-            lines.append(_equal(names, f"the gradient {cause}"))
+            lines.append(_equal(names, said("the gradient {0}", cause)))
         elif cause in sayings and every:
             lines.append(cause)
         else:
-            lines.append(f"{'all gradients' if every else _listed(names)}: {cause}")
-    lines += [_equal(names, rest) if names[0] else rest for rest, names in alone.items()]
+            whose = said("all gradients") if every else _listed(names)
+            lines.append(said("{0}: {1}", whose, cause))
+    lines += [alone_[0] if len(names) < 2 else _equal(names, rest)
+              for rest, (names, alone_) in alone.items()]  # fmt: skip
     return lines
 
 
@@ -197,16 +201,18 @@ def gradient_name(label: str) -> str:
     group, name = label.split(".", 1)
     part, _, own = name.rpartition(".")
     called = f"d{own}_0" if group == "initial" else f"d{own}"
-    return f"{called} of {part}" if part else called
+    return said("{0} of {1}", called, part) if part else called
 
 
 def _equal(names: list[str], rest: str) -> str:
-    return f"{_listed(names)} {'each equal' if len(names) > 1 else 'equals'} {rest}"
+    if len(names) > 1:
+        return said("{0} each equal {1}", _listed(names), rest)
+    return said("{0} equals {1}", names[0], rest)
 
 
 def _listed(names: list[str]) -> str:
     *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
+    return said("{0} and {1}", ", ".join(others), last) if others else last
 
 
 def not_judged(unjudged: Mapping[str, str]) -> list[str]:
@@ -214,7 +220,7 @@ def not_judged(unjudged: Mapping[str, str]) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for what, why in unjudged.items():
         reasons.setdefault(why, []).append(what)
-    return [f"not judged: {', '.join(names)}: {why}" for why, names in reasons.items()]
+    return [said("not judged: {0}: {1}", ", ".join(names), why) for why, names in reasons.items()]
 
 
 def conclude(

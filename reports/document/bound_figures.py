@@ -27,6 +27,7 @@ Array = Any
 Dash = tuple[float, ...]
 PRODUCT: Final = "product"
 _GREY, _DARK, _BLACK = SHADES
+_ON_SHADES: Final = "#010101"  # lines on shades of grey, black on a dark page too
 _SOLID: Final[Dash] = ()
 _TICKS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
 
@@ -214,7 +215,7 @@ def norms_over_times(times: Sequence[int], logs: Array, norm: str, words: Labels
         levels = [v for v in MaxNLocator(7).tick_values(low, high) if low < v < high]
         if levels and high - low > 1e-6:
             apart = np.where(np.eye(len(times), dtype=bool), np.nan, values)
-            lines = axes.contour(times, times, apart, levels=levels, colors="black",
+            lines = axes.contour(times, times, apart, levels=levels, colors=_ON_SHADES,
                                  linewidths=0.6, linestyles="solid")  # fmt: skip
             axes.clabel(lines, fmt=lambda v: f"${v:g}$", fontsize=8)
         bar = figure.colorbar(image, cax=beside)

@@ -98,9 +98,9 @@ def gradient_norms(measured: Measurement, norm: str, words: Labels) -> Picture:
             axes.plot(list(curve.lags), shown(curve.log10_upper), color=shade, linewidth=1.0,
                       dashes=(4, 2.5))  # fmt: skip
         last = measured.steps
-        _label(axes, curves, shades, last, words)
         axes.set_xlim(0, last)
         axes.margins(y=0.04)
+        _label(axes, curves, shades, last, words)
         axes.set_xlabel(words("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         figure.subplots_adjust(left=0.11, right=0.80, bottom=0.14, top=0.97)
@@ -129,8 +129,10 @@ def _label(
 def label_ends(axes: Any, marks: list[Mark], x: float, size: float = 9) -> None:
     """Labels beside the frame at x, pushed apart where they would overlap.
 
-    `marks` are the heights, words and shades of the labels.
+    `marks` are the heights, words and shades of the labels; a label that is moved has a line that
+    leads from its curve to it.
     """
+    axes.set_autoscale_on(False)
     low, high = axes.get_ylim()
     apart = (high - low) / 17 * size / 9
     marks.sort()
@@ -143,8 +145,13 @@ def label_ends(axes: Any, marks: list[Mark], x: float, size: float = 9) -> None:
                 places[k + 1] += overlap / 2
     for k, place in enumerate(places):
         places[k] = max(place, low if k == 0 else places[k - 1] + apart)
-    for place, (_, text, shade) in zip(places, marks, strict=True):
-        axes.text(x, place, text, color=shade, va="center", fontsize=size)
+    edge = axes.get_xlim()[1]
+    for place, (end, text, shade) in zip(places, marks, strict=True):
+        moved = abs(place - end) > apart / 2
+        left = edge + 4 * (x - edge) if moved else x
+        if moved:
+            axes.plot([edge, left], [end, place], color=shade, linewidth=0.5, clip_on=False)
+        axes.text(left, place, text, color=shade, va="center", fontsize=size)
 
 
 def plain(label: str) -> str:

@@ -36,6 +36,12 @@ from reports.document.words import spoken
 
 LINE: Final = 34.0
 """Where a long right side is broken, in em."""
+COLOURS: Final = (
+    "000000", "ffffff", "4a4a4a", "6a6a6a", "8a8a8a", "aaaaaa", "bbbbbb", "d5d5d5", "dddddd",
+    "b3261e",
+)  # fmt: skip
+"""The colours of figures, each a variable of the page's style."""
+_COLOUR: Final = re.compile(rf"#({'|'.join(COLOURS)})\b", re.IGNORECASE)
 NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
@@ -127,7 +133,9 @@ def _row(row: EquationRow, note: bool, space: bool, number: bool) -> str:
 def table(block: Table, say: Say) -> str:
     """A table with its caption above."""
     kinds = [{"l": "", "p": "", "c": ' class="mid"', "r": ' class="end"'}[c] for c in block.align]
-    head = "".join(f"<th{k}>{said(c)}</th>" for k, c in zip(kinds, block.head, strict=True))
+    head = "".join(
+        f'<th scope="col"{k}>{said(c)}</th>' for k, c in zip(kinds, block.head, strict=True)
+    )
     body = "\n".join(
         "<tr>" + "".join(f"<td{k}>{said(c)}</td>" for k, c in zip(kinds, cells, strict=True))
         + "</tr>"
@@ -147,6 +155,7 @@ def inline_svg(
     """The <svg> element of a file, its ids made the figure's own, its size left to the page.
 
     `known` holds the letters that an earlier figure of the page has drawn, which are used again.
+    Colours that the page knows become its variables, which a dark page sets otherwise.
     """
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
@@ -155,6 +164,7 @@ def inline_svg(
     body = _shared(body, {} if known is None else known)
     body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", body, count=1)
     body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1)
+    body = _COLOUR.sub(lambda found: f"var(--c{found[1].lower()}, {found[0]})", body)
     label = f'<svg role="img" aria-label="{escape(description)}"'
     return body.replace("<svg", label, 1).strip()
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 from derive.cell import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
 from numeric.verification.verify import verify
+from reports.site.compare import COMPARE, compare_page
 from reports.site.index import INDEX, Entry, index_page
 from reports.write import write_files, write_report
 
@@ -29,7 +30,7 @@ STAMP: Final = "gallery.json"
 SCHEMA: Final = "bptt.gallery/1"
 FORMATS: Final = ("html", "tex")
 WORKERS: Final = 2
-_SOURCES: Final = (".py", ".css", ".toml")
+_SOURCES: Final = (".py", ".css", ".js", ".toml")
 _PACKAGES: Final = ("sympy", "numpy", "autograd", "mpmath", "hypothesis", "matplotlib")
 Told = Callable[[str, int, int], None]
 
@@ -85,7 +86,7 @@ def write_gallery(
     stamp["cells"] = {name: stamp["cells"][name] for name in cells}
     _write_index(folder, cells, stamp)
     _write_stamp(folder, stamp)
-    files = [folder / INDEX]
+    files = [folder / INDEX, folder / COMPARE]
     files += [folder / file for name in cells for file in stamp["cells"][name]["files"]]
     made = tuple(name for name in cells if name not in kept)
     verified = {name: stamp["cells"][name]["verified"] for name in cells}
@@ -181,11 +182,20 @@ def _write_index(folder: Path, cells: Mapping[str, Cell], stamp: dict[str, Any])
     ]])  # fmt: skip
     shown_digest = hashlib.sha256(shown.encode()).hexdigest()[:16]
     held = stamp.get("index", {})
-    if held.get("shows") == shown_digest and _same(folder / INDEX, held.get("file", "")):
+    if (
+        held.get("shows") == shown_digest
+        and _same(folder / INDEX, held.get("file", ""))
+        and (_same(folder / COMPARE, held.get("compare", "")))
+    ):
         return
     entries = [Entry(cell, stamp["cells"][name]["verified"]) for name, cell in cells.items()]
-    write_files({folder / INDEX: index_page(entries, stamp["formats"], stamp["language"]).encode()})
-    stamp["index"] = {"shows": shown_digest, "file": _sum_of(folder / INDEX)}
+    language = stamp["language"]
+    write_files({
+        folder / INDEX: index_page(entries, stamp["formats"], language).encode(),
+        folder / COMPARE: compare_page([*cells.values()], INDEX, language).encode(),
+    })
+    stamp["index"] = {"shows": shown_digest, "file": _sum_of(folder / INDEX),
+                      "compare": _sum_of(folder / COMPARE)}  # fmt: skip
 
 
 def _read(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:

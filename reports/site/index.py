@@ -1,6 +1,7 @@
 """Cells → index.html: every cell with its equations, Jacobian and verdicts, linked to its page.
 
-In: cells and what verification said of them. Out: the text of one HTML file without script.
+In: cells and what verification said of them. Out: the text of one HTML file; its
+script serves the search box alone.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from reports.document.model import EquationRow, Equations, Inlines, Words
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
 from reports.sections.page_one import count, jacobian_row
+from reports.site.compare import COMPARE
 from reports.site.families import family_of, family_title
 
 INDEX: Final = "index.html"
 OTHER: Final = "index.other"
 _STYLE: Final = Path(__file__).with_name("index.css")
+_SCRIPT: Final = Path(__file__).with_name("index.js")
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,18 @@ def index_page(entries: Sequence[Entry], formats: Sequence[str], language: str =
 <nav aria-label="{say.words("index.families")}"><ol>
 {links}
 </ol></nav>
+<form role="search" onsubmit="return false"><span hidden>
+<label for="search">{say.words("index.search")}</label>
+<input id="search" type="search"> <output id="found" for="search"></output></span>
+<a href="{COMPARE}">{say.words("compare.title")}</a></form>
 </header>
 <main>
 <p>{said(opening)}</p>
 {sections}
 </main>
+<script>
+{_SCRIPT.read_text(encoding="utf-8").strip()}
+</script>
 </body>
 </html>
 """

@@ -42,7 +42,7 @@ for (const frame of document.querySelectorAll("iframe")) {
 </script>"""
 
 
-def browse(page: Path) -> subprocess.CompletedProcess[str]:
+def browse(page: Path, limit: float = 60) -> subprocess.CompletedProcess[str]:
     folder = page.parent / "profile"
     return subprocess.run(
         [
@@ -51,7 +51,7 @@ def browse(page: Path) -> subprocess.CompletedProcess[str]:
             "--enable-logging=stderr", f"--user-data-dir={folder}", "--virtual-time-budget=8000",
             "--dump-dom", page.as_uri(),
         ],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=limit, check=True,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from derive.cell import Cell, previous
 from derive.language.expr import symbols_of
 from derive.language.syntax import BAR, PREVIOUS
 from derive.network import Network
+from derive.saying import said
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 from numeric.verification.cases import Case
@@ -276,7 +277,7 @@ def _without_memory(readout: Derivation, mistake: Mistake) -> bool:
 def _slopes() -> Iterator[Mistake]:
     """The slope of the loss, of which all gradients are made, is another."""
     for how in SLOPES:
-        what = f"with the slope of the loss {how}"
+        what = said("with the slope of the loss {0}", how)
         yield Mistake(what, Change(), (), how, parts=(READOUT,), slope=how)
 
 

@@ -13,6 +13,7 @@ from sympy import MatrixExpr, MatrixSymbol
 from derive.calculus.through_time import TIME, Clock, Derivation
 from derive.cell import timeless_symbols
 from derive.language.expr import At, replace, symbols_of
+from derive.saying import said
 from derive.typeset.layout import Layout, Notation
 from derive.typeset.text import Text
 from numeric.compiler.comments import numbered_equations
@@ -55,13 +56,14 @@ class EquationNames:
         if not split:
             return ""
         if len(split) == 1:
-            return f"adjoint equation {split[0][0]}: {split[0][1]}"
+            return said("adjoint equation {0}: {1}", split[0][0], split[0][1])
         if len(split) == 2:
-            return "adjoint equations " + "; ".join(f"{number}: {text}" for number, text in split)
-        return f"adjoint equations {listed(str(number) for number, _ in split)}"
+            first, second = (f"{number}: {text}" for number, text in split)
+            return said("adjoint equations {0}; {1}", first, second)
+        return said("adjoint equations {0}", listed((str(number) for number, _ in split)))
 
 
 def listed(words: Iterable[str]) -> str:
     """The words with commas, and "and" before the last."""
     *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
+    return said("{0} and {1}", ", ".join(others), last) if others else last

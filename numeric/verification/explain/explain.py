@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 
+from derive.saying import said
 from numeric.meaning.run_cell import run_cell
 from numeric.verification.explain.anatomy import CellAnatomy, labelled
 from numeric.verification.explain.audit import (
@@ -89,8 +91,13 @@ def explain_gradients(
     usual = ": no term is missing" if audit.anatomy.by_step else " without lengths"
     for label in {*failing} & {*audit.labels} - {*told}:
         told[label] = Told(
-            f"{gradient_name(label)} agrees to {agreement().wrong:g} in small, ordinary "
-            f"calls{usual}; the counterexample shows a call in which it is off"
+            said(
+                "{0} agrees to {1} in small, ordinary calls{2}; the counterexample shows "
+                "a call in which it is off",
+                gradient_name(label),
+                f"{agreement().wrong:g}",
+                usual,
+            )
         )
     nothing = Told("")
     return {
@@ -135,12 +142,12 @@ def _once(sentence: str) -> Told:
 def _in_single(label: str, single: str, off: float) -> Told:
     if off <= SINGLE:
         return _once(single)
-    more = f"off by {off:.1e}, which float32 does not explain"
-    return Told(f"{single}; {gradient_name(label)} is {more}", (single, more))
+    more = said("off by {0}, which float32 does not explain", f"{off:.1e}")
+    return Told(said("{0}; {1} is {2}", single, gradient_name(label), more), (single, more))
 
 
 def _of(label: str, cause: str) -> Told:
-    return Told(f"{gradient_name(label)}: {cause}", (cause,))
+    return Told(said("{0}: {1}", gradient_name(label), cause), (cause,))
 
 
 def _explained(
@@ -167,8 +174,15 @@ def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> Told:
     words = []
     for mistake in chosen:
         where = audit.anatomy.where(mistake)
-        words.append(f"{mistake.what} ({where})" if where else mistake.what)
-    return Told(f"{gradient_name(label)} equals the gradient {', and '.join(words)}", (*words,))
+        words.append(said("{0} ({1})", mistake.what, where) if where else mistake.what)
+    return Told(
+        said(
+            "{0} equals the gradient {1}",
+            gradient_name(label),
+            reduce(partial(said, "{0}, and {1}"), words),
+        ),
+        (*words,),
+    )
 
 
 # ---- the forward pass is another --------------------------------------------------------
@@ -180,30 +194,32 @@ def _of_another_forward(audit: Audit, wrong: set[str]) -> dict[str, Told]:
         name, step = min(audit.wrong_outputs.items(), key=lambda item: item[1])
         of_cell = audit.anatomy.by_step
         what = (
-            f"the forward pass computes another {name}, from t = {step} on" if of_cell
-            else f"the forward pass computes another {audit.problem.output_word(name)}"
+            said("the forward pass computes another {0}, from t = {1} on", name, step) if of_cell
+            else said("the forward pass computes another {0}", audit.problem.output_word(name))
         )  # fmt: skip
         if follows_its_forward(audit):
-            said = f"{what}; the backward pass is the gradient of that forward pass"
-            return dict.fromkeys(audit.labels, _once(said))
-        whose = "is not a gradient of this " + ("cell" if of_cell else "network")
+            whole = said("{0}; the backward pass is the gradient of that forward pass", what)
+            return dict.fromkeys(audit.labels, _once(whole))
+        whose = "is not a gradient of this cell" if of_cell else "is not a gradient of this network"
         return {
-            label: Told(f"{what}: {gradient_name(label)} {whose}", (what,))
+            label: Told(said("{0}: {1} {2}", what, gradient_name(label), whose), (what,))
             for label in (audit.labels if of_cell else wrong)  # a loss may be wrong by itself
         }
-    forward = f"your forward is this cell {dialect.what}"
+    forward = said("your forward is this cell {0}", dialect.what)
     assert isinstance(audit.problem, CellProblem)
     problem = replace(audit.problem, cell=dialect.cell)
     other = Audit(problem, audit.call, audit.seed, from_zero=dialect.from_zero)
     if not other.wrong:
-        said = f"the backward pass is the gradient of your own forward; {forward}"
-        return dict.fromkeys(audit.labels, _once(said))
+        whole = said("the backward pass is the gradient of your own forward; {0}", forward)
+        return dict.fromkeys(audit.labels, _once(whole))
     found = _explained(other, other.wrong, _single_steps(other), None)
     return {
-        label: Told(f"{forward}; of that cell {told.sentence}", (forward, *told.causes))
+        label: Told(said("{0}; of that cell {1}", forward, told.sentence), (forward, *told.causes))
         for label, told in found.items()
     } | {
-        label: Told(f"{forward}; of that cell {gradient_name(label)} is right", (forward,))
+        label: Told(
+            said("{0}; of that cell {1} is right", forward, gradient_name(label)), (forward,)
+        )
         for label in audit.labels if label not in found
     }  # fmt: skip
 
@@ -243,11 +259,16 @@ def _unexplained(
     """No set of mistakes explains it: what is known of the place where it goes wrong."""
     good = [str(k) for k, fine in steps.items() if fine]
     bad = [str(k) for k, fine in steps.items() if not fine]
-    parts = [f"{gradient_name(label)} equals no gradient with one or two terms changed"]
+    parts: list[str] = [
+        said("{0} equals no gradient with one or two terms changed", gradient_name(label))
+    ]
     if bad and good:
         parts.append(
-            f"cotangents of one step alone give it rightly at t = {listed(good)}, wrongly at "
-            f"t = {listed(bad)}"
+            said(
+                "cotangents of one step alone give it rightly at t = {0}, wrongly at t = {1}",
+                listed(good),
+                listed(bad),
+            )
         )
     elif bad:
         parts.append("cotangents of any one step alone give it wrongly")
@@ -256,5 +277,5 @@ def _unexplained(
     parts.append(parting)
     if counterexample:
         sizes = [f"{k} = {v}" for k, v in counterexample.items() if isinstance(v, int)]
-        parts.append(f"smallest counterexample: {', '.join(sizes)}")
-    return "; ".join(part for part in parts if part)
+        parts.append(said("smallest counterexample: {0}", ", ".join(sizes)))
+    return reduce(partial(said, "{0}; {1}"), [part for part in parts if part])

@@ -17,6 +17,7 @@ from derive.calculus.through_time import Derivation
 from derive.cell import previous
 from derive.language.expr import hadamard, symbols_of
 from derive.language.syntax import BAR
+from derive.saying import said
 from numeric.verification.cases import GROUPS
 from numeric.verification.explain.change import LOSSES, SCALES, Change, Mistake, Place
 from numeric.verification.explain.equation_names import EquationNames
@@ -37,12 +38,12 @@ REDUCED: Final = {
 }
 TRUNCATED: Final = (2, 3)  # steps: of one, the carry is missing
 LOSS_TAKEN: Final = {
-    "_of_the_last_step": "∂L/∂{s}_T, the cotangent of the last step, used at every step",
-    "_of_the_first_step": "∂L/∂{s}_1, the cotangent of the first step, used at every step",
-    "_of_the_step_before": "∂L/∂{s}_{{t−1}}, the cotangent of the step before, used at step t",
-    "_of_the_step_after": "∂L/∂{s}_{{t+1}}, the cotangent of the step after, used at step t",
-    "_at_the_last_step_alone": "∂L/∂{s}_t taken at the last step alone, at no other",
-    "_of_all_steps": "the sum of ∂L/∂{s}_t over all steps used at every step",
+    "_of_the_last_step": "∂L/∂{0}_T, the cotangent of the last step, used at every step",
+    "_of_the_first_step": "∂L/∂{0}_1, the cotangent of the first step, used at every step",
+    "_of_the_step_before": "∂L/∂{0}_{{t−1}}, the cotangent of the step before, used at step t",
+    "_of_the_step_after": "∂L/∂{0}_{{t+1}}, the cotangent of the step after, used at step t",
+    "_at_the_last_step_alone": "∂L/∂{0}_t taken at the last step alone, at no other",
+    "_of_all_steps": "the sum of ∂L/∂{0}_t over all steps used at every step",
 }
 
 
@@ -76,22 +77,25 @@ def _boundaries(derivation: Derivation) -> Iterator[Mistake]:
         name = equation.target.name
         whole: dict[Place, MatrixExpr | None] = {(name, k): None for k in range(
             len(equation.terms))}  # fmt: skip
-        yield Mistake(f"with the carry of {state.name} missing at t = 0: the first step hands "
-                      "nothing back", Change(at_first=whole), (name,), "initial")  # fmt: skip
+        missing = said(
+            "with the carry of {0} missing at t = 0: the first step hands nothing back", state.name
+        )
+        yield Mistake(missing, Change(at_first=whole), (name,), "initial")
         yield Mistake(
-            f"of {state.name} at the first step, not handed back through that step",
+            said("of {0} at the first step, not handed back through that step", state.name),
             Change(handed={state.name: bar(state).name}), (name,), "initial",
         )  # fmt: skip
         for other in derivation.cell.states:
             if other != state and other.shape == state.shape:
                 yield Mistake(
-                    f"of the initial {other.name} in its place",
+                    said("of the initial {0} in its place", other.name),
                     Change(handed={state.name: previous(other).name + BAR}), (name,), "initial",
                 )  # fmt: skip
         for place, _ in enumerate(equation.terms):
             change = Change(at_first={(name, place): None})
-            yield Mistake(f"with term {place + 1} of {len(equation.terms)} missing at t = 0",
-                          change, (name,), "initial")  # fmt: skip
+            count = len(equation.terms)
+            missing = said("with term {0} of {1} missing at t = 0", place + 1, count)
+            yield Mistake(missing, change, (name,), "initial")
 
 
 def reductions(derivation: Derivation) -> Iterator[Mistake]:
@@ -122,8 +126,10 @@ def _overwritten(derivation: Derivation, naming: EquationNames) -> Iterator[Mist
             for count in range(len(readers), 0, -1):
                 for chosen in combinations(readers, count):
                     terms = {place: v for name in chosen for place, v in readers[name].items()}
-                    what = (
-                        f"with {naming(bar(state))} overwritten by {naming(term.value)} too early"
+                    what = said(
+                        "with {0} overwritten by {1} too early",
+                        naming(bar(state)),
+                        naming(term.value),
                     )
                     yield Mistake(what, Change(terms), chosen, "overwritten")
 
@@ -163,7 +169,7 @@ def _moved(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
                     (source.target.name, place): None,
                     (destination.target.name, len(destination.terms)): term.value,
                 })
-                what = f"with the term {naming(term.value)} {words}"
+                what = said("with the term {0} {1}", naming(term.value), words)
                 targets = (source.target.name, destination.target.name)
                 yield Mistake(what, change, targets, "moved")
 
@@ -183,11 +189,11 @@ def _losses(derivation: Derivation) -> Iterator[Mistake]:
             taken = MatrixSymbol(from_loss(state).name + ending, *state.shape)
             change = Change({(equation.target.name, place): taken})
             name = (equation.target.name,)
-            yield Mistake(f"with {words.format(s=state.name)}", change, name, f"loss{ending}")
+            yield Mistake(said("with {0}", said(words, state.name)), change, name, f"loss{ending}")
             together, targets = together | change, [*targets, *name]
             names.append(state.name)
         if len(names) > 1:
-            what = f"with {words.format(s='s')}, s being each of {', '.join(names)}"
+            what = said("with {0}, s being each of {1}", said(words, "s"), ", ".join(names))
             yield Mistake(what, together, tuple(targets), f"loss{ending} of all")
 
 
@@ -198,7 +204,7 @@ def _wrong_side(derivation: Derivation, naming: EquationNames) -> Iterator[Mista
         state = equation.of
         if state not in states:
             continue
-        what = {carry(state): f"the carry of {state.name}", from_loss(state): "the loss"}
+        what = {carry(state): said("the carry of {0}", state.name), from_loss(state): "the loss"}
         for place, term in enumerate(equation.terms):
             for other in derivation.adjoint if term.value in what else ():
                 if other == equation or other.of.shape != state.shape:
@@ -207,9 +213,11 @@ def _wrong_side(derivation: Derivation, naming: EquationNames) -> Iterator[Mista
                     (equation.target.name, place): None,
                     (other.target.name, len(other.terms)): term.value,
                 })
-                words = (
-                    f"with {what[term.value]} added to {naming(other.target)} instead of "
-                    f"{naming(equation.target)}, on the wrong side of what lies between"
+                words = said(
+                    "with {0} added to {1} instead of {2}, on the wrong side of what lies between",
+                    what[term.value],
+                    naming(other.target),
+                    naming(equation.target),
                 )
                 targets = (equation.target.name, other.target.name)
                 yield Mistake(words, change, targets, "wrong side")
@@ -218,12 +226,17 @@ def _wrong_side(derivation: Derivation, naming: EquationNames) -> Iterator[Mista
 def _truncated(derivation: Derivation) -> Iterator[Mistake]:
     targets = tuple(e.target.name for e in derivation.carries)
     for count in TRUNCATED:
-        words = f"truncated after {count} steps: each loss goes back {count} steps, no further"
+        words = said(
+            "truncated after {0} steps: each loss goes back {1} steps, no further", count, count
+        )
         yield Mistake(words, Change(window=count), targets, "truncated")
         for from_end, place in ((False, "first"), (True, "last")):
-            words = (
-                f"truncated after {count} steps: nothing is handed across every {count} steps, "
-                f"counted from the {place}"
+            words = said(
+                "truncated after {0} steps: nothing is handed across every {1} steps, "
+                "counted from the {2}",
+                count,
+                count,
+                place,
             )
             yield Mistake(words, Change(piece=(count, from_end)), targets, "truncated")
 

@@ -15,6 +15,7 @@ from derive.calculus.adjoint import AdjointEquation, carry
 from derive.calculus.through_time import Derivation
 from derive.language.expr import scale, transpose
 from derive.language.syntax import BAR
+from derive.saying import said
 from numeric.verification.explain.change import Change, Mistake, Place
 from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.loop import late, over_time, reductions
@@ -64,11 +65,15 @@ def _in_terms(
         if term.value == carry(equation.of):
             yield _carry_missing(derivation, equation, here)
         elif len(equation.terms) > 1:
-            yield Mistake(f"with the term {text} missing", Change({here: None}), (name,), "missing")
+            yield Mistake(
+                said("with the term {0} missing", text), Change({here: None}), (name,), "missing"
+            )
         if len(equation.terms) > 2:
             others = {(name, k): None for k in range(len(equation.terms)) if k != place}
-            yield Mistake(f"with the term {text} alone", Change(others), (name,), "alone", False)
-        yield from _scaled(f"the term {text}", name, {here: term.value})
+            yield Mistake(
+                said("with the term {0} alone", text), Change(others), (name,), "alone", False
+            )
+        yield from _scaled(said("the term {0}", text), name, {here: term.value})
         for rewrite in rewrites(term.value, alphabet, naming, known):
             yield _rewritten(rewrite, here, text)
         if name in parameters and term.value.shape[0] == term.value.shape[1] != 1:
@@ -76,14 +81,16 @@ def _in_terms(
             yield Mistake("transposed", Change({here: flipped}), (name,), "transposed")
     if len(equation.terms) > 1:
         whole = {(name, place): term.value for place, term in enumerate(equation.terms)}
-        yield from _scaled(f"all of {naming(equation.target)}", name, whole)
+        yield from _scaled(said("all of {0}", naming(equation.target)), name, whole)
     nothing: dict[Place, MatrixExpr | None] = {(name, k): None for k in range(len(equation.terms))}
-    yield Mistake(f"with {naming(equation.target)} left at zero", Change(nothing), (name,), "zero")
+    yield Mistake(
+        said("with {0} left at zero", naming(equation.target)), Change(nothing), (name,), "zero"
+    )
 
 
 def _rewritten(rewrite: Rewrite, here: Place, text: str) -> Mistake:
     whole = rewrite.what.endswith(f" for {text}")
-    what = f"with {rewrite.what}" if whole else f"with {rewrite.what} in {text}"
+    what = said("with {0}", rewrite.what) if whole else said("with {0} in {1}", rewrite.what, text)
     change = Change({here: rewrite.value})
     return Mistake(what, change, (here[0],), rewrite.family, rewrite.major)
 
@@ -91,14 +98,18 @@ def _rewritten(rewrite: Rewrite, here: Place, text: str) -> Mistake:
 def _carry_missing(derivation: Derivation, equation: AdjointEquation, here: Place) -> Mistake:
     state = equation.of.name
     handed = f"{state}_prev{BAR}"
-    what = f"with the path through {state}_{{t+1}} dropped: the carry of {state} is missing"
+    what = said(
+        "with the path through {0}_{{t+1}} dropped: the carry of {1} is missing", state, state
+    )
     return Mistake(what, Change({here: None}), (here[0], handed), "carry")
 
 
 def _scaled(what: str, name: str, values: dict[Place, MatrixExpr]) -> Iterator[Mistake]:
     for number, words in ((-1, "of the wrong sign"), (2, "counted twice"), (HALF, "halved")):
         change = Change({place: scale(number, value) for place, value in values.items()})
-        yield Mistake(f"with {what} {words}", change, (name,), f"times {number}", number == -1)
+        yield Mistake(
+            said("with {0} {1}", what, words), change, (name,), f"times {number}", number == -1
+        )
 
 
 # ---- the same in several places, and what is no change of a single term ----------------------
@@ -129,8 +140,10 @@ def _joined(members: list[Mistake], made: Made) -> Iterator[Mistake]:
         targets = tuple(dict.fromkeys(t for m in chosen for t in m.targets))
         first = chosen[0].what
         same = all(m.what == first for m in chosen)
-        more = f"{len(chosen) - 1} more place{'s' * (len(chosen) > 2)}"
-        what = first if same else f"{first}, and likewise in {more}"
+        more = said("{0} more places", len(chosen) - 1)
+        if len(chosen) == 2:
+            more = said("1 more place")
+        what = first if same else said("{0}, and likewise in {1}", first, more)
         yield Mistake(what, change, targets, chosen[0].family)
 
 

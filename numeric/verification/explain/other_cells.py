@@ -19,6 +19,7 @@ from derive.cell import Cell, Equation, previous
 from derive.language.expr import Elementwise, add, hadamard, negate, symbols_of, transpose
 from derive.language.expr import replace as exchange
 from derive.language.functions import FUNCTIONS
+from derive.saying import said
 from numeric.verification.explain.equation_names import EquationNames, listed
 from numeric.verification.explain.other_order import commuted
 from numeric.verification.explain.rewrites import complemented
@@ -94,8 +95,9 @@ def _swapped(derivation: Derivation, naming: EquationNames) -> Found:
             here = [naming.bare(gates[k][0]) for k in moved]
             there = [naming.bare(gates[order[k]][0]) for k in moved]
             what = (
-                f"with {here[0]} and {here[1]} swapped" if len(moved) == 2
-                else f"with the parameters of {listed(there)} in the places of {listed(here)}"
+                said("with {0} and {1} swapped", here[0], here[1]) if len(moved) == 2
+                else said("with the parameters of {0} in the places of {1}",
+                          listed(there), listed(here))
             )  # fmt: skip
             yield _throughout(cell, mapping), what
 
@@ -110,7 +112,7 @@ def _renamed(cell: Cell, naming: EquationNames) -> Found:
         words = listed(naming.bare(s) for s in group)
         yield (
             _throughout(cell, mapping),
-            f"with {words} transposed",
+            said("with {0} transposed", words),
         )
     known: set[MatrixSymbol] = set()
     for place, equation in enumerate(cell.equations):
@@ -118,7 +120,12 @@ def _renamed(cell: Cell, naming: EquationNames) -> Found:
             for old, new in ((previous(state), state), (state, previous(state))):
                 if old in {*symbols_of(equation.value)} and (new != state or state in known):
                     value = exchange(equation.value, {old: new})
-                    what = f"with {naming(new)} for {naming(old)} in {naming.bare(equation.target)}"
+                    what = said(
+                        "with {0} for {1} in {2}",
+                        naming(new),
+                        naming(old),
+                        naming.bare(equation.target),
+                    )
                     yield _put(cell, place, value), what
         known.add(equation.target)
 
@@ -139,8 +146,8 @@ def _left_out(cell: Cell, naming: EquationNames) -> Found:
             groups.append([node])
     for group in groups:
         what = "without the biases" if len(group) > 1 else (
-            f"without the bias {naming(group[0])}" if group[0] in added
-            else f"without {naming(group[0])}"
+            said("without the bias {0}", naming(group[0])) if group[0] in added
+            else said("without {0}", naming(group[0]))
         )  # fmt: skip
         kept = tuple(replace(e, value=_without(e.value, group)) for e in cell.equations)
         yield kept, what
@@ -170,13 +177,18 @@ def _in_nodes(cell: Cell, naming: EquationNames) -> Found:
     for place, equation in enumerate(cell.equations):
         name = naming.bare(equation.target)
         for value, what in _exchanged(equation.value, naming):
-            yield _put(cell, place, value), f"{what} in {name}"
+            yield _put(cell, place, value), said("{0} in {1}", what, name)
         for value, old, new in commuted(equation.value):
-            yield _put(cell, place, value), f"with {naming(new)} for {naming(old)} in {name}"
+            yield (
+                _put(cell, place, value),
+                said("with {0} for {1} in {2}", naming(new), naming(old), name),
+            )
         for gate in dict.fromkeys(complemented(equation.value)):
             turned = add(OneMatrix(*gate.shape), negate(gate))
             value = exchange(equation.value, {turned: gate, gate: turned})
-            words = f"with {naming.bare(gate)} and 1 − {naming.bare(gate)} swapped in {name}"
+            words = said(
+                "with {0} and 1 − {1} swapped in {2}", naming.bare(gate), naming.bare(gate), name
+            )
             yield _put(cell, place, value), words
 
 
@@ -188,20 +200,20 @@ def _exchanged(node: MatrixExpr, naming: EquationNames) -> Iterator[tuple[Matrix
                 if other != node.function.name and not node.parameters:
                     made = Elementwise(type(node.args[0])(FUNCTIONS[other].name), node.argument)
                     instead = "nothing" if other == "identity" else other
-                    yield made, f"with {instead} for {node.function.name}"
+                    yield made, said("with {0} for {1}", instead, node.function.name)
             raised = add(node.argument, OneMatrix(*node.shape))
             yield (
                 Elementwise(node.args[0], raised, *node.parameters),
-                (f"with 1 added under {node.function.name}"),
+                (said("with 1 added under {0}", node.function.name)),
             )
         case HadamardProduct():
             for k, factor in enumerate(node.args):
                 rest = hadamard(*node.args[:k], *node.args[k + 1 :])
-                yield rest, f"without the factor {naming(factor)}"
+                yield rest, said("without the factor {0}", naming(factor))
         case MatAdd():
             for k, term in enumerate(node.args):
                 signed = add(*node.args[:k], negate(term), *node.args[k + 1 :])
-                yield signed, f"with the sign of {naming(term)} turned"
+                yield signed, said("with the sign of {0} turned", naming(term))
     if not isinstance(node, MatrixSymbol):
         for k, part in enumerate(node.args):
             if isinstance(part, MatrixExpr):

@@ -14,6 +14,7 @@ from sympy.matrices.expressions import HadamardProduct
 from derive.calculus.adjoint import AdjointEquation
 from derive.calculus.through_time import Derivation, differentiate
 from derive.language.expr import add, hadamard, product, symbols_of
+from derive.saying import said
 from numeric.verification.explain.change import Change, Mistake
 from numeric.verification.explain.equation_names import EquationNames
 
@@ -29,7 +30,7 @@ def other_order(derivation: Derivation, naming: EquationNames) -> Iterator[Mista
                 other = differentiate(replace(cell, equations=equations))
             except (ValueError, KeyError):
                 continue
-            what = f"of another cell, with {naming(new)} for {naming(old)}"
+            what = said("of another cell, with {0} for {1}", naming(new), naming(old))
             users = [e.target.name for e in derivation.adjoint if _uses(e, old)]
             targets = [e.target.name for e in derivation.carries if _uses(e, old)]
             yield Mistake(what, Change(), (*users, *targets), "order", False, other)

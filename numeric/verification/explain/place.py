@@ -6,7 +6,10 @@ all of whose gradients are wrong, and that explain all that are, not those that 
 
 from __future__ import annotations
 
+from functools import partial, reduce
+
 from derive.calculus.adjoint import AdjointEquation, carry, from_loss
+from derive.saying import said
 from numeric.verification.explain.anatomy import Part, labelled
 from numeric.verification.explain.audit import (
     STEPS,
@@ -42,17 +45,23 @@ def first_parting(audit: Audit) -> str:
                 for label in inputs
             )
         ]  # fmt: skip
-        shows = f"it shows with {'one step' if length == 1 else f'{length} steps'} already"
-        at = f"going back, {gradient_name(inputs[0])} parts at t = {max(steps)}; " if steps else ""
-        return f"{shows}: {at}{_place(audit, wrong, handed_on=length > 1)}"
+        shows = said("it shows with {0} steps already", length)
+        if length == 1:
+            shows = said("it shows with one step already")
+        at = (
+            said("going back, {0} parts at t = {1}; ", gradient_name(inputs[0]), max(steps))
+            if steps
+            else ""
+        )
+        return said("{0}: {1}{2}", shows, at, _place(audit, wrong, handed_on=length > 1))
     return ""
 
 
 def _place(audit: Audit, wrong: set[str], *, handed_on: bool) -> str:
     """The equations that are wrong; the gradients, where no equation explains them."""
-    names = f"in {listed(gradient_name(label) for label in sorted(wrong))}"
+    names = said("in {0}", listed(gradient_name(label) for label in sorted(wrong)))
     if handed_on:
-        return f"{names}; one step alone is right, so it is what passes between steps"
+        return said("{0}; one step alone is right, so it is what passes between steps", names)
     found: list[str] = []
     left = {*wrong}
     while left:
@@ -61,8 +70,12 @@ def _place(audit: Audit, wrong: set[str], *, handed_on: bool) -> str:
             return names
         most = max(groups, key=lambda fed: len(fed & left))
         left -= most
-        found.append(", or in ".join(_named(*pair) for pair in groups[most].values()))
-    return "first in " + ", and in ".join(found)
+        found.append(_with("{0}, or in {1}", [_named(*pair) for pair in groups[most].values()]))
+    return said("first in {0}", _with("{0}, and in {1}", found))
+
+
+def _with(template: str, parts: list[str]) -> str:
+    return reduce(partial(said, template), parts)
 
 
 def _named(part: Part, names: list[str]) -> str:

@@ -27,6 +27,7 @@ from derive.language.expr import (
 )
 from derive.language.functions import FUNCTIONS, Y
 from derive.language.syntax import BAR, PREVIOUS
+from derive.saying import said
 from numeric.verification.explain.change import EARLIER, LATER, STARTED
 from numeric.verification.explain.equation_names import EquationNames
 
@@ -117,14 +118,16 @@ def rewrites(
                 rest = hadamard(*node.args[:place], *node.args[place + 1 :])
                 slope = isinstance(factor, Slope)
                 family = f"{factor.function.name}′ dropped" if slope else f"{factor} dropped"
-                what = f"the {'slope' if slope else 'factor'} {naming(factor)} dropped"
+                what = said("the factor {0} dropped", naming(factor))
+                if slope:
+                    what = said("the slope {0} dropped", naming(factor))
                 yield Rewrite(rest, what, family)
     for place, part in enumerate(node.args):
         if isinstance(part, MatAdd) and _complement(part) is None:
             for k, dropped in enumerate(part.args):
                 rest = add(*part.args[:k], *part.args[k + 1 :])
                 args = (*node.args[:place], rest, *node.args[place + 1 :])
-                what = f"the part {naming(dropped)} dropped"
+                what = said("the part {0} dropped", naming(dropped))
                 yield Rewrite(node.func(*args), what, "part dropped", False)
         if isinstance(part, MatrixExpr):
             for rewrite in rewrites(part, alphabet, naming, known):
@@ -158,7 +161,7 @@ def _alternatives(
 def _swap(
     old: MatrixExpr, new: MatrixExpr, naming: EquationNames, family: str, major: bool = True
 ) -> Rewrite:
-    return Rewrite(new, f"{naming(new)} for {naming(old)}", family, major)
+    return Rewrite(new, said("{0} for {1}", naming(new), naming(old)), family, major)
 
 
 def _symbols(
@@ -187,10 +190,12 @@ def _symbols(
                 yield _swap(symbol, moved, naming, f"all{ending}", False)
         if symbol.name.endswith(PREVIOUS) and symbol in alphabet.states:
             now = alphabet.states[symbol]
-            words = f"{now}_T read for {now}_0 in the first step, as the index −1 does, where"
+            words = said(
+                "{0}_T read for {1}_0 in the first step, as the index −1 does, where", now, now
+            )
             last = MatrixSymbol(now.name + EARLIER, *shape)
-            yield Rewrite(last, f"{words} {naming(symbol)} belongs", "index −1")
-            words = f"{now}_0 taken as zero where {naming(symbol)} belongs"
+            yield Rewrite(last, said("{0} {1} belongs", words, naming(symbol)), "index −1")
+            words = said("{0}_0 taken as zero where {1} belongs", now, naming(symbol))
             started = MatrixSymbol(now.name + STARTED, *shape)
             yield Rewrite(started, words, "initial state as zero")
     for other in others:
@@ -204,22 +209,26 @@ def _slopes(node: Slope, alphabet: Alphabet, naming: EquationNames) -> Iterator[
     name, output = function.name, alphabet.outputs.get(Elementwise(*node.args))
     value = output if output is not None else Elementwise(*node.args)
     at_output = Slope(node.args[0], value, *node.parameters)
-    words = f"the slope {name}′ taken of the output {naming(value)} as if it were the input"
+    words = said(
+        "the slope {0}′ taken of the output {1} as if it were the input", name, naming(value)
+    )
     yield Rewrite(at_output, words, f"{name}′ at output")
     if (through := through_output(name, argument)) is not None:
-        words = f"the slope {naming(through)}, which is for the output, taken of the input"
+        words = said("the slope {0}, which is for the output, taken of the input", naming(through))
         yield Rewrite(through, words, f"{name}′ of input as output")
     if isinstance(value, MatrixSymbol):
         before = alphabet.states.get(value, MatrixSymbol(value.name + EARLIER, *value.shape))
         if (earlier := through_output(name, before)) is not None:
-            words = f"the slope {naming(earlier)}, of the step before, for {naming(node)}"
+            words = said(
+                "the slope {0}, of the step before, for {1}", naming(earlier), naming(node)
+            )
             yield Rewrite(earlier, words, f"{name}′ of the step before")
     for other in (n for n in CONFUSED if n != name):
-        words = f"the slope of {other} for that of {name}"
+        words = said("the slope of {0} for that of {1}", other, name)
         yield Rewrite(Slope(FUNCTIONS[other].name, argument), words, f"{name}′ to {other}′")
         made = through_output(other, value)
         assert made is not None
-        words = f"the slope of {other}, {naming(made)}, for that of {name}"
+        words = said("the slope of {0}, {1}, for that of {2}", other, naming(made), name)
         yield Rewrite(made, words, f"{name}′ to {other}′ of output")
     one = OneMatrix(*node.shape)
     for half in (add(one, negate(value)), hadamard(value, value)):
@@ -249,22 +258,30 @@ def _recomputed(node: Slope, alphabet: Alphabet, naming: EquationNames) -> Itera
     if (value := alphabet.values.get(node.argument)) is None:
         return
     name = node.function.name
-    words = f"{name}′ taken at {naming(node.argument)} computed again with"
+    at_argument = naming(node.argument)
     for symbol in symbols_of(value):
         if symbol in alphabet.parameters:
             for other in alphabet.parameters:
                 if other != symbol and other.shape == symbol.shape:
                     at = Slope(node.args[0], replace(value, {symbol: other}), *node.parameters)
-                    what = f"{words} {naming(other)} for {naming(symbol)}"
+                    what = _again(name, at_argument, naming(other), naming(symbol))
                     yield Rewrite(at, what, f"{name}′ at {other} for {symbol}")
         elif (other_time := alphabet.states.get(symbol)) is not None:
             at = Slope(node.args[0], replace(value, {symbol: other_time}), *node.parameters)
-            what = f"{words} {naming(other_time)} for {naming(symbol)}"
+            what = _again(name, at_argument, naming(other_time), naming(symbol))
             yield Rewrite(at, what, f"{name}′ at {other_time} for {symbol}")
     for place, term in enumerate(value.args if isinstance(value, MatAdd) else ()):
         left = add(*value.args[:place], *value.args[place + 1 :])
         at = Slope(node.args[0], left, *node.parameters)
-        yield Rewrite(at, f"{words}out {naming(term)}", f"{name}′ without a term")
+        yield Rewrite(
+            at,
+            said("{0}′ taken at {1} computed again without {2}", name, at_argument, naming(term)),
+            f"{name}′ without a term",
+        )
+
+
+def _again(name: str, argument: str, new: str, old: str) -> str:
+    return said("{0}′ taken at {1} computed again with {2} for {3}", name, argument, new, old)
 
 
 def through_output(name: str, y: MatrixExpr) -> MatrixExpr | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from derive.saying import said
 from numeric.verification.cases import Case
 from numeric.verification.explain.anatomy import labelled
 from numeric.verification.explain.audit import AGREEMENTS, Audit, agreement, equal
@@ -50,14 +51,17 @@ def in_single_precision(audit: Audit) -> str:
     arrays = [array for got in (*audit.got, *audit.outputs) for array in got.values()]
     if all(np.array_equal(array, np.asarray(array, np.float32)) for array in arrays):
         agree = "states agree with the right ones" if by_step else "loss agrees with the right one"
-        return (
-            "the code computes in float32 and returns float64: each number in it has the 24 bits "
-            f"of float32, and the {agree} to {max(off):.0e}"
+        return said(
+            "the code computes in float32 and returns float64: each number in it has "
+            "the 24 bits of float32, and the {0} to {1}",
+            agree,
+            f"{max(off):.0e}",
         )
     if by_step and all(agreement().equal < error <= SINGLE for error in off):
-        return (
-            "the code computes in float32 in part: its states agree with the right ones to "
-            f"{max(off):.0e} only, which is float32's rounding"
+        return said(
+            "the code computes in float32 in part: its states agree with the right "
+            "ones to {0} only, which is float32's rounding",
+            f"{max(off):.0e}",
         )
     return ""
 
@@ -76,10 +80,9 @@ def scaled(audit: Audit, label: str) -> str:
     if any(abs(factor - first) > agreement().equal * abs(first) for factor in factors):
         return ""
     near = Fraction(first).limit_denominator(NICE)
-    known = (
-        str(near) if abs(float(near) - first) <= agreement().equal * abs(first) else f"{first:.6g}"
-    )
-    return f"it is the right gradient multiplied by {known}"
+    close = abs(float(near) - first) <= agreement().equal * abs(first)
+    known = str(near) if close else f"{first:.6g}"
+    return said("it is the right gradient multiplied by {0}", known)
 
 
 def clipped(audit: Audit) -> Sentences:
@@ -124,7 +127,7 @@ def _entries(
     for label in labels:
         limit = float(np.max(np.abs(got[label])))
         if equal(got[label], np.clip(want[label], -limit, limit)):
-            yield label, f"each entry is clipped to ±{limit:.6g}{BELOW}"
+            yield label, said("each entry is clipped to ±{0}{1}", f"{limit:.6g}", BELOW)
 
 
 def _norms(
@@ -138,7 +141,12 @@ def _norms(
     for label in along:
         norm = float(together if one else _norm(got[label]))
         whose = "of these gradients together" if one else "of the array"
-        yield label, f"it is scaled so that the norm {whose} is at most {norm:.6g}{BELOW}"
+        yield (
+            label,
+            said(
+                "it is scaled so that the norm {0} is at most {1}{2}", whose, f"{norm:.6g}", BELOW
+            ),
+        )
 
 
 def _norm(array: Any) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from matplotlib.figure import Figure as Drawing
 from reading import text_of
 from samples import CELLS, SVG, measurement, page, source, verdict
 
@@ -12,8 +13,8 @@ from derive import catalogue, differentiate
 from derive.typeset.boxes import Fenced, Number, Operator, Row, Sum, Symbol, width
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
-from reports.document.figures import gradient_norms, labels
-from reports.document.html import html, inline, inline_svg, pieces
+from reports.document.figures import gradient_norms, label_ends, labels
+from reports.document.html import COLOURS, STYLE, html, inline, inline_svg, pieces
 from reports.document.model import EquationRow, Equations, Math, Reference, Table, Words
 from reports.document.tex import escape
 from reports.document.words import listed
@@ -153,11 +154,32 @@ def test_figures_are_the_same_each_time_and_undated():
     assert "<dc:date>" not in once.svg
 
 
+@pytest.mark.parametrize(("heights", "lines"), [((0.0, 5.0), 0), ((0.0, 0.01, 0.02), 2)])
+def test_a_label_that_is_moved_has_a_leader_line(heights, lines):
+    axes = Drawing().subplots()
+    axes.set_xlim(0, 10)
+    axes.set_ylim(-1, 10)
+    label_ends(axes, [(height, "label", "black") for height in heights], 10.2)
+    assert len(axes.texts) == len(heights)
+    assert len(axes.lines) == lines
+    assert all(line.get_xdata()[0] == 10 for line in axes.lines)
+
+
 def test_an_inlined_svg_keeps_its_ids_to_itself():
     made = inline_svg(SVG, "f", "a picture")
     assert made.startswith('<svg role="img" aria-label="a picture">')
     assert 'id="f-a"' in made
     assert 'href="#f-a"' in made
+
+
+def test_colours_of_figures_are_variables_that_a_dark_page_sets():
+    figure = SVG.replace("<g ", '<g style="fill: #BBBBBB; stroke: #000000; color: #123456" ')
+    made = inline_svg(figure, "f", "a picture")
+    assert "fill: var(--cbbbbbb, #BBBBBB); stroke: var(--c000000, #000000)" in made
+    assert "color: #123456" in made
+    style = STYLE.read_text(encoding="utf-8")
+    assert all(f"--c{colour}: #" in style for colour in COLOURS)
+    assert "invert(" not in style
 
 
 def test_a_verdict_may_be_inconclusive():

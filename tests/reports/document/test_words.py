@@ -19,6 +19,7 @@ from reports.sections.literature import WERBOS
 REPORTS: Final = FOLDER.parent
 SECTIONS: Final = [
     *(path for path in sorted((REPORTS / "sections").glob("*.py")) if path.stem != "__init__"),
+    REPORTS / "site" / "compare.py",
     REPORTS / "site" / "families.py",
     REPORTS / "site" / "index.py",
     REPORTS / "terminal" / "answer.py",
@@ -68,6 +69,7 @@ NO_PROSE: Final = {
     "--loss ": "flags of a command",
     "--loss-at ": "flags of a command",
     "forward and backward": "names of functions",
+    " selected": "a mark of HTML",
     "layer0.reverse.": "a name of parameters",
     "row-stack, scaled": "a method's name, as it is found",
     "gates split": "a method's name, as it is found",
@@ -83,7 +85,8 @@ NO_PROSE: Final = {
 # What looks like a key and is none.
 NO_KEY: Final = {
     "font.size", "font.family", "mathtext.fontset", "axes.linewidth", "svg.hashsalt",
-    "svg.fonttype", "pdf.fonttype", "index.html", "index.css", "report.css", "readout.c",
+    "svg.fonttype", "pdf.fonttype", "index.html", "index.css", "index.js",
+    "compare.html", "compare.js", "report.css", "readout.c",
     "notations.toml",
 }  # fmt: skip
 

@@ -1,0 +1,59 @@
+"""Two cells side by side, and the search box, in a browser and without one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browser import BROWSER, browse
+
+from derive import catalogue
+from reports.site.compare import compare_page
+from reports.site.index import Entry, index_page
+
+NAMES = ("rnn", "lstm", "gru")
+CELLS = [catalogue[name] for name in NAMES]
+GOOD = {"status": "pass", "checks": {"exact": "pass"}, "examples": 10}
+SEARCH = """<script>
+box.value = "cho 2014";
+box.dispatchEvent(new Event("input"));
+</script>"""
+
+
+def visible(dom: str) -> list[str]:
+    """The cells that are shown."""
+    cards = re.findall(r'<article id="(\w+)"([^>]*)>', dom)
+    return [name for name, rest in cards if "hidden" not in rest]
+
+
+def test_every_cell_has_its_equations_and_blocks_and_may_be_chosen():
+    page = compare_page(CELLS, "index.html")
+    assert re.findall(r'<article id="(\w+)">', page) == [*NAMES]
+    assert page.count("<option") == 2 * len(NAMES)
+    assert 'href="index.html"' in page
+    assert "http" not in re.sub(r'"http://www.w3.org[^"]*"', "", page)
+    assert "并列" in compare_page(CELLS, "index.html", "zh")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+def test_two_cells_are_shown_those_that_the_address_names(tmp_path):
+    page = compare_page(CELLS, "index.html")
+    (tmp_path / "compare.html").write_text(page, encoding="utf-8")
+    assert visible(browse(tmp_path / "compare.html").stdout) == ["lstm", "gru"]
+    asked = page.replace("location.hash.slice(1)", '"gru,rnn"')
+    (tmp_path / "compare.html").write_text(asked, encoding="utf-8")
+    dom = browse(tmp_path / "compare.html").stdout
+    assert sorted(visible(dom)) == ["gru", "rnn"]
+    assert re.search(r'id="gru"[^>]*order: 0', dom)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+def test_the_search_box_shows_what_holds_every_word(tmp_path):
+    page = index_page([Entry(cell, GOOD) for cell in CELLS], ("html",))
+    (tmp_path / "index.html").write_text(page.replace("</body>", f"{SEARCH}</body>"),
+                                         encoding="utf-8")  # fmt: skip
+    dom = browse(tmp_path / "index.html").stdout
+    assert visible(dom) == ["gru"]
+    assert re.search(r"<output[^>]*>1</output>", dom)
+    assert len(re.findall(r'<section id="[^"]*" hidden', dom)) == 2
+    assert visible(page) == [*NAMES]
