@@ -9,6 +9,7 @@ from derive.lazy import lazily
 if TYPE_CHECKING:
     from numeric.bounds.diagnosis import Diagnosis, diagnose
     from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
+    from numeric.dialects.same import same
     from numeric.testing import verify_cell, verify_gradients
     from numeric.verification.verify import Verdict, verify
     from numeric.weights.files import map_weights, read_arrays
@@ -36,6 +37,7 @@ __all__ = [
     "layer_prefix",
     "map_weights",
     "read_arrays",
+    "same",
     "to_keras",
     "to_onnx",
     "to_torch",
@@ -61,6 +63,7 @@ __getattr__, __dir__ = lazily(
         "layer_prefix": _LAYOUTS,
         "map_weights": "numeric.weights.files",
         "read_arrays": "numeric.weights.files",
+        "same": "numeric.dialects.same",
         "to_keras": _LAYOUTS,
         "to_onnx": _LAYOUTS,
         "to_torch": _LAYOUTS,

@@ -26,6 +26,9 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "numeric.numbers": (),
     "numeric.meaning": ("numeric.numbers",),
     "numeric.weights": (),
+    "numeric.dialects": (
+        "numeric.compiler", "numeric.meaning", "numeric.numbers", "numeric.verification",
+    ),
     "numeric.compiler": ("numeric.compiler.to_*",),
     "numeric.compiler.to_*": ("numeric.compiler", "numeric.numbers"),
     "numeric.verification": (
