@@ -111,6 +111,10 @@ def _seconds(text: str) -> float:
 
 
 _ONE_CELL: Final = _argument("cell", metavar="CELL", help=_CELL)
+_WEIGHTS: Final = ".npz, .safetensors, .pt, .pth, .keras, .weights.h5 or .onnx"
+_MODULE: Final = _argument(
+    "--module", metavar="NAME", help="which recurrent module of the file of --weights"
+)
 _SEED: Final = _argument(
     "--seed", type=_seed, default=0, metavar="N", help="what everything random is drawn from (0)"
 )
@@ -225,7 +229,8 @@ COMMANDS: Final = (
         (
             _ONE_CELL,
             _argument("--weights", type=Path, metavar="FILE",
-                      help=".npz or .safetensors, named as here or as PyTorch does (drawn)"),
+                      help=f"{_WEIGHTS} (drawn)"),
+            _MODULE,
             _argument("--inputs", type=Path, metavar="FILE",
                       help="sequences (T, m) or (T, B, m), as .npy, .npz or .csv (drawn)"),
             _BATCH_FIRST,
@@ -253,7 +258,8 @@ COMMANDS: Final = (
         (
             _ONE_CELL,
             _argument("--weights", type=Path, metavar="FILE",
-                      help="of one layer, .npz or .safetensors (drawn)"),
+                      help=f"of one layer, {_WEIGHTS} (drawn)"),
+            _MODULE,
             _argument("--inputs", type=Path, metavar="FILE.npy",
                       help="a sequence of the shape (T, m) (drawn)"),
             _argument("--size", type=int, metavar="n", help="size of the state (32)"),
@@ -315,7 +321,8 @@ COMMANDS: Final = (
                       help="some of tex,html,pdf (all of them, pdf only where a TeX engine is "
                            "found; with --all html,tex)"),
             _argument("--weights", type=Path, metavar="FILE",
-                      help="bounds of these weights, .npz or .safetensors, not of drawn ones"),
+                      help=f"bounds of these weights, not of drawn ones: {_WEIGHTS}"),
+            _MODULE,
             _argument("--inputs", type=Path, metavar="FILE",
                       help="sequences (T, m) or (T, B, m) for them, as .npy, .npz or .csv (drawn)"),
             _BATCH_FIRST,
@@ -342,7 +349,7 @@ COMMANDS: Final = (
         "torch_rnn, torch_lstm, torch_lstm_projected, torch_gru, keras_simple_rnn, keras_lstm,\n"
         "keras_gru, keras_gru_reset_after, onnx_rnn, onnx_lstm, onnx_lstm_peephole, onnx_gru,\n"
         "onnx_gru_linear_before_reset, tf_block_lstm, tf_block_lstm_peephole, tf_block_gru,\n"
-        "d2l_rnn, d2l_lstm, d2l_gru, flax_lstm, flax_gru, equinox_lstm, equinox_gru.",
+        "d2l_rnn, d2l_lstm, d2l_gru, flax_lstm, flax_gru, flax_nnx_gru, equinox_lstm, equinox_gru.",
         "bptt same torch_gru gru_reset_after",
         (_ONE_CELL, _argument("other", metavar="OTHER", help=_CELL), _SEED),
     ),
