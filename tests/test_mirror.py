@@ -129,6 +129,8 @@ THROUGH: Final = (
              "numeric/compiler/to_numpy/checks.py",
              "numeric/compiler/to_numpy/expressions.py", "numeric/compiler/to_numpy/functions.py",
              "numeric/compiler/to_numpy/in_place.py", "numeric/compiler/to_numpy/module.py")),
+    Through("numeric/compiler/to_torch/test_module.py", "an emitted file is right as a whole",
+            ("numeric/compiler/to_torch/calls.py", "numeric/compiler/to_torch/target.py")),
     Through("numeric/compiler/to_c/test_module.py", "compiled code is right as a whole",
             ("numeric/compiler/to_c/calls.py", "numeric/compiler/to_c/expressions.py",
              "numeric/compiler/to_c/formula.py", "numeric/compiler/to_c/interface.py",

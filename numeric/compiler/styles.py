@@ -17,6 +17,7 @@ from numeric.compiler.to_numpy.expressions import SPELLED
 from numeric.compiler.to_numpy.formula import spelled
 from numeric.compiler.to_numpy.functions import EXACT, FAST, PLAIN
 from numeric.compiler.to_numpy.module import emit, emit_network
+from numeric.compiler.to_torch.target import TORCH
 
 NUMPY: Final = Target("numpy", ".py", emit, emit_network, load, spelled, SPELLED)
 
@@ -25,6 +26,8 @@ _ROWS: Final = (
     Style("fused", NUMPY, FUSED, "output", FAST, in_place=True),
     Style("stable", NUMPY, READABLE, "input", EXACT),
     Style("fused", C, (share, stack, defer), "output", c_functions.FAST),
+    Style("fused", TORCH, FUSED, "output", FAST, in_place=True),
+    Style("stable", TORCH, READABLE, "input", EXACT),
     Style("stable", C, (share, stack, defer), "input", c_functions.EXACT),
 )
 TARGETS: Final[Mapping[str, Mapping[str, Style]]] = {
