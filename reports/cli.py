@@ -34,7 +34,7 @@ from reports.terminal.console import (
 from reports.terminal.plain_signs import shown_in
 
 STYLES: Final = ("textbook", "fused", "stable")
-TARGETS: Final = ("numpy", "c", "torch")
+TARGETS: Final = ("numpy", "c", "jax", "torch")
 LANGUAGES: Final = ("en", "zh")
 PROFILES: Final = ("dev", "ci", "nightly")
 _NOWHERE: Final = os.path.join(os.devnull, "none")  # so that no cache is left in the user's folder

@@ -79,7 +79,10 @@ MAY: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 # What must agree though made apart: neither comes to know of the other, by whatever way.
 EMITTERS = "numeric.compiler*"
-BUILT_ON = {"numeric.compiler.to_torch": ("numeric.compiler.to_numpy",)}  # it calls NumPy code
+BUILT_ON = {  # PyTorch's files call NumPy code, JAX's have NumPy's names
+    "numeric.compiler.to_torch": ("numeric.compiler.to_numpy",),
+    "numeric.compiler.to_jax": ("numeric.compiler.to_numpy",),
+}
 ORACLES = ("numeric.verification.oracles", "numeric.verification.exact", "numeric.meaning*")
 
 
