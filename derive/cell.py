@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from sympy import MatrixExpr, MatrixSymbol
 
-from derive.cells import read_tables, tables
+from derive.cells import dialect_tables, read_tables, tables
 from derive.language import build as notation
 from derive.language import syntax
 from derive.language.cell_keys import check_keys
@@ -318,7 +318,8 @@ class UnknownCellError(CellError, KeyError):
 class Catalogue(Mapping[str, Cell]):
     """The cells that come with the package, each parsed when it is first asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: Callable[[], Mapping[str, Mapping[str, Any]]]) -> None:
+        self._tables = tables
         self._cells: dict[str, Cell] = {}
 
     def __getitem__(self, name: str) -> Cell:
@@ -330,17 +331,17 @@ class Catalogue(Mapping[str, Cell]):
         if name not in self._cells:
             if name not in self:
                 raise UnknownCellError(name, self.nearest(str(name)))
-            self._cells[name] = build(name, tables()[name], name)
+            self._cells[name] = build(name, self._tables()[name], name)
         return self._cells[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in tables()
+        return name in self._tables()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(tables())
+        return iter(self._tables())
 
     def __len__(self) -> int:
-        return len(tables())
+        return len(self._tables())
 
     def __repr__(self) -> str:
         return f"<catalogue of {len(self)} cells: {', '.join(self)}>"
@@ -350,7 +351,8 @@ class Catalogue(Mapping[str, Cell]):
         return tuple(get_close_matches(name.lower(), self, n=3, cutoff=0.5))
 
 
-catalogue: Final = Catalogue()
+catalogue: Final = Catalogue(tables)
+dialects: Final = Catalogue(dialect_tables)  # the forms in which frameworks compute some of them
 
 
 def cell_of(cell: Cell | str | Path) -> Cell:
@@ -367,7 +369,7 @@ def cell_of(cell: Cell | str | Path) -> Cell:
     if isinstance(cell, Path) or (isinstance(cell, str) and _FILE.fullmatch(cell)):
         return _in_file(str(cell))
     if isinstance(cell, str):
-        return catalogue[cell]
+        return dialects[cell] if cell in dialects else catalogue[cell]
     if isinstance(cell, Cell):
         return cell
     raise TypeError(f"cell: expected a Cell or a name of the catalogue, came {type(cell).__name__}")

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from numeric.bounds.diagnosis import Diagnosis
     from numeric.checked import diagnose
     from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
+    from numeric.dialects.same import same
     from numeric.testing import verify_cell, verify_framework, verify_gradients
     from numeric.verification.verify import Verdict, verify
-    from numeric.weights.files import map_weights, read_arrays
+    from numeric.weights.files import read_arrays
     from numeric.weights.layouts import (
         from_keras,
         from_onnx,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         to_onnx,
         to_torch,
     )
+    from numeric.weights.mapping import map_weights
 
 __all__ = [
     "Diagnosis",
@@ -37,6 +39,7 @@ __all__ = [
     "layer_prefix",
     "map_weights",
     "read_arrays",
+    "same",
     "to_keras",
     "to_onnx",
     "to_torch",
@@ -61,8 +64,9 @@ __getattr__, __dir__ = lazily(
         "from_onnx": _LAYOUTS,
         "from_torch": _LAYOUTS,
         "layer_prefix": _LAYOUTS,
-        "map_weights": "numeric.weights.files",
+        "map_weights": "numeric.weights.mapping",
         "read_arrays": "numeric.weights.files",
+        "same": "numeric.dialects.same",
         "to_keras": _LAYOUTS,
         "to_onnx": _LAYOUTS,
         "to_torch": _LAYOUTS,

@@ -34,7 +34,7 @@ from reports.terminal.console import (
 from reports.terminal.plain_signs import shown_in
 
 STYLES: Final = ("textbook", "fused", "stable")
-TARGETS: Final = ("numpy", "c")
+TARGETS: Final = ("numpy", "c", "jax", "torch")
 LANGUAGES: Final = ("en", "zh")
 PROFILES: Final = ("dev", "ci", "nightly")
 FRAMEWORKS: Final = ("torch", "jax")
@@ -48,9 +48,9 @@ CELL is a name that `bptt list` shows; the path of a cell file (FILE.toml, or FI
 it holds several), which is plain data: nothing in it is executed; or package.module:NAME, a
 Python object, whose module is imported."""
 _EXITS: Final = """\
-exit status: 0 good; 1 a wrong gradient or a stale file; 2 usage, cell file, I/O or a missing
-engine; 3 inconclusive; 4 partial: what could be judged is right; 101 a fault of this program
-(BPTT_DEBUG=1 shows its traceback)"""
+exit status: 0 good; 1 a wrong gradient, a stale file or cells that differ; 2 usage, cell file,
+I/O or a missing engine; 3 inconclusive; 4 partial: what could be judged is right; 101 a fault of
+this program (BPTT_DEBUG=1 shows its traceback)"""
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,10 @@ def _argument(*names: str, **settings: object) -> Callable[[argparse.ArgumentPar
 
 
 _ONE_CELL: Final = _argument("cell", metavar="CELL", help=_CELL)
+_WEIGHTS: Final = ".npz, .safetensors, .pt, .pth, .keras, .weights.h5 or .onnx"
+_MODULE: Final = _argument(
+    "--module", metavar="NAME", help="which recurrent module of the file of --weights"
+)
 _SEED: Final = _argument(
     "--seed",
     type=whole_number,
@@ -206,7 +210,8 @@ COMMANDS: Final = (
         (
             _ONE_CELL,
             _argument("--weights", type=Path, metavar="FILE",
-                      help=".npz or .safetensors, named as here or as PyTorch does (drawn)"),
+                      help=f"{_WEIGHTS} (drawn)"),
+            _MODULE,
             _argument("--inputs", type=Path, metavar="FILE",
                       help="sequences (T, m) or (T, B, m), as .npy, .npz or .csv (drawn)"),
             _BATCH_FIRST,
@@ -234,7 +239,8 @@ COMMANDS: Final = (
         (
             _ONE_CELL,
             _argument("--weights", type=Path, metavar="FILE",
-                      help="of one layer, .npz or .safetensors (drawn)"),
+                      help=f"of one layer, {_WEIGHTS} (drawn)"),
+            _MODULE,
             _argument("--inputs", type=Path, metavar="FILE.npy",
                       help="a sequence of the shape (T, m) (drawn)"),
             _argument("--size", type=int, metavar="n", help="size of the state (32)"),
@@ -296,7 +302,8 @@ COMMANDS: Final = (
                       help="some of tex,html,pdf (all of them, pdf only where a TeX engine is "
                            "found; with --all html,tex)"),
             _argument("--weights", type=Path, metavar="FILE",
-                      help="bounds of these weights, .npz or .safetensors, not of drawn ones"),
+                      help=f"bounds of these weights, not of drawn ones: {_WEIGHTS}"),
+            _MODULE,
             _argument("--inputs", type=Path, metavar="FILE",
                       help="sequences (T, m) or (T, B, m) for them, as .npy, .npz or .csv (drawn)"),
             _BATCH_FIRST,
@@ -313,6 +320,19 @@ COMMANDS: Final = (
             _argument("shell", choices=SHELLS, help="the shell that reads it"),
             lambda command: command.set_defaults(parser=parser),
         ),
+    ),
+    Command(
+        "same", "whether two cells are one function under a map of parameters",
+        "Searches a map of the parameters of CELL to those of OTHER under which both compute the\n"
+        "same states, and one back: signs, transposes, sums and offsets of blocks. Prints both,\n"
+        "proved over the prime field and with emitted code, or a point where every map searched\n"
+        "fails, with exit status 1. Beside the catalogue's cells there are those of frameworks:\n"
+        "torch_rnn, torch_lstm, torch_lstm_projected, torch_gru, keras_simple_rnn, keras_lstm,\n"
+        "keras_gru, keras_gru_reset_after, onnx_rnn, onnx_lstm, onnx_lstm_peephole, onnx_gru,\n"
+        "onnx_gru_linear_before_reset, tf_block_lstm, tf_block_lstm_peephole, tf_block_gru,\n"
+        "d2l_rnn, d2l_lstm, d2l_gru, flax_lstm, flax_gru, flax_nnx_gru, equinox_lstm, equinox_gru.",
+        "bptt same torch_gru gru_reset_after",
+        (_ONE_CELL, _argument("other", metavar="OTHER", help=_CELL), _SEED),
     ),
     Command(
         "doctor", "versions, TeX engine and import paths",

@@ -17,7 +17,16 @@ from numeric.compiler.styles import STYLES
 
 ALLOWED = {
     "derive": {"derive", "sympy"},
-    "numeric": {"numeric", "derive", "sympy", "numpy", "mpmath", "safetensors", "distributed"},
+    "numeric": {
+        "numeric",
+        "derive",
+        "sympy",
+        "numpy",
+        "h5py",
+        "mpmath",
+        "safetensors",
+        "distributed",
+    },
     "reports": {"reports", "numeric", "derive", "sympy", "numpy", "matplotlib", "rich"},
     "bptt": {"bptt", "reports", "numeric", "derive", "pytest"},
 }
@@ -41,7 +50,8 @@ ONLY_IN = {
     "rich": {"reports/terminal/progress.py"},
     "torch": {"numeric/verification/frameworks/with_torch.py"},
     "jax": {"numeric/verification/frameworks/with_jax.py"},
-    "safetensors": {"numeric/weights/files.py"},
+    "h5py": {"numeric/weights/formats/keras.py"},
+    "safetensors": {"numeric/weights/formats/safetensors.py"},
     "distributed": {"numeric/search/engine.py"},
     "pytest": {"bptt/pytest_plugin.py"},
 }

@@ -42,8 +42,18 @@ def read_tables(path: Path) -> dict[str, dict[str, Any]]:
 @cache
 def tables() -> dict[str, dict[str, Any]]:
     """The catalogue's cells by name, file after file."""
+    return _in_folder(FOLDER)
+
+
+@cache
+def dialect_tables() -> dict[str, dict[str, Any]]:
+    """The frameworks' own forms of well-known cells by name, `torch_lstm` and the like."""
+    return _in_folder(FOLDER / "dialects")
+
+
+def _in_folder(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         name: table
-        for path in sorted(FOLDER.glob("*.toml"))
+        for path in sorted(folder.glob("*.toml"))
         for name, table in read_tables(path).items()
     }

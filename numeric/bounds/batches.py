@@ -18,7 +18,7 @@ from numeric.bounds.one_sequence.step_jacobians import Run, StateOverflowError, 
 from numeric.bounds.remedy import measured_norm
 from numeric.bounds.stack import handed_up, require_fit, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
-from numeric.weights.files import LayerWeights
+from numeric.weights.layer_weights import LayerWeights
 
 Array = Any
 

@@ -24,7 +24,7 @@ from numeric.bounds.one_sequence.step_jacobians import Run
 from numeric.bounds.one_sequence.tracks import WINDOWS
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, shape_of, size_names
-from numeric.weights.files import LayerWeights
+from numeric.weights.layer_weights import LayerWeights
 
 Array = Any
 ROUNDED: Final = said(

@@ -33,7 +33,7 @@ from numeric.bounds.one_sequence.tracks import Track, follow, heat_map
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import usual_sizes
-from numeric.weights.files import LayerWeights
+from numeric.weights.layer_weights import LayerWeights
 
 Array = Any
 SIZE: Final = 32

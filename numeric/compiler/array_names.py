@@ -22,6 +22,7 @@ _WORDS: Final = frozenset({
     *dir(builtins), "np", "params", "inputs", "initial", "constants", "tape", "cotangents",
     "forward", "backward", "loss_and_gradient", "targets", "lengths", "sizes", "kinds", "like",
     "PARAMETERS", "INPUTS", "STATES", "CONSTANTS", "OUTPUTS", "_take", "_whole",
+    "jax", "jnp", "torch", "scan_step", "carry", "now", "last", "made",
 })  # fmt: skip
 _HELPER: Final = re.compile(
     rf"({'|'.join([*FUNCTIONS, *VECTOR_FUNCTIONS])})(_slope|_slope_from_output)?(_\d\w*)*"

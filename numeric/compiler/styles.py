@@ -13,10 +13,12 @@ from numeric.compiler.stacking import stack
 from numeric.compiler.target import Style, Target, load
 from numeric.compiler.to_c import functions as c_functions
 from numeric.compiler.to_c.target import C
+from numeric.compiler.to_jax.target import JAX
 from numeric.compiler.to_numpy.expressions import SPELLED
 from numeric.compiler.to_numpy.formula import spelled
 from numeric.compiler.to_numpy.functions import EXACT, FAST, PLAIN
 from numeric.compiler.to_numpy.module import emit, emit_network
+from numeric.compiler.to_torch.target import TORCH
 
 NUMPY: Final = Target("numpy", ".py", emit, emit_network, load, spelled, SPELLED)
 
@@ -25,6 +27,10 @@ _ROWS: Final = (
     Style("fused", NUMPY, FUSED, "output", FAST, in_place=True),
     Style("stable", NUMPY, READABLE, "input", EXACT),
     Style("fused", C, (share, stack, defer), "output", c_functions.FAST),
+    Style("fused", JAX, FUSED, "output", FAST),
+    Style("stable", JAX, FUSED, "input", EXACT),
+    Style("fused", TORCH, FUSED, "output", FAST, in_place=True),
+    Style("stable", TORCH, READABLE, "input", EXACT),
     Style("stable", C, (share, stack, defer), "input", c_functions.EXACT),
 )
 TARGETS: Final[Mapping[str, Mapping[str, Style]]] = {

@@ -10,6 +10,7 @@ Source: Schwartz 1980, Zippel 1979; exp, log, sin and cos count as new random va
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any, Final, Self
 
 import numpy as np
@@ -33,7 +34,7 @@ class Degree(Element):
 
     @classmethod
     def lift(cls, number: Any) -> Self:
-        if not isinstance(number, (int, float, np.integer, np.floating, np.bool_)):
+        if not isinstance(number, (int, float, Fraction, np.integer, np.floating, np.bool_)):
             raise TypeError(f"{number!r} is no number that has a degree")
         return cls(0.0, 0.0, float(number))
 

@@ -73,6 +73,7 @@ ONNX: Final[Mapping[str, tuple[Gate, ...]]] = {
     "gru": (_KEEP, _R, _H),
     "gru_reset_after": (_Z, _R, _AFTER),
 }
+PROJECTED: Final = tuple(Gate(f"W_{gate}x", f"W_{gate}r", f"b_{gate}") for gate in "ifco")
 ONNX_PEEPHOLES: Final[Mapping[str, tuple[str, ...]]] = {"peephole_lstm": ("p_i", "p_o", "p_f")}
 
 _TORCH_KEY: Final = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+)(_reverse)?)?")
@@ -111,16 +112,21 @@ def _array(name: str, value: Any, shape: tuple[int | None, ...]) -> Any:
     return array
 
 
-def _unstacked(
-    gates: tuple[Gate, ...], W: Any, R: Any, biases: tuple[Any, Any], names: Sequence[str]
-) -> dict[str, Any]:
+def unstacked(
+    gates: tuple[Gate, ...], W: Any, R: Any, biases: tuple[Any, Any], names: Sequence[str],
+    *, projected: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Our parameters of stacked matrices.
 
-    Shapes: W (g·n, m), R (g·n, n), each bias (g·n,) or None, for g gates.
+    Shapes: W (g·n, m), R (g·n, n), or (g·n, p) if `projected`, each bias (g·n,) or None, for g
+    gates.
+
+    Raises:
+        ValueError: for a shape that cannot be.
     """
     R = _array(names[1], R, (None, None))
-    n = R.shape[1]
-    R = _array(names[1], R, (len(gates) * n, n))
+    n = R.shape[0] // len(gates) if projected else R.shape[1]
+    R = _array(names[1], R, (len(gates) * n, R.shape[1]))
     W = _array(names[0], W, (len(gates) * n, None))
     zeros = np.zeros(len(gates) * n, dtype=R.dtype)
     given = [
@@ -203,7 +209,7 @@ def from_torch(state: Arrays, cell: Cell | str, *, single: bool = False) -> dict
             if kind not in arrays:
                 raise ValueError(f"state: {kind} of {prefix.rstrip('.') or 'the cell'} is missing")
         biases = (arrays.get("bias_ih"), arrays.get("bias_hh"))
-        params = _unstacked(
+        params = unstacked(
             gates, arrays["weight_ih"], arrays["weight_hh"], biases,
             ("weight_ih", "weight_hh", "bias_ih", "bias_hh"),
         )  # fmt: skip
@@ -266,7 +272,7 @@ def from_keras(weights: Sequence[Any], cell: Cell | str, *, prefix: str = "") ->
         bias = _array("bias", weights[2], (2, width) if two else (width,))
         biases = (bias[0], bias[1]) if two else (bias, None)
     names = ("kernel, transposed", "recurrent kernel, transposed", "bias", "bias")
-    return _named(_unstacked(gates, kernel.T, recurrent.T, biases, names), prefix)
+    return _named(unstacked(gates, kernel.T, recurrent.T, biases, names), prefix)
 
 
 def to_keras(params: Arrays, cell: Cell | str, *, prefix: str = "") -> list[Any]:
@@ -313,7 +319,7 @@ def from_onnx(
         B = _array("B", B, (count, 2 * len(gates) * n))
         first, second = np.split(B[direction], 2)
         biases = (first, second)
-    found = _unstacked(gates, W[direction], R[direction], biases, ("W", "R", "B", "B"))
+    found = unstacked(gates, W[direction], R[direction], biases, ("W", "R", "B", "B"))
     peepholes = ONNX_PEEPHOLES.get(_name(cell), ())
     if P is not None and not peepholes:
         raise ValueError(

@@ -17,7 +17,9 @@ from derive.language.expr import size_name
 from derive.network import Network
 from numeric.bounds.batches import Batch, largest_of
 from numeric.bounds.stack import network_of
-from numeric.weights.files import LayerWeights, map_weights, read_arrays, unused
+from numeric.weights.files import read_arrays
+from numeric.weights.layer_weights import LayerWeights
+from numeric.weights.mapping import map_weights, unused
 from reports.arguments.sequences import read_sequences
 
 Array = Any
@@ -33,7 +35,7 @@ def given_layers(
         ValueError: for what cannot be mapped, or other layers than the flags ask for.
         OSError: if the file cannot be read.
     """
-    layers, left = read_layers(cell, arguments.weights)
+    layers, left = read_layers(cell, arguments.weights, arguments.module)
     network = network_of(cell, layers)
     for flag, came, wanted in (
         ("--layers", network.layers, arguments.layers),
@@ -46,15 +48,19 @@ def given_layers(
     return network, layers, left
 
 
-def read_layers(cell: Cell, path: Path) -> tuple[tuple[LayerWeights, ...], tuple[str, ...]]:
+def read_layers(
+    cell: Cell, path: Path, module: str | None = None
+) -> tuple[tuple[LayerWeights, ...], tuple[str, ...]]:
     """The layers' parameters in a file, and the names that are not used.
+
+    `module` names one of several recurrent modules.
 
     Raises:
         ValueError: for what cannot be mapped.
         OSError: if the file cannot be read.
     """
     arrays = read_arrays(path)
-    return map_weights(cell, arrays), unused(cell, arrays)
+    return map_weights(cell, arrays, module), unused(cell, arrays, module)
 
 
 def given_inputs(cell: Cell, path: Path) -> dict[str, Array]:

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from derive.cell import Cell, catalogue, load
+from derive.cell import Cell, catalogue, dialects, load
 from derive.language.syntax import CellError
 from numeric.search.found import BEST, found_cell, is_search
 from numeric.verification.derivation.check import require_derivation
@@ -37,9 +37,10 @@ def find_cell(word: str) -> Cell:
         return _from_search(Path(folder), name)
     if found := _OBJECT.fullmatch(word):
         return _from_module(found["module"], found["name"])
-    if word in catalogue:
-        return catalogue[word]
-    near = catalogue.nearest(word)
+    for home in (catalogue, dialects):
+        if word in home:
+            return home[word]
+    near = catalogue.nearest(word) or dialects.nearest(word)
     hint = f"did you mean {' or '.join(near)}?" if near else "`bptt list` shows the names"
     raise CommandError(
         f"{word!r}: no such cell; expected a name of the catalogue, a .toml file or "

@@ -25,7 +25,7 @@ from numeric.bounds.sensitivity import Sensitivity, ill_conditioned, sensitivity
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.sizes import usual_sizes
 from numeric.numbers.printed import box_around
-from numeric.weights.files import LayerWeights
+from numeric.weights.layer_weights import LayerWeights
 from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.which_cell import checked_cell

@@ -72,7 +72,7 @@ def _given(
         sizes = usual_sizes(cell, arguments.size or _SIZE, _INPUT_SIZE)
         (layer,) = draw_layers(Network(cell), sizes, arguments.gain, arguments.seed)
     else:
-        layers, _ = read_layers(cell, arguments.weights)
+        layers, _ = read_layers(cell, arguments.weights, arguments.module)
         if len(layers) != 1:
             names = ", ".join(one.prefix.rstrip(".") for one in layers)
             raise ValueError(f"{arguments.weights} holds {len(layers)} layers ({names}): expected "

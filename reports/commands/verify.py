@@ -65,9 +65,13 @@ def run(arguments: Namespace) -> Answer:
     data = {"file": str(path), **found} if path else found
     if arguments.framework:
         data |= {"framework": arguments.framework, "name": _file_and_name(arguments)[1]}
+    missing = _missing() if arguments.target == "all" and path is None else {}
+    if missing:
+        data["not_run"] = missing
     say = Speaker(Layout(), language=arguments.language)
     text = painted(say.words("verify.named").format(name, say.phrase(found["status"])), say.phrase)
-    return Answer(found["status"], text, "\n".join(_lines(verdicts, found, say)), data)
+    notes = [*_lines(verdicts, found, say), *missing.values()]
+    return Answer(found["status"], text, "\n".join(notes), data)
 
 
 def _require_file(arguments: Namespace, path: Path | None) -> None:
@@ -170,7 +174,9 @@ def _verdicts(
         return compile_cell(cell, style, target, **through)
 
     if path is None:
-        chosen = [*TARGETS] if arguments.target == "all" else [arguments.target]
+        chosen = [arguments.target]
+        if arguments.target == "all":
+            chosen = [target for target in TARGETS if target not in _missing()]
         try:
             kernels = {
                 name: ours(style, target) for target in chosen for style, name in _named(target)
@@ -199,6 +205,17 @@ def _verdicts(
         raise CommandError(f"{path}: cannot be read: {why(problem)}") from None
     except Misbehaviour as problem:
         raise CommandError(f"{path}: expected {wanted}; {problem}".replace("\n", " ")) from None
+
+
+def _missing() -> dict[str, str]:
+    """The targets whose code cannot run here, and what they need."""
+    found = {}
+    for name, styles in TARGETS.items():
+        try:
+            next(iter(styles.values())).target.ready()
+        except MissingError as problem:
+            found[name] = str(problem)
+    return found
 
 
 def _named(target: str) -> Iterator[tuple[str, str]]:

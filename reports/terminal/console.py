@@ -23,7 +23,8 @@ from reports.document.special_files import special
 DISTRIBUTION: Final = "bptt-toolkit"
 GOOD, WRONG, REFUSED, INCONCLUSIVE, PARTIAL, FAULT = 0, 1, 2, 3, 4, 101
 EXIT_OF_STATUS: Final = {
-    "ok": GOOD, "pass": GOOD, "fail": WRONG, "inconclusive": INCONCLUSIVE, "partial": PARTIAL,
+    "ok": GOOD, "same": GOOD, "pass": GOOD, "fail": WRONG, "inconclusive": INCONCLUSIVE,
+    "partial": PARTIAL,
 }  # fmt: skip
 _COLOURS: Final = {"pass": "32", "fail": "31", "inconclusive": "33", "partial": "33"}
 

@@ -52,13 +52,21 @@ def _module(
 ) -> str:
     top = ['"""' + header.title, "", *header.lines, *docstring(header, use)]
     top += ['"""', "", "import numpy as np", ""]
-    for group, declared in header.declared.items():
-        top += [f"{group} = {{", *(f'    "{k}": {_tuple(v)},' for k, v in declared.items()), "}"]
-        if not declared:
-            top[-2:] = [f"{group} = {{}}"]
+    top += declarations(header)
     functions = [helpers[name] for name in sorted(helpers)]
     text = "\n".join([*top, *functions, *passes])
     return _two_blank_lines(text + "\n" + checks)
+
+
+def declarations(header: Header) -> Iterator[str]:
+    """The module's constants: the names of each group with their sizes."""
+    for group, declared in header.declared.items():
+        if not declared:
+            yield f"{group} = {{}}"
+            continue
+        yield f"{group} = {{"
+        yield from (f'    "{k}": {_tuple(v)},' for k, v in declared.items())
+        yield "}"
 
 
 def _tuple(names: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from derive import catalogue
 from derive.network import Network
 from numeric.bounds.batches import largest_of
 from numeric.bounds.stack import diagnose_layers, draw_layers
-from numeric.weights.files import LayerWeights
+from numeric.weights.layer_weights import LayerWeights
 
 SIZES = {"n": 3, "m": 2}
 

@@ -9,7 +9,8 @@ from derive import catalogue
 from derive.network import Network
 from numeric.bounds.stack import diagnose_layers, draw_layers, network_of
 from numeric.numbers.printed import box_text
-from numeric.weights.files import LayerWeights, map_weights
+from numeric.weights.layer_weights import LayerWeights
+from numeric.weights.mapping import map_weights
 
 SIZES = {"n": 3, "m": 2}
 

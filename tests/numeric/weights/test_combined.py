@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from derive import catalogue
-from numeric.weights.files import map_weights, unused
+from numeric.weights.mapping import map_weights, unused
 
 N, M = 3, 2
 

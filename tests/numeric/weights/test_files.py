@@ -12,7 +12,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from derive import catalogue
-from numeric.weights.files import map_weights, read_arrays, unused
+from numeric.weights.files import read_arrays
+from numeric.weights.mapping import map_weights, unused
 
 RNN = catalogue["rnn"]
 

@@ -94,7 +94,7 @@ def test_an_npz_of_our_names_is_read(capsys, tmp_path):
         (["rnn", "--window", "0"], "--window: expected whole numbers"),
         (["rnn", "--size", "0"], "--size: expected"),
         (["rnn", "--weights", "none.npz"], "cannot be read"),
-        (["rnn", "--weights", "none.pt"], "expected .npz or .safetensors"),
+        (["rnn", "--weights", "none.bin"], "expected .npz, .safetensors"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(capsys, words, message):

@@ -1,0 +1,357 @@
+"""Program → JAX source text. Pure: the same program and style give the same text.
+
+In: a program, a style, what the header says. Out: a module that depends on NumPy and JAX alone:
+`forward` and `backward` as every target has them, and `states`, which JAX differentiates by
+`backward` through `jax.custom_vjp`. All three are pure: they may be jitted, mapped and sharded.
+
+A loop is a `lax.scan`. Inside it a name is the array's value at one step; what is read of other
+arrays at that step comes in beside the carry, what is read elsewhere goes out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from sympy import Expr, S
+
+from numeric.compiler.argument_checks import CHECKS
+from numeric.compiler.program import Block, Operand, Program, Statement, initial_name
+from numeric.compiler.target import Header, Style
+from numeric.compiler.to_numpy.expressions import Spelled, shape_text, size_text
+from numeric.compiler.to_numpy.formula import ATOM
+from numeric.compiler.to_numpy.module import declarations, gradients
+from numeric.compiler.to_numpy.own_names import Cleared, cleared
+
+_NP: Final = re.compile(r"\bnp\.")
+
+
+@dataclass
+class Written(Spelled):
+    """The right sides of statements where loops are scans: no array is written into.
+
+    `there` holds the names that have a value.
+    """
+
+    there: set[str] = field(default_factory=set)
+
+    def operand(self, operand: Operand, in_loop: bool = False) -> tuple[str, int]:
+        """The text of an operand: itself, columns of its whole, or its parts side by side."""
+        if not isinstance(operand, str) or operand in self.there or operand in self.inlined:
+            text, binds = super().operand(operand, False)
+            return text, binds
+        parts = self._parts(operand)
+        return (parts[0] if len(parts) == 1 else f"np.concatenate(({', '.join(parts)}), axis=-1)",
+                ATOM)  # fmt: skip
+
+    def _parts(self, name: str) -> list[str]:
+        """Columns of arrays that have a value and together are the array.
+
+        Raises:
+            ValueError: if there are none: the program reads what it has not made.
+        """
+        whole, start, size = self.program.extent(name)
+        homes = {view: (begin, begin + extent)
+                 for view, (other, begin, extent) in self.program.views.items()
+                 if view in self.there and other == whole}  # fmt: skip
+        if whole in self.there:
+            homes[whole] = (S.Zero, self.program.dims[whole][-1])
+        found, reached, end = [], start, start + size
+        while (end - reached).is_positive:
+            around = {view: (a, b) for view, (a, b) in homes.items()
+                      if not (a - reached).is_positive and (b - reached).is_positive}  # fmt: skip
+            if not around:
+                raise ValueError(f"{name}: no value of it, and no parts of {whole} that are it")
+            view, (begin, last) = max(around.items(), key=lambda one: _rank(one[1][1] - end))
+            until = end if (last - end).is_positive else last
+            cut = f"[..., {size_text(reached - begin)} : {size_text(until - begin)}]"
+            found.append(view if (begin, last) == (reached, until) else view + cut)
+            reached = until
+        return found
+
+
+def _rank(over: Expr) -> tuple[bool, bool]:
+    """Prefer what ends where it should, then what goes beyond it."""
+    return over == 0, bool(over.is_positive)
+
+
+def emit(program: Program, style: Style, header: Header) -> str:
+    """The source of a cell's module."""
+    clear, helpers = cleared(program), dict[str, str]()
+    first = Written(clear.program, style, helpers)
+    second = Written(clear.program, style, helpers)
+    body = [*_forward(clear, first), *_backward(clear, second)]
+    text = clear.named("\n".join(body))
+    top = ['"""' + header.title, "", *header.lines, '"""', "",
+           "import jax", "import jax.numpy as jnp", ""]  # fmt: skip
+    functions = [_NP.sub("jnp.", helpers[name]) for name in sorted(helpers)]
+    checks = CHECKS.replace("np.asanyarray(given[name])", "jnp.asarray(given[name])")
+    states = _STATES.format(cell=header.name)
+    parts = [*top, *declarations(header), *functions, text, states, checks]
+    return _spaced("\n".join(parts))
+
+
+def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
+    """The source of a network's file.
+
+    Raises:
+        ValueError: there is none: JAX joins the layers itself.
+    """
+    raise ValueError("target jax: cells only; join layers of the emitted functions in JAX")
+
+
+def _spaced(text: str) -> str:
+    """Definitions two lines apart."""
+    text = re.sub(r"\n{3,}", "\n\n\n", re.sub(r"\n+(?=(@|def )[^\n]*\n)", "\n\n\n", text))
+    text = re.sub(r"(\n@[^\n]*)\n{2,}(?=def )", r"\1\n", text)
+    return text.strip("\n") + "\n"
+
+
+# ---- the two functions -----------------------------------------------------------------------
+
+
+def _forward(clear: Cleared, spelled: Written) -> list[str]:
+    program = clear.program
+    body: list[str] = []
+    for argument in program.arguments:
+        name, key, dims = argument.name, argument.key, program.dims[argument.name]
+        if argument.group == "initial":
+            shape = shape_text(dims)
+            body.append(f'{name} = initial.get("{key}", jnp.zeros_like(like, shape={shape}))')
+        elif argument.group == "constants" and program.is_sequence(name):
+            last = "[..., None]" if dims[2] == 1 else ""
+            body += [
+                f'{name} = constants["{key}"]{last}',
+                f"{name} = jnp.broadcast_to({name} if {name}.ndim == 3 else {name}[:, None], "
+                f"{shape_text(dims)})",
+            ]
+        elif argument.group in {"params", "inputs", "constants"}:
+            body.append(f'{name} = {argument.group}["{key}"]')
+        if argument.group != "cotangents":
+            spelled.there.add(name)
+    later = {name for name in program.tape()} | {r.name for r in program.results}
+    body += _blocks(spelled, "forward", later)
+    states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
+    tape = [f'    "{name}": {_np(spelled.operand(name)[0])},' for name in program.tape()]
+    body += ["tape = {", '    "like": like, "t": jnp.arange(T),', *tape, "}",
+             f"return {{{states}}}, tape"]  # fmt: skip
+    check = [
+        "sizes, kinds = {}, {}",
+        'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
+        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
+        'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
+        "like = jnp.zeros_like(next(iter((*inputs.values(), *params.values()))), shape=())",
+    ]
+    return [
+        "def forward(params, inputs, initial=None, constants=None):",
+        '    """The states of every step, and the tape that `backward` needs."""',
+        *(f"    {line}" for line in (*check, *_sizes(clear, [*body, "T"]), *body)),
+    ]
+
+
+def _backward(clear: Cleared, spelled: Written) -> list[str]:
+    program = clear.program
+    body: list[str] = []
+    for argument in program.arguments:
+        if argument.group == "params":
+            body.append(f'{argument.name} = params["{argument.key}"]')
+            spelled.there.add(argument.name)
+        elif argument.group == "cotangents":
+            shape = shape_text(program.dims[argument.name])
+            body.append(
+                f'{argument.name} = cotangents.get("{argument.key}", '
+                f"jnp.zeros_like(like, shape={shape}))"
+            )
+            spelled.there.add(argument.name)
+    for name in program.tape():
+        body.append(f'{name} = tape["{name}"]')
+        spelled.there.add(name)
+    body += _blocks(spelled, "backward", {r.name for r in program.results})
+    body += ["return {", *(_np(line) for line in gradients(program)), "}"]
+    check = [
+        "try:",
+        '    like, T = tape["like"], len(tape["t"])',
+        "except (TypeError, KeyError):",
+        '    raise ValueError("tape: expected what forward returned") from None',
+        'sizes, kinds = {"T": T}, {like.dtype: "forward"}',
+        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        *_from_tape(program),
+        "cotangents = _take(",
+        '    "cotangents", cotangents, STATES, ("T", "B"), sizes, kinds, optional=True',
+        ")",
+    ]
+    return [
+        "def backward(params, tape, cotangents):",
+        '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step."""',
+        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
+    ]
+
+
+def _from_tape(program: Program) -> Iterator[str]:
+    """The sizes that arrays of the tape have and no parameter."""
+    seen: set[str] = {"T"}
+    for name in program.tape():
+        for axis, extent in enumerate(program.dims[name]):
+            if extent.is_Symbol and str(extent) not in seen:
+                seen.add(str(extent))
+                yield f'sizes["{extent}"] = tape["{name}"].shape[{axis}]'
+
+
+def _sizes(clear: Cleared, body: list[str]) -> Iterator[str]:
+    words = set(re.findall(r"\w+", "\n".join(body)))
+    for name, size in sorted({**clear.sizes, "T": "T", "B": "B"}.items()):
+        if name in words:
+            yield f'{name} = sizes["{size}"]'
+
+
+# ---- blocks ----------------------------------------------------------------------------------
+
+
+def _blocks(spelled: Written, phase: str, later: set[str]) -> list[str]:
+    blocks = [block for block in spelled.program.blocks if block.phase == phase]
+    lines: list[str] = []
+    for place, block in enumerate(blocks):
+        rest = [s for other in blocks[place + 1 :] for s in other.statements]
+        needed = later | {name for statement in rest for name in statement.reads}
+        lines += _scan(spelled, block, needed) if block.loop else _once(spelled, block)
+    return lines
+
+
+def _once(spelled: Written, block: Block) -> Iterator[str]:
+    for statement in block.statements:
+        yield from _line(spelled, statement)
+
+
+def _line(spelled: Written, statement: Statement) -> Iterator[str]:
+    if statement.comment:
+        yield f"# {statement.comment}"
+    text, _ = spelled.expression(statement, False)
+    if statement.accumulate:
+        yield f"{statement.target} = {statement.target} + {_np(text)}"
+    else:
+        yield f"{statement.target} = {_np(text)}"
+    spelled.there.add(statement.target)
+
+
+def _scan(spelled: Written, block: Block, needed: set[str]) -> Iterator[str]:
+    """A loop: its step as a function, and the scan over the steps."""
+    program, forward = spelled.program, block.loop == "forward"
+    inside = Written(_at_one_step(program), spelled.style, spelled.helpers)
+    before = {p: s for p, s in program.shifted.items() if forward and _assigns(block, s)}
+    inside.there |= {*before, *(carry.name for carry in block.carries)}
+    grown = [s.target for s in block.statements if s.accumulate]
+    grown = [name for name in dict.fromkeys(grown) if name in spelled.there]
+    inside.there |= {*grown}
+    own = {s.target for s in block.statements}
+    read = [name for s in block.statements for name in s.reads if name not in inside.there]
+    coming, outer = [], []
+    for name in dict.fromkeys(read):
+        whole = program.extent(name)[0]
+        if name in own or whole in own or _made_of(program, name, own):
+            continue
+        given = whole if whole in spelled.there else name
+        (coming if program.is_sequence(given) else outer).append(given)
+    coming, outer = [*dict.fromkeys(coming)], [*dict.fromkeys(outer)]
+    inside.there |= {*coming, *outer}
+    texts = {name: _np(spelled.operand(name)[0]) for name in (*coming, *outer)}
+    yield from (f"{n} = {texts[n]}" for n in outer if texts[n] != n)
+    spelled.there |= {*outer}
+    lines = [line for statement in block.statements for line in _line(inside, statement)]
+    leaving = _leaving(program, block, needed)
+    handed = [*before, *(carry.name for carry in block.carries), *grown]
+    updated = [*before.values(), *(carry.update for carry in block.carries), *grown]
+    out = [_np(inside.operand(name)[0]) for name in leaving]
+    result = [_np(inside.operand(name)[0]) for name in updated]
+    yield "def scan_step(carry, now):"
+    yield f"    {_tuple(handed)} = carry" if handed else "    del carry"
+    yield f"    {_tuple(coming)} = now" if coming else "    del now"
+    yield from (f"    {line}" for line in lines)
+    yield f"    return {_tuple(result)}, {_tuple(out)}"
+    starts = [initial_name(state) for state in before.values()]
+    starts += [f"jnp.zeros_like(like, shape={shape_text(program.dims[carry.name])})"
+               for carry in block.carries] + grown  # fmt: skip
+    first, given = _tuple(starts), _tuple([texts[name] for name in coming])
+    reverse = "" if forward else ", reverse=True"
+    yield f"last, made = jax.lax.scan(scan_step, {first}, {given}, length=T{reverse})"
+    if leaving:
+        yield f"{_tuple(leaving)} = made"
+    finals = [*(carry.name for carry in block.carries), *grown]
+    if finals:
+        places = [f"last[{len(before) + k}]" for k in range(len(finals))]
+        yield f"{', '.join(finals)} = {', '.join(places)}"
+    spelled.there |= {*leaving, *finals}
+    for carry in block.carries:
+        if carry.update not in spelled.there:
+            yield f"{carry.update} = {carry.name}"
+            spelled.there.add(carry.update)
+    for previous, state in before.items():
+        yield f"{previous} = jnp.concatenate(({initial_name(state)}[None], {state}))[:-1]"
+        spelled.there.add(previous)
+
+
+def _assigns(block: Block, name: str) -> bool:
+    return any(statement.target == name for statement in block.statements)
+
+
+def _made_of(program: Program, name: str, own: set[str]) -> bool:
+    """Whether the loop assigns parts of the array itself."""
+    whole = program.extent(name)[0]
+    return any(view in own and home == whole for view, (home, *_) in program.views.items())
+
+
+def _leaving(program: Program, block: Block, needed: set[str]) -> list[str]:
+    """What other blocks, the tape and the results read of what the loop makes at each step."""
+    own = [s.target for s in block.statements if program.is_sequence(s.target)]
+    wanted = {program.extent(name)[0] for name in needed if program.is_sequence(name)} | needed
+    wanted |= {program.shifted[name] for name in needed if name in program.shifted}
+    return [name for name in dict.fromkeys(own)
+            if name in wanted or program.extent(name)[0] in wanted]  # fmt: skip
+
+
+def _at_one_step(program: Program) -> Program:
+    """The program with every array's dimensions at one step."""
+    dims = {name: d[1:] if program.is_sequence(name) else d for name, d in program.dims.items()}
+    return replace(program, dims=dims)
+
+
+def _tuple(names: Sequence[str]) -> str:
+    return f"({', '.join(names)}{',' * (len(names) == 1)})"
+
+
+def _np(text: str) -> str:
+    return _NP.sub("jnp.", text).replace("jnp.asanyarray", "jnp.asarray")
+
+
+_STATES: Final = '''
+
+@jax.custom_vjp
+def _through_time(params, inputs, initial, constants):
+    return forward(params, inputs, initial, constants)[0]
+
+
+def _forth(params, inputs, initial, constants):
+    found, tape = forward(params, inputs, initial, constants)
+    return found, (params, tape, constants, initial)
+
+
+def _back(kept, cotangents):
+    params, tape, constants, given = kept
+    found = backward(params, tape, cotangents)
+    initial = {{name: found["initial"][name] for name in given}}
+    fixed = jax.tree_util.tree_map(jnp.zeros_like, constants)
+    return found["params"], found["inputs"], initial, fixed
+
+
+_through_time.defvjp(_forth, _back)
+
+
+def states(params, inputs, initial=None, constants=None):
+    """The states of every step of {cell}, by name; their gradients are those of `backward`.
+
+    Shapes: inputs (T, B, m), initial (B, n), states (T, B, n). Constants have the gradient zero.
+    """
+    return _through_time(params, inputs, initial or {{}}, constants or {{}})
+'''

@@ -1,0 +1,78 @@
+"""NumPy in JAX's place, so that an emitted file runs on arrays of any numbers, unmodified.
+
+In: source that imports JAX. Out: its functions, in which `jax.numpy` is NumPy and `jax.lax.scan` a
+loop. What the file computes is judged on them, over the prime field as well; what JAX makes of it
+is judged through JAX.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Final
+
+import numpy as np
+
+Array = Any
+
+
+def scan(
+    step: Callable[[Any, Any], tuple[Any, Any]], first: Any, given: Any, length: int,
+    reverse: bool = False,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Every step after the other; what each gives, one array a name."""
+    times = range(length)[::-1] if reverse else range(length)
+    carry, made = first, None
+    for time in times:
+        carry, found = step(carry, tuple(array[time] for array in given))
+        made = made or tuple(_rows(value, length) for value in found)
+        for array, value in zip(made, found, strict=True):
+            array[time] = value
+    if made is None:  # no step: one on zeros says what shapes it gives
+        zeros = tuple(np.zeros_like(array, shape=array.shape[1:]) for array in given)
+        made = tuple(_rows(value, 0) for value in step(first, zeros)[1])
+    return carry, made
+
+
+def _rows(value: Array, length: int) -> Array:
+    return np.empty_like(value, shape=(length, *np.shape(value)))
+
+
+class _Numbers:
+    """NumPy under the name of jax.numpy."""
+
+    asarray = staticmethod(np.asanyarray)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+
+class _Plain:
+    """A function without its derivative."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+    def defvjp(self, *both: Any) -> None:
+        """Nothing: who wants derivatives asks JAX."""
+
+
+JAX: Final = SimpleNamespace(
+    numpy=_Numbers(), lax=SimpleNamespace(scan=scan), custom_vjp=_Plain, tree_util=SimpleNamespace()
+)
+
+
+def load(source: str, name: str) -> dict[str, Any]:
+    """The names that the source defines, with NumPy in JAX's place."""
+
+    def imported(module: str, *more: Any) -> Any:
+        return JAX if module.split(".")[0] == "jax" else builtins.__import__(module, *more)
+
+    own = {**vars(builtins), "__import__": imported}
+    found: dict[str, Any] = {"__builtins__": own, "__name__": name}
+    exec(compile(source, f"<{name}>", "exec"), found)
+    return found

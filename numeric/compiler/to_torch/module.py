@@ -1,0 +1,156 @@
+"""Program → a PyTorch module: the NumPy code, and around it what PyTorch calls.
+
+In: a program, a style, what the header says. Out: a file that depends on NumPy and PyTorch alone,
+with the functions of the NumPy target, `states(params, inputs, initial, constants)` on tensors,
+and a `torch.nn.Module` named after the cell.
+"""
+
+from __future__ import annotations
+
+import re
+
+from numeric.compiler.program import Program
+from numeric.compiler.target import Header, Style
+from numeric.compiler.to_numpy import module as to_numpy
+
+_IMPORT = "import numpy as np\n"
+
+
+def emit(program: Program, style: Style, header: Header) -> str:
+    """The source of a cell's file."""
+    source = to_numpy.emit(program, style, header)
+    sizes = _sizes(header)
+    text = _LAYER.format(
+        cell=header.name, name=class_name(header.name), sizes=", ".join(sizes),
+        shape=", ".join(f'"{size}": {size}' for size in sizes),
+        first=next(iter(header.declared["STATES"].values()))[0].split("+")[0],
+    )  # fmt: skip
+    return source.replace(_IMPORT, f"{_IMPORT}import torch\n", 1).rstrip("\n") + "\n" + text
+
+
+def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
+    """The source of a network's file.
+
+    Raises:
+        ValueError: there is none: PyTorch joins the layers itself.
+    """
+    raise ValueError("target torch: cells only; join layers of the emitted module in PyTorch")
+
+
+def class_name(cell: str) -> str:
+    """`gru_reset_after` → `GruResetAfter`."""
+    return "".join(part[:1].upper() + part[1:] for part in cell.split("_")) or "Cell"
+
+
+def _sizes(header: Header) -> list[str]:
+    """The sizes that make the parameters' and states' shapes, the first state's first."""
+    groups = ("STATES", "INPUTS", "PARAMETERS")
+    names = [
+        part
+        for group in groups for dims in header.declared[group].values() for size in dims
+        for part in re.findall(r"[A-Za-z_]\w*", size)
+    ]  # fmt: skip
+    return list(dict.fromkeys(names))
+
+
+_LAYER = '''
+
+class _OnceMore(torch.autograd.Function):
+    """The gradients, as what must not be differentiated again."""
+
+    @staticmethod
+    def forward(ctx, work, *tensors):
+        return work()
+
+    @staticmethod
+    def backward(ctx, *cotangents):
+        raise RuntimeError(
+            "{cell}: its gradients have no gradients of their own; call backward or autograd.grad "
+            "without create_graph, or take second derivatives of the equations in PyTorch"
+        )
+
+
+class _ThroughTime(torch.autograd.Function):
+    """The states of every step; their gradients are `backward`'s."""
+
+    @staticmethod
+    def forward(ctx, names, constants, *tensors):
+        groups, left = [], iter(tensors)
+        for own in names:
+            groups.append({{name: next(left).detach().numpy() for name in own}})
+        found, tape = forward(*groups, constants)
+        results = tuple(torch.from_numpy(np.ascontiguousarray(found[name])) for name in STATES)
+        ctx.names, ctx.tape, ctx.params = names, tape, groups[0]
+        ctx.save_for_backward(*tensors, *results)  # a change of them before backward is noticed
+        return results
+
+    @staticmethod
+    def backward(ctx, *cotangents):
+        saved = ctx.saved_tensors
+
+        def work():
+            given = {{
+                name: np.ascontiguousarray(cotangent.detach().numpy())
+                for name, cotangent in zip(STATES, cotangents) if cotangent is not None
+            }}
+            found = backward(ctx.params, ctx.tape, given)
+            groups = (found["params"], found["inputs"], found["initial"])
+            return tuple(
+                torch.from_numpy(np.ascontiguousarray(group[name]))
+                for own, group in zip(ctx.names, groups) for name in own
+            )
+
+        given = [cotangent for cotangent in cotangents if cotangent is not None]
+        return (None, None, *_OnceMore.apply(work, *given, *saved))
+
+
+def states(params, inputs, initial=None, constants=None):
+    """The states of every step, by name: tensors that PyTorch differentiates by `backward`.
+
+    Shapes: inputs (T, B, m), initial (B, n), states (T, B, n). On the CPU, in float32 or float64.
+    """
+    groups = (params, inputs, initial or {{}})
+    names = tuple(tuple(group) for group in groups)
+    tensors = [group[name] for group, own in zip(groups, names) for name in own]
+    for tensor in tensors:
+        if not isinstance(tensor, torch.Tensor) or tensor.device.type != "cpu":
+            where = getattr(tensor, "device", type(tensor).__name__)
+            raise ValueError(f"{cell}: expected tensors on the cpu, came {{where}}")
+    fixed = {{
+        name: value.detach().numpy() if isinstance(value, torch.Tensor) else value
+        for name, value in (constants or {{}}).items()
+    }}
+    return dict(zip(STATES, _ThroughTime.apply(names, fixed, *tensors)))
+
+
+class {name}(torch.nn.Module):
+    """The cell {cell!r} over whole sequences, with parameters of its own.
+
+    Called with the inputs in their order, (T, B, m) each, and perhaps the states before the first
+    step and the constants, by name; gives the states of every step by name, (T, B, n).
+    """
+
+    def __init__(self, {sizes}, *, dtype=None):
+        super().__init__()
+        self.sizes = {{{shape}}}
+        for name, dims in PARAMETERS.items():
+            shape = [sum(self.sizes[part] for part in dim.split("+")) for dim in dims]
+            setattr(self, name, torch.nn.Parameter(torch.empty(shape, dtype=dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Every entry uniform in ±1/√n, as PyTorch's own layers."""
+        bound = max(self.sizes["{first}"], 1) ** -0.5
+        for parameter in self.parameters():
+            torch.nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, *inputs, initial=None, constants=None):
+        if len(inputs) != len(INPUTS):
+            raise ValueError(f"{cell}: expected the inputs {{', '.join(INPUTS)}}, "
+                             f"came {{len(inputs)}}")
+        params = {{name: getattr(self, name) for name in PARAMETERS}}
+        return states(params, dict(zip(INPUTS, inputs)), initial, constants)
+
+    def extra_repr(self):
+        return ", ".join(f"{{name}}={{size}}" for name, size in self.sizes.items())
+'''

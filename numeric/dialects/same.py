@@ -1,0 +1,194 @@
+"""Whether two cells are one function: a map of parameters each way, or a point that says no.
+
+In: two cells. Out: `Sameness`. "same" rests on proofs of both maps; "different" on a finished
+search of a class of maps, each of which a point tried tells from an identity; what is neither is
+"inconclusive".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+from sympy import MatrixSymbol, preorder_traversal
+
+from derive.cell import Cell
+from derive.language.expr import Elementwise
+from numeric.dialects.blocks import MOST, frames, results_of
+from numeric.dialects.one_step import Comparison
+from numeric.dialects.parameter_map import ParameterMap, cut
+from numeric.dialects.proof import Proof, prove
+from numeric.dialects.search import Difference, ExhaustedError, Search
+from numeric.meaning.sizes import extent_of, shape_of
+
+SAME: Final = "same"
+DIFFERENT: Final = "different"
+UNDECIDED: Final = "inconclusive"
+_CORRESPONDENCE: Final = "maps that rename states, inputs, constants and sizes one to one"
+_TRIED: Final = 8  # maps that no point tells apart and no proof holds of
+
+
+@dataclass(frozen=True)
+class OneWay:
+    """What is known of maps from one cell to another.
+
+    `searched`: the class, and what was not finished of it. `least`: each map of the class differs
+    by so much at a point that was tried; None where that is not known.
+    """
+
+    found: ParameterMap | None
+    proof: Proof | None
+    searched: str
+    finished: bool
+    least: float | None = None
+    closest: Difference | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Sameness:
+    """The verdict on two cells, and what is known of either way."""
+
+    first: Cell
+    second: Cell
+    there: OneWay
+    back: OneWay | None
+
+    @property
+    def status(self) -> str:
+        """SAME with a map each way, DIFFERENT if one way there is none, else UNDECIDED."""
+        ways = [self.there, *([self.back] if self.back else [])]
+        if any(way.finished and way.found is None for way in ways):
+            return DIFFERENT
+        return SAME if self.back and all(way.found for way in ways) else UNDECIDED
+
+    @property
+    def failing(self) -> OneWay:
+        """The way in which there is no map."""
+        return self.there if self.there.found is None or self.back is None else self.back
+
+
+def same(first: Cell, second: Cell, seed: int = 0) -> Sameness:
+    """Whether the cells compute one function of inputs and states under a map of parameters."""
+    there = one_way(first, second, seed)
+    if there.found is None:
+        back = one_way(second, first, seed)
+        return Sameness(first, second, there, back)
+    inverse = there.found.inverse()
+    if inverse is not None:
+        proof = prove(inverse, seed)
+        if proof.holds:
+            return Sameness(first, second, there, OneWay(inverse, proof, there.searched, True))
+    return Sameness(first, second, there, one_way(second, first, seed))
+
+
+def one_way(source: Cell, target: Cell, seed: int = 0) -> OneWay:
+    """A map from the source to the target with its proof, or the end of the search for one."""
+    if reason := _too_many(source):
+        return OneWay(None, None, "", False, reason=reason)
+    if reason := _unlike(source, target):
+        return OneWay(None, None, _CORRESPONDENCE, True, reason=reason)
+    narrow = Search(source, target, seed=seed)
+    found = _proved(narrow, seed)
+    if found.found is not None or not found.finished or not narrow.few():
+        return found
+    return _proved(Search(source, target, several=True, seed=seed), seed)
+
+
+def _too_many(cell: Cell) -> str:
+    """What a cell has too many of for all orders to be tried; empty where it has not."""
+    for what in ("states", "inputs", "constants"):
+        if (count := len(getattr(cell, what))) > MOST:
+            return f"{cell.name} has {count} {what}: more than {MOST} are not tried in every order"
+    return ""
+
+
+def _unlike(source: Cell, target: Cell) -> str:
+    """Why no names and sizes correspond at all; empty where some do."""
+    for what in ("states", "inputs", "constants"):
+        own, other = (len(getattr(cell, what)) for cell in (source, target))
+        if own != other:
+            return f"{source.name} has {own} {what}, {target.name} {other}"
+    if next(frames(source, target), None) is None:
+        return f"the sizes of {source.name} and {target.name} do not correspond"
+    return ""
+
+
+def _proved(search: Search, seed: int) -> OneWay:
+    """The first map of the search whose proof holds."""
+    refuted = 0
+    try:
+        for found in islice(search.maps(), _TRIED):
+            proof = prove(found, seed)
+            if proof.holds:
+                return OneWay(found, proof, search.said(), True)
+            refuted += 1
+    except ExhaustedError as problem:
+        return OneWay(None, None, search.said(), False, reason=str(problem))
+    if refuted:
+        reason = f"{refuted} maps agree at the points tried, and their proof fails"
+        return OneWay(None, None, search.said(), False, reason=reason)
+    return OneWay(None, None, search.said(), True, search.least, search.closest)
+
+
+def counterexample(source: Cell, target: Cell, way: OneWay) -> dict[str, Any]:
+    """The point of the closest map, as plain data: one sample, the one that differs most."""
+    if way.closest is None:
+        return {"reason": way.reason}
+    met = way.closest
+    comparison = Comparison(source, target, met.frame, met.point)
+    want = comparison.wanted([met.kept])[0]
+    got = comparison.given([met.moves], [met.offsets])[0]
+    sample = int(np.argmax(np.max(np.abs(got - want), axis=0)))
+    closest = ParameterMap(source, target, met.frame, met.moves, met.offsets)
+    sizes = met.point.sizes
+    parameters = {name: np.zeros_like(value) for name, value in met.point.parameters.items()}
+    for block in met.kept:
+        whole = met.point.parameters[block.parameter]
+        cut(parameters[block.parameter], block, sizes)[...] = cut(whole, block, sizes)
+    own = {s.name: np.reshape(parameters[s.name], shape_of(s, sizes)) for s in source.parameters}
+    back = {other: name for name, other in met.frame.states.items()}
+    order = [back[s.name] for s in results_of(source)]
+    rows = {s.name: extent_of(s.shape[0], comparison.target_sizes) for s in results_of(target)}
+    ends = dict(zip(rows, np.cumsum([*rows.values()]), strict=True))
+
+    def states(results: Any) -> dict[str, Any]:
+        return {n: results[ends[n] - rows[n] : ends[n], sample].tolist() for n in ends}
+
+    def given(group: tuple[MatrixSymbol, ...], names: Mapping[str, str]) -> dict[str, Any]:
+        values = ((s.name, met.point.given[names.get(s.name, s.name)]) for s in group)
+        return {n: (v[:, sample] if v.shape[1] == want.shape[1] else v).tolist() for n, v in values}
+
+    theirs, frame = states(want), met.frame
+    return {
+        "difference": met.amount,
+        "closest_map": closest.lines(),
+        "source": {
+            "cell": source.name, "sizes": dict(sizes),
+            "parameters": {name: value.tolist() for name, value in own.items()},
+            "inputs": given(source.inputs, {}), "initial": given(source.states, {}),
+            "constants": given(source.constants, {}),
+            "states": {frame.states[name]: theirs[name] for name in order},
+        },
+        "target": {
+            "cell": target.name, "sizes": comparison.target_sizes,
+            "parameters": {n: v.tolist() for n, v in closest.apply(own, sizes).items()},
+            "inputs": given(target.inputs, frame.inputs),
+            "initial": given(target.states, frame.states),
+            "constants": given(target.constants, frame.constants),
+            "states": states(got),
+        },
+    }  # fmt: skip
+
+
+def with_kinks(cell: Cell) -> tuple[str, ...]:
+    """The functions of the cell whose slope jumps somewhere."""
+    return tuple(dict.fromkeys(
+        node.function.name
+        for equation in cell.equations
+        for node in preorder_traversal(equation.value)
+        if isinstance(node, Elementwise) and node.function.kink
+    ))  # fmt: skip

@@ -1,0 +1,1 @@
+"""Files of weights, format by format: arrays by name, nothing of a file executed."""

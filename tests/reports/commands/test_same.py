@@ -1,0 +1,51 @@
+"""`bptt same`: a map with its proof, or a counterexample, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from reports.cli import main
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    status = main(["same", *words])
+    return status, capsys.readouterr().out
+
+
+def test_one_function_in_two_dialects(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out = said(capsys, "keras_gru", "gru", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["schema"] == "bptt.same/1"
+    assert found["status"] == "same"
+    assert found["map"]["parameters"]["W_zh"] == "−recurrent_z.T"
+    assert found["inverse"]["parameters"]["kernel_z"] == "−W_zx.T"
+    assert found["proof"]["map"]["error_probability"] < 1e-20
+    assert found["counterexample"] is None
+    status, out = said(capsys, "tf_block_lstm", "lstm")
+    assert "b_f   = b_f + 1\n" in out
+    assert re.search(r"w_f\[:m, :n\] += W_fx\.T", out)
+
+
+def test_cells_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out = said(capsys, "gru", "gru_reset_after", "--json")
+    found = json.loads(out)
+    assert status == 1
+    assert found["status"] == "different"
+    assert found["map"] is None
+    assert found["least_difference"] > 1e-3
+    ends = (found["counterexample"][end]["states"] for end in ("source", "target"))
+    assert next(ends) != next(ends)
+    assert "transposed" in found["searched"]
+    status, out = said(capsys, "rnn", "irnn")
+    assert status == 1
+    assert "counterexample" in out
+
+
+def test_kinks_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out = said(capsys, "irnn", "irnn")
+    assert status == 0
+    assert "relu: equal on the pieces" in out
