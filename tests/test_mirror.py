@@ -216,7 +216,7 @@ THROUGH: Final = (
             ("reports/document/bound_figures.py", "reports/document/method_names.py",
              "reports/sections/all_inputs.py",
              "reports/sections/facts.py", "reports/sections/numbering.py",
-             "reports/sections/one_sequence.py")),
+             "reports/sections/one_sequence.py", "reports/sections/parameters.py")),
     Through("reports/site/test_gallery.py", "the gallery's first page", ("reports/site/index.py",)),
     Through("reports/document/test_numerals.py", "numbers as the terminal prints them",
             ("reports/terminal/bounds.py",)),

@@ -26,6 +26,7 @@ from reports.document.model import Block, Inlines, Paragraph, Section, Words
 from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, rate, signed
 from reports.sections.facts import Facts
 from reports.sections.numbering import Pages
+from reports.sections.parameters import parameters
 
 _PATHS: Final = 8
 _LAGS: Final = (1, 10, 30)
@@ -41,7 +42,7 @@ def one_sequence(pages: Pages, norm: str) -> Section:
     """What is measured and certified along one sequence; `norm` is LaTeX for an axis."""
     return Section("one-sequence", pages.facts.say.words("one_sequence.title"), (
         *_verdict(pages), *_layers(pages), *_lag(pages, norm), *_bounds(pages), *_blocks(pages),
-        *_times(pages, norm), *_paths(pages), *_beside(pages),
+        *parameters(pages), *_times(pages, norm), *_paths(pages), *_beside(pages),
     ))  # fmt: skip
 
 
