@@ -20,7 +20,7 @@ from numeric.compiler.kernel import compile_cell
 from numeric.dialects.blocks import results_of
 from numeric.dialects.one_step import distinct_sizes
 from numeric.dialects.parameter_map import ParameterMap
-from numeric.meaning.interpret import run_cell
+from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import shape_of
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.degree import Degree, DegreeArray, error_probability, variables

@@ -37,12 +37,15 @@ from numeric.numbers.matrices import frobenius, norm_bound, raised, singular_val
 Array = Any
 NAME: Final = "fractional form, scaled"
 _LARGEST: Final = 600
+_USUAL: Final = 300
 _CORNERS: Final = 24
 _STAGES: Final = ((8.0, 30), (32.0, 60), (128.0, 80), (512.0, 100))
 _HOPELESS: Final = 0.003  # above it the least norm, as the smooth one tells, is not below 1
 _SHARPER: Final = 4
 _SLACK: Final = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
 _LEAST: Final = 1e-9
+_ABOVE: Final = (1e-9, 1e-7, 1e-5, 1e-3, 1e-2, 0.1)
+_DOUBLINGS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,47 @@ def scaled_norm(form: Fractional, *, sharp: bool = True) -> ScaledNorm | None:
 
     With `sharp` the search goes on below a rate of 1.
     """
-    G = form.matrix.middle
-    if form.order > _LARGEST or not np.all(np.isfinite(G)) or some_corner_grows(form):
+    if form.order > _LARGEST or not np.all(np.isfinite(form.matrix.middle)):
         return None
     try:
-        scaling = _searched(form, sharp=sharp)
+        if not form.owners:
+            return _of_one_matrix(form)
+        scaling = None if some_corner_grows(form) else _searched(form, sharp=sharp)
+        return None if scaling is None else proved(form, scaling)
+    except np.linalg.LinAlgError:  # nothing was found; nothing is claimed
+        return None
+
+
+def _of_one_matrix(form: Fractional) -> ScaledNorm | None:
+    """Where nothing is unknown, J = A: a rate as close above ρ(A) as floats prove."""
+    for more in _ABOVE:
+        scaling = lyapunov(form.matrix.middle, 1 + more)
+        found = None if scaling is None else proved(form, scaling)
+        if found is not None:
+            return found
+    return proved(form, np.eye(form.order))
+
+
+def lyapunov(A: Array, above: float) -> Array | None:
+    """About a T with ‖T A T⁻¹‖₂ ≤ above · ρ(A): TᵀT = Σ_k (Aᵏ)ᵀ Aᵏ / (above · ρ)^{2k}, by doubling.
+
+    None where A is nilpotent, or too far from normal for floats.
+    """
+    radius = float(np.abs(np.linalg.eigvals(A)).max(initial=0.0)) * above
+    if not 1e-100 < radius < 1e100:
+        return None
+    total, power = np.eye(len(A)), A / radius
+    for _ in range(_DOUBLINGS):
+        total = total + power.T @ total @ power
+        power = power @ power
+        if not np.all(np.isfinite(total)):
+            return None
+        if np.abs(power).max() < 1e-20:
+            break
+    try:
+        return np.asarray(np.linalg.cholesky((total + total.T) / 2 / np.abs(total).max()).T)
     except np.linalg.LinAlgError:
         return None
-    return None if scaling is None else proved(form, scaling)
 
 
 def proved(form: Fractional, scaling: Array) -> ScaledNorm | None:
@@ -164,8 +200,9 @@ def _searched(form: Fractional, *, sharp: bool) -> Array | None:
     """L with ‖L G L⁻¹‖ below 1, and then with a small rate; None where the norm stays above 1."""
     width = form.width
     descent = Descent(form.matrix.middle.copy(), Blocks.of(width, form.owners))
+    share = min(1.0, (_USUAL / form.order) ** 2)  # a step costs about order³
     for p, steps in _STAGES:
-        reached = descent.run(p, steps, lambda norm: norm < 1)
+        reached = descent.run(p, math.ceil(share * steps), lambda norm: norm < 1)
         if descent.norm < 1:
             break
         if reached - math.log(form.order) / (2 * p) > _HOPELESS:
@@ -179,7 +216,7 @@ def _searched(form: Fractional, *, sharp: bool) -> Array | None:
             break
         descent.M[:, :width] *= now / rate
         now = rate
-        descent.run(128.0, 30)
+        descent.run(128.0, math.ceil(share * 30))
         unscaled = descent.M.copy()
         unscaled[:, :width] *= now
         found = _least_rate(unscaled, width)

@@ -247,7 +247,8 @@ def _scan(spelled: Written, block: Block, needed: set[str]) -> Iterator[str]:
     inside.there |= {*grown}
     own = {s.target for s in block.statements}
     read = [name for s in block.statements for name in s.reads if name not in inside.there]
-    coming, outer = [], []
+    coming: list[str] = []
+    outer: list[str] = []
     for name in dict.fromkeys(read):
         whole = program.extent(name)[0]
         if name in own or whole in own or _made_of(program, name, own):
