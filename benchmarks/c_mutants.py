@@ -30,6 +30,7 @@ from numeric.compiler.to_c import (
     memory,
     module,
     places,
+    runtime,
     schedule,
     sums,
     unstack,
@@ -53,7 +54,7 @@ def shared(what: str, helper: str, old: str, new: str) -> Mutant:
             raise LookupError(f"{helper}: the mutant's place {old!r} is gone")
         return text.replace(old, new), needs
 
-    return Mutant("c", what, module._HELPERS, helper, wrong)
+    return Mutant("c", what, runtime.ALL_HELPERS, helper, wrong)
 
 
 def spelling(what: str, name: str, **changed: str) -> Mutant:

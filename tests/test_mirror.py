@@ -147,7 +147,7 @@ THROUGH: Final = (
              "numeric/compiler/to_c/formula.py", "numeric/compiler/to_c/interface.py",
              "numeric/compiler/to_c/memory.py", "numeric/compiler/to_c/names.py",
              "numeric/compiler/to_c/places.py", "numeric/compiler/to_c/plan.py",
-             "numeric/compiler/to_c/pools.py",
+             "numeric/compiler/to_c/pools.py", "numeric/compiler/to_c/runtime.py",
              "numeric/compiler/to_c/sums.py", "numeric/compiler/to_c/target.py",
              "numeric/compiler/to_c/weights.py", "numeric/compiler/to_c/writing.py")),
     Through("numeric/compiler/to_c/test_networks.py", "a network's compiled code as a whole",

@@ -33,16 +33,14 @@ from numeric.compiler.to_c.memory import (
 )
 from numeric.compiler.to_c.names import KEYWORDS, Sizes, identifiers, wrapped
 from numeric.compiler.to_c.plan import plan_lines, words_of
-from numeric.compiler.to_c.products import PRODUCTS
-from numeric.compiler.to_c.samples import SAMPLES
+from numeric.compiler.to_c.runtime import ABOUT, ALL_HELPERS, RESERVE, harmless, needed, told
 from numeric.compiler.to_c.schedule import Stage, stages
 from numeric.compiler.to_c.segments import segmented
 from numeric.compiler.to_c.skipping import skipping
 from numeric.compiler.to_c.unstack import unstack
-from numeric.compiler.to_c.vectors import HELPERS, NUMBERS
+from numeric.compiler.to_c.vectors import NUMBERS
 from numeric.compiler.to_c.writing import Writer
 
-_HELPERS: Final = {**HELPERS, **PRODUCTS, **SAMPLES}
 _OWN: Final = frozenset(
     """
     t t0 t1 row unit rows sizes given tape workspace places plan real word flag vec bits mask
@@ -51,26 +49,6 @@ _OWN: Final = frozenset(
     BIAS MANTISSA TAIL fraction two_to vabs vmax vmin log1p sin cos exp main at end
     """.split()  # noqa: SIM905
 )
-
-RESERVE: Final = """
-/* Takes room for a · b · c numbers at the end of a memory; once there is none, −1 for good. */
-static ptrdiff_t reserve(ptrdiff_t *end, ptrdiff_t a, ptrdiff_t b, ptrdiff_t c)
-{
-    const ptrdiff_t at = *end, most = PTRDIFF_MAX / 64;
-    if (at < 0 || (b > 0 && a > most / b) || (c > 0 && a * b > most / c)
-        || a * b * c > most - at - LANES)
-        *end = -1;
-    else
-        *end = at + whole(a * b * c);
-    return at;
-}
-/* The first address from p on at which whole vectors begin. */
-INLINE real *aligned(const void *p)
-{
-    const uintptr_t side = (uintptr_t)LANES * sizeof(real);
-    return (real *)(((uintptr_t)p + side - 1) / side * side);
-}
-"""
 
 
 def emit(program: Program, style: Style, header: Header) -> str:
@@ -121,7 +99,7 @@ class _File:
             | {str(LENGTH), str(BATCH)},
             key=lambda name: (name not in {"T", "B"}, name != "T", name),
         )
-        taken = _OWN | {*_HELPERS}
+        taken = _OWN | {*ALL_HELPERS}
         sizes = identifiers(extents, taken)
         self.sizes = Sizes(sizes)
         # a member of a struct may be called like a size, and like the loop's index
@@ -189,15 +167,17 @@ class _File:
         if self.header.segments is not None:
             text = segmented(functions, self.interface, self.header.segments)
             functions = "\n".join(part for line in text.split("\n") for part in wrapped(line))
-        helpers = _needed(functions)
-        runtime = _told(NUMBERS + RESERVE + "".join(_HELPERS[name][0] for name in helpers), prefix)
+        helpers = needed(functions)
+        runtime = told(
+            NUMBERS + RESERVE + "".join(ALL_HELPERS[name][0] for name in helpers), prefix
+        )
         top = [
             "/* " + self.header.title, "", *self.header.lines, "",
-            *_told(_ABOUT, prefix).split("\n")[:-1],
+            *told(ABOUT, prefix).split("\n")[:-1],
         ]  # fmt: skip
-        about = "\n".join([top[0], *(f" * {_harmless(line)}".rstrip() for line in top[1:]), " */"])
+        about = "\n".join([top[0], *(f" * {harmless(line)}".rstrip() for line in top[1:]), " */"])
         includes = ["#include <stddef.h>", "#include <stdint.h>", "#include <string.h>"]
-        if "LIBM" in functions + "".join(_HELPERS[name][0] for name in helpers):
+        if "LIBM" in functions + "".join(ALL_HELPERS[name][0] for name in helpers):
             includes.append("#include <math.h>")
         return (
             "\n".join([about, "", *includes])
@@ -376,35 +356,3 @@ class _File:
             if name.endswith("_zeros"):
                 zeros.append(f"clear(base + places.{phase}_{name}, 0, 1, {width});")
         return iter([*top, *wanted, *zeros])
-
-
-def _needed(text: str) -> list[str]:
-    """The helpers that a text calls, and those they need, in the order of the tables."""
-    open_ones = [name for name in _HELPERS if f"{name}(" in text]
-    found: set[str] = set()
-    while open_ones:
-        name = open_ones.pop()
-        if name not in found:
-            found.add(name)
-            open_ones += _HELPERS[name][1]
-    return [name for name in _HELPERS if name in found]
-
-
-def _told(text: str, prefix: str) -> str:
-    """A text of ours with the file's prefix in it."""
-    return text.strip("\n").replace("{prefix}", prefix).replace("{PREFIX}", prefix.upper()) + "\n"
-
-
-def _harmless(text: str) -> str:
-    """A line that neither ends a comment nor begins one."""
-    return text.replace("*/", "* /").replace("/*", "/ *")
-
-
-_ABOUT: Final = """
-How to use it: {prefix}_f4_… takes float; compiled with -D{PREFIX}_DOUBLE the file defines
-{prefix}_f8_…, which takes double. Compile it twice for both. C11 and libm are all it needs; it
-allocates nothing and keeps no state, so calls may run side by side on memory of their own.
-With GCC or Clang it uses their vectors, unless {PREFIX}_PLAIN is defined. It is made for
--O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast, never for -ffast-math.
-Arrays are row by row, without gaps. The pass back reads what the pass forward left in the states
-and on the tape, as often as asked. A cotangent that is NULL counts as zero."""
