@@ -129,7 +129,7 @@ def frames(source: Cell, target: Cell) -> Iterator[Frame]:
 
 def results_of(cell: Cell) -> tuple[MatrixSymbol, ...]:
     """What a step of the cell is compared by."""
-    return cell.states
+    return cell.returned
 
 
 def _timed(cell: Cell, symbol: MatrixSymbol) -> bool:

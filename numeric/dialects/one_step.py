@@ -149,7 +149,8 @@ class Comparison:
                     move.sign * own
                 )
         pairs = {**self.frame.inputs, **self.frame.states, **self.frame.constants}
-        given = {own: self.point.given[other] for own, other in pairs.items()}
+        held = self.point.given
+        given = {own: held[other] for own, other in pairs.items() if other in held}
         order = [s.name for s in results_of(self.target)]
         return self.steppers[1](stacks, given, sizes, order)
 

@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 from sympy import MatrixSymbol, preorder_traversal
 
-from derive.cell import Cell
+from derive.cell import Cell, timeless_symbols
 from derive.language.expr import Elementwise
+from derive.language.maps import has_moving_matrix
 from numeric.dialects.blocks import MOST, frames, results_of
 from numeric.dialects.one_step import Comparison
 from numeric.dialects.parameter_map import ParameterMap, cut
@@ -87,7 +88,7 @@ def same(first: Cell, second: Cell, seed: int = 0) -> Sameness:
 
 def one_way(source: Cell, target: Cell, seed: int = 0) -> OneWay:
     """A map from the source to the target with its proof, or the end of the search for one."""
-    if reason := _too_many(source):
+    if reason := _too_many(source) or _too_many(target):
         return OneWay(None, None, "", False, reason=reason)
     if reason := _unlike(source, target):
         return OneWay(None, None, _CORRESPONDENCE, True, reason=reason)
@@ -99,7 +100,12 @@ def one_way(source: Cell, target: Cell, seed: int = 0) -> OneWay:
 
 
 def _too_many(cell: Cell) -> str:
-    """What a cell has too many of for all orders to be tried; empty where it has not."""
+    """What of a cell is not searched, or not in every order; empty where there is nothing."""
+    still = timeless_symbols(cell, cell.equations)
+    if has_moving_matrix((equation.value for equation in cell.equations), still):
+        return f"{cell.name} has matrices that change with time, which are not searched"
+    if any(symbol.shape[1] != 1 for symbol in (*cell.returned, *cell.inputs)):
+        return f"{cell.name} has states that are matrices, which are not searched"
     for what in ("states", "inputs", "constants"):
         if (count := len(getattr(cell, what))) > MOST:
             return f"{cell.name} has {count} {what}: more than {MOST} are not tried in every order"
@@ -108,7 +114,7 @@ def _too_many(cell: Cell) -> str:
 
 def _unlike(source: Cell, target: Cell) -> str:
     """Why no names and sizes correspond at all; empty where some do."""
-    for what in ("states", "inputs", "constants"):
+    for what in ("states", "outputs", "inputs", "constants"):
         own, other = (len(getattr(cell, what)) for cell in (source, target))
         if own != other:
             return f"{source.name} has {own} {what}, {target.name} {other}"

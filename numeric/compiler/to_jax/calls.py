@@ -95,7 +95,7 @@ class Calls:
         if shapes not in known and len(known) == SHAPES:
             return found, plain
         known.add(shapes)
-        whole = {name: np.zeros(array.shape[1:], array.dtype) for name, array in found.items()}
+        whole = {n: np.zeros(found[n].shape[1:], found[n].dtype) for n in self.plain["STATES"]}
         return self.through(params, inputs, {**whole, **(initial or {})}, constants, plain)
 
     def through(

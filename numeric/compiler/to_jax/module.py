@@ -78,7 +78,13 @@ def _rank(over: Expr) -> tuple[bool, bool]:
 
 
 def emit(program: Program, style: Style, header: Header) -> str:
-    """The source of a cell's module."""
+    """The source of a cell's module.
+
+    Raises:
+        ValueError: for segments of time: JAX has checkpoints of its own.
+    """
+    if header.segments is not None:
+        raise ValueError("target jax: no checkpoints or truncation; jax.checkpoint has the first")
     clear, helpers = cleared(program), dict[str, str]()
     first = Written(clear.program, style, helpers)
     second = Written(clear.program, style, helpers)
@@ -139,8 +145,8 @@ def _forward(clear: Cleared, spelled: Written) -> list[str]:
              f"return {{{states}}}, tape"]  # fmt: skip
     check = [
         "sizes, kinds = {}, {}",
-        'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
+        'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
         'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
         "like = jnp.zeros_like(next(iter((*inputs.values(), *params.values()))), shape=())",
@@ -171,6 +177,9 @@ def _backward(clear: Cleared, spelled: Written) -> list[str]:
         spelled.there.add(name)
     body += _blocks(spelled, "backward", {r.name for r in program.results})
     body += ["return {", *(_np(line) for line in gradients(program)), "}"]
+    returned = {a.key for a in program.arguments if a.group == "cotangents"}
+    states = {a.key for a in program.arguments if a.group == "initial"}
+    names = "STATES" if returned == states else "{**STATES, **OUTPUTS}"
     check = [
         "try:",
         '    like, T = tape["like"], len(tape["t"])',
@@ -180,7 +189,7 @@ def _backward(clear: Cleared, spelled: Written) -> list[str]:
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         *_from_tape(program),
         "cotangents = _take(",
-        '    "cotangents", cotangents, STATES, ("T", "B"), sizes, kinds, optional=True',
+        f'    "cotangents", cotangents, {names}, ("T", "B"), sizes, kinds, optional=True',
         ")",
     ]
     return [

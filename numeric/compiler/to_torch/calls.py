@@ -86,7 +86,7 @@ class Calls:
         found, plain = module.forward(params, inputs, initial, constants)  # checks, and shapes
         if any(array.dtype.char not in "fd" for array in found.values()):
             return found, plain  # numbers that no tensor holds: the code that PyTorch calls
-        whole = {name: np.zeros(array.shape[1:], array.dtype) for name, array in found.items()}
+        whole = {n: np.zeros(found[n].shape[1:], found[n].dtype) for n in module.STATES}
         whole |= {name: np.asarray(value) for name, value in (initial or {}).items()}
         groups = {"params": params, "inputs": inputs, "initial": whole}
         given = {

@@ -21,6 +21,7 @@ def emit(program: Program, style: Style, header: Header) -> str:
     source = to_numpy.emit(program, style, header)
     sizes = _sizes(header)
     text = _LAYER.format(
+        results="(*STATES, *OUTPUTS)" if header.declared.get("OUTPUTS") else "STATES",
         cell=header.name, name=class_name(header.name), sizes=", ".join(sizes),
         shape=", ".join(f'"{size}": {size}' for size in sizes),
         first=next(iter(header.declared["STATES"].values()))[0].split("+")[0],
@@ -79,7 +80,7 @@ class _ThroughTime(torch.autograd.Function):
         for own in names:
             groups.append({{name: next(left).detach().numpy() for name in own}})
         found, tape = forward(*groups, constants)
-        results = tuple(torch.from_numpy(np.ascontiguousarray(found[name])) for name in STATES)
+        results = tuple(torch.from_numpy(np.ascontiguousarray(found[name])) for name in {results})
         ctx.names, ctx.tape, ctx.params = names, tape, groups[0]
         ctx.save_for_backward(*tensors, *results)  # a change of them before backward is noticed
         return results
@@ -91,7 +92,7 @@ class _ThroughTime(torch.autograd.Function):
         def work():
             given = {{
                 name: np.ascontiguousarray(cotangent.detach().numpy())
-                for name, cotangent in zip(STATES, cotangents) if cotangent is not None
+                for name, cotangent in zip({results}, cotangents) if cotangent is not None
             }}
             found = backward(ctx.params, ctx.tape, given)
             groups = (found["params"], found["inputs"], found["initial"])
@@ -120,7 +121,7 @@ def states(params, inputs, initial=None, constants=None):
         name: value.detach().numpy() if isinstance(value, torch.Tensor) else value
         for name, value in (constants or {{}}).items()
     }}
-    return dict(zip(STATES, _ThroughTime.apply(names, fixed, *tensors)))
+    return dict(zip({results}, _ThroughTime.apply(names, fixed, *tensors)))
 
 
 class {name}(torch.nn.Module):

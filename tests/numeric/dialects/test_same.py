@@ -168,6 +168,16 @@ def test_a_kink_far_away_is_met() -> None:
     assert same(catalogue["irnn"], clipped).status != "same"
 
 
+def test_outputs_are_compared_as_states_are() -> None:
+    text = "h = tanh(W @ h_prev + U @ x)\ny = {} * (V @ h)"
+    one, two, three = (
+        Cell.parse(name=name, equations=text.format(by), outputs=["y"])
+        for name, by in (("one", "1"), ("two", "(-1)"), ("three", "h"))
+    )
+    assert same(one, two).status == "same"
+    assert same(one, three).status == "different"
+
+
 def test_too_many_states_are_undecided() -> None:
     states = "\n".join(f"s{k} = tanh(W{k} @ x + s{k}_prev)" for k in range(7))
     many = Cell.parse(name="many", equations=states)
