@@ -101,7 +101,7 @@ def run(
     first = {name: value[None] for name, value in start.items()}
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         states, _ = kernel.forward(weights, batched, first, fixed)
-    zeros = {s.name: np.zeros((1, states[s.name].shape[2])) for s in cell.states}
+    zeros = {s.name: np.zeros(states[s.name].shape[1:]) for s in cell.states}
     if place := undefined(cell, weights, batched, zeros | first, fixed):
         raise UndefinedError(place)
     found = {}
