@@ -221,7 +221,7 @@ THROUGH: Final = (
              "reports/sections/beside.py", "reports/sections/memory.py",
              "reports/document/memory_figures.py",
              "reports/sections/facts.py", "reports/sections/numbering.py",
-             "reports/sections/one_sequence.py")),
+             "reports/sections/one_sequence.py", "reports/sections/parameters.py")),
     Through("reports/sections/test_picture.py", "the pictures as they are laid out and drawn",
             ("reports/document/graph_layout.py", "reports/document/graph_figures.py")),
     Through("reports/sections/test_patterns.py", "gradients and symbols in tables",

@@ -14,6 +14,7 @@ from typing import Final
 from derive.language.norms import Radius
 from derive.typeset.boxes import Box, Fenced, Grid, Number, Operator, Symbol, row, sub, sup
 from numeric.bounds.all_inputs.closed_condition import Condition, Worked
+from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED, REST, Scan, recurrent
 from numeric.bounds.drawn import multipliers
 from numeric.bounds.study import INPUT_SCALE
@@ -123,7 +124,15 @@ def _worked(pages: Pages) -> Iterator[Block]:
         by = best.best.name.startswith(("states", "modules", "units"))
         name = Words(pages.method(best.best.name), "" if by else "emphasis")
         key = "all_inputs.sharpest_by" if by else "all_inputs.sharpest"
-        yield Paragraph(say.sentence(key, at(1.0), name, rate(best.rate)))
+        words = [say.sentence(key, at(1.0), name, rate(best.rate))]
+        form = best.scaled.form if best.scaled is not None else None
+        if form is not None and form.unknowns and best.best.name == FRACTIONAL:
+            assert best.scaled is not None
+            words.append(say.sentence(
+                "all_inputs.certificate", say.reference("scaled_norm"), str(len(form.unknowns)),
+                str(form.order), rate(best.scaled.rate), figures(best.scaled.condition, UP),
+            ))  # fmt: skip
+        yield Paragraph(say.together(words))
     elif best is not None:
         yield Paragraph(say.sentence("all_inputs.no_rate", at(1.0)))
 

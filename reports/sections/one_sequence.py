@@ -24,6 +24,7 @@ from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_
 from reports.sections.beside import beside
 from reports.sections.facts import Facts
 from reports.sections.numbering import Pages
+from reports.sections.parameters import parameters
 
 _PATHS: Final = 8
 _ALL: Final = "one_sequence.all_inputs"
@@ -38,6 +39,7 @@ def one_sequence(pages: Pages, norm: str) -> Section:
     """What is measured and certified along one sequence; `norm` is LaTeX for an axis."""
     return Section("one-sequence", pages.facts.say.words("one_sequence.title"), (
         *_verdict(pages), *_layers(pages), *_lag(pages, norm), *_bounds(pages), *_blocks(pages),
+        *parameters(pages),
         *(() if pages.study.given else times_figure(pages, norm)), *_paths(pages), *beside(pages),
     ))  # fmt: skip
 

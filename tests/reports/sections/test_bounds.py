@@ -14,6 +14,7 @@ from samples import measurement, verdict
 from studies import chapter_of, small_study, study_of
 
 from derive import Cell, catalogue, differentiate
+from numeric.bounds import sensitivity
 from reports import write
 from reports.cli import main
 from reports.commands import report
@@ -259,3 +260,33 @@ def test_what_does_not_fit_is_one_line(tmp_path, monkeypatch, capsys, words, sai
     assert said in error
     assert error.count("\n") <= 2
     assert not (tmp_path / "out" / "rnn.html").exists()
+
+
+def page(made):
+    """The chapter's text."""
+    pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
+    document = Document("calm", "calm", "", "", (), made.sections)
+    return " ".join(text_of(html(document, pictures)).split())
+
+
+CALM = Cell.parse(name="calm", equations="h = tanh(0.3 * (W @ h_prev) + U @ x)")
+
+
+def test_the_rate_names_the_theorem_that_proves_it():
+    """One norm certified to be at most 1: what it is of, and where its numbers are."""
+    found = study_of(CALM)
+    text = page(chapter_of(found))
+    assert found.one.certificate.best.name == "fractional form, scaled"
+    order = found.one.certificate.scaled.form.order
+    assert f"unknown numbers close one matrix of order {order}" in text
+
+
+def test_parameters_have_a_table_and_a_verdict_where_one_is_ill(monkeypatch):
+    found = study_of(CALM)
+    tables = [b for s in chapter_of(found).sections for b in s.blocks if isinstance(b, Table)]
+    assert any(len(table.head) == 6 and len(table.rows) == 2 for table in tables)
+    assert "ill-conditioned" not in page(chapter_of(found))
+    monkeypatch.setattr(sensitivity, "ILL", 0.0)
+    monkeypatch.setattr(sensitivity, "VANISHES", found.one.verdict)
+    made = chapter(Facts(differentiate(CALM)), found, "calm", "x")
+    assert "the parameters are ill-conditioned" in page(made)
