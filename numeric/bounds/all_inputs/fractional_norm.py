@@ -43,6 +43,8 @@ _HOPELESS: Final = 0.003  # above it the least norm, as the smooth one tells, is
 _SHARPER: Final = 4
 _SLACK: Final = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
 _LEAST: Final = 1e-9
+_ABOVE: Final = (1e-9, 1e-7, 1e-5, 1e-3, 1e-2, 0.1)
+_DOUBLINGS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,49 @@ def scaled_norm(form: Fractional, *, sharp: bool = True) -> ScaledNorm | None:
     With `sharp` the search goes on below a rate of 1.
     """
     G = form.matrix.middle
-    if form.order > _LARGEST or not np.all(np.isfinite(G)) or some_corner_grows(form):
+    if form.order > _LARGEST or not np.all(np.isfinite(G)):
+        return None
+    if not form.owners:
+        return _of_one_matrix(form)
+    if some_corner_grows(form):
         return None
     try:
         scaling = _searched(form, sharp=sharp)
     except np.linalg.LinAlgError:
         return None
     return None if scaling is None else proved(form, scaling)
+
+
+def _of_one_matrix(form: Fractional) -> ScaledNorm | None:
+    """Where nothing is unknown, J = A: a rate as close above ρ(A) as floats prove."""
+    for more in _ABOVE:
+        scaling = lyapunov(form.matrix.middle, 1 + more)
+        found = None if scaling is None else proved(form, scaling)
+        if found is not None:
+            return found
+    return proved(form, np.eye(form.order))
+
+
+def lyapunov(A: Array, above: float) -> Array | None:
+    """About a T with ‖T A T⁻¹‖₂ ≤ above · ρ(A): TᵀT = Σ_k (Aᵏ)ᵀ Aᵏ / (above · ρ)^{2k}, by doubling.
+
+    None where A is nilpotent, or too far from normal for floats.
+    """
+    radius = float(np.abs(np.linalg.eigvals(A)).max(initial=0.0)) * above
+    if not 1e-100 < radius < 1e100:
+        return None
+    total, power = np.eye(len(A)), A / radius
+    for _ in range(_DOUBLINGS):
+        total = total + power.T @ total @ power
+        power = power @ power
+        if not np.all(np.isfinite(total)):
+            return None
+        if np.abs(power).max() < 1e-20:
+            break
+    try:
+        return np.asarray(np.linalg.cholesky((total + total.T) / 2 / np.abs(total).max()).T)
+    except np.linalg.LinAlgError:
+        return None
 
 
 def proved(form: Fractional, scaling: Array) -> ScaledNorm | None:

@@ -13,11 +13,12 @@ from exact_norms import positive
 from profiles import NIGHTLY, by_day
 from trajectories import CELLS
 
+from derive import Cell, differentiate
 from numeric.bounds.all_inputs import fractional_norm as source
 from numeric.bounds.all_inputs.certify import certify
 from numeric.bounds.all_inputs.fractional_form import Fractional, Unknown, fractional_form
 from numeric.bounds.all_inputs.fractional_norm import norm_with, proved, scaled_norm
-from numeric.bounds.all_inputs.ranges import Ranges, invariant_box
+from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
 from numeric.numbers.intervals import interval
 
 STILL = [name for name, cell in CELLS.items() if not cell.sequences]
@@ -29,6 +30,13 @@ def form_of(found):
     box = invariant_box(ranges)
     values = None if box is None else ranges.values(box)
     return None if values is None else fractional_form(found.derivation, values, found.sizes)
+
+
+def form_anywhere(found):
+    """The form where no invariant set is: of any state."""
+    states = found.box(found.derivation.cell.states, (-np.inf, np.inf))
+    values = Ranges(found).values(states)
+    return fractional_form(found.derivation, values, found.sizes)
 
 
 def rational(matrix):
@@ -170,3 +178,39 @@ def test_a_full_transform_decides_where_no_diagonal_one_does():
     before = min(m.rate for m in certificate.methods if m.name != source.NAME)
     assert certificate.rate < 1 <= before
     assert certificate.best.name == source.NAME
+
+
+TURNS = """
+re = a * re_prev - b * im_prev + U @ x
+im = b * re_prev + a * im_prev + V @ x
+"""
+
+
+def linear(text, sizes, **weights):
+    cell = Cell.parse(name="linear", equations=text)
+    return Setting(differentiate(cell), weights, sizes, (-1.0, 1.0))
+
+
+@pytest.mark.parametrize("size", [0.5, 0.99, 1.2])
+def test_complex_eigenvalues_of_a_diagonal_recurrence_are_met(size):
+    """λ = a + ib of each unit: the rate is max |λ|, to seven digits, and never below."""
+    angles = np.linspace(0.1, 3, 4)
+    found = linear(TURNS, {"n": 4, "m": 1}, a=size * np.cos(angles), b=size * np.sin(angles),
+                   U=np.ones((4, 1)), V=np.ones((4, 1)))  # fmt: skip
+    rate = scaled_norm(form_of(found) or form_anywhere(found)).rate
+    assert size * (1 - 1e-15) <= rate <= size * (1 + 1e-7)
+
+
+def test_a_matrix_far_from_normal_is_met_near_its_spectral_radius():
+    W = np.diag([0.9, 0.8, 0.7]) + 5 * np.triu(np.ones((3, 3)), 1)
+    found = linear("h = W @ h_prev + U @ x", {"n": 3, "m": 1}, W=W, U=np.ones((3, 1)))
+    certificate = certify(found, 3)
+    assert 0.9 <= certificate.rate <= 0.9 * (1 + 1e-4)
+    assert certificate.best.name == source.NAME
+    W[2, 0] = 0.5
+    grows = linear("h = W @ h_prev + U @ x", {"n": 3, "m": 1}, W=W, U=np.ones((3, 1)))
+    assert certify(grows, 3).rate >= np.abs(np.linalg.eigvals(W)).max() > 1
+
+
+def test_a_nilpotent_matrix_has_no_lyapunov_transform():
+    assert source.lyapunov(np.triu(np.ones((3, 3)), 1), 1.1) is None
