@@ -39,6 +39,7 @@ from numeric.numbers.matrices import Near, bounds, frobenius, norm_bound, raised
 
 Array = Any
 _LARGEST: Final = 4_000_000
+_LONGEST: Final = 400_000
 _CHUNK: Final = 64
 _LOST: Final = 1e-300  # above what an entry loses that underflows
 
@@ -57,17 +58,18 @@ class ParameterNorm:
         """At least how many times the norm is that of the largest step's own share."""
         if not math.isfinite(self.lower) or not math.isfinite(self.own):
             return 0.0
-        return float(10.0 ** (self.lower - self.own)) * (1 - 1e-9)
+        return float(10.0 ** min(self.lower - self.own, 300.0)) * (1 - 1e-9)
 
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
 def parameter_norms(run: Run) -> dict[str, ParameterNorm | None]:
     """The norms by parameter.
 
-    None where the array is too large or overflows, has another form, or states are matrices.
+    None where it is too much work or overflows, has another form, or states are matrices.
     """
     cell, derivation = run.derivation.cell, run.derivation
-    if derivation.has_matrices:  # the adjoint's cotangents are matrices, not columns
+    long = run.steps * sum(run.states[s.name].shape[1] for s in cell.states) > _LONGEST
+    if long or derivation.has_matrices:  # there the cotangents are matrices, not columns
         return dict.fromkeys(symbol.name for symbol in cell.parameters)
     jacobians = Jacobians(run)
     width = sum(jacobians.widths)
@@ -102,10 +104,12 @@ class Near3:
 
 @dataclass
 class _Sum:
-    """Σ_k (P_k Bᵀ) ⊗ uᵀ: the factors of each step side by side, multiplied at the end."""
+    """Σ_k (P_k Bᵀ) ⊗ uᵀ: the factors of some steps side by side, multiplied together."""
 
     shape: tuple[int, ...]
     width: int
+    array: Array = None
+    count: int = 0
     left: list[Array] = field(default_factory=list)
     right: list[Array] = field(default_factory=list)
     turned: list[bool] = field(default_factory=list)
@@ -138,20 +142,29 @@ class _Sum:
             self.right.append(u[0])
             self.turned.append(share.turned)
         self.own = max(self.own, raised(own, len(shares) + 4))
+        if len(self.left) >= _CHUNK:
+            self.flush()
 
-    def total(self) -> Near3:
-        """The sum, and its error with all rounding."""
+    def flush(self) -> None:
+        """Adds what was kept to the array."""
         rows, columns = (*self.shape, 1, 1)[:2]
-        total = np.zeros((self.width, rows, columns))
+        if self.array is None:
+            self.array = np.zeros((self.width, rows, columns))
         for flipped in (False, True):
             chosen = [k for k, turned in enumerate(self.turned) if turned == flipped]
             if not chosen:
                 continue
             left = np.stack([self.left[k] for k in chosen], axis=-1)
             made = left @ np.stack([self.right[k] for k in chosen])
-            total += np.swapaxes(made, 1, 2) if flipped else made
-        rounding = gamma(len(self.left) + 8) * self.size
-        return Near3(total, raised(self.error * (1 + gamma(len(self.left) + 8)) + rounding))
+            self.array += np.swapaxes(made, 1, 2) if flipped else made
+        self.count += len(self.left) + 2
+        self.left, self.right, self.turned = [], [], []
+
+    def total(self) -> Near3:
+        """The sum, and its error with all rounding."""
+        self.flush()
+        rounding = gamma(self.count + 8) * self.size
+        return Near3(self.array, raised(self.error * (1 + gamma(self.count + 8)) + rounding))
 
 
 def _norm(total: Near3, held: _Sum) -> ParameterNorm | None:

@@ -123,6 +123,17 @@ def test_an_array_too_large_has_no_norm(monkeypatch):
     found = parameter_norms(path("rnn", n=3, m=2, steps=3))
     assert found["W"] is None
     assert found["b"] is not None
+    monkeypatch.setattr(source, "_LONGEST", 8)
+    assert set(parameter_norms(path("rnn", n=3, m=2, steps=3)).values()) == {None}
+
+
+def test_the_sum_in_pieces_is_the_sum(monkeypatch):
+    found = path("rnn", n=3, m=2, steps=7)
+    whole = parameter_norms(found)["W"]
+    monkeypatch.setattr(source, "_CHUNK", 2)
+    pieces = parameter_norms(found)["W"]
+    assert pieces.measured == pytest.approx(whole.measured, abs=1e-12)
+    assert pieces.lower <= whole.measured <= pieces.upper
 
 
 @pytest.mark.parametrize("name", ["lru", "slstm"])
