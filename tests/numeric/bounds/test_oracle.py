@@ -6,6 +6,7 @@ import importlib.util
 import math
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -19,6 +20,7 @@ from derive import Cell, catalogue, differentiate
 from numeric.bounds import growth
 from numeric.bounds.all_inputs import certify as a_priori
 from numeric.bounds.all_inputs.ranges import Setting
+from numeric.bounds.one_sequence import parameter_sums
 from numeric.numbers import matrices
 from numeric.strategies import cells
 
@@ -154,9 +156,27 @@ def test_norms_whose_squares_underflow_are_seen(monkeypatch):
 
     weights = {"W": np.full((2, 2), 1e-170), "U": np.zeros((2, 1)), "b": np.zeros(2)}
     found = Setting(differentiate(catalogue["rnn"]), weights, {"n": 2, "m": 1})
-    assert not violations.stored_states(found, 2, 0, Counter())
+    certificate = a_priori.certify(found, 2, steps=2)
+    assert not violations.stored_states(found, certificate, 2, 0, Counter())
     monkeypatch.setattr(matrices, "frobenius", squares)
-    assert violations.stored_states(found, 2, 0, Counter()) or failures(found, 2)
+    seen = violations.stored_states(found, a_priori.certify(found, 2, steps=2), 2, 0, Counter())
+    assert seen or failures(found, 2)
+
+
+def test_a_sum_over_steps_that_leaves_some_out_is_seen(monkeypatch):
+    """Norms of parameters whose first steps are not added, and half the rate."""
+    weights = {"W": np.array([[0.5, 0.2], [-0.2, 0.5]]), "U": np.full((2, 1), 0.1),
+               "b": np.zeros(2)}  # fmt: skip
+    found = Setting(differentiate(catalogue["rnn"]), weights, {"n": 2, "m": 1})
+    certificate = a_priori.certify(found, 4, steps=4)
+    assert not violations.stored_states(found, certificate, 4, 0, Counter())
+    low = replace(certificate.scaled, rate=0.5 * certificate.scaled.rate)
+    wrong = replace(certificate, scaled=low)
+    assert violations.exact_sequence(found, wrong, 4, 0, Counter())
+    kept = parameter_sums._Sum.add
+    monkeypatch.setattr(parameter_sums._Sum, "add", lambda self, product, shares:
+                        kept(self, product, shares) if product is None else None)  # fmt: skip
+    assert violations.stored_states(found, certificate, 4, 0, Counter())
 
 
 def test_terms_kept_once_are_seen():
