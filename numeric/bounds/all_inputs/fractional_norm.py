@@ -37,6 +37,7 @@ from numeric.numbers.matrices import frobenius, norm_bound, raised, singular_val
 Array = Any
 NAME: Final = "fractional form, scaled"
 _LARGEST: Final = 600
+_USUAL: Final = 300
 _CORNERS: Final = 24
 _STAGES: Final = ((8.0, 30), (32.0, 60), (128.0, 80), (512.0, 100))
 _HOPELESS: Final = 0.003  # above it the least norm, as the smooth one tells, is not below 1
@@ -90,18 +91,15 @@ def scaled_norm(form: Fractional, *, sharp: bool = True) -> ScaledNorm | None:
 
     With `sharp` the search goes on below a rate of 1.
     """
-    G = form.matrix.middle
-    if form.order > _LARGEST or not np.all(np.isfinite(G)):
-        return None
-    if not form.owners:
-        return _of_one_matrix(form)
-    if some_corner_grows(form):
+    if form.order > _LARGEST or not np.all(np.isfinite(form.matrix.middle)):
         return None
     try:
-        scaling = _searched(form, sharp=sharp)
-    except np.linalg.LinAlgError:
+        if not form.owners:
+            return _of_one_matrix(form)
+        scaling = None if some_corner_grows(form) else _searched(form, sharp=sharp)
+        return None if scaling is None else proved(form, scaling)
+    except np.linalg.LinAlgError:  # nothing was found; nothing is claimed
         return None
-    return None if scaling is None else proved(form, scaling)
 
 
 def _of_one_matrix(form: Fractional) -> ScaledNorm | None:
@@ -202,8 +200,9 @@ def _searched(form: Fractional, *, sharp: bool) -> Array | None:
     """L with ‖L G L⁻¹‖ below 1, and then with a small rate; None where the norm stays above 1."""
     width = form.width
     descent = Descent(form.matrix.middle.copy(), Blocks.of(width, form.owners))
+    share = min(1.0, (_USUAL / form.order) ** 2)  # a step costs about order³
     for p, steps in _STAGES:
-        reached = descent.run(p, steps, lambda norm: norm < 1)
+        reached = descent.run(p, math.ceil(share * steps), lambda norm: norm < 1)
         if descent.norm < 1:
             break
         if reached - math.log(form.order) / (2 * p) > _HOPELESS:
@@ -217,7 +216,7 @@ def _searched(form: Fractional, *, sharp: bool) -> Array | None:
             break
         descent.M[:, :width] *= now / rate
         now = rate
-        descent.run(128.0, 30)
+        descent.run(128.0, math.ceil(share * 30))
         unscaled = descent.M.copy()
         unscaled[:, :width] *= now
         found = _least_rate(unscaled, width)
