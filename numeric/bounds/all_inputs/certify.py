@@ -126,7 +126,7 @@ def certify(
     methods = [method for method in over_a_box(setting, values, lags, partition)
                if box is not None or math.isfinite(method.rate)]  # fmt: skip
     methods += split_rate(ranges, values, lags) if box is not None and not maps else []
-    scaled = None if maps else _scaled(setting, values)
+    scaled = _scaled(setting, values)
     methods += [scaled.method(lags)] if scaled else []
     finite: tuple[Method, ...] = ()
     long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)

@@ -82,7 +82,12 @@ class _NoEndError(ValueError):
 def fractional_form(
     derivation: Derivation, values: Mapping[str, Interval], sizes: Mapping[str, int]
 ) -> Fractional | None:
-    """The form over the ranges of a step's symbols; None where one that it needs has no end."""
+    """The form over the ranges of a step's symbols.
+
+    None where a range that it needs has no end, and where matrices change with time.
+    """
+    if derivation.has_matrices:
+        return None
     states = derivation.cell.states
     widths = [extent_of(state.shape[0], sizes) for state in states]
     folded = _Pulled(derivation, values, sizes, sum(widths))
@@ -96,10 +101,11 @@ def fractional_form(
             rows.append(folded.joined(terms, width))
     except _NoEndError:
         return None
-    whole = _below([*rows, *folded.taken])
+    width = sum(widths)
+    whole = _wide(_below([*rows, *folded.taken]), width + len(folded.owners))
     if not np.all(np.isfinite(whole.magnitude)):
         return None
-    return Fractional(whole, sum(widths), tuple(folded.owners), tuple(folded.unknowns.values()))
+    return Fractional(whole, width, tuple(folded.owners), tuple(folded.unknowns.values()))
 
 
 @dataclass(frozen=True)
