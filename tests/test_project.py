@@ -15,7 +15,8 @@ import pytest
 
 from derive import catalogue
 from numeric import compile_cell
-from reports.cli import COMMANDS, main
+from reports.arguments.command_list import COMMANDS
+from reports.cli import main
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

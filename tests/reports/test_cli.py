@@ -17,7 +17,7 @@ from numeric.compiler.kernel import compile_cell
 from numeric.compiler.styles import STYLES
 from numeric.verification.verify import PROFILES
 from reports import cli
-from reports.cli import COMMANDS
+from reports.arguments.command_list import COMMANDS
 from reports.terminal import console
 
 

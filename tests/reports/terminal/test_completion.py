@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from derive import catalogue
-from reports.cli import COMMANDS, main, parser
+from reports.arguments.command_list import COMMANDS
+from reports.cli import main, parser
 from reports.commands import completion
 from reports.terminal.completion import SHELLS, script
 
