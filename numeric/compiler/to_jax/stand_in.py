@@ -67,10 +67,16 @@ JAX: Final = SimpleNamespace(
 
 
 def load(source: str, name: str) -> dict[str, Any]:
-    """The names that the source defines, with NumPy in JAX's place."""
+    """The names that the source defines, with NumPy in JAX's place.
+
+    Raises:
+        ImportError: if it imports anything else.
+    """
 
     def imported(module: str, *more: Any) -> Any:
-        return JAX if module.split(".")[0] == "jax" else builtins.__import__(module, *more)
+        if module.split(".")[0] != "jax":
+            raise ImportError(f"{name}: a file for JAX imports JAX alone, not {module}")
+        return JAX
 
     own = {**vars(builtins), "__import__": imported}
     found: dict[str, Any] = {"__builtins__": own, "__name__": name}
