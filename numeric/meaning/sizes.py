@@ -93,8 +93,8 @@ def as_columns(value: Array) -> Array:
 def of_step(symbol: MatrixSymbol, now: Array, by_samples: bool) -> Array:
     """A value of one step, one for all samples or one for each: columns side by side, or apart."""
     own = 2 if symbol.shape[1] != 1 else 1 if symbol.shape[0] != 1 else 0
-    if np.ndim(now) == own:
-        return now.reshape((-1, 1)) if own < 2 else now
+    if np.ndim(now) == own:  # of one number: an entry of an array, which is no array itself
+        return np.reshape(now, (1, 1)) if own == 0 else now.reshape((-1, 1)) if own == 1 else now
     if by_samples:
         return now if own == 2 else now.reshape((len(now), -1, 1))
     return now.T if own else np.reshape(now, (1, -1))

@@ -18,7 +18,8 @@ from derive.typeset.text import Text
 TEXT = Text()
 MEANS = {
     "gru", "gru_reset_after", "mgu", "ligru", "ugrnn", "brc", "nbrc", "rhn", "minimal_rnn",
-    "light_ru", "t_rnn", "mut1", "mut2", "mut3",
+    "light_ru", "t_rnn", "mut1", "mut2", "mut3", "sru",
+    "min_gru",
 }  # fmt: skip
 CAROUSELS = {
     "lstm", "lstm_1997", "coupled_lstm", "peephole_lstm", "depth_gated_lstm", "lstm_nig",

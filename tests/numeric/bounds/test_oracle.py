@@ -38,7 +38,9 @@ def loaded() -> ModuleType:
 
 
 violations = loaded()
-NAMES = [*catalogue, *violations.ODD]
+# The oracle reads columns; states that are matrices it does not know.
+KNOWN = violations.cells([*catalogue, *violations.ODD])
+NAMES = [name for name, cell in KNOWN.items() if all(s.shape[1] == 1 for s in cell.states)]
 
 
 @settings(max_examples=20_000 if NIGHTLY else 12)

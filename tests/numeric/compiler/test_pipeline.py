@@ -108,6 +108,8 @@ def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
     monkeypatch.setitem(VJP_RULES, node, replace(rule, pullback=wrong))
 
     def shows_it(cell: Cell) -> bool:
+        if cell.outputs:  # beside an output a state has an operation of its own
+            return False
         return not is_right(cell, guard_of(cell, differentiate(cell), "textbook"))
 
     quick = settings(max_examples=200, deadline=None, database=None, derandomize=True,

@@ -14,7 +14,7 @@ from derive.cell import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import FUSED, defer, hoist, optimise, share
-from numeric.compiler.program import Block, Carry, Program, Statement, initial_name
+from numeric.compiler.program import Block, Carry, Program, Statement
 from numeric.compiler.reference import run_program
 from numeric.compiler.stacking import stack
 from numeric.compiler.styles import STYLES
@@ -37,13 +37,13 @@ BY_NAME = pytest.mark.parametrize("cell", by_day(CELLS, 3), ids=lambda cell: cel
 def meaning(cell, program, sizes=SIZES):
     """The program's results by group and key, by the interpreter."""
     given, cotangents = arguments(cell, sizes)
-    flat = {**given["params"], **given["inputs"]}
-    flat |= {initial_name(k): v for k, v in given["initial"].items()}
-    flat |= {f"{k}_bars": v for k, v in cotangents.items()}
-    for name, value in given["constants"].items():
-        sequence = name in cell.sequences
-        shape = (sizes["T"], sizes["B"], *value.shape[1:])
-        flat[name] = np.broadcast_to(value[:, None], shape) if sequence else value
+    groups = {**given, "cotangents": cotangents}
+    flat = {a.name: np.asarray(groups[a.group][a.key]) for a in program.arguments}
+    for argument in program.arguments:
+        if argument.group == "constants" and argument.key in cell.sequences:
+            value = flat[argument.name]
+            shape = (sizes["T"], sizes["B"], *value.shape[1:])
+            flat[argument.name] = np.broadcast_to(value[:, None], shape)
     values = run_program(program, flat, sizes)
     return {(r.group, r.key): values[r.name] for r in program.results}
 

@@ -114,8 +114,8 @@ def renamed(name: str) -> Cell:
     def change(text: str) -> str:
         return re.sub(r"[A-Za-z_]\w*", lambda word: new.get(word[0], word[0]), text)
 
-    more = {key: [*map(change, table[key])] for key in ("constants", "scalars", "matrices")
-            if key in table}  # fmt: skip
+    lists = ("constants", "scalars", "matrices", "outputs")
+    more = {key: [*map(change, table[key])] for key in lists if key in table}
     more |= {key: {change(k): v for k, v in table[key].items()}
              for key in ("sizes", "defaults") if key in table}  # fmt: skip
     return Cell.parse(name="renamed", equations=change(table["equations"]),

@@ -194,20 +194,24 @@ def test_only_the_wrong_gradients_are_called_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "says", "status"),
     [
-        ({"x = x[nearest]": "pass", "rows) if ragged": "rows) if False"}, "padding in inputs"),
-        ({"~outside[:, :, 0]": "outside[:, :, 0] | True"}, "targets"),
+        (
+            {"x = x[nearest]": "pass", "rows) if ragged": "rows) if False"},
+            "padding in inputs",
+            "fail",
+        ),
+        ({"~outside[:, :, 0]": "outside[:, :, 0] | True"}, "targets", "partial"),
     ],
 )
-def test_padding_may_hold_anything(changes: dict[str, str], says: str) -> None:
+def test_padding_may_hold_anything(changes: dict[str, str], says: str, status: str) -> None:
     network = Network(RNN)
     source = compile_network(network, "textbook").source
     for old, new in changes.items():
         assert old in source
         source = source.replace(old, new)
     verdict = verify(load(source, "mutant"), network=network)
-    assert verdict.checks["padding"].status == "fail"
+    assert verdict.checks["padding"].status == status
     assert says in verdict.checks["padding"].reason
 
 
@@ -233,7 +237,7 @@ def test_a_file_is_judged_in_its_own_process(tmp_path: Path) -> None:
     for old, new, status in (
         ("", "", "pass"),
         ("np.add.at(total, places, rows)", "total[places] = rows", "fail"),
-        ("return loss, {", "raise SystemExit\n    return loss, {", "fail"),
+        ("return loss, {", "raise SystemExit\n    return loss, {", "inconclusive"),
     ):
         path.write_text(source.replace(old, new) if old else source, encoding="utf-8")
         with Sandbox(path, network=True) as sandbox:

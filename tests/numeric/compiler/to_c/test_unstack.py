@@ -11,7 +11,6 @@ from derive.calculus.through_time import differentiate
 from derive.cell import catalogue
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
-from numeric.compiler.program import initial_name
 from numeric.compiler.reference import run_program
 from numeric.compiler.styles import find_style
 from numeric.compiler.to_c.schedule import Group, stages
@@ -27,10 +26,8 @@ def stacked(cell):
 
 def results(program, cell):
     given, cotangents = arguments(cell)
-    arrays = {**given["params"], **given["inputs"], **(given["constants"] or {})}
-    arrays |= {initial_name(name): value for name, value in given["initial"].items()}
-    arrays |= {f"{name}_bars": value for name, value in cotangents.items()}
-    arrays = {name: np.asarray(value) for name, value in arrays.items()}
+    groups = {**given, "cotangents": cotangents}
+    arrays = {a.name: np.asarray(groups[a.group][a.key]) for a in program.arguments}
     for name, value in arrays.items():
         if program.is_sequence(name) and value.ndim == 2:
             arrays[name] = np.repeat(value[:, None], SIZES["B"], axis=1)
