@@ -190,7 +190,7 @@ class Spelled:
         lead = len(self.dims(statement.operands[0], in_loop)) - len(statement.settings)
         if not statement.settings:
             return f"{source}.sum(keepdims=True).reshape(())", ATOM
-        if not lead:
+        if lead <= 0:  # of one number there is nothing to sum
             return source, ATOM
         axes = "0" if lead == 1 else str(tuple(range(lead)))
         return f"{source}.sum(axis={axes})", ATOM
