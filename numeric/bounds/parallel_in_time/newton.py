@@ -198,14 +198,15 @@ def _certify(
     if curvature.kinks:
         return replace(one, reason=f"no Lipschitz constant: {', '.join(curvature.kinks)} has a "
                                    "kink, where the step Jacobian jumps")  # fmt: skip
-    least = raised(2 * one.step + 2 * off, 64)
+    terms = 2 * matrices.shape[-1] + 64  # of the squares that a length is made of
+    least = raised(2 * one.step + 2 * off, terms)
     try:
         if raised(_steepest(run, curvature, least) * one.step) > 0.5:  # and K is at least 1
             return replace(one, reason="K L η > ½ with the least K there is, 1")
     except (NoValueError, TypeError) as problem:
         return replace(one, reason=str(problem))
     held = inverse_norms(matrices, errors, WINDOW)
-    eta = raised(one.step + held.rows * off, 64)
+    eta = raised(one.step + held.rows * off, terms)
     L = _steepest(run, curvature, raised(2 * eta))
     h = raised(raised(held.rows * L) * eta)
     one = replace(one, inverse=held.rows, lipschitz=L)
