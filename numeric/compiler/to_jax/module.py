@@ -69,6 +69,8 @@ class Written(Spelled):
             cut = f"[..., {size_text(reached - begin)} : {size_text(until - begin)}]"
             found.append(view if (begin, last) == (reached, until) else view + cut)
             reached = until
+        if not found:
+            raise ValueError(f"{name}: not known to have parts in {whole}: no code for JAX yet")
         return found
 
 
