@@ -132,16 +132,23 @@ class Clock:
 
     def symbol(self, symbol: MatrixSymbol, time: Expr) -> MatrixExpr:
         """The symbol at that time; one step earlier if it is a previous state."""
-        for state in self.cell.states:
-            if symbol.name == state.name + PREVIOUS:
-                return At(state, time - 1)
-            if symbol.name == state.name + PREVIOUS + DOT:
-                return At(change_of(state), time - 1)
-            if symbol.name == state.name + PREVIOUS + BAR:
-                return At(carry(state), time - 1)
-        if symbol in self.timeless or symbol in {bar(s) for s in self.timeless}:
-            return symbol
-        return At(symbol, time)
+        if before := self.earlier.get(symbol.name):
+            return At(before, time - 1)
+        return symbol if symbol in self.fixed else At(symbol, time)
+
+    @cached_property
+    def earlier(self) -> dict[str, MatrixSymbol]:
+        """What stands for the step before, by name: the states, their changes and cotangents."""
+        return {
+            state.name + PREVIOUS + kind: meaning
+            for state in self.cell.states
+            for kind, meaning in (("", state), (DOT, change_of(state)), (BAR, carry(state)))
+        }
+
+    @cached_property
+    def fixed(self) -> frozenset[MatrixSymbol]:
+        """What has no time: the timeless symbols and their cotangents."""
+        return self.timeless.union(map(bar, self.timeless))
 
     def equation(self, equation: Equation, time: Expr = TIME) -> Equation:
         """The equation with both sides at that time."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from sympy import Expr, Number
+
+if TYPE_CHECKING:  # the process of a file under audit does without SymPy
+    from sympy import Expr, Number
 
 Array = Any
 

@@ -18,15 +18,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
-from sympy import Expr
 
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.constants import distinct, simplest_rational
 from numeric.numbers.elements import Element, ElementArray
 from numeric.numbers.primitives import Primitive
+
+if TYPE_CHECKING:  # the process of a file under audit does without SymPy
+    from sympy import Expr
 
 PRIME: Final = 2**61 - 1
 _HALF: Final = (PRIME + 1) // 2

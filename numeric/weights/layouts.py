@@ -14,11 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from derive.cell import Cell
+if TYPE_CHECKING:  # the process of a file under audit does without SymPy
+    from derive.cell import Cell
 
 Arrays = Mapping[str, Any]
 

@@ -157,6 +157,8 @@ def _explained(
     counterexample: Mapping[str, Any] | None,
 ) -> dict[str, Told]:
     """What is wrong in a backward pass whose forward pass is right."""
+    if not wrong:
+        return {}  # without making the list of all mistakes
     found = {
         label: _sentence(audit, label, chosen)
         for label, chosen in Search(audit, wrong).explanations().items()

@@ -87,8 +87,6 @@ class Search:
 
     def explanations(self) -> Chosen:
         """For each wrong gradient that can be explained, the mistakes that make it."""
-        if not self.wrong:
-            return {}
         alone, clean = self._alone()
         if clean is not None:
             return dict.fromkeys(self.wrong, (clean,))

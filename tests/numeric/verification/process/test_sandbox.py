@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +177,11 @@ def test_constants_reach_the_file(tmp_path: Path) -> None:
     with Sandbox(written(tmp_path, source)) as sandbox:
         verdict = verify(sandbox, cell=cell)
     assert verdict.status == "pass", verdict.summary()
+
+
+def test_the_process_starts_without_what_only_the_judging_side_needs() -> None:
+    """Importing SymPy takes several times as long as all that the process itself does."""
+    said = "import sys, numeric.verification.process.worker; print(*sys.modules)"
+    modules = subprocess.check_output([sys.executable, "-c", said], text=True).split()
+    assert not {"sympy", "autograd", "hypothesis", "mpmath", "torch", "jax"} & {*modules}
+    assert "numeric.numbers.prime_field" in modules
