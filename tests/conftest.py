@@ -18,7 +18,9 @@ from numeric.verification.verify import NETWORK_PROFILES, PROFILES, Profile
 GOLDEN = Path(__file__).parent / "golden"
 
 for day in ("dev", "ci"):  # the same examples each day; the night goes on searching
-    settings.register_profile(day, deadline=None, derandomize=True, print_blob=True)
+    settings.register_profile(
+        day, deadline=None, derandomize=True, print_blob=True, max_examples=20
+    )
 settings.register_profile(
     "nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -31,10 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.fixture
-def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def few_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A verdict from few examples a check: enough for one mistake, unless the night is long."""
-    if not NIGHTLY:
+    if not NIGHTLY and request.node.get_closest_marker("whole_profile") is None:
         few = Profile(autograd=6, high_precision=2, exact=2)
         monkeypatch.setitem(PROFILES, "dev", few)
         monkeypatch.setitem(NETWORK_PROFILES, "dev", replace(few, exact=4))

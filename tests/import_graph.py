@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +35,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
                 yield node, f"{node.module}.{alias.name}"
 
 
+@cache
 def graph(root: Path = ROOT) -> dict[str, dict[str, int]]:
     """Module → each module of ours that it imports, and the line; of a.b and a, a.b alone."""
     named = {module_name(path, root): path for path in files(root)}

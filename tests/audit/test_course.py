@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from profiles import by_day
+
+from reports.cli import main
 
 HERE = Path(__file__).parent
 WRONG = {
@@ -26,28 +26,28 @@ SAYS = {
 }
 
 
-def bptt(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bptt", *words], cwd=folder, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+@pytest.fixture
+def audited(tmp_path, monkeypatch, capsys):
+    """The exit status and the verdict on a layer, by the adapter with its gates filled in."""
+    monkeypatch.chdir(tmp_path)
+
+    def verdict(source: str) -> tuple[int, dict[str, object]]:
+        Path("course.py").write_text(source, encoding="utf-8")
+        assert main(["write-test", "course.py", "--cell", "lstm", "--adapter"]) == 0
+        printed = capsys.readouterr().out
+        assert len(printed.splitlines()) <= 10
+        assert all(len(line) <= 100 for line in printed.splitlines())
+        filled = printed.replace('GATES, KINDS = "fico"', 'GATES, KINDS = "ifoc"')
+        assert filled != printed
+        Path("adapter.py").write_text(filled, encoding="utf-8")
+        status = main(["verify", "adapter.py", "--cell", "lstm", "--batch-first", "--json"])
+        return status, json.loads(capsys.readouterr().out)
+
+    return verdict
 
 
-def audited(folder: Path, source: str) -> tuple[int, dict[str, object]]:
-    """The exit status and the verdict on the layer, by the adapter with its gates filled in."""
-    (folder / "course.py").write_text(source, encoding="utf-8")
-    printed = bptt(folder, "write-test", "course.py", "--cell", "lstm", "--adapter").stdout
-    assert len(printed.splitlines()) <= 10
-    assert all(len(line) <= 100 for line in printed.splitlines())
-    filled = printed.replace('GATES, KINDS = "fico"', 'GATES, KINDS = "ifoc"')
-    assert filled != printed
-    (folder / "adapter.py").write_text(filled, encoding="utf-8")
-    said = bptt(folder, "verify", "adapter.py", "--cell", "lstm", "--batch-first", "--json")
-    return said.returncode, json.loads(said.stdout)
-
-
-def test_the_right_layer_is_judged_as_far_as_it_goes(tmp_path: Path) -> None:
-    status, data = audited(tmp_path, (HERE / "course.py").read_text(encoding="utf-8"))
+def test_the_right_layer_is_judged_as_far_as_it_goes(audited) -> None:
+    status, data = audited((HERE / "course.py").read_text(encoding="utf-8"))
     assert (status, data["status"]) == (4, "partial")
     judged = {name for name, found in data["gradients"].items() if found["status"] == "pass"}
     assert judged == {*data["gradients"]} - {"initial.c"}
@@ -62,11 +62,11 @@ def test_the_right_layer_is_judged_as_far_as_it_goes(tmp_path: Path) -> None:
     assert all(found["status"] != "fail" for found in data["checks"].values())
 
 
-@pytest.mark.parametrize("what", by_day(WRONG, 2, 0))
-def test_a_wrong_layer_fails_and_the_mistake_is_named(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("what", by_day(WRONG, 4))
+def test_a_wrong_layer_fails_and_the_mistake_is_named(audited, what: str) -> None:
     source = (HERE / "course.py").read_text(encoding="utf-8")
     assert source.count(WRONG[what][0]) == 1
-    status, data = audited(tmp_path, source.replace(*WRONG[what]))
+    status, data = audited(source.replace(*WRONG[what]))
     assert (status, data["status"]) == (1, "fail")
     wrong = {name for name, found in data["gradients"].items() if found["status"] == "fail"}
     assert wrong == {*data["gradients"]} - {"initial.c"}

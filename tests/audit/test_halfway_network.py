@@ -15,8 +15,6 @@ from numeric.verification.batch_first import batch_first
 from numeric.verification.verify import verify
 from numeric.verification.watch import Subject, subject_of
 
-pytestmark = pytest.mark.usefixtures("few_examples")
-
 RNN = catalogue["rnn"]
 DECLARED = '"layer0.W": ("n", "n")'
 END, B_BAR = "return loss, {", '"layer0.b": layer0_b_bar'

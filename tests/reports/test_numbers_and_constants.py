@@ -82,7 +82,7 @@ def test_given_numbers_and_weights_pass_every_check(name: str) -> None:
         assert verdict.status == "pass", verdict.summary()
 
 
-@pytest.mark.parametrize("name", ["a number a step", "all weights"])
+@pytest.mark.parametrize("name", by_day(["a number a step", "all weights"], 2, 1))
 def test_given_numbers_and_weights_have_reports_and_bounds(
     name: str, tmp_path: Path, capsys: Any
 ) -> None:

@@ -43,7 +43,7 @@ KNOWN = violations.cells([*catalogue, *violations.ODD])
 NAMES = [name for name, cell in KNOWN.items() if all(s.shape[1] == 1 for s in cell.states)]
 
 
-@settings(max_examples=20_000 if NIGHTLY else 12)
+@settings(max_examples=20_000 if NIGHTLY else 6)
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 10**6))
 def test_no_bound_fails_beside_sixty_digits(name, seed):
     count = Counter()

@@ -7,6 +7,7 @@ import sys
 import mpmath
 import numpy as np
 import pytest
+from profiles import NIGHTLY
 from programs import MIXED, arguments
 from sympy import Rational, S
 
@@ -214,7 +215,7 @@ def loss_of_digits(name, style, slope, a):
 def test_the_stated_errors_hold_against_fifty_digits(name, style, slope):
     row = FUNCTIONS[name]
     a = np.concatenate([np.linspace(-30, 30, 61), np.linspace(-3.1, 3.3, 41), [-1e-8, 1e-8]])
-    a = a if row.domain == S.Reals else a[a > 0]
+    a = a[:: 1 if NIGHTLY else 4] if row.domain == S.Reals else a[a > 0]
     got = module_of(name, style, slope)(a)
     if name == "gelu":
         a, got = a[abs(a) < 6], got[abs(a) < 6]

@@ -80,7 +80,7 @@ def styles():
 
 
 @pytest.mark.parametrize(
-    ("cell", "style"), by_day(styles(), 2), ids=lambda part: getattr(part, "name", part)
+    ("cell", "style"), by_day(styles(), 4), ids=lambda part: getattr(part, "name", part)
 )
 def test_emitted_code_means_what_the_plain_program_means(cell, style):
     assert_same(kernel_meaning(cell, style), meaning(cell, plain(cell)), 1e-11)

@@ -83,7 +83,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_verification_knows_what_is_left_out_and_sees_what_is_wrong(target, few_examples):
+def test_verification_knows_what_is_left_out_and_sees_what_is_wrong(target):
     """Right code passes; each mistake of one of the two ways through time is seen."""
     right = compile_cell(catalogue["rnn"], "fused", target, checkpoint=2, truncate=4)
     verdict = verify(right)

@@ -72,8 +72,10 @@ def test_a_right_module_by_hand_passes_every_check(name: str) -> None:
     json.dumps(verdict.to_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", ["rnn", "lstm"])
+@pytest.mark.whole_profile
+@pytest.mark.parametrize(
+    ("name", "style"), by_day([(n, s) for n in ("rnn", "lstm") for s in STYLES], 4, 1)
+)
 def test_emitted_code_passes(name: str, style: str) -> None:
     verdict = verify(compile_cell(catalogue[name], style))
     assert verdict.status == "pass", verdict.summary()
@@ -84,8 +86,7 @@ def test_emitted_code_passes(name: str, style: str) -> None:
     assert all(gradient.status == "pass" for gradient in verdict.gradients.values())
 
 
-@pytest.mark.usefixtures("few_examples")
-@pytest.mark.parametrize(("name", "what"), by_day(MUTANTS, 3))
+@pytest.mark.parametrize(("name", "what"), by_day(MUTANTS, 9))
 def test_every_oracle_rejects_a_wrong_term(name: str, what: str) -> None:
     verdict = verify(module_of(name, *MUTANTS[name, what]), cell=catalogue[name])
     assert verdict.status == "fail"

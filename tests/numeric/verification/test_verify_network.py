@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from profiles import NIGHTLY
+from profiles import NIGHTLY, by_day
 
 from derive import Cell, catalogue
 from derive.language.syntax import CellError
@@ -29,8 +29,6 @@ from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.process.sandbox import Sandbox
 from numeric.verification.verify import verify
 from numeric.verification.watch import Guard, Misbehaviour, subject_of
-
-pytestmark = pytest.mark.usefixtures("few_examples")
 
 OUTPUTS = (
     ("softmax", "cross_entropy"), ("linear", "squared_error"), ("softmax", "squared_error"),
@@ -62,7 +60,7 @@ def cell(equations: str, **settings: object) -> Cell:
 
 
 @pytest.mark.parametrize(
-    ("network", "style"), [*kinds()], ids=lambda part: getattr(part, "name", part)
+    ("network", "style"), by_day(kinds(), 4, 1), ids=lambda part: getattr(part, "name", part)
 )
 def test_every_kind_passes_every_check(network: Network, style: str) -> None:
     verdict = verify(compile_network(network, style))
@@ -154,7 +152,7 @@ def mutant(name: str) -> tuple[Network, object]:
     return network, load(changed, "mutant")
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", by_day(MUTANTS, 5))
 def test_both_oracles_reject_a_wrong_term(name: str) -> None:
     network, module = mutant(name)
     problem = NetworkProblem(network)
@@ -173,7 +171,7 @@ def test_both_oracles_reject_a_wrong_term(name: str) -> None:
     assert any(off(seed) > 1e-6 for seed in range(1, 4))
 
 
-@pytest.mark.parametrize("name", [*MUTANTS][::3])
+@pytest.mark.parametrize("name", by_day([*MUTANTS][::3], 4))
 def test_a_wrong_term_fails_with_a_small_example(name: str, monkeypatch: Any) -> None:
     monkeypatch.delitem(verification._CHECKS, "high_precision")  # the slowest to shrink
     network, module = mutant(name)
@@ -287,7 +285,8 @@ DEEP_OR_BOTH_WAYS = ({"layers": 2}, {"layers": 1, "bidirectional": True, "loss_a
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [*zip(CELLS, itertools.cycle(DEEP_OR_BOTH_WAYS), strict=False)]
+    ("name", "settings"),
+    by_day(zip(CELLS, itertools.cycle(DEEP_OR_BOTH_WAYS), strict=False), 3),
 )
 def test_networks_of_unusual_cells(name: str, settings: dict) -> None:
     verdict = verify(compile_network(Network(CELLS[name], **settings), "fused"))

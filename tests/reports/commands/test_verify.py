@@ -83,7 +83,7 @@ def test_verify_tells_a_right_network_from_a_wrong_one(bptt: Any) -> None:
 
 
 @needs_compiler
-def test_verify_takes_c_and_all_targets(bptt: Any, few_examples: None) -> None:
+def test_verify_takes_c_and_all_targets(bptt: Any) -> None:
     data = bptt("verify", "rnn", "--target", "c", "--json").data
     assert data["status"] == "pass"
     assert [*data["styles"]] == ["c fused", "c stable"]

@@ -21,7 +21,7 @@ from numeric.bounds.one_sequence.tracks import follow
 LAGS = 50 if NIGHTLY else 12
 
 
-@pytest.mark.parametrize("name", by_day(CELLS, 3))
+@pytest.mark.parametrize("name", by_day(CELLS, 12))
 @settings(max_examples=200 if NIGHTLY else 1)
 @given(seed=st.integers(0, 10**6), gain=st.sampled_from([0.1, 0.5, 1.0, 2.0]))
 def test_no_admissible_sequence_leaves_its_box_or_its_bounds(name, seed, gain):

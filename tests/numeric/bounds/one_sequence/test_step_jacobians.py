@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from exact_jacobians import distance, exact_jacobian
-from profiles import NIGHTLY
+from profiles import NIGHTLY, by_day
 from trajectories import CELLS, path
 
 from numeric.bounds.one_sequence.step_jacobians import Jacobians
@@ -13,7 +13,7 @@ from numeric.bounds.one_sequence.step_jacobians import Jacobians
 STEPS = 5 if NIGHTLY else 1
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", by_day(CELLS, 5))
 def test_the_exact_jacobian_lies_within_the_error(name):
     found = path(name, steps=STEPS, seed=2)
     for step, near in zip(reversed(range(STEPS)), Jacobians(found).backwards(), strict=True):

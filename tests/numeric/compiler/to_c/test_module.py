@@ -51,7 +51,7 @@ def test_gradients_at_sizes_around_the_vector_length(name, style):
 
 
 @pytest.mark.parametrize("name", CELLS if NIGHTLY else ["lstm"])
-def test_every_other_check_passes_and_two_say_why_they_cannot_run(name, few_examples):
+def test_every_other_check_passes_and_two_say_why_they_cannot_run(name):
     verdict = verification.verify(compile_cell(cell_named(name), "fused", "c"))
     assert verdict.status == PASS, verdict.summary()
     found = {check: verdict.checks[check] for check in ("complex_step", "exact")}
@@ -59,7 +59,7 @@ def test_every_other_check_passes_and_two_say_why_they_cannot_run(name, few_exam
     assert "the C code takes float32 or float64, came complex128" in found["complex_step"].reason
 
 
-def test_a_wrong_formula_in_c_does_not_pass(few_examples):
+def test_a_wrong_formula_in_c_does_not_pass():
     kernel = compile_cell(catalogue["rnn"], "fused", "c")
     wrong = kernel.source.replace("R(1.0) - h * h", "R(1.0) + h * h")
     assert wrong != kernel.source

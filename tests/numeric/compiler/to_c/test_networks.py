@@ -46,7 +46,7 @@ def test_loss_and_gradients_are_those_of_numpy(name):
 
 
 @pytest.mark.parametrize("name", NAMES if NIGHTLY else ["squared"])
-def test_every_check_that_can_run_passes(name, few_examples):
+def test_every_check_that_can_run_passes(name):
     verdict = verify(compile_network(NETWORKS[name], "fused", "c"))
     assert verdict.status == PASS, verdict.summary()
     assert {n for n, check in verdict.checks.items() if check.status == NOT_APPLICABLE} == {"exact"}

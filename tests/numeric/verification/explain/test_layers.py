@@ -192,7 +192,6 @@ def test_whole_gradients_that_were_scaled_are_told() -> None:
     assert sentence == "dV of readout: it is the right gradient multiplied by 1/3"
 
 
-@pytest.mark.usefixtures("few_examples")
 def test_the_verdict_of_a_network_tells_the_mistake() -> None:
     network, module = mutant("a parameter summed wrongly")
     verdict = verify(module, network=network)

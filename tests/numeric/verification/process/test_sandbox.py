@@ -168,7 +168,6 @@ def test_what_is_no_message_is_refused(head: bytes) -> None:
         decode(head, b"")
 
 
-@pytest.mark.usefixtures("few_examples")
 def test_constants_reach_the_file(tmp_path: Path) -> None:
     """Those of the cell, beside the numbers of it that the field is told."""
     cell = Cell.parse(name="masked", equations="h = tanh(0.3 * W @ h_prev + m * x)",
