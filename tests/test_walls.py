@@ -88,8 +88,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 # What must agree though made apart: neither comes to know of the other, by whatever way.
 EMITTERS = "numeric.compiler*"
-BUILT_ON = {  # PyTorch's files call NumPy code, JAX's have NumPy's names
-    "numeric.compiler.to_torch": ("numeric.compiler.to_numpy",),
+BUILT_ON = {  # PyTorch's files call NumPy code and carry C, JAX's have NumPy's names
+    "numeric.compiler.to_torch": ("numeric.compiler.to_c", "numeric.compiler.to_numpy"),
     "numeric.compiler.to_jax": ("numeric.compiler.to_numpy",),
 }
 ORACLES = ("numeric.verification.oracles", "numeric.verification.exact", "numeric.meaning*")

@@ -134,10 +134,31 @@ def compile_cell(
     memory = costs.memory_lines() if chosen.target is NUMPY and through is None else ()
     about = through.lines() if through is not None else ()
     cost = (*about, *memory, *costs.operation_lines())
-    lines = (*cost, "", *_header_lines(cell, chosen, program, verified))
-    header = Header(title, lines, declared(cell), cell.name, through)
+    carried, why = _carried(cell, chosen, checkpoint, truncate)
+    lines = (*cost, "", *_header_lines(cell, chosen, program, verified), *why)
+    header = Header(title, lines, declared(cell), cell.name, through, carried)
     source = chosen.target.emit(program, chosen, header)
     return Kernel(cell, style, source, target, through, cost)
+
+
+def _carried(
+    cell: Cell, style: Style, checkpoint: int | None, truncate: int | None
+) -> tuple[str, tuple[str, ...]]:
+    """The source in another language that a file takes along, and what the file says of it."""
+    other = style.target.carries
+    if not other:
+        return "", ()
+    try:
+        kernel = compile_cell(cell, style.name, other, checkpoint=checkpoint, truncate=truncate)
+    except ValueError as problem:  # the other language cannot say it: the code goes without
+        return "", ("", f"Computed in NumPy: {problem}.")
+    return kernel.source, (
+        "",
+        f"Tensors go through the code in {other.upper()} at the end of this file, built when first "
+        "called.",
+        "The checks of arithmetic over other numbers judge the NumPy code, the others what tensors",
+        "go through.",
+    )
 
 
 @lru_cache(maxsize=64)

@@ -42,7 +42,8 @@ class Header:
     """What a module says of itself: its title, the lines below it, and the declared names.
 
     `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names. `name`: the cell's.
-    `segments`: how the code goes through time, if not all at once.
+    `segments`: how the code goes through time, if not all at once. `carried`: the source in
+    another language that the file takes along.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Header:
     declared: Mapping[str, Mapping[str, tuple[str, ...]]]
     name: str = ""
     segments: Segments | None = None
+    carried: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Target:
     elements and numbers with error bounds among them. `ready()` raises `MissingError` where that
     code cannot run. `self_test(source, sizes, given, want, allowed)` adds a test to a source that
     runs alone. `beside` maps the suffix of a file that belongs beside the source to its text from
-    the source.
+    the source. `carries` names the target whose source a file takes along.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Target:
     ready: Callable[[], object] = lambda: None
     self_test: Callable[..., str] | None = None
     beside: Mapping[str, Callable[[str], str]] = field(default_factory=dict, hash=False)
+    carries: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,5 +125,5 @@ _FORMS: Final = ("output", "input")
 def load(source: str, name: str) -> ModuleType:
     """The module that our own emitted Python source is."""
     module = ModuleType(name)
-    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+    exec(compile(source, f"<{name}>", "exec", dont_inherit=True), module.__dict__)
     return module

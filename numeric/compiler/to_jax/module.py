@@ -5,7 +5,8 @@ In: a program, a style, what the header says. Out: a module that depends on NumP
 `backward` through `jax.custom_vjp`. All three are pure: they may be jitted, mapped and sharded.
 
 A loop is a `lax.scan`. Inside it a name is the array's value at one step; what is read of other
-arrays at that step comes in beside the carry, what is read elsewhere goes out.
+arrays at that step comes in beside the carry, what is read elsewhere goes out. The program's
+arrays are whole: XLA puts products together by itself, faster than stacked ones.
 """
 
 from __future__ import annotations
@@ -15,13 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from sympy import Expr, S
-
 from numeric.compiler.argument_checks import CHECKS
-from numeric.compiler.program import Block, Operand, Program, Statement, initial_name
+from numeric.compiler.program import Block, Program, Statement, initial_name
 from numeric.compiler.target import Header, Style
-from numeric.compiler.to_numpy.expressions import Spelled, shape_text, size_text
-from numeric.compiler.to_numpy.formula import ATOM
+from numeric.compiler.to_numpy.expressions import Spelled, shape_text
 from numeric.compiler.to_numpy.module import declarations, gradients
 from numeric.compiler.to_numpy.own_names import Cleared, cleared
 
@@ -36,47 +34,6 @@ class Written(Spelled):
     """
 
     there: set[str] = field(default_factory=set)
-
-    def operand(self, operand: Operand, in_loop: bool = False) -> tuple[str, int]:
-        """The text of an operand: itself, columns of its whole, or its parts side by side."""
-        if not isinstance(operand, str) or operand in self.there or operand in self.inlined:
-            text, binds = super().operand(operand, False)
-            return text, binds
-        parts = self._parts(operand)
-        return (parts[0] if len(parts) == 1 else f"np.concatenate(({', '.join(parts)}), axis=-1)",
-                ATOM)  # fmt: skip
-
-    def _parts(self, name: str) -> list[str]:
-        """Columns of arrays that have a value and together are the array.
-
-        Raises:
-            ValueError: if there are none: the program reads what it has not made.
-        """
-        whole, start, size = self.program.extent(name)
-        homes = {view: (begin, begin + extent)
-                 for view, (other, begin, extent) in self.program.views.items()
-                 if view in self.there and other == whole}  # fmt: skip
-        if whole in self.there:
-            homes[whole] = (S.Zero, self.program.dims[whole][-1])
-        found, reached, end = [], start, start + size
-        while (end - reached).is_positive:
-            around = {view: (a, b) for view, (a, b) in homes.items()
-                      if not (a - reached).is_positive and (b - reached).is_positive}  # fmt: skip
-            if not around:
-                raise ValueError(f"{name}: no value of it, and no parts of {whole} that are it")
-            view, (begin, last) = max(around.items(), key=lambda one: _rank(one[1][1] - end))
-            until = end if (last - end).is_positive else last
-            cut = f"[..., {size_text(reached - begin)} : {size_text(until - begin)}]"
-            found.append(view if (begin, last) == (reached, until) else view + cut)
-            reached = until
-        if not found:
-            raise ValueError(f"{name}: not known to have parts in {whole}: no code for JAX yet")
-        return found
-
-
-def _rank(over: Expr) -> tuple[bool, bool]:
-    """Prefer what ends where it should, then what goes beyond it."""
-    return over == 0, bool(over.is_positive)
 
 
 def emit(program: Program, style: Style, header: Header) -> str:
@@ -261,12 +218,8 @@ def _scan(spelled: Written, block: Block, needed: set[str]) -> Iterator[str]:
     coming: list[str] = []
     outer: list[str] = []
     for name in dict.fromkeys(read):
-        whole = program.extent(name)[0]
-        if name in own or whole in own or _made_of(program, name, own):
-            continue
-        given = whole if whole in spelled.there else name
-        (coming if program.is_sequence(given) else outer).append(given)
-    coming, outer = [*dict.fromkeys(coming)], [*dict.fromkeys(outer)]
+        if name not in own:
+            (coming if program.is_sequence(name) else outer).append(name)
     inside.there |= {*coming, *outer}
     texts = {name: _np(spelled.operand(name)[0]) for name in (*coming, *outer)}
     yield from (f"{n} = {texts[n]}" for n in outer if texts[n] != n)
@@ -308,19 +261,11 @@ def _assigns(block: Block, name: str) -> bool:
     return any(statement.target == name for statement in block.statements)
 
 
-def _made_of(program: Program, name: str, own: set[str]) -> bool:
-    """Whether the loop assigns parts of the array itself."""
-    whole = program.extent(name)[0]
-    return any(view in own and home == whole for view, (home, *_) in program.views.items())
-
-
 def _leaving(program: Program, block: Block, needed: set[str]) -> list[str]:
     """What other blocks, the tape and the results read of what the loop makes at each step."""
     own = [s.target for s in block.statements if program.is_sequence(s.target)]
-    wanted = {program.extent(name)[0] for name in needed if program.is_sequence(name)} | needed
-    wanted |= {program.shifted[name] for name in needed if name in program.shifted}
-    return [name for name in dict.fromkeys(own)
-            if name in wanted or program.extent(name)[0] in wanted]  # fmt: skip
+    wanted = needed | {program.shifted[name] for name in needed if name in program.shifted}
+    return [name for name in dict.fromkeys(own) if name in wanted]
 
 
 def _at_one_step(program: Program) -> Program:

@@ -11,20 +11,23 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
 from numeric.compiler import target
+from numeric.compiler.to_c.build import compiler
 
 Array = Any
 
 
 def ready() -> None:
-    """Nothing, where PyTorch is.
+    """Nothing, where PyTorch and a C compiler are: the file has code for both.
 
     Raises:
-        MissingError: if it is not installed.
+        MissingError: saying which is not installed.
     """
+    compiler()
     if find_spec("torch") is None:
         raise target.MissingError(
             "target torch: PyTorch is not installed; run pip install torch, or choose another "
@@ -86,6 +89,7 @@ class Calls:
         found, plain = module.forward(params, inputs, initial, constants)  # checks, and shapes
         if any(array.dtype.char not in "fd" for array in found.values()):
             return found, plain  # numbers that no tensor holds: the code that PyTorch calls
+        self._is_native(next(iter(found.values())).dtype)
         whole = {n: np.zeros(found[n].shape[1:], found[n].dtype) for n in module.STATES}
         whole |= {name: np.asarray(value) for name, value in (initial or {}).items()}
         groups = {"params": params, "inputs": inputs, "initial": whole}
@@ -95,6 +99,22 @@ class Calls:
         }
         states = module.states(given["params"], given["inputs"], given["initial"], constants)
         return {n: s.detach().numpy() for n, s in states.items()}, _Tape(given, states, plain)
+
+    def _is_native(self, dtype: Any) -> None:
+        """Nothing, where tensors go through the C code that the file carries, if it does.
+
+        Raises:
+            MissingError: if it cannot be built: what runs in its place would be judged.
+        """
+        module = self.module
+        if not hasattr(module, "_Native"):
+            return
+        with catch_warnings(record=True) as said:
+            simplefilter("always")
+            passes = module._passes(getattr(module.torch, dtype.name))
+        if passes[0] is module.forward:
+            reason = said[0].message if said else "its C code is not built"
+            raise target.MissingError(f"target torch: {reason}")
 
     def _tensor(self, value: Any) -> Any:
         return self.module.torch.tensor(np.asarray(value)).requires_grad_()

@@ -1,17 +1,21 @@
-"""Program → a PyTorch module: the NumPy code, and around it what PyTorch calls.
+"""Program → a PyTorch module: the NumPy code, the C code, and around them what PyTorch calls.
 
 In: a program, a style, what the header says. Out: a file that depends on NumPy and PyTorch alone,
 with the functions of the NumPy target, `states(params, inputs, initial, constants)` on tensors,
-and a `torch.nn.Module` named after the cell.
+and a `torch.nn.Module` named after the cell. Tensors go through the C code that the file carries
+where there is a compiler.
 """
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
 
 from numeric.compiler.program import Program
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy import module as to_numpy
+from numeric.compiler.to_torch.native import IMPORTS, IN_NUMPY, carried
 
 _IMPORT = "import numpy as np\n"
 
@@ -19,14 +23,19 @@ _IMPORT = "import numpy as np\n"
 def emit(program: Program, style: Style, header: Header) -> str:
     """The source of a cell's file."""
     source = to_numpy.emit(program, style, header)
+    imports = f"{IMPORTS if header.carried else ''}{_IMPORT}import torch\n"
+    source = source.replace(_IMPORT, imports, 1).rstrip("\n") + "\n"
+    native = carried(header.carried, header.name) if header.carried else IN_NUMPY
     sizes = _sizes(header)
+    name = class_name(header.name)
     text = _LAYER.format(
         results="(*STATES, *OUTPUTS)" if header.declared.get("OUTPUTS") else "STATES",
-        cell=header.name, name=class_name(header.name), sizes=", ".join(sizes),
+        cell=header.name, sizes=", ".join(sizes),
+        name=f"{name}Cell" if name in _bound(source + native) else name,
         shape=", ".join(f'"{size}": {size}' for size in sizes),
         first=next(iter(header.declared["STATES"].values()))[0].split("+")[0],
     )  # fmt: skip
-    return source.replace(_IMPORT, f"{_IMPORT}import torch\n", 1).rstrip("\n") + "\n" + text
+    return source + text + native
 
 
 def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
@@ -41,6 +50,19 @@ def emit_network(program: Program, style: Style, header: Header, lead: tuple[str
 def class_name(cell: str) -> str:
     """`gru_reset_after` → `GruResetAfter`."""
     return "".join(part[:1].upper() + part[1:] for part in cell.split("_")) or "Cell"
+
+
+def _bound(source: str) -> set[str]:
+    """The names that a file binds at its top level, and Python's own."""
+    found = {name for name in dir(builtins)} | {"_OnceMore", "_ThroughTime", "states"}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
 
 
 def _sizes(header: Header) -> list[str]:
@@ -78,10 +100,12 @@ class _ThroughTime(torch.autograd.Function):
     def forward(ctx, names, constants, *tensors):
         groups, left = [], iter(tensors)
         for own in names:
-            groups.append({{name: next(left).detach().numpy() for name in own}})
-        found, tape = forward(*groups, constants)
+            groups.append({{name: next(left).detach().contiguous().numpy() for name in own}})
+        run, ctx.pull = _passes(tensors[0].dtype)
+        found, tape = run(*groups, constants)
         results = tuple(torch.from_numpy(np.ascontiguousarray(found[name])) for name in {results})
         ctx.names, ctx.tape, ctx.params = names, tape, groups[0]
+        ctx.set_materialize_grads(False)  # a state that no loss reads counts as zero
         ctx.save_for_backward(*tensors, *results)  # a change of them before backward is noticed
         return results
 
@@ -94,7 +118,7 @@ class _ThroughTime(torch.autograd.Function):
                 name: np.ascontiguousarray(cotangent.detach().numpy())
                 for name, cotangent in zip({results}, cotangents) if cotangent is not None
             }}
-            found = backward(ctx.params, ctx.tape, given)
+            found = ctx.pull(ctx.params, ctx.tape, given)
             groups = (found["params"], found["inputs"], found["initial"])
             return tuple(
                 torch.from_numpy(np.ascontiguousarray(group[name]))
@@ -117,6 +141,8 @@ def states(params, inputs, initial=None, constants=None):
         if not isinstance(tensor, torch.Tensor) or tensor.device.type != "cpu":
             where = getattr(tensor, "device", type(tensor).__name__)
             raise ValueError(f"{cell}: expected tensors on the cpu, came {{where}}")
+        if tensor.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"{cell}: expected float32 or float64, came {{tensor.dtype}}")
     fixed = {{
         name: value.detach().numpy() if isinstance(value, torch.Tensor) else value
         for name, value in (constants or {{}}).items()

@@ -10,4 +10,5 @@ from numeric.compiler.to_numpy.formula import spelled
 from numeric.compiler.to_torch.calls import load, ready
 from numeric.compiler.to_torch.module import emit, emit_network
 
-TORCH: Final = Target("torch", ".py", emit, emit_network, load, spelled, SPELLED, ready=ready)
+TORCH: Final = Target("torch", ".py", emit, emit_network, load, spelled, SPELLED, ready=ready,
+                      carries="c")  # fmt: skip

@@ -56,6 +56,26 @@ def test_a_wrong_gradient_is_seen_through_pytorch() -> None:
     assert verdict.gradients["initial.h"].status == "fail"
 
 
+def test_a_wrong_term_in_the_carried_c_code_is_seen() -> None:
+    kernel = compile_cell("rnn", "fused", "torch")
+    at = kernel.source.index("_SOURCE = ")
+    right = "R(1.0) - h * h"
+    assert kernel.source.count(right, at) >= 1, kernel.source[at:]
+    bad = kernel.source[:at] + kernel.source[at:].replace(right, "R(1.0) + h * h")
+    verdict = verify(Kernel(kernel.cell, "fused", bad, "torch"))
+    assert verdict.status == "fail"
+    assert verdict.checks["exact"].status == "pass"  # the NumPy code is right
+
+
+def test_what_runs_in_place_of_the_c_code_is_not_judged_as_it() -> None:
+    kernel = compile_cell("rnn", "fused", "torch")
+    at = kernel.source.index("_SOURCE = ")
+    bad = kernel.source[:at] + kernel.source[at:].replace("#include", "#no", 1)
+    verdict = verify(Kernel(kernel.cell, "fused", bad, "torch"))
+    assert verdict.status == "fail"
+    assert "refuses the file of 'rnn'" in verdict.checks["interface"].reason
+
+
 def test_gradcheck_of_a_module(tmp_path: Path) -> None:
     module = imported("lstm", tmp_path)
     layer = module.Lstm(2, 3, dtype=torch.float64)
@@ -126,6 +146,8 @@ def test_a_tensor_elsewhere_and_a_wrong_shape_are_refused(tmp_path: Path) -> Non
         layer(torch.zeros(4, 3))
     with pytest.raises(ValueError, match="expected the inputs x, came 2"):
         layer(torch.zeros(4, 1, 3), torch.zeros(4, 1, 3))
+    with pytest.raises(ValueError, match=r"expected float32 or float64, came torch\.bfloat16"):
+        layer(torch.zeros(4, 1, 3, dtype=torch.bfloat16))
     with pytest.raises(ValueError, match="give all arrays one dtype"):
         layer(torch.zeros(4, 1, 3, dtype=torch.float64))
 

@@ -1,0 +1,88 @@
+"""The C code that a PyTorch file carries: its own results, without PyTorch as well."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from profiles import by_day
+
+from derive import Cell, catalogue
+from numeric import compile_cell
+from numeric.compiler.target import load
+from numeric.compiler.to_torch.module import class_name
+from numeric.compiler.to_torch.native import carried
+from numeric.meaning.sizes import size_names
+from numeric.verification.problems.of_cell import CellProblem
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
+
+
+@pytest.fixture
+def without_torch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What the text of a file reads of PyTorch when it is imported."""
+    stand_in: Any = ModuleType("torch")
+    stand_in.float32, stand_in.float64 = np.dtype("f4"), np.dtype("f8")
+    stand_in.nn = SimpleNamespace(Module=object)
+    stand_in.autograd = SimpleNamespace(Function=object)
+    monkeypatch.setitem(sys.modules, "torch", stand_in)
+    return stand_in  # type: ignore[no-any-return]
+
+
+def everything(passes: Any, case: Any) -> dict[Any, Any]:
+    forward, backward = passes
+    states, tape = forward(case.params, case.inputs, case.initial, case.constants)
+    found = backward(case.params, tape, case.cotangents)
+    return {**states, **{(g, n): v for g, group in found.items() for n, v in group.items()}}
+
+
+def case_of(cell: Cell) -> Any:
+    sizes = {name: 3 + place for place, name in enumerate(size_names(cell))}
+    return CellProblem(cell).case(sizes, steps=4, batch=2, seed=0)
+
+
+@pytest.mark.usefixtures("without_torch")
+@pytest.mark.parametrize("name", by_day(["rnn", "scrn"], 2))  # one with constants
+def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
+    cell = catalogue[name]
+    module: Any = load(compile_cell(cell, "fused", "torch").source, name)
+    case = case_of(cell)
+    got = everything(module._passes(np.dtype("f8")), case)
+    want = everything((module.forward, module.backward), case)
+    assert got.keys() == want.keys()
+    for key, value in want.items():
+        assert got[key].shape == value.shape
+        assert np.max(np.abs(got[key] - value), initial=0.0) <= 1e-12 * np.max(np.abs(value)), key
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_without_a_compiler_it_says_so_once_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = load(compile_cell("rnn", "fused", "torch").source, "rnn")
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.warns(RuntimeWarning, match=r"rnn: .*no-such-compiler.* in NumPy, more slowly"):
+        passes = module._passes(np.dtype("f4"))
+    assert passes == (module.forward, module.backward)
+    assert module._passes(np.dtype("f4")) == passes  # a second warning would be an error here
+
+
+def test_a_cell_that_c_cannot_write_goes_without_and_says_why() -> None:
+    source = compile_cell("linear_attention", "fused", "torch").source
+    assert "Computed in NumPy: target c: 'S' is a matrix that changes with time" in source
+    assert "_Native" not in source
+
+
+def test_a_class_is_not_called_as_something_that_the_file_uses() -> None:
+    text = catalogue["rnn"].text
+    for name, want in (("path", "PathCell"), ("value_error", "ValueErrorCell"), ("toy", "Toy")):
+        cell = Cell.parse(name=name, equations=text, inputs=("x",), source="a test")
+        assert f"\nclass {want}(torch.nn.Module)" in compile_cell(cell, "fused", "torch").source
+    assert class_name("path") == "Path"
+
+
+def test_other_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected the listing of its arrays"):
+        carried("int main(void) { return 0; }", "rnn")
