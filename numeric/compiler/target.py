@@ -51,6 +51,13 @@ class Header:
     name: str = ""
     segments: Segments | None = None
 
+    def sizes(self, *known: str) -> str:
+        """A dict of the sizes that are known before an array is seen, as text; 1 is of one."""
+        shapes = (dims for group in self.declared.values() for dims in group.values())
+        one = ("1",) * any("1" in dims for dims in shapes)
+        entries = [f'"{name}": {name}' for name in (*known, *one)]
+        return f"{{{', '.join(entries)}}}"
+
 
 @dataclass(frozen=True)
 class Target:
