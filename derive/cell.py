@@ -256,12 +256,15 @@ def timeless_symbols(cell: Cell, equations: tuple[Equation, ...]) -> frozenset[M
     return frozenset(fixed)
 
 
-def dimensions(symbol: MatrixSymbol) -> tuple[str, ...]:
-    """The size names of a symbol: ("n", "m") a matrix, ("n",) a column, () a scalar."""
+def dimensions(symbol: MatrixSymbol, moves: bool = False) -> tuple[str, ...]:
+    """The size names of a symbol: ("n", "m") a matrix, ("n",) a column, () a scalar.
+
+    What each step has of its own, inputs, states, outputs, keeps its axis: ("1",) a scalar.
+    """
     rows, cols = symbol.shape
     if cols != 1:
         return size_name(rows), size_name(cols)
-    return () if rows == 1 else (size_name(rows),)
+    return () if rows == 1 and not moves else (size_name(rows),)
 
 
 def declared(cell: Cell) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -272,9 +275,10 @@ def declared(cell: Cell) -> dict[str, dict[str, tuple[str, ...]]]:
     groups = {"PARAMETERS": cell.parameters, "INPUTS": cell.inputs, "STATES": cell.states}
     groups |= {"OUTPUTS": cell.outputs} if cell.outputs else {}
     groups["CONSTANTS"] = cell.constants
+    moving = {*cell.inputs, *cell.returned}
     return {
         group: {
-            s.name: (("T", *dimensions(s)) if s.name in cell.sequences else dimensions(s))
+            s.name: (("T",) * (s.name in cell.sequences) + dimensions(s, s in moving))
             for s in symbols
         }
         for group, symbols in groups.items()

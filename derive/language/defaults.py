@@ -16,9 +16,11 @@ from derive.language.syntax import CellError
 
 CLOCK: Final = "clock"
 BLOCK_UPPER: Final = "block_upper"
+LEGENDRE: Final = "legendre"
 RULES: Final[Mapping[str, str]] = {
     CLOCK: "a vector given anew at each step, 1 where a unit's period divides the step",
     BLOCK_UPPER: "a square matrix, 1 where a module of units may hear another",
+    LEGENDRE: "a square matrix or a vector that moves a window in Legendre polynomials",
 }
 MAX_VALUES: Final = 10_000
 
@@ -64,7 +66,11 @@ def _rule_problem(rule: str, symbol: MatrixSymbol, sequence: bool) -> str:
         known = ", ".join(RULES)
         return f"expected a number, a list of numbers or a rule ({known}), came {rule!r}"
     square = rank(symbol) == 2 and symbol.shape[0] == symbol.shape[1]
-    fits = {CLOCK: sequence and rank(symbol) == 1, BLOCK_UPPER: square and not sequence}
+    fits = {
+        CLOCK: sequence and rank(symbol) == 1,
+        BLOCK_UPPER: square and not sequence,
+        LEGENDRE: (square or rank(symbol) == 1) and not sequence,
+    }
     return "" if fits[rule] else f"the rule {rule!r} makes {RULES[rule]}; this one is none"
 
 

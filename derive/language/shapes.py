@@ -153,13 +153,16 @@ class Shapes:
             ("matrix", self.declared),
         ):  # fmt: skip
             for name in names:
-                if name not in used:
+                if not {name, name + PREVIOUS} & used:
                     raise self.error(f"{what} {name!r} is in no equation: use it or drop it")
                 if names.count(name) > 1:
                     raise self.error(f"{what} {name!r} is declared twice")
         for name in self.scalars:
-            if name in assigned or name in self.inputs:
-                raise self.error(f"scalar {name!r} is no parameter: drop it from 'scalars'")
+            if name in assigned and name not in self.states:
+                raise self.error(
+                    f"scalar {name!r} is no parameter, constant, input or state: drop it from "
+                    "'scalars'"
+                )
         for name in self.declared:
             if name in {*assigned, *self.inputs} - {*self.states}:
                 raise self.error(
@@ -333,9 +336,11 @@ class Shapes:
         pending: list[tuple[Unknown, str]] = []
         for symbol, name in self.sizes.items():
             give(name, self.shape_of_name(symbol)[0])
+        states, inputs = ([name for name in group if name not in self.scalars]
+                          for group in (self.states, self.inputs))  # fmt: skip
         automatic = [
-            *(("n" if i == 0 else f"n_{s}", s) for i, s in enumerate(self.states)),
-            *(("m" if i == 0 else f"m_{x}", x) for i, x in enumerate(self.inputs)),
+            *(("n" if i == 0 else f"n_{s}", s) for i, s in enumerate(states)),
+            *(("m" if i == 0 else f"m_{x}", x) for i, x in enumerate(inputs)),
         ]
         columns = [("k" if i == 0 else f"k_{s}", s) for i, s in enumerate(self.of_matrices)]
         for side, named in enumerate((automatic, columns)):

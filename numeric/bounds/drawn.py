@@ -62,7 +62,9 @@ def draw(
 
     return {
         "parameters": {s.name: parameter(s) for s in cell.parameters},
-        "inputs": {s.name: rng.normal(size=(steps, *shape_of(s, sizes))) for s in cell.inputs},
-        "initial": {s.name: rng.normal(size=shape_of(s, sizes)) for s in cell.states},
+        "inputs": {
+            s.name: rng.normal(size=(steps, *shape_of(s, sizes, True))) for s in cell.inputs
+        },
+        "initial": {s.name: rng.normal(size=shape_of(s, sizes, True)) for s in cell.states},
         "constants": default_constants(cell, {**sizes, "T": steps}, rng),
     }

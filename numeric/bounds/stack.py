@@ -161,12 +161,12 @@ def require_fit(layer: Layer, signal: Mapping[str, Array], sizes: Mapping[str, i
         ValueError: naming the layer and the input that has another.
     """
     for symbol in layer.cell.inputs:
-        wanted, came = shape_of(symbol, sizes), np.shape(signal[symbol.name])[1:]
+        wanted, came = shape_of(symbol, sizes, moves=True), np.shape(signal[symbol.name])[1:]
         if wanted != came:
             where = f"{layer.name}: " if layer.depth or layer.reverse else ""
             raise ValueError(
                 f"{where}the input {symbol.name} has {came[0]} entries a step, but the parameters "
-                f"expect {dimensions(symbol)[0]} = {wanted[0]}"
+                f"expect {dimensions(symbol, moves=True)[0]} = {wanted[0]}"
             )
 
 

@@ -46,13 +46,13 @@ def step_shares(
     """∂F/∂θ of one step whose symbols lie in the values; None where it has another form."""
     held = {**values}
     states = derivation.cell.states
-    widths = [shape_of(state, sizes)[0] for state in states]
+    widths = [shape_of(state, sizes, moves=True)[0] for state in states]
     eye, ends = np.eye(sum(widths)), np.cumsum([0, *widths])
     for place, state in enumerate(states):
         held[carry(state).name] = interval(eye[ends[place] : ends[place + 1]])
         held[from_loss(state).name] = interval(np.zeros((widths[place], sum(widths))))
     for output in derivation.cell.outputs:
-        rows = shape_of(output, sizes)[0]
+        rows = shape_of(output, sizes, moves=True)[0]
         held[from_loss(output).name] = interval(np.zeros((rows, sum(widths))))
     for equation in derivation.adjoint:
         held[equation.target.name] = enclose(equation.value, held, sizes)

@@ -58,6 +58,7 @@ from numeric.compiler.program import (
     initial_name,
     name_of,
     promoted,
+    together,
 )
 
 
@@ -217,14 +218,14 @@ class _Lowering:
         return self.fit(self.emit(op, operands, dims, name=name), operands, dims)
 
     def fit(self, made: str, operands: list[Operand], dims: Dims) -> str:
-        """The result itself if one operand has its shape, else spread to it."""
-        shapes = [self.dims[o] for o in operands if isinstance(o, str)]
-        if any(shape[-len(dims) :] == dims for shape in shapes):
+        """The result itself if the operands together have its shape, else spread to it."""
+        found = together([self.dims[o] for o in operands if isinstance(o, str)])
+        if found[-len(dims) :] == dims:
             return made
         statements = self.prelude if self.prelude[-1:] and self.prelude[-1].target == made else (
             self.statements)  # fmt: skip
         statement = statements.pop()
-        self.dims[(inner := f"{TEMPORARY}{made}")] = max(shapes, key=len, default=())
+        self.dims[(inner := f"{TEMPORARY}{made}")] = found
         statements.append(Statement(inner, statement.op, statement.operands, statement.settings))
         return self.emit("spread", [inner], dims, *dims, name=made)
 

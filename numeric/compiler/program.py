@@ -8,7 +8,7 @@ holds the value handed from one turn of the loop to the next. Rows are samples: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -195,6 +195,18 @@ def name_of(symbol: MatrixSymbol, names: Mapping[str, str] = AS_THEY_ARE) -> str
     if base.endswith(PREVIOUS):
         base, spelled = base.removesuffix(PREVIOUS), PREVIOUS + spelled
     return names.get(base, base) + spelled
+
+
+def together(shapes: Iterable[Dims]) -> Dims:
+    """The dimensions of arrays joined entry by entry: an axis of 1, or none, takes the other's."""
+    found: Dims = ()
+    for dims in shapes:
+        long, short = (found, dims) if len(found) >= len(dims) else (dims, found)
+        start = len(long) - len(short)
+        found = long[:start] + tuple(
+            two if one == 1 else one for one, two in zip(long[start:], short, strict=True)
+        )
+    return found
 
 
 def initial_name(state: str) -> str:

@@ -53,6 +53,13 @@ class Header:
     segments: Segments | None = None
     carried: str = ""
 
+    def sizes(self, *known: str) -> str:
+        """A dict of the sizes that are known before an array is seen, as text; 1 is of one."""
+        shapes = (dims for group in self.declared.values() for dims in group.values())
+        one = ("1",) * any("1" in dims for dims in shapes)
+        entries = [f'"{name}": {name}' for name in (*known, *one)]
+        return f"{{{', '.join(entries)}}}"
+
 
 @dataclass(frozen=True)
 class Target:

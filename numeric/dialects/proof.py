@@ -101,8 +101,9 @@ def _drawn(cell: Cell, sizes: Mapping[str, int], make: Any) -> _Call:
             return (BATCH,)
         return (STEPS,) if symbol.name in cell.sequences else ()
 
+    moving = {*cell.inputs, *cell.states}
     return _Call(*(
-        {s.name: make((*lead(s), *shape_of(s, sizes))) for s in group}
+        {s.name: make((*lead(s), *shape_of(s, sizes, s in moving))) for s in group}
         for group in (cell.parameters, cell.inputs, cell.states, cell.constants)
     ))  # fmt: skip
 

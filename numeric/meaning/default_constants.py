@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from derive.cell import Cell
-from derive.language.defaults import BLOCK_UPPER, CLOCK, rank
+from derive.language.defaults import BLOCK_UPPER, CLOCK, LEGENDRE, rank
 from numeric.meaning.sizes import extent_of
 
 MODULES: Final = 4
@@ -52,9 +52,25 @@ def block_upper(shape: tuple[int, ...]) -> Any:
     return (module[:, None] <= module[None, :]).astype(float)
 
 
+def legendre(shape: tuple[int, ...]) -> Any:
+    """A and b of θ m′ = A m + b u, whose state is the last θ of u in Legendre polynomials.
+
+    Shapes: (d, d): A_ij = (2i + 1)(−1 if i < j else (−1)^{i−j+1}); (d,): b_i = (2i + 1)(−1)^i,
+    counted from 0.
+
+    Source: Voelker, Kajić and Eliasmith 2019, equation 2.
+    """
+    i = np.arange(shape[0], dtype=float)
+    if len(shape) == 1:
+        return (2 * i + 1) * (-1.0) ** i
+    row, column = i[:, None], i[None, :]
+    return (2 * row + 1) * np.where(row < column, -1.0, (-1.0) ** (row - column + 1))
+
+
 _RULES: Final[Mapping[str, Callable[[tuple[int, ...]], Any]]] = {
     CLOCK: clock,
     BLOCK_UPPER: block_upper,
+    LEGENDRE: legendre,
 }
 
 

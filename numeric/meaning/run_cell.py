@@ -65,7 +65,8 @@ def run_cell(
             look(t, step)
         for name, symbol in returned.items():
             value = values[name]
-            if value.shape[:1] != (batch,) if apart else value.shape[1] != batch:
+            axes = (len(value.shape), batch) if apart else (3, value.shape[1])
+            if axes != (3, batch):  # the same for all samples: n may be as many as they are
                 value = value * ones
             state[name] = value
             column = symbol.shape[1] == 1

@@ -48,12 +48,14 @@ def usual_sizes(cell: Cell, state: int, other: int) -> dict[str, int]:
     return sizes
 
 
-def shape_of(symbol: MatrixSymbol, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """The shape in the module interface: (n, m), (n,) or ()."""
+def shape_of(
+    symbol: MatrixSymbol, sizes: Mapping[str, int], moves: bool = False
+) -> tuple[int, ...]:
+    """The shape in the module interface: (n, m), (n,) or (); a number that moves is (1,)."""
     rows, columns = (extent_of(extent, sizes) for extent in symbol.shape)
     if symbol.shape[1] != 1:
         return rows, columns
-    return () if symbol.shape[0] == 1 else (rows,)
+    return () if symbol.shape[0] == 1 and not moves else (rows,)
 
 
 def extent_of(extent: Expr, sizes: Mapping[str, int]) -> int:

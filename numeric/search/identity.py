@@ -34,8 +34,8 @@ def digest_of(cell: Cell) -> str:
     names = size_names(cell)
     sizes = {name: _SIZES[min(place, 1)] for place, name in enumerate(names)}
     rng = np.random.default_rng(_SEED)
-    inputs = {x.name: _drawn(rng, (1, 1, *shape_of(x, sizes))) for x in cell.inputs}
-    initial = {s.name: _drawn(rng, (1, *shape_of(s, sizes))) for s in cell.states}
+    inputs = {x.name: _drawn(rng, (1, 1, *shape_of(x, sizes, True))) for x in cell.inputs}
+    initial = {s.name: _drawn(rng, (1, *shape_of(s, sizes, True))) for s in cell.states}
     usual = {p.name: _by_shape(shape_of(p, sizes), 0) for p in cell.parameters}
     other = {p.name: _by_shape(shape_of(p, sizes), 1) for p in cell.parameters}
 

@@ -45,6 +45,7 @@ class Writer:
     matrices: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
     vectors: list[str] = field(default_factory=list)
     scalars: list[str] = field(default_factory=list)
+    memories: list[str] = field(default_factory=list)  # matrices that move, n×k
 
     def vector(self, depth: int) -> str:
         """An expression of size n of at most this depth."""
@@ -60,6 +61,14 @@ class Writer:
         options = [*self.known, *(f"U_{x} @ {x}" for x in self.inputs), ""]
         chosen = options[self.choices.whole(len(options) - 1)]
         return f"({chosen})" if "@" in chosen else chosen or self.again(self.vectors, "b")
+
+    def key(self, depth: int) -> str:
+        """An expression of size k, which the columns of matrix states have."""
+        options = [*(f"K_{x} @ {x}" for x in self.inputs), *(f"{m}.T" for m in self.memories)]
+        chosen = options[self.choices.whole(len(options) - 1)]
+        column = f"({chosen} @ {self.vector(depth)})" if chosen.endswith(".T") else f"({chosen})"
+        wrap = _KEYS[self.choices.whole(len(_KEYS) - 1)]
+        return wrap.format(column)
 
     def again(self, names: list[str], letter: str) -> str:
         """A name of the list once more, or a new one."""
@@ -181,9 +190,40 @@ def _inner(write: Writer, depth: int) -> str:
     return f"(sigmoid({write.matrix(('n', '1'), 'p')}.T @ {one}) * {two})"
 
 
+def _read(write: Writer, depth: int) -> str:
+    """What a matrix state holds under a key; a square matrix times a vector where there is none."""
+    if not write.memories:
+        return _square(write, depth)
+    memory = write.memories[write.choices.whole(len(write.memories) - 1)]
+    return f"({memory} @ {write.key(depth)})"
+
+
+def _memory(write: Writer, depth: int, name: str) -> str:
+    """A matrix state anew: what is kept of it, and what is written."""
+    before = f"{name}_prev"
+    gate, key = write.vector(depth), write.key(depth)
+    kept = (
+        before,
+        f"sigmoid(dot({gate}, {gate})) * {before}",
+        f"{before} @ diag({key})",
+        f"diag({gate}) @ {before}",
+        f"tanh({before} @ {write.matrix(('k', 'k'), 'R')})",
+        f"tanh({write.matrix(('n', 'n'), 'W')} @ {before})",
+        f"sigmoid({before}) * {before}",
+    )[write.choices.whole(6)]
+    value, under = write.vector(depth), write.key(depth)
+    written = (
+        f"outer({value}, {under})",
+        f"outer({value} - {before} @ {under}, {under})",
+        f"diag({value}) @ outer({gate}, {under})",
+    )[write.choices.whole(2)]
+    return f"{kept} {'+-'[write.choices.whole(1)]} {written}"
+
+
+_KEYS: Final = ("{}", "tanh({})", "l2norm({}, 0.3)", "softmax({})")
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
     _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _whole, _concat, _skew, _inner,
-    _twice, _power, _residual, _heun, _pair, _choosy, _call, _reduced,
+    _twice, _power, _residual, _heun, _pair, _choosy, _call, _reduced, _read, _read,
 )  # fmt: skip
 
 
@@ -196,17 +236,24 @@ class CellText:
     scalars: tuple[str, ...]
     sizes: dict[str, str]
     outputs: tuple[str, ...] = ()
+    matrices: tuple[str, ...] = ()
 
 
 def cell_text(choices: Choices, depth: int) -> CellText:
     """One to three states of one size, each a squashed expression of all that comes before.
 
     Results that several lines share come between them, an output of a size of its own after them.
+    One cell in three has a matrix state besides, which the others may read.
     """
     states = [f"s{number + 1}" for number in range(1 + choices.whole(2))]
     inputs = [f"x{number + 1}" for number in range(1 + choices.whole(1))]
     write = Writer(choices, [f"{state}_prev" for state in states], inputs)
     lines: list[list[str]] = []
+    matrices = ("S",) * (choices.whole(2) == 2)
+    for memory in matrices:
+        write.memories.append(f"{memory}_prev")
+        lines.append([memory, _memory(write, min(depth - 1, 1), memory)])
+        write.memories.append(memory)
     for state in states:
         if write.choices.whole(2) == 2:
             lines.append([f"u{len(lines) + 1}", write.vector(depth - 1)])
@@ -220,12 +267,14 @@ def cell_text(choices: Choices, depth: int) -> CellText:
             lines[-1][1] += f" + {name}"
     text = "\n".join(" = ".join(line) for line in lines)
     first = [f"{state}_prev" for state in states if f"{state}_prev" not in text]
-    first += [x for x in inputs if f"U_{x} " not in text]
-    lines[0][1] = " + ".join([lines[0][1], *first])
+    first += [x for x in inputs if f" {x}" not in text]
+    lines[len(matrices)][1] = " + ".join([lines[len(matrices)][1], *first])
     text = "\n".join(" = ".join(line) for line in lines)
     outputs = ("y",) * (write.choices.whole(2) == 2)
     if outputs:
         line = f"{write.matrix(('q', 'n'), 'C')} @ {write.vector(depth - 1)}"
         text += f"\ny = {line if write.choices.whole(1) else f'tanh({line})'}"
     used = tuple(name for name in write.scalars if f"{name} " in text)
-    return CellText(text, tuple(inputs), used, dict.fromkeys(states, "n"), outputs)
+    declared = (*matrices, *(n for n in write.matrices.get(("k", "k"), ()) if f"@ {n})" in text))
+    sizes = dict.fromkeys([*states, *matrices], "n")
+    return CellText(text, tuple(inputs), used, sizes, outputs, declared)

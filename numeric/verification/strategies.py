@@ -138,9 +138,9 @@ class _Drawn:
 
 @st.composite
 def cells(draw: st.DrawFn, deepest: int = 3) -> Cell:
-    """A random valid cell: one to three states, all nodes and functions, shared parameters."""
+    """A random valid cell: one to four states, one of them perhaps a matrix, all functions."""
     text = cell_text(_Drawn(draw), draw(st.integers(1, deepest)))
     return Cell.parse(
         name="random", equations=text.equations, inputs=text.inputs, scalars=text.scalars,
-        sizes=text.sizes, outputs=text.outputs,
+        sizes=text.sizes, outputs=text.outputs, matrices=text.matrices,
     )  # fmt: skip

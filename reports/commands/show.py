@@ -65,7 +65,10 @@ def _facts(
         "source": cell.source,
         "digest": cell.digest,
         **{
-            group: {symbol.name: dimensions(symbol) for symbol in getattr(cell, group)}
+            group: {
+                symbol.name: dimensions(symbol, group in {"inputs", "states"})
+                for symbol in getattr(cell, group)
+            }
             for group in groups
         },
         "parameter_count": spell(count(cell.parameters)),

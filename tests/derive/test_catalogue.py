@@ -27,8 +27,8 @@ FIXED = (
     "depth_gated_lstm", "lstm_nig", "lstm_nfg", "lstm_nog", "lstm_niaf", "lstm_noaf", "lstm_np",
     "lstm_cifg", "lstm_fgr", "mut1", "mut2", "mut3",
 )  # fmt: skip
-FEWEST = 36
-SECONDS_A_CELL, SECONDS_ALL = 0.5, 15.0
+FEWEST = 90
+SECONDS_A_CELL, SECONDS_ON_AVERAGE = 0.5, 0.25
 ROUNDING = 1e-12
 GATES = {
     "lstm": "fico", "peephole_lstm": "fico", "coupled_lstm": "fco", "gru": "zrh",
@@ -94,16 +94,16 @@ def test_only_the_variant_without_peepholes_has_none(name):
 # ---- speed -----------------------------------------------------------------------------------
 
 
-def test_deriving_takes_half_a_second_a_cell_and_everything_fifteen_together():
-    started, some = time.process_time(), by_day(NAMES, 6)
-    for name in some:
+def test_deriving_takes_half_a_second_a_cell_and_everything_a_quarter_on_average():
+    started, names = time.process_time(), by_day(NAMES, 4)
+    for name in names:
         at = time.process_time()
         cell = build(name, tables()[name], name)
         differentiate(cell)
         assert time.process_time() - at < SECONDS_A_CELL, name
         for style in STYLES:
             compile_cell.__wrapped__(cell, style)
-    assert time.process_time() - started < SECONDS_ALL * len(some) / len(NAMES)
+    assert time.process_time() - started < SECONDS_ON_AVERAGE * len(names)
 
 
 # ---- right -----------------------------------------------------------------------------------

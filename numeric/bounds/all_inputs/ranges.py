@@ -74,7 +74,7 @@ class Setting:
         """The box of each symbol."""
         made = {}
         for symbol in symbols:
-            own = shape_of(symbol, self.sizes)
+            own = shape_of(symbol, self.sizes, moves=True)
             shape = own if symbol.shape[1] != 1 else (*own, 1)
             low, high = (
                 np.array(np.broadcast_to(np.reshape(_f64(e), (-1, 1)), shape)) for e in ends

@@ -266,7 +266,7 @@ class Calls:
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        sizes: dict[str, int] = {}
+        sizes: dict[str, int] = {"1": 1}  # the axis of a number that each step has of its own
         kinds: dict[Any, str] = {}
         held, states = self.declared, self.declared["STATES"]
         taken = {"params": take("params", params, held["PARAMETERS"], (), sizes, kinds)}

@@ -47,7 +47,7 @@ def emit(program: Program, style: Style, header: Header) -> str:
     clear, helpers = cleared(program), dict[str, str]()
     first = Written(clear.program, style, helpers)
     second = Written(clear.program, style, helpers)
-    body = [*_forward(clear, first), *_backward(clear, second)]
+    body = [*_forward(clear, first, header), *_backward(clear, second, header)]
     text = clear.named("\n".join(body))
     top = ['"""' + header.title, "", *header.lines, '"""', "",
            "import jax", "import jax.numpy as jnp", ""]  # fmt: skip
@@ -77,7 +77,7 @@ def _spaced(text: str) -> str:
 # ---- the two functions -----------------------------------------------------------------------
 
 
-def _forward(clear: Cleared, spelled: Written) -> list[str]:
+def _forward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
     program = clear.program
     body: list[str] = []
     for argument in program.arguments:
@@ -103,7 +103,7 @@ def _forward(clear: Cleared, spelled: Written) -> list[str]:
     body += ["tape = {", '    "like": like, "t": jnp.arange(T),', *tape, "}",
              f"return {{{states}}}, tape"]  # fmt: skip
     check = [
-        "sizes, kinds = {}, {}",
+        f"sizes, kinds = {header.sizes()}, {{}}",
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
@@ -117,7 +117,7 @@ def _forward(clear: Cleared, spelled: Written) -> list[str]:
     ]
 
 
-def _backward(clear: Cleared, spelled: Written) -> list[str]:
+def _backward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
     program = clear.program
     body: list[str] = []
     for argument in program.arguments:
@@ -144,7 +144,7 @@ def _backward(clear: Cleared, spelled: Written) -> list[str]:
         '    like, T = tape["like"], len(tape["t"])',
         "except (TypeError, KeyError):",
         '    raise ValueError("tape: expected what forward returned") from None',
-        'sizes, kinds = {"T": T}, {like.dtype: "forward"}',
+        f'sizes, kinds = {header.sizes("T")}, {{like.dtype: "forward"}}',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         *_from_tape(program),
         "cotangents = _take(",

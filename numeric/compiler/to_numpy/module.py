@@ -42,7 +42,7 @@ def emit_network(program: Program, style: Style, header: Header, lead: tuple[str
     """The source of a network's module; `lead`: the sizes before q of the targets."""
     clear, helpers = cleared(program), dict[str, str]()
     write = write_in_place if style.in_place else write_expressions
-    one = _network(clear, Spelled(clear.program, style, helpers), write, lead)
+    one = _network(clear, Spelled(clear.program, style, helpers), write, header, lead)
     use, checks = use_of_network(header), CHECKS + WHOLE_NUMBERS
     return _module(header, use, helpers, [clear.named("\n".join(one))], checks)
 
@@ -126,7 +126,7 @@ def _forward(clear: Cleared, spelled: Spelled, write: BlockWriter, header: Heade
     body += [f'    "{name}": {spelled.operand(name)[0]},' for name in program.tape()]
     body += ["}", f"return {{{states}}}, tape"]
     check = [
-        "sizes, kinds = {}, {}",
+        f"sizes, kinds = {header.sizes()}, {{}}",
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
@@ -199,7 +199,7 @@ def gradients(program: Program) -> Iterator[str]:
 
 
 def _network(
-    clear: Cleared, spelled: Spelled, write: BlockWriter, lead: tuple[str, ...]
+    clear: Cleared, spelled: Spelled, write: BlockWriter, header: Header, lead: tuple[str, ...]
 ) -> list[str]:
     program = clear.program
     groups = {argument.group: argument for argument in program.arguments}
@@ -207,7 +207,7 @@ def _network(
     needed = {name for phase in ("forward", "backward") for name in _reads(program, phase)}
     whole = [a for a in program.arguments if a.group == "indices"]
     targets = groups["targets"]
-    check = ["sizes, kinds = {}, {}"]
+    check = [f"sizes, kinds = {header.sizes()}, {{}}"]
     declared = "INPUTS"
     for argument in whole:
         declared = f'{{k: v for k, v in INPUTS.items() if k != "{argument.key}"}}'

@@ -166,7 +166,8 @@ class CellProblem:
     def output_shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
         """The shape of each state and output in the module interface: (T, B, n), (T, B, n, k)."""
         return {
-            s.name: (case.steps, case.batch, *shape_of(s, case.sizes)) for s in self.cell.returned
+            s.name: (case.steps, case.batch, *shape_of(s, case.sizes, True))
+            for s in self.cell.returned
         }
 
     def loss(self, case: Case, outputs: Outputs) -> Any:
@@ -242,7 +243,7 @@ def make_case(
         return normal(shape, scale.bias)
 
     def sequence(symbol: MatrixSymbol, batched: bool, deviation: float) -> Any:
-        width = shape_of(symbol, sizes)
+        width = shape_of(symbol, sizes, symbol not in cell.constants)
         return normal((steps, batch, *width) if batched else (steps, *width), deviation)
 
     given: Arrays = {}
@@ -261,7 +262,8 @@ def make_case(
         steps, batch, dict(sizes), seed, regime, dtype,
         params={s.name: parameter(s) for s in cell.parameters},
         inputs={s.name: sequence(s, True, scale.signal) for s in cell.inputs},
-        initial={s.name: normal((batch, *shape_of(s, sizes)), scale.state) for s in cell.states},
+        initial={s.name: normal((batch, *shape_of(s, sizes, True)), scale.state)
+                 for s in cell.states},
         constants={s.name: constant(s) for s in cell.constants},
         cotangents={s.name: sequence(s, True, 1.0) for s in cell.returned},
     )  # fmt: skip

@@ -211,7 +211,7 @@ def parameter_shapes(network: Network, sizes: Mapping[str, int]) -> dict[str, tu
 def initial_shapes(network: Network, sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """The shape of every initial state by its name, without the batch."""
     return {
-        f"{layer.name}.{state.name}": shape_of(state, sizes)
+        f"{layer.name}.{state.name}": shape_of(state, sizes, True)
         for layer in network.stack
         for state in network.cell.states
     }
@@ -262,7 +262,7 @@ def make_network_case(
 
     params = {name: parameter(s) for name, s in parameter_shapes(network, sizes).items()}
     inputs: Arrays = {
-        x.name: normal((steps, batch, *shape_of(x, sizes)), scale.signal) for x in cell.inputs
+        x.name: normal((steps, batch, *shape_of(x, sizes, True)), scale.signal) for x in cell.inputs
     }
     if network.embedding:
         params["embedding.E"] = normal(params["embedding.E"].shape, scale.signal)

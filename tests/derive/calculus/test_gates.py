@@ -18,11 +18,11 @@ GATED = [name for name, cell in catalogue.items() if gates(cell)]
 
 
 def values(cell):
-    """Random numbers for every symbol of a cell, as columns."""
+    """Random numbers of (0, 1) for every symbol of a cell, as columns: roots have them all."""
     sizes, rng = usual_sizes(cell, 3, 2), np.random.default_rng(0)
     symbols = {*cell.inputs, *cell.previous_states, *cell.parameters, *cell.constants}
     symbols |= {equation.target for equation in cell.equations}
-    made = {s.name: rng.normal(size=shape_of(s, sizes)) for s in sorted(symbols, key=str)}
+    made = {s.name: rng.uniform(0.1, 0.9, shape_of(s, sizes)) for s in sorted(symbols, key=str)}
     columns = {name: v.reshape(-1, 1) if v.ndim < 2 else v for name, v in made.items()}
     return columns, sizes
 
@@ -35,9 +35,9 @@ def test_an_end_is_the_equation_with_the_gate_there(name):
         for end in ends(cell, gate):
             there = numbers | {gate.name: np.full_like(numbers[gate.name], float(end.value))}
             equation = next(e for e in cell.equations if e.target == end.target)
-            shape = shape_of(end.target, sizes)
-            want = np.broadcast_to(evaluate(equation.value, there, sizes), (*shape, 1))
-            got = np.broadcast_to(evaluate(end.becomes, there, sizes), (*shape, 1))
+            shape = numbers[end.target.name].shape
+            want = np.broadcast_to(evaluate(equation.value, there, sizes), shape)
+            got = np.broadcast_to(evaluate(end.becomes, there, sizes), shape)
             assert np.max(np.abs(got - want)) <= 1e-12 * max(np.max(np.abs(want)), 1e-300)
             assert gate not in end.becomes.free_symbols
 

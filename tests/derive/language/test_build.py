@@ -151,7 +151,7 @@ def test_errors_name_line_and_column(equations, line, column, says):
         ({"inputs": []}, "no inputs"),
         ({"inputs": ["x", "y"]}, "input 'y' is in no equation"),
         ({"constants": ["k"]}, "constant 'k' is in no equation"),
-        ({"scalars": ["x"]}, "scalar 'x' is no parameter"),
+        ({"scalars": ["x"]}, "shapes clash at '@': (.*) on the left, .1, 1. on the right"),
         ({"sizes": {"q": "n"}}, "'sizes' names 'q'"),
         ({"sizes": {"b": "n", "h": "k"}}, "both 'n' and 'k'"),
         ({"inputs": ["x", "x"]}, "declared twice"),

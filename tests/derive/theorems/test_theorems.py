@@ -19,7 +19,7 @@ TEXT = Text()
 MEANS = {
     "gru", "gru_reset_after", "mgu", "ligru", "ugrnn", "brc", "nbrc", "rhn", "minimal_rnn",
     "light_ru", "t_rnn", "mut1", "mut2", "mut3", "sru",
-    "min_gru",
+    "min_gru", "para_gru",
 }  # fmt: skip
 CAROUSELS = {
     "lstm", "lstm_1997", "coupled_lstm", "peephole_lstm", "depth_gated_lstm", "lstm_nig",
@@ -28,6 +28,7 @@ CAROUSELS = {
 }  # fmt: skip
 PRODUCTS = {
     "rnn", "irnn", "indrnn", "mi_rnn", "t_rnn", "brc", "min_gru", "min_lstm", "rg_lru", "sru",
+    "para_gru",
 }  # fmt: skip
 
 

@@ -48,6 +48,20 @@ def test_a_clock_ticks_at_the_multiples_of_its_period():
     np.testing.assert_array_equal(found["blocks"], np.triu(np.ones((4, 4))))
 
 
+def test_the_legendre_memory_holds_a_window_of_its_input():
+    cell = catalogue["lmu"]
+    found = default_constants(cell, {"d": 3, "n": 1, "m": 1, "T": 1})
+    np.testing.assert_array_equal(found["A"], [[-1, -1, -1], [3, -3, -3], [-5, 5, -5]])
+    np.testing.assert_array_equal(found["B"], [1, -3, 5])
+    held = default_constants(cell, {"d": 12, "n": 1, "m": 1, "T": 1})
+    m, theta, signal = np.zeros(12), 400, lambda t: np.sin(2 * np.pi * t / 400)
+    for t in range(1, 1001):
+        m += (held["A"] @ m + held["B"] * signal(t)) / theta
+    for back in (0.25, 0.5, 0.75):  # the shifted Legendre polynomials at that part of the window
+        read = np.polynomial.legendre.legval(2 * back - 1, m)
+        assert abs(read - signal(1000 - back * theta)) < 0.05
+
+
 @pytest.mark.parametrize(
     ("units", "expected"),
     [(0, []), (1, [0]), (3, [0, 1, 2]), (5, [0, 0, 1, 2, 3]), (8, [0, 0, 1, 1, 2, 2, 3, 3])],
@@ -89,7 +103,7 @@ def test_sizes_that_do_not_fit_are_named(sizes, says):
     ("given", "says"),
     [
         ({"speed": 1}, "'speed', which is no constant of the cell"),
-        ({"m": "clok"}, r"'m': expected .* a rule \(clock, block_upper\), came 'clok'"),
+        ({"m": "clok"}, r"'m': expected .* a rule \(clock, block_upper, legendre\), came 'clok'"),
         ({"M": "clock"}, "'clock' makes a vector given anew at each step"),
         ({"v": "clock"}, "makes a vector given anew"),
         ({"m": "block_upper"}, "makes a square matrix"),

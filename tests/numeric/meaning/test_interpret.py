@@ -155,6 +155,19 @@ def test_constants_scalars_and_sequences_reach_their_step() -> None:
     run_cell(cell, case.params, case.inputs, case.initial, shared)
 
 
+@pytest.mark.parametrize("batch", [2, 3])
+def test_a_state_that_no_sample_changes_has_a_row_for_each_of_them(batch: int) -> None:
+    cell = Cell.parse(
+        name="still", sizes={"s": "n", "S": "n"}, matrices=("S",),
+        equations="S = S_prev + outer(s_prev, K @ x)\ns = softmax(b)",
+    )  # fmt: skip
+    case = make_case(cell, {"n": 2, "k": 3, "m": 1}, steps=2, batch=batch)  # n may be as many
+    found = run_cell(cell, case.params, case.inputs, case.initial)
+    want = np.exp(case.params["b"]) / np.exp(case.params["b"]).sum()
+    for value in found["s"]:
+        np.testing.assert_allclose(value, np.tile(want, (batch, 1)), rtol=1e-14)
+
+
 def test_sizes_follow_from_the_arrays() -> None:
     cell = catalogue["lstm"]
     case = make_case(cell, {"n": 3, "m": 2}, steps=4, batch=5)
