@@ -116,6 +116,7 @@ def _data(cell: Cell, found: Sweeps, shape: str, seed: int) -> dict[str, Any]:
         "converged": found.converged,
         "tolerance": TOLERANCE,
         "certified_at": found.certified_at,
+        "foreseen": found.foreseen and {"at": found.foreseen[0], "iterates": found.foreseen[1]},
         "predicted": found.predicted,
         "predicted_reason": found.unpredicted or None,
         "versions": {"bptt": toolkit_version(), "numpy": np.__version__},
@@ -126,6 +127,7 @@ def _data(cell: Cell, found: Sweeps, shape: str, seed: int) -> dict[str, Any]:
 def _one(one: Iterate) -> dict[str, Any]:
     return {
         "certified": one.certified, "residual": one.residual, "step": one.step,
-        "measured": one.measured, "adjoint": one.adjoint, "inverse_norm": one.inverse,
-        "lipschitz": one.lipschitz, **({"reason": one.reason} if one.reason else {}),
+        "measured": one.measured, "remaining": one.remaining, "adjoint": one.adjoint,
+        "inverse_norm": one.inverse, "lipschitz": one.lipschitz,
+        **({"reason": one.reason} if one.reason else {}),
     }  # fmt: skip

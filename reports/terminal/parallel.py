@@ -34,6 +34,9 @@ def sweeps_text(name: str, found: Sweeps, shape: str, tolerance: float) -> str:
         f"no step below {tolerance:g} in {steps}")  # fmt: skip
     ahead = f"predicted before the first: {found.predicted}" if found.predicted is not None else (
         f"no count predicted: {found.unpredicted}")  # fmt: skip
+    if found.foreseen is not None and found.predicted is None:
+        after, whole = found.foreseen
+        ahead += f"; known at iterate {after}: {whole} in all"
     return "\n".join([
         f"{name}: Newton's iterates of the whole trajectory", "", *columns(rows, "  "), "",
         f"{certified}; {ended}", ahead, f"The step Jacobian is {_SHAPES[shape]}.", "",

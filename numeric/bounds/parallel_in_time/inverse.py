@@ -1,16 +1,20 @@
 """The inverse of the block bidiagonal matrix of a trajectory: sums of norms of products.
 
-In: J_1 … J_T, each known up to an error in ‖·‖₂. Out: K ≥ max_t Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂, at
-least the norm of the map from residuals r to the solution of d_t = J_t d_{t−1} + r_t in max_t ‖·‖₂;
-and the same for the columns, max_k Σ_{t ≥ k}, for the map that carries cotangents back.
+In: J_1 … J_T, each known up to an error in ‖·‖₂. Out: bounds of ‖P_{t,k}‖₂, where
+P_{t,k} = J_t ⋯ J_{k+1}, in sums that weigh them: along a row max_t Σ_{k ≤ t} ‖P_{t,k}‖ w_k, which
+no solution of d_t = J_t d_{t−1} + r_t with ‖r_k‖ ≤ w_k exceeds; along a column
+max_k Σ_{t ≥ k} ‖P_{t,k}‖ w_t, the same for the map that carries cotangents back. With weights 1
+the first is K.
 
-Up to w factors the products are multiplied out; beyond, ‖P_{t,k}‖ ≤ ‖P_{t,t−w}‖ ‖P_{t−w,k}‖, so
-S_t ≤ Σ_{k > t−w} ‖P_{t,k}‖ + ‖P_{t,t−w}‖ S_{t−w}.
+Products of up to w factors are multiplied out, and those of w, 2w, …, Jw. In between and beyond,
+‖P_{t,k}‖ ≤ ‖P_{t,t−jw}‖ ‖P_{t−jw,k}‖, so that with Z_t the sum over k > t − w alone
+
+    S_t ≤ Z_t + Σ_{0 < j < J} ‖P_{t,t−jw}‖ Z_{t−jw} + ‖P_{t,t−Jw}‖ S_{t−Jw}.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -25,47 +29,106 @@ _TINY: Final = 1e-290
 
 @dataclass(frozen=True)
 class Inverse:
-    """Bounds of the sums of norms over the rows, and over the columns."""
+    """Bounds of ‖P_{t,t−l}‖ for t > l: `near` by l = 0, …, w − 1, `far` by l = w, 2w, …, Jw."""
 
-    rows: float
-    columns: float
+    near: tuple[Array, ...]
+    far: tuple[Array, ...]
+    window: int
+
+    def rows(self, weights: Array | float = 1.0) -> float:
+        """At least max_t Σ_{k ≤ t} ‖P_{t,k}‖ w_k; ∞ where a product is not finite."""
+        return self._largest(weights, forward=True)
+
+    def columns(self, weights: Array | float = 1.0) -> float:
+        """At least max_k Σ_{t ≥ k} ‖P_{t,k}‖ w_t."""
+        return self._largest(weights, forward=False)
+
+    @np.errstate(over="ignore", invalid="ignore", under="ignore")
+    def majorant(self, direct: Array, off: Array, linear: Array, square: Array) -> Array:
+        """E_t ≥ a_t + Σ_{k ≤ t} ‖P_{t,k}‖ (o_k + l_k E_{k−1} + c_k E_{k−1}²), one after the other.
+
+        Shapes: all (T,), E_0 = 0.
+        """
+        steps, far = len(direct), len(self.far)
+        weights, own, whole, found = (np.zeros(steps) for _ in range(4))
+        before = 0.0
+        for t in range(steps):
+            more = (linear[t] + square[t] * before) * before
+            weights[t] = (off[t] + more) * (1 + gamma(8)) + _TINY
+            lags = min(len(self.near), t + 1)
+            norms = [self.near[lag][t - lag] for lag in range(lags)]
+            own[t] = norms @ weights[t - lags + 1 : t + 1][::-1] * (1 + gamma(lags + 4))
+            strides = min(far, t // self.window)
+            total = own[t]
+            for stride in range(1, strides + 1):
+                lag = stride * self.window
+                behind = whole if stride == far else own
+                total += self.far[stride - 1][t - lag] * behind[t - lag]
+            whole[t] = total * (1 + gamma(2 * strides + 4))
+            found[t] = before = (direct[t] + whole[t]) * (1 + gamma(4))
+        return np.where(np.isnan(found), np.inf, found)
+
+    def few(self) -> Inverse:
+        """`near` alone: sums of which are parts of the whole ones."""
+        return replace(self, far=())
+
+    @np.errstate(over="ignore", invalid="ignore", under="ignore")
+    def _largest(self, weights: Array | float, forward: bool) -> float:
+        steps = len(self.near[0])
+        given = np.broadcast_to(weights, (steps,))
+        # backwards in time the sums over t are sums over k
+        found = self._sums(given if forward else given[::-1], forward)
+        return float(np.nan_to_num(found.max(), nan=np.inf, posinf=np.inf)) + _TINY
+
+    def _sums(self, weights: Array, forward: bool) -> Array:
+        steps = len(weights)
+        near, far = ((held if forward else tuple(norms[::-1] for norms in held))
+                     for held in (self.near, self.far))  # fmt: skip
+        own = np.zeros(steps)
+        for lag, norms in enumerate(near):
+            own[lag:] += norms * weights[: steps - lag]
+        own *= 1 + gamma(2 * len(near))
+        found = own.copy()
+        for stride, norms in enumerate(far[:-1], 1):
+            found[stride * self.window :] += norms * own[: steps - stride * self.window]
+        found *= 1 + gamma(2 * len(far) + 4)
+        if far:
+            lag = len(far) * self.window
+            for t in range(lag, steps, lag):  # S of so many steps before is known by then
+                part = slice(t - lag, min(t, steps - lag))
+                found[t : t + lag] += far[-1][part] * found[part]
+                found[t : t + lag] *= 1 + gamma(8)
+        return found
 
 
-def inverse_norms(matrices: Array, errors: Array, window: int = WINDOW) -> Inverse:
-    """Both norms; ∞ where a product is not finite.
+def inverse_norms(
+    matrices: Array, errors: Array, window: int = WINDOW, strides: int = 1
+) -> Inverse:
+    """The norms; `strides` is J, where the sequence is long enough for it; 0 for `near` alone.
 
     Shapes: matrices (T, n, n), errors (T,): J_t is within errors[t−1] of matrices[t−1].
     """
     steps = len(matrices)
-    if steps == 1:
-        return Inverse(1.0, 1.0)
-    within = np.ones(steps), np.ones(steps)  # Σ of the norms of up to w factors, by t and by k
-    product, error = matrices[1:], errors[1:]  # of one factor: J_2 … J_T, from k = 1 … T − 1
-    last = np.zeros(0)
+    near, far = [np.ones(steps)], list[Array]()
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        sizes = norms_above(product, error)
-        for factors in range(1, min(window, steps - 1) + 1):
+        product, error = matrices[1:], errors[1:]  # of one factor: J_2 … J_T, from k = 1 … T − 1
+        sizes = norms = norms_above(product, error) if steps > 1 else np.zeros(0)
+        for factors in range(1, min(window - (strides < 1), steps - 1) + 1):
             if factors > 1:
                 later = slice(factors - 1, None)
                 product, error = _multiplied(
                     matrices[1:][later], errors[1:][later], sizes[later], product[:-1], error[:-1]
                 )
-            last = norms_above(product, error)
-            if factors < window:
-                within[0][factors:] += last
-                within[1][: steps - factors] += last
-        rows, columns = (part * (1 + gamma(2 * window)) for part in within)
-        if steps > window:
-            for t in range(window, steps):
-                rows[t] = _up(rows[t] + last[t - window] * rows[t - window])
-            for k in range(steps - window - 1, -1, -1):
-                columns[k] = _up(columns[k] + last[k] * columns[k + window])
-    return Inverse(*(float(np.nan_to_num(part.max(initial=1.0), nan=np.inf, posinf=np.inf))
-                     for part in (rows, columns)))  # fmt: skip
-
-
-def _up(value: float) -> float:
-    return value * (1 + gamma(8))
+                norms = norms_above(product, error)
+            (near if factors < window else far).append(norms)
+        whole, off, made, missed = product, error, product, error  # each of w factors
+        for stride in range(2, min(strides, (steps - 1) // window) + 1):
+            made, missed = _multiplied(
+                made[window:], missed[window:], far[-1][window:],
+                whole[: -(stride - 1) * window], off[: -(stride - 1) * window],
+            )  # fmt: skip
+            far.append(norms_above(made, missed))
+    return Inverse(tuple(near), tuple(far), window)
 
 
 def _frobenius(matrices: Array) -> Array:

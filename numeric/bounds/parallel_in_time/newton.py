@@ -1,35 +1,27 @@
 """Newton's method on a whole trajectory, and how far each iterate is from it, certified.
 
 In: a cell with weights and one sequence. Out: `Sweeps`: for each iterate the residual, and a number
-that its distance from the exact trajectory does not exceed, where the theorem of Newton and
-Kantorovich gives one.
+that its distance from the exact trajectory does not exceed (`distance.py`), if that is close.
 
-The equations are f_t(S) = F_t(s_{t−1}) − s_t = 0. An iterate's residual is r_t, the left side; its
-step solves d_t = J_t d_{t−1} + r_t, which parallel machines do by a scan and which is a loop here.
-With η ≥ max_t ‖d_t‖₂, K the norm of f′(S)⁻¹ in max_t ‖·‖₂ (`inverse.py`) and L the Lipschitz
-constant of the step Jacobians on the ball of radius 2η about the iterate (`lipschitz.py`): where
-K L η ≤ ½, there is exactly one trajectory in that ball, within 2η/(1 + √(1 − 2KLη)) of the iterate.
-Since the trajectory from s_0 is unique, it is the one.
-
-Source: Kantorovich 1948; Ortega 1968, The Newton–Kantorovich theorem, Amer. Math. Monthly 75.
+An iterate's residual is r_t = F_t(s_{t−1}) − s_t; its step solves d_t = J_t d_{t−1} + r_t, which
+parallel machines do by a scan and which is a loop here. Once the iterate after one is certified
+too, its own distance is at most the way to that one and the distance from there.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
 from derive.calculus.curvature import StepCurvature, step_curvature
-from derive.calculus.fold import NoValueError
 from derive.calculus.through_time import Derivation
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
-from numeric.bounds.parallel_in_time.inverse import WINDOW, inverse_norms
-from numeric.bounds.parallel_in_time.lipschitz import lipschitz
+from numeric.bounds.parallel_in_time.distance import Step, UnprovedError, prove
 from numeric.bounds.parallel_in_time.predicted import predicted
 from numeric.numbers.intervals import gamma
 from numeric.numbers.matrices import raised
@@ -39,6 +31,8 @@ Arrays = Mapping[str, Array]
 TOLERANCE: Final = 1e-13
 SWEEPS: Final = 60
 _LARGEST: Final = 1 << 28  # entries of all step Jacobians together
+_LEAST: Final = 1e-150  # more than a length whose squares underflow
+_ENTRIES: Final = 1 << 15  # more than a state has, by the line above
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,8 @@ class Iterate:
     `certified` bounds max_t ‖s_t − exact s_t‖₂, or is None with the reason. `adjoint` bounds, as a
     share of the largest exact one, how far cotangents of the states carried back through this
     iterate's Jacobians lie from those of the exact trajectory, the cotangents of the loss being the
-    same: with Ãᵀλ̃ = g = Aᵀλ one has Ãᵀ(λ̃ − λ) = (A − Ã)ᵀλ. `inverse` is K, `lipschitz` L.
+    same. After `remaining` more steps in exact arithmetic all is within the tolerance, where that
+    is known. `inverse` is K, `lipschitz` L; `profile` has a bound of ‖s_t − exact s_t‖₂ for each t.
     """
 
     residual: float
@@ -56,9 +51,11 @@ class Iterate:
     certified: float | None = None
     reason: str = ""
     adjoint: float | None = None
+    remaining: int | None = None
     inverse: float | None = None
     lipschitz: float | None = None
     measured: float | None = None
+    profile: Array = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,12 @@ class Sweeps:
 
     predicted: int | None = None
     unpredicted: str = ""
+
+    @property
+    def foreseen(self) -> tuple[int, int] | None:
+        """The first iterate whose remaining steps are known, and how many there are in all then."""
+        return next(((k, k + one.remaining) for k, one in enumerate(self.iterates)
+                     if one.remaining is not None), None)  # fmt: skip
 
     @property
     def certified_at(self) -> int | None:
@@ -107,8 +110,10 @@ def sweeps(
     found: list[Iterate] = []
     run = guess = _guess(start)
     converged = False
+    ways: list[float] = []
     for _ in range(most + 1):
-        one, moved = _iterate(run, curvature)
+        one, moved = _iterate(run, curvature, tolerance)
+        ways.append(_distance(run.states, moved))
         if exact is not None:
             one = replace(one, measured=_distance(run.states, exact))
         found.append(one)
@@ -118,7 +123,22 @@ def sweeps(
         run = replace(run, states=moved)
     setting = Setting(derivation, parameters, run.sizes, _box(inputs), _box(initial), constants)
     count, why = predicted(setting, curvature, guess.states, found[0].residual, tolerance)
-    return Sweeps(tuple(found), run.states, converged, count, why)
+    if found[0].remaining is not None and (count is None or found[0].remaining < count):
+        count, why = found[0].remaining, ""
+    return Sweeps(tuple(_nearer(found, ways)), run.states, converged, count, why)
+
+
+def _nearer(found: list[Iterate], ways: list[float]) -> list[Iterate]:
+    """Each certified distance by way of the next iterate, where that is nearer."""
+    made = found[-1:]
+    for one, way in zip(found[-2::-1], ways[-2::-1], strict=True):
+        after = made[0].certified
+        if one.certified is None or after is None:
+            made.insert(0, one)
+            continue
+        through = raised(raised(way, 2 * _ENTRIES) + after)
+        made.insert(0, replace(one, certified=min(one.certified, through)))
+    return made
 
 
 def _box(arrays: Arrays) -> tuple[float, float]:
@@ -153,7 +173,9 @@ def _guess(run: Run) -> Run:
     return replace(run, states=states)
 
 
-def _iterate(run: Run, curvature: StepCurvature) -> tuple[Iterate, dict[str, Array]]:
+def _iterate(
+    run: Run, curvature: StepCurvature, tolerance: float
+) -> tuple[Iterate, dict[str, Array]]:
     """What is known of the iterate, and the next one."""
     names = [state.name for state in run.derivation.cell.states]
     starts = np.cumsum([0, *(run.states[name].shape[1] for name in names)])
@@ -169,7 +191,7 @@ def _iterate(run: Run, curvature: StepCurvature) -> tuple[Iterate, dict[str, Arr
     matrices = np.stack([np.ldexp(one.matrix, one.exponent) for one in near])
     errors = np.array([float(np.ldexp(one.error, one.exponent)) for one in near])
     step = np.zeros_like(residual)
-    off = 0.0
+    off = np.zeros(run.steps)
     before = np.zeros(starts[-1])
     for t in range(run.steps):
         moved = matrices[t] @ before
@@ -179,9 +201,10 @@ def _iterate(run: Run, curvature: StepCurvature) -> tuple[Iterate, dict[str, Arr
             float(np.linalg.norm(matrices[t])) * size + float(np.linalg.norm(residual[t]))
         )
         share = float(np.linalg.norm(blurred[t])) + errors[t] * size + rounding
-        off = max(off, raised(share, 2 * len(before)))
+        off[t] = raised(share, 2 * len(before))
         before = step[t]
-    longest = float(np.sqrt((step * step).sum(axis=1)).max(initial=0.0))
+    lengths = np.sqrt((step * step).sum(axis=1))
+    longest = float(lengths.max(initial=0.0))
     largest = float(np.sqrt((residual * residual).sum(axis=1)).max(initial=0.0))
     following = {name: np.concatenate([run.states[name][:1], run.states[name][1:]
                                        + step[:, starts[k] : starts[k + 1]]])
@@ -189,41 +212,15 @@ def _iterate(run: Run, curvature: StepCurvature) -> tuple[Iterate, dict[str, Arr
     one = Iterate(largest, longest)
     if not math.isfinite(longest):
         return replace(one, reason="the step is not finite"), following
-    return _certify(run, curvature, one, matrices, errors, off), following
-
-
-def _certify(
-    run: Run, curvature: StepCurvature, one: Iterate, matrices: Array, errors: Array, off: float,
-) -> Iterate:  # fmt: skip
-    if curvature.kinks:
-        return replace(one, reason=f"no Lipschitz constant: {', '.join(curvature.kinks)} has a "
-                                   "kink, where the step Jacobian jumps")  # fmt: skip
-    terms = 2 * matrices.shape[-1] + 64  # of the squares that a length is made of
-    least = raised(2 * one.step + 2 * off, terms)
+    above = lengths * (1 + gamma(2 * int(starts[-1]) + 64)) + _LEAST
     try:
-        if raised(_steepest(run, curvature, least) * one.step) > 0.5:  # and K is at least 1
-            return replace(one, reason="K L η > ½ with the least K there is, 1")
-    except (NoValueError, TypeError) as problem:
-        return replace(one, reason=str(problem))
-    held = inverse_norms(matrices, errors, WINDOW)
-    eta = raised(one.step + held.rows * off, terms)
-    L = _steepest(run, curvature, raised(2 * eta))
-    h = raised(raised(held.rows * L) * eta)
-    one = replace(one, inverse=held.rows, lipschitz=L)
-    if not h <= 0.5:
-        return replace(one, reason=f"K L η = {h:.3g}, and the theorem needs ½ or less")
-    radius = raised(2 * eta / (1 + math.sqrt(max(0.0, 1 - 2 * h)) * (1 - 1e-15)))
-    share = raised(raised(held.columns * L) * radius)
-    return replace(one, certified=radius, adjoint=share)
-
-
-def _steepest(run: Run, curvature: StepCurvature, radius: float) -> float:
-    """L: the largest over the steps, on balls of the radius about the states; s_0 does not move."""
-    radii = np.full(run.steps, radius)
-    radii[0] = 0.0
-    values = enclosed_values(run, 0, run.steps, radii)
-    found = lipschitz(run.derivation, curvature, values, run.sizes, run.steps)
-    return float(found[1:].max(initial=0.0))
+        proof = prove(run, curvature, Step(above, off, matrices, errors), tolerance)
+    except UnprovedError as problem:
+        return replace(one, reason=str(problem)), following
+    return replace(
+        one, certified=float(proof.profile.max()), profile=proof.profile, adjoint=proof.adjoint,
+        remaining=proof.remaining, inverse=proof.inverse, lipschitz=proof.lipschitz,
+    ), following  # fmt: skip
 
 
 def _distance(states: Arrays, others: Arrays) -> float:

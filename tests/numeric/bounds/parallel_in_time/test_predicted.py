@@ -36,7 +36,9 @@ def test_none_has_a_reason() -> None:
 
 
 def test_no_box_no_count() -> None:
-    cell = Cell.parse(name="grows", equations="h = 2 * h_prev + tanh(U @ x)", inputs=("x",))
+    cell = Cell.parse(
+        name="grows", equations="h = 2 * h_prev + tanh(9 * h_prev + U @ x)", inputs=("x",)
+    )
     found = swept(cell, 1.0, steps=10)
     assert found.predicted is None
     assert found.unpredicted == "no invariant box of the states was found"

@@ -1,0 +1,166 @@
+"""How far an iterate is from the exact trajectory, certified step after step.
+
+In: a run whose states are the iterate's, the Newton step from it, and its step Jacobians, all with
+their errors. Out: `Proof`, or the reason why there is none.
+
+Theorem. Let r_t = F_t(s_{t−1}) − s_t and d_t = J_t d_{t−1} + r_t + δ_t, ‖δ_t‖ ≤ o_t, at the iterate
+s, with s_0 exact; let L_t bound how fast J_t changes within E_{t−1} of s_{t−1}, in ‖·‖₂, where
+
+    E_t = ‖d_t‖ + Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂ (o_k + L_k E_{k−1}² / 2),   E_0 = 0.
+
+Then the exact trajectory lies within E_t of s_t, for every t. Proof by induction on t: with e the
+way from s to the exact trajectory, e_t = J_t e_{t−1} + r_t + q_t, ‖q_t‖ ≤ L_t ‖e_{t−1}‖² / 2 by
+Taylor's theorem along the segment, so e_t = d_t + Σ_k J_t ⋯ J_{k+1} (q_k − δ_k). ∎
+
+Nothing has to be small for it: E_t is a sum over earlier times. An iterate is called certified
+where E_t ≤ 2 η for every t, η ≥ max_t ‖d_t‖, so that its step tells its distance; that is so
+wherever the theorem of Newton and Kantorovich applies.
+
+The j-th iterate after this one, all steps exact, lies within E_t^j, E^0 = E: its error obeys
+e_t^{j+1} = J_t^j e_{t−1}^{j+1} + q_t^j with J_t^j taken at the iterate j, within E^0 + E^j of this
+one, or ‖d‖ of it for j = 1. So, with the same products,
+
+    E_t^{j+1} = Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂ L_k (D_{k−1}^j E_{k−1}^{j+1} + (E_{k−1}^j)² / 2)
+
+where D^0 = 0 and D^j bounds how far the iterate j is from this one. That counts the steps left.
+
+Source: the setting is Kantorovich's 1948; that the inverse of f′ is a sum over earlier times makes
+the bound a recursion, which is derived here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from derive.calculus.curvature import StepCurvature
+from derive.calculus.fold import NoValueError
+from numeric.bounds.one_sequence.step_jacobians import Run, enclosed_values
+from numeric.bounds.parallel_in_time.inverse import WINDOW, Inverse, inverse_norms
+from numeric.bounds.parallel_in_time.lipschitz import lipschitz
+from numeric.numbers.intervals import gamma
+from numeric.numbers.matrices import raised
+
+Array = Any
+_FEW: Final = 5
+_WORK: Final = 1 << 30  # multiplications for the long products
+_LONG: Final = 100
+
+
+class UnprovedError(ValueError):
+    """The theorem says nothing of an iterate; the words say why."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The step from an iterate, as computed: at least ‖d_t‖₂, and o_t of the theorem.
+
+    Shapes: lengths and off (T,), matrices (T, n, n) and errors (T,) of the step Jacobians.
+    """
+
+    lengths: Array
+    off: Array
+    matrices: Array
+    errors: Array
+
+    @property
+    def length(self) -> float:
+        """Max_t ‖d_t‖₂."""
+        return float(self.lengths.max(initial=0.0))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """E_t, and what it is made of; `remaining` steps on, all is within the tolerance.
+
+    `adjoint` bounds, as a share of the largest exact cotangent, how far those carried back through
+    the iterate's Jacobians are off: with Ãᵀλ̃ = g = Aᵀλ one has Ãᵀ(λ̃ − λ) = (A − Ã)ᵀλ. `inverse`
+    is K, `lipschitz` the largest L_t. `remaining` is None where they do not fall.
+    """
+
+    profile: Array
+    adjoint: float
+    inverse: float
+    lipschitz: float
+    remaining: int | None
+
+
+def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> Proof:
+    """The certificate of the states of a run.
+
+    Raises:
+        UnprovedError: where there is none.
+    """
+    if curvature.kinks:
+        raise UnprovedError(f"no Lipschitz constant: {', '.join(curvature.kinks)} has a kink, "
+                            "where the step Jacobian jumps")  # fmt: skip
+    least = raised(2 * step.length + 2 * float(step.off.max(initial=0.0)))
+    try:
+        speeds = _speeds(run, curvature, least)
+    except (NoValueError, TypeError) as problem:
+        raise UnprovedError(str(problem)) from None
+    far = _strides(step)
+    for window, strides in ((1, 0), (_FEW, 0), (WINDOW, 1), (WINDOW, far))[: 3 + (far > 1)]:
+        inverse = inverse_norms(step.matrices, step.errors, window, strides)
+        none = np.zeros(run.steps)
+        few = inverse.few().majorant(step.lengths, none, none, speeds / 2)
+        if not few.max(initial=0.0) <= least:  # longer products only add to it
+            break
+        found = _within(run, curvature, step, inverse, tolerance) if strides else None
+        if found is not None:
+            return found
+    raise UnprovedError("the bound, summed over earlier times, exceeds twice the step")
+
+
+def _strides(step: Step) -> int:
+    """How many windows long the products may be that are multiplied out."""
+    steps, width = step.matrices.shape[:2]
+    return int(max(1, min(steps // WINDOW, _WORK // (steps * width**3))))
+
+
+def _within(
+    run: Run, curvature: StepCurvature, step: Step, inverse: Inverse, tolerance: float
+) -> Proof | None:
+    """The proof, where the bounds stay within twice the step."""
+    eta = raised(step.length + inverse.rows(step.off))
+    speeds = _speeds(run, curvature, raised(2 * eta))
+    near = inverse.majorant(step.lengths, step.off, np.zeros(run.steps), speeds / 2)
+    if not near.max(initial=0.0) <= raised(2 * eta):
+        return None
+    behind = inverse.columns(np.append(speeds[1:] * near[:-1] * (1 + gamma(2)), 0.0))  # L_{t+1} E_t
+    wide = _speeds(run, curvature, raised(4 * eta))
+    return Proof(near, behind, inverse.rows(), float(speeds.max(initial=0.0)),
+                 _remaining(inverse, step, near, wide, tolerance))  # fmt: skip
+
+
+def _remaining(
+    inverse: Inverse, step: Step, near: Array, speeds: Array, tolerance: float
+) -> int | None:
+    """After how many steps, rounding apart, E^j is at most the tolerance; L on twice the ball."""
+    here, none, away = near, np.zeros(len(near)), np.zeros(len(near))
+    for steps in range(_LONG):
+        if here.max(initial=0.0) <= tolerance:
+            return steps
+        start = speeds * _before(here) ** 2 * (0.5 * (1 + gamma(4)))
+        after = inverse.majorant(none, start, speeds * _before(away) * (1 + gamma(2)), none)
+        if not after.max() < here.max():  # and so all stays within E + E^j ≤ 2 max E
+            return None
+        here, away = after, step.lengths if steps == 0 else (near + after) * (1 + gamma(2))
+    return None
+
+
+def _before(bounds: Array) -> Array:
+    """Those of the step before; s_0 is exact."""
+    return np.append(0.0, bounds[:-1])
+
+
+def _speeds(run: Run, curvature: StepCurvature, radius: float) -> Array:
+    """L_t on balls of the radius about the states; s_0 does not move."""
+    radii = np.full(run.steps, radius)
+    radii[0] = 0.0
+    values = enclosed_values(run, 0, run.steps, radii)
+    found = lipschitz(run.derivation, curvature, values, run.sizes, run.steps)
+    found[0] = 0.0
+    return found

@@ -1,0 +1,79 @@
+"""The bound step after step, against its own formula; and what it says where it says nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from derive import catalogue
+from derive.calculus.curvature import step_curvature
+from derive.calculus.through_time import derivation_of
+from derive.cell import Cell
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.step_jacobians import run
+from numeric.bounds.parallel_in_time.distance import Step, UnprovedError, prove
+from numeric.bounds.parallel_in_time.inverse import inverse_norms
+from numeric.meaning.sizes import usual_sizes
+
+STEPS = 31
+
+
+def recursion(factors, direct, off, linear, square):
+    """E_t by the formula, of scalar steps."""
+    found = np.zeros(STEPS + 1)
+    for t in range(STEPS):
+        total = direct[t]
+        for k in range(t + 1):
+            more = off[k] + linear[k] * found[k] + square[k] * found[k] ** 2
+            total += np.prod(factors[k + 1 : t + 1]) * more
+        found[t + 1] = total
+    return found[1:]
+
+
+@pytest.mark.parametrize("window", [1, 4, 30])
+@pytest.mark.parametrize("strides", [1, 3, 40])
+def test_the_majorant_is_its_formula(window: int, strides: int) -> None:
+    rng = np.random.default_rng(window)
+    factors = rng.uniform(0.4, 1.1, STEPS)
+    given = [rng.uniform(0, size, STEPS) for size in (0.1, 0.05, 0.2, 0.3)]
+    inverse = inverse_norms(factors[:, None, None], np.zeros(STEPS), window, strides)
+    found = inverse.majorant(*given)
+    np.testing.assert_allclose(found, recursion(factors, *given), rtol=1e-12)
+    assert np.all(found >= recursion(factors, *given) * (1 - 1e-15))
+    for k in range(4):  # each part counts
+        less = [part * (j != k) for j, part in enumerate(given)]
+        assert np.all(recursion(factors, *less)[2:] < found[2:])
+
+
+def of(cell: Cell, lengths, gain: float = 0.5):
+    """The proof for a trajectory that is exact, with steps as long as asked for."""
+    made = draw(cell, usual_sizes(cell, 1, 1), gain, STEPS, 0, 1.0)
+    found = run(derivation_of(cell), made["parameters"], made["inputs"], None, made["constants"])
+    flat = np.full((STEPS, 1, 1), 0.5), np.zeros(STEPS)
+    step = Step(np.asarray(lengths), np.zeros(STEPS), *flat)
+    return prove(found, step_curvature(found.derivation), step, 1e-13)
+
+
+def test_a_cell_with_a_kink_and_a_long_step_have_no_proof() -> None:
+    with pytest.raises(UnprovedError, match="kink"):
+        of(catalogue["irnn"], np.full(STEPS, 1e-6))
+    with pytest.raises(UnprovedError, match="exceeds twice the step"):
+        of(catalogue["rnn"], np.full(STEPS, 50.0), gain=3.0)
+
+
+def test_the_steps_left_are_those_of_halving_the_exponent() -> None:
+    """From 1e-3 with curvature near 1 two or three squarings fall below 1e-13; a line needs one."""
+    assert of(catalogue["rnn"], np.full(STEPS, 1e-3)).remaining in (2, 3)
+    assert of(catalogue["rnn"], np.full(STEPS, 1e-14)).remaining == 0
+    line = Cell.parse(name="line", equations="h = 0.5 * h_prev + U @ x", inputs=("x",))
+    assert of(line, np.full(STEPS, 1e3)).remaining == 1
+
+
+def test_a_late_long_step_is_certified_where_one_constant_for_all_times_would_not_be() -> None:
+    """The bound knows when: K L η is above ½ here, yet what comes last has nothing to grow in."""
+    lengths = np.full(STEPS, 1e-6)
+    lengths[-1] = 30.0
+    proof = of(catalogue["rnn"], lengths, gain=1.0)
+    assert proof.inverse * proof.lipschitz * 30.0 > 0.5
+    assert proof.profile[-1] <= 30.0 * (1 + 1e-9)
+    assert np.all(proof.profile[:-1] < 1.1e-6 * 2)
