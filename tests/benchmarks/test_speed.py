@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from c_code import needs_compiler
+from profiles import NIGHTLY, by_day
 from scripts import module_at, run
 
 TINY = ("--steps", "6", "--batch", "3", "--inputs", "4", "--size", "5", "--rounds", "2")
@@ -39,13 +40,36 @@ def test_the_benchmark_prints_a_table():
 
 
 def test_the_requirements_can_be_missed(speed):
-    def met(fused, by_hand, autograd):
-        seconds = {"fused": fused, "hand-written": by_hand, "autograd": autograd}
-        return [requirement.met for requirement in speed.requirements(seconds)]
+    def met(row, **seconds):
+        seconds = {name.replace("_", " "): times for name, times in seconds.items()}
 
-    assert met([1, 1, 9], [1, 1, 9], [4, 4, 36]) == [True, True]
-    assert met([1, 1, 9], [1, 1, 9], [2, 2, 36]) == [False, True]
-    assert met([1.4, 1.4, 9], [1, 1, 9], [9, 9, 9]) == [True, False]
+        def ratio(a, b):
+            return speed.ratios(seconds[a], seconds[b])[1]
+
+        return [requirement.met for requirement in speed.required(row, ratio, seconds)]
+
+    row = speed.Row("lstm", (100, 32, 64, 128), "float32")
+    assert met(row, fused=[1, 1, 9], autograd=[4, 4, 36], **{"hand-written": [1, 1, 9]}) == [
+        True,
+        True,
+    ]
+    assert met(row, fused=[1, 1, 9], autograd=[2, 2, 36], **{"hand-written": [1, 1, 9]}) == [
+        False,
+        True,
+    ]
+    assert met(row, fused=[1.4] * 3, autograd=[9] * 3, **{"hand-written": [1, 1, 9]}) == [
+        True,
+        False,
+    ]
+    assert met(row, C=[1, 1, 1], PyTorch=[1.4, 1.4, 1.2], JAX=[3, 2.9, 2.9]) == [True, False]
+    assert met(row, C=[1], PyTorch=[1.2]) == [False]
+    double = speed.Row("gru_reset_after", (100, 32, 64, 128), "float64")
+    assert met(double, C=[1], PyTorch=[2.5]) == [True]
+    assert met(double, C=[1], PyTorch=[2.3]) == [False]
+    none = speed.Row("mut1", (100, 32, 128, 128), "float32")
+    seconds = {"PyTorch, a loop": [9.9], "C, products alone": [0.7]}
+    assert met(none, C=[1], **seconds) == [False, True]
+    assert met(none, C=[1.2], **{**seconds, "PyTorch, a loop": [20]}) == [True, False]
 
 
 def test_a_wrong_or_missing_gradient_is_an_error(speed):
@@ -69,10 +93,37 @@ def test_a_wrong_gradient_fails_the_benchmark(speed, monkeypatch, capsys):
 
 
 @needs_compiler
-def test_c_is_measured_beside_its_rivals():
-    done = run("benchmarks/speed.py", *TINY, "--target", "c", "--json")
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)["cells"]["lstm"]
-    assert result["gradients_agree"]
-    assert result["over"] == "C"
-    assert {"fused", "C", "C, prepared"} <= result["contenders"].keys()
+def test_c_is_measured_beside_its_rivals_and_drawn(speed, monkeypatch, capsys, tmp_path):
+    cells = speed.STEPS if NIGHTLY else ["lstm", "mut1"]
+    words = ("--target", "c", "--cells", ",".join(cells), "--json", "--clock", "processor")
+    assert speed.main([*TINY, *words]) == 0
+    found = tmp_path / "speed.json"
+    found.write_text(capsys.readouterr().out)
+    for result in json.loads(found.read_text())["cells"].values():
+        assert result["gradients_agree"]
+        assert result["over"] == "C"
+        names = result["contenders"].keys()
+        assert {"fused", "C", "C, prepared", "C, products alone"} <= names
+    figure = module_at("benchmarks/speed_figure.py", monkeypatch)
+    assert figure.main([str(found), str(tmp_path / "speed.svg")]) == 0
+    assert "<svg" in (tmp_path / "speed.svg").read_text()
+
+
+def test_every_cell_of_the_benchmark_is_the_catalogues(speed):
+    for cell in by_day(speed.STEPS, 3, 2):
+        task = speed.Task(cell, 4, 2, 3, 5, dtype="float64")
+        found = speed.contenders(task, "numpy")
+        want = found[speed.FUSED]()
+        assert speed.scaled_error(found[speed.AUTOGRAD](), want) < 1e-12
+        assert task.work == pytest.approx(
+            3e-9 * 8 * sum(v.size for v in task.params.values() if v.ndim == 2)
+        )
+
+
+def test_the_floor_of_c_keeps_the_products(speed):
+    text = speed.compile_cell("mgu", "fused", "c").source
+    bare = speed.floor_in_c.__globals__["without_entrywise"](text)
+    bare = bare.split("void NAME(forward)(")[1]
+    assert "vtanh(" in text.split("void NAME(forward)(")[1]
+    assert "vtanh(" not in bare
+    assert bare.count("product(") == text.split("void NAME(forward)(")[1].count("product(")

@@ -1,0 +1,129 @@
+"""The LSTM by a careful hand in NumPy, and the matrix products alone: what to come close to.
+
+In: a `Task`. Out: functions without arguments that run forward and backward once, or as much of
+it as nobody can do without.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import numpy as np
+from tasks import GATES, Arrays, Run, Task
+
+from numeric.compiler.to_c.loading import load
+
+
+def by_hand(task: Task) -> Run:
+    """The LSTM as a careful person writes it in NumPy.
+
+    Gates stacked; the input's products for all t in one; σ(a) = (1 + tanh(a/2))/2 with the half
+    in the weights, so that one tanh serves all four gates; each gate's values contiguous; the
+    weights' gradients in one product after the loop; nothing allocated inside the loops.
+    """
+    T, B, m, n, dtype = task.steps, task.batch, task.inputs, task.size, task.dtype
+
+    def run() -> Arrays:
+        W, U, b = task.stacked("fioc")
+        half = np.ones((4 * n, 1), dtype)
+        half[: 3 * n] = 0.5
+        W_half = np.ascontiguousarray((half * W).T)
+        from_x = task.x.reshape(T * B, m) @ (half * U).T
+        from_x += b * half[:, 0]
+        from_x = from_x.reshape(T, B, 4 * n)
+        h, c = np.zeros((T + 1, B, n), dtype), np.zeros((T + 1, B, n), dtype)
+        gates, tanh_c = np.empty((T, 4, B, n), dtype), np.empty((T, B, n), dtype)
+        a, term = np.empty((B, 4 * n), dtype), np.empty((B, n), dtype)
+        a_by_gate = a.reshape(B, 4, n).swapaxes(0, 1)
+        for t in range(T):
+            np.matmul(h[t], W_half, out=a)
+            a += from_x[t]
+            np.tanh(a_by_gate, out=gates[t])
+            sigmoids = gates[t, :3]
+            sigmoids *= 0.5
+            sigmoids += 0.5
+            f, i, o, c_tilde = gates[t]
+            np.multiply(f, c[t], out=c[t + 1])
+            np.multiply(i, c_tilde, out=term)
+            c[t + 1] += term
+            np.tanh(c[t + 1], out=tanh_c[t])
+            np.multiply(o, tanh_c[t], out=h[t + 1])
+
+        a_bar = np.empty((T, B, 4 * n), dtype)
+        a_bar_by_gate = a_bar.reshape(T, B, 4, n).swapaxes(1, 2)
+        h_bar, c_bar = np.zeros((B, n), dtype), np.zeros((B, n), dtype)
+        bars, slopes = np.empty((4, B, n), dtype), np.empty((4, B, n), dtype)
+        for t in reversed(range(T)):
+            f, i, o, c_tilde = gates[t]
+            h_bar += task.h_bars[t]
+            np.multiply(tanh_c[t], tanh_c[t], out=term)
+            np.subtract(1, term, out=term)
+            term *= o
+            term *= h_bar
+            c_bar += term
+            np.multiply(c_bar, c[t], out=bars[0])
+            np.multiply(c_bar, c_tilde, out=bars[1])
+            np.multiply(h_bar, tanh_c[t], out=bars[2])
+            np.multiply(c_bar, i, out=bars[3])
+            np.subtract(1, gates[t, :3], out=slopes[:3])
+            slopes[:3] *= gates[t, :3]
+            np.multiply(c_tilde, c_tilde, out=slopes[3])
+            np.subtract(1, slopes[3], out=slopes[3])
+            np.multiply(bars, slopes, out=a_bar_by_gate[t])
+            c_bar *= f
+            np.matmul(a_bar[t], W, out=h_bar)
+
+        rows = a_bar.reshape(T * B, 4 * n)
+        weights = (
+            rows.T @ h[:-1].reshape(T * B, n), rows.T @ task.x.reshape(T * B, m), rows.sum(axis=0)
+        )  # fmt: skip
+        x_bar = (rows @ U).reshape(T, B, m)
+        return task.named("fioc", weights, x_bar, {"h": h_bar, "c": c_bar})
+
+    return run
+
+
+def floor(task: Task) -> Run:
+    """The matrix products alone, which no NumPy code can do without: the floor of the time."""
+    T, B, m, n, dtype = task.steps, task.batch, task.inputs, task.size, task.dtype
+    W, U, _ = task.stacked(GATES[task.cell])
+    W_T, x, rows = np.ascontiguousarray(W.T), task.x.reshape(T * B, m), len(W)
+
+    def run() -> None:
+        a, h = x @ U.T, np.empty((B, n), dtype)
+        a, at_t = a.reshape(T, B, rows), np.empty((B, rows), dtype)
+        for t in range(T):
+            np.matmul(task.h_bars[t], W_T, out=at_t)
+        for t in range(T):
+            np.matmul(a[t], W, out=h)
+        a_bar = a.reshape(T * B, rows)
+        _ = a_bar.T @ task.h_bars.reshape(T * B, n), a_bar.T @ x, a_bar @ U
+
+    return run
+
+
+_ENTRYWISE: Final = re.compile(
+    r"^( *)for \(ptrdiff_t row = 0; row < .*\{\n(?:\1 .*\n|\n)*?\1\}\n", re.M
+)
+
+
+def without_entrywise(source: str) -> str:
+    """A C file of ours without its loops over units: its products, sums and packing alone."""
+    start = source.index("void NAME(forward)(")
+    return source[:start] + _ENTRYWISE.sub("", source[start:])
+
+
+def floor_in_c(task: Task, source: str) -> Run:
+    """The products of the C file itself, on zeros: the floor of its time."""
+    module: Any = load(without_entrywise(source), task.cell)
+    calls = module.forward.__self__
+    again, _ = calls.prepared(task.params, {"x": task.x}, {"h": task.h_bars})
+    for pieces in (calls.rooms.pieces, calls.tapes.pieces):
+        for piece, _ in pieces:
+            piece[:] = 0
+
+    def run() -> None:
+        again()
+
+    return run
