@@ -11,6 +11,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -195,8 +196,29 @@ def _mean(column: Any) -> Any:
     return np.sum(column) / len(column)
 
 
+def _diagonal(column: Any) -> Any:
+    made = np.full((len(column), len(column)), Dual(ZERO), dtype=object)
+    np.fill_diagonal(made, column)
+    return made
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """a^p for a whole p as a product, else for a positive a as exp(p log a)."""
+    p = dual(exponent).value
+
+    def of(entry: Any) -> Dual:
+        a = entry.value if p == MP.nint(p) else _positive(entry.value)
+        return entry.through(a**p, p * a ** (p - 1))  # type: ignore[no-any-return]
+
+    column = np.asarray(base, dtype=object)
+    made = np.empty(column.size, dtype=object)
+    made[:] = [of(entry) for entry in column.ravel()]
+    return made.reshape(column.shape)
+
+
 WHOLE: dict[str, Callable[..., Any]] = {
     "maximum": _larger, "minimum": _smaller, "sum": np.sum, "mean": _mean,
+    "outer": np.multiply.outer, "diag": _diagonal, "power": _power,
     "dot": lambda a, b: np.sum(a * b), "norm": lambda a: _root(np.sum(a * a)),
     "l2norm": lambda a, e=ZERO: _normed(a, e, lambda c: np.sum(c * c)),
     "rms_norm": lambda a, e=ZERO: _normed(a, e, lambda c: _mean(c * c)),
@@ -250,6 +272,11 @@ def numbers(array: Any) -> Any:
     return flat.reshape(held.shape) if held.ndim else flat[0]
 
 
+@cache
+def _lines(text: str) -> list[ast.stmt]:
+    return ast.parse(text.strip()).body
+
+
 @dataclass(frozen=True)
 class Steps:
     """Steps of a cell with given parameters and constants."""
@@ -269,7 +296,10 @@ class Steps:
 
     def step(self, t: int, state: Mapping[str, Any], inputs: Mapping[str, Any]
              ) -> tuple[dict[str, list[Any]], Matrix]:  # fmt: skip
-        """The state after step t from 0 on, and its derivatives by the state before."""
+        """The state after step t from 0 on, and its derivatives by the state before.
+
+        Entries of a matrix stand row by row.
+        """
         widths = [int(np.prod(shape_of(s, self.sizes))) for s in self.cell.states]
         width, start = sum(widths), 0
         known = {**self.fixed, **{name: numbers(value[t]) for name, value in inputs.items()}}
@@ -279,7 +309,7 @@ class Steps:
             for k in range(own):
                 by = [ONE if j == start + k else ZERO for j in range(width)]
                 column[k] = Dual(MP.mpf(state[symbol.name][k]), by)
-            known[f"{symbol.name}_prev"] = column
+            known[f"{symbol.name}_prev"] = column.reshape(shape_of(symbol, self.sizes))
             start += own
         return self._after(known, width)
 
@@ -289,7 +319,7 @@ class Steps:
         known = {**self.fixed, **{key: numbers(value[t]) for key, value in inputs.items()}}
         known |= {key: numbers(value[t]) for key, value in self.timed.items()}
         known |= {f"{s.name}_prev": np.array([Dual(MP.mpf(v)) for v in state[s.name]], object)
-                  for s in self.cell.states}  # fmt: skip
+                  .reshape(shape_of(s, self.sizes)) for s in self.cell.states}  # fmt: skip
         held = np.asarray(self.fixed[name], dtype=object)
         made = np.empty(held.size, dtype=object)
         for k, entry in enumerate(held.ravel()):
@@ -299,7 +329,7 @@ class Steps:
 
     def _after(self, known: dict[str, Any], width: int) -> tuple[dict[str, list[Any]], Matrix]:
         """The states by the text of the equations, and so many derivatives of each entry."""
-        for line in ast.parse(self.cell.text.strip()).body:
+        for line in _lines(self.cell.text):
             assert isinstance(line, ast.Assign)
             target = line.targets[0]
             if isinstance(target, ast.Tuple):  # a rotation
@@ -316,7 +346,7 @@ class Steps:
         after, rows = {}, []
         for symbol in self.cell.states:
             own = int(np.prod(shape_of(symbol, self.sizes)))
-            column = np.broadcast_to(np.asarray(known[symbol.name], dtype=object), (own,))
+            column = np.broadcast_to(np.ravel(np.asarray(known[symbol.name], dtype=object)), (own,))
             after[symbol.name] = [entry.value for entry in column]
             rows += [entry.by or [ZERO] * width for entry in column]
         return after, rows
@@ -339,6 +369,15 @@ def length(entries: Sequence[Any]) -> Any:
 def size(matrix: Matrix) -> Any:
     """‖A‖_F."""
     return length([entry for row in matrix for entry in row])
+
+
+def floats(matrix: Matrix) -> tuple[np.ndarray[Any, Any], float]:
+    """About A / ‖A‖_F, and log10 ‖A‖_F; −∞ for a zero matrix."""
+    whole = size(matrix)
+    if whole == 0:
+        return np.zeros((len(matrix), len(matrix[0]))), -float("inf")
+    near = np.array([[float(entry / whole) for entry in row] for row in matrix])
+    return near, float(MP.log10(whole))
 
 
 def norm_below(matrix: Matrix) -> Any:

@@ -18,13 +18,24 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sixty_digits import MP, Steps, TooFarError, norm_above, norm_below, product, size
+from sixty_digits import (
+    MP,
+    Steps,
+    TooFarError,
+    floats,
+    length,
+    norm_above,
+    norm_below,
+    product,
+    size,
+)
 
 from derive import Cell, catalogue, differentiate
 from derive.theorems.carousel import find_carousel
@@ -35,14 +46,17 @@ from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.parameter_sums import parameter_norms
 from numeric.bounds.one_sequence.step_jacobians import run
 from numeric.bounds.one_sequence.tracks import follow
+from numeric.bounds.parallel_in_time.newton import TOLERANCE, sweeps
 from numeric.meaning.default_constants import default_constants
-from numeric.meaning.sizes import size_names
+from numeric.meaning.sizes import shape_of, size_names
 
 Array = Any
 GAINS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 BOXES = ((0.0, 0.0), (-0.1, 0.1), (-1.0, 1.0), (-3.0, 3.0), (0.0, 2.0), (-1e3, 1e3))
 STARTS = ((0.0, 0.0), (-0.5, 0.5), (0.0, 10.0), (-1.0, 30.0))
-MOST = 8
+MOST, FAR = 8, 24
+LONG = 0.3
+_CLOSE, _NEAR = 1e-11, 1e-5
 _ODD = {
     "square": "h = 0.05 * h_prev * h_prev + W @ x",
     "twice": "h = h_prev + h_prev + tanh(U @ x)",
@@ -113,22 +127,26 @@ def net(cell: Cell, seed: int) -> tuple[Setting, int]:
         elif value.ndim < 2:
             spread = rng.choice([0.0, 0.5, 2.0, 30.0], p=[0.3, 0.3, 0.3, 0.1])
             weights[name] = value + rng.normal(size=value.shape) * spread
-    steps = int(rng.integers(1, MOST + 1))
+    steps = int(rng.integers(1, MOST + 1) if rng.uniform() > LONG else rng.integers(MOST, FAR + 1))
     constants = default_constants(cell, {**sizes, "T": steps}, rng)
     box, start = BOXES[rng.integers(len(BOXES))], STARTS[rng.integers(len(STARTS))]
     return Setting(differentiate(cell), weights, sizes, box, start, constants), steps
 
 
 def sequence(found: Setting, steps: int, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Inputs and initial states from the boxes: inside, at the corners, or held at one corner."""
+    """Inputs and initial states from the boxes: inside, at the corners, or held at one corner.
+
+    Entries of a matrix stand row by row.
+    """
     rng = np.random.default_rng(seed)
     kind = rng.integers(3)
 
     def within(low: Array, high: Array, count: int) -> Array:
+        low, high = np.ravel(low), np.ravel(high)
         shape = (count, len(low))
         s = rng.uniform(size=shape) if kind == 0 else rng.integers(0, 2, size=shape).astype(float)
         s = np.broadcast_to(s[:1], shape) if kind == 2 else s
-        return np.clip(low[:, 0] + s * (high - low)[:, 0], low[:, 0], high[:, 0])
+        return np.clip(low + s * (high - low), low, high)
 
     inputs = {name: within(v.lo, v.hi, steps) for name, v in found.inputs().items()}
     initial = {name: within(v.lo, v.hi, 1)[0] for name, v in found.initial().items()}
@@ -140,7 +158,11 @@ def sequence(found: Setting, steps: int, seed: int) -> tuple[dict[str, Array], d
 
 @dataclass
 class Case:
-    """A product of Jacobians, and how far sixty digits may be from it: relative to its factors."""
+    """A product of Jacobians, and how far sixty digits may be from it: relative to its factors.
+
+    What lies further than `_CLOSE` from the norm in floats is compared with that, all else with
+    sixty digits.
+    """
 
     matrix: Any
     worst: Any
@@ -154,13 +176,41 @@ class Case:
         """What rounding at sixty digits can have changed."""
         return self.worst * MP.mpf(10) ** -50
 
+    @cached_property
+    def near(self) -> tuple[Array, float]:
+        """The singular values over ‖·‖_F in floats, and log10 ‖·‖_F."""
+        scaled, log = floats(self.matrix)
+        return np.linalg.svd(scaled, compute_uv=False), log
+
+    @cached_property
+    def log10(self) -> float:
+        """About log10 of the norm; NaN, which nothing is far from, where it is all error."""
+        values, log = self.near
+        if math.isinf(log) or MP.mpf(10) ** log < self.error * 10**20:
+            return math.nan
+        return log + math.log10(values[0])
+
     def above(self, log10: float) -> bool:
         """Whether the norm certainly exceeds 10 to a number."""
+        if log10 > self.log10 + _CLOSE * (1 + abs(self.log10)):
+            return False
         return _power(log10) < norm_below(self.matrix) - self.error
 
     def below(self, log10: float) -> bool:
         """Whether the norm certainly falls short of 10 to a number."""
+        if log10 < self.log10 - _CLOSE * (1 + abs(self.log10)):
+            return False
         return _power(log10) > norm_above(self.matrix) + self.error
+
+    def shrinks(self, rate: float, lag: int) -> bool:
+        """Whether the least singular value certainly falls short of a power of the rate."""
+        values, log = self.near
+        if math.isfinite(log) and values[-1] > 1e-9:
+            least = log + math.log10(values[-1])
+            if lag * math.log10(rate) < least - _NEAR * (1 + abs(least)):
+                return False
+        least = MP.svd_r(MP.matrix(self.matrix), compute_uv=False)[len(self.matrix) - 1]
+        return bool(least + self.error < MP.mpf(rate) ** lag)
 
 
 def _power(log10: float) -> Any:
@@ -193,7 +243,7 @@ def exact_sequence(
             if not all(
                 low <= value <= high
                 for value, low, high in zip(
-                    state[name], box.lo[:, 0].tolist(), box.hi[:, 0].tolist(), strict=True
+                    state[name], np.ravel(box.lo).tolist(), np.ravel(box.hi).tolist(), strict=True
                 )
             ):
                 failed.append(f"the invariant set of {name} at step {t + 1}")  # fmt: skip
@@ -235,6 +285,8 @@ def parameters(
     steps = len(jacobians)
     above = parameter_bounds(found, certificate) if certificate.holds_at(path.states) else {}
     for name, norm in parameter_norms(path).items():
+        if norm is None and above.get(name) is None:
+            continue
         total: Any = None
         lost = MP.mpf(0)
         for t in range(steps):
@@ -271,8 +323,8 @@ def _from_below(
     for name, (rate, matrix) in blocks.items():
         if rate:
             count["rates from below"] += 1
-            least = MP.svd_r(MP.matrix(matrix), compute_uv=False)[len(matrix) - 1]
-            if least + case.error < MP.mpf(rate) ** lag:
+            own = case if matrix is case.matrix else Case(matrix, case.worst)
+            if own.shrinks(rate, lag):
                 yield f"{name} {rate}"
 
 
@@ -282,6 +334,8 @@ def stored_states(
     """What fails along a trajectory: the exact Jacobians at its stored states."""
     cell = found.derivation.cell
     inputs, initial = sequence(found, steps, seed)
+    shapes = {state.name: shape_of(state, found.sizes) for state in cell.states}
+    initial = {name: value.reshape(shapes[name]) for name, value in initial.items()}
     try:
         path = run(found.derivation, found.parameters, inputs, initial, found.constants)
     except ValueError:  # a state that overflows is refused by name
@@ -289,9 +343,12 @@ def stored_states(
         return []
     track = follow(path, windows=(1, 2, 3))
     made = Steps.of(cell, found.sizes, found.parameters, found.constants)
-    jacobians = [made.step(t, {name: v[t].tolist() for name, v in path.states.items()}, inputs)[1]
+    stored = {name: v.reshape(len(v), -1).tolist() for name, v in path.states.items()}
+    jacobians = [made.step(t, {name: v[t] for name, v in stored.items()}, inputs)[1]
                  for t in range(steps)]  # fmt: skip
-    failed = [*parameters(found, certificate, path, made, inputs, jacobians, count)]
+    failed = []
+    if steps <= MOST:
+        failed += parameters(found, certificate, path, made, inputs, jacobians, count)
     for lag, case in enumerate(products(jacobians, steps), 1):
         for name, upper in track.log10_upper.items():
             count["upper"] += 1
@@ -304,13 +361,42 @@ def stored_states(
     return failed
 
 
+def newton_iterates(found: Setting, steps: int, seed: int, count: Counter[str]) -> Iterator[str]:
+    """Newton's iterates beside the exact trajectory: what is certified, and what was predicted."""
+    derivation = found.derivation
+    if derivation.has_matrices or steps > MOST:
+        return
+    inputs, initial = sequence(found, steps, seed)
+    given = (derivation, found.parameters, inputs, initial, found.constants)
+    whole = sweeps(*given)
+    exact = [initial]
+    made = Steps.of(derivation.cell, found.sizes, found.parameters, found.constants)
+    for t in range(steps):
+        exact.append(made.step(t, exact[-1], inputs)[0])
+    last = len(whole.iterates) - 1
+    for place, one in enumerate(whole.iterates):
+        foretold = whole.predicted is not None and place >= whole.predicted
+        if place == 0 or (one.certified is None and not foretold):
+            continue
+        ended = place == last and (whole.converged or not math.isfinite(one.step))
+        states = (whole if ended else sweeps(*given, most=place - 1)).states
+        away = max(length([MP.mpf(float(a)) - b for name, held in states.items()
+                           for a, b in zip(held[t], exact[t][name], strict=True)])
+                   for t in range(steps + 1))  # fmt: skip
+        for kind, most in (("certified", one.certified), ("foretold", TOLERANCE)):
+            if most is not None and (kind == "certified" or foretold):
+                count["Newton's iterates"] += 1
+                if away > MP.mpf(most) * (1 + MP.mpf(10) ** -40):
+                    yield f"Newton's iterate {place}, {kind}: {most}, and it is {float(away)}"
+
+
 def at_rest(found: Setting, certificate: Certificate, count: Counter[str]) -> list[str]:
     """Whether zero inputs at the zero state grow as they are said to: ‖J^m‖ ≥ ρ^m."""
     if not certificate.rest_rate:
         return []
     cell = found.derivation.cell
     zeros = {name: np.zeros((1, len(v.lo))) for name, v in found.inputs().items()}
-    state = {name: [0.0] * len(v.lo) for name, v in found.initial().items()}
+    state = {name: [0.0] * v.size for name, v in found.initial().items()}
     made = Steps.of(cell, found.sizes, found.parameters, found.constants)
     after, jacobian = made.step(0, state, zeros)
     failed = [f"{name} does not rest" for name, v in after.items() if any(v)]
@@ -330,6 +416,7 @@ def check(cell: Cell, seed: int, count: Counter[str]) -> list[str]:
         try:
             failed += exact_sequence(found, certificate, steps, seed, count)
             failed += stored_states(found, certificate, steps, seed, count)
+            failed += newton_iterates(found, steps, seed, count)
         except (TooFarError, ZeroDivisionError):  # a number too large, or a pole, met exactly
             count["skipped"] += 1
         return failed
@@ -359,9 +446,9 @@ def main() -> int:
             except Exception as problem:
                 failed = [f"falls over: {type(problem).__name__}: {problem}"]
             failures += [f"{name}, seed {seed}: {what}" for what in failed]
+            for what in failed:
+                print(f"{name}, seed {seed}: {what}", flush=True)
         print(f"{name}: {_total(count):,} comparisons, {len(failures)} violations", flush=True)
-    for failure in failures[:20]:
-        print(failure)
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in count.items() if kind != "skipped")
     print(f"{nets:,} nets, {count['skipped']} sequences that overflow or meet a pole; "
           f"{_total(count):,} comparisons ({kinds}), {len(failures)} violations, "

@@ -28,8 +28,9 @@ from numeric.bounds.batches import Batch
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.drawn import draw
 from numeric.bounds.memory import ByGain, Keeping, by_gain, keeping, kept_state
+from numeric.bounds.one_sequence.heat_map import heat_map
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError, run
-from numeric.bounds.one_sequence.tracks import Track, follow, heat_map
+from numeric.bounds.one_sequence.tracks import Track, follow
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import usual_sizes

@@ -23,6 +23,8 @@ Array = Any
 _STEPS: Final = 24
 _SMALL: Final = 32  # up to so many rows or columns all eigenvectors cost less than Lanczos' steps
 _FACTORS: Final = (1 + 1e-9, 1 + 1e-5, 1.003, 1.05, 1.5)
+_PANEL, _PANELS = 96, 8
+_FACTORED: Final = 64  # beyond so many rows and columns singular values cost too much
 _LOG2: Final = math.log10(2.0)
 _TINY: Final = 1e-290
 
@@ -63,6 +65,15 @@ class Near:
         """The transpose, which has the same norm."""
         return Near(self.matrix.T, self.error, self.exponent)
 
+    def after(self, left: Array) -> Array:
+        """fl(left · A); every entry errs by at most γ_n |left| |A|."""
+        return left @ self.matrix
+
+    def gram(self) -> Gram:
+        """fl(AᵀA); every entry errs by at most γ_n |Aᵀ| |A|."""
+        count = self.matrix.shape[1]
+        return Gram(np.zeros(0), np.zeros((0, count)), self.matrix.T @ self.matrix)
+
     def balanced(self) -> Near:
         """The same, scaled by a power of two to entries near 1; what underflows joins the error."""
         largest = float(np.max(np.abs(self.matrix), initial=0.0))
@@ -84,14 +95,15 @@ class Near:
 def multiply(a: Near, b: Near, norms: tuple[float, float] | None = None) -> Near:
     """(A + E)(B + F) = fl(AB) + G with ‖G‖₂ ≤ ‖A‖‖F‖ + ‖E‖(‖B‖ + ‖F‖) + γ_n ‖A‖_F ‖B‖_F.
 
-    `norms` are upper bounds of ‖A + E‖₂ and ‖B + F‖₂ where better ones than ‖·‖_F are known.
+    `norms` are upper bounds of ‖A + E‖₂ and ‖B + F‖₂; where ‖·‖_F is smaller, that is taken.
     """
     inner = a.matrix.shape[1]
     af, bf = frobenius(a.matrix), frobenius(b.matrix)
-    an, bn = (af + a.error, bf + b.error) if norms is None else norms
-    an, bn = raised(an), raised(bn)
+    an, bn = raised(af + a.error), raised(bf + b.error)
+    if norms is not None:
+        an, bn = min(an, raised(norms[0])), min(bn, raised(norms[1]))
     error = (an + a.error) * b.error + a.error * (bn + b.error) + gamma(inner + 4) * af * bf
-    return Near(a.matrix @ b.matrix, raised(error), a.exponent + b.exponent).balanced()
+    return Near(b.after(a.matrix), raised(error), a.exponent + b.exponent).balanced()
 
 
 def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple[float, Array]:
@@ -138,52 +150,170 @@ def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple
     return math.sqrt(max(values[-1], 0.0)), y / (np.linalg.norm(y) or 1.0)
 
 
-def bounds(near: Near, y: Array | None = None) -> tuple[float, float, Array]:
+def bounds(near: Near, y: Array | None = None, steps: int = _STEPS) -> tuple[float, float, Array]:
     """(lower, upper, y) with lower ≤ ‖A + E‖₂ ≤ upper, the power of two left out.
 
     Upper: let G = fl(AᵀA), c a number and R any matrix, here Cholesky's factor of cI − G. With
     D = cI − G − RᵀR one has AᵀA = cI − RᵀR − D − (G − AᵀA) ⪯ (c + ‖D‖ + ‖G − AᵀA‖) I, since
     RᵀR ⪰ 0. D is computed and its rounding bounded like that of G, by γ times Frobenius norms.
-    Lower: ‖A‖ ≥ ‖Ay‖ / ‖y‖ for the vector y at hand.
+    c is about the square of the norm, from at most so many steps of Lanczos' method; whatever it
+    is, the bound holds. Lower: ‖A‖ ≥ ‖Ay‖ / ‖y‖ for the vector y at hand.
 
     Source: Rump 2006, Verification of positive definiteness, BIT 46, has the Cholesky bound;
     here the factor is multiplied out instead.
     """
     a = near.matrix
-    estimate, y = top(a, y)
     size = frobenius(a)
+    usual = 1e-120 < size < 1e120  # else squares may have over- or underflowed
+    gram = None
+    if usual and min(a.shape) > _SMALL and a.shape[0] >= a.shape[1]:
+        gram = near.gram()
+        estimate, y = top_of(gram, y, steps)
+    else:
+        found, y = top(a, y, steps)
+        estimate = found * found
     length = frobenius(y)
     image = lowered(float(np.linalg.norm(a @ y)), a.shape[0])
     lower = lowered((image - gamma(a.shape[1] + 2) * size * length) / length) if length else 0.0
     lower = max(0.0, lower - raised(near.error))
-    if not 1e-120 < size < 1e120:  # squares may have over- or underflowed
+    if not usual:
         return 0.0, raised(size + near.error), y
     upper = size
     if min(a.shape) > 1:
-        upper = min(size, _gram_bound(a, estimate, size))
+        if gram is None:
+            tall = a if a.shape[0] >= a.shape[1] else a.T
+            gram = Gram(np.zeros(0), np.zeros((0, tall.shape[1])), tall.T @ tall)
+        upper = min(size, _gram_bound(gram, estimate, gamma(max(a.shape) + 2) * size * size))
     return lower, raised(upper + near.error), y
 
 
-def _gram_bound(a: Array, estimate: float, size: float) -> float:
-    if a.shape[0] < a.shape[1]:
-        a = a.T
-    n = a.shape[1]
-    gram = a.T @ a
-    off = gamma(a.shape[0] + 2) * size * size
+@dataclass(frozen=True)
+class Gram:
+    """fl(AᵀA) = [diag(g) B; Bᵀ C]: columns of A that are orthogonal by their zeros come first.
+
+    `order` is where its columns stand in A, if not in this order.
+    """
+
+    flat: Array
+    beside: Array
+    dense: Array
+    order: Array | None = None
+
+    def __matmul__(self, vector: Array) -> Array:
+        k = len(self.flat)
+        if self.order is not None:
+            vector = vector[self.order]
+        if not k:
+            return np.asarray(self.dense @ vector)
+        first, rest = vector[:k], vector[k:]
+        found = np.concatenate([self.flat * first + self.beside @ rest,
+                                first @ self.beside + self.dense @ rest])  # fmt: skip
+        if self.order is None:
+            return found
+        back = np.empty_like(found)
+        back[self.order] = found
+        return back
+
+    def __len__(self) -> int:
+        return len(self.flat) + len(self.dense)
+
+
+def top_of(gram: Gram, start: Array | None = None, steps: int = _STEPS) -> tuple[float, Array]:
+    """Hardly less than the largest eigenvalue of a Gram matrix, and about its unit eigenvector.
+
+    Lanczos' method; the value is raised by what the residual and the next value tell. It stops
+    where that is little. Nothing rigorous.
+    """
+    n = len(gram)
+    steps = min(steps, n)
+    vector = np.random.default_rng(n).normal(size=n) if start is None else start
+    size = float(np.linalg.norm(vector))
+    vector = vector / size if size else np.full(n, 1.0)
+    basis = np.zeros((steps, n))
+    tridiagonal = np.zeros((steps, steps))
+    for j in range(steps):
+        basis[j] = vector
+        following = gram @ vector
+        tridiagonal[j, j] = vector @ following
+        following -= basis[: j + 1].T @ (basis[: j + 1] @ following)
+        following -= basis[: j + 1].T @ (basis[: j + 1] @ following)
+        size = float(np.linalg.norm(following))
+        last = size <= 1e-14 * abs(tridiagonal[0, 0]) or j == steps - 1
+        if last or (j > 2 and j % 3 == 0):
+            values, vectors = np.linalg.eigh(tridiagonal[: j + 1, : j + 1])
+            residual = size * abs(float(vectors[-1, -1]))
+            gap = float(values[-1] - values[-2]) if j else residual
+            more = residual * min(1.0, 2 * residual / gap if gap > 0 else 1.0)
+            if last or more <= 1e-10 * values[-1]:
+                break
+        tridiagonal[j, j + 1] = tridiagonal[j + 1, j] = size
+        vector = following / size
+    y = basis[: j + 1].T @ vectors[:, -1]
+    return max(float(values[-1]) + more, 0.0), y / (np.linalg.norm(y) or 1.0)
+
+
+def _gram_bound(gram: Gram, estimate: float, off: float) -> float:
+    """At least ‖A‖₂, where ‖AᵀA − G‖ ≤ off and the largest eigenvalue of G is about the estimate.
+
+    The rows of R that belong to g are diag(ℓ) and M = −diag(1/ℓ) B with ℓ ≈ √(c − g); the others
+    Lᵀ, a factor of S = cI − C − MᵀM. D is then (c − g) − ℓ², −B − diag(ℓ) M, and S − L Lᵀ with the
+    rounding of S.
+    """
+    g, B, C = gram.flat, gram.beside, gram.dense
+    n = len(gram)
+    sizes = frobenius(g), frobenius(B), frobenius(C)
     for factor in _FACTORS:
-        c = estimate * estimate * factor
-        shifted = -gram
-        shifted.flat[:: n + 1] += c
+        c = estimate * factor
+        under = c - g
+        if np.any(under <= 0):
+            continue
+        edge = np.sqrt(under)
+        M = B / -edge[:, None]
+        shifted = M.T @ M + C if len(g) else C.copy()
+        np.negative(shifted, out=shifted)
+        shifted.flat[:: len(C) + 1] += c
         try:
-            R = np.linalg.cholesky(shifted).T
+            left, length = _left_over(shifted)
         except np.linalg.LinAlgError:
             continue
-        if not np.all(np.isfinite(R)):
-            continue
-        rest = shifted - R.T @ R
-        rounding = gamma(n + 4) * frobenius(R) ** 2 + gamma(4) * (c * n + frobenius(gram))
-        return raised(math.sqrt(c + frobenius(rest) + rounding + off), 2 * n)
+        largest = frobenius(M)
+        # entries of cI − C − MᵀM − LLᵀ are sums of at most 3n + 2 terms, in some order
+        rest = left + gamma(3 * n + 16) * (
+            raised(c * math.sqrt(n)) + sizes[2] + largest * largest + length * length)  # fmt: skip
+        if len(g):
+            rest += 2 * (frobenius(B + edge[:, None] * M) + gamma(4) * (
+                sizes[1] + frobenius(edge) * largest))  # fmt: skip
+            rest += frobenius(under - edge * edge) + gamma(4) * (
+                raised(c * math.sqrt(n)) + sizes[0] + frobenius(edge) ** 2)  # fmt: skip
+        if math.isfinite(rest):
+            return raised(math.sqrt(raised(c + rest + off, 32)), 2 * n)
     return math.inf
+
+
+def _left_over(shifted: Array) -> tuple[float, float]:
+    """About ‖S − L Lᵀ‖_F and ‖L‖_F for a lower triangular L, both rounded up; S is used up.
+
+    L comes panel by panel: of its column K the block on the diagonal by Cholesky, those below by
+    an inverse, which need not be exact. What a column leaves of S is what no later one changes.
+
+    Raises:
+        LinAlgError: if S is not positive definite, to rounding.
+    """
+    n = len(shifted)
+    width = n if n <= _PANEL else max(_PANEL, -(-n // _PANELS))
+    left, length = 0.0, 0.0
+    for k in range(0, n, width):
+        end = min(k + width, n)
+        block, under = shifted[k:end, k:end], shifted[end:, k:end]
+        L = np.linalg.cholesky(block)
+        left = math.hypot(left, frobenius(block - L @ L.T))
+        length = math.hypot(length, frobenius(L))
+        if end < n:
+            M = under @ np.linalg.inv(L).T
+            left = math.hypot(left, 2 * frobenius(under - M @ L.T))  # it stands there twice
+            length = math.hypot(length, frobenius(M))
+            shifted[end:, end:] -= M @ M.T
+    return raised(left, 4 * _PANELS), raised(length, 4 * _PANELS)
 
 
 def singular_values(matrix: Array, error: float = 0.0) -> tuple[float, float]:
@@ -230,7 +360,10 @@ def _departure(columns: Array) -> float:
 def norm_bound(matrix: Interval) -> float:
     """At least ‖A‖₂ of every matrix in the interval."""
     error = 0.0 if matrix.exact else frobenius(matrix.radius)
-    return singular_values(matrix.middle, error)[1]
+    middle = matrix.middle
+    if min(middle.shape) <= _FACTORED or not np.all(np.isfinite(middle)):
+        return singular_values(middle, error)[1]
+    return bounds(Near(middle, error))[1]
 
 
 # ---- spectral radius -------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from derive.typeset.layout import Layout
 from numeric.bounds.answer import answer
 from numeric.bounds.batches import Batch
 from numeric.bounds.diagnosis import Diagnosis
+from numeric.bounds.one_sequence.heat_map import heat_map
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
-from numeric.bounds.one_sequence.tracks import WINDOWS, heat_map, lyapunov_exponents
+from numeric.bounds.one_sequence.tracks import WINDOWS, lyapunov_exponents
 from numeric.bounds.sensitivity import Sensitivity, ill_conditioned, sensitivity
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.sizes import usual_sizes

@@ -29,7 +29,7 @@ from sympy.matrices.expressions import HadamardProduct
 from derive.calculus.adjoint import AdjointEquation, bar
 from derive.language.expr import split_coefficient, symbols_of
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
-from numeric.bounds.one_sequence.tracks import Segments
+from numeric.bounds.one_sequence.products import Products
 from numeric.bounds.step_shares import Share, moves, step_shares
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
@@ -75,9 +75,8 @@ def parameter_norms(run: Run) -> dict[str, ParameterNorm | None]:
     width = sum(jacobians.widths)
     sums = {e.of: _Sum(shape_of(e.of, run.sizes), width) for e in derivation.parameters
             if width * math.prod(shape_of(e.of, run.sizes)) <= _LARGEST}  # fmt: skip
-    segments = Segments(1)
+    products = Products(run.steps)
     product: Near | None = None
-    start: Array | None = None
     steps = zip(_shares(run, set(sums)), jacobians.backwards(), strict=True)
     for shares, factor in steps:
         for symbol, found in shares.items():
@@ -85,9 +84,7 @@ def parameter_norms(run: Run) -> dict[str, ParameterNorm | None]:
                 sums.pop(symbol, None)
             elif symbol in sums:
                 sums[symbol].add(product, found)
-        factor = factor.balanced()
-        _, norm, start = bounds(factor, start)
-        product = segments.add(factor, norm)
+        product = products.add(factor)
     totals: dict[MatrixSymbol, Near3] = {s: held.total() for s, held in sums.items()}
     for equation in derivation.parameters:
         _pass_on(equation, totals, run)

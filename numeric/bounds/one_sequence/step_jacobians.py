@@ -28,7 +28,7 @@ from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import as_columns, extent_of, sizes_of
 from numeric.numbers.intervals import UNIT, Interval, around, gamma, interval
-from numeric.numbers.matrices import Near, frobenius, multiply, raised
+from numeric.numbers.matrices import Gram, Near, frobenius, multiply, raised
 
 Array = Any
 Arrays = Mapping[str, Array]
@@ -177,6 +177,55 @@ def enclosed_values(
     return values
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Where a block stands that is not zero, and whether it is diagonal."""
+
+    rows: slice
+    columns: slice
+    diagonal: bool
+
+
+@dataclass(frozen=True)
+class StepMatrix(Near):
+    """A step Jacobian that knows its blocks: what is zero or diagonal costs no product."""
+
+    pieces: tuple[Piece, ...] = ()
+
+    def after(self, left: Array) -> Array:
+        """fl(left · A) by blocks."""
+        found = np.zeros((len(left), self.matrix.shape[1]))
+        for piece in self.pieces:
+            block, own = self.matrix[piece.rows, piece.columns], left[:, piece.rows]
+            found[:, piece.columns] += own * np.diagonal(block) if piece.diagonal else own @ block
+        return found
+
+    def transposed_after(self, left: Array) -> Array:
+        """fl(left · Aᵀ) by blocks."""
+        found = np.zeros((len(left), self.matrix.shape[0]))
+        for piece in self.pieces:
+            block, own = self.matrix[piece.rows, piece.columns], left[:, piece.columns]
+            found[:, piece.rows] += own * np.diagonal(block) if piece.diagonal else own @ block.T
+        return found
+
+    def gram(self) -> Gram:
+        """fl(AᵀA), the widest state whose column holds diagonal blocks alone put first."""
+        dense = {piece.columns.start for piece in self.pieces if not piece.diagonal}
+        flat = [piece.columns for piece in self.pieces if piece.columns.start not in dense]
+        if not flat:
+            return super().gram()
+        first = max(flat, key=lambda columns: columns.stop - columns.start)
+        rest = [*range(first.start), *range(first.stop, self.matrix.shape[1])]
+        others = self.matrix[:, rest]
+        g, B = np.zeros(first.stop - first.start), np.zeros((first.stop - first.start, len(rest)))
+        for piece in self.pieces:
+            if piece.columns == first:
+                entries = np.diagonal(self.matrix[piece.rows, first])
+                g += entries * entries
+                B += entries[:, None] * others[piece.rows]
+        return Gram(g, B, others.T @ others, np.array([*range(first.start, first.stop), *rest]))
+
+
 class Jacobians:
     """J_T, J_{T−1}, …, J_1 of a run, made one at a time: nothing of size T n² is held."""
 
@@ -229,13 +278,20 @@ class Jacobians:
         step = _Assembly(self, t, values, held)
         starts = np.cumsum([0, *self.widths])
         whole = np.zeros((starts[-1], starts[-1]))
-        error = 0.0
+        error, pieces = 0.0, []
         for (of, by), value in self.blocks.items():
             a, b = self.names.index(of), self.names.index(by)
-            block = step.of(value).full()
-            whole[starts[a] : starts[a + 1], starts[b] : starts[b + 1]] = block.matrix
+            rows, columns = slice(starts[a], starts[a + 1]), slice(starts[b], starts[b + 1])
+            block = step.of(value)
             error = math.hypot(error, block.error)
-        return Near(whole, raised(error, 2 * len(self.blocks)))
+            if isinstance(block, Diagonal):
+                np.fill_diagonal(whole[rows, columns], block.entries)
+            elif np.any(block.matrix):
+                whole[rows, columns] = block.matrix
+            else:
+                continue
+            pieces.append(Piece(rows, columns, isinstance(block, Diagonal)))
+        return StepMatrix(whole, raised(error, 2 * len(self.blocks)), pieces=tuple(pieces))
 
 
 def _column(value: Interval, width: int) -> tuple[Array, Array]:

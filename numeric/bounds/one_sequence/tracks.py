@@ -5,7 +5,7 @@ exact Jacobians at the stored float states. Products are kept with a power of tw
 their error, so they neither under- nor overflow.
 
 Windows: ‖J_T ⋯ J_k‖ ≤ ∏ ‖products of w consecutive factors‖, each enclosed. Whole products are
-built from segments of 1, 2, 4, … steps, so that few factors meet and errors stay small.
+built from longer windows, so that few factors meet and errors stay small (`products.py`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy as np
 from numeric.bounds.domination import Domination, Parts
 from numeric.bounds.growth import log_product, matrix_norm, nonnegative
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
-from numeric.bounds.one_sequence.windows import Windows
+from numeric.bounds.one_sequence.products import Products
 from numeric.meaning.enclose import enclose
-from numeric.numbers.matrices import Near, bounds, frobenius, lowered, multiply, raised, top
+from numeric.numbers.matrices import Near, bounds, frobenius, lowered, raised, top
 
 Array = Any
 WINDOWS: Final = (1, 2, 5, 10, 20)
@@ -30,6 +30,7 @@ _SMALL: Final = 100
 _EACH: Final = 32
 _POINTS: Final = 48
 _SCALED: Final = 10
+_STEPS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -47,49 +48,6 @@ class Track:
     log10_lower: dict[str, tuple[float, ...]]
     blocks: dict[tuple[str, str], float] = field(default_factory=dict)
     direction: Array | None = field(default=None, repr=False, compare=False)
-
-
-@dataclass
-class _Segment:
-    product: Near
-    size: int
-    norm: float
-
-
-class Segments:
-    """J_T ⋯ J_{T−l+1} for l = 1, 2, … from segments of 1, 2, 4, … steps, as a binary counter.
-
-    Halves of at least `least` steps get a tight norm of their product; shorter ones ‖·‖_F.
-    """
-
-    def __init__(self, least: float) -> None:
-        self.stack: list[_Segment] = []
-        self.prefix: list[_Segment] = []
-        self.least = least
-
-    def add(self, factor: Near, norm: float) -> Near:
-        """The product with one more, earlier factor, ‖factor‖₂ ≤ norm."""
-        new = _Segment(factor.balanced(), 1, norm)
-        if new.product.exponent != factor.exponent:
-            new.norm = math.inf
-        while self.stack and self.stack[-1].size == new.size:
-            before = self.stack.pop()
-            self.prefix.pop()
-            new = self._joined(before, new)
-        whole = self._joined(self.prefix[-1], new) if self.prefix else new
-        self.stack.append(new)
-        self.prefix.append(whole)
-        return whole.product
-
-    def _joined(self, a: _Segment, b: _Segment) -> _Segment:
-        norms = None
-        if math.isfinite(a.norm) and math.isfinite(b.norm):
-            norms = (a.norm, b.norm)
-        product = multiply(a.product, b.product, norms)
-        norm = raised(frobenius(product.matrix) + product.error)
-        if a.size == b.size and a.size >= self.least:
-            norm = bounds(product)[1]
-        return _Segment(product, a.size + b.size, norm)
 
 
 def follow(
@@ -113,24 +71,20 @@ def follow(
     size = sum(jacobians.widths)
     small = size <= _SMALL and count <= 2000
     chosen = [window for window in windows if window <= count]
-    bank = Windows(chosen, [w for w in chosen if small or w >= _SCALED])
-    segments = Segments(math.inf if count > 5000 else 1 if small else 8)
+    products = Products(count, chosen, [w for w in chosen if small or w >= _SCALED])
     measured: list[float] = []
     upper, lower = [], []
-    direction = None
     grid = {*range(1, _EACH + 1), *np.linspace(1, count, _POINTS).astype(int).tolist()}
-    start: Array | None = None
-    product = None
+    product = direction = None
     for lag, factor in enumerate(jacobians.backwards(count), 1):
-        factor = factor.balanced()
-        _, norm, start = bounds(factor, start)
-        bank.add(lag, factor, factor.log10(norm, 1))
-        product = segments.add(factor, norm)
+        product = products.add(factor)
+        if direction is not None:  # P_l v = σ u has P_{l+1}ᵀ u = σ Jᵀ v, and u hardly changes
+            direction = factor.after(direction[None])[0]
         if small or lag in grid:
-            low, high, direction = bounds(product)
-            value = top(product.matrix, direction)[0]
+            low, high, direction = bounds(product, direction)
+            value = float(np.linalg.norm(product.matrix @ direction))
         else:
-            value, direction = top(product.matrix, direction, 8)
+            value, direction = top(product.matrix, direction, _STEPS)
             image = float(np.linalg.norm(product.matrix @ direction))
             rounding = 1e-12 * size * frobenius(product.matrix)
             low = lowered(lowered(image, size) - raised(product.error + rounding))
@@ -138,7 +92,7 @@ def follow(
         measured.append(product.log10(value, 0))
         upper.append(product.log10(high, 1))
         lower.append(product.log10(low, -1))
-    above = bank.log10_upper()
+    above = products.windows.log10_upper()
     above["product"] = tuple(upper)
     if dominate:
         above = {"trajectory": tuple(_dominated(jacobians, count)), **above}
@@ -215,42 +169,3 @@ def lyapunov_exponents(run: Run, count: int | None = None, every: int = 1) -> tu
             with np.errstate(divide="ignore"):
                 sums += np.log(np.abs(np.diag(R)))
     return tuple(float(value) for value in np.sort(sums / max(run.steps, 1))[::-1])
-
-
-def heat_map(run: Run, points: int = 32) -> tuple[tuple[int, ...], Array]:
-    """log10 ‖∂s_t/∂s_k‖₂, measured, over a grid of times; NaN above the diagonal.
-
-    Segments between neighbouring times are multiplied up from each k: points²/2 products.
-
-    Shapes: times (p,), from 0 to T; the array (p, p), row t, column k.
-    """
-    times = tuple(np.unique(np.linspace(0, run.steps, points).astype(int)).tolist())
-    wanted = set(times[:-1])
-    segments: list[Near] = []
-    part: Near | None = None
-    for back, factor in enumerate(Jacobians(run).backwards(), 1):
-        plain = Near(factor.matrix).balanced()
-        part = (
-            plain
-            if part is None
-            else Near(part.matrix @ plain.matrix, 0.0, part.exponent + plain.exponent).balanced()
-        )
-        if run.steps - back in wanted:
-            segments.append(part)
-            part = None
-    segments.reverse()
-    found = np.full((len(times), len(times)), np.nan)
-    for k in range(len(times)):
-        found[k, k] = 0.0
-        whole: Near | None = None
-        direction: Array | None = None
-        for t in range(k + 1, len(times)):
-            left = segments[t - 1]
-            if whole is None:
-                whole = left
-            else:
-                exponent = left.exponent + whole.exponent
-                whole = Near(left.matrix @ whole.matrix, 0.0, exponent).balanced()
-            value, direction = top(whole.matrix, direction, 12)
-            found[t, k] = whole.log10(value, 0)
-    return times, found

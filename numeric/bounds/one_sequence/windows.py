@@ -19,6 +19,7 @@ from numeric.numbers.matrices import Near, bounds, multiply, up
 
 Array = Any
 _MOST: Final = 40.0
+_STEPS: Final = 12  # of Lanczos' method, which decide how close a bound is, not whether it holds
 
 
 @dataclass
@@ -35,23 +36,30 @@ class _Window:
     count: int = 0
     pending: Near | None = None
     done: float = 0.0
+    near: list[Array | None] = field(default_factory=lambda: [None, None, None])
 
-    def add(self, lag: int, factor: Near, log: float) -> tuple[Near, float] | None:
-        """One more window of the next shorter length, with log10 of its norm."""
-        self.product = factor if self.product is None else multiply(self.product, factor)
+    def add(self, lag: int, factor: Near, norm: float) -> tuple[Near, float] | None:
+        """One more window of the next shorter length, of at most that norm; a window that ends."""
+        self.product = (factor if self.product is None
+                        else multiply(self.product, factor, (math.inf, norm)))  # fmt: skip
         self.count += 1
         steps = self.shorter.length if self.shorter else 1
         if self.count * steps < self.length:
             return None
         whole = self.product.balanced()
         if self.length > 1:
-            log = whole.log10(bounds(whole)[1], 1)
+            norm = self.norm(whole, 0)
         self.product, self.count = None, 0
-        self.totals.append(up(self.totals[self.base] + log))
+        self.totals.append(up(self.totals[self.base] + whole.log10(norm, 1)))
         if self.scaled:
             self.scaled_totals.append(self.balance(whole))
         self.base = lag
-        return whole, log
+        return whole, norm
+
+    def norm(self, whole: Near, place: int) -> float:
+        """A bound of the norm, the search begun where that of the window before ended."""
+        _, high, self.near[place] = bounds(whole, self.near[place], _STEPS)
+        return high
 
     def balance(self, whole: Near) -> float:
         """log10 of the scaled bound with this window as the last."""
@@ -62,10 +70,10 @@ class _Window:
                 powers = np.nan_to_num(0.5 * np.log2(columns / rows), posinf=0.0, neginf=0.0)
             powers = np.clip(np.rint(powers - np.median(powers)), -_MOST, _MOST)
             before = scaled_columns(self.pending, -powers)
-            self.done = up(self.done + before.log10(bounds(before)[1], 1))
+            self.done = up(self.done + before.log10(self.norm(before, 1), 1))
             whole = scaled_columns(whole.T, powers).T
         self.pending = whole
-        return up(self.done + whole.log10(bounds(whole)[1], 1))
+        return up(self.done + whole.log10(self.norm(whole, 2), 1))
 
     def fill(self, lag: int) -> None:
         """A lag at which no window ended: the rest by shorter windows."""
@@ -87,27 +95,38 @@ def scaled_columns(near: Near, powers: Array) -> Near:
 
 
 class Windows:
-    """All lengths; a completed window goes on into those that it divides."""
+    """All lengths; a completed window goes on into those that it divides.
 
-    def __init__(self, lengths: Sequence[int], scaled: Sequence[int] = ()) -> None:
+    `more` are lengths for which no bound is asked: `add` hands those windows out with the others.
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], scaled: Sequence[int] = (), more: Sequence[int] = ()
+    ) -> None:
         self.wanted = tuple(lengths)
         self.all = {1: _Window(1, None, 1 in scaled)}
-        for length in sorted(set(lengths) - {1}):
+        for length in sorted({*lengths, *more} - {1}):
             divisor = max(w for w in self.all if length % w == 0)
             self.all[length] = _Window(length, self.all[divisor], length in scaled)
 
-    def add(self, lag: int, factor: Near, log: float) -> None:
-        """The factor of that lag, with log10 of a bound of its norm."""
-        self._feed(self.all[1], lag, factor, log)
+    def add(self, lag: int, factor: Near, norm: float) -> dict[int, tuple[Near, float]]:
+        """The factor of that lag, with a bound of its norm; the windows that end, by length."""
+        ended: dict[int, tuple[Near, float]] = {}
+        self._feed(self.all[1], lag, factor, norm, ended)
         for window in self.all.values():
             window.fill(lag)
+        return ended
 
-    def _feed(self, window: _Window, lag: int, factor: Near, log: float) -> None:
-        done = window.add(lag, factor, log)
+    def _feed(
+        self, window: _Window, lag: int, factor: Near, norm: float,
+        ended: dict[int, tuple[Near, float]],
+    ) -> None:  # fmt: skip
+        done = window.add(lag, factor, norm)
         if done is not None:
+            ended[window.length] = done
             for user in self.all.values():
                 if user.shorter is window:
-                    self._feed(user, lag, *done)
+                    self._feed(user, lag, *done, ended)
 
     def log10_upper(self) -> dict[str, tuple[float, ...]]:
         """The bounds at the lags 1, 2, … by method."""

@@ -1,0 +1,62 @@
+"""J_T ⋯ J_{T−l+1} for l = 1, 2, …, each with a bound of its error, and windows on the way.
+
+In: J_T, J_{T−1}, … with the errors of their floats. Out: the products. Each is made of windows of
+b, 2b, 4b, … steps, as a binary counter has digits, and of fewer than b single factors at the end:
+few factors with tight norms meet, so that errors stay small, and single factors, whose blocks are
+often diagonal, cost less than a dense one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from numeric.bounds.one_sequence.windows import Windows
+from numeric.numbers.matrices import Near, bounds, multiply
+
+Array = Any
+_LEAST, _USUAL, _MOST = 6, 8, 12
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A window that ends at a lag, and the product of everything up to there."""
+
+    end: int
+    product: Near
+
+
+class Products:
+    """The products of the first factors, one more with each, and the windows asked for."""
+
+    def __init__(self, count: int, lengths: Sequence[int] = (), scaled: Sequence[int] = ()) -> None:
+        base = max((w for w in lengths if _LEAST <= w <= _MOST), default=_USUAL)
+        levels = [base << k for k in range(count.bit_length()) if base << k <= count]
+        self.windows = Windows(lengths, scaled, levels)
+        self.levels: Final = levels
+        self.parts: list[_Part] = []
+        self.product: Near | None = None
+        self.lag = 0
+        self._start: Array | None = None
+
+    def add(self, factor: Near) -> Near:
+        """The product with one more, earlier factor."""
+        self.lag += 1
+        factor = factor.balanced()
+        _, norm, self._start = bounds(factor, self._start)
+        ended = self.windows.add(self.lag, factor, norm)
+        longest = max((level for level in self.levels if level in ended), default=0)
+        if not longest:
+            self.product = (factor if self.product is None
+                            else multiply(self.product, factor, (math.inf, norm)))  # fmt: skip
+            return self.product
+        while self.parts and self.parts[-1].end > self.lag - longest:
+            self.parts.pop()
+        whole, norm = ended[longest]
+        if self.parts:
+            whole = multiply(self.parts[-1].product, whole, (math.inf, norm))
+        self.parts.append(_Part(self.lag, whole))
+        self.product = whole
+        return whole
