@@ -141,6 +141,15 @@ def in_range(answer: Answer, largest: float) -> bool:
     return all(np.all(np.abs(array) <= largest) for array in arrays)
 
 
+def not_finite(result: Result) -> str | None:
+    """The first array that holds NaN or an infinity."""
+    for group, arrays in (("states", result[0]), *result[1].items()):
+        for name, array in arrays.items():
+            if not np.all(np.isfinite(array)):
+                return f"{group}.{name}"
+    return None
+
+
 def as_result(answer: Answer) -> Result:
     """An oracle's answer in the place of a module's."""
     return dict(answer.states), {group: dict(a) for group, a in answer.gradients.items()}

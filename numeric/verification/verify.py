@@ -110,7 +110,7 @@ def _autograd(session: Session, examples: int) -> Check:
 
     def test(case: Case) -> float:
         nonlocal doubles, granted, seen, undecided
-        got = session.result(case)
+        case, got = _called(session, case)
         want = session.autograd(case)
         if not in_range(want, LARGEST[case.dtype]):
             raise UnsatisfiedAssumption
@@ -134,6 +134,17 @@ def _autograd(session: Session, examples: int) -> Check:
         reason = f"in {undecided} of {seen} examples rounding can do anything, as at a pole"
         return Check(INCONCLUSIVE, reason, check.figures)
     return check
+
+
+def _called(session: Session, case: Case) -> tuple[Case, Result]:
+    """The case that is judged, and what the module makes of it.
+
+    Raises:
+        UnsatisfiedAssumption: if nothing can be judged here.
+    """
+    if (called := session.in_range(case)) is None:
+        raise UnsatisfiedAssumption
+    return called
 
 
 def _explained(
@@ -165,7 +176,7 @@ def _high_precision(session: Session, examples: int) -> Check:
 
     def test(case: Case) -> float:
         nonlocal largest_share, apart, place
-        got = session.result(case)
+        case, got = _called(session, case)
         float_answer = session.autograd(case)
         if not in_range(float_answer, LARGEST[case.dtype]):
             raise UnsatisfiedAssumption

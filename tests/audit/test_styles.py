@@ -114,3 +114,27 @@ def test_a_wrong_gradient_of_a_quotient_is_refused() -> None:
     for seed in SEEDS:
         with pytest.raises(AssertionError, match=r"params\.b"):
             verify_gradients(QUOTIENT, kernel.forward, backward, seed=seed)
+
+
+OVERFLOWS = "def tanh(a): return (1 - np.exp(-2 * a)) / (1 + np.exp(-2 * a))"
+
+
+@pytest.mark.whole_profile
+def test_what_overflows_in_float32_where_units_saturate_is_told_and_not_called_wrong() -> None:
+    """exp(90) is infinite there, and the code right in float64."""
+    style = next(s for s in styles() if OVERFLOWS in s.source() and s.cell == "lstm")
+    verdict = verify(load(style.source(), "style"), cell=catalogue["lstm"], seed=4)
+    said = "states.c is not finite where the units saturate: a function overflows"
+    assert (verdict.status, verdict.unjudged) == ("partial", {"float32": said})
+    wrong = style.source().replace("dc * i * (1 - g * g)", "dc * i * (1 - g)")
+    assert wrong != style.source()
+    assert verify(load(wrong, "style"), cell=catalogue["lstm"], seed=4).status == "fail"
+
+
+@pytest.mark.whole_profile
+def test_what_is_not_finite_in_float64_too_is_wrong(undiagnosed: None) -> None:
+    style = next(s for s in styles() if OVERFLOWS in s.source() and s.cell == "lstm")
+    start = "def sigmoid(a): return"
+    wrong = style.source().replace(start, f"{start} a * 0 / (abs(a) < 20) +")
+    assert wrong != style.source()
+    assert verify(load(wrong, "style"), cell=catalogue["lstm"], seed=4).status == "fail"

@@ -10,7 +10,6 @@ built from longer windows, so that few factors meet and errors stay small (`prod
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,8 +18,8 @@ import numpy as np
 
 from numeric.bounds.domination import Domination, Parts
 from numeric.bounds.growth import log_product, matrix_norm, nonnegative
-from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.one_sequence.products import Products
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.meaning.enclose import enclose
 from numeric.numbers.matrices import Near, bounds, frobenius, lowered, raised, top
 
