@@ -86,7 +86,7 @@ C_MUTANTS: Final = (
     shared("tile: an entry is not added", "tile", "+= x * w[v]", "= x * w[v]"),
     shared("tile: the sum's rest is left out", "tile", "; k < depth; k++", "; k < depth - 1; k++"),
     shared("tile: a chain is lost", "tile", "int i = 1; i < chains", "int i = 2; i < chains"),
-    shared("tile: what was there is lost", "tile", "grow && i == 0", "0 && i == 0"),
+    shared("tile: what was there is lost", "tile", " += load(c", " = load(c"),
     shared("panel: the last rows are left out", "tile", " + (i < rows % count)", ""),
     shared("panel: an edge is a column short", "tile", "j < columns; j++", "j + 1 < columns; j++"),
     shared("pack: from the wrong row", "pack", "first * step", "0 * step"),

@@ -13,6 +13,7 @@ from profiles import NIGHTLY, PROFILE
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it; two workers share two cores
 
+from numeric.compiler.to_c import build
 from numeric.verification.verify import NETWORK_PROFILES, PROFILES, Profile
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -25,6 +26,8 @@ settings.register_profile(
     "nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(PROFILE)
+if not NIGHTLY:  # by day C is built quickly; what users get is built by night, and by programs
+    build.FLAGS = tuple("-O1" if flag == "-O3" else flag for flag in build.FLAGS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,7 +18,7 @@ from typing import Final
 
 from numeric.compiler.target import MissingError
 
-FLAGS: Final = (
+FLAGS: tuple[str, ...] = (
     "-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math",
     "-ffp-contract=fast", "-fPIC", "-shared",
 )  # fmt: skip
@@ -61,14 +61,14 @@ def cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "bptt"
 
 
-def library(source: str, prefix: str, kind: str, flags: tuple[str, ...] = FLAGS) -> Path:
-    """The library of a file for "f4" or "f8", built unless the cache has it.
+def library(source: str, prefix: str, kind: str, flags: tuple[str, ...] | None = None) -> Path:
+    """The library of a file for "f4" or "f8", built unless the cache has it; by default `FLAGS`.
 
     Raises:
         NoCompilerError: if there is no compiler, or it refuses the file.
         OSError: if the cache cannot be written.
     """
-    path = compiler()
+    path, flags = compiler(), FLAGS if flags is None else flags
     defines = [f"-D{prefix.upper()}_{word}" for word in DEFINES[kind]]
     parts = "\0".join([source, path, _version(path, flags), *flags, *defines])
     digest = hashlib.sha256(parts.encode()).hexdigest()[:32]

@@ -46,7 +46,7 @@ _OWN: Final = frozenset(
     t t0 t1 row unit rows sizes given tape workspace places plan real word flag vec bits mask
     loose whole least load store splat bits_of vec_of choose reserve forward_steps
     backward_steps tape_base base R NAME LIBM LANES INLINE COLD UNROLL PANEL TILE TILES SHIFT
-    BIAS MANTISSA TAIL fraction two_to vabs vmax vmin log1p sin cos exp main at end
+    BIAS MANTISSA TAIL PREFETCH fraction two_to vabs vmax vmin log1p sin cos exp main at end
     """.split()  # noqa: SIM905
 )
 

@@ -25,8 +25,11 @@ INLINE void tile(
     UNROLL for (int i = 0; i < chains; i++)
         UNROLL for (int r = 0; r < rows; r++)
             UNROLL for (int v = 0; v < vectors; v++)
-                sum[(i * rows + r) * vectors + v] = grow && i == 0
-                    ? load(c + r * c_row + v * LANES) : splat(R(0.0));
+                sum[(i * rows + r) * vectors + v] = splat(R(0.0));
+    if (grow)
+        UNROLL for (int r = 0; r < rows; r++)
+            UNROLL for (int v = 0; v < vectors; v++)
+                PREFETCH(c + r * c_row + v * LANES);
     ptrdiff_t k = 0;
     for (; k + chains <= depth; k += chains) {
         UNROLL for (int i = 0; i < chains; i++) {
@@ -55,6 +58,10 @@ INLINE void tile(
         UNROLL for (int r = 0; r < rows; r++)
             UNROLL for (int v = 0; v < vectors; v++)
                 sum[r * vectors + v] += sum[(i * rows + r) * vectors + v];
+    if (grow)
+        UNROLL for (int r = 0; r < rows; r++)
+            UNROLL for (int v = 0; v < vectors; v++)
+                sum[r * vectors + v] += load(c + r * c_row + v * LANES);
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int v = 0; v < vectors; v++)
             store(c + r * c_row + v * LANES, sum[r * vectors + v]);
@@ -164,19 +171,36 @@ static void product(
 """,
         ("pack",),
     ),
-    "outer": (
+    "side": (
         """
-/* c += vᵀ u, summed over the rows: one row of c for each column of v, whole vectors of u. */
-static void outer(
-    real *c, ptrdiff_t c_row, const real *u, ptrdiff_t u_row, ptrdiff_t u_columns, const real *v,
-    ptrdiff_t v_row, ptrdiff_t v_columns, ptrdiff_t rows)
+/* The columns of u that `outer` copies side by side: where each row has a page of its own. */
+INLINE ptrdiff_t side(ptrdiff_t u_columns, ptrdiff_t v_columns)
 {
-    for (ptrdiff_t j = 0; j < u_columns; j += PANEL * LANES)
-        panel_of(v_columns, least(PANEL * LANES, u_columns - j), c + j, c_row, 1, v, 1, v_row,
-                 u + j, u_row, rows);
+    return u_columns * (ptrdiff_t)sizeof(real) >= 4096 && v_columns > 4 * TILE_ROWS
+        ? PANEL * LANES : 0;
 }
 """,
         ("tile",),
+    ),
+    "outer": (
+        """
+/* c += vᵀ u, summed over the rows: one row of c for each column of v, whole vectors of u. Of u
+   `width` columns at a time are copied to `beside`, or none. */
+static void outer(
+    real *c, ptrdiff_t c_row, const real *u, ptrdiff_t u_row, ptrdiff_t u_columns, const real *v,
+    ptrdiff_t v_row, ptrdiff_t v_columns, ptrdiff_t rows, real *beside, ptrdiff_t width)
+{
+    for (ptrdiff_t j = 0; j < u_columns; j += PANEL * LANES) {
+        const ptrdiff_t some = least(PANEL * LANES, u_columns - j);
+        for (ptrdiff_t k = 0; width > 0 && k < rows; k++)
+            for (ptrdiff_t i = 0; i < some; i += LANES)
+                store(beside + k * some + i, load(u + k * u_row + j + i));
+        panel_of(v_columns, some, c + j, c_row, 1, v, 1, v_row, width > 0 ? beside : u + j,
+                 width > 0 ? some : u_row, rows);
+    }
+}
+""",
+        ("side",),
     ),
     "transposed": (
         """

@@ -46,12 +46,14 @@ class Sums(Networks):
         else:
             yield clear
         rows = "some" if masked else self.rows(u)
+        beside = self._beside(self._many(u), f"side({padded}, {sizes.text(columns)})")
         lines = []
         for start, size in memory.within(v):
             place = f"{sums}_at" + (f" + {sizes.factor(start)} * {sums}_row" if start != 0 else "")
             lines.append(
                 f"outer({place}, {sums}_row, {address}, {step}, {padded}, "
-                f"{self.at(v, row, start=start)}, {self.step(v)}, {sizes.text(size)}, {rows});"
+                f"{self.at(v, row, start=start)}, {self.step(v)}, {sizes.text(size)}, {rows}, "
+                f"{beside}_at, {beside}_row);"
             )
         yield from self.skipped(lines) if masked else lines
         if s.target in memory.lazy:
@@ -69,6 +71,14 @@ class Sums(Networks):
             self.last += finish
         else:
             yield from finish
+
+    def _beside(self, rows: str, width: str) -> str:
+        """The name of an array of copied columns, one for all sums that need the same."""
+        held = (name for name, room in self.arrays.items() if room == (rows, width))
+        if (name := next(held, "")) == "":
+            name = f"beside_{len(self.arrays) + 1}"
+            self.arrays[name] = (rows, width)
+        return name
 
     def _before(self, name: str, start: Expr) -> str:
         """Where the columns of a name from a start on begin in the sums over it."""

@@ -72,6 +72,11 @@ INLINE bits bits_of(vec v) { bits b; memcpy(&b, &v, sizeof b); return b; }
 INLINE vec vec_of(bits b) { vec v; memcpy(&v, &b, sizeof v); return v; }
 INLINE vec choose(mask m, vec a, vec b) { return m ? a : b; }
 #endif
+#if defined(__GNUC__)
+#define PREFETCH(p) __builtin_prefetch(p, 1)
+#else
+#define PREFETCH(p) (void)(p)
+#endif
 #if defined(__GNUC__) && !defined(__clang__)
 #define UNROLL _Pragma("GCC unroll 8")
 #else

@@ -30,7 +30,7 @@ from numeric.compiler.to_c.interface import header_text
 
 pytestmark = needs_compiler
 HERE = Path(__file__).parent
-SANITIZERS = ("-std=gnu11", "-O1", "-g", "-march=native", "-fPIC", "-shared",
+SANITIZERS = ("-std=gnu11", "-O1" if NIGHTLY else "-O0", "-g", "-march=native", "-fPIC", "-shared",
               "-fsanitize=address,undefined", "-fno-sanitize-recover=all")  # fmt: skip
 
 

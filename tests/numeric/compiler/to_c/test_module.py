@@ -141,14 +141,14 @@ def test_sizes_that_overflow_are_refused():
     assert tape_bytes(size_of({"T": 5, "B": 1, "m": 2, "n": 3})) > 0
 
 
-@pytest.mark.parametrize("equations", [
+@pytest.mark.parametrize("equations", by_day([
     "h = W @ h_prev + double * x + 0.1 * int_prev\nint = tanh(h)",
     "row = tanh(W @ row_prev + U @ x + at) * LANES",
     "h = arctan(W @ h_prev) + relu6(U @ x) + gelu(b) + softplus(h_prev) + elu(U @ x)",
     "h = leaky_relu(W @ h_prev) + hard_tanh(U @ x) - softsign(h_prev) / 3 + hard_sigmoid(h_prev)",
     "h = silu(W @ h_prev) * sin(U @ x) + scaled_tanh(h_prev) + 0.1 * exp(-(h_prev * h_prev))",
-])  # fmt: skip
-@pytest.mark.parametrize("style", ["fused", "stable"])
+], 2))  # fmt: skip
+@pytest.mark.parametrize("style", by_day(["fused", "stable"], 2))
 def test_names_that_c_keeps_for_itself_and_every_function(equations, style):
     cell = Cell.parse(name="while", equations=equations)
     kernel = compile_cell(cell, style, "c")
