@@ -176,18 +176,56 @@ def drawn(figure: Figure) -> Picture:
     return Picture(_bytes(figure, "pdf"), shortened(_bytes(figure, "svg").decode()))
 
 
-_DATA: Final = re.compile(r'\bd="([^"]*)"')
+_DATA: Final = re.compile(r'\bd="([^"]*)"(\stransform="scale\(0\.015625\))?')
+_PLACE: Final = re.compile(r'\s(?:x|y|transform)="[^"]*"')
 _LONG: Final = re.compile(r"-?\d+\.\d{3,}")
+_SCALED: Final = 'scale(0.015625)"'
 
 
 def shortened(svg: str) -> str:
-    """The same picture, coordinates to a hundredth of a point and paths on one line."""
+    """The same picture, places to a hundredth of a point, paths by steps from place to place.
+
+    The letters of a font are drawn 64 times as large, so there whole numbers do.
+    """
 
     def short(found: re.Match[str]) -> str:
-        data = _LONG.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), found[1])
-        return 'd="' + " ".join(data.split()) + '"'
+        letter = found[2] or ""
+        return f'd="{by_steps(found[1], 0 if letter else 2)}"{letter}'
 
-    return _DATA.sub(short, svg)
+    def placed(found: re.Match[str]) -> str:
+        if found[0].endswith(_SCALED):
+            return found[0]
+        return _LONG.sub(lambda number: _number(float(number[0]), 2), found[0])
+
+    return _PLACE.sub(placed, _DATA.sub(short, svg))
+
+
+def by_steps(path: str, digits: int) -> str:
+    """A path of M, L, Q, C and z with its places rounded, each told from the one before."""
+    made, words = [], path.split()
+    here = first = (0.0, 0.0)
+    at = 0
+    while at < len(words):
+        sign = words[at]
+        end = at + 1
+        while end < len(words) and not words[end].isalpha():
+            end += 1
+        numbers = [round(float(word), digits) for word in words[at + 1 : end]]
+        points = [*zip(numbers[::2], numbers[1::2], strict=True)]
+        steps = [
+            _number(p - q, digits) for point in points for p, q in zip(point, here, strict=True)
+        ]
+        made.append(sign.lower() + " ".join(steps).replace(" -", "-"))
+        here = points[-1] if points else first
+        first = here if sign == "M" else first
+        at = end
+    return "".join(made)
+
+
+def _number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def _bytes(figure: Figure, kind: str) -> bytes:

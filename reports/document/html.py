@@ -48,6 +48,7 @@ _MATH: Final = MathML("ct")
 _LETTER: Final = re.compile(r'\s*<path id="([^"]*)" (d="[^"]*" transform="scale[^>]*)/>')
 _USED: Final = re.compile(r'xlink:href="#([^"]*)"')
 _MARKS: Final = re.compile(r"[,.;:)]+")
+_ALIGNED: Final = {"l": "", "p": ' class="text"', "c": ' class="mid"', "r": ' class="end"'}
 Say = Callable[[str], str]
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
 STYLE: Final = Path(__file__).with_name("report.css")
@@ -132,7 +133,7 @@ def _row(row: EquationRow, note: bool, space: bool, number: bool) -> str:
 
 def table(block: Table, say: Say) -> str:
     """A table with its caption above."""
-    kinds = [{"l": "", "p": "", "c": ' class="mid"', "r": ' class="end"'}[c] for c in block.align]
+    kinds = [_ALIGNED[c] for c in block.align]
     head = "".join(
         f'<th scope="col"{k}>{said(c)}</th>' for k, c in zip(kinds, block.head, strict=True)
     )
@@ -166,7 +167,16 @@ def inline_svg(
     body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1)
     body = _COLOUR.sub(lambda found: f"var(--c{found[1].lower()}, {found[0]})", body)
     label = f'<svg role="img" aria-label="{escape(description)}"'
-    return body.replace("<svg", label, 1).strip()
+    return _lean(body).replace("<svg", label, 1).strip()
+
+
+def _lean(body: str) -> str:
+    """The figure without remarks, unused names, empty lists and white space between its tags."""
+    used = set(_USED.findall(body))
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r'<g id="([^"]*)"', lambda g: g[0] if g[1] in used else "<g", body)
+    body = re.sub(r">\s+<", "><", body)
+    return body.replace("<defs></defs>", "")
 
 
 def _shared(body: str, known: dict[str, str]) -> str:
@@ -210,7 +220,8 @@ class _Writer:
             case Figure(number, stem, caption, description):
                 picture = inline_svg(self.figures[stem], stem, description, self.letters)
                 return (
-                    f'<figure id="figure-{number}">\n{picture}\n<figcaption>'
+                    f'<figure id="figure-{number}">\n<div class="scroll" tabindex="0">{picture}'
+                    "</div>\n<figcaption>"
                     f"{self.say('page.figure').format(number)} {said(caption)}"
                     "</figcaption></figure>"
                 )

@@ -159,11 +159,12 @@ Block = Paragraph | Equations | Bullets | Callout | Theorem | Table | Figure | L
 
 @dataclass(frozen=True)
 class Section:
-    """A numbered section."""
+    """A numbered section; a `small` one is an appendix, in smaller type where pages are paper."""
 
     anchor: str
     title: str
     blocks: tuple[Block, ...]
+    small: bool = False
 
 
 @dataclass(frozen=True)

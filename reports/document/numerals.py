@@ -43,7 +43,7 @@ def figures(value: float | Fraction, way: str = NEAR, digits: int = _DIGITS) -> 
         made = Decimal(abs(whole)).scaleb(power - digits + 1)
         return signed(Number(f"{made:f}"), whole < 0)
     exponent = signed(Number(str(abs(power))), power < 0)
-    mantissa = Number(f"{text[0]}.{text[1:]}")
+    mantissa = Number(f"{text[0]}.{text[1:]}".removesuffix("."))
     return signed(row(mantissa, "×", sup(Number("10"), exponent)), whole < 0)
 
 

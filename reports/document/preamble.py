@@ -29,10 +29,10 @@ _SCRIPTS: Final = re.compile(f"[{CHINESE}]")
 _OTHERS: Final = re.compile(
     f"[^\\x00-\\u017f\\u2010-\\u2026{CHINESE}{''.join(map(re.escape, SIGNS))}]+"
 )
-_CLASS: Final = r"\documentclass[11pt,a4paper]{article}"
-COMPACT: Final = (("11pt", "10pt"), ("margin=25mm", "margin=20mm"))
+_CLASS: Final = r"\documentclass[10pt,a4paper]{article}"
+COMPACT: Final = (("hmargin=22mm,vmargin=20mm", "hmargin=20mm,vmargin=17mm"),)
 """What a short report has smaller."""
-_COMMON: Final = r"""\usepackage[margin=25mm]{geometry}
+_COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometry}
 \usepackage{amsmath,amssymb,amsthm}
 \usepackage{longtable,graphicx,color,verbatim}
 \usepackage[bookmarksnumbered,hidelinks]{hyperref}
@@ -50,7 +50,7 @@ _COMMON: Final = r"""\usepackage[margin=25mm]{geometry}
 \setlength{\LTright}{0pt}
 \setlength{\LTpre}{0.2em}
 \setlength{\LTpost}{0.2em}
-\setlength{\emergencystretch}{3em}
+\setlength{\emergencystretch}{6em}
 \newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
   \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi}
 \makeatletter
@@ -61,11 +61,12 @@ _COMMON: Final = r"""\usepackage[margin=25mm]{geometry}
 \makeatother
 \setlength{\tabcolsep}{0.4em}
 \raggedbottom
-\newlength{\figleft}
-\newcommand{\figroom}[2]{\par\figleft=\pagegoal\advance\figleft-\pagetotal\advance\figleft-#2
-  \setbox0=\hbox{\includegraphics[width=0.92\textwidth]{figures/#1}}%
-  \def\figsize{width=0.92\textwidth}%
-  \ifdim\ht0>\figleft\ifdim\figleft>0.6\ht0\edef\figsize{height=\the\figleft}\fi\fi}
+\interlinepenalty=10000 % a paragraph stays on its page, so that no figure comes into a sentence
+\setlength{\intextsep}{0.8em}
+\setlength{\floatsep}{0.8em}
+\setlength{\textfloatsep}{1.2em}
+\setcounter{topnumber}{3}
+\setcounter{totalnumber}{4}
 """
 _FANDOL: Final = r"\usepackage[fontset=fandol,scheme=plain,heading=false]{ctex}"
 _FONTS: Final = ("FreeSerif", "Noto Serif", "DejaVu Serif", "DejaVu Sans")
@@ -96,7 +97,6 @@ def headed(body: str, language: str, words: Callable[[str], str]) -> tuple[str, 
             for place, font in zip("dcba", reversed(_FONTS), strict=True)
         )  # fmt: skip
     proof = words("page.proof").rstrip(".。")
-    common += "\\setlength{\\emergencystretch}{6em}\n"
     common += f"\\renewcommand{{\\proofname}}{{{proof}}}\n"
     signs = (rf"\sign{{{c}}}{{{code}}}" for c, code in declared)
     return f"{PROGRAM}\n{_CLASS}\n{fonts}{common}{_SIGN}" + "\n".join(signs), body

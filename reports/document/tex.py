@@ -49,7 +49,7 @@ from reports.document.model import (
 from reports.document.preamble import CHINESE, COMPACT, SIGNS, headed
 from reports.document.words import spoken
 
-TEXT_WIDTH: Final = 42.0
+TEXT_WIDTH: Final = 46.5
 """The line, in em."""
 CODE_WIDTH: Final = 104
 """A line of code, in characters."""
@@ -173,7 +173,7 @@ def table(block: Table, say: Say) -> str:
     body = " \\tabularnewline\n".join(" & ".join(map(said, cells)) for cells in block.rows)
     strut = r"\rule{0pt}{1.2em}"
     return "\n".join((
-        _TOGETHER, rf"\anchor{{table-{block.number}}}"
+        r"\par\penalty0", _TOGETHER, rf"\anchor{{table-{block.number}}}"
         rf"\small {say('page.table').format(block.number)} {said(block.caption)}\\[0.4em]",
         rf"\begin{{tabular}}{{{align}}}", r"\hline", strut + head + r" \tabularnewline", r"\hline",
         strut + body + r" \tabularnewline[0.2em]", r"\hline", r"\end{tabular}", _APART,
@@ -186,7 +186,9 @@ def listing(block: Listing) -> str:
     text = "\n".join(part for line in text.split("\n") for part in _wrapped(line))
     longest = max(map(len, text.split("\n")))
     size = r"\footnotesize" if longest <= 92 else r"\scriptsize"
-    return f"{{{size}\n\\begin{{verbatim}}\n{_known(text)}\n\\end{{verbatim}}\n}}"
+    return (
+        f"{{{size}\\interlinepenalty=0\n\\begin{{verbatim}}\n{_known(text)}\n\\end{{verbatim}}\n}}"
+    )
 
 
 def _wrapped(line: str) -> Iterator[str]:
@@ -208,13 +210,13 @@ def _known(text: str) -> str:
 def theorem(block: Theorem, say: Say) -> str:
     """A claim and its proof."""
     claim = "\n\n".join(
-        (r"\need{8em}" + "\n" if isinstance(after, Equations) and place else "") + write(part, say)
+        (r"\need{6em}" + "\n" if isinstance(after, Equations) and place else "") + write(part, say)
         for place, (part, after) in enumerate(pairwise((*block.claim, None)))
         if part is not None
     )
     steps = "\n".join(rf"\item {said(step)}" for step in block.proof)
     stated = (
-        "\\medskip\\need{12em}\n"
+        "\\medskip\\need{9em}\n"
         f"\\begin{{theorem}}[{escape(block.name)}]\\anchor{{theorem-{block.number}}}\n{claim}\n"
         "\\end{theorem}"
     )
@@ -246,13 +248,12 @@ def write(block: Block, say: Say) -> str:
         case Table():
             return table(block, say)
         case Figure(number, stem, caption, _):
-            room = 1.3 * (1 + _length(caption) // 95) + 4.5
             return "\n".join((
-                rf"\figroom{{{stem}}}{{{room:.1f}em}}", _TOGETHER, rf"\anchor{{figure-{number}}}"
-                rf"\expandafter\includegraphics\expandafter[\figsize]{{figures/{stem}}}\\[0.4em]",
+                r"\begin{figure}[!htb]\centering", rf"\anchor{{figure-{number}}}"
+                rf"\includegraphics[width=0.92\textwidth]{{figures/{stem}}}\\[0.4em]",
                 rf"\parbox{{0.92\textwidth}}{{\small {say('page.figure').format(number)} "
                 rf"{said(caption)}}}",
-                _APART,
+                r"\end{figure}",
             ))  # fmt: skip
         case Listing():
             return listing(block)
@@ -261,13 +262,14 @@ def write(block: Block, say: Say) -> str:
 def section(part: Section, say: Say) -> str:
     """A section with its anchor."""
     blocks = "\n\n".join(
-        (r"\need{7em}" + "\n" if isinstance(after, Equations) and place else "") + write(block, say)
+        (r"\need{6em}" + "\n" if isinstance(after, Equations) and place else "") + write(block, say)
         for place, (block, after) in enumerate(pairwise((*part.blocks, None)))
         if block is not None
     )
-    room = 21 if isinstance(part.blocks[0], Theorem) else 9
+    room = 14 if isinstance(part.blocks[0], Theorem) else 8
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"
-    return f"\\need{{{room}em}}\n{head}\n\n{blocks}\n"
+    text = f"{{\\small\n{blocks}\n\n}}" if part.small else blocks
+    return f"\\need{{{room}em}}\n{head}\n\n{text}\n"
 
 
 def tex(document: Document) -> str:

@@ -26,6 +26,10 @@ PHRASES: Final = FOLDER / "phrases"
 Slot = object
 _CHINESE: Final = "[\u2018-\u201d\u3001-\u303f\u3400-\u9fff\uff00-\uffef]"
 _APART: Final = re.compile(f"(?<={_CHINESE}) (?={_CHINESE})")
+NUMBERS: Final = (
+    "", "numbers.one", "numbers.two", "numbers.three", "numbers.four", "numbers.five",
+    "numbers.six", "numbers.seven", "numbers.eight", "numbers.nine", "numbers.ten",
+)  # fmt: skip
 _PART: Final = re.compile(r"\{(\d+)\}|\*([^*]+)\*|`([^`]+)`")
 
 
@@ -78,6 +82,10 @@ class Speaker:
     def words(self, key: str) -> str:
         """A title, or other words without slots, by their key."""
         return spoken(self.language).texts[key]
+
+    def counted(self, number: int) -> str:
+        """A number in words, or in digits where it is long."""
+        return self.words(NUMBERS[number]) if number < len(NUMBERS) else str(number)
 
     def phrase(self, text: str) -> str:
         """What a computation says in passing: the name of a rule, of a cell, a verdict."""

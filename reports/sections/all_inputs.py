@@ -51,7 +51,7 @@ def _setting(pages: Pages) -> Iterator[Block]:
     say = facts.say
     yield Paragraph(say.sentence("all_inputs.certified"))
     layers = study.stack.layers
-    shown = layers[study.place].prefix.rstrip(".")
+    shown = Words(layers[study.place].prefix.rstrip("."), "code")
     words = [say.sentence("all_inputs.given") if study.given else drawn_words(pages)]
     if len(layers) > 1:
         key = "all_inputs.decides" if study.given else "all_inputs.decides_drawn"

@@ -68,7 +68,7 @@ def weights_table(pages: Pages) -> Section:
         for name, source in layer.origin.items():
             by_source.setdefault(source, []).append(name)
         for place, (source, names) in enumerate(by_source.items()):
-            where = Words(layer.prefix.rstrip(".")) if not place else Words("")
+            where = Words(layer.prefix.rstrip("."), "code") if not place else Words("")
             letters = listed([say("{0}", pages.facts.symbol(name)) for name in names], ", ")
             rows.append((say("{0}", where), letters, say("{0}", Words(source, "code"))))
     head = say.heads("one_sequence.layer", "glance.parameters", "weights.in_file")

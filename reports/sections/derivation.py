@@ -30,6 +30,7 @@ from reports.document.model import (
 )
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
+from reports.sections.literature import dropped, drops
 from reports.sections.patterns import groups, pattern_row
 from reports.sections.slopes import slope_rows
 from reports.sections.stages import at_ends, part_note
@@ -91,8 +92,7 @@ def forward(facts: Facts) -> Section:
     """The equations in the author's order, every intermediate named."""
     say, steps = facts.say, facts.derivation.part("forward")
     named = [s for s in steps if s.rule == "a name for a part"]
-    by_stages = bool(facts.derivation.cell.stages)
-    words = [say.sentence("forward.by_stages" if by_stages else "forward.opening")]
+    words = [_opening(facts)]
     if named:
         symbols = say.listed([say("{0}", s.equation.target) for s in named])
         key = "forward.name" if len(named) == 1 else "forward.names"
@@ -102,6 +102,15 @@ def forward(facts: Facts) -> Section:
         *told(facts, steps),
         *_functions(facts),
     ))  # fmt: skip
+
+
+def _opening(facts: Facts) -> Inlines:
+    """In which order the equations stand: by stages, where the cell says at least two."""
+    say, stages = facts.say, facts.derivation.cell.stages
+    if len(stages) < 2:
+        return say.sentence("forward.by_stage" if stages else "forward.opening")
+    names = [say("{0}", say.phrase(stage.name)) for stage in stages]
+    return say.sentence("forward.by_stages", say.counted(len(stages)), say.listed(names))
 
 
 def told(facts: Facts, steps: Sequence[Step]) -> Iterator[Paragraph | Equations]:
@@ -185,6 +194,7 @@ def through_time(facts: Facts) -> Section:
         Paragraph(say.sentence("through_time.joined",
                                row("t", "=", "T", "−", "1", ", ", "…", ", ", "1"))),
         Equations(tuple(equation_row(facts, s) for s in joined)),
+        *_not_alone(facts),
         Paragraph(say.sentence("through_time.gradients", Symbol("t"))),
         *gathered(facts, gradients),
         Paragraph(say.sentence(
@@ -193,10 +203,25 @@ def through_time(facts: Facts) -> Section:
     ))  # fmt: skip
 
 
-def gathered(facts: Facts, steps: Sequence[Step]) -> Iterator[Paragraph | Equations]:
-    """Gradients of one pattern in a line for each left factor, the others by themselves."""
+def _not_alone(facts: Facts) -> Iterator[Paragraph]:
+    """What a recursion of one state's cotangent alone, as tutorials copy it, leaves out."""
+    if drops(facts):
+        _, alone, _, lost, number = dropped(facts)
+        last = facts.derivation.cell.states[-1]
+        yield Paragraph(
+            facts.say.sentence("through_time.dropped", At(last, TIME), alone, lost, number)
+        )
+
+
+def gathered(
+    facts: Facts, steps: Sequence[Step], *, again: bool = False
+) -> Iterator[Paragraph | Equations]:
+    """Gradients of one pattern in a line for each left factor, the others by themselves.
+
+    The pattern is described, unless it has been: `again`.
+    """
     found = [*groups(steps)]
-    if any(len(group) > 1 for group in found):
+    if not again and any(len(group) > 1 for group in found):
         yield Paragraph(facts.say.sentence("patterns.opening"))
     yield Equations(tuple(
         pattern_row(facts, group) if len(group) > 1 else
@@ -229,7 +254,7 @@ def step_jacobian(facts: Facts) -> Section:
         Equations(tuple(equation_row(facts, s) for s in chain)),
         *_determinant(facts),
         *((Paragraph(say.sentence("step_jacobian.pairs", Symbol("t"), row("k", "≤", "t"))),
-           *gathered(facts, pairs)) if pairs else ()),
+           *gathered(facts, pairs, again=True)) if pairs else ()),
         *((Paragraph(say.sentence("step_jacobian.fixed", Symbol("k"))),
            Equations(tuple(local))) if local else ()),
         *short_and_long(facts),

@@ -76,7 +76,7 @@ def more_theory(facts: Facts) -> Section | None:
     return Section("theory", facts.say.words("growth.appendix"), tuple(
         block for number in range(2, len(facts.claims) + 1)
         for block in theorem_blocks(facts, number)
-    ))  # fmt: skip
+    ), small=True)  # fmt: skip
 
 
 def _shown(facts: Facts, brief: bool) -> Iterator[Block]:

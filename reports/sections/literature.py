@@ -5,8 +5,9 @@ In: `Facts`. Out: a section.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from derive.calculus.through_time import TIME
 from derive.language.expr import At
@@ -17,15 +18,14 @@ from reports.sections.facts import Facts
 
 WERBOS: Final = "Werbos 1990, Backpropagation through time: what it does and how to do it, Proceedings of the IEEE 78"  # noqa: E501
 
+_YEAR: Final = re.compile(r"\b\d{4}\b")
+_LETTER: Final = re.compile(r"\w\b")
+
 
 def sources(facts: Facts) -> Section:
     """Where the cell and the theorems come from; what this derivation corrects."""
     cell, say = facts.derivation.cell, facts.say
-    parts = [
-        p.strip()[0].upper() + p.strip()[1:]
-        for p in say.phrase(cell.source).replace("；", ";").split(";")
-        if p.strip()
-    ]
+    parts = apart(say.phrase(cell.source))
     cited = dict.fromkeys(source for claim in facts.claims for source in claim.sources)
     items = [*parts, WERBOS, *cited]
     corrections = tuple(_corrections(facts))
@@ -37,7 +37,7 @@ def sources(facts: Facts) -> Section:
 
 
 def _corrections(facts: Facts) -> Iterator[Inlines]:
-    say, claim, derivation = facts.say, facts.claim, facts.derivation
+    say, claim = facts.say, facts.claim
     if claim.rate is not None:
         weight = Script(Symbol("W"), sub=Symbol("rec"))
         slope = row("diag", Fenced(sup("φ", row("′"))))
@@ -52,17 +52,40 @@ def _corrections(facts: Facts) -> Iterator[Inlines]:
             "sources.entries", claim.rate.args[-1].args[0], row("1", "/", "2"),
             row(size_box(claim.rate.args[-1].args[0].shape[0]), "/", "2"),
         )  # fmt: skip
-    if len(derivation.cell.states) > 1 and claim.entries:
-        step = derivation.part("recursion")[-2]
-        yield say.sentence("sources.dropped", *_dropped(facts), step.number)
+    if drops(facts):
+        yield say.sentence("sources.dropped", *dropped(facts))
         yield say.sentence("sources.gates", say.reference(claim.name))
 
 
-def _dropped(facts: Facts) -> tuple[object, ...]:
+def apart(sources: str) -> list[str]:
+    """Several sources one by one; what has no year is said of the one before it."""
+    found: list[str] = []
+    for part in re.split(r"(?<=[;；])\s*", sources.strip()):
+        if found and not _YEAR.search(part):
+            found[-1] += ("" if found[-1].endswith("；") else " ") + part
+        elif part:
+            found.append(part)
+    cut = [part.rstrip(";；") for part in found]
+    return [p if _LETTER.match(p) else p[0].upper() + p[1:] for p in cut]
+
+
+def drops(facts: Facts) -> bool:
+    """Whether a recursion of the last state's cotangent alone leaves a path out."""
+    return len(facts.derivation.cell.states) > 1 and bool(facts.claim.entries)
+
+
+def dropped(facts: Facts) -> tuple[Any, ...]:
+    """The last state, the recursion of it alone, the path that drops: from, to, and its equation.
+
+    The letter δ is that of common notes.
+    """
     states = facts.derivation.cell.states
     hidden, inner = states[-1], states[0]
     jacobian = next(
         s.equation.target for s in facts.derivation.part("jacobian")
         if s.equation.target.args == (At(hidden, TIME), At(hidden, TIME - 1))
     )  # fmt: skip
-    return At(hidden, TIME), jacobian, At(inner, TIME - 1), At(inner, TIME)
+    turned = Script(Fenced(facts.layout.of(jacobian)), sup=Operator("⊤"))
+    alone = row(sub("δ", "t", "−", "1"), "=", turned, sub("δ", "t"))
+    step = facts.derivation.part("recursion")[-2]
+    return At(hidden, TIME), alone, At(inner, TIME - 1), At(inner, TIME), step.number

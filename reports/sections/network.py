@@ -48,11 +48,6 @@ READOUTS: Final = {"softmax": "network.softmax", "linear": "network.linear"}
 LOSSES: Final = {
     "cross_entropy": "network.cross_entropy", "squared_error": "network.squared_error",
 }  # fmt: skip
-NUMBERS: Final = {
-    1: "numbers.one", 2: "numbers.two", 3: "numbers.three", 4: "numbers.four", 5: "numbers.five",
-    6: "numbers.six", 7: "numbers.seven", 8: "numbers.eight", 9: "numbers.nine",
-    10: "numbers.ten",
-}  # fmt: skip
 
 
 def build_network(
@@ -84,7 +79,7 @@ def build_network(
 def _layers(facts: NetworkFacts) -> str:
     network, words = facts.network, facts.say.words
     count = network.layers
-    name = words(NUMBERS[count]) if count in NUMBERS else str(count)
+    name = facts.say.counted(count)
     one, many = "network.layer", "network.layers"
     if network.bidirectional:
         one, many = "network.layer_both", "network.layers_both"

@@ -86,7 +86,8 @@ def _layers(pages: Pages) -> Iterator[Block]:
         carried = () if path is None else (
             *path_words(pages.facts, path.route), Words(f" ({path.share:.0%})"))  # fmt: skip
         rows.append((
-            say("{0}", Words(layer.prefix.rstrip("."))), say.sentence(_VERDICTS[one.verdict]),
+            say("{0}", Words(layer.prefix.rstrip("."), "code")),
+            say.sentence(_VERDICTS[one.verdict]),
             _decimal(pages, seen, NEAR), _decimal(pages, upper, UP), _decimal(pages, lower, DOWN),
             () if one.rate is None else say("{0}", rate(one.rate)), carried,
         ))  # fmt: skip

@@ -35,7 +35,11 @@ def parameters(pages: Pages) -> Iterator[Block]:
     loss = Fenced(row("∂", "L", "/", "∂", "theta"), "‖", "‖")
     head = say.heads("bounds.parameter", "growth.measured", "all_inputs.at_most",
                      "one_sequence.at_least", "bounds.every_input", "bounds.times_own")  # fmt: skip
-    yield pages.table(say.sentence("one_sequence.parameters", norm, loss), head, rows, "lrrrrr")
+    align = "lrrrrr"
+    if not any(cells[4] for cells in rows):
+        head, align = (*head[:4], *head[5:]), align[:-1]
+        rows = [(*cells[:4], *cells[5:]) for cells in rows]
+    yield pages.table(say.sentence("one_sequence.parameters", norm, loss), head, rows, align)
     worst = ill_conditioned(one, found)
     if worst is not None:
         most = places(found[worst].amplification or 0.0, 1, DOWN)

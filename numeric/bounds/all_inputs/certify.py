@@ -100,11 +100,16 @@ def certify(
     lags: int = 60,
     partition: Partition | None = None,
     steps: int | None = None,
+    near: Certificate | None = None,
+    *,
+    sharp: bool = True,
 ) -> Certificate:
     """Every a-priori bound that the setting admits, for sequences of so many steps.
 
     `steps` matters only where the bounds change with time.
     With a partition (size name → lengths of its parts) one more method uses it.
+    The search for a scaled norm starts where that of a setting nearby ended, and goes on below a
+    rate of 1 if the bounds have to be `sharp`.
 
     Raises:
         ValueError: for fewer steps than lags, or more than there are constants for.
@@ -126,7 +131,7 @@ def certify(
     methods = [method for method in over_a_box(setting, values, lags, partition)
                if box is not None or math.isfinite(method.rate)]  # fmt: skip
     methods += split_rate(ranges, values, lags) if box is not None and not maps else []
-    scaled = _scaled(setting, values)
+    scaled = _scaled(setting, values, near, sharp=sharp)
     methods += [scaled.method(lags)] if scaled else []
     finite: tuple[Method, ...] = ()
     long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)
@@ -145,9 +150,14 @@ def _anything(setting: Setting) -> Box:
     return setting.box(setting.derivation.cell.states, (-math.inf, math.inf))
 
 
-def _scaled(setting: Setting, values: Box) -> ScaledNorm | None:
+def _scaled(
+    setting: Setting, values: Box, near: Certificate | None, *, sharp: bool
+) -> ScaledNorm | None:
     form = fractional_form(setting.derivation, values, setting.sizes)
-    return None if form is None else scaled_norm(form)
+    if form is None:
+        return None
+    start = near.scaled.scaling if near is not None and near.scaled is not None else None
+    return scaled_norm(form, sharp=sharp, start=start)
 
 
 def suprema(setting: Setting, values: Mapping[str, Interval]) -> dict[Any, Array]:

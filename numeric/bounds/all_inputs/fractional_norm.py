@@ -40,6 +40,7 @@ _LARGEST: Final = 600
 _USUAL: Final = 300
 _CORNERS: Final = 24
 _STAGES: Final = ((8.0, 30), (32.0, 60), (128.0, 80), (512.0, 100))
+_NEAR: Final = 2  # the first stage from a start that is near
 _HOPELESS: Final = 0.003  # above it the least norm, as the smooth one tells, is not below 1
 _SHARPER: Final = 4
 _SLACK: Final = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
@@ -86,17 +87,20 @@ class ScaledNorm:
 
 
 @np.errstate(all="ignore")
-def scaled_norm(form: Fractional, *, sharp: bool = True) -> ScaledNorm | None:
+def scaled_norm(
+    form: Fractional, *, sharp: bool = True, start: Array | None = None
+) -> ScaledNorm | None:
     """The certificate of the smallest rate that a search finds; None where none is found.
 
-    With `sharp` the search goes on below a rate of 1.
+    With `sharp` the search goes on below a rate of 1. It starts at the scaling `start` of a form
+    like this one, where that is given.
     """
     if form.order > _LARGEST or not np.all(np.isfinite(form.matrix.middle)):
         return None
     try:
         if not form.owners:
             return _of_one_matrix(form)
-        scaling = None if some_corner_grows(form) else _searched(form, sharp=sharp)
+        scaling = None if some_corner_grows(form) else _searched(form, start, sharp=sharp)
         return None if scaling is None else proved(form, scaling)
     except np.linalg.LinAlgError:  # nothing was found; nothing is claimed
         return None
@@ -181,6 +185,11 @@ def commuting(form: Fractional) -> Array:
     return owners[:, None] == owners[None, :]
 
 
+def _scales(form: Fractional, scaling: Array) -> bool:
+    """Whether L is a scaling of this form, as one of another form may be."""
+    return scaling.shape == form.matrix.middle.shape and not np.any(scaling[~commuting(form)])
+
+
 # ---- the search --------------------------------------------------------------------------------
 
 
@@ -196,12 +205,17 @@ def some_corner_grows(form: Fractional) -> bool:
     return False
 
 
-def _searched(form: Fractional, *, sharp: bool) -> Array | None:
+def _searched(form: Fractional, start: Array | None, *, sharp: bool) -> Array | None:
     """L with ‖L G L⁻¹‖ below 1, and then with a small rate; None where the norm stays above 1."""
     width = form.width
-    descent = Descent(form.matrix.middle.copy(), Blocks.of(width, form.owners))
+    near = start is not None and _scales(form, start)
+    descent = Descent(
+        form.matrix.middle.copy(), Blocks.of(width, form.owners), start if near else None
+    )
     share = min(1.0, (_USUAL / form.order) ** 2)  # a step costs about order³
-    for p, steps in _STAGES:
+    for p, steps in _STAGES[_NEAR if near else 0 :]:
+        if near and descent.norm < 1:
+            break
         reached = descent.run(p, math.ceil(share * steps), lambda norm: norm < 1)
         if descent.norm < 1:
             break

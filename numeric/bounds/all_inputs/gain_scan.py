@@ -103,14 +103,14 @@ def scan(
     worked: list[Worked] = []
     modules = modules_of(setting)
     partition = dict([modules]) if modules else None
-    near = True
+    near, before = True, None
     for place, factor in enumerate(factors):
         made = replace(setting, parameters=scaled(cell, setting.parameters, factor))
         if not near:
             lower[REST].append(resting_rate(Ranges(made)) or 0.0)
             continue
         known = own if factor == 1 and not cell.sequences else None
-        found = known or certify(made, 1, partition)
+        found = before = known or certify(made, 1, partition, near=before, sharp=False)
         worked.append(work(closed, made, admissible(made, found)))
         rates = {CLOSED: worked[-1].rate, **{m.name: m.rate for m in found.methods}}
         for name in {**upper, **rates}:

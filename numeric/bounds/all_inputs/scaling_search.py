@@ -11,8 +11,9 @@ derivative in X is Σ w_k (u_k u_kᵀ − v_k v_kᵀ) with the weights w_k ~ σ_
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ Array = Any
 _MEMORY: Final = 12
 _LONGEST: Final = 2.0  # a step multiplies by at most e to this
 _ENOUGH: Final = 1e-4
+_PACE: Final = 8
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,17 @@ def exponential(blocks: Sequence[Array], sign: float = 1.0) -> list[Array]:
 
 @dataclass
 class Descent:
-    """M = L G L⁻¹ on its way down."""
+    """M = L G L⁻¹ on its way down, from G and a first L: the identity, if none is given."""
 
     M: Array
     blocks: Blocks
+    start: InitVar[Array | None] = None
     L: Array = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, start: Array | None) -> None:
         self.L = np.eye(len(self.M))
+        if start is not None:
+            self.L, self.M = start, start @ self.M @ np.linalg.inv(start)
 
     @property
     def norm(self) -> float:
@@ -101,14 +106,18 @@ class Descent:
     def run(self, p: float, steps: int, stop: Callable[[float], bool] | None = None) -> float:
         """The smooth value reached, by a limited-memory quasi-Newton method.
 
-        At the bottom it exceeds the logarithm of the smallest norm by log n / 2p at most.
+        At the bottom it exceeds the logarithm of the smallest norm by log n / 2p at most. With
+        `stop` it ends where that of the norm is true, or where a norm below 1 is out of reach:
+        the steps left would not get there at the pace of the last ones.
 
         Source: Liu and Nocedal 1989, Mathematical Programming 45.
         """
         pairs: list[tuple[Array, Array]] = []
+        aim = math.log(len(self.M)) / (2 * p)
         value, slope = self.smooth(self.M, p)
+        gains: list[float] = []
         flat = self.blocks.flat(slope)
-        for _ in range(steps):
+        for taken in range(1, steps + 1):
             direction = _two_loops(flat, pairs)
             fall = float(direction @ flat)
             if fall >= 0:
@@ -129,7 +138,10 @@ class Descent:
                 pairs = [*pairs[1 - _MEMORY :], (step, change)]
             gain = value - found[0]
             self.M, self.L, value, flat = moved, E @ self.L, found[0], after
-            if gain < _ENOUGH / p or (stop is not None and stop(self.norm)):
+            gains = [*gains[1 - _PACE :], gain]
+            slow = value - aim > (steps - taken) * sum(gains) / len(gains)
+            out_of_reach = slow and len(gains) == _PACE
+            if gain < _ENOUGH / p or (stop and (out_of_reach or stop(self.norm))):
                 break
         return value
 

@@ -28,8 +28,8 @@ from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.adjoint import AdjointEquation, bar
 from derive.language.expr import split_coefficient, symbols_of
-from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.one_sequence.products import Products
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.step_shares import Share, moves, step_shares
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed

@@ -29,7 +29,10 @@ class _Part:
 
 
 class Products:
-    """The products of the first factors, one more with each, and the windows asked for."""
+    """The products of the first factors, one more with each, and the windows asked for.
+
+    `log10_factor` is at least log10 of the norm of the last factor.
+    """
 
     def __init__(self, count: int, lengths: Sequence[int] = (), scaled: Sequence[int] = ()) -> None:
         base = max((w for w in lengths if _LEAST <= w <= _MOST), default=_USUAL)
@@ -39,6 +42,7 @@ class Products:
         self.parts: list[_Part] = []
         self.product: Near | None = None
         self.lag = 0
+        self.log10_factor = math.inf
         self._start: Array | None = None
 
     def add(self, factor: Near) -> Near:
@@ -46,6 +50,7 @@ class Products:
         self.lag += 1
         factor = factor.balanced()
         _, norm, self._start = bounds(factor, self._start)
+        self.log10_factor = factor.log10(norm, 1)
         ended = self.windows.add(self.lag, factor, norm)
         longest = max((level for level in self.levels if level in ended), default=0)
         if not longest:

@@ -10,7 +10,6 @@ built from longer windows, so that few factors meet and errors stay small (`prod
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,10 +18,10 @@ import numpy as np
 
 from numeric.bounds.domination import Domination, Parts
 from numeric.bounds.growth import log_product, matrix_norm, nonnegative
-from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.one_sequence.products import Products
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.meaning.enclose import enclose
-from numeric.numbers.matrices import Near, bounds, frobenius, lowered, raised, top
+from numeric.numbers.matrices import Near, bounds, frobenius, lowered, raised, top, up
 
 Array = Any
 WINDOWS: Final = (1, 2, 5, 10, 20)
@@ -73,7 +72,8 @@ def follow(
     chosen = [window for window in windows if window <= count]
     products = Products(count, chosen, [w for w in chosen if small or w >= _SCALED])
     measured: list[float] = []
-    upper, lower = [], []
+    upper: list[float] = []
+    lower: list[float] = []
     grid = {*range(1, _EACH + 1), *np.linspace(1, count, _POINTS).astype(int).tolist()}
     product = direction = None
     for lag, factor in enumerate(jacobians.backwards(count), 1):
@@ -90,7 +90,11 @@ def follow(
             low = lowered(lowered(image, size) - raised(product.error + rounding))
             high = raised(frobenius(product.matrix) + product.error)
         measured.append(product.log10(value, 0))
-        upper.append(product.log10(high, 1))
+        above_all = product.log10(high, 1)
+        if upper:  # a product is no longer than its factors allow
+            one_more = products.log10_factor
+            above_all = min(above_all, up(upper[-1] + one_more, upper[-1], one_more))
+        upper.append(above_all)
         lower.append(product.log10(low, -1))
     above = products.windows.log10_upper()
     above["product"] = tuple(upper)

@@ -172,6 +172,14 @@ def test_an_inlined_svg_keeps_its_ids_to_itself():
     assert 'href="#f-a"' in made
 
 
+def test_a_figure_loses_remarks_and_names_that_nothing_uses():
+    figure = '<svg><!-- a\n-->\n <g id="a">\n<defs>\n</defs> </g><use xlink:href="#a"/></svg>'
+    kept = inline_svg(figure, "f", "")
+    assert kept.endswith('><g id="f-a"></g><use xlink:href="#f-a"/></svg>')
+    unused = inline_svg(figure.replace('<use xlink:href="#a"/>', ""), "f", "")
+    assert unused.endswith("><g></g></svg>")
+
+
 def test_colours_of_figures_are_variables_that_a_dark_page_sets():
     figure = SVG.replace("<g ", '<g style="fill: #BBBBBB; stroke: #000000; color: #123456" ')
     made = inline_svg(figure, "f", "a picture")

@@ -6,7 +6,7 @@ import pytest
 
 from derive import Cell, catalogue, differentiate
 from reports.document import graph_layout
-from reports.document.figures import shortened
+from reports.document.figures import by_steps, shortened
 from reports.document.graph_figures import readable
 from reports.document.graph_layout import NoLayoutError, find_graphviz, laid_out
 from reports.document.html import inline_svg
@@ -77,7 +77,16 @@ def test_a_label_beyond_the_figures_mathematics_is_the_plain_name():
 
 def test_pictures_are_shortened_without_being_moved():
     svg = '<path d="M 1.23456 2 \nL 3.100001 -4.006"/><use x="1.23456"/>'
-    assert shortened(svg) == '<path d="M 1.23 2 L 3.1 -4.01"/><use x="1.23456"/>'
+    assert shortened(svg) == '<path d="m1.23 2l1.87-6.01"/><use x="1.23"/>'
+    letter = '<path d="M 12.4 7 Q 1 2.6 3 4 z" transform="scale(0.015625)"/>'
+    assert shortened(letter) == '<path d="m12 7q-11-4-9-3z" transform="scale(0.015625)"/>'
+
+
+def test_steps_do_not_drift():
+    places = [0.004 * k for k in range(1, 400)]
+    path = "M 0 0 " + " ".join(f"L {x} 0" for x in places)
+    steps = [float(part.split()[0]) for part in by_steps(path, 2).split("l")[1:]]
+    assert abs(sum(steps) - places[-1]) <= 0.005
 
 
 def test_letters_are_drawn_once_a_page():

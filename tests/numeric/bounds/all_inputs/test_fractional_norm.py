@@ -213,3 +213,15 @@ def test_a_matrix_far_from_normal_is_met_near_its_spectral_radius():
 
 def test_a_nilpotent_matrix_has_no_lyapunov_transform():
     assert source.lyapunov(np.triu(np.ones((3, 3)), 1), 1.1) is None
+
+
+def test_a_start_of_another_form_is_not_used():
+    """A scaling that mixes what this form keeps apart commutes with no Δ: it is passed over."""
+    form = form_of(setting("gru", 0.1, 0))
+    plain = scaled_norm(form, sharp=False)
+    near = scaled_norm(form, sharp=False, start=plain.scaling)
+    mixing = np.ones((form.order, form.order)) + np.eye(form.order)
+    for found in (near, scaled_norm(form, sharp=False, start=mixing)):
+        assert found.rate < 1
+        assert norm_with(form, found.scaling, found.rate) <= 1
+    assert norm_with(form, mixing, 0.9) == np.inf

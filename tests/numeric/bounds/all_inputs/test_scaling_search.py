@@ -79,3 +79,32 @@ def test_a_start_elsewhere_ends_at_the_same_norm():
     W, blocks = drawn(5), Blocks.of(2, [0, 1, 2])
     D = np.diag([1, 30, 0.01, 5, 1.0])
     assert lowest(D @ W @ np.linalg.inv(D), blocks) == pytest.approx(lowest(W, blocks), rel=3e-3)
+
+
+def test_a_given_start_is_gone_on_from():
+    W, start = drawn(5), MIXED.whole([np.stack([2 * np.eye(p.shape[1])] * len(p))
+                                      for p in MIXED.parts], 5)  # fmt: skip
+    start[0, 1] = 0.5
+    descent = Descent(W.copy(), MIXED, start)
+    descent.run(64.0, 20)
+    assert np.allclose(descent.L @ W @ np.linalg.inv(descent.L), descent.M)
+
+
+def test_a_norm_out_of_reach_ends_the_search(monkeypatch):
+    """No scaling brings ‖L W L⁻¹‖ below ρ(W): asked for 1, the search gives up; else it goes on."""
+    W = drawn(16)
+    taken = []
+    smooth = Descent.smooth
+
+    def counted(self, M, p):
+        taken.append(p)
+        return smooth(self, M, p)
+
+    monkeypatch.setattr(Descent, "smooth", counted)
+    counts = []
+    for stop in (lambda norm: norm < 1, None):
+        taken.clear()
+        Descent(W.copy(), Blocks.of(0, range(16))).run(64.0, 200, stop)
+        counts.append(len(taken))
+    assert counts[0] < counts[1]
+    assert counts[0] >= 8

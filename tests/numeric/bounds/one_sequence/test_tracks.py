@@ -145,3 +145,20 @@ def test_a_state_that_overflows_is_named():
     with pytest.raises(ValueError, match="the state h is not finite at step"):
         run(derivation, made["parameters"], {"x": np.abs(made["inputs"]["x"]) * 1e5},
             made["initial"])  # fmt: skip
+
+
+def test_a_product_is_bounded_by_its_factors_where_its_own_bound_is_rough(monkeypatch):
+    """Between the lags at which a large product is bounded tightly, one more factor multiplies."""
+    for name, value in (("_SMALL", 0), ("_EACH", 1), ("_POINTS", 2)):
+        monkeypatch.setattr(f"numeric.bounds.one_sequence.tracks.{name}", value)
+    found = path("rnn", gain=0.9, seed=3)
+    held = follow(found, windows=(1,), dominate=False).log10_upper["product"]
+    product, rough = np.eye(len(found.states["h"][0])), []
+    for lag, factor in enumerate(Jacobians(found).backwards()):
+        product = product @ factor.matrix
+        rough.append(math.log10(np.linalg.norm(product)))
+        assert held[lag] >= math.log10(np.linalg.norm(product, 2))
+        if lag:
+            step = math.log10(np.linalg.norm(factor.matrix, 2))
+            assert held[lag] <= held[lag - 1] + step + 1e-9
+    assert any(b > a for a, b in zip(held, rough, strict=True))
