@@ -36,13 +36,19 @@ def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
 
 
 @cache
+def parsed(path: Path) -> ast.Module:
+    """The file's tree, of which nothing is changed."""
+    return ast.parse(path.read_text(encoding="utf-8"), path.name)
+
+
+@cache
 def graph(root: Path = ROOT) -> dict[str, dict[str, int]]:
     """Module → each module of ours that it imports, and the line; of a.b and a, a.b alone."""
     named = {module_name(path, root): path for path in files(root)}
     found: dict[str, dict[str, int]] = {}
     for name, path in named.items():
         edges = found.setdefault(name, {})
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             targets: list[str] = []
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]

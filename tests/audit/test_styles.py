@@ -120,7 +120,9 @@ OVERFLOWS = "def tanh(a): return (1 - np.exp(-2 * a)) / (1 + np.exp(-2 * a))"
 
 
 @pytest.mark.whole_profile
-def test_what_overflows_in_float32_where_units_saturate_is_told_and_not_called_wrong() -> None:
+def test_what_overflows_in_float32_where_units_saturate_is_told_and_not_called_wrong(
+    undiagnosed: None,
+) -> None:
     """exp(90) is infinite there, and the code right in float64."""
     style = next(s for s in styles() if OVERFLOWS in s.source() and s.cell == "lstm")
     verdict = verify(load(style.source(), "style"), cell=catalogue["lstm"], seed=4)

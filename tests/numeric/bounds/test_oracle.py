@@ -43,7 +43,7 @@ KNOWN = violations.cells([*catalogue, *violations.ODD])
 NAMES = [name for name, cell in KNOWN.items() if all(s.shape[1] == 1 for s in cell.states)]
 
 
-@settings(max_examples=20_000 if NIGHTLY else 6)
+@settings(max_examples=20_000 if NIGHTLY else 4)
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 10**6))
 def test_no_bound_fails_beside_sixty_digits(name, seed):
     count = Counter()
@@ -51,7 +51,7 @@ def test_no_bound_fails_beside_sixty_digits(name, seed):
     assert count
 
 
-@settings(max_examples=2000 if NIGHTLY else 2)
+@settings(max_examples=2000 if NIGHTLY else 1)
 @given(cell=cells(), seed=st.integers(0, 10**6))
 def test_no_bound_of_a_drawn_cell_fails(cell, seed):
     assert violations.check(cell, seed, Counter()) == []

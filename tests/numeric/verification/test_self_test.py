@@ -37,12 +37,12 @@ def outcome(source, prefix, folder, *flags):
 @pytest.mark.parametrize("name", CELLS if NIGHTLY else (*BY_DAY, "mixed"))
 def test_right_code_passes_its_self_test_in_every_form(name, tmp_path):
     source = self_tested(cell_named(name), C, source_of(name))
-    for flags in ((), ("DOUBLE",), ("PLAIN",), ("PLAIN", "DOUBLE")):
+    for flags in by_day([(), ("DOUBLE",), ("PLAIN",), ("PLAIN", "DOUBLE")], 3):
         done = outcome(source, name, tmp_path, *flags)
         assert (done.returncode, done.stdout) == (0, f"{name}: right\n")
 
 
-@pytest.mark.parametrize("name", by_day(NETWORKS, 3))
+@pytest.mark.parametrize("name", by_day(NETWORKS, 6))
 def test_networks_have_one_too(name, tmp_path):
     source = self_tested(NETWORKS[name], C, network_source(name))
     prefix = read(source).prefix

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 from browser import BROWSER, measured
+from profiles import by_day
 from samples import measurement, verdict
 from studies import small_study
 
@@ -95,14 +96,17 @@ def test_nothing_is_made_again_when_nothing_changed(site, monkeypatch):
     assert {path.name for path in found.files} >= {"index.html", "rnn.html", "small.html"}
 
 
-@pytest.mark.parametrize("cell", [small("Somebody 2020"), small(text=TEXT.replace("tanh", "relu"))])
+CHANGED = [small("Somebody 2020"), small(text=TEXT.replace("tanh", "relu"))]
+
+
+@pytest.mark.parametrize("cell", by_day(CHANGED, 2))
 def test_a_changed_cell_is_made_again(site, cell):
     assert again(site, cell).made == ("small",)
     shown = (site / "index.html").read_text(encoding="utf-8")
     assert (cell.source or "relu") in shown
 
 
-@pytest.mark.parametrize("name", ["small.html", "figures/small-gradient_norms.svg"])
+@pytest.mark.parametrize("name", by_day(["small.html", "figures/small-gradient_norms.svg"], 2, 1))
 def test_a_missing_or_altered_file_is_made_again(site, name):
     (site / name).unlink()
     assert again(site).made == ("small",)
