@@ -247,7 +247,7 @@ class Calls:
                 for name, array in (initial or _NONE).items()
             )
         ):
-            known, groups, initial = self._checked(params, inputs, initial, constants)
+            known, groups, initial = self.checked(params, inputs, initial, constants)
             self.point(pointers, groups)
         states, made = self.results(known, pointers, RETURNED)
         for name, rows in made["states"].items():
@@ -258,7 +258,7 @@ class Calls:
         states_now = {name: array[1:] for name, array in made["states"].items()}
         return states_now | made.get("outputs", {}), tape
 
-    def _checked(
+    def checked(
         self, params: Any, inputs: Any, initial: Any, constants: Any
     ) -> tuple[Known, dict[str, Any], dict[str, Array]]:
         """The arguments as C wants them, and what is now known of their shapes.
@@ -300,14 +300,7 @@ class Calls:
             self.fill(known, pointers, "params", params)
             and self.fill(known, pointers, "cotangents", cotangents, some=True)
         ):
-            sizes, kinds, held = dict(known.sizes), {known.dtype: "forward"}, self.declared
-            params = take("params", params, held["PARAMETERS"], (), sizes, kinds)
-            cotangents = take(
-                "cotangents", cotangents, held["STATES"] | held["OUTPUTS"], ("T", "B"), sizes,
-                kinds, optional=True,
-            )  # fmt: skip
-            params = {name: in_order(array) for name, array in params.items()}
-            cotangents = {name: in_order(array) for name, array in cotangents.items()}
+            params, cotangents = self.checked_back(known, params, cotangents)
             pointers = self.pointers()
             self.point(pointers, {"params": params, "cotangents": cotangents})
         self.point(pointers, {group: tape.given[group] for group in ("inputs", "constants")})
@@ -317,6 +310,19 @@ class Calls:
         self.run(known, 1, pointers, tape.memory[1])
         del block
         return {name: made.get(group, {}) for name, group in zip(_OWN, GRADIENTS, strict=True)}
+
+    def checked_back(self, known: Known, params: Any, cotangents: Any) -> tuple[Any, Any]:
+        """The arguments of the pass back as C wants them.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        sizes, kinds, held = dict(known.sizes), {known.dtype: "forward"}, self.declared
+        params = take("params", params, held["PARAMETERS"], (), sizes, kinds)
+        names = held["STATES"] | held["OUTPUTS"]
+        cotangents = take("cotangents", cotangents, names, ("T", "B"), sizes, kinds, optional=True)
+        params = {name: in_order(array) for name, array in params.items()}
+        return params, {name: in_order(array) for name, array in cotangents.items()}
 
     def prepared(
         self, params: Any, inputs: Any, cotangents: Any, initial: Any = None, constants: Any = None
@@ -328,9 +334,9 @@ class Calls:
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        _, tape = self.forward(params, inputs, initial, constants)
+        _, tape = Calls.forward(self, params, inputs, initial, constants)
         known, pointers = tape.known, self.pointers()
-        self.backward(params, tape, cotangents)
+        Calls.backward(self, params, tape, cotangents)
         groups = {**tape.given, "params": params, "cotangents": cotangents}
         if not all([
             self.fill(known, pointers, g, groups[g], some=g == "cotangents") for g in groups

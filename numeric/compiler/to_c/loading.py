@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from numeric.compiler.to_c.calls import Calls
 from numeric.compiler.to_c.interface import read
-from numeric.compiler.to_c.network_calls import NetworkCalls
+from numeric.compiler.to_c.threads import ThreadedCalls, ThreadedNetworkCalls
 
 
 def load(source: str, name: str) -> ModuleType:
     """The module that a C file of ours is."""
     module, interface = ModuleType(name), read(source)
     if interface.is_network:
-        network = NetworkCalls(source, interface)
+        network = ThreadedNetworkCalls(source, interface)
         declared = network.declared
         vars(module).update(loss_and_gradient=network.loss_and_gradient)
     else:
-        calls = Calls(source, interface)
+        calls = ThreadedCalls(source, interface)
         declared = calls.declared
         vars(module).update(forward=calls.forward, backward=calls.backward)
     held = {group: names for group, names in declared.items() if names or group != "OUTPUTS"}

@@ -33,7 +33,7 @@ class NetworkCalls(Calls):
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        known, groups, initial = self._given(params, inputs, targets, initial, constants, lengths)
+        known, groups, initial = self.given(params, inputs, targets, initial, constants, lengths)
         pointers = self.pointers()
         self.point(pointers, groups)
         block, made = self.results(known, pointers, _RESULTS)
@@ -46,7 +46,7 @@ class NetworkCalls(Calls):
         gradients = {group.removeprefix("gradients."): made.get(group, {}) for group in GRADIENTS}
         return made[LOSS][LOSS][()], gradients
 
-    def _given(
+    def given(
         self, params: Any, inputs: Any, targets: Any, initial: Any, constants: Any, lengths: Any
     ) -> tuple[Known, dict[str, dict[str, Array]], dict[str, Array]]:
         """The arguments as C wants them, and what is known of their shapes.

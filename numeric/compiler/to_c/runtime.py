@@ -59,7 +59,9 @@ def harmless(text: str) -> str:
 ABOUT: Final = """
 How to use it: {prefix}_f4_… takes float; compiled with -D{PREFIX}_DOUBLE the file defines
 {prefix}_f8_…, which takes double. Compile it twice for both. C11 and libm are all it needs; it
-allocates nothing and keeps no state, so calls may run side by side on memory of their own.
+allocates nothing and keeps no state, so calls may run side by side on memory of their own: on
+several threads each with a part of the batch, their gradients of parameters then added up, which
+gives to rounding what one call gives.
 With GCC or Clang it uses their vectors, unless {PREFIX}_PLAIN is defined. It is made for
 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast, never for -ffast-math.
 Arrays are row by row, without gaps. The pass back reads what the pass forward left in the states
