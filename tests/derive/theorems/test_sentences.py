@@ -86,7 +86,9 @@ def test_the_cells_here_show_every_sentence():
 
 @pytest.mark.parametrize("language", languages())
 def test_a_sentence_is_there_if_and_only_if_it_is_used(language):
-    assert used(parsed([*CODE, SPEAKER]).values()) == set(sentences(language).texts)
+    asked = used(parsed([*CODE, SPEAKER]).values())
+    of_reports = {key for key in asked if key.startswith("numbers.")}  # said by the speaker alone
+    assert asked - of_reports == set(sentences(language).texts)
 
 
 def test_every_language_gives_a_sentence_the_same_slots():
