@@ -50,6 +50,7 @@ def backward(params, tape, cotangents):
     return {"params": dict(zip(params, dparams)), $rest}
 """)
 WIDTH: Final = 100  # of a line; parameters that take more are listed in a comment
+SPELLED: Final = 24  # letters of a name that functions are called by; a longer one is left out
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,9 @@ def adapter(cell: Cell, module: str) -> str:
     names = joined.names if joined else own
     inputs = [symbol.name for symbol in cell.inputs]
     state, handed = cell.states[-1].name, cell.returned[-1].name
+    stem = f"{cell.name}_" if len(cell.name) <= SPELLED else ""
     words = {
-        "module": module, "forward": f"{cell.name}_forward", "backward": f"{cell.name}_backward",
+        "module": module, "forward": f"{stem}forward", "backward": f"{stem}backward",
         "state": handed, "names": _tuple(names),
         "call": ", ".join([*(f'inputs["{x}"]' for x in inputs), f'initial["{state}"]', *names]),
         "gradients": ", ".join(f"d{n}" for n in (*inputs, f"{state}0", *names)),

@@ -33,7 +33,7 @@ def arguments(cell, sizes=SIZES, dtype=float):
     random = np.random.default_rng(7)
 
     def draw(dims, *lead):
-        shape = [sum(sizes[part] for part in d.split("+")) for d in dims]
+        shape = [sum(int(p) if p.isdigit() else sizes[p] for p in d.split("+")) for d in dims]
         return np.asarray(random.normal(size=(*lead, *shape)), dtype)
 
     T, B, names = sizes["T"], sizes["B"], declared(cell)
