@@ -16,8 +16,10 @@ from typing import Any, Final
 
 import numpy as np
 from hypothesis.errors import UnsatisfiedAssumption
+from sympy import preorder_traversal
 
 from derive.cell import Cell, cell_of
+from derive.language.expr import Elementwise
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.segments import Segments
@@ -380,9 +382,13 @@ def _weigh(session: Session, checks: dict[str, Check]) -> dict[str, Check]:
     if exact is None or exact.status != FAIL or FAIL in others:
         return checks
     session.wrong = {label: by for label, by in session.wrong.items() if by != "exact"}
+    functions = dict.fromkeys(
+        node.function.name for equation in session.problem.cell.equations
+        for node in preorder_traversal(equation.value) if isinstance(node, Elementwise)
+    )  # fmt: skip
     reason = (
         f"{exact.reason}; every floating-point oracle agrees with the code, which may use an "
-        "identity of exp that random functions do not obey"
+        f"identity of {', '.join(functions)} that random functions do not obey"
     )
     return {**checks, "exact": replace(exact, status=INCONCLUSIVE, reason=reason)}
 
