@@ -20,7 +20,7 @@ from numeric.bounds.one_sequence.step_jacobians import Jacobians, enclosed_value
 from numeric.bounds.parallel_in_time.lipschitz import Steps, lipschitz
 from numeric.meaning.sizes import usual_sizes
 
-SMOOTH = [n for n in VECTORS if not step_curvature(derivation_of(catalogue[n])).kinks]
+SMOOTH = [n for n in by_day(VECTORS, 8, 2) if not step_curvature(derivation_of(catalogue[n])).kinks]
 STEPS = 5
 
 
@@ -37,7 +37,7 @@ def constants(found, curvature, radius: float):
     return lipschitz(found.derivation, curvature, values, found.sizes, STEPS)
 
 
-@pytest.mark.parametrize("name", by_day(SMOOTH, 9, 2))
+@pytest.mark.parametrize("name", SMOOTH)
 def test_no_pair_of_states_beats_it(name: str) -> None:
     found, curvature = setting(catalogue[name], 1)
     L = constants(found, curvature, 0.1)
