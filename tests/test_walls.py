@@ -28,6 +28,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "numeric.weights": (),
     "numeric.dialects": (
         "numeric.compiler", "numeric.meaning", "numeric.numbers", "numeric.verification",
+        "numeric.weights",
     ),
     "numeric.compiler": ("numeric.compiler.to_*",),
     "numeric.compiler.to_*": ("numeric.compiler", "numeric.numbers"),

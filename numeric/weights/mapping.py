@@ -69,6 +69,22 @@ def unused(cell: Cell, arrays: Mapping[str, Array], module: str | None = None) -
                  if not (name in chosen.names if chosen else _known(cell, name)))  # fmt: skip
 
 
+def whole_arrays(cell: Cell, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+    """The arrays with those that are kept in parts put together: what `map_weights` maps."""
+    return _whole(cell, arrays)[0]
+
+
+def chosen_module(
+    cell: Cell, arrays: Mapping[str, Array], module: str | None = None
+) -> Module | None:
+    """The module of the arrays that `map_weights` reads; None where they are named as ours.
+
+    Raises:
+        ValueError: if there is none of that name, or none is named of several.
+    """
+    return _chosen(cell, whole_arrays(cell, arrays), module)
+
+
 def _whole(
     cell: Cell, arrays: Mapping[str, Array]
 ) -> tuple[Mapping[str, Array], Mapping[str, str]]:

@@ -1,15 +1,18 @@
 """The format safetensors: tensors by name, each where it lies in the file.
 
-In: a file that its library finds whole. Out: arrays by name, views of the file.
+In: a file that its library finds whole. Out: arrays by name, views of the file, or a file.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from numeric.weights.formats.stored import Arrays, mapped, tensor
 
@@ -42,3 +45,15 @@ def read(path: Path) -> Arrays:
         start, end = held["data_offsets"]
         found[name] = tensor(body[start:end], held["shape"], held["dtype"], _TYPES, name)
     return found
+
+
+def write(path: Path, arrays: Mapping[str, Any]) -> None:
+    """A file of the arrays.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    try:
+        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
+    except SafetensorError as problem:
+        raise OSError(str(problem)) from None

@@ -1,0 +1,82 @@
+"""Conversions are proved, and wrong ones are not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from profiles import by_day
+
+from derive import catalogue
+from numeric.dialects import stacked
+from numeric.dialects.conversion import NotProvedError, convert
+from numeric.weights import layouts, modules
+from numeric.weights.files import read_arrays
+from numeric.weights.mapping import map_weights
+
+FILES = Path(__file__).parents[1] / "weights" / "files"
+GIVEN = (
+    ("two_layers.onnx", "/layer/LSTM", "lstm"), ("gru_before.onnx", "layer", "gru"),
+    ("peepholes.onnx", "layer", "peephole_lstm"), ("net.pt", "encoder.gru", "gru_reset_after"),
+    ("net.pt", "small", "projected_lstm"), ("net.pt", "plain", "irnn"),
+    ("jax.npz", "linen.GRUCell/params", "gru_reset_after"), ("jax.npz", "eqx.LSTMCell", "lstm"),
+    ("jax.npz", "nnx.OptimizedLSTMCell", "lstm"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "module", "cell"), by_day(GIVEN, 3))
+def test_files_of_libraries_are_proved(file: str, module: str, cell: str) -> None:
+    arrays = read_arrays(FILES / file)
+    found = convert(catalogue[cell], arrays, module=module)
+    assert found.proof.error_probability < 1e-15
+    assert found.proof.agreement < 1e-12
+    assert found.functions[-1] == cell
+    layers = map_weights(catalogue[cell], arrays, module)
+    for layer in layers:
+        for name, value in layer.parameters.items():
+            held = found.written.arrays[layer.prefix + name]
+            assert np.max(np.abs(held - value), initial=0.0) <= 1e-7 * np.max(np.abs(value))
+
+
+def lstm_arrays() -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    shapes = {"weight_ih_l0": (12, 2), "weight_hh_l0": (12, 3), "bias_ih_l0": 12, "bias_hh_l0": 12}
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+def test_to_pytorchs_names_and_back() -> None:
+    found = convert(catalogue["lstm"], lstm_arrays(), "pytorch")
+    assert found.functions == ("PyTorch's torch_lstm", "lstm", "PyTorch's torch_lstm")
+    assert found.rounding == 0.0
+    again = convert(catalogue["lstm"], found.written.arrays, "pytorch")
+    for name, value in found.written.arrays.items():
+        assert np.array_equal(again.written.arrays[name], value)
+
+
+def test_gates_in_another_order_are_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    i, f, c, o = layouts.TORCH["lstm"]
+    monkeypatch.setitem(layouts.TORCH, "lstm", (i, f, o, c))
+    for layout in ("ours", "pytorch"):
+        with pytest.raises(NotProvedError, match="lstm and PyTorch differ"):
+            convert(catalogue["lstm"], lstm_arrays(), layout)
+
+
+def test_a_sign_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = modules._TABLES["ONNX"]
+    keep, *others = table["gru"]
+    monkeypatch.setitem(table, "gru", (replace(keep, negated=False), *others))
+    with pytest.raises(NotProvedError, match="gru and ONNX differ"):
+        convert(catalogue["gru"], read_arrays(FILES / "gru_before.onnx"))
+
+
+def test_equal_weights_hide_nothing_from_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that are all zero agree in floats under any order of the gates."""
+    zero = {name: np.zeros_like(value) for name, value in lstm_arrays().items()}
+    form = stacked.FORMS["PyTorch", "lstm"]
+    wrong = replace(form, gates="ifog")
+    monkeypatch.setitem(stacked.FORMS, ("PyTorch", "lstm"), wrong)
+    with pytest.raises(NotProvedError, match="differ over the prime field"):
+        convert(catalogue["lstm"], zero)
