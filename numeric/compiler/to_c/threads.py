@@ -53,10 +53,12 @@ def parts(params: Any, inputs: Any) -> list[slice]:
     """
     try:
         steps, batch = next(iter(inputs.values())).shape[:2]
+        if batch < 2 * FEWEST:
+            return [slice(None)]
         work = steps * batch * sum(array.size for array in params.values() if array.ndim == 2)
     except (AttributeError, StopIteration, ValueError):
         return [slice(None)]  # the checks of arguments say what is wrong
-    if work < LEAST or batch < 2 * FEWEST:
+    if work < LEAST:
         return [slice(None)]
     count = min(most_threads(), batch // FEWEST)
     edges = [batch * k // count for k in range(count + 1)]

@@ -123,7 +123,7 @@ from pathlib import Path
 for name, path in {sources!r}:
     module = loaded(Path(path).read_text(encoding="utf-8"))
     for dtype in DTYPES:
-        for n in SIZES:
+        for n in (*SIZES, 130):  # of 130 units, rows that are copied beside each other
             for steps, batch in ((3, 2), (0, 2), (2, 0)) if n == 9 else ((3, 2),):
                 more = {{"steps": steps, "batch": batch, "dtype": dtype}}
                 if name not in NETWORKS:

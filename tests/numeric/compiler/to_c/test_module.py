@@ -31,7 +31,7 @@ class AroundVectors(CellProblem):
                 yield case_of(self.cell, n, dtype=dtype, seed=number)
 
     def unusual_cases(self, *, seed=0):
-        yield case_of(self.cell, 70, steps=9, batch=13, seed=1, regime="contracting")
+        yield case_of(self.cell, 130, steps=9, batch=13, seed=1, regime="contracting")
         for dtype in DTYPES:  # several chunks of steps in both passes
             yield case_of(
                 self.cell, 5, steps=40, batch=7, seed=2, dtype=dtype, regime="contracting"
