@@ -53,6 +53,8 @@ ONLY_IN = {
     "h5py": {"numeric/weights/formats/keras.py"},
     "safetensors": {"numeric/weights/formats/safetensors.py"},
     "distributed": {"numeric/search/engine.py"},
+    "onnx": {"numeric/compiler/to_onnx/graph.py", "numeric/exported.py"},
+    "onnxruntime": {"numeric/exported.py"},
     "pytest": {"bptt/pytest_plugin.py"},
 }
 LAZY = {

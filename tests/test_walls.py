@@ -70,6 +70,10 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.compiler", "numeric.verification", "numeric.verification.frameworks",
         "numeric.verification.process",
     ),
+    "numeric.exported": (
+        "numeric.compiler.to_*", "numeric.meaning", "numeric.verification",
+        "numeric.verification.problems",
+    ),
     "numeric.checked": ("numeric.bounds", "numeric.verification"),
     "numeric.strategies": ("numeric.verification",),
     "reports.document": (),

@@ -108,9 +108,9 @@ COMMANDS: Final = (
             _argument("--style", choices=STYLES,
                       help="for readers, for speed, or for accuracy in saturation (fused; with "
                            "--check, what FILE.py says)"),
-            _argument("--target", choices=TARGETS,
-                      help="the language; of c, -o FILE.c writes FILE.h beside it (numpy; with "
-                           "--check, what FILE.py says)"),
+            _argument("--target", choices=(*TARGETS, "onnx"),
+                      help="the language; of c, -o FILE.c writes FILE.h beside it; onnx is a "
+                           "model of the forward pass (numpy; with --check, what FILE.py says)"),
             _argument("--force", action="store_true",
                       help="write over a file that this command did not write"),
             _argument("--main", action="store_true",

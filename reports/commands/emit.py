@@ -16,6 +16,7 @@ from numeric.verification.verify import verify
 from reports.arguments.network_flags import flags, network_from, settings
 from reports.arguments.segment_flags import segment_words, segments_asked
 from reports.arguments.which_cell import checked_cell
+from reports.commands.emit_onnx import emit_model
 from reports.document.special_files import special
 from reports.terminal.console import Answer, CommandError, why, write_whole
 from reports.terminal.progress import progress
@@ -45,6 +46,8 @@ def run(arguments: Namespace) -> Answer:
 
     more = {"target": arguments.target}
     through = segments_asked(arguments, network)
+    if arguments.target == "onnx":
+        return emit_model(arguments, cell, alone=network is None and not any(through.values()))
 
     def made(verified: str = "") -> Kernel | NetworkKernel:
         if network is not None:
