@@ -18,6 +18,7 @@ from derive.calculus.through_time import derivation_of
 from derive.cell import Cell, cell_of, declared
 from derive.language.expr import size_name
 from derive.network import Network
+from numeric.compiler.at_once import at_once_lines, scanned
 from numeric.compiler.costs import costs_of
 from numeric.compiler.lower import lower
 from numeric.compiler.network import compose
@@ -41,6 +42,7 @@ class Kernel:
     source: str = field(repr=False)
     target: str = NUMPY.name
     segments: Segments | None = None
+    parallel: bool = False
     costs: tuple[str, ...] = field(default=(), repr=False, compare=False)
     module: ModuleType = field(init=False, repr=False, compare=False)
 
@@ -114,12 +116,14 @@ def toolkit_version() -> str:
 @lru_cache(maxsize=64)
 def compile_cell(
     cell: Cell | str, style: str = "fused", target: str = NUMPY.name, *,
-    checkpoint: int | None = None, truncate: int | None = None, verified: str = "",
+    checkpoint: int | None = None, truncate: int | None = None, parallel: bool = False,
+    verified: str = "",
 ) -> Kernel:  # fmt: skip
     """The kernel of a cell: derived, lowered, improved, emitted and loaded.
 
     With `checkpoint` k states are kept every k steps, of 0 the root of T, and the rest is computed
-    again; with `truncate` K no gradient goes back over a multiple of K steps.
+    again; with `truncate` K no gradient goes back over a multiple of K steps. With `parallel` all
+    steps are found together, by Newton's method and a scan over time.
 
     Raises:
         ValueError: naming what there is, if the style, the target or the name of a cell is
@@ -127,18 +131,32 @@ def compile_cell(
     """
     cell = cell_of(cell)
     through = segments(checkpoint, truncate)
+    if parallel and through is not None:
+        raise ValueError("parallel: all steps are found together: expected no segments of time")
     chosen = find_style(style, target)
     program = optimise(lower(derivation_of(cell), chosen.slope_from), chosen.passes)
     title = f"States and gradients of the cell {cell.name!r} through time."
-    costs = costs_of(program)
-    memory = costs.memory_lines() if chosen.target is NUMPY and through is None else ()
-    about = through.lines() if through is not None else ()
-    cost = (*about, *memory, *costs.operation_lines())
+    if parallel and not chosen.target.at_once:
+        raise ValueError(f"parallel: expected target numpy or jax, came {target}")
+    at_once = scanned(derivation_of(cell)) if parallel else ""
+    cost = _costs(program, chosen, through, at_once)
     carried, why = _carried(cell, chosen, checkpoint, truncate)
     lines = (*cost, "", *_header_lines(cell, chosen, program, verified), *why)
-    header = Header(title, lines, declared(cell), cell.name, through, carried)
+    header = Header(title, lines, declared(cell), cell.name, through, carried, at_once)
     source = chosen.target.emit(program, chosen, header)
-    return Kernel(cell, style, source, target, through, cost)
+    return Kernel(cell, style, source, target, through, parallel, cost)
+
+
+def _costs(
+    program: Program, style: Style, through: Segments | None, at_once: str
+) -> tuple[str, ...]:
+    """What a header says of the way through time and what it costs."""
+    if at_once:
+        return at_once_lines(at_once)
+    costs = costs_of(program)
+    memory = costs.memory_lines() if style.target is NUMPY and through is None else ()
+    about = through.lines() if through is not None else ()
+    return (*about, *memory, *costs.operation_lines())
 
 
 def _carried(

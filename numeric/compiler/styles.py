@@ -20,7 +20,7 @@ from numeric.compiler.to_numpy.functions import EXACT, FAST, PLAIN
 from numeric.compiler.to_numpy.module import emit, emit_network
 from numeric.compiler.to_torch.target import TORCH
 
-NUMPY: Final = Target("numpy", ".py", emit, emit_network, load, spelled, SPELLED)
+NUMPY: Final = Target("numpy", ".py", emit, emit_network, load, spelled, SPELLED, at_once=True)
 
 _ROWS: Final = (
     Style("textbook", NUMPY, READABLE, "output", PLAIN),

@@ -42,8 +42,9 @@ class Header:
     """What a module says of itself: its title, the lines below it, and the declared names.
 
     `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names. `name`: the cell's.
-    `segments`: how the code goes through time, if not all at once. `carried`: the source in
-    another language that the file takes along.
+    `segments`: how the code goes through time, if in parts. `carried`: the source in another
+    language that the file takes along. `at_once`: the structure of the step Jacobian, where all
+    steps are found together; empty where one comes after the other.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Header:
     name: str = ""
     segments: Segments | None = None
     carried: str = ""
+    at_once: str = ""
 
     def sizes(self, *known: str) -> str:
         """A dict of the sizes that are known before an array is seen, as text; 1 is of one."""
@@ -72,8 +74,9 @@ class Target:
     program that it can write. `any_numbers`: its code runs on arrays of whatever numbers, field
     elements and numbers with error bounds among them. `ready()` raises `MissingError` where that
     code cannot run. `self_test(source, sizes, given, want, allowed)` adds a test to a source that
-    runs alone. `beside` maps the suffix of a file that belongs beside the source to its text from
-    the source. `carries` names the target whose source a file takes along.
+    runs alone. `at_once`: it has code that finds all steps together. `beside` maps the suffix of a
+    file that belongs beside the source to its text from the source. `carries` names the target
+    whose source a file takes along.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Target:
     any_numbers: bool = True
     ready: Callable[[], object] = lambda: None
     self_test: Callable[..., str] | None = None
+    at_once: bool = False
     beside: Mapping[str, Callable[[str], str]] = field(default_factory=dict, hash=False)
     carries: str = ""
 

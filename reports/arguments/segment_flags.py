@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_segment_flags(parser: ArgumentParser) -> None:
-    """`--checkpoint` and `--truncate`."""
+    """`--checkpoint`, `--truncate` and `--parallel`."""
     parser.add_argument(
         "--checkpoint", nargs="?", const=0, type=_steps, metavar="k",
         help="keep states every k steps and compute the rest again (the root of T)",
@@ -23,6 +23,10 @@ def add_segment_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--truncate", type=_steps, metavar="K",
         help="gradients that go back over no multiple of K steps",
+    )  # fmt: skip
+    parser.add_argument(
+        "--parallel", action="store_true", default=None,
+        help="all steps at once, by Newton's method and a scan (targets numpy and jax)",
     )  # fmt: skip
 
 
@@ -34,7 +38,7 @@ def segments_asked(arguments: Namespace, network: Network | None = None) -> dict
     """
     found = {
         name: value
-        for name in ("checkpoint", "truncate")
+        for name in ("checkpoint", "truncate", "parallel")
         if (value := getattr(arguments, name, None)) is not None
     }
     if found and network is not None:
@@ -49,7 +53,7 @@ def segment_words(arguments: Namespace) -> list[str]:
     """The flags that were given, as words of the command line."""
     words: list[str] = []
     for name, value in segments_asked(arguments).items():
-        words += [f"--{name}", *([str(value)] if value else [])]
+        words += [f"--{name}", *([str(value)] if value and value is not True else [])]
     return words
 
 

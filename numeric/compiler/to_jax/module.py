@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from numeric.compiler.argument_checks import CHECKS
+from numeric.compiler.at_once import JAX_LOOP, at_once, renamed
 from numeric.compiler.program import Block, Program, Statement, initial_name
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
@@ -49,6 +50,8 @@ def emit(program: Program, style: Style, header: Header) -> str:
     second = Written(clear.program, style, helpers)
     body = [*_forward(clear, first, header), *_backward(clear, second, header)]
     text = clear.named("\n".join(body))
+    if header.at_once:
+        text = _np(at_once(header, JAX_LOOP)) + renamed(text)
     top = ['"""' + header.title, "", *header.lines, '"""', "",
            "import jax", "import jax.numpy as jnp", ""]  # fmt: skip
     functions = [_NP.sub("jnp.", helpers[name]) for name in sorted(helpers)]

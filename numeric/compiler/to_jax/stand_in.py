@@ -1,8 +1,8 @@
 """NumPy in JAX's place, so that an emitted file runs on arrays of any numbers, unmodified.
 
-In: source that imports JAX. Out: its functions, in which `jax.numpy` is NumPy and `jax.lax.scan` a
-loop. What the file computes is judged on them, over the prime field as well; what JAX makes of it
-is judged through JAX.
+In: source that imports JAX. Out: its functions, in which `jax.numpy` is NumPy, `jax.lax.scan` and
+`while_loop` loops. What the file computes is judged on them, over the prime field as well; what
+JAX makes of it is judged through JAX.
 """
 
 from __future__ import annotations
@@ -35,6 +35,14 @@ def scan(
     return carry, made
 
 
+def while_loop(going: Callable[[Any], Any], step: Callable[[Any], Any], first: Any) -> Any:
+    """A step after the other, as long as it is to go on."""
+    carry = first
+    while going(carry):
+        carry = step(carry)
+    return carry
+
+
 def _rows(value: Array, length: int) -> Array:
     return np.empty_like(value, shape=(length, *np.shape(value)))
 
@@ -62,7 +70,10 @@ class _Plain:
 
 
 JAX: Final = SimpleNamespace(
-    numpy=_Numbers(), lax=SimpleNamespace(scan=scan), custom_vjp=_Plain, tree_util=SimpleNamespace()
+    numpy=_Numbers(),
+    lax=SimpleNamespace(scan=scan, while_loop=while_loop),
+    custom_vjp=_Plain,
+    tree_util=SimpleNamespace(),
 )
 
 

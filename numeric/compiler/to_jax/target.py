@@ -10,4 +10,6 @@ from numeric.compiler.to_jax.module import emit, emit_network
 from numeric.compiler.to_numpy.expressions import SPELLED
 from numeric.compiler.to_numpy.formula import spelled
 
-JAX: Final = Target("jax", ".py", emit, emit_network, load, spelled, SPELLED, ready=ready)
+JAX: Final = Target(
+    "jax", ".py", emit, emit_network, load, spelled, SPELLED, ready=ready, at_once=True
+)

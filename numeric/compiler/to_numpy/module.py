@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from numeric.compiler.argument_checks import CHECKS, WHOLE_NUMBERS
+from numeric.compiler.at_once import NUMPY_LOOP, at_once, renamed
 from numeric.compiler.program import LENGTH, TEMPORARY, Block, Program, initial_name
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
@@ -35,6 +36,8 @@ def emit(program: Program, style: Style, header: Header) -> str:
     text = clear.named("\n".join(passes))
     if header.segments is not None:
         text = segmented(text, header.segments, outputs=bool(header.declared.get("OUTPUTS")))
+    if header.at_once:
+        text = at_once(header, NUMPY_LOOP) + renamed(text)
     return _module(header, use_of_cell(header), helpers, [text], CHECKS)
 
 

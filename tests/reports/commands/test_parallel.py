@@ -68,3 +68,10 @@ def test_a_kink_is_a_reason(capsys) -> None:
     assert status == 0
     assert found["certified_at"] is None
     assert all("kink" in one["reason"] for one in found["iterations"])
+
+
+def test_code_for_it_is_for_numpy_and_jax(capsys) -> None:
+    status = main(["emit", "rnn", "--parallel", "--target", "c"])
+    _, err = capsys.readouterr()
+    assert status == 2
+    assert "expected target numpy or jax, came c" in err
