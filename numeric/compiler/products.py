@@ -77,12 +77,12 @@ def vector(work: Lowering, matrix: MatrixExpr, column: MatrixExpr, dims: Dims, n
     """A matrix times a column; sums of rows or columns where that is all ones."""
     turned = isinstance(matrix, Transpose)
     inner = matrix.arg if turned else matrix
-    if work.is_timeless(matrix):
-        op = "pull" if turned else "apply"
-        return work.emit(op, [work.full(column), work.value(inner)], dims, name=name)
     if isinstance(matrix, DiagMatrix):
         operands = [work.value(matrix.args[0]), work.value(column)]
         return work.emit("multiply", operands, dims, name=name)
+    if work.is_timeless(matrix):
+        op = "pull" if turned else "apply"
+        return work.emit(op, [work.full(column), work.value(inner)], dims, name=name)
     if isinstance(column, OneMatrix):
         op = "sum_rows" if turned else "sum_columns"
         return work.emit(op, [work.full(inner)], dims, name=name)

@@ -114,7 +114,7 @@ def _reduced(write: Writer, depth: int) -> str:
 
 def _square(write: Writer, depth: int) -> str:
     vector = write.vector(depth)
-    transposed = ".T" if write.choices.whole(1) else ""
+    transposed = "" if write.choices.whole(1) else ".T"
     return f"({write.matrix(('n', 'n'), 'W')}{transposed} @ {vector})"
 
 
@@ -221,9 +221,9 @@ def _memory(write: Writer, depth: int, name: str) -> str:
 
 
 _KEYS: Final = ("{}", "tanh({})", "l2norm({}, 0.3)", "softmax({})")
-_RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (
-    _call, _square, _sum, _hadamard, _number, _scalar, _quotient, _whole, _concat, _skew, _inner,
-    _twice, _power, _residual, _heun, _pair, _choosy, _call, _reduced, _read, _read,
+_RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (  # each after what it shrinks to
+    _call, _square, _skew, _sum, _hadamard, _number, _scalar, _reduced, _quotient, _whole, _concat,
+    _inner, _twice, _power, _residual, _heun, _pair, _choosy, _call, _read, _read,
 )  # fmt: skip
 
 

@@ -12,13 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, example, find, given, settings
-from profiles import NIGHTLY, PROFILE
-from sympy import MatMul, MatrixExpr, MatrixSymbol
+from profiles import NIGHTLY, PROFILE, by_day
+from sympy import MatMul, MatrixExpr, MatrixSymbol, Transpose
+from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive import Cell, differentiate
 from derive.calculus.rules import VJP_RULES
 from derive.cell import declared
-from derive.language.expr import Broadcast, scale, split_coefficient
+from derive.language.expr import (
+    Broadcast,
+    Elementwise,
+    operands,
+    scale,
+    split_coefficient,
+    symbols_of,
+)
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
 from numeric.compiler.styles import STYLES, find_style
@@ -35,13 +43,37 @@ EXAMPLES = {"dev": 40, "ci": 40, "nightly": 2000}[PROFILE]
 LARGEST = 1e6
 # a sum in which the array that it is written into comes again
 AGAIN = Cell.parse(name="again", equations="s = (U @ x - U @ x) + s_prev + y", inputs=("x", "y"))
+# a gate and a vector, both parameters, before what each sample has of its own
+FIXED = Cell.parse(
+    name="fixed", equations="S = S_prev - diag(a) @ outer(b, K @ x)", sizes={"S": "n"},
+)  # fmt: skip
 # what is done to the cotangents that a rule hands to its operands
 SLIPS = {
     "the first twice": lambda bars: (scale(2, bars[0]), *bars[1:]),
     "the last of the wrong sign": lambda bars: (*bars[:-1], scale(-1, bars[-1])),
 }
-BROKEN = [(node, slip) for slip in SLIPS for node in VJP_RULES]
-BROKEN = BROKEN if NIGHTLY else BROKEN[2::9]
+BROKEN = by_day([(node, slip) for slip in SLIPS for node in VJP_RULES], 9, 2)
+
+
+def of_memory(part: MatrixExpr) -> bool:
+    """Whether it is a matrix state, or made of one."""
+    return 1 not in part.shape and any(s.name.startswith("S") for s in symbols_of(part))
+
+
+# where a rule meets matrices that move: the node, and whether it is such a place
+MEETINGS = {
+    "an outer product": (MatMul, lambda a, b: a.shape[1] == 1 == b.shape[0] != a.shape[0]),
+    "what a key reads": (MatMul, lambda a, b: of_memory(a) and b.shape[1] == 1),
+    "a gate of its rows": (MatMul, lambda a, b: isinstance(a, DiagMatrix) and 1 not in b.shape),
+    "a gate of its columns": (MatMul, lambda a, b: isinstance(b, DiagMatrix) and of_memory(a)),
+    "a parameter to its right": (MatMul, lambda a, b: of_memory(a) and isinstance(b, MatrixSymbol)
+                                 and 1 not in b.shape),
+    "a parameter to its left": (MatMul, lambda a, b: of_memory(b) and isinstance(a, MatrixSymbol)),
+    "a matrix turned": (Transpose, of_memory),
+    "a product entry by entry": (HadamardProduct, lambda a, *others: of_memory(a)),
+    "a function of its entries": (Elementwise, of_memory),
+}  # fmt: skip
+MET = by_day([(meeting, slip) for slip in SLIPS for meeting in MEETINGS], 9, 1)
 
 
 def guard_of(cell: Cell, derivation: Any, style: str) -> Guard:
@@ -72,6 +104,7 @@ def is_right(cell: Cell, guard: Guard) -> bool:
           derandomize=not NIGHTLY, database=None)  # fmt: skip
 @given(cells())
 @example(AGAIN)
+@example(FIXED)
 def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:
     derivation = differentiate(cell)
     sizes = ordinary_sizes(cell, 2)
@@ -108,7 +141,8 @@ def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
     monkeypatch.setitem(VJP_RULES, node, replace(rule, pullback=wrong))
 
     def shows_it(cell: Cell) -> bool:
-        if cell.outputs:  # beside an output a state has an operation of its own
+        matrices = any(1 not in state.shape for state in cell.states)
+        if cell.outputs or matrices:  # beside them a state has an operation of its own
             return False
         return not is_right(cell, guard_of(cell, differentiate(cell), "textbook"))
 
@@ -117,6 +151,30 @@ def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
                      suppress_health_check=list(HealthCheck))  # fmt: skip
     smallest = find(cells(), shows_it, settings=quick)
     assert operations(smallest) <= 3, smallest.text
+
+
+@pytest.mark.parametrize(("meeting", "slip"), MET)
+def test_a_rule_broken_where_a_matrix_state_is_met_is_found_within_200_cells(
+    meeting: str, slip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, is_there = MEETINGS[meeting]
+    rule = VJP_RULES[node]
+
+    def wrong(y_bar: Any, y: Any, own: Any) -> tuple[Any, ...]:
+        bars = rule.pullback(y_bar, y, own)
+        parts = operands(own)
+        there = len(parts) == len(bars) > (node is MatMul) and is_there(*parts)
+        return SLIPS[slip](bars) if there else bars
+
+    monkeypatch.setitem(VJP_RULES, node, replace(rule, pullback=wrong))
+
+    def shows_it(cell: Cell) -> bool:
+        moving = any(1 not in state.shape for state in cell.states)
+        return moving and not is_right(cell, guard_of(cell, differentiate(cell), "textbook"))
+
+    quick = settings(max_examples=200, deadline=None, database=None, derandomize=True,
+                     phases=(Phase.generate,), suppress_health_check=list(HealthCheck))  # fmt: skip
+    assert find(cells(), shows_it, settings=quick)
 
 
 def test_what_a_module_may_need_besides_numpy_is_defined_under_its_name():
