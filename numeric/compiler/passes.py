@@ -8,11 +8,20 @@ state before the loop (`hoist`), what no later step needs after it (`defer`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from numeric.compiler.program import LENGTH, TEMPORARY, Block, Dims, Program, Statement, promoted
+from numeric.compiler.program import (
+    LENGTH,
+    TEMPORARY,
+    Block,
+    Dims,
+    Program,
+    Statement,
+    promoted,
+    together,
+)
 from numeric.compiler.stacking import stack
 
 Pass = Callable[[Program], Program]
@@ -159,6 +168,12 @@ def _without_zeros(program: Program) -> Program:
     grown = Counter(s.target for b in program.blocks for s in b.statements if s.accumulate)
     in_loop = {s.target for b in program.blocks if b.loop for s in b.statements if s.accumulate}
     once = {name for name, count in grown.items() if count == 1} - in_loop
+    once -= {
+        s.target
+        for b in program.blocks
+        for s in b.statements
+        if s.accumulate and not _fills(s, program.dims)
+    }
     blocks = []
     for block in program.blocks:
         kept = [
@@ -169,6 +184,17 @@ def _without_zeros(program: Program) -> Program:
         if kept:
             blocks.append(replace(block, statements=tuple(kept)))
     return replace(program, blocks=tuple(blocks))
+
+
+_ENTRYWISE: Final = frozenset({"add", "multiply", "divide"})
+
+
+def _fills(statement: Statement, dims: Mapping[str, Dims]) -> bool:
+    """Whether the operands make the target's shape: one number that it grows by does not."""
+    own = dims[statement.target]
+    if statement.op == "gather":  # over the axes before those of the target
+        return len(dims[statement.reads[0]]) >= len(own)
+    return statement.op not in _ENTRYWISE or together(dims[n] for n in statement.reads) == own
 
 
 READABLE: Final[tuple[Pass, ...]] = ()

@@ -47,6 +47,8 @@ AGAIN = Cell.parse(name="again", equations="s = (U @ x - U @ x) + s_prev + y", i
 FIXED = Cell.parse(
     name="fixed", equations="S = S_prev - diag(a) @ outer(b, K @ x)", sizes={"S": "n"},
 )  # fmt: skip
+# one number of a parameter, whose gradient is one number for each of its entries
+MEAN = Cell.parse(name="mean", equations="h = mean(b) * h_prev + x")
 # what is done to the cotangents that a rule hands to its operands
 SLIPS = {
     "the first twice": lambda bars: (scale(2, bars[0]), *bars[1:]),
@@ -105,6 +107,7 @@ def is_right(cell: Cell, guard: Guard) -> bool:
 @given(cells())
 @example(AGAIN)
 @example(FIXED)
+@example(MEAN)
 def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:
     derivation = differentiate(cell)
     sizes = ordinary_sizes(cell, 2)
