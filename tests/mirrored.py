@@ -255,6 +255,7 @@ ALONE: Final = {
     "audit/test_tricks.py": "code that tries to deceive the checks",
     "bptt/test_face.py": "the public names of all packages",
     "examples/test_layers.py": "backward passes of PyTorch and JAX, right and wrong",
+    "numeric/compiler/test_cells_torch.py": "newer cells against their equations in PyTorch",
     "numeric/compiler/test_numbers_in_time.py": "numbers that each step has of its own",
     "derive/test_catalogue.py": "the cells, each by what its paper says",
     "derive/test_fuzz.py": "random texts end in a cell or in an error that says where",
