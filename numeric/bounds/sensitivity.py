@@ -3,9 +3,11 @@
 In: a `Diagnosis`. Out: `Sensitivity` by parameter: along its sequence where there is one, and for
 all inputs. States may forget at a certified rate while a parameter's shares, one from each step,
 add up to many times the largest of them: the states are stable, the parameter is ill-conditioned.
-For h = λ h_prev + x with white inputs E (∂h/∂λ)² = (1 + λ²) / (1 − λ²)³.
+For h = λ h_prev + x with white inputs E (∂h/∂λ)² = (1 + λ²) / (1 − λ²)³. With inputs times
+γ = √(1 − λ²) it is 1 / (1 − λ²)², and by w with λ = exp(−e^w), as in an LRU,
+(λ log λ)² / (1 − λ²)², below ¼ for every λ: it takes both to cure the blow-up.
 
-Source: Zucchet and Orvieto 2024, arXiv:2405.21064, for the phenomenon and the last formula.
+Source: Zucchet and Orvieto 2024, arXiv:2405.21064, for the phenomenon and the first formula.
 """
 
 from __future__ import annotations
