@@ -26,10 +26,14 @@ ILL: Final = 10.0
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """log10 of ‖∂s_T/∂θ‖₂ along the sequence, and at most for all inputs and every T."""
+    """log10 of ‖∂s_T/∂θ‖₂ along the sequence, and at most for all inputs and every T.
+
+    `cut` is what a gradient leaves out of it that goes back over so many steps alone.
+    """
 
     along: ParameterNorm | None
     all_inputs: float | None
+    cut: ParameterNorm | None = None
 
     @property
     def amplification(self) -> float | None:
@@ -46,13 +50,15 @@ class Sensitivity:
         }  # fmt: skip
 
 
-def sensitivity(one: Diagnosis) -> dict[str, Sensitivity]:
-    """Every parameter's, in the order of the cell."""
+def sensitivity(one: Diagnosis, truncate: int | None = None) -> dict[str, Sensitivity]:
+    """Every parameter's, in the order of the cell; and what is lost beyond so many steps."""
     along = parameter_norms(one.run) if one.run is not None else {}
+    cut = parameter_norms(one.run, truncate) if one.run is not None and truncate else {}
     above: dict[str, float | None] = {}
     if one.setting is not None and one.certificate is not None:
         above = parameter_bounds(one.setting, one.certificate)
-    return {symbol.name: Sensitivity(along.get(symbol.name), above.get(symbol.name))
+    return {symbol.name: Sensitivity(along.get(symbol.name), above.get(symbol.name),
+                                     cut.get(symbol.name))
             for symbol in one.cell.parameters}  # fmt: skip
 
 

@@ -178,3 +178,17 @@ def test_normed_inputs_and_the_logarithm_of_the_decay_cure_it(form, decay) -> No
     assert above == pytest.approx(closed(decay), rel=1e-6)
     assert below < above
     assert LOGS[2](0.999999) < 0.25 < NORMED[2](0.999)
+
+
+def test_what_a_gradient_over_so_many_steps_leaves_out() -> None:
+    """Σ_{l ≥ K} λ^l h_{T−l−1} with h_t = 2 (1 − 2^−t); nothing beyond all steps."""
+    found = linear(0.5, [1.0] * 12)
+    for after in (0, 1, 4, 12):
+        norm = parameter_norms(found, after)["lam"]
+        want = sum(0.5**lag * 2 * (1 - 0.5 ** (11 - lag)) for lag in range(after, 12))
+        if want == 0:
+            assert norm.upper < -200
+        else:
+            assert norm.lower <= math.log10(want) + 1e-12
+            assert math.log10(want) <= norm.upper + 1e-12
+            assert norm.upper - norm.lower < 1e-9
