@@ -235,6 +235,8 @@ THROUGH: Final = (
              "reports/sections/beside.py", "reports/sections/memory.py",
              "reports/sections/facts.py", "reports/sections/numbering.py",
              "reports/sections/one_sequence.py", "reports/sections/parameters.py")),
+    Through("reports/sections/test_sweeps.py", "the chapter and its figure",
+            ("reports/document/sweep_figures.py",)),
     Through("reports/sections/test_picture.py", "the pictures as they are laid out and drawn",
             ("reports/document/graph_layout.py", "reports/document/graph_figures.py")),
     Through("reports/sections/test_patterns.py", "symbols", ("reports/sections/dictionary.py",)),

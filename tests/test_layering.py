@@ -45,6 +45,7 @@ ONLY_IN = {
             "graph_figures",
             "memory_figures",
             "search_figures",
+            "sweep_figures",
         )
     },
     "rich": {"reports/terminal/progress.py"},

@@ -3,9 +3,11 @@
 In: a `Diagnosis`. Out: `Sensitivity` by parameter: along its sequence where there is one, and for
 all inputs. States may forget at a certified rate while a parameter's shares, one from each step,
 add up to many times the largest of them: the states are stable, the parameter is ill-conditioned.
-For h = λ h_prev + x with white inputs E (∂h/∂λ)² = (1 + λ²) / (1 − λ²)³.
+For h = λ h_prev + x with white inputs E (∂h/∂λ)² = (1 + λ²) / (1 − λ²)³. With inputs times
+γ = √(1 − λ²) it is 1 / (1 − λ²)², and by w with λ = exp(−e^w), as in an LRU,
+(λ log λ)² / (1 − λ²)², below ¼ for every λ: it takes both to cure the blow-up.
 
-Source: Zucchet and Orvieto 2024, arXiv:2405.21064, for the phenomenon and the last formula.
+Source: Zucchet and Orvieto 2024, arXiv:2405.21064, for the phenomenon and the first formula.
 """
 
 from __future__ import annotations
@@ -24,10 +26,14 @@ ILL: Final = 10.0
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """log10 of ‖∂s_T/∂θ‖₂ along the sequence, and at most for all inputs and every T."""
+    """log10 of ‖∂s_T/∂θ‖₂ along the sequence, and at most for all inputs and every T.
+
+    `cut` is what a gradient leaves out of it that goes back over so many steps alone.
+    """
 
     along: ParameterNorm | None
     all_inputs: float | None
+    cut: ParameterNorm | None = None
 
     @property
     def amplification(self) -> float | None:
@@ -44,13 +50,15 @@ class Sensitivity:
         }  # fmt: skip
 
 
-def sensitivity(one: Diagnosis) -> dict[str, Sensitivity]:
-    """Every parameter's, in the order of the cell."""
+def sensitivity(one: Diagnosis, truncate: int | None = None) -> dict[str, Sensitivity]:
+    """Every parameter's, in the order of the cell; and what is lost beyond so many steps."""
     along = parameter_norms(one.run) if one.run is not None else {}
+    cut = parameter_norms(one.run, truncate) if one.run is not None and truncate else {}
     above: dict[str, float | None] = {}
     if one.setting is not None and one.certificate is not None:
         above = parameter_bounds(one.setting, one.certificate)
-    return {symbol.name: Sensitivity(along.get(symbol.name), above.get(symbol.name))
+    return {symbol.name: Sensitivity(along.get(symbol.name), above.get(symbol.name),
+                                     cut.get(symbol.name))
             for symbol in one.cell.parameters}  # fmt: skip
 
 

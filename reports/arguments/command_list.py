@@ -181,6 +181,8 @@ COMMANDS: Final = (
                       help="drawn recurrent weights have the variance g²/n (1)"),
             _argument("--lag", type=int, metavar="T",
                       help="the largest lag (all steps of --inputs, else 60)"),
+            _argument("--truncate", type=int, metavar="K",
+                      help="what gradients of parameters leave out that go back over K steps"),
             _argument("--window", metavar="k,k,…",
                       help="lengths of the products that are multiplied out (1,2,5,10,20)"),
             _argument("--all-methods", action="store_true",

@@ -65,7 +65,7 @@ def run(arguments: Namespace) -> Answer:
     asked = network_from(arguments, cell)
     boxes = tuple(_box(name, getattr(arguments, name)) for name in ("input_box", "initial_box"))
     windows = _windows(arguments.window)
-    for name in ("lag", "size"):
+    for name in ("lag", "size", "truncate"):
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise CommandError(f"--{name}: expected a whole number from 1, came {value}")
     if arguments.gain < 0 or not math.isfinite(arguments.gain):
@@ -82,7 +82,7 @@ def run(arguments: Namespace) -> Answer:
             points = _GRID if arguments.json else _COARSE
             tell(f"{network.name}: measure")
             measured = [_measured(one, points) for one in stack.found]
-            parameters = [sensitivity(one) for one in stack.found]
+            parameters = [sensitivity(one, arguments.truncate) for one in stack.found]
     except OSError as problem:
         raise CommandError(f"{problem.filename}: cannot be read: {why(problem)}") from None
     except ValueError as problem:
@@ -219,6 +219,9 @@ def _parameters(found: Mapping[str, Sensitivity], one: Diagnosis) -> dict[str, A
         why = [_NO_SUM] if held.along is None else []
         why += [_NO_MEMORY] if held.all_inputs is None else []
         made[name] |= {"reason": "; ".join(why)} if why else {}
+        if held.cut is not None:
+            logs = {"measured": held.cut.measured, "certified": held.cut.upper}
+            made[name]["truncated"] = {k: v if math.isfinite(v) else None for k, v in logs.items()}
     return {"parameters": made, "ill_conditioned": ill_conditioned(one, found)}
 
 

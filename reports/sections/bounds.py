@@ -21,6 +21,7 @@ from reports.sections.memory import memory
 from reports.sections.methods import methods
 from reports.sections.numbering import Pages
 from reports.sections.one_sequence import one_sequence
+from reports.sections.sweeps import sweep_section
 
 AFTER: Final = "growth"
 
@@ -48,7 +49,8 @@ def chapter(facts: Facts, study: Study, name: str, norm: str) -> Chapter:
     if (told := methods(pages)) is not None:
         sections.append(told)
     if study.given:
-        sections.append(weights_table(pages))
+        found = sweep_section(pages)
+        sections += [*([found] if found else []), weights_table(pages)]
     return Chapter(tuple(sections), pages.pictures, first)
 
 

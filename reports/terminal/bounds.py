@@ -132,6 +132,8 @@ def _parameters(one: Diagnosis, found: Mapping[str, Sensitivity], words: Say) ->
         "growth.measured", "all_inputs.at_most", "one_sequence.at_least", "bounds.every_input",
         "bounds.times_own",
     )))]  # fmt: skip
+    if cut := any(s.cut is not None for _, s in held):
+        rows = [(*rows[0], words("bounds.left_out"))]
     for name, s in held:
         along = s.along
         seen = ("", "", "", "") if along is None else (
@@ -139,7 +141,8 @@ def _parameters(one: Diagnosis, found: Mapping[str, Sensitivity], words: Say) ->
             floor(along.amplification, 2),
         )  # fmt: skip
         above = "" if s.all_inputs is None else ceiling(s.all_inputs, 2)
-        rows.append((name, *seen[:3], above, seen[3]))
+        left = ("" if s.cut is None else ceiling(s.cut.upper, 2),) * cut
+        rows.append((name, *seen[:3], above, seen[3], *left))
     lines = ["", "  " + words("bounds.parameters"), *columns(rows, "    ", numbers=True)]
     worst = ill_conditioned(one, found)
     if worst is not None:

@@ -62,10 +62,11 @@ class ParameterNorm:
 
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
-def parameter_norms(run: Run) -> dict[str, ParameterNorm | None]:
-    """The norms by parameter.
+def parameter_norms(run: Run, after: int = 0) -> dict[str, ParameterNorm | None]:
+    """The norms by parameter; of the shares of steps before so many last ones.
 
-    None where it is too much work or overflows, has another form, or states are matrices.
+    With `after` K that is what a gradient leaves out that goes back over K steps. None where it is
+    too much work or overflows, has another form, or states are matrices.
     """
     cell, derivation = run.derivation.cell, run.derivation
     long = run.steps * sum(run.states[s.name].shape[1] for s in cell.states) > _LONGEST
@@ -78,11 +79,11 @@ def parameter_norms(run: Run) -> dict[str, ParameterNorm | None]:
     products = Products(run.steps)
     product: Near | None = None
     steps = zip(_shares(run, set(sums)), jacobians.backwards(), strict=True)
-    for shares, factor in steps:
+    for lag, (shares, factor) in enumerate(steps):
         for symbol, found in shares.items():
             if found is None:
                 sums.pop(symbol, None)
-            elif symbol in sums:
+            elif symbol in sums and lag >= after:
                 sums[symbol].add(product, found)
         product = products.add(factor)
     totals: dict[MatrixSymbol, Near3] = {s: held.total() for s, held in sums.items()}

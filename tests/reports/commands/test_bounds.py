@@ -360,3 +360,15 @@ def test_the_certificate_of_a_rate_is_told(capsys):
     assert np.shape(held["T"]) == (3, 3)
     assert {"d", "unit", "centre", "radius", "rows", "S"} == set(held["delta"][0])
     assert "‖diag(T, S) G diag(T/r, S)⁻¹‖₂ ≤ 1" in said(capsys, *words)[1].replace("\n    ", " ")
+
+
+def test_what_truncation_leaves_out_of_the_gradients(capsys):
+    found = data(capsys, "rnn", *SMALL, "--truncate", "3")["parameters"]
+    for held in found.values():
+        cut = held["truncated"]
+        assert cut["measured"] <= cut["certified"] < held["certified"]
+    assert "truncated" not in data(capsys, "rnn", *SMALL)["parameters"]["W"]
+    status, out, _ = said(capsys, "rnn", *SMALL, "--truncate", "3")
+    assert status == 0
+    assert "left out" in out
+    assert said(capsys, "rnn", "--truncate", "0")[0] == 2

@@ -28,6 +28,7 @@ SECTIONS: Final = [
     REPORTS / "commands" / "verify.py",
     REPORTS / "document" / "figures.py",
     REPORTS / "document" / "search_figures.py",
+    REPORTS / "document" / "sweep_figures.py",
     REPORTS / "document" / "method_names.py",
     REPORTS / "document" / "bound_figures.py",
     REPORTS / "document" / "graph_figures.py",

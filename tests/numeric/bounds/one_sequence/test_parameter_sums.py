@@ -152,3 +152,43 @@ def test_of_a_cell_with_outputs_or_a_choice_of_two(name):
         else:
             assert norms[symbol] is None or norms[symbol].lower == -math.inf
     assert any(want.values())
+
+
+NORMED = ("h = w * h_prev + sqrt(1 - w * w) * x", lambda k: k, lambda k: 1 / (1 - k**2) ** 2)
+LOGS = (
+    "d = exp(-exp(w))\nh = d * h_prev + sqrt(1 - d * d) * x", lambda k: math.log(-math.log(k)),
+    lambda k: (k * math.log(k) / (1 - k**2)) ** 2,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("decay", [0.5, *[0.9] * NIGHTLY])
+@pytest.mark.parametrize("form", [NORMED, LOGS])
+def test_normed_inputs_and_the_logarithm_of_the_decay_cure_it(form, decay) -> None:
+    """Inputs normed by √(1 − λ²) leave 1/(1 − λ²)²; by w with λ = exp(−e^w) it is below ¼."""
+    equations, parameter, closed = form
+    derivation = differentiate(Cell.parse(name="one", equations=equations, inputs=("x",)))
+    above = below = 0.0
+    for lag in range(20 if decay == 0.5 else 150):
+        x = np.zeros((lag + 1, 1))
+        x[0] = 1.0
+        found = parameter_norms(run(derivation, {"w": np.array([parameter(decay)])}, {"x": x}))
+        above += 10 ** (2 * found["w"].upper)
+        below += 10 ** (2 * found["w"].lower)
+    assert below == pytest.approx(closed(decay), rel=1e-6)
+    assert above == pytest.approx(closed(decay), rel=1e-6)
+    assert below < above
+    assert LOGS[2](0.999999) < 0.25 < NORMED[2](0.999)
+
+
+def test_what_a_gradient_over_so_many_steps_leaves_out() -> None:
+    """Σ_{l ≥ K} λ^l h_{T−l−1} with h_t = 2 (1 − 2^−t); nothing beyond all steps."""
+    found = linear(0.5, [1.0] * 12)
+    for after in (0, 1, 4, 12):
+        norm = parameter_norms(found, after)["lam"]
+        want = sum(0.5**lag * 2 * (1 - 0.5 ** (11 - lag)) for lag in range(after, 12))
+        if want == 0:
+            assert norm.upper < -200
+        else:
+            assert norm.lower <= math.log10(want) + 1e-12
+            assert math.log10(want) <= norm.upper + 1e-12
+            assert norm.upper - norm.lower < 1e-9

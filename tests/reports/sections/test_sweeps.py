@@ -1,0 +1,72 @@
+"""The chapter on sweeps says what `bptt parallel` says of the same weights and inputs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from reading import text_of
+
+from derive import catalogue, differentiate
+from numeric.bounds.drawn import draw
+from numeric.bounds.one_sequence.step_jacobians import run as follow
+from numeric.bounds.parallel_in_time.newton import sweeps
+from reports.document.html import html
+from reports.document.model import Document, Figure, Theorem
+from reports.sections import sweeps as chapter
+from reports.sections.facts import Facts
+from reports.sections.numbering import Pages
+
+
+def test_it_has_the_numbers_of_the_iterates() -> None:
+    made, derivation = (
+        draw(catalogue["rnn"], {"n": 3, "m": 2}, 1.2, 25, 1, 1.0),
+        differentiate("rnn"),
+    )
+    run = follow(derivation, made["parameters"], made["inputs"])
+    study = SimpleNamespace(given=True, one=SimpleNamespace(run=run))
+    pages = Pages(Facts(derivation), study, "rnn")
+    section = chapter.sweep_section(pages)
+    assert section is not None
+    found = sweeps(run.derivation, run.parameters, run.inputs, {}, {}, exact=run.states)
+    picture = {stem: held.svg for stem, held in pages.pictures.items()}
+    text = text_of(html(Document("rnn", "t", "s", "a", (), (section,)), picture))
+    assert f"after {len(found.iterates) - 1} sweeps" in text
+    assert f"Iterate {found.certified_at} is the first that is certified" in text
+    at, whole = found.foreseen
+    assert f"At iterate {at} it is known that {whole} sweeps" in text
+    assert len(found.iterates) > chapter.HABIT
+    assert "take 3 sweeps whatever the net; here the states are then" in text
+    kinds = [type(block) for block in section.blocks]
+    assert Theorem in kinds
+    assert Figure in kinds
+
+
+def test_what_would_take_long_is_left_out() -> None:
+    def pages(given: bool, steps: int, width: int, matrices: bool = False):
+        derivation = SimpleNamespace(has_matrices=matrices)
+        run = SimpleNamespace(
+            derivation=derivation, steps=steps, states={"h": np.zeros((2, width))}
+        )
+        one = SimpleNamespace(run=run)
+        return SimpleNamespace(study=SimpleNamespace(given=given, one=one))
+
+    assert chapter.sweep_section(pages(False, 5, 2)) is None
+    assert chapter.sweep_section(pages(True, 100_000, 32)) is None
+    assert chapter.sweep_section(pages(True, 5, 2, matrices=True)) is None
+    empty = pages(True, 5, 2)
+    empty.study.one.run = None
+    assert chapter.sweep_section(empty) is None
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_three_sweeps_are_said_to_be_certified_only_if_they_are(kept: bool) -> None:
+    one = SimpleNamespace(measured=0.1, certified=0.2 if kept else None, adjoint=0.5)
+    said: list[str] = []
+    say = SimpleNamespace(sentence=lambda key, *_: said.append(key) or key)
+    pages = SimpleNamespace(facts=SimpleNamespace(say=say))
+    found = SimpleNamespace(iterates=[one] * 5)
+    assert [*chapter._habit(pages, found)] == [
+        "sweeps.measured", "sweeps.known" if kept else "sweeps.unknown"
+    ]  # fmt: skip
