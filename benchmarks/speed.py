@@ -1,9 +1,9 @@
 """How fast the emitted code is: beside frameworks, hand-written NumPy and the products alone.
 
 Forward and backward pass together, all contenders interleaved in one run in rotating order,
-so that a slow moment of the machine meets them alike; ratios are taken within each round, and
-their median is printed with the quartiles. Every contender's gradients are first compared with
-the emitted ones. PyTorch and JAX take part where they are installed.
+so that a slow moment of the machine meets them alike; short calls are repeated. Ratios are taken
+within each round, and their median is printed with the quartiles. Every contender's gradients are
+first compared with the emitted ones. PyTorch and JAX take part where they are installed.
 
     python benchmarks/speed.py
     OPENBLAS_NUM_THREADS=1 python benchmarks/speed.py --require    # steadier on a busy machine
@@ -56,6 +56,8 @@ from numeric.compiler.to_c.target import C
 
 STYLES: Final = (FUSED, "textbook", "stable")
 LONGEST: Final = 200.0  # of all rounds, in the unit of `work`
+TURN: Final = 0.005  # seconds of one contender in a round, at least
+MOST_REPEATS: Final = 200
 CLOCKS: Final[dict[str, Callable[[], float]]] = {
     "wall": time.perf_counter, "processor": time.process_time
 }  # fmt: skip
@@ -138,16 +140,30 @@ def scaled_error(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
 def measure(
     runs: Mapping[str, Run], rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, list[float]]:
-    """The seconds of each contender in each round; each round begins with another one."""
+    """The seconds of each contender in each round; each round begins with another one.
+
+    A short call is made again and again until a turn is long, as one is in use: the clock, and
+    what others left in the caches, would else count more than the work.
+    """
     names = list(runs)
+    times = {name: repeats(run, clock) for name, run in runs.items()}
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
+            run, count = runs[name], times[name]
             began = clock()
-            runs[name]()
-            seconds[name].append(clock() - began)
+            for _ in range(count):
+                run()
+            seconds[name].append((clock() - began) / count)
     return seconds
+
+
+def repeats(run: Run, clock: Callable[[], float]) -> int:
+    """How many calls make a turn."""
+    began = clock()
+    run()
+    return max(1, min(MOST_REPEATS, int(TURN / max(clock() - began, 1e-9))))
 
 
 def ratios(over: list[float], under: list[float]) -> tuple[float, float, float]:
