@@ -16,6 +16,7 @@ from typing import Final
 
 from derive.calculus.structure import BLOCK, DENSE, structure
 from derive.calculus.through_time import Derivation
+from numeric.compiler.target import Header
 
 NUMPY_LOOP: Final = "while going(now):\n        now = sweep(now)"
 JAX_LOOP: Final = "now = jax.lax.while_loop(going, sweep, now)"
@@ -47,15 +48,12 @@ _SCANNED: Final = {
 }  # fmt: skip
 
 
-def at_once(structure: str, loop: str, *, outputs: bool) -> str:
-    """`forward` and `backward` over all steps at once, in NumPy's words.
-
-    `structure`: of the step Jacobian; `loop`: the iterations; `outputs`: whether the cell returns
-    what is no state.
-    """
-    names = "{**STATES, **OUTPUTS}" if outputs else "STATES"
-    form = _WHOLE if structure == DENSE else _BY_UNIT
-    return _DRIVER.replace("{returned}", names).replace("{loop}", loop) + form
+def at_once(header: Header, loop: str) -> str:
+    """`forward` and `backward` over all steps at once, in NumPy's words; `loop`: the iterations."""
+    names = "{**STATES, **OUTPUTS}" if header.declared.get("OUTPUTS") else "STATES"
+    text = _DRIVER.replace("{returned}", names).replace("{loop}", loop)
+    text = text.replace("{none}", header.sizes()).replace("{known}", header.sizes("T", "B"))
+    return text + (_WHOLE if header.at_once == DENSE else _BY_UNIT)
 
 
 def renamed(passes: str) -> str:
@@ -67,7 +65,7 @@ def renamed(passes: str) -> str:
 _DRIVER: Final = '''
 def forward(params, inputs, initial=None, constants=None):
     """The states of every step, found together, and the tape that `backward` needs."""
-    sizes, kinds = {}, {}
+    sizes, kinds = {none}, {}
     params = _take("params", params, PARAMETERS, (), sizes, kinds)
     inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)
     initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)
@@ -122,7 +120,7 @@ def backward(params, tape, cotangents):
         raise ValueError("tape: expected what forward returned") from None
     like = next(iter(states.values()))
     T, B = like.shape[:2]
-    sizes, kinds = {"T": T, "B": B}, {like.dtype: "forward"}
+    sizes, kinds = {known}, {like.dtype: "forward"}
     params = _take("params", params, PARAMETERS, (), sizes, kinds)
     for name, dims in STATES.items():
         sizes.update({d: k for d, k in zip(dims, states[name].shape[2:]) if "+" not in d})

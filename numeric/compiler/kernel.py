@@ -142,7 +142,7 @@ def compile_cell(
     cost = _costs(program, chosen, through, at_once)
     carried, why = _carried(cell, chosen, checkpoint, truncate)
     lines = (*cost, "", *_header_lines(cell, chosen, program, verified), *why)
-    header = Header(title, lines, declared(cell), cell.name, through, at_once, carried)
+    header = Header(title, lines, declared(cell), cell.name, through, carried, at_once)
     source = chosen.target.emit(program, chosen, header)
     return Kernel(cell, style, source, target, through, parallel, cost)
 

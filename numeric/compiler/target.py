@@ -42,9 +42,9 @@ class Header:
     """What a module says of itself: its title, the lines below it, and the declared names.
 
     `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names. `name`: the cell's.
-    `segments`: how the code goes through time, if in parts. `at_once`: the structure of the step
-    Jacobian, where all steps are found together; empty where one comes after the other. `carried`:
-    the source in another language that the file takes along.
+    `segments`: how the code goes through time, if in parts. `carried`: the source in another
+    language that the file takes along. `at_once`: the structure of the step Jacobian, where all
+    steps are found together; empty where one comes after the other.
     """
 
     title: str
@@ -54,6 +54,7 @@ class Header:
     segments: Segments | None = None
     at_once: str = ""
     carried: str = ""
+    at_once: str = ""
 
     def sizes(self, *known: str) -> str:
         """A dict of the sizes that are known before an array is seen, as text; 1 is of one."""

@@ -51,8 +51,7 @@ def emit(program: Program, style: Style, header: Header) -> str:
     body = [*_forward(clear, first, header), *_backward(clear, second, header)]
     text = clear.named("\n".join(body))
     if header.at_once:
-        outputs = bool(header.declared.get("OUTPUTS"))
-        text = _np(at_once(header.at_once, JAX_LOOP, outputs=outputs)) + renamed(text)
+        text = _np(at_once(header, JAX_LOOP)) + renamed(text)
     top = ['"""' + header.title, "", *header.lines, '"""', "",
            "import jax", "import jax.numpy as jnp", ""]  # fmt: skip
     functions = [_NP.sub("jnp.", helpers[name]) for name in sorted(helpers)]

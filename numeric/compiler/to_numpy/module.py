@@ -37,8 +37,7 @@ def emit(program: Program, style: Style, header: Header) -> str:
     if header.segments is not None:
         text = segmented(text, header.segments, outputs=bool(header.declared.get("OUTPUTS")))
     if header.at_once:
-        outputs = bool(header.declared.get("OUTPUTS"))
-        text = at_once(header.at_once, NUMPY_LOOP, outputs=outputs) + renamed(text)
+        text = at_once(header, NUMPY_LOOP) + renamed(text)
     return _module(header, use_of_cell(header), helpers, [text], CHECKS)
 
 
