@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 from derive.typeset.boxes import RELATIONS, Box, Operator, Row, lines, row, width
+from derive.typeset.latex import Latex
 from derive.typeset.mathml import MathML, math_element
 from reports.document.model import (
     Block,
@@ -45,6 +47,7 @@ _COLOUR: Final = re.compile(rf"#({'|'.join(COLOURS)})\b", re.IGNORECASE)
 NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
+_SOURCE: Final = Latex()
 _LETTER: Final = re.compile(r'\s*<path id="([^"]*)" (d="[^"]*" transform="scale[^>]*)/>')
 _USED: Final = re.compile(r'xlink:href="#([^"]*)"')
 _MARKS: Final = re.compile(r"[,.;:)]+")
@@ -99,16 +102,21 @@ def said(parts: Inlines) -> str:
     return "".join(made)
 
 
-def equations(group: Equations) -> str:
-    """Equations aligned at the relation sign, in a box that scrolls where it must."""
+def equations(group: Equations, names: Iterator[int] | None = None) -> str:
+    """Equations aligned at the relation sign, in a box that scrolls where it must.
+
+    With `names` each has a button that shows its LaTeX source, which one click then selects.
+    """
     note = any(row.note for row in group.rows)
     space = any(row.space for row in group.rows)
-    number = any(row.number for row in group.rows)
-    body = "\n".join(_row(row, note, space, number) for row in group.rows)
+    number = any(row.number for row in group.rows) or names is not None
+    body = "\n".join(_row(row, note, space, number, names) for row in group.rows)
     return f'<div class="scroll" tabindex="0"><table class="equations">\n{body}\n</table></div>'
 
 
-def _row(row: EquationRow, note: bool, space: bool, number: bool) -> str:
+def _row(
+    row: EquationRow, note: bool, space: bool, number: bool, names: Iterator[int] | None
+) -> str:
     first, *rest = lines(row.right, LINE)
     sign = _MATH(Operator(row.sign))
     shown = [math_element(f"<mrow>{sign}{_MATH(first)}</mrow>", display=True)]
@@ -126,9 +134,17 @@ def _row(row: EquationRow, note: bool, space: bool, number: bool) -> str:
     if number:
         link = f'<a href="#eq-{row.number}">{row.shown}</a>' if row.number else ""
         link += "".join(f'<span id="eq-{number}"></span>' for number in row.numbers[1:])
-        cells.append(f'<td class="number">{link}</td>')
+        shown_source = "" if names is None else _latex(row, f"tex-{next(names)}")
+        cells.append(f'<td class="number">{link}{shown_source}</td>')
     anchor = f' id="eq-{row.number}"' if row.number else ""
     return f"<tr{anchor}>{''.join(cells)}</tr>"
+
+
+def _latex(row: EquationRow, name: str) -> str:
+    """The button and the source it shows."""
+    source = " ".join(_SOURCE(box).strip() for box in (row.left, Operator(row.sign), row.right))
+    return (f'<button type="button" popovertarget="{name}">TeX</button>'
+            f'<samp popover id="{name}">{escape(source)}</samp>')  # fmt: skip
 
 
 def table(block: Table, say: Say) -> str:
@@ -198,6 +214,7 @@ class _Writer:
     def __init__(self, figures: Mapping[str, str], say: Say) -> None:
         self.figures, self.say = figures, say
         self.letters: dict[str, str] = {}
+        self.names = count(1)
 
     def __call__(self, block: Block) -> str:
         match block:
@@ -205,7 +222,7 @@ class _Writer:
                 opening = f'<span class="lead">{escape(lead)}</span> ' if lead else ""
                 return f"<p>{opening}{said(content)}</p>"
             case Equations():
-                return equations(block)
+                return equations(block, self.names)
             case Bullets(items, numbered):
                 kind = "ol" if numbered else "ul"
                 body = "".join(f"<li>{said(item)}</li>\n" for item in items)

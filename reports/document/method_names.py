@@ -19,11 +19,34 @@ METHODS: Final = {
     FRACTIONAL: "methods.fractional",
 }  # fmt: skip
 """Those for all inputs."""
-_ALONG: Final = {
+ALONG: Final = {
     "trajectory": "methods.trajectory", "product": "methods.product",
     "direction": "methods.direction", "carousel": "methods.carousel",
     "sigma_min": "methods.sigma_min",
 }  # fmt: skip
+"""Those along one sequence, beside windows."""
+WINDOW: Final = "methods.windows"
+SCALED: Final = "methods.scaled"
+
+MEANINGS: Final = {
+    "methods.closed": "meanings.closed", "methods.states_euclidean": "meanings.states_euclidean",
+    "methods.states_largest": "meanings.states_largest", "methods.modules": "meanings.modules",
+    "methods.units": "meanings.units", "methods.row_stack": "meanings.row_stack",
+    "methods.row_stack_scaled": "meanings.row_stack_scaled", "methods.gates": "meanings.gates",
+    "methods.fractional": "meanings.fractional", "methods.windows": "meanings.windows",
+    "methods.scaled": "meanings.scaled", "methods.trajectory": "meanings.trajectory",
+    "methods.product": "meanings.product", "methods.direction": "meanings.direction",
+    "methods.carousel": "meanings.carousel", "methods.sigma_min": "meanings.sigma_min",
+}  # fmt: skip
+"""What a method does, by its name."""
+
+
+def method_key(name: str) -> tuple[str, ...]:
+    """The keys of what a method is made of: its name, or windows and their scaling."""
+    if window_length(name):
+        return (WINDOW, SCALED) if name.endswith("scaled") else (WINDOW,)
+    key = METHODS.get(name) or ALONG.get(name)
+    return (key,) if key else ()
 
 
 def window_length(name: str) -> int:
@@ -38,5 +61,5 @@ def method_name(name: str, words: Callable[[str], str]) -> str:
     if length:
         said = words("methods.single") if length == 1 else words("methods.windows").format(length)
         return words("methods.scaled").format(said) if name.endswith("scaled") else said
-    key = METHODS.get(name) or _ALONG.get(name)
+    key = METHODS.get(name) or ALONG.get(name)
     return words(key) if key else name

@@ -51,6 +51,8 @@ from reports.document.words import spoken
 
 TEXT_WIDTH: Final = 46.5
 """The line, in em."""
+LONG: Final = 8
+"""A table of sentences with more rows breaks over pages."""
 CODE_WIDTH: Final = 104
 """A line of code, in characters."""
 Say = Callable[[str], str]
@@ -172,11 +174,18 @@ def table(block: Table, say: Say) -> str:
     head = " & ".join(rf"\textit{{{said(cell)}}}" for cell in block.head)
     body = " \\tabularnewline\n".join(" & ".join(map(said, cells)) for cells in block.rows)
     strut = r"\rule{0pt}{1.2em}"
+    named = say("page.table").format(block.number)
+    caption = rf"\anchor{{table-{block.number}}}\small {named} {said(block.caption)}"
+    lines = (r"\hline", strut + head + r" \tabularnewline", r"\hline",
+             strut + body + r" \tabularnewline[0.2em]", r"\hline")  # fmt: skip
+    if "p" in block.align and len(block.rows) > LONG:
+        return "\n".join((
+            rf"\need{{8em}}{{\centering {caption}\par}}\nopagebreak", r"{\small",
+            rf"\begin{{longtable}}[c]{{{align}}}", *lines, r"\end{longtable}}",
+        ))  # fmt: skip
     return "\n".join((
-        r"\par\penalty0", _TOGETHER, rf"\anchor{{table-{block.number}}}"
-        rf"\small {say('page.table').format(block.number)} {said(block.caption)}\\[0.4em]",
-        rf"\begin{{tabular}}{{{align}}}", r"\hline", strut + head + r" \tabularnewline", r"\hline",
-        strut + body + r" \tabularnewline[0.2em]", r"\hline", r"\end{tabular}", _APART,
+        r"\mayend", _TOGETHER, rf"{caption}\\[0.4em]", rf"\begin{{tabular}}{{{align}}}", *lines,
+        r"\end{tabular}", _APART,
     ))  # fmt: skip
 
 

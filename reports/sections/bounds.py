@@ -18,6 +18,7 @@ from reports.sections.all_inputs import all_inputs
 from reports.sections.answer import answer_section
 from reports.sections.facts import Facts
 from reports.sections.memory import memory
+from reports.sections.methods import methods
 from reports.sections.numbering import Pages
 from reports.sections.one_sequence import one_sequence
 
@@ -44,6 +45,8 @@ def chapter(facts: Facts, study: Study, name: str, norm: str) -> Chapter:
     sections = [*([opening] if opening else []), all_inputs(pages)]
     if study.overflow is None:
         sections.append(one_sequence(pages, norm))
+    if (told := methods(pages)) is not None:
+        sections.append(told)
     if study.given:
         sections.append(weights_table(pages))
     return Chapter(tuple(sections), pages.pictures, first)

@@ -27,13 +27,13 @@ class Reading(HTMLParser):
         self.parts, self.hidden = [], 0
 
     def handle_starttag(self, tag, attrs):
-        if tag in {"style", "svg"}:
+        if tag in {"style", "svg", "button", "samp"}:
             self.hidden += 1
         if tag in self.BLOCKS:
             self.parts.append(" | " if tag in {"td", "th"} else "\n")
 
     def handle_endtag(self, tag):
-        if tag in {"style", "svg"}:
+        if tag in {"style", "svg", "button", "samp"}:
             self.hidden -= 1
 
     def handle_data(self, data):

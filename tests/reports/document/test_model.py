@@ -172,6 +172,17 @@ def test_an_inlined_svg_keeps_its_ids_to_itself():
     assert 'href="#f-a"' in made
 
 
+def test_every_equation_shows_its_latex_source():
+    made = page("rnn")
+    names = re.findall(r'popovertarget="([^"]+)"', made)
+    shown = dict(re.findall(r'<samp popover id="([^"]+)">([^<]*)</samp>', made))
+    assert [*shown] == names
+    assert len(names) == len(set(names)) >= len(re.findall(r'<tr id="eq-', made))
+    assert r"h_{t} = \tanh (a_{t})" in shown.values()
+    assert not any("\\ct" in text for text in shown.values())
+    assert "<script" not in made
+
+
 def test_a_figure_loses_remarks_and_names_that_nothing_uses():
     figure = '<svg><!-- a\n-->\n <g id="a">\n<defs>\n</defs> </g><use xlink:href="#a"/></svg>'
     kept = inline_svg(figure, "f", "")

@@ -1,0 +1,32 @@
+"""What each method of bounding does: one sentence for each name, in the languages there are."""
+
+from __future__ import annotations
+
+import pytest
+from studies import small_study
+
+from derive.calculus.through_time import derivation_of
+from reports.document.method_names import ALONG, MEANINGS, METHODS, SCALED, WINDOW, method_key
+from reports.document.model import Table
+from reports.document.words import spoken
+from reports.sections.facts import Facts
+from reports.sections.methods import methods
+from reports.sections.numbering import Pages
+
+
+def test_every_method_has_a_meaning_and_every_meaning_a_method():
+    assert set(MEANINGS) == {*METHODS.values(), *ALONG.values(), WINDOW, SCALED}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_report_says_what_its_own_methods_do(language):
+    found = small_study("rnn")
+    facts = Facts(derivation_of(found.one.cell), language=language)
+    (table,) = methods(Pages(facts, found, "rnn")).blocks
+    assert isinstance(table, Table)
+    said = {"".join(getattr(part, "text", "k") for part in row[0]) for row in table.rows}
+    words = spoken(language).texts
+    names = {name for name in found.one.log10_upper if name != "a_priori"}
+    for key in {key for name in names for key in method_key(name)} - {SCALED}:
+        assert words[key].replace("{0}", "k") in said
+    assert words["methods.modules"] not in said  # no clock, no modules
