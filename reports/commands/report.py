@@ -32,6 +32,8 @@ from reports.document.pdf import (
 )
 from reports.document.printed_pdf import find_browser, made_by
 from reports.sections.search import build_search
+from reports.site.api import HINT as API_HINT
+from reports.site.api import can_write_api
 from reports.site.gallery import FORMATS as GALLERY_FORMATS
 from reports.site.gallery import write_gallery
 from reports.site.index import INDEX
@@ -49,8 +51,6 @@ def run(arguments: Namespace) -> Answer:
     """
     if arguments.all:
         return _gallery(arguments)
-    if arguments.search is not None:
-        return _search(arguments)
     if arguments.search is not None:
         return _search(arguments)
     if not arguments.cells:
@@ -244,6 +244,8 @@ def _gallery(arguments: Namespace) -> Answer:
             raise CommandError(str(problem)) from None
     worst, doubts = _judged(found.verified)
     counted = f"{len(found.made)} reports made, {len(found.kept)} kept: {folder / INDEX}"
+    if not can_write_api():
+        counted += f"\nno pdoc found, so no API reference; try: {API_HINT}"
     return Answer(
         worst,
         text=doubts,

@@ -22,6 +22,7 @@ from typing import Any, Final
 from derive.cell import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
 from numeric.verification.verify import verify
+from reports.site.api import PAGE, can_write_api, write_api
 from reports.site.compare import COMPARE, compare_page
 from reports.site.index import INDEX, Entry, index_page
 from reports.write import write_files, write_report
@@ -62,7 +63,7 @@ def write_gallery(
     below 2 everything runs in this process.
 
     Raises:
-        EngineError: if "pdf" is asked for and no TeX engine is found, or it fails.
+        EngineError: if "pdf" is asked for and no TeX engine is found, or it or pdoc fails.
         OSError: if the folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,9 +85,10 @@ def write_gallery(
         _write_stamp(folder, stamp)
         tell(name, count, len(cells))
     stamp["cells"] = {name: stamp["cells"][name] for name in cells}
+    api = _write_reference(folder, stamp)
     _write_index(folder, cells, stamp)
     _write_stamp(folder, stamp)
-    files = [folder / INDEX, folder / COMPARE]
+    files = [folder / INDEX, folder / COMPARE, *api]
     files += [folder / file for name in cells for file in stamp["cells"][name]["files"]]
     made = tuple(name for name in cells if name not in kept)
     verified = {name: stamp["cells"][name]["verified"] for name in cells}
@@ -175,9 +177,19 @@ def _run(jobs: Sequence[_Job], workers: int) -> Iterable[tuple[str, dict[str, An
             raise
 
 
+def _write_reference(folder: Path, stamp: dict[str, Any]) -> tuple[Path, ...]:
+    """The API reference, unless it is there and of this toolkit; nothing without pdoc."""
+    held = stamp.get("api", [])
+    if can_write_api() and held and all((folder / name).is_file() for name in held):
+        return tuple(folder / name for name in held)
+    made = write_api(folder)
+    stamp["api"] = [path.relative_to(folder).as_posix() for path in made]
+    return made
+
+
 def _write_index(folder: Path, cells: Mapping[str, Cell], stamp: dict[str, Any]) -> None:
     """The index, unless it is there and shows the same."""
-    shown = json.dumps([stamp["toolkit"], stamp["formats"], [
+    shown = json.dumps([stamp["toolkit"], stamp["formats"], stamp["api"], [
         (name, entry["cell"], entry["verified"]) for name, entry in stamp["cells"].items()
     ]])  # fmt: skip
     shown_digest = hashlib.sha256(shown.encode()).hexdigest()[:16]
@@ -191,7 +203,9 @@ def _write_index(folder: Path, cells: Mapping[str, Cell], stamp: dict[str, Any])
     entries = [Entry(cell, stamp["cells"][name]["verified"]) for name, cell in cells.items()]
     language = stamp["language"]
     write_files({
-        folder / INDEX: index_page(entries, stamp["formats"], language).encode(),
+        folder / INDEX: index_page(
+            entries, stamp["formats"], language, PAGE if stamp["api"] else ""
+        ).encode(),
         folder / COMPARE: compare_page([*cells.values()], INDEX, language).encode(),
     })
     stamp["index"] = {"shows": shown_digest, "file": _sum_of(folder / INDEX),

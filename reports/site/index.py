@@ -58,8 +58,10 @@ def families(entries: Sequence[Entry], words: Callable[[str], str]) -> dict[str,
     return {title: group for title, group in found.items() if group}
 
 
-def index_page(entries: Sequence[Entry], formats: Sequence[str], language: str = "en") -> str:
-    """The whole file."""
+def index_page(
+    entries: Sequence[Entry], formats: Sequence[str], language: str = "en", api: str = ""
+) -> str:
+    """The whole file; `api` is the page of the API reference, where there is one."""
     say = Speaker(Layout(), language=language)
     title = say.words("index.title")
     groups = families(entries, say.words)
@@ -75,6 +77,7 @@ def index_page(entries: Sequence[Entry], formats: Sequence[str], language: str =
     agree = (say.sentence("index.agree_all") if passed == count
              else say.sentence("index.agree_some", str(passed)))  # fmt: skip
     opening = say.together([say.sentence("index.opening", str(count)), agree])
+    reference = f' <a href="{api}">{say.words("index.api")}</a>' if api else ""
     style = "\n".join((STYLE.read_text(encoding="utf-8").strip(),
                        _STYLE.read_text(encoding="utf-8").strip()))  # fmt: skip
     return f"""<!DOCTYPE html>
@@ -95,7 +98,7 @@ def index_page(entries: Sequence[Entry], formats: Sequence[str], language: str =
 <form role="search" onsubmit="return false"><span hidden>
 <label for="search">{say.words("index.search")}</label>
 <input id="search" type="search"> <output id="found" for="search"></output></span>
-<a href="{COMPARE}">{say.words("compare.title")}</a></form>
+<a href="{COMPARE}">{say.words("compare.title")}</a>{reference}</form>
 </header>
 <main>
 <p>{said(opening)}</p>
