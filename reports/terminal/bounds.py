@@ -161,9 +161,16 @@ def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:
     for side, methods, show in ((above, upper, ceiling), (below, one.log10_lower, floor)):
         for name, values in methods.items():
             mark = " *" if side == above and name == one.winner else ""
+            called = method_name(name, words)
             if name == "a_priori" and one.certificate is not None:
-                mark += f" ({method_name(one.certificate.upper(one.lags[-1])[1], words)})"
-            rows.append((f"{side}, {name}{mark}", *(show(values[lag - 1], 2) for lag in shown)))
+                best = method_name(one.certificate.upper(one.lags[-1])[1], words)
+                called = f"{name} ({best})"
+            ends = (
+                show(values[lag - 1], 2) if math.isfinite(values[lag - 1])
+                else number(values[lag - 1] if show is ceiling else -values[lag - 1], words)
+                for lag in shown
+            )  # fmt: skip
+            rows.append((f"{side}, {called}{mark}", *ends))
     lines = columns(rows, "  ", numbers=True)
     hidden = len(one.log10_upper) - len(upper)
     more = words("bounds.hidden").format(hidden) if hidden else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -164,7 +165,18 @@ def test_methods_are_folded_unless_asked_for(capsys):
     _, whole, _ = said(capsys, "rnn", "--size", "4", "--lag", "12", "--all-methods")
     assert folded.count("at most,") < whole.count("at most,")
     assert "more methods with --all-methods" in folded
-    assert "window_2_scaled" in whole
+    assert "windows of 2, scaled" in whole
+
+
+def test_every_word_of_the_table_is_of_the_language(capsys):
+    """Methods by their names, and what has no bound, in Chinese too."""
+    command = ("delta_net", "--size", "2", "--lag", "3", "--all-methods", "--language", "zh")
+    _, text, _ = said(capsys, *command)
+    table = text.split("李雅普诺夫")[0]
+    english = set(re.findall(r"[A-Za-z][a-z_]{2,}", table)) - {"delta_net", "a_priori"}
+    assert english <= {"all", "methods", "log"}
+    assert "无界" in table
+    assert "整个乘积" in table
 
 
 def test_layers_and_directions_are_diagnosed_each(capsys):
