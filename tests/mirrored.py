@@ -256,6 +256,7 @@ ALONE: Final = {
     "audit/test_styles.py": "right code in the styles of different authors",
     "audit/test_tricks.py": "code that tries to deceive the checks",
     "bptt/test_face.py": "the public names of all packages",
+    "examples/test_tutorial.py": "a notebook that is run",
     "examples/test_layers.py": "backward passes of PyTorch and JAX, right and wrong",
     "numeric/compiler/test_cells_torch.py": "newer cells against their equations in PyTorch",
     "numeric/compiler/test_numbers_in_time.py": "numbers that each step has of its own",

@@ -50,7 +50,7 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \setlength{\LTright}{0pt}
 \setlength{\LTpre}{0.2em}
 \setlength{\LTpost}{0.2em}
-\setlength{\emergencystretch}{6em}
+\setlength{\emergencystretch}{3em}
 \newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
   \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi}
 \makeatletter
@@ -97,6 +97,7 @@ def headed(body: str, language: str, words: Callable[[str], str]) -> tuple[str, 
             rf"\renewcommand{{\otherscript}}{{\font{place}}}}}{{}}" + "\n"
             for place, font in zip("dcba", reversed(_FONTS), strict=True)
         )  # fmt: skip
+    common += "\\setlength{\\emergencystretch}{6em}\n"
     proof = words("page.proof").rstrip(".。")
     common += f"\\renewcommand{{\\proofname}}{{{proof}}}\n"
     signs = (rf"\sign{{{c}}}{{{code}}}" for c, code in declared)

@@ -53,6 +53,7 @@ TEXT_WIDTH: Final = 46.5
 """The line, in em."""
 LONG: Final = 8
 """A table of sentences with more rows breaks over pages."""
+BREAK: Final = r"\allowbreak{}"
 CODE_WIDTH: Final = 104
 """A line of code, in characters."""
 Say = Callable[[str], str]
@@ -83,7 +84,7 @@ def inline(part: Inline) -> str:
         case Reference(anchor, text):
             return rf"\hyperlink{{{anchor}}}{{{text}}}"
         case Words(text, "code"):
-            return rf"\texttt{{{escape(text)}}}"
+            return rf"\texttt{{{escape(text).replace('_', '_' + BREAK)}}}"
         case Words(text, "emphasis"):
             return rf"\emph{{{escape(text)}}}"
     return escape(part.text)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from derive.calculus.through_time import TIME
 from derive.language.expr import At
+from derive.theorems.carousel import find_carousel
 from derive.typeset.boxes import Fenced, Operator, Row, Script, Symbol, row, sub, sup
 from derive.typeset.layout import size_box
 from reports.document.model import Bullets, Inlines, Paragraph, Section
@@ -54,6 +55,7 @@ def _corrections(facts: Facts) -> Iterator[Inlines]:
         )  # fmt: skip
     if drops(facts):
         yield say.sentence("sources.dropped", *dropped(facts))
+    if len(facts.derivation.cell.states) > 1 and claim.entries:
         yield say.sentence("sources.gates", say.reference(claim.name))
 
 
@@ -70,8 +72,11 @@ def apart(sources: str) -> list[str]:
 
 
 def drops(facts: Facts) -> bool:
-    """Whether a recursion of the last state's cotangent alone leaves a path out."""
-    return len(facts.derivation.cell.states) > 1 and bool(facts.claim.entries)
+    """Whether a recursion of the last state's cotangent alone leaves a path out.
+
+    That is said of the pair of states that an LSTM is, whose tutorials copy it.
+    """
+    return bool(facts.claim.entries) and find_carousel(facts.derivation) is not None
 
 
 def dropped(facts: Facts) -> tuple[Any, ...]:
