@@ -46,7 +46,11 @@ class Sensitivity:
 
 def sensitivity(one: Diagnosis) -> dict[str, Sensitivity]:
     """Every parameter's, in the order of the cell."""
-    along = parameter_norms(one.run) if one.run is not None else {}
+    along: Mapping[str, ParameterNorm | None] = {}
+    if one.track is not None and one.track.parameters is not None:
+        along = one.track.parameters
+    elif one.run is not None:
+        along = parameter_norms(one.run)
     above: dict[str, float | None] = {}
     if one.setting is not None and one.certificate is not None:
         above = parameter_bounds(one.setting, one.certificate)
