@@ -66,7 +66,7 @@ def answer(one: Diagnosis, *, cure: bool = True) -> Answer | None:
     lag, shares = one.lags[-1], one.shares
     found = None
     if cure and one.track is not None:
-        found = remedies(one.run, lag, shares.by_name() if shares else None)
+        found = remedies(one.run, lag, shares.by_name() if shares else None, one.track)
     return Answer(
         one, lag, one.log10_measured[-1],
         shares.paths[0] if shares and len(shares.paths) > 1 else None,

@@ -23,7 +23,7 @@ from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.domination import Partition
 from numeric.bounds.one_sequence.path_shares import PathShares, path_shares
 from numeric.bounds.one_sequence.step_jacobians import Run, run
-from numeric.bounds.one_sequence.tracks import WINDOWS, Track, follow
+from numeric.bounds.one_sequence.tracks import Track, follow
 from numeric.numbers.printed import box_text, ceiling, floor, rate_down
 
 Array = Any
@@ -35,6 +35,7 @@ UNDECIDED: Final = "undecided"
 EXACT: Final = said("the parameters are exactly the given float64 numbers")
 FINITE: Final = "a_priori_finite"
 _LARGEST: Final = 2100
+_WIDE: Final = 100  # from here products cost so much that the sums use those there are
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def diagnose(
     input_box: Ends | None = None,
     initial_box: Ends | None = None,
     lag: int | None = None,
-    windows: Sequence[int] = WINDOWS,
+    windows: Sequence[int] | None = None,
     partition: Partition | None = None,
     drawn: str = "",
     weights: str = EXACT,
@@ -145,7 +146,8 @@ def diagnose(
         count = path.steps if lag is None else lag
         if not 1 <= count <= path.steps:
             raise ValueError(f"lag: expected 1 to {path.steps}, the steps there are, came {count}")
-        track = follow(path, lags=count, windows=windows)
+        entries = sum(value.shape[1] for value in path.states.values())
+        track = follow(path, lags=count, windows=windows, parameters=entries > _WIDE)
         values = np.concatenate([np.ravel(value) for value in path.inputs.values()])
         box = (float(values.min(initial=0.0)), float(values.max(initial=0.0)))
         if input_box is not None and not (input_box[0] <= box[0] and box[1] <= input_box[1]):

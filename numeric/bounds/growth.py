@@ -15,14 +15,8 @@ import numpy as np
 
 from numeric.bounds.domination import SPECTRAL
 from numeric.numbers.intervals import gamma
-from numeric.numbers.matrices import (
-    Near,
-    frobenius,
-    log_collatz,
-    perron_rate,
-    raised,
-    root_above,
-)
+from numeric.numbers.matrices import Near, frobenius, raised
+from numeric.numbers.spectral_radius import log_collatz, perron_rate, root_above
 
 Array = Any
 _RATIONAL: Final = 16

@@ -1,8 +1,8 @@
 """What would change the verdict: changes of the parameters, tried, with their effect.
 
 In: a `Diagnosis` along a sequence. Out: `Remedies`: each change with log10 of ‖∂s_T/∂s_k‖₂ that
-the emitted code gives with it, measured; the one that comes nearest to 1 is bounded as well, so
-that its effect is certified. What is tried comes from the equations: each bias one up and one
+it leads to, measured; the one that comes nearest to 1 is bounded as well, so that its effect is
+certified. What is tried comes from the equations: each bias one up and one
 down over all units, and the recurrent weights times the factor that a norm of 1 asks for.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,8 +20,9 @@ from sympy import MatrixSymbol, preorder_traversal
 from derive.cell import Cell
 from numeric.bounds.all_inputs.gain_scan import recurrent, scaled
 from numeric.bounds.drawn import multipliers
+from numeric.bounds.one_sequence.measured_norms import measured_norms
 from numeric.bounds.one_sequence.step_jacobians import Run, StateOverflowError, run
-from numeric.bounds.one_sequence.tracks import follow
+from numeric.bounds.one_sequence.tracks import Track, enclosed
 from numeric.compiler.kernel import compile_cell
 
 Array = Any
@@ -31,6 +33,10 @@ _SHIFTS: Final = (1.0, -1.0)
 _LIMITS: Final = (0.5, 2.0)
 _MANY: Final = 256
 """States of more entries than this have fewer changes tried: those of the gates on the paths."""
+_WIDE: Final = 100
+"""Of states of more entries than this the norm is measured with vectors alone."""
+_ENCLOSED: Final = 1024
+"""Of states of more entries than this the effect is measured, not bounded."""
 _BEST: Final = 0.9
 _FEW: Final = 2
 
@@ -59,7 +65,8 @@ class Change:
 class Remedies:
     """The changes that were tried with their measured log10, the nearest to 0 first.
 
-    `upper` and `lower` bound log10 of the norm with the first change: certified.
+    `upper` and `lower` bound log10 of the norm with the first change: certified; ±∞ where states
+    are too wide for that.
     """
 
     before: float
@@ -104,7 +111,12 @@ def biases(cell: Cell) -> dict[MatrixSymbol, str]:
 
 
 def measured_norm(path: Run, lag: int) -> float:
-    """log10 ‖∂s_T/∂s_{T−lag}‖₂ by the emitted code: all rows of the product in one batch."""
+    """log10 ‖∂s_T/∂s_{T−lag}‖₂ by the emitted code, all rows of the product in one batch.
+
+    Of states too wide for that by products with vectors.
+    """
+    if _wide(path):
+        return measured_norms([path], lag)[0]
     cell, last = path.derivation.cell, path.steps
     first = last - lag
     shapes = {s.name: path.states[s.name].shape[1:] for s in cell.states}
@@ -133,25 +145,38 @@ def measured_norm(path: Run, lag: int) -> float:
     return math.log10(size) if size else -math.inf
 
 
+def _wide(path: Run) -> bool:
+    return _entries(path) > _WIDE and not path.derivation.has_matrices
+
+
+def _entries(path: Run) -> int:
+    return sum(math.prod(value.shape[1:]) for value in path.states.values())
+
+
 @np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
-def remedies(path: Run, lag: int, named: Mapping[str, float] | None = None) -> Remedies:
-    """The changes tried on a run; `named` are shares of the norm by symbol, for large states."""
-    before = measured_norm(path, lag)
-    tried = []
+def remedies(
+    path: Run, lag: int, named: Mapping[str, float] | None = None, track: Track | None = None
+) -> Remedies:
+    """The changes tried on a run.
+
+    `named` are shares of the norm by symbol, for large states; `track` what is known of the run.
+    """
+    known = track is not None and _wide(path)
+    before = track.log10_measured[-1] if track and known else measured_norm(path, lag)
+    made: list[tuple[Change, Run]] = []
     for change in _changes(path, before, lag, named or {}):
-        try:
-            made = _again(path, change)
-        except StateOverflowError:
-            continue
-        if math.isfinite(after := measured_norm(made, lag)):
-            tried.append((change, after))
-    tried.sort(key=lambda item: abs(item[1]))
+        with suppress(StateOverflowError):
+            made.append((change, _again(path, change)))
+    runs = [run for _, run in made]
+    if runs and _wide(path):
+        after = measured_norms(runs, lag, track.direction if track else None)
+    else:
+        after = [measured_norm(run, lag) for run in runs]
+    order = [k for k in np.argsort(np.abs(after), kind="stable") if math.isfinite(after[k])]
     upper, lower = math.inf, -math.inf
-    if tried:
-        track = follow(_again(path, tried[0][0]), lags=lag, windows=(), dominate=False)
-        upper = min(values[-1] for values in track.log10_upper.values())
-        lower = max(values[-1] for values in track.log10_lower.values())
-    return Remedies(before, tuple(tried), upper, lower)
+    if order and _entries(path) <= _ENCLOSED:
+        upper, lower = enclosed(runs[order[0]], lag)
+    return Remedies(before, tuple((made[k][0], after[k]) for k in order), upper, lower)
 
 
 def _again(path: Run, change: Change) -> Run:
@@ -170,7 +195,7 @@ def _changes(
 ) -> Iterator[Change]:  # fmt: skip
     cell = path.derivation.cell
     found = [(symbol.name, target) for symbol, target in biases(cell).items()]
-    if sum(math.prod(value.shape[1:]) for value in path.states.values()) > _MANY:
+    if _entries(path) > _MANY:
         found = sorted(found, key=lambda item: -abs(named.get(item[1], 0.0)))[:_FEW]
     for name, target in found:
         yield from (Change(ADD, (name,), amount, target) for amount in _SHIFTS)

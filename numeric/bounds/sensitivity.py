@@ -52,7 +52,11 @@ class Sensitivity:
 
 def sensitivity(one: Diagnosis, truncate: int | None = None) -> dict[str, Sensitivity]:
     """Every parameter's, in the order of the cell; and what is lost beyond so many steps."""
-    along = parameter_norms(one.run) if one.run is not None else {}
+    along: Mapping[str, ParameterNorm | None] = {}
+    if one.track is not None and one.track.parameters is not None:
+        along = one.track.parameters
+    elif one.run is not None:
+        along = parameter_norms(one.run)
     cut = parameter_norms(one.run, truncate) if one.run is not None and truncate else {}
     above: dict[str, float | None] = {}
     if one.setting is not None and one.certificate is not None:

@@ -21,7 +21,6 @@ from derive.saying import said
 from numeric.bounds.diagnosis import EXACT, EXPLODES, VANISHES, Diagnosis, Ends, diagnose
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import Run
-from numeric.bounds.one_sequence.tracks import WINDOWS
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.weights.layer_weights import LayerWeights
@@ -114,7 +113,7 @@ def diagnose_layers(
     input_box: Ends | None = None,
     initial_box: Ends | None = None,
     lag: int | None = None,
-    windows: Sequence[int] = WINDOWS,
+    windows: Sequence[int] | None = None,
     drawn: str = "",
 ) -> Stack:
     """Each layer's diagnosis on what the layers below hand up.

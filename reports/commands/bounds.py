@@ -21,7 +21,7 @@ from numeric.bounds.batches import Batch
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.heat_map import heat_map
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
-from numeric.bounds.one_sequence.tracks import WINDOWS, lyapunov_exponents
+from numeric.bounds.one_sequence.tracks import lyapunov_exponents
 from numeric.bounds.sensitivity import Sensitivity, ill_conditioned, sensitivity
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.sizes import usual_sizes
@@ -117,9 +117,9 @@ def _box(name: str, text: str | None) -> Ends | None:
     return box_around(low, high)
 
 
-def _windows(text: str | None) -> tuple[int, ...]:
+def _windows(text: str | None) -> tuple[int, ...] | None:
     if text is None:
-        return WINDOWS
+        return None
     parts = text.split(",")
     if not all(part.strip().isdecimal() and int(part) >= 1 for part in parts):
         raise CommandError(f"--window: expected whole numbers from 1, as 1,10,20, came {text!r}")
@@ -151,7 +151,7 @@ def _default_sizes(cell: Cell, size: int | None) -> dict[str, int]:
 
 def _diagnose(
     network: Network, layers: Sequence[LayerWeights], arguments: Namespace,
-    boxes: Sequence[Ends | None], windows: tuple[int, ...], drawn: str,
+    boxes: Sequence[Ends | None], windows: tuple[int, ...] | None, drawn: str,
     inputs: Mapping[str, Array] | None,
 ) -> tuple[Stack, StateOverflowError | None]:  # fmt: skip
     """The diagnosis of each layer; what overflows along the sequence, if a state does."""

@@ -18,7 +18,7 @@ from numeric.bounds.all_inputs.certify import period_of, suprema
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
 from numeric.bounds.domination import Domination, Parts
 from numeric.bounds.growth import log_product, nonnegative, rate_over
-from numeric.numbers.matrices import root_above
+from numeric.numbers.spectral_radius import root_above
 
 Array = Any
 _LONGEST: Final = 1000

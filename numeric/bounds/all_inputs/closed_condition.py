@@ -26,7 +26,8 @@ from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
 from numeric.bounds.growth import perron_bound
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number
-from numeric.numbers.matrices import above, norm_bound
+from numeric.numbers.matrices import norm_bound
+from numeric.numbers.spectral_radius import above
 
 _ONE: Final = Fraction(1)
 Value = Fraction | None

@@ -18,7 +18,7 @@ import numpy as np
 from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.ranges import Ranges, Setting
 from numeric.bounds.step_shares import Share, step_shares
-from numeric.numbers.matrices import frobenius, norm_bound, raised
+from numeric.numbers.matrices import frobenius, raised
 
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
@@ -55,5 +55,4 @@ def memory(log10_upper: tuple[float, ...]) -> float:
 
 def largest(share: Share) -> float:
     """At least ‖b uᵀ‖ over the ranges."""
-    column = min(norm_bound(share.columns), frobenius(share.columns.magnitude))
-    return raised(column * frobenius(share.row.magnitude))
+    return raised(share.norm() * frobenius(share.row.magnitude))

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from numeric.bounds.one_sequence.side_by_side import log10_norms, scaled
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
 from numeric.numbers.matrices import Near, top
 
@@ -19,7 +20,6 @@ Array = Any
 _SMALL: Final = 100
 _STEPS: Final = 12
 _SETTLED: Final = 1e-5
-_LOG2: Final = float(np.log10(2.0))
 
 
 def heat_map(run: Run, points: int = 32) -> tuple[tuple[int, ...], Array]:
@@ -73,45 +73,17 @@ def _by_products(segments: list[Near]) -> dict[tuple[int, int], float]:
 
 
 def _by_vectors(segments: list[Near]) -> dict[tuple[int, int], float]:
-    """The same by Lanczos' method on PᵀP for all pairs at once, a column for each, in float32.
-
-    Each pair's PᵀP is scaled by the size of its first product with a vector. A pair whose value
-    has settled is left out of what follows.
-    """
+    """The same for all pairs at once, a column for each, in float32."""
     count, width = len(segments), len(segments[0].matrix)
     segments = [_single(segment) for segment in segments]
     pairs = np.array([(k, t) for k in range(count) for t in range(k + 1, count + 1)])
-    logs = np.zeros(len(pairs))
-    least = np.full(len(pairs), -np.inf)
-    active = np.arange(len(pairs))
-    start = np.random.default_rng(width).normal(size=width)
-    start = (start / np.linalg.norm(start)).astype(np.float32)
-    now = np.repeat(start[:, None], len(pairs), axis=1)
-    before, beside = np.zeros_like(now), np.zeros(len(pairs), dtype=np.float32)
-    small = np.zeros((len(pairs), _STEPS, _STEPS))
-    for step in range(_STEPS):
-        image, size = _there_and_back(segments, pairs[active], now)
-        if step == 0:
-            logs = size
-        image *= (2.0 ** (size - logs[active])).astype(np.float32)
-        image -= before * beside
-        own = np.einsum("ij,ij->j", now, image)
-        image -= now * own
-        small[active, step, step] = own
-        values = np.linalg.eigvalsh(small[active, : step + 1, : step + 1])[:, -1]
-        moved = values - least[active] > _SETTLED * values
-        least[active] = np.maximum(values, least[active])
-        beside = np.sqrt(np.einsum("ij,ij->j", image, image))
-        going = moved & (beside > 0) & np.isfinite(beside)
-        if step == _STEPS - 1 or not going.any():
-            break
-        small[active[going], step, step + 1] = small[active[going], step + 1, step] = beside[going]
-        active, beside = active[going], beside[going]
-        before, now = now[:, going], image[:, going] / beside
-    with np.errstate(divide="ignore", invalid="ignore"):
-        norms = 0.5 * (np.log10(least) + logs * _LOG2)
-    return {(int(t), int(k)): -np.inf if np.isnan(v) else float(v)
-            for (k, t), v in zip(pairs, norms, strict=True)}  # fmt: skip
+    start = np.random.default_rng(width).normal(size=width).astype(np.float32)
+
+    def sweep(which: Array, vectors: Array) -> tuple[Array, Array]:
+        return _there_and_back(segments, pairs[which], vectors)
+
+    norms = log10_norms(sweep, np.repeat(start[:, None], len(pairs), axis=1), _STEPS, _SETTLED)
+    return {(int(t), int(k)): float(v) for (k, t), v in zip(pairs, norms, strict=True)}
 
 
 def _single(near: Near) -> Near:
@@ -133,10 +105,6 @@ def _there_and_back(segments: list[Near], pairs: Array, vectors: Array) -> tuple
         if not len(spans):
             continue
         matrix = segments[place].matrix
-        moved = (matrix.T if transposed else matrix) @ held[:, spans]
-        lengths = np.sqrt(np.einsum("ij,ij->j", moved, moved))
-        some = lengths > 0
-        lengths = np.where(some, lengths, np.float32(1.0))
-        held[:, spans] = moved / lengths
-        size[spans] += np.where(some, np.log2(lengths) + segments[place].exponent, 0.0)
+        held[:, spans], more = scaled((matrix.T if transposed else matrix) @ held[:, spans])
+        size[spans] += more + segments[place].exponent
     return held, size

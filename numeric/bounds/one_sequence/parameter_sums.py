@@ -35,12 +35,14 @@ from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import shape_of
 from numeric.numbers.intervals import Interval, gamma
-from numeric.numbers.matrices import Near, bounds, frobenius, norm_bound, raised
+from numeric.numbers.matrices import Near, bounds, frobenius, raised
 
 Array = Any
 _LARGEST: Final = 4_000_000
 _LONGEST: Final = 400_000
 _CHUNK: Final = 64
+_HELD: Final = 2_000_000
+_TIMES: Final = 2_000_000
 _LOST: Final = 1e-300  # above what an entry loses that underflows
 
 
@@ -68,28 +70,53 @@ def parameter_norms(run: Run, after: int = 0) -> dict[str, ParameterNorm | None]
     With `after` K that is what a gradient leaves out that goes back over K steps. None where it is
     too much work or overflows, has another form, or states are matrices.
     """
-    cell, derivation = run.derivation.cell, run.derivation
-    long = run.steps * sum(run.states[s.name].shape[1] for s in cell.states) > _LONGEST
-    if long or derivation.has_matrices:  # there the cotangents are matrices, not columns
-        return dict.fromkeys(symbol.name for symbol in cell.parameters)
-    jacobians = Jacobians(run)
-    width = sum(jacobians.widths)
-    sums = {e.of: _Sum(shape_of(e.of, run.sizes), width) for e in derivation.parameters
-            if width * math.prod(shape_of(e.of, run.sizes)) <= _LARGEST}  # fmt: skip
+    sums = ParameterSums(run, after)
+    if not sums.sums:
+        return sums.norms()
     products = Products(run.steps)
-    product: Near | None = None
-    steps = zip(_shares(run, set(sums)), jacobians.backwards(), strict=True)
-    for lag, (shares, factor) in enumerate(steps):
-        for symbol, found in shares.items():
+    sums.add(None)
+    for factor in Jacobians(run).backwards(run.steps - 1):
+        products.add(factor)
+        sums.add(products.product)
+    return sums.norms()
+
+
+class ParameterSums:
+    """Σ_k P_k ∂F_k/∂θ by parameter, fed with P_T = I, P_{T−1} = J_T, …, P_1 = J_T ⋯ J_2.
+
+    The shares of the first `after` of these are left out.
+    """
+
+    def __init__(self, run: Run, after: int = 0) -> None:
+        self.left_out = after
+        derivation, widths = run.derivation, [v.shape[1] for v in run.states.values()]
+        self.run, self.sums = run, dict[MatrixSymbol, _Sum]()
+        width = sum(widths)
+        work = max(run.steps * width, run.steps * width**3 // _TIMES)
+        if work <= _LONGEST and not derivation.has_matrices:  # there cotangents are no columns
+            shapes = {e.of: shape_of(e.of, run.sizes) for e in derivation.parameters}
+            self.sums = {symbol: _Sum(shape, width) for symbol, shape in shapes.items()
+                         if width * math.prod(shape) <= _LARGEST}  # fmt: skip
+        self.shares = _shares(run, {*self.sums})
+
+    def add(self, product: Near | None) -> None:
+        """The shares of the step that comes before those of the product; None stands for I."""
+        if not self.sums:
+            return
+        for symbol, found in next(self.shares).items():
             if found is None:
-                sums.pop(symbol, None)
-            elif symbol in sums and lag >= after:
-                sums[symbol].add(product, found)
-        product = products.add(factor)
-    totals: dict[MatrixSymbol, Near3] = {s: held.total() for s, held in sums.items()}
-    for equation in derivation.parameters:
-        _pass_on(equation, totals, run)
-    return {s.name: _norm(totals[s], sums[s]) if s in totals else None for s in cell.parameters}
+                self.sums.pop(symbol, None)
+            elif symbol in self.sums and self.left_out <= 0:
+                self.sums[symbol].add(product, found)
+        self.left_out -= 1
+
+    def norms(self) -> dict[str, ParameterNorm | None]:
+        """The norms, once every step was added."""
+        totals: dict[MatrixSymbol, Near3] = {s: held.total() for s, held in self.sums.items()}
+        for equation in self.run.derivation.parameters:
+            _pass_on(equation, totals, self.run)
+        return {s.name: _norm(totals[s], self.sums[s]) if s in totals else None
+                for s in self.run.derivation.cell.parameters}  # fmt: skip
 
 
 @dataclass
@@ -117,31 +144,29 @@ class _Sum:
 
     def add(self, product: Near | None, shares: list[Share]) -> None:
         """The shares of one step, P_k in front of them; None stands for I."""
-        own = 0.0
+        own, P, error_P, size_P = 0.0, None, 0.0, 1.0
+        if product is not None:
+            P = np.ldexp(product.matrix, product.exponent) if product.exponent else product.matrix
+            error_P = float(np.ldexp(product.error, product.exponent)) + math.sqrt(P.size) * _LOST
+            size_P = frobenius(P)
         for share in shares:
-            B, b = share.columns.middle.T, frobenius(share.columns.radius)
-            u, e = share.row.middle, frobenius(share.row.radius)
-            size_b, size_u = frobenius(B), frobenius(u)
-            own += raised(norm_bound(share.columns) * raised(size_u + e))
-            error_p, made, size_p = 0.0, B, 1.0
-            if product is not None:
-                P = np.ldexp(product.matrix, product.exponent)
-                error_p = float(np.ldexp(product.error, product.exponent))
-                error_p += math.sqrt(P.size) * _LOST
-                size_p = frobenius(P)
-                made = P @ B
+            b, u = frobenius(share.columns.radius), share.row.middle
+            size_b, size_u = frobenius(share.columns.middle), frobenius(u)
+            e = frobenius(share.row.radius)
+            own += raised(share.norm() * raised(size_u + e))
+            made = share.moved(P, self.width)
             # (P + E)(B + F) ⊗ (u + G) − fl(PB) ⊗ u
-            error_p = error_p * (size_b + b) + size_p * b
-            error_p += gamma(self.width + 4) * size_p * size_b * (product is not None)
+            error = error_P * (size_b + b) + size_P * b
+            error += gamma(self.width + 4) * size_P * size_b * (P is not None)
             size = frobenius(made)
-            self.error += raised(error_p * (size_u + e) + size * e, 12)
+            self.error += raised(error * (size_u + e) + size * e, 12)
             self.size += raised(size * size_u)
             self.left.append(made)
             self.right.append(u[0])
             self.turned.append(share.turned)
+            if len(self.left) * made.size >= _HELD or len(self.left) >= _CHUNK:
+                self.flush()
         self.own = max(self.own, raised(own, len(shares) + 4))
-        if len(self.left) >= _CHUNK:
-            self.flush()
 
     def flush(self) -> None:
         """Adds what was kept to the array."""
@@ -152,8 +177,9 @@ class _Sum:
             chosen = [k for k, turned in enumerate(self.turned) if turned == flipped]
             if not chosen:
                 continue
-            left = np.stack([self.left[k] for k in chosen], axis=-1)
-            made = left @ np.stack([self.right[k] for k in chosen])
+            left = np.array([self.left[k] for k in chosen]).reshape(len(chosen), -1)
+            made = left.T @ np.array([self.right[k] for k in chosen])
+            made = made.reshape(self.width, -1, made.shape[1])
             self.array += np.swapaxes(made, 1, 2) if flipped else made
         self.count += len(self.left) + 2
         self.left, self.right, self.turned = [], [], []

@@ -23,6 +23,7 @@ from numeric.meaning.sizes import as_columns, extent_of
 
 Array = Any
 Columns = Mapping[str, Array]
+At = slice | Array
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Linear:
     """A map with so many rows: `times(v, at, transposed)` is A v, or Aᵀ v, at the steps `at`."""
 
     rows: int
-    times: Callable[[Array, slice, bool], Array]
+    times: Callable[[Array, At, bool], Array]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class _Products(Algebra[Linear]):
                       lambda v, *how: sum(term.times(v, *how) for term in terms))  # fmt: skip
 
     def product(self, number: Number, factors: Sequence[Linear]) -> Linear:
-        def times(v: Array, at: slice, transposed: bool) -> Array:
+        def times(v: Array, at: At, transposed: bool) -> Array:
             for factor in factors if transposed else reversed(factors):
                 v = factor.times(v, at, transposed)
             return v if number == 1 else float(number) * v
@@ -66,7 +67,7 @@ class _Products(Algebra[Linear]):
     def stack(self, parts: Sequence[Linear]) -> Linear:
         ends = np.cumsum([0, *(part.rows for part in parts)])
 
-        def times(v: Array, at: slice, transposed: bool) -> Array:
+        def times(v: Array, at: At, transposed: bool) -> Array:
             if not transposed:
                 return np.concatenate([part.times(v, at, False) for part in parts])
             return sum(part.times(v[ends[i] : ends[i + 1]], at, True)
@@ -91,7 +92,7 @@ class _Products(Algebra[Linear]):
         if not held.run.derivation.timeless.issuperset(symbols_of(block)):
             return super().matrix(block)
 
-        def times(v: Array, at: slice, transposed: bool) -> Array:
+        def times(v: Array, at: At, transposed: bool) -> Array:
             value = held.column(block, at)
             return (value.T if transposed else value) @ v
 
@@ -124,7 +125,7 @@ class Steps:
         self.values: Columns = values
         self.held: dict[MatrixExpr, Array] = {}
 
-    def forward(self, vector: Array, spans: Mapping[str, slice], at: slice) -> Array:
+    def forward(self, vector: Array, spans: Mapping[str, slice], at: At) -> Array:
         """J times a vector, edge by edge."""
         tangents = {previous(s): vector[spans[s.name]] for s in self.cell.states}
         for target, into in self.edges.items():
@@ -135,7 +136,7 @@ class Steps:
                 found[spans[state.name]] = tangents[state]
         return found
 
-    def backward(self, vector: Array, spans: Mapping[str, slice], at: slice) -> Array:
+    def backward(self, vector: Array, spans: Mapping[str, slice], at: At) -> Array:
         """Jᵀ times a vector, edge by edge."""
         found = np.zeros_like(vector)
         total = self._sweep({s: vector[spans[s.name]] for s in self.cell.states}, at)
@@ -152,7 +153,7 @@ class Steps:
         (state,) = (s for s in self.cell.states if s.name == of)
         return self._sweep({state: seed}, slice(None))
 
-    def _sweep(self, seeds: dict[MatrixSymbol, Array], at: slice) -> dict[MatrixSymbol, Array]:
+    def _sweep(self, seeds: dict[MatrixSymbol, Array], at: At) -> dict[MatrixSymbol, Array]:
         total = dict(seeds)
         for target in reversed(self.edges):
             if target not in total:
@@ -162,7 +163,7 @@ class Steps:
                 total[source] = total[source] + part if source in total else part
         return total
 
-    def column(self, node: MatrixExpr, at: slice) -> Array:
+    def column(self, node: MatrixExpr, at: At) -> Array:
         """The value, a column for each step; a matrix of weights as it is."""
         if node not in self.held:
             with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):

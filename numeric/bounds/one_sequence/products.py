@@ -20,18 +20,21 @@ Array = Any
 _LEAST, _USUAL, _MOST = 6, 8, 12
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Part:
-    """A window that ends at a lag, and the product of everything up to there."""
+    """A factor or window that ends at a lag, its norm, and the product up to there once asked."""
 
     end: int
-    product: Near
+    own: Near
+    norm: float
+    whole: Near | None = None
 
 
 class Products:
     """The products of the first factors, one more with each, and the windows asked for.
 
-    `log10_factor` is at least log10 of the norm of the last factor.
+    `product` is made when it is asked for; `log10_factor` is at least log10 of the norm of the last
+    factor.
     """
 
     def __init__(self, count: int, lengths: Sequence[int] = (), scaled: Sequence[int] = ()) -> None:
@@ -40,28 +43,34 @@ class Products:
         self.windows = Windows(lengths, scaled, levels)
         self.levels: Final = levels
         self.parts: list[_Part] = []
-        self.product: Near | None = None
         self.lag = 0
         self.log10_factor = math.inf
         self._start: Array | None = None
 
-    def add(self, factor: Near) -> Near:
-        """The product with one more, earlier factor."""
+    def add(self, factor: Near) -> None:
+        """One more, earlier factor."""
         self.lag += 1
         factor = factor.balanced()
         _, norm, self._start = bounds(factor, self._start)
         self.log10_factor = factor.log10(norm, 1)
         ended = self.windows.add(self.lag, factor, norm)
-        longest = max((level for level in self.levels if level in ended), default=0)
-        if not longest:
-            self.product = (factor if self.product is None
-                            else multiply(self.product, factor, (math.inf, norm)))  # fmt: skip
-            return self.product
+        longest = max((level for level in self.levels if level in ended), default=1)
         while self.parts and self.parts[-1].end > self.lag - longest:
             self.parts.pop()
-        whole, norm = ended[longest]
-        if self.parts:
-            whole = multiply(self.parts[-1].product, whole, (math.inf, norm))
-        self.parts.append(_Part(self.lag, whole))
-        self.product = whole
+        self.parts.append(_Part(self.lag, *(ended[longest] if longest > 1 else (factor, norm))))
+
+    @property
+    def product(self) -> Near:
+        """The product of all that was added.
+
+        Assumes: something was.
+        """
+        whole: Near | None = None
+        for part in self.parts:
+            if part.whole is None:
+                part.whole = part.own
+                if whole is not None:
+                    part.whole = multiply(whole, part.own, (math.inf, part.norm))
+            whole = part.whole
+        assert whole is not None
         return whole

@@ -22,13 +22,14 @@ from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, symbols_of
 from derive.language.maps import LinearMap
 from derive.saying import said
+from numeric.bounds.one_sequence.step_matrix import Piece, StepMatrix
 from numeric.compiler.kernel import compile_cell
 from numeric.meaning.domains import UndefinedError, undefined
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import as_columns, extent_of, sizes_of
 from numeric.numbers.intervals import UNIT, Interval, around, gamma, interval
-from numeric.numbers.matrices import Gram, Near, frobenius, multiply, raised
+from numeric.numbers.matrices import Near, frobenius, multiply, raised
 
 Array = Any
 Arrays = Mapping[str, Array]
@@ -175,55 +176,6 @@ def enclosed_values(
     for equation in run.derivation.forward:
         values[equation.target.name] = enclose(equation.value, values, sizes)
     return values
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Where a block stands that is not zero, and whether it is diagonal."""
-
-    rows: slice
-    columns: slice
-    diagonal: bool
-
-
-@dataclass(frozen=True)
-class StepMatrix(Near):
-    """A step Jacobian that knows its blocks: what is zero or diagonal costs no product."""
-
-    pieces: tuple[Piece, ...] = ()
-
-    def after(self, left: Array) -> Array:
-        """fl(left · A) by blocks."""
-        found = np.zeros((len(left), self.matrix.shape[1]))
-        for piece in self.pieces:
-            block, own = self.matrix[piece.rows, piece.columns], left[:, piece.rows]
-            found[:, piece.columns] += own * np.diagonal(block) if piece.diagonal else own @ block
-        return found
-
-    def transposed_after(self, left: Array) -> Array:
-        """fl(left · Aᵀ) by blocks."""
-        found = np.zeros((len(left), self.matrix.shape[0]))
-        for piece in self.pieces:
-            block, own = self.matrix[piece.rows, piece.columns], left[:, piece.columns]
-            found[:, piece.rows] += own * np.diagonal(block) if piece.diagonal else own @ block.T
-        return found
-
-    def gram(self) -> Gram:
-        """fl(AᵀA), the widest state whose column holds diagonal blocks alone put first."""
-        dense = {piece.columns.start for piece in self.pieces if not piece.diagonal}
-        flat = [piece.columns for piece in self.pieces if piece.columns.start not in dense]
-        if not flat:
-            return super().gram()
-        first = max(flat, key=lambda columns: columns.stop - columns.start)
-        rest = [*range(first.start), *range(first.stop, self.matrix.shape[1])]
-        others = self.matrix[:, rest]
-        g, B = np.zeros(first.stop - first.start), np.zeros((first.stop - first.start, len(rest)))
-        for piece in self.pieces:
-            if piece.columns == first:
-                entries = np.diagonal(self.matrix[piece.rows, first])
-                g += entries * entries
-                B += entries[:, None] * others[piece.rows]
-        return Gram(g, B, others.T @ others, np.array([*range(first.start, first.stop), *rest]))
 
 
 class Jacobians:

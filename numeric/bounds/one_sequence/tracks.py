@@ -10,7 +10,7 @@ built from longer windows, so that few factors meet and errors stay small (`prod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from numeric.bounds.domination import Domination, Parts
 from numeric.bounds.growth import log_product, matrix_norm, nonnegative
+from numeric.bounds.one_sequence.parameter_sums import ParameterNorm, ParameterSums
 from numeric.bounds.one_sequence.products import Products
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.meaning.enclose import enclose
@@ -25,9 +26,11 @@ from numeric.numbers.matrices import Near, bounds, frobenius, lowered, raised, t
 
 Array = Any
 WINDOWS: Final = (1, 2, 5, 10, 20)
-_SMALL: Final = 100
-_EACH: Final = 32
-_POINTS: Final = 48
+FEWER: Final = (1, 10, 20)
+"""The windows of states of more than `_WIDE` entries, where none are asked for."""
+_SMALL, _WIDE = 100, 1000
+_EACH, _POINTS = 32, 48
+_EACH_WIDE, _POINTS_WIDE = 8, 16
 _SCALED: Final = 10
 _STEPS: Final = 4
 
@@ -38,7 +41,7 @@ class Track:
 
     A lower bound of −∞ or an upper one of +∞ says nothing. `blocks` are measured block norms of
     the longest product, log10, row state by column state; `direction` is about the unit vector
-    that the longest product stretches most.
+    that the longest product stretches most. `parameters` where they were summed along the way.
     """
 
     lags: tuple[int, ...]
@@ -47,16 +50,21 @@ class Track:
     log10_lower: dict[str, tuple[float, ...]]
     blocks: dict[tuple[str, str], float] = field(default_factory=dict)
     direction: Array | None = field(default=None, repr=False, compare=False)
+    parameters: Mapping[str, ParameterNorm | None] | None = field(default=None, compare=False)
 
 
 def follow(
     run: Run,
     *,
     lags: int | None = None,
-    windows: Sequence[int] = WINDOWS,
+    windows: Sequence[int] | None = None,
     dominate: bool = True,
+    parameters: bool = False,
 ) -> Track:
     """Every bound at every lag up to `lags`, T being the last step.
+
+    Without `windows` those of `WINDOWS`, or of `FEWER` where states are wide. `parameters`: sums
+    over all steps by parameter as well, from the same products.
 
     Raises:
         ValueError: for a lag or a window below 1, or a lag beyond the sequence.
@@ -64,20 +72,27 @@ def follow(
     count = run.steps if lags is None else lags
     if not 1 <= count <= run.steps:
         raise ValueError(f"lag: expected 1 to {run.steps}, the steps there are, came {count}")
-    if any(window < 1 for window in windows):
-        raise ValueError(f"window: expected lengths from 1, came {min(windows)}")
     jacobians = Jacobians(run)
     size = sum(jacobians.widths)
+    if windows is None:
+        windows = WINDOWS if size <= _WIDE else FEWER
+    if any(window < 1 for window in windows):
+        raise ValueError(f"window: expected lengths from 1, came {min(windows)}")
     small = size <= _SMALL and count <= 2000
     chosen = [window for window in windows if window <= count]
     products = Products(count, chosen, [w for w in chosen if small or w >= _SCALED])
     measured: list[float] = []
     upper: list[float] = []
     lower: list[float] = []
-    grid = {*range(1, _EACH + 1), *np.linspace(1, count, _POINTS).astype(int).tolist()}
+    each, points = (_EACH, _POINTS) if size <= _WIDE else (_EACH_WIDE, _POINTS_WIDE)
+    grid = {*range(1, each + 1), *np.linspace(1, count, points).astype(int).tolist()}
     product = direction = None
+    sums = ParameterSums(run) if parameters and count == run.steps else None
     for lag, factor in enumerate(jacobians.backwards(count), 1):
-        product = products.add(factor)
+        if sums is not None:
+            sums.add(product)
+        products.add(factor)
+        product = products.product
         if direction is not None:  # P_l v = σ u has P_{l+1}ᵀ u = σ Jᵀ v, and u hardly changes
             direction = factor.after(direction[None])[0]
         if small or lag in grid:
@@ -102,8 +117,18 @@ def follow(
         above = {"trajectory": tuple(_dominated(jacobians, count)), **above}
     return Track(
         tuple(range(1, count + 1)), tuple(measured), above, {"direction": tuple(lower)},
-        _blocks(jacobians, product), direction,
+        _blocks(jacobians, product), direction, None if sums is None else sums.norms(),
     )  # fmt: skip
+
+
+def enclosed(run: Run, lag: int) -> tuple[float, float]:
+    """Certified log10 bounds, upper and lower, of the product at one lag alone."""
+    products = Products(lag)
+    for factor in Jacobians(run).backwards(lag):
+        products.add(factor)
+    product = products.product
+    low, high, _ = bounds(product)
+    return product.log10(high, 1), product.log10(low, -1)
 
 
 def _blocks(jacobians: Jacobians, product: Near | None) -> dict[tuple[str, str], float]:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numeric.bounds import growth
 from numeric.bounds.domination import SPECTRAL
 from numeric.bounds.growth import chain, chains, log_product, nonnegative, rate_over
-from numeric.numbers.matrices import Near, root_above
+from numeric.numbers.matrices import Near
+from numeric.numbers.spectral_radius import root_above
 
 FAR_APART = [np.diag(d) for d in ([1e100, 1e-230], [1e-55, 1e150], [1e-55, 1e150])]
 

@@ -16,11 +16,9 @@ from numeric.numbers.intervals import interval
 from numeric.numbers.matrices import (
     Near,
     bounds,
-    collatz,
     frobenius,
     multiply,
     norm_bound,
-    perron_rate,
     raised,
     singular_values,
 )
@@ -67,24 +65,6 @@ def test_products_stay_within_their_error(seed, length):
                  for t, m in zip(row, line, strict=True))  # fmt: skip
     assert square <= (scale * Fraction(made.error)) ** 2
     assert made.error <= 1e-10 * frobenius(made.matrix) * 10**length
-
-
-@given(seed=st.integers(0, 10**6), n=st.integers(1, 5))
-def test_perron_rates_are_proved_in_rationals(seed, n):
-    N = np.abs(np.random.default_rng(seed).normal(size=(n, n)))
-    rate, vector = perron_rate(N)
-    for row, own in zip(exact(N), vector, strict=True):
-        total = sum(e * Fraction(v) for e, v in zip(row, vector, strict=True))
-        assert total <= Fraction(rate) * Fraction(own)
-    assert rate <= np.abs(np.linalg.eigvals(N)).max() * (1 + 1e-6)
-
-
-def test_triangular_and_zero_matrices_have_a_rate():
-    assert perron_rate(np.zeros((2, 2)))[0] == 0
-    rate, vector = perron_rate(np.array([[0.5, 7.0], [0.0, 0.5]]))
-    assert 0.5 <= rate < 0.51
-    assert min(vector) > 0
-    assert collatz([[Fraction(1, 3)]], [1.0]) >= 1 / 3
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 6))
@@ -142,4 +122,3 @@ def test_no_number_is_no_bound():
     assert frobenius(np.array([np.nan, 1.0])) == np.inf
     assert singular_values(np.full((2, 2), 1e308)) == (0.0, np.inf)
     assert raised(float("nan")) == np.inf
-    assert collatz([[Fraction(10) ** 400]], [1.0]) == np.inf
