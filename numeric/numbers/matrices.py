@@ -300,7 +300,7 @@ def _left_over(shifted: Array) -> tuple[float, float]:
         LinAlgError: if S is not positive definite, to rounding.
     """
     n = len(shifted)
-    width = n if n <= _PANEL else max(_PANEL, -(-n // _PANELS))
+    width = max(_PANEL, -(-n // _PANELS))
     left, length = 0.0, 0.0
     for k in range(0, n, width):
         end = min(k + width, n)

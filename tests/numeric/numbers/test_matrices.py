@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numeric.bounds.all_inputs.from_below import radius_below
+from numeric.bounds.one_sequence.step_jacobians import Piece, StepMatrix
 from numeric.numbers import matrices
 from numeric.numbers.intervals import interval
 from numeric.numbers.matrices import (
@@ -143,3 +144,10 @@ def test_no_number_is_no_bound():
     assert singular_values(np.full((2, 2), 1e308)) == (0.0, np.inf)
     assert raised(float("nan")) == np.inf
     assert collatz([[Fraction(10) ** 400]], [1.0]) == np.inf
+
+
+def test_columns_that_are_all_orthogonal_by_their_zeros_have_a_norm():
+    entries = np.linspace(-2.0, 1.0, 40)
+    place = slice(0, 40)
+    low, high, _ = bounds(StepMatrix(np.diag(entries), pieces=(Piece(place, place, True),)))
+    assert 2.0 * (1 - 1e-8) <= low <= 2.0 <= high <= 2.0 * (1 + 1e-8)
