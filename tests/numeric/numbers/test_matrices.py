@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -24,6 +25,8 @@ from numeric.numbers.matrices import (
     perron_rate,
     raised,
     singular_values,
+    top,
+    top_of,
 )
 
 
@@ -144,6 +147,17 @@ def test_no_number_is_no_bound():
     assert singular_values(np.full((2, 2), 1e308)) == (0.0, np.inf)
     assert raised(float("nan")) == np.inf
     assert collatz([[Fraction(10) ** 400]], [1.0]) == np.inf
+
+
+@pytest.mark.parametrize("n", [40, 97])
+def test_a_start_that_the_matrix_only_stretches_hides_no_larger_value(n):
+    A = np.diag(np.linspace(1.0, 2.0, n))
+    A[-1, -1] = 3.0
+    start = np.eye(n)[0]
+    low, high, _ = bounds(Near(A), start)
+    assert (low, high) == (pytest.approx(3.0, rel=1e-8), pytest.approx(3.0, rel=1e-8))
+    assert top(A, start)[0] == pytest.approx(3.0, rel=1e-8)
+    assert math.sqrt(top_of(Near(A).gram(), start)[0]) == pytest.approx(3.0, rel=1e-8)
 
 
 def test_columns_that_are_all_orthogonal_by_their_zeros_have_a_norm():
