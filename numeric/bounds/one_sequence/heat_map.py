@@ -17,8 +17,8 @@ from numeric.numbers.matrices import Near, top
 
 Array = Any
 _SMALL: Final = 100
-_STEPS: Final = 12
-_SETTLED: Final = 1e-5
+_STEPS: Final = 16
+_SETTLED: Final = 1e-10
 _LOG2: Final = float(np.log10(2.0))
 
 
@@ -73,27 +73,27 @@ def _by_products(segments: list[Near]) -> dict[tuple[int, int], float]:
 
 
 def _by_vectors(segments: list[Near]) -> dict[tuple[int, int], float]:
-    """The same by Lanczos' method on PᵀP for all pairs at once, a column for each, in float32.
+    """The same by Lanczos' method on PᵀP for all pairs at once, a column for each.
 
-    Each pair's PᵀP is scaled by the size of its first product with a vector. A pair whose value
-    has settled is left out of what follows.
+    Each pair's PᵀP is scaled by the size of its first product with a vector. In double precision
+    throughout: where states do not mix, what counts in the end may be small on the way. A pair
+    whose value has settled is left out of what follows, and settled means to rounding, nearly:
+    the method may tarry at the second largest value.
     """
     count, width = len(segments), len(segments[0].matrix)
-    segments = [_single(segment) for segment in segments]
     pairs = np.array([(k, t) for k in range(count) for t in range(k + 1, count + 1)])
     logs = np.zeros(len(pairs))
     least = np.full(len(pairs), -np.inf)
     active = np.arange(len(pairs))
     start = np.random.default_rng(width).normal(size=width)
-    start = (start / np.linalg.norm(start)).astype(np.float32)
-    now = np.repeat(start[:, None], len(pairs), axis=1)
-    before, beside = np.zeros_like(now), np.zeros(len(pairs), dtype=np.float32)
+    now = np.repeat((start / np.linalg.norm(start))[:, None], len(pairs), axis=1)
+    before, beside = np.zeros_like(now), np.zeros(len(pairs))
     small = np.zeros((len(pairs), _STEPS, _STEPS))
     for step in range(_STEPS):
         image, size = _there_and_back(segments, pairs[active], now)
         if step == 0:
             logs = size
-        image *= (2.0 ** (size - logs[active])).astype(np.float32)
+        image *= 2.0 ** (size - logs[active])
         image -= before * beside
         own = np.einsum("ij,ij->j", now, image)
         image -= now * own
@@ -114,13 +114,6 @@ def _by_vectors(segments: list[Near]) -> dict[tuple[int, int], float]:
             for (k, t), v in zip(pairs, norms, strict=True)}  # fmt: skip
 
 
-def _single(near: Near) -> Near:
-    """The same in single precision, its largest entry between ½ and 1."""
-    exponent = int(np.frexp(np.max(np.abs(near.matrix), initial=0.0))[1])
-    matrix = np.ldexp(near.matrix, -exponent).astype(np.float32)
-    return Near(matrix, 0.0, near.exponent + exponent)
-
-
 def _there_and_back(segments: list[Near], pairs: Array, vectors: Array) -> tuple[Array, Array]:
     """PᵀP v of each pair's column, of length 1 or 0, and log2 of what it is to be multiplied with.
 
@@ -134,9 +127,10 @@ def _there_and_back(segments: list[Near], pairs: Array, vectors: Array) -> tuple
             continue
         matrix = segments[place].matrix
         moved = (matrix.T if transposed else matrix) @ held[:, spans]
-        lengths = np.sqrt(np.einsum("ij,ij->j", moved, moved))
-        some = lengths > 0
-        lengths = np.where(some, lengths, np.float32(1.0))
-        held[:, spans] = moved / lengths
-        size[spans] += np.where(some, np.log2(lengths) + segments[place].exponent, 0.0)
-    return held, size
+        largest = np.abs(moved).max(axis=0)  # whose squares may underflow
+        largest[largest == 0] = 1.0
+        held[:, spans] = moved / largest
+        size[spans] += np.log2(largest) + segments[place].exponent
+    lengths = np.sqrt(np.einsum("ij,ij->j", held, held))
+    lengths[lengths == 0] = 1.0
+    return held / lengths, size + np.log2(lengths)
