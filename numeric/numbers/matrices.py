@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ _STEPS: Final = 24
 _SMALL: Final = 32  # up to so many rows or columns all eigenvectors cost less than Lanczos' steps
 _FACTORS: Final = (1 + 1e-9, 1 + 1e-5, 1.003, 1.05, 1.5)
 _PANEL, _PANELS = 96, 8
+_ASIDE: Final = 0.1
 _FACTORED: Final = 64  # beyond so many rows and columns singular values cost too much
 _LOG2: Final = math.log10(2.0)
 _TINY: Final = 1e-290
@@ -125,10 +127,9 @@ def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple
         y = matrix.T @ vectors[:, -1] if wide else vectors[:, -1]
         return math.sqrt(max(values[-1], 0.0)), y / (np.linalg.norm(y) or 1.0)
     steps = min(steps, n)
-    vector = np.random.default_rng(n).normal(size=n) if start is None else start
+    vector = _begin(n, start)
     basis = np.zeros((steps, n))
     diagonal, beside = [], []
-    vector = vector / (np.linalg.norm(vector) or 1.0)
     for j in range(steps):
         basis[j] = vector
         following = matrix.T @ (matrix @ vector)
@@ -145,6 +146,27 @@ def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple
     values, vectors = np.linalg.eigh(small)
     y = basis[:count].T @ vectors[:, -1]
     return math.sqrt(max(values[-1], 0.0)), y / (np.linalg.norm(y) or 1.0)
+
+
+def _begin(n: int, start: Array | None) -> Array:
+    """A unit vector for Lanczos' method: near the start, where one is given, but not it.
+
+    A vector that the matrix only stretches, as a unit vector under a diagonal one, never leaves
+    its line, whatever else the matrix stretches more.
+    """
+    anywhere = _anywhere(n)
+    size = 0.0 if start is None else float(np.linalg.norm(start))
+    if start is None or not 0 < size < math.inf:
+        return anywhere
+    vector = start / size + _ASIDE * anywhere
+    return vector / np.linalg.norm(vector)
+
+
+@cache
+def _anywhere(n: int) -> Array:
+    """A unit vector in no direction that a matrix would prefer."""
+    vector = np.random.default_rng(n).normal(size=n)
+    return vector / np.linalg.norm(vector)
 
 
 def bounds(near: Near, y: Array | None = None, steps: int = _STEPS) -> tuple[float, float, Array]:
@@ -223,9 +245,7 @@ def top_of(gram: Gram, start: Array | None = None, steps: int = _STEPS) -> tuple
     """
     n = len(gram)
     steps = min(steps, n)
-    vector = np.random.default_rng(n).normal(size=n) if start is None else start
-    size = float(np.linalg.norm(vector))
-    vector = vector / size if size else np.full(n, 1.0)
+    vector = _begin(n, start)
     basis = np.zeros((steps, n))
     tridiagonal = np.zeros((steps, steps))
     for j in range(steps):
@@ -297,7 +317,7 @@ def _left_over(shifted: Array) -> tuple[float, float]:
         LinAlgError: if S is not positive definite, to rounding.
     """
     n = len(shifted)
-    width = n if n <= _PANEL else max(_PANEL, -(-n // _PANELS))
+    width = max(_PANEL, -(-n // _PANELS))
     left, length = 0.0, 0.0
     for k in range(0, n, width):
         end = min(k + width, n)

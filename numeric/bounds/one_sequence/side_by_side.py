@@ -56,10 +56,12 @@ def log10_norms(sweep: Sweep, vectors: Array, steps: int, settled: float) -> Arr
 
 def scaled(columns: Array) -> tuple[Array, Array]:
     """Columns of length 1, or 0 where they are, and log2 of their lengths."""
-    lengths = _lengths(columns)
-    some = (lengths > 0) & np.isfinite(lengths)
-    lengths = np.where(some, lengths, columns.dtype.type(1.0))
-    return np.where(some, columns, 0.0) / lengths, np.log2(lengths)
+    largest = np.abs(columns).max(axis=0, initial=0.0)  # its square may underflow
+    some = (largest > 0) & np.isfinite(largest)
+    largest = np.where(some, largest, columns.dtype.type(1.0))
+    within = np.where(some, columns, 0.0) / largest
+    lengths = np.where(some, _lengths(within), columns.dtype.type(1.0))
+    return within / lengths, np.log2(largest) + np.log2(lengths)
 
 
 def _lengths(columns: Array) -> Array:

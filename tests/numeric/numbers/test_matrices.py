@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numeric.bounds.all_inputs.from_below import radius_below
+from numeric.bounds.one_sequence.step_jacobians import Piece, StepMatrix
 from numeric.numbers import matrices
 from numeric.numbers.intervals import interval
 from numeric.numbers.matrices import (
@@ -21,6 +23,8 @@ from numeric.numbers.matrices import (
     norm_bound,
     raised,
     singular_values,
+    top,
+    top_of,
 )
 
 
@@ -122,3 +126,21 @@ def test_no_number_is_no_bound():
     assert frobenius(np.array([np.nan, 1.0])) == np.inf
     assert singular_values(np.full((2, 2), 1e308)) == (0.0, np.inf)
     assert raised(float("nan")) == np.inf
+
+
+@pytest.mark.parametrize("n", [40, 97])
+def test_a_start_that_the_matrix_only_stretches_hides_no_larger_value(n):
+    A = np.diag(np.linspace(1.0, 2.0, n))
+    A[-1, -1] = 3.0
+    start = np.eye(n)[0]
+    low, high, _ = bounds(Near(A), start)
+    assert (low, high) == (pytest.approx(3.0, rel=1e-8), pytest.approx(3.0, rel=1e-8))
+    assert top(A, start)[0] == pytest.approx(3.0, rel=1e-8)
+    assert math.sqrt(top_of(Near(A).gram(), start)[0]) == pytest.approx(3.0, rel=1e-8)
+
+
+def test_columns_that_are_all_orthogonal_by_their_zeros_have_a_norm():
+    entries = np.linspace(-2.0, 1.0, 40)
+    place = slice(0, 40)
+    low, high, _ = bounds(StepMatrix(np.diag(entries), pieces=(Piece(place, place, True),)))
+    assert 2.0 * (1 - 1e-8) <= low <= 2.0 <= high <= 2.0 * (1 + 1e-8)

@@ -11,6 +11,7 @@ from trajectories import path
 from numeric.bounds.one_sequence import heat_map as module
 from numeric.bounds.one_sequence.heat_map import heat_map
 from numeric.bounds.one_sequence.step_jacobians import Jacobians
+from numeric.numbers.matrices import Near
 
 
 @pytest.mark.parametrize("small", [100, 0])
@@ -39,3 +40,26 @@ def test_a_product_of_zero_has_no_logarithm(monkeypatch):
     monkeypatch.setattr(module, "_SMALL", 0)
     _, logs = heat_map(path("rnn", n=3, steps=6, gain=0.0), 3)
     assert np.all(np.isneginf(logs[np.tril_indices(3, -1)]))
+
+
+@pytest.mark.parametrize(("decades", "count"), [(5, 6), (40, 5), (290, 1)])
+def test_states_that_do_not_mix_are_measured_by_what_lasts(decades, count):
+    """What is largest in the end may be small on the way: nothing of it is lost."""
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        logs = rng.uniform(-decades, 0.0, size=(count, 24))
+        found = module._by_vectors([Near(np.diag(10.0**row)).balanced() for row in logs])
+        for (later, earlier), value in found.items():
+            exact = logs[earlier:later].sum(axis=0).max()
+            assert value == pytest.approx(exact, abs=1e-9)
+
+
+def test_a_search_does_not_end_where_it_tarries():
+    """It tarries at the second largest value while its first vector hides the largest."""
+    start = np.random.default_rng(24).normal(size=24)
+    shares = np.append(1e-4, np.ones(23))  # of the first vector along each singular vector
+    across = start / np.linalg.norm(start) - shares / np.linalg.norm(shares)
+    turn = np.eye(24) - 2 * np.outer(across, across) / (across @ across)
+    values = np.append([1.0, 0.9], np.linspace(0.3, 0.0, 22))
+    found = module._by_vectors([Near(turn @ np.diag(values) @ turn)])
+    assert found[1, 0] == pytest.approx(0.0, abs=1e-6)

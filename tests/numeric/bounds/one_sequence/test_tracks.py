@@ -39,6 +39,18 @@ def test_no_bound_is_violated_at_any_lag(name, seed, gain):
         assert track.log10_measured[place] == pytest.approx(scale, abs=1e-6)
 
 
+def test_states_that_do_not_mix_are_measured_by_their_own_products():
+    """Where every factor is diagonal, the norm is that of the largest product of entries."""
+    found = path("min_gru", n=40, steps=24, gain=8.0, seed=1)
+    track = follow(found, windows=(1, 6), dominate=False)
+    logs = np.zeros(40)
+    for place, factor in enumerate(Jacobians(found).backwards()):
+        logs += np.log10(np.abs(np.diag(factor.matrix)))
+        assert track.log10_measured[place] == pytest.approx(logs.max(), abs=1e-4)
+        assert track.log10_upper["product"][place] >= logs.max() - 1e-9
+        assert track.log10_lower["direction"][place] <= logs.max() + 1e-9
+
+
 def test_the_rnn_is_checked_again_in_rationals():
     """‖J_T⋯J_1‖_F² in exact rationals at slopes of 40 digits; ‖·‖₂ ≤ ‖·‖_F ≤ √n ‖·‖₂."""
     import mpmath
