@@ -60,10 +60,10 @@ class Engine:
 
     def __exit__(self, *problem: object) -> None:
         """Let the workers go."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             self._client.close()
+        elif self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
     def results(
         self, function: Callable[[Item], Result], items: Sequence[Item]
@@ -99,6 +99,9 @@ class Engine:
 
         Whoever was at work when a process died is tried by itself, so that the one that kills it
         costs itself alone.
+
+        Raises:
+            ConnectionError: if the cluster's scheduler is gone; then nothing is known of the item.
         """
         limit = None if self.seconds is None else self.seconds + _SPARE
         try:
@@ -117,6 +120,8 @@ class Engine:
                 futures[later] = self._submitted(function, items[later])
             return found
         except Exception as problem:
+            if self._client is not None and self._client.status != "running":
+                raise ConnectionError(f"{self.scheduler}: the scheduler is gone") from None
             return GivenUp(_said(problem))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -197,13 +199,19 @@ def test_a_cluster_of_two_processes_finds_the_same_though_one_is_killed(
     with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
         killed = []
 
-        def kill_one(done, wanted, best):
-            if not killed:
-                worker = next(iter(cluster.workers.values()))
-                os.kill(worker.pid, signal.SIGKILL)
-                killed.append(worker.pid)
+        def kill_who_works() -> None:
+            """The first process seen at work."""
+            while not killed:
+                for nanny in cluster.workers.values():
+                    state = cluster.scheduler.workers.get(nanny.worker_address)
+                    if state is not None and state.processing and not killed:
+                        os.kill(nanny.pid, signal.SIGKILL)
+                        killed.append(nanny.pid)
+                time.sleep(0.01)
 
+        killer = threading.Thread(target=kill_who_works, daemon=True)
         with Engine(scheduler=cluster.scheduler_address) as engine:
-            search(PLAN, tmp_path, engine, kill_one)
+            killer.start()
+            search(PLAN, tmp_path, engine)
     assert killed
     assert table(tmp_path) == table(found)
