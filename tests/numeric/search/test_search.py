@@ -17,7 +17,7 @@ from numeric.search import search as searching
 from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.engine import Engine, GivenUp
 from numeric.search.found import BEST, found_cell, is_search, records_of
-from numeric.search.search import Plan, ranked, search
+from numeric.search.search import Plan, drawn_from, ranked, search
 from numeric.search.store import Store
 
 PLAN = Plan(("rnn", "mgu"), (("adding", 6), ("parity", 4)), 4, 3, Budget(4, 4))
@@ -80,6 +80,34 @@ def test_an_interrupted_search_goes_on_to_the_same_table(
     with Engine() as engine:
         search(PLAN, tmp_path, engine)
     assert table(tmp_path) == table(found)
+
+
+def test_chunks_under_way_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks are drawn before those before them are judged, and again after an interruption."""
+    plan = Plan(("rnn",), (("parity", 4),), 13, 0, Budget(4, 2))
+    judged = []
+
+    def judging(candidate: Candidate):
+        if len(judged) == 9:
+            judged.append("")
+            raise KeyboardInterrupt
+        judged.append(candidate.name)
+        score = int(candidate.digest, 16) % 97
+        return {**vars(candidate), "budget": None, "verdict": "right", "learnt": 0, "score": score}
+
+    monkeypatch.setattr(searching, "CHUNK", 1)
+    monkeypatch.setattr(searching, "judge", judging)
+    with Engine() as engine:
+        with pytest.raises(KeyboardInterrupt):
+            search(plan, tmp_path / "a", engine)
+        search(plan, tmp_path / "a", engine)
+        search(plan, tmp_path / "b", engine)
+    assert len(table(tmp_path / "b")) == 13
+    assert table(tmp_path / "a") == table(tmp_path / "b")
+    records = table(tmp_path / "b")
+    pools = {r["name"]: ranked(records[: drawn_from(k)]) for k, r in enumerate(records)}
+    assert all(r["parent"] in {p["name"] for p in pools[r["name"]]} for r in records[1:])
+    assert [drawn_from(k) for k in (0, 1, 4, 5, 500)] == [0, 1, 4, 4, 400]
 
 
 def test_more_may_be_asked_for_later_but_nothing_else(found: Path, tmp_path: Path) -> None:
