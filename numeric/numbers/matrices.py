@@ -127,7 +127,7 @@ def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple
         y = matrix.T @ vectors[:, -1] if wide else vectors[:, -1]
         return math.sqrt(max(values[-1], 0.0)), y / (np.linalg.norm(y) or 1.0)
     steps = min(steps, n)
-    vector = _begin(n, start)
+    vector = begin(n, start)
     basis = np.zeros((steps, n))
     diagonal, beside = [], []
     for j in range(steps):
@@ -148,7 +148,7 @@ def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple
     return math.sqrt(max(values[-1], 0.0)), y / (np.linalg.norm(y) or 1.0)
 
 
-def _begin(n: int, start: Array | None) -> Array:
+def begin(n: int, start: Array | None) -> Array:
     """A unit vector for Lanczos' method: near the start, where one is given, but not it.
 
     A vector that the matrix only stretches, as a unit vector under a diagonal one, never leaves
@@ -245,7 +245,7 @@ def top_of(gram: Gram, start: Array | None = None, steps: int = _STEPS) -> tuple
     """
     n = len(gram)
     steps = min(steps, n)
-    vector = _begin(n, start)
+    vector = begin(n, start)
     basis = np.zeros((steps, n))
     tridiagonal = np.zeros((steps, steps))
     for j in range(steps):

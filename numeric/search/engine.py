@@ -25,6 +25,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _SPARE: Final = 60.0
+_Handed = tuple[Executor, Future[Any]]
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,20 @@ class Engine:
 
     def __exit__(self, *problem: object) -> None:
         """Let the workers go."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             self._client.close()
+        elif self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
     def results(
         self, function: Callable[[Item], Result], items: Sequence[Item]
     ) -> Iterator[Result | GivenUp]:
-        """The results in the order of the items."""
+        """The results in the order of the items; workers begin at once, this process when asked."""
         if not self.workers and self._client is None:
-            yield from map(function, items)
-            return
-        futures: list[Future[Any]] = [self._submitted(function, item) for item in items]
-        for place, item in enumerate(items):
-            yield self._result(function, item, futures, place, items)
+            return map(function, items)
+        futures = [self._submitted(function, item) for item in items]
+        return (self._result(function, item, futures, place, items)
+                for place, item in enumerate(items))  # fmt: skip
 
     def _pool(self) -> Executor:
         if self._executor is None:
@@ -84,39 +84,54 @@ class Engine:
             )  # fmt: skip
         return self._executor
 
-    def _submitted(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+    def _submitted(self, function: Callable[[Item], Result], item: Item) -> _Handed:
+        """The item, handed to the pool that there is; a broken one is replaced."""
+        pool = self._pool()
         try:
-            return self._pool().submit(function, item)
+            return pool, pool.submit(function, item)
         except BrokenProcessPool:
+            self._drop(pool)
+            pool = self._pool()
+            return pool, pool.submit(function, item)
+
+    def _drop(self, pool: Executor) -> None:
+        """Forget a broken pool, unless another has taken its place."""
+        if self._executor is pool:
             self._executor = None
-            return self._pool().submit(function, item)
 
     def _result(
-        self, function: Callable[[Item], Result], item: Item, futures: list[Future[Any]],
+        self, function: Callable[[Item], Result], item: Item, handed: list[_Handed],
         place: int, items: Sequence[Item],
     ) -> Result | GivenUp:  # fmt: skip
         """One result; a pool that died is made anew, and what it had not done is handed out again.
 
         Whoever was at work when a process died is tried by itself, so that the one that kills it
         costs itself alone.
+
+        Raises:
+            ConnectionError: if the cluster's scheduler is gone; then nothing is known of the item.
         """
         limit = None if self.seconds is None else self.seconds + _SPARE
+        pool, future = handed[place]
         try:
-            result: Result = futures[place].result(timeout=limit)
+            result: Result = future.result(timeout=limit)
             return result
         except BrokenProcessPool:
-            self._executor = None
+            self._drop(pool)
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:
                 try:
                     found: Result | GivenUp = alone.submit(function, item).result(timeout=limit)
                 except Exception as problem:
                     found = GivenUp(_said(problem))
             for later in range(place + 1, len(items)):
-                if futures[later].done() and futures[later].exception() is None:
+                before, waiting = handed[later]
+                if before is not pool or (waiting.done() and waiting.exception() is None):
                     continue
-                futures[later] = self._submitted(function, items[later])
+                handed[later] = self._submitted(function, items[later])
             return found
         except Exception as problem:
+            if self._client is not None and self._client.status != "running":
+                raise ConnectionError(f"{self.scheduler}: the scheduler is gone") from None
             return GivenUp(_said(problem))
 
 

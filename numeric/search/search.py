@@ -1,7 +1,7 @@
 """The search: chunks of mutants of the best so far, each judged, each kept.
 
 In: `Plan`. Out: records, chunk by chunk, in a `Store`. The first chunk holds the cells it starts
-from. Each later one is drawn from the pool of the best that all chunks before it leave, by a
+from. Each later one is drawn from the pool of the best of four fifths of the chunks before it, by a
 generator of the seed and the chunk's number alone: so the table depends neither on the number of
 workers nor on how often the search was interrupted.
 
@@ -11,6 +11,7 @@ with the simplest task as a filter.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ from numeric.search.store import Store
 CHUNK: Final = 20
 POOL: Final = 16
 _TRIES: Final = 200
+_AHEAD: Final = 5
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,20 @@ class Plan:
 class _Known:
     """The records so far, and every function that has been seen."""
 
-    records: list[Record] = field(default_factory=list)
+    chunks: list[Sequence[Record]] = field(default_factory=list)
     digests: set[str] = field(default_factory=set)
 
+    @property
+    def records(self) -> list[Record]:
+        return [record for chunk in self.chunks for record in chunk]
+
     def add(self, records: Sequence[Record]) -> None:
-        self.records += records
+        self.chunks.append(records)
         self.digests |= {record["digest"] for record in records}
 
-    def pool(self) -> list[Record]:
-        return ranked(self.records)[:POOL]
+    def pool(self, chunks: int) -> list[Record]:
+        """The best of the first so many chunks."""
+        return ranked([record for chunk in self.chunks[:chunks] for record in chunk])[:POOL]
 
 
 def ranked(records: Sequence[Record]) -> list[Record]:
@@ -78,22 +85,37 @@ def search(
     settings = asdict(plan)
     settings.pop("candidates")  # a finished search may be asked for more
     store.begin(settings)
-    known, done = _Known(), 0
+    known = _Known()
     for records in store.chunks():
         known.add(records)
-        done += 1
-    while len(known.records) < plan.candidates:
-        drawn = [*_chunk(plan, known, done)][: plan.candidates - len(known.records)]
-        if not drawn:
-            break
-        records = [_record(one, found) for one, found in
-                   zip(drawn, engine.results(judge, drawn), strict=True)]  # fmt: skip
-        store.add(done, records)
+    under_way: deque[tuple[list[Candidate], Iterator[Record | GivenUp]]] = deque()
+    drawn = len(known.records)
+    while True:
+        place = len(known.chunks) + len(under_way)
+        if drawn < plan.candidates and drawn_from(place) <= len(known.chunks):
+            chunk = [*_chunk(plan, known, place)][: plan.candidates - drawn]
+            if chunk:
+                known.digests |= {candidate.digest for candidate in chunk}
+                drawn += len(chunk)
+                under_way.append((chunk, engine.results(judge, chunk)))
+                continue
+        if not under_way:
+            return known.records
+        chunk, results = under_way.popleft()
+        records = [_record(one, found) for one, found in zip(chunk, results, strict=True)]
+        store.add(len(known.chunks), records)
         known.add(records)
-        done += 1
         if progress is not None:
-            progress(len(known.records), plan.candidates, known.pool())
-    return known.records
+            progress(len(known.records), plan.candidates, known.pool(len(known.chunks)))
+
+
+def drawn_from(place: int) -> int:
+    """From the pool of how many chunks a chunk is drawn.
+
+    The last fifth is still being judged then, or more workers than a chunk has candidates would
+    wait for one another.
+    """
+    return place - place // _AHEAD
 
 
 def _record(candidate: Candidate, found: Record | GivenUp) -> Record:
@@ -113,7 +135,7 @@ def _chunk(plan: Plan, known: _Known, place: int) -> Iterator[Candidate]:
             yield _candidate(plan, name, digest_of(cell), cell.text, _inputs(cell), "", "")
         return
     rng = np.random.default_rng([plan.seed, place])
-    pool = known.pool()
+    pool = known.pool(drawn_from(place))
     seen, made = set(known.digests), 0
     for _ in range(_TRIES * CHUNK):
         if made == CHUNK or not pool:

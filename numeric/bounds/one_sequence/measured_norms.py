@@ -15,10 +15,11 @@ from derive.calculus.paths import PathGraph, path_graph
 from numeric.bounds.one_sequence.path_products import Steps
 from numeric.bounds.one_sequence.side_by_side import log10_norms, scaled
 from numeric.bounds.one_sequence.step_jacobians import Run
+from numeric.numbers.matrices import begin
 
 Array = Any
 _STEPS: Final = 16
-_SETTLED: Final = 1e-6
+_SETTLED: Final = 1e-10
 _CHUNK: Final = 1024
 
 
@@ -58,8 +59,7 @@ def _together(runs: Sequence[Run], graph: PathGraph, lag: int, start: Array | No
     ends = np.cumsum([0, *(run.shape[1] for run in runs[0].states.values())])
     names = [state.name for state in runs[0].derivation.cell.states]
     spans = {name: slice(ends[k], ends[k + 1]) for k, name in enumerate(names)}
-    first = np.random.default_rng(ends[-1]).normal(size=ends[-1]) if start is None else start
-    vectors = np.repeat(first[:, None], len(runs), axis=1)
+    vectors = np.repeat(begin(int(ends[-1]), start)[:, None], len(runs), axis=1)
     chunks = [*_chunks(runs[0].steps - lag, runs[0].steps)]
     held: dict[int, _Side] = {}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from numeric.search import search as searching
 from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.engine import Engine, GivenUp
 from numeric.search.found import BEST, found_cell, is_search, records_of
-from numeric.search.search import Plan, ranked, search
+from numeric.search.search import Plan, drawn_from, ranked, search
 from numeric.search.store import Store
 
 PLAN = Plan(("rnn", "mgu"), (("adding", 6), ("parity", 4)), 4, 3, Budget(4, 4))
@@ -78,6 +80,34 @@ def test_an_interrupted_search_goes_on_to_the_same_table(
     with Engine() as engine:
         search(PLAN, tmp_path, engine)
     assert table(tmp_path) == table(found)
+
+
+def test_chunks_under_way_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks are drawn before those before them are judged, and again after an interruption."""
+    plan = Plan(("rnn",), (("parity", 4),), 13, 0, Budget(4, 2))
+    judged = []
+
+    def judging(candidate: Candidate):
+        if len(judged) == 9:
+            judged.append("")
+            raise KeyboardInterrupt
+        judged.append(candidate.name)
+        score = int(candidate.digest, 16) % 97
+        return {**vars(candidate), "budget": None, "verdict": "right", "learnt": 0, "score": score}
+
+    monkeypatch.setattr(searching, "CHUNK", 1)
+    monkeypatch.setattr(searching, "judge", judging)
+    with Engine() as engine:
+        with pytest.raises(KeyboardInterrupt):
+            search(plan, tmp_path / "a", engine)
+        search(plan, tmp_path / "a", engine)
+        search(plan, tmp_path / "b", engine)
+    assert len(table(tmp_path / "b")) == 13
+    assert table(tmp_path / "a") == table(tmp_path / "b")
+    records = table(tmp_path / "b")
+    pools = {r["name"]: ranked(records[: drawn_from(k)]) for k, r in enumerate(records)}
+    assert all(r["parent"] in {p["name"] for p in pools[r["name"]]} for r in records[1:])
+    assert [drawn_from(k) for k in (0, 1, 4, 5, 500)] == [0, 1, 4, 4, 400]
 
 
 def test_more_may_be_asked_for_later_but_nothing_else(found: Path, tmp_path: Path) -> None:
@@ -197,13 +227,19 @@ def test_a_cluster_of_two_processes_finds_the_same_though_one_is_killed(
     with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
         killed = []
 
-        def kill_one(done, wanted, best):
-            if not killed:
-                worker = next(iter(cluster.workers.values()))
-                os.kill(worker.pid, signal.SIGKILL)
-                killed.append(worker.pid)
+        def kill_who_works() -> None:
+            """The first process seen at work."""
+            while not killed:
+                for nanny in cluster.workers.values():
+                    state = cluster.scheduler.workers.get(nanny.worker_address)
+                    if state is not None and state.processing and not killed:
+                        os.kill(nanny.pid, signal.SIGKILL)
+                        killed.append(nanny.pid)
+                time.sleep(0.01)
 
+        killer = threading.Thread(target=kill_who_works, daemon=True)
         with Engine(scheduler=cluster.scheduler_address) as engine:
-            search(PLAN, tmp_path, engine, kill_one)
+            killer.start()
+            search(PLAN, tmp_path, engine)
     assert killed
     assert table(tmp_path) == table(found)

@@ -1,0 +1,69 @@
+"""A block that computes too long is ended, in the main thread and beside it; others are not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from numeric.search.limits import within
+
+
+def computes() -> None:
+    while True:
+        sum(range(1000))
+
+
+def here(task: Callable[[], None]) -> None:
+    task()
+
+
+def beside(task: Callable[[], None]) -> None:
+    """In another thread, as a worker of a cluster runs it; its error is raised here."""
+    problems = []
+
+    def run() -> None:
+        try:
+            task()
+        except Exception as problem:
+            problems.append(problem)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if problems:
+        raise problems[0]
+
+
+@pytest.mark.parametrize("where", [here, beside])
+def test_what_computes_too_long_is_ended(where: Callable[[Callable[[], None]], None]) -> None:
+    def limited() -> None:
+        with within(0.05):
+            computes()
+
+    with pytest.raises(TimeoutError, match=r"more than 0\.05 s of computing"):
+        where(limited)
+
+
+@pytest.mark.parametrize("where", [here, beside])
+def test_what_ends_in_time_or_only_waits_is_let_be(
+    where: Callable[[Callable[[], None]], None],
+) -> None:
+    def quick() -> None:
+        with within(0.05):
+            time.sleep(0.15)
+        sum(range(1000))
+
+    where(quick)
+
+
+@pytest.mark.parametrize("where", [here, beside])
+def test_other_errors_are_handed_on(where: Callable[[Callable[[], None]], None]) -> None:
+    def fails() -> None:
+        with within(5):
+            raise TimeoutError("of the block itself")
+
+    with pytest.raises(TimeoutError, match="of the block itself"):
+        where(fails)
