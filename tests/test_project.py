@@ -189,8 +189,8 @@ def test_dependencies_are_those_that_are_imported() -> None:
                     imported.add(str(node.module).split(".")[0])
     others = imported - sys.stdlib_module_names - {*PACKAGES}
     extras = PYPROJECT["project"]["optional-dependencies"]
-    optional = {re.split(r"[><=\[]", name)[0] for key in ("cluster", "keras", "torch", "jax")
-                for name in extras[key]}  # fmt: skip
+    imported_there = ("cluster", "keras", "torch", "jax", "onnx")
+    optional = {re.split(r"[><=\[]", name)[0] for key in imported_there for name in extras[key]}
     assert others == declared | optional | {"pytest"}  # which alone loads the plugin
 
 
