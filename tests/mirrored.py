@@ -254,6 +254,7 @@ ALONE: Final = {
     "audit/test_explain.py": "changed loops, other cells, treated arrays",
     "audit/test_public.py": "public code's mistakes, rebuilt",
     "audit/test_styles.py": "right code in the styles of different authors",
+    "examples/test_readme_training.py": "a cell of five lines trains in PyTorch and in JAX",
     "audit/test_tricks.py": "code that tries to deceive the checks",
     "bptt/test_face.py": "the public names of all packages",
     "examples/test_tutorial.py": "a notebook that is run",
