@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from profiles import by_day
+from profiles import NIGHTLY, by_day
 
 from derive import catalogue
 from numeric import compile_cell
@@ -78,7 +78,7 @@ def test_code_in_the_readme_is_emitted_code() -> None:
 def test_the_cell_file_of_the_readme_does_what_the_readme_says(
     readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (cell,) = re.findall(r"```toml\n(.*?)```", text(readme), re.S)
+    cell, *others = re.findall(r"```toml\n(.*?)```", text(readme), re.S)
     (commands,) = re.findall(r"```sh\n(bptt show.*?)```", text(readme), re.S)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_unit.toml").write_text(cell, encoding="utf-8")
@@ -88,6 +88,9 @@ def test_the_cell_file_of_the_readme_does_what_the_readme_says(
     made = {path.name for path in tmp_path.iterdir()} - {"__pycache__"}
     assert made == {"my_unit.toml", "my_unit.py", "out"}
     assert (tmp_path / "out" / "my_unit.html").is_file()
+    for other in others:
+        (tmp_path / "other.toml").write_text(other, encoding="utf-8")
+        assert main(["verify" if NIGHTLY else "show", "other.toml"]) == 0
 
 
 @pytest.mark.parametrize("readme", by_day(READMES, 2))
