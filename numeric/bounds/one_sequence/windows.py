@@ -19,7 +19,8 @@ from numeric.numbers.matrices import Near, bounds, multiply, up
 
 Array = Any
 _MOST: Final = 40.0
-_STEPS: Final = 12  # of Lanczos' method, which decide how close a bound is, not whether it holds
+_SMALL: Final = 100
+_STEPS, _FEWER = 24, 12  # of Lanczos' method: how close a bound is, not whether it holds
 
 
 @dataclass
@@ -58,7 +59,8 @@ class _Window:
 
     def norm(self, whole: Near, place: int) -> float:
         """A bound of the norm, the search begun where that of the window before ended."""
-        _, high, self.near[place] = bounds(whole, self.near[place], _STEPS)
+        steps = _STEPS if len(whole.matrix) <= _SMALL else _FEWER
+        _, high, self.near[place] = bounds(whole, self.near[place], steps)
         return high
 
     def balance(self, whole: Near) -> float:
