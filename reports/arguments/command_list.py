@@ -224,7 +224,8 @@ COMMANDS: Final = (
             _argument("--tasks", metavar="LIST", default="adding",
                       help="some of adding,copy,arithmetic,xml,text,parity, the easiest first "
                            "(adding)"),
-            _argument("--lag", type=int, default=10, metavar="T", help="over so many steps (10)"),
+            _argument("--lag", default="10,30,100", metavar="T,…",
+                      help="over so many steps, the shortest first (10,30,100)"),
             _argument("--candidates", type=int, default=200, metavar="N",
                       help="so many cells, the ones to start from among them (200)"),
             _argument("-o", "--output", type=Path, metavar="DIR", help="the folder of records"),

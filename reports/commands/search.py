@@ -52,13 +52,20 @@ def run(arguments: Namespace) -> Answer:
         raise CommandError(f"{where}: cannot be used: {why(problem)}") from None
 
 
-def _tasks(text: str, lag: int) -> tuple[tuple[str, int], ...]:
+def _tasks(text: str, lags: str) -> tuple[tuple[str, int], ...]:
+    """All tasks at the first lag, then at the next: who fails is not tried on what is harder.
+
+    Raises:
+        CommandError: for a task that is unknown, or a lag that is no whole number in range.
+    """
     names = [part.strip() for part in text.split(",")]
     if unknown := [name for name in names if name not in TASKS]:
         raise CommandError(f"--tasks: {unknown[0]!r}: expected some of {', '.join(TASKS)}")
-    if not 4 <= lag <= 10_000:
-        raise CommandError(f"--lag: expected a whole number from 4 to 10000, came {lag}")
-    return tuple((name, lag) for name in names)
+    words = [word.strip() for word in lags.split(",")]
+    held = [int(word) for word in words if word.isascii() and word.isdigit()]
+    if len(held) != len(words) or not all(4 <= lag <= 10_000 for lag in held):
+        raise CommandError(f"--lag: expected whole numbers from 4 to 10000, as 10,30, came {lags}")
+    return tuple((name, lag) for lag in dict.fromkeys(held) for name in names)
 
 
 def _names(option: str, text: str) -> tuple[str, ...]:

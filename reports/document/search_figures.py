@@ -17,10 +17,13 @@ _SHADES: Final = ("#000000", "#555555", "#8A8A8A", "#B0B0B0", "#D0D0D0")
 
 @dataclass(frozen=True)
 class Point:
-    """A candidate: log10 of its growth, how much of guessing's error is gone, its family."""
+    """A candidate: log10 of its growth, its success, its family.
+
+    Success is how much of guessing's error is gone, or the largest lag learnt.
+    """
 
     growth: float
-    gone: float
+    success: float
     family: str
 
 
@@ -43,19 +46,19 @@ def curves(best: Sequence[Mapping[str, Any]], task: tuple[str, int], words: Labe
         return drawn(figure)
 
 
-def scatter(points: Sequence[Point], words: Labels) -> Picture:
-    """Certified growth against the share of guessing's error that is gone."""
+def scatter(points: Sequence[Point], success: str, words: Labels) -> Picture:
+    """Growth against success, which the label of that key names."""
     with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.4))
         axes = figure.subplots()
         families = [*dict.fromkeys(point.family for point in points)]
         for place, family in enumerate(families):
             own = [point for point in points if point.family == family]
-            axes.plot([p.growth for p in own], [p.gone for p in own], _MARKS[place % len(_MARKS)],
-                      color=_SHADES[place % len(_SHADES)], markersize=4,
-                      label=_plain(family))  # fmt: skip
+            axes.plot([p.growth for p in own], [p.success for p in own],
+                      _MARKS[place % len(_MARKS)], color=_SHADES[place % len(_SHADES)],
+                      markersize=4, label=_plain(family))  # fmt: skip
         axes.set_xlabel(words("search.growth"))
-        axes.set_ylabel(words("search.gone"))
+        axes.set_ylabel(words(success))
         if families:
             axes.legend(frameon=False, fontsize=8)
         figure.subplots_adjust(left=0.11, right=0.97, bottom=0.16, top=0.97)

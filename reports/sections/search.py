@@ -18,6 +18,7 @@ from reports.document.model import (
     Bullets,
     Document,
     Figure,
+    Inlines,
     Listing,
     Paragraph,
     Section,
@@ -33,6 +34,7 @@ _BEST: Final = 10
 _SIDE_BY_SIDE: Final = 3
 _DRAWN: Final = 5
 _MEASURES: Final = ("certified", "measured")
+_CAPTIONS: Final = {"certified": "search.lags_certified", "measured": "search.lags_measured"}
 
 
 def build_search(
@@ -51,11 +53,17 @@ def build_search(
     families = _families(records)
     points = _points(records, families)
     pictures = {f"{NAME}-curves": curves(best[:_DRAWN], tasks[0], labels(language)),
-                f"{NAME}-scatter": scatter(points, labels(language))}  # fmt: skip
+                f"{NAME}-scatter": scatter(points, "search.gone", labels(language))}  # fmt: skip
+    lags = [lag for task, lag in tasks if task == tasks[0][0]]
+    far = {key: _far(records, families, tasks[0][0], key) for key in _MEASURES}
+    foretold = _foretold(say, points)
+    if len(lags) > 1:
+        pictures[f"{NAME}-lags"] = scatter(far["certified"], "search.largest", labels(language))
+        foretold += _lags(say, far)
     sections = (
         Section("best", say.words("search.best"), _best(say, records, best, tasks)),
         Section("descent", say.words("search.descent"), _descent(say, records, best[0])),
-        Section("foretold", say.words("search.foretold"), _foretold(say, points)),
+        Section("foretold", say.words("search.foretold"), foretold),
     )
     document = Document(
         NAME, say.words("search.title"), say.words("search.subtitle"), AUTHOR,
@@ -108,27 +116,48 @@ def _descent(say: Speaker, records: Sequence[Record], last: Record) -> tuple[Blo
 
 def _foretold(say: Speaker, points: Sequence[Point]) -> tuple[Block, ...]:
     """The scatter, and rank correlations over all candidates and within families."""
-    rows = []
-    families: list[str | None] = [None, *dict.fromkeys(point.family for point in points)]
-    for family in families:
-        own = [point for point in points if family in (None, point.family)]
-        found = rank_correlation([p.growth for p in own], [p.gone for p in own])
-        name = say.sentence("search.all") if family is None else say(family)
-        interval = "–" if found.low is None or found.high is None else (
-            f"{found.low:.2f} … {found.high:.2f}")  # fmt: skip
-        value = "–" if found.value is None else f"{found.value:.2f}"
-        rows.append((name, say(str(found.pairs)), say(value), say(interval)))
-    head = say.heads("search.family", "search.pairs", "search.rank", "search.interval")
-    whole = rank_correlation([p.growth for p in points], [p.gone for p in points])
+    table = Table(2, say.sentence("search.correlations"), _heads(say), _correlations(say, points),
+                  "lrrr")  # fmt: skip
+    whole = rank_correlation([p.growth for p in points], [p.success for p in points])
     key = "search.unknown" if whole.low is None or whole.high is None else (
         "search.none" if whole.low <= 0 <= whole.high else "search.some")  # fmt: skip
     return (
         Paragraph(say.sentence("search.question")),
         Figure(2, f"{NAME}-scatter", say.sentence("search.scatter"),
                say.words("search.scatter_seen")),
-        Table(2, say.sentence("search.correlations"), head, tuple(rows), "lrrr"),
+        table,
         Paragraph(say.sentence(key)),
     )  # fmt: skip
+
+
+def _lags(say: Speaker, far: Mapping[str, Sequence[Point]]) -> tuple[Block, ...]:
+    """The same of the largest lag learnt, for the certified growth and for the measured."""
+    blocks: list[Block] = [
+        Figure(3, f"{NAME}-lags", say.sentence("search.lags"), say.words("search.lags_seen"))
+    ]
+    for number, (key, points) in enumerate(far.items(), 3):
+        caption = say.sentence(_CAPTIONS[key])
+        blocks.append(Table(number, caption, _heads(say), _correlations(say, points), "lrrr"))
+    return tuple(blocks)
+
+
+def _heads(say: Speaker) -> tuple[Inlines, ...]:
+    return say.heads("search.family", "search.pairs", "search.rank", "search.interval")
+
+
+def _correlations(say: Speaker, points: Sequence[Point]) -> tuple[tuple[Inlines, ...], ...]:
+    """Rank correlations over all candidates and within families."""
+    rows = []
+    families: list[str | None] = [None, *dict.fromkeys(point.family for point in points)]
+    for family in families:
+        own = [point for point in points if family in (None, point.family)]
+        found = rank_correlation([p.growth for p in own], [p.success for p in own])
+        name = say.sentence("search.all") if family is None else say(family)
+        interval = "–" if found.low is None or found.high is None else (
+            f"{found.low:.2f} … {found.high:.2f}")  # fmt: skip
+        value = "–" if found.value is None else f"{found.value:.2f}"
+        rows.append((name, say(str(found.pairs)), say(value), say(interval)))
+    return tuple(rows)
 
 
 def _families(records: Sequence[Record]) -> dict[str, str]:
@@ -148,6 +177,19 @@ def _points(records: Sequence[Record], families: Mapping[str, str]) -> list[Poin
             continue
         gone = max(0.0, 1.0 - record["tasks"][0]["share"])
         made.append(Point(growth, gone, families[record["name"]]))
+    return made
+
+
+def _far(
+    records: Sequence[Record], families: Mapping[str, str], task: str, measure: str
+) -> list[Point]:
+    """Growth against the largest lag of the task that was learnt, 0 for none."""
+    made = []
+    for record in records:
+        growth = record.get("growth", {}).get("start", {}).get(measure)
+        if growth is not None and record["tasks"]:
+            lags = [t["lag"] for t in record["tasks"] if t["task"] == task and t["learnt"]]
+            made.append(Point(growth, max(lags, default=0), families[record["name"]]))
     return made
 
 

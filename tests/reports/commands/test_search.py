@@ -9,7 +9,7 @@ import pytest
 
 from reports.cli import main
 
-SMALL = ("--tasks", "parity", "--lag", "4", "--candidates", "4", "--updates", "4", "--size", "4")
+SMALL = ("--tasks", "parity", "--lag", "4,5", "--candidates", "4", "--updates", "4", "--size", "4")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,7 @@ def test_comparison(capsys) -> None:
     [
         (("--tasks", "chess"), "expected some of adding"),
         (("--lag", "1"), "--lag"),
+        (("--lag", "10,x"), "--lag"),
         (("--candidates", "0"), "--candidates"),
         (("--start", "clockwork_rnn"), "no constants"),
         (("--start", "mut1"), "the size of its state"),
@@ -78,6 +79,7 @@ def test_report(folder: Path, tmp_path: Path, capsys, language: str) -> None:
     assert best in page
     assert "<svg" in page
     assert (tmp_path / "figures" / "search-scatter.pdf").exists()
+    assert (tmp_path / "figures" / "search-lags.pdf").exists()
     assert ("搜索" in page) == (language == "zh")
 
 
