@@ -18,6 +18,10 @@ from typing import Any, Final
 _LOOK: Final = 0.1
 
 
+class _Late(TimeoutError):
+    """What is raised in a thread that has computed too long."""
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in the block once so many seconds of computing have passed."""
@@ -63,24 +67,29 @@ def _watched(seconds: float) -> Iterator[None]:
             with lock:
                 if not done.is_set():
                     fired.append(True)
-                    _raise_in(thread, TimeoutError)
+                    _raise_in(thread, _Late)
             return
 
     threading.Thread(target=watch, daemon=True).start()
+    arrived = False
     try:
         try:
             yield
+        except _Late:
+            arrived = True
+            raise
         finally:
             with lock:  # from here on nothing is raised any more
                 done.set()
-    except TimeoutError:
-        if fired:
-            raise TimeoutError(_late(seconds)) from None
-        raise
+            if fired and not arrived:
+                # On its way: it arrives at the next instructions, or was caught in the block. Taken
+                # back it may not be: CPython 3.11 then asks for it at every instruction, for ever.
+                for _ in range(1000):
+                    pass
+    except _Late:
+        raise TimeoutError(_late(seconds)) from None
     finally:
         done.set()
-        if fired:  # raised, and perhaps not yet arrived
-            _raise_in(thread, None)
 
 
 def _clock_of(thread: int) -> Callable[[], float]:
@@ -91,8 +100,6 @@ def _clock_of(thread: int) -> Callable[[], float]:
     return lambda: time.clock_gettime(known)
 
 
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Raise the error in that thread at its next instruction; None takes back one on its way."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), None if error is None else ctypes.py_object(error)
-    )
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    """Raise the error in that thread at its next instruction."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))

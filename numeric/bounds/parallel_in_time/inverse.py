@@ -148,8 +148,8 @@ def _scaled(matrices: Array) -> tuple[Array, Array]:
 def norms_above(matrices: Array, errors: Array) -> Array:
     """At least ‖A + E‖₂ for each A and all E with ‖E‖₂ at most its error.
 
-    ‖A‖² = ‖AᵀA‖ and ‖G‖² = ‖G²‖ for symmetric G, squared a few times; the last norm is Frobenius'.
-    Each computed product errs by at most γ times the product of Frobenius norms. Where scaling
+    ‖A‖² = ‖AᵀA‖, and so on for the computed AᵀA, symmetric or not, a few times; the last norm is
+    Frobenius'. Each computed product errs by at most γ times the product of Frobenius norms. Where scaling
     underflows an entry it is off by at most its share of `_TINY`.
     """
     scaled, powers = _scaled(matrices)
@@ -161,7 +161,7 @@ def norms_above(matrices: Array, errors: Array) -> Array:
     for _ in range(_SQUARINGS):
         held = _frobenius(square)
         off.append(gamma(n + 4) * held * held)
-        square = square @ square
+        square = np.swapaxes(square, 1, 2) @ square
     bound = _frobenius(square)
     for error in reversed(off[1:]):
         bound = np.sqrt(bound + error) * (1 + gamma(8))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -67,3 +69,30 @@ def test_other_errors_are_handed_on(where: Callable[[Callable[[], None]], None])
 
     with pytest.raises(TimeoutError, match="of the block itself"):
         where(fails)
+
+
+AFTERWARDS = """
+import sys, threading
+from numeric.search.limits import within
+
+def limited():
+    try:
+        with within(0.05):
+            while True:
+                sum(range(1000))
+    except TimeoutError:
+        pass
+
+thread = threading.Thread(target=limited)
+thread.start()
+thread.join()
+sys.settrace(lambda *_: None)
+print(sum(range(10)))
+"""
+
+
+def test_a_traced_process_goes_on_afterwards() -> None:
+    """As one under a debugger, or under Hypothesis, which traces what it tries again."""
+    said = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True,
+                          timeout=60, check=True)  # fmt: skip
+    assert said.stdout == "45\n"
