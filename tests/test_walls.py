@@ -62,8 +62,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.meaning", "numeric.numbers",
     ),
     "numeric.search": (
-        "numeric.bounds", "numeric.compiler", "numeric.meaning", "numeric.numbers",
-        "numeric.search.tasks", "numeric.verification", "numeric.verification.problems",
+        "numeric.bounds", "numeric.bounds.one_sequence", "numeric.compiler", "numeric.meaning",
+        "numeric.numbers", "numeric.search.tasks", "numeric.verification", "numeric.verification.problems",
     ),
     "numeric.search.tasks": (),
     "numeric.testing": (

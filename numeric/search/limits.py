@@ -18,7 +18,7 @@ from typing import Any, Final
 _LOOK: Final = 0.1
 
 
-class _Late(TimeoutError):
+class LateError(TimeoutError):
     """What is raised in a thread that has computed too long."""
 
 
@@ -53,6 +53,7 @@ def _watched(seconds: float) -> Iterator[None]:
     """The error is raised bare in the thread, and given its words when it leaves the block.
 
     Raises:
+        LateError: within the block.
         TimeoutError: if the block has computed that long.
     """
     thread = threading.get_ident()
@@ -67,7 +68,7 @@ def _watched(seconds: float) -> Iterator[None]:
             with lock:
                 if not done.is_set():
                     fired.append(True)
-                    _raise_in(thread, _Late)
+                    _raise_in(thread, LateError)
             return
 
     threading.Thread(target=watch, daemon=True).start()
@@ -75,7 +76,7 @@ def _watched(seconds: float) -> Iterator[None]:
     try:
         try:
             yield
-        except _Late:
+        except LateError:
             arrived = True
             raise
         finally:
@@ -86,7 +87,7 @@ def _watched(seconds: float) -> Iterator[None]:
                 # back it may not be: CPython 3.11 then asks for it at every instruction, for ever.
                 for _ in range(1000):
                     pass
-    except _Late:
+    except LateError:
         raise TimeoutError(_late(seconds)) from None
     finally:
         done.set()

@@ -149,8 +149,8 @@ def norms_above(matrices: Array, errors: Array) -> Array:
     """At least ‖A + E‖₂ for each A and all E with ‖E‖₂ at most its error.
 
     ‖A‖² = ‖AᵀA‖, and so on for the computed AᵀA, symmetric or not, a few times; the last norm is
-    Frobenius'. Each computed product errs by at most γ times the product of Frobenius norms. Where scaling
-    underflows an entry it is off by at most its share of `_TINY`.
+    Frobenius'. Each computed product errs by at most γ times the product of Frobenius norms. Where
+    scaling underflows an entry it is off by at most its share of `_TINY`.
     """
     scaled, powers = _scaled(matrices)
     n = matrices.shape[-1]
