@@ -19,8 +19,8 @@ from derive.calculus.through_time import derivation_of
 from derive.cell import declared
 from numeric.compiler import passes as stages
 from numeric.compiler.lower import lower
-from numeric.compiler.styles import find_style
 from numeric.compiler.target import Header
+from numeric.compiler.targets import find_style
 from numeric.compiler.to_c import (
     build,
     calls,

@@ -68,8 +68,8 @@ from derive.language import expr, pairs
 from derive.language.functions import FUNCTIONS
 from numeric.compiler import lower, stacking
 from numeric.compiler import passes as stages
-from numeric.compiler.styles import STYLES
 from numeric.compiler.target import Header, MissingError, load
+from numeric.compiler.targets import STYLES
 from numeric.compiler.to_c.target import C
 from numeric.compiler.to_numpy import expressions, formula
 from numeric.compiler.to_numpy import in_place as in_place_code

@@ -40,8 +40,8 @@ from recurrent import Array, Arrays, Model, Plan, find_cell, train
 from derive import CellError
 from derive.network import Network
 from numeric.compiler.kernel import compile_network
-from numeric.compiler.styles import find_style
 from numeric.compiler.target import MissingError
+from numeric.compiler.targets import find_style
 
 BATCH, STEPS = 32, 64
 TEMPERATURE = 0.7

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numeric.dialects.same import same
     from numeric.testing import verify_cell, verify_framework, verify_gradients
     from numeric.verification.verify import Verdict, verify
-    from numeric.weights.files import read_arrays
+    from numeric.weights.formats.readers import read_arrays
     from numeric.weights.layouts import (
         from_keras,
         from_onnx,
@@ -65,7 +65,7 @@ __getattr__, __dir__ = lazily(
         "from_torch": _LAYOUTS,
         "layer_prefix": _LAYOUTS,
         "map_weights": "numeric.weights.mapping",
-        "read_arrays": "numeric.weights.files",
+        "read_arrays": "numeric.weights.formats.readers",
         "same": "numeric.dialects.same",
         "to_keras": _LAYOUTS,
         "to_onnx": _LAYOUTS,

@@ -19,8 +19,8 @@ from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout
 from derive.typeset.mathml import MathML
 from derive.typeset.text import Text
-from numeric.compiler.styles import TARGETS
 from numeric.compiler.target import Style
+from numeric.compiler.targets import TARGETS
 from numeric.compiler.to_numpy.expressions import spell
 from numeric.meaning.enclose_functions import slope_on, value_on
 from numeric.meaning.formulas import scalar

@@ -29,8 +29,8 @@ from derive.typeset.text import Text
 from numeric.compiler.lower import _Lowering
 from numeric.compiler.operations import OPERATIONS
 from numeric.compiler.program import name_of
-from numeric.compiler.styles import TARGETS
 from numeric.compiler.target import Target
+from numeric.compiler.targets import TARGETS
 from numeric.meaning.enclose import enclose
 from numeric.meaning.interpret import Step, compiled, evaluate
 from numeric.numbers.intervals import Interval

@@ -13,7 +13,7 @@ from profiles import by_day
 
 from derive import catalogue
 from numeric.compiler.kernel import compile_cell
-from numeric.compiler.styles import STYLES
+from numeric.compiler.targets import STYLES
 
 ALLOWED = {
     "derive": {"derive", "sympy"},

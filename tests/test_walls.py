@@ -63,7 +63,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
     ),
     "numeric.search": (
         "numeric.bounds", "numeric.bounds.one_sequence", "numeric.compiler", "numeric.meaning",
-        "numeric.numbers", "numeric.search.tasks", "numeric.verification", "numeric.verification.problems",
+        "numeric.numbers", "numeric.search.tasks", "numeric.verification",
+        "numeric.verification.problems",
     ),
     "numeric.search.tasks": (),
     "numeric.testing": (

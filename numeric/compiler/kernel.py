@@ -26,8 +26,8 @@ from numeric.compiler.padding import masked
 from numeric.compiler.passes import optimise
 from numeric.compiler.program import LENGTH, Program
 from numeric.compiler.segments import Segments, segments
-from numeric.compiler.styles import NUMPY, find_style
 from numeric.compiler.target import Header, Style
+from numeric.compiler.targets import NUMPY, find_style
 
 DISTRIBUTION: Final = "bptt-toolkit"
 VOLATILE: Final = ("Made by ", "Verified: ")

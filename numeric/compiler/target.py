@@ -1,6 +1,6 @@
 """What a target language and a style of it are: the values that the emitters read.
 
-In: nothing. Out: the types `Target` and `Style`; their rows stand in `styles.py`. A style says
+In: nothing. Out: the types `Target` and `Style`; their rows stand in `targets.py`. A style says
 what is decided before anything is spelled (the passes, where slopes come from) and how the
 functions of the table are spelled.
 """

@@ -23,8 +23,8 @@ from derive.language.expr import Elementwise
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.segments import Segments
-from numeric.compiler.styles import NUMPY, find_style
 from numeric.compiler.target import Target
+from numeric.compiler.targets import NUMPY, find_style
 from numeric.verification.cases import Case
 from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
 from numeric.verification.counterexample import WrongError, search

@@ -17,7 +17,7 @@ from derive.language.expr import size_name
 from derive.network import Network
 from numeric.bounds.batches import Batch, largest_of
 from numeric.bounds.stack import network_of
-from numeric.weights.files import read_arrays
+from numeric.weights.formats.readers import read_arrays
 from numeric.weights.layer_weights import LayerWeights
 from numeric.weights.mapping import map_weights, unused
 from reports.arguments.sequences import read_sequences

@@ -12,7 +12,7 @@ import numpy as np
 
 from derive.cell import Cell
 from numeric.dialects.conversion import Converted, convert
-from numeric.weights.files import read_arrays
+from numeric.weights.formats.readers import read_arrays
 from numeric.weights.module import Module
 from numeric.weights.modules import modules_of
 from numeric.weights.written import OURS, PYTORCH, WRITERS, write_arrays

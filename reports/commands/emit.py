@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network, same_code
-from numeric.compiler.styles import NUMPY, find_style
 from numeric.compiler.target import MissingError, Target
+from numeric.compiler.targets import NUMPY, find_style
 from numeric.verification.self_test import self_tested
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify

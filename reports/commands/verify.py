@@ -12,8 +12,8 @@ from derive.cell import Cell
 from derive.network import Network
 from derive.typeset.layout import Layout
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
-from numeric.compiler.styles import NUMPY, TARGETS
 from numeric.compiler.target import MissingError
+from numeric.compiler.targets import NUMPY, TARGETS
 from numeric.verification.batch_first import batch_first
 from numeric.verification.frameworks.framework import missing
 from numeric.verification.frameworks.judged import asked, verify_code

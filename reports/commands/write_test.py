@@ -13,7 +13,7 @@ from string import Template
 from typing import Final
 
 from derive.cell import Cell
-from numeric.compiler.styles import STYLES
+from numeric.compiler.targets import STYLES
 from reports.arguments.which_cell import CELL_FILE, find_cell
 from reports.commands.verify import user_file
 from reports.terminal.adapter import adapter

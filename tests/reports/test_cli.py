@@ -14,7 +14,7 @@ from command_line import ROOT, command, is_refusal
 
 from derive import catalogue
 from numeric.compiler.kernel import compile_cell
-from numeric.compiler.styles import STYLES
+from numeric.compiler.targets import STYLES
 from numeric.verification.verify import PROFILES
 from reports import cli
 from reports.arguments.command_list import COMMANDS

@@ -1,1 +1,1 @@
-"""Files of weights, format by format: arrays by name, nothing of a file executed."""
+"""Files of weights, format by format: arrays by name, nothing of a file executed. See `readers`."""

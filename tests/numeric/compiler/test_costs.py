@@ -13,7 +13,7 @@ from numeric.compiler.costs import costs_of
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
-from numeric.compiler.styles import find_style
+from numeric.compiler.targets import find_style
 
 
 def costs(name, style):

@@ -15,7 +15,7 @@ from derive.cell import Cell, catalogue
 from derive.language.functions import FUNCTIONS, X
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network, same_code, without_volatile
-from numeric.compiler.styles import STYLES
+from numeric.compiler.targets import STYLES
 from numeric.compiler.to_numpy.functions import IN_PLACE
 from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes

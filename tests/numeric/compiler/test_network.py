@@ -40,7 +40,7 @@ def name(network):
     return network.name
 
 
-KINDS = pytest.mark.parametrize("network", by_day(networks(), 2), ids=name)
+KINDS = pytest.mark.parametrize("network", by_day(networks(), 5), ids=name)
 
 
 def draw(network, *, lengths=LENGTHS, dtype=float, seed=3, sizes=SIZES):

@@ -29,8 +29,8 @@ from derive.language.expr import (
 )
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
-from numeric.compiler.styles import STYLES, find_style
 from numeric.compiler.target import Header, load
+from numeric.compiler.targets import STYLES, find_style
 from numeric.compiler.to_numpy.checks import HELPERS
 from numeric.strategies import cells
 from numeric.verification.compare import difference, in_range

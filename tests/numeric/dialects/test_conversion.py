@@ -14,7 +14,7 @@ from derive import catalogue
 from numeric.dialects import stacked
 from numeric.dialects.conversion import NotProvedError, convert
 from numeric.weights import layouts, modules
-from numeric.weights.files import read_arrays
+from numeric.weights.formats.readers import read_arrays
 from numeric.weights.mapping import map_weights
 
 FILES = Path(__file__).parents[1] / "weights" / "files"

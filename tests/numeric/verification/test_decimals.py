@@ -8,7 +8,7 @@ import pytest
 
 from derive import Cell
 from numeric.compiler.kernel import compile_cell
-from numeric.compiler.styles import STYLES
+from numeric.compiler.targets import STYLES
 from numeric.numbers.constants import distinct
 from numeric.numbers.prime_field import Dual, random_functions, residue
 from numeric.verification.exact import constants_of, exact_check

@@ -11,7 +11,7 @@ import pytest
 
 from derive import Cell, Network, catalogue
 from numeric.compiler.kernel import compile_cell
-from numeric.compiler.styles import STYLES
+from numeric.compiler.targets import STYLES
 from numeric.numbers.arithmetic import FLOATS
 from numeric.numbers.fifty_digits import Forward, fifty
 from numeric.verification.cases import REGIMES, Case

@@ -15,7 +15,7 @@ from c_code import (
 )
 from profiles import NIGHTLY, by_day
 
-from numeric.compiler.styles import NUMPY
+from numeric.compiler.targets import NUMPY
 from numeric.compiler.to_c import self_test
 from numeric.compiler.to_c.interface import read
 from numeric.compiler.to_c.target import C

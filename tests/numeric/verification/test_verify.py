@@ -13,8 +13,8 @@ from profiles import by_day
 
 from derive import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
-from numeric.compiler.styles import STYLES
 from numeric.compiler.target import load
+from numeric.compiler.targets import STYLES
 from numeric.numbers.rounding import Double, Single
 from numeric.verification import session
 from numeric.verification.compare import difference, differences, rounding_bounds

@@ -19,8 +19,8 @@ from derive import Cell, catalogue
 from derive.language.syntax import CellError
 from derive.network import Network
 from numeric.compiler.kernel import compile_network
-from numeric.compiler.styles import STYLES
 from numeric.compiler.target import load
+from numeric.compiler.targets import STYLES
 from numeric.verification import verify as verification
 from numeric.verification.compare import differences
 from numeric.verification.exact import exact_check

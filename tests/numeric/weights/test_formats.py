@@ -16,7 +16,7 @@ from library_files import FOLDER
 from profiles import NIGHTLY
 
 from derive import catalogue
-from numeric.weights.files import READERS, read_arrays
+from numeric.weights.formats.readers import READERS, read_arrays
 from numeric.weights.mapping import map_weights, unused
 
 LSTM = catalogue["lstm"]

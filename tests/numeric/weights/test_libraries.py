@@ -13,7 +13,7 @@ from profiles import night_alone
 
 from derive import catalogue
 from numeric import compile_cell
-from numeric.weights.files import read_arrays
+from numeric.weights.formats.readers import read_arrays
 from numeric.weights.mapping import map_weights
 
 SHIPPED = shipped()

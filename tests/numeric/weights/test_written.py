@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from derive import catalogue
-from numeric.weights.files import read_arrays
+from numeric.weights.formats.readers import read_arrays
 from numeric.weights.mapping import map_weights
 from numeric.weights.written import OURS, PYTORCH, laid_out, write_arrays
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from numeric.weights import layouts
-from numeric.weights.files import read_arrays
+from numeric.weights.formats.readers import read_arrays
 from reports.cli import main
 
 FILES = Path(__file__).parents[2] / "numeric" / "weights" / "files"

@@ -11,7 +11,7 @@ from command_line import is_refusal, wrong
 from derive import catalogue
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
-from numeric.compiler.styles import STYLES, TARGETS
+from numeric.compiler.targets import STYLES, TARGETS
 
 
 def test_verify_checks_every_style(bptt: Any) -> None:

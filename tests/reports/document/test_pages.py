@@ -6,6 +6,7 @@ import re
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
+from profiles import by_day
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
 
@@ -19,7 +20,7 @@ from reports.document.tex import tex
 from reports.write import write_files
 
 
-@pytest.fixture(scope="module", params=CELLS)
+@pytest.fixture(scope="module", params=by_day(CELLS, 2, 1))
 def written(request, tmp_path_factory):
     """A folder with the report of one cell, fixed values in it."""
     name, folder = request.param, tmp_path_factory.mktemp("report")

@@ -18,7 +18,7 @@ from numeric.bounds.one_sequence.windows import Windows, scaled_columns
 from numeric.numbers.matrices import Near
 
 
-@pytest.mark.parametrize("name", by_day(CELLS, 6))
+@pytest.mark.parametrize("name", by_day(CELLS, 10))
 @settings(max_examples=300 if NIGHTLY else 1)
 @given(seed=st.integers(0, 10**6), gain=st.sampled_from([1.0, 0.1, 3.0]))
 def test_no_bound_is_violated_at_any_lag(name, seed, gain):

@@ -12,7 +12,7 @@ from derive.cell import catalogue
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
 from numeric.compiler.reference import run_program
-from numeric.compiler.styles import find_style
+from numeric.compiler.targets import find_style
 from numeric.compiler.to_c.schedule import Group, stages
 from numeric.compiler.to_c.unstack import ENTRYWISE, Parts, unstack
 

@@ -7,7 +7,7 @@ import pytest
 from sympy import And, Max, Min, Ne, Or, Piecewise, Rational, S, atan, erf, exp, pi, sin, sqrt
 
 from derive.language.functions import ALPHA, FUNCTIONS, X, Y
-from numeric.compiler.styles import STYLES
+from numeric.compiler.targets import STYLES
 from numeric.compiler.to_numpy.expressions import spell
 from numeric.compiler.to_numpy.formula import spelled, written
 from numeric.meaning.formulas import scalar

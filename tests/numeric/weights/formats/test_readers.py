@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from derive import catalogue
-from numeric.weights.files import read_arrays
+from numeric.weights.formats.readers import read_arrays
 from numeric.weights.mapping import map_weights, unused
 
 RNN = catalogue["rnn"]
