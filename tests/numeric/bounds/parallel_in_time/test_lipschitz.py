@@ -20,9 +20,7 @@ from numeric.bounds.one_sequence.step_jacobians import Jacobians, enclosed_value
 from numeric.bounds.parallel_in_time.lipschitz import Steps, lipschitz
 from numeric.meaning.sizes import usual_sizes
 
-SMOOTH = [
-    n for n in by_day(VECTORS, 9, 2) if not step_curvature(derivation_of(catalogue[n])).kinks
-]
+SMOOTH = [n for n in by_day(VECTORS, 9, 2) if not step_curvature(derivation_of(catalogue[n])).kinks]
 STEPS = 5
 
 

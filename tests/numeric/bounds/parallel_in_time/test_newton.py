@@ -22,9 +22,7 @@ from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import usual_sizes
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward
 
-SMOOTH = [
-    n for n in by_day(VECTORS, 9) if not step_curvature(derivation_of(catalogue[n])).kinks
-]
+SMOOTH = [n for n in by_day(VECTORS, 9) if not step_curvature(derivation_of(catalogue[n])).kinks]
 LIFT = np.vectorize(Forward.lift, otypes=[object])
 
 
