@@ -70,6 +70,7 @@ def test_what_is_certified_holds_and_is_close(monkeypatch, name: str, gain: floa
     assert all(gap <= one.certified for one, gap in certified)
     if found.converged:
         assert certified
+    if found.converged and len(pairs) > 2:  # one step leaves nothing between the start and the end
         assert certified[0][0] is not pairs[-1][0]
         assert certified[0][0].certified <= 1.5 * certified[0][1]
         left = [one.remaining for one, _ in certified if one.remaining is not None]
