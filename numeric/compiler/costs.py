@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Final
 
@@ -63,7 +64,7 @@ def costs_of(program: Program) -> Costs:
 
 def _room(program: Program, names: Iterable[str], given: set[str]) -> Expr:
     """The numbers in the arrays that the names live in; states have a row more."""
-    total: Expr = S.Zero
+    rows: list[Expr] = []
     wholes = dict.fromkeys(program.extent(program.shifted.get(name, name))[0] for name in names)
     for whole in wholes:
         if whole in given:
@@ -71,8 +72,8 @@ def _room(program: Program, names: Iterable[str], given: set[str]) -> Expr:
         dims = program.dims[whole]
         if whole in program.shifted.values():
             dims = (LENGTH + 1, *dims[1:])
-        total += prod(dims, start=S.One)
-    return total
+        rows.append(prod(dims, start=S.One))
+    return Add(*rows)
 
 
 def _operations(program: Program, statement: Statement, in_loop: bool) -> Expr:
@@ -87,6 +88,7 @@ def _operations(program: Program, statement: Statement, in_loop: bool) -> Expr:
     return 2 * rows * prod(right, start=S.One)
 
 
+@lru_cache(maxsize=256)  # the styles of a cell have most formulas in common
 def _text(formula: Expr) -> str:
     """The formula with T and B in front where they divide it."""
     names = sorted(formula.free_symbols, key=lambda s: (str(s) not in "TB", str(s)))

@@ -33,7 +33,7 @@ def test_pairs_far_apart_neither_underflow_nor_overflow(monkeypatch, gain):
     times, plain = heat_map(found, 6)
     monkeypatch.setattr(module, "_SMALL", 0)
     assert heat_map(found, 6)[0] == times
-    assert np.allclose(heat_map(found, 6)[1], plain, rtol=1e-6, atol=1e-4, equal_nan=True)
+    assert np.allclose(heat_map(found, 6)[1], plain, rtol=0, atol=1e-7, equal_nan=True)
 
 
 def test_a_product_of_zero_has_no_logarithm(monkeypatch):
