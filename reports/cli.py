@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Final, NoReturn
 
 from derive.language.syntax import CellError
+from numeric.numbers.one_thread import one_thread
 from reports.arguments.command_list import COMMANDS
 from reports.terminal.console import (
     DISTRIBUTION,
@@ -29,6 +30,7 @@ from reports.terminal.console import (
 from reports.terminal.plain_signs import shown_in
 
 _NOWHERE: Final = os.path.join(os.devnull, "none")  # so that no cache is left in the user's folder
+_LARGE: Final = ("weights", "size")  # what may bring matrices that more threads are good for
 _TOP: Final = """\
 Derives the gradients of recurrent cells through time, emits them as NumPy code, verifies that
 code, and writes reports.
@@ -101,6 +103,8 @@ def _main(words: Sequence[str]) -> int:
     except CommandError as problem:
         return _refuse(words, str(problem), REFUSED)
     command = next(c for c in COMMANDS if c.name == arguments.command)
+    if not any(getattr(arguments, name, None) for name in _LARGE):
+        one_thread()
     try:
         found = import_module(command.home).run(arguments)
     except (CommandError, CellError) as problem:

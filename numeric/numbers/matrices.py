@@ -197,13 +197,16 @@ def bounds(near: Near, y: Array | None = None, steps: int = _STEPS) -> tuple[flo
     lower = max(0.0, lower - raised(near.error))
     if not usual:
         return 0.0, raised(size + near.error), y
-    upper = size
-    if min(a.shape) > 1:
-        if gram is None:
-            tall = a if a.shape[0] >= a.shape[1] else a.T
-            gram = Gram(np.zeros(0), np.zeros((0, tall.shape[1])), tall.T @ tall)
-        upper = min(size, _gram_bound(gram, estimate, gamma(max(a.shape) + 2) * size * size))
+    upper = size if min(a.shape) <= 1 else min(size, _upper(a, gram, estimate, size))
     return lower, raised(upper + near.error), y
+
+
+def _upper(a: Array, gram: Gram | None, estimate: float, size: float) -> float:
+    """At least ‖A‖₂, near it where the estimate of its square is; `size` is at least ‖A‖_F."""
+    if gram is None:
+        tall = a if a.shape[0] >= a.shape[1] else a.T
+        gram = Gram(np.zeros(0), np.zeros((0, tall.shape[1])), tall.T @ tall)
+    return _gram_bound(gram, estimate, gamma(max(a.shape) + 2) * size * size)
 
 
 @dataclass(frozen=True)
@@ -374,13 +377,19 @@ def _departure(columns: Array) -> float:
     return raised(frobenius(gram) + gamma(columns.shape[0] + 4) * (size * size + n))
 
 
-def norm_bound(matrix: Interval) -> float:
-    """At least ‖A‖₂ of every matrix in the interval."""
+def norm_bound(matrix: Interval, about: float | None = None) -> float:
+    """At least ‖A‖₂ of every matrix in the interval.
+
+    `about` says what a large one's norm hardly exceeds, where that is known; else it is estimated.
+    """
     error = 0.0 if matrix.exact else frobenius(matrix.radius)
     middle = matrix.middle
     if min(middle.shape) <= _FACTORED or not np.all(np.isfinite(middle)):
         return singular_values(middle, error)[1]
-    return bounds(Near(middle, error))[1]
+    size = frobenius(middle)
+    if about is None or not 1e-120 < size < 1e120:
+        return bounds(Near(middle, error))[1]
+    return raised(min(size, _upper(middle, None, about * about, size)) + error)
 
 
 def up(value: float, *parts: float) -> float:

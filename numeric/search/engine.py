@@ -6,7 +6,6 @@ worker that dies or a call that raises costs its own item: it is tried once more
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +14,7 @@ from multiprocessing import get_context
 from typing import Any, Final, TypeVar
 
 from numeric.compiler.target import MissingError
+from numeric.numbers.one_thread import one_thread
 
 try:
     import distributed
@@ -23,7 +23,6 @@ except ImportError:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _SPARE: Final = 60.0
 _Handed = tuple[Executor, Future[Any]]
 
@@ -51,8 +50,7 @@ class Engine:
         Raises:
             MissingError: if dask is not installed.
         """
-        for name in _ONE_THREAD:  # inherited by processes that are started from here on
-            os.environ.setdefault(name, "1")
+        one_thread(loops=True)
         if self.scheduler is not None:
             if distributed is None:
                 raise MissingError("--scheduler needs dask: pip install 'bptt-toolkit[cluster]'")

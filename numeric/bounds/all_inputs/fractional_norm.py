@@ -45,6 +45,7 @@ _HOPELESS: Final = 0.003  # above it the least norm, as the smooth one tells, is
 _SHARPER: Final = 4
 _SLACK: Final = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
 _LEAST: Final = 1e-9
+_BELOW: Final = 1 - 2e-9  # the norm with a rate hardly above the least one
 _ABOVE: Final = (1e-9, 1e-7, 1e-5, 1e-3, 1e-2, 0.1)
 _DOUBLINGS: Final = 40
 
@@ -143,9 +144,12 @@ def proved(form: Fractional, scaling: Array) -> ScaledNorm | None:
     least = _least_rate(scaling @ form.matrix.middle @ np.linalg.inv(scaling), form.width)
     if not math.isfinite(least):
         return None
+    scaled = _scaled_matrix(form, scaling)
+    if scaled is None:
+        return None
     for more in _SLACK:
         rate = max(least * (1 + more), _LEAST)
-        norm = norm_with(form, scaling, rate)
+        norm = scaled.norm(rate, _BELOW)
         if norm <= 1:
             low, high = singular_values(scaling[: form.width, : form.width])
             if not low > 0:
@@ -154,29 +158,46 @@ def proved(form: Fractional, scaling: Array) -> ScaledNorm | None:
     return None
 
 
-@np.errstate(all="ignore")
 def norm_with(form: Fractional, scaling: Array, rate: float) -> float:
-    """At least ‖L G diag(1/r, 1) L⁻¹‖₂; infinite where L is no scaling of this form.
+    """At least ‖L G diag(1/r, 1) L⁻¹‖₂; infinite where L is no scaling of this form."""
+    scaled = _scaled_matrix(form, scaling)
+    return math.inf if scaled is None else scaled.norm(rate)
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """L G Y with Y ≈ L⁻¹ of the same blocks, and a bound below 1 of ‖L Y − I‖."""
+
+    matrix: Interval
+    off: float
+    width: int
+
+    @np.errstate(all="ignore")
+    def norm(self, rate: float, about: float | None = None) -> float:
+        """At least ‖L G diag(1/r, 1) L⁻¹‖₂: Y has blocks of the state alone, and commutes."""
+        divided = np.ones(self.matrix.lo.shape[1])
+        divided[: self.width] = rate
+        return raised(norm_bound(self.matrix / interval(divided), about) / (1 - self.off), 16)
+
+
+@np.errstate(all="ignore")
+def _scaled_matrix(form: Fractional, scaling: Array) -> _Scaled | None:
+    """L G L⁻¹; None where L is no scaling of this form.
 
     L may mix places of the state, and places that share a Δ, and nothing else: only then does it
     commute with Δ.
     """
     if not np.all(np.isfinite(scaling)) or np.any(scaling[~commuting(form)]):
-        return math.inf
+        return None
     try:
         inverse = np.where(commuting(form), np.linalg.inv(scaling), 0.0)
     except np.linalg.LinAlgError:
-        return math.inf
+        return None
     if not np.all(np.isfinite(inverse)):
-        return math.inf
+        return None
     L, Y = interval(scaling), interval(inverse)
     off = frobenius((L @ Y - interval(np.eye(len(scaling)))).magnitude)
-    if not off < 0.5:
-        return math.inf
-    divided = np.ones(form.order)
-    divided[: form.width] = rate
-    columns: Interval = form.matrix / interval(divided)
-    return raised(norm_bound(L @ columns @ Y) / (1 - off), 16)
+    return _Scaled(L @ form.matrix @ Y, off, form.width) if off < 0.5 else None
 
 
 def commuting(form: Fractional) -> Array:

@@ -114,7 +114,7 @@ class Descent:
         """
         pairs: list[tuple[Array, Array]] = []
         aim = math.log(len(self.M)) / (2 * p)
-        value, slope = self.smooth(self.M, p)
+        value, slope, _ = self.smooth(self.M, p)
         gains: list[float] = []
         flat = self.blocks.flat(slope)
         for taken in range(1, steps + 1):
@@ -141,12 +141,12 @@ class Descent:
             gains = [*gains[1 - _PACE :], gain]
             slow = value - aim > (steps - taken) * sum(gains) / len(gains)
             out_of_reach = slow and len(gains) == _PACE
-            if gain < _ENOUGH / p or (stop and (out_of_reach or stop(self.norm))):
+            if gain < _ENOUGH / p or (stop and (out_of_reach or stop(found[2]))):
                 break
         return value
 
-    def smooth(self, M: Array, p: float) -> tuple[float, list[Array]]:
-        """Log (Σ σ^{2p})^{1/2p}, and its derivative in X by blocks."""
+    def smooth(self, M: Array, p: float) -> tuple[float, list[Array], float]:
+        """Log (Σ σ^{2p})^{1/2p}, its derivative in X by blocks, and about ‖M‖₂."""
         values, V = np.linalg.eigh(M.T @ M)
         values = np.maximum(values, 1e-300)
         weights = np.exp(p * (np.log(values) - np.log(values[-1])))
@@ -159,7 +159,8 @@ class Descent:
         for part in self.blocks.parts:
             u, v = U[part], V[part]
             made.append((u * w) @ np.swapaxes(u, 1, 2) - (v * w) @ np.swapaxes(v, 1, 2))
-        return float(0.5 * np.log(values[-1]) + np.log(total) / (2 * p)), made
+        log = 0.5 * float(np.log(values[-1]))
+        return log + float(np.log(total)) / (2 * p), made, math.exp(log)
 
 
 def _two_loops(slope: Array, pairs: Sequence[tuple[Array, Array]]) -> Array:

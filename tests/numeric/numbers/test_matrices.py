@@ -144,3 +144,18 @@ def test_columns_that_are_all_orthogonal_by_their_zeros_have_a_norm():
     place = slice(0, 40)
     low, high, _ = bounds(StepMatrix(np.diag(entries), pieces=(Piece(place, place, True),)))
     assert 2.0 * (1 - 1e-8) <= low <= 2.0 <= high <= 2.0 * (1 + 1e-8)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999, 1 - 1e-9, 1.0, 1 + 1e-9, 1.001, 3.0])
+def test_whatever_is_said_of_a_large_norm_its_bound_holds(share):
+    """A block diagonal matrix has the norm of its blocks, which rationals decide."""
+    rng = np.random.default_rng(5)
+    blocks = [rng.normal(size=(4, 4)) for _ in range(20)]
+    A = np.zeros((80, 80))
+    for k, block in enumerate(blocks):
+        A[4 * k : 4 * k + 4, 4 * k : 4 * k + 4] = block
+    tight = np.linalg.norm(A, 2)
+    found = norm_bound(interval(A), about=share * tight)
+    assert all(below(exact(block), found) for block in blocks)
+    if 1 <= share < 1.01:
+        assert found <= tight * (share + 1e-8)

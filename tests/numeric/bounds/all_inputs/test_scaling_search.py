@@ -33,7 +33,7 @@ def test_the_blocks_are_the_state_and_what_shares_a_delta():
 @pytest.mark.parametrize("p", [2.0, 30.0])
 def test_the_slope_is_the_derivative(p):
     descent = Descent(drawn(5), MIXED)
-    value, slope = descent.smooth(descent.M, p)
+    value, slope, _ = descent.smooth(descent.M, p)
     rng = np.random.default_rng(1)
     X = [
         b + np.swapaxes(b, 1, 2)
