@@ -20,7 +20,7 @@ from numeric.bounds.drawn import multipliers
 from numeric.bounds.study import INPUT_SCALE
 from reports.document.bound_figures import certified_region, critical_gains, rates_by_module
 from reports.document.figures import labels
-from reports.document.method_names import METHODS
+from reports.document.method_names import METHODS, method_name
 from reports.document.model import (
     Block,
     EquationRow,
@@ -239,9 +239,11 @@ def critical(pages: Pages) -> Iterator[Block]:
         words.append(say.sentence("all_inputs.hatched"))
     if given:
         words.append(say.sentence("all_inputs.all_scaled", Symbol("g")))
+    words_of_figure = labels(say.language)
     yield pages.figure(
-        "critical", critical_gains(found, {k: _plain(v) for k, v in names.items()},
-                                   given, labels(say.language)),
+        "critical", critical_gains(
+            found, {name: _plain(method_name(name, words_of_figure)) for name in names},
+            given, words_of_figure),
         say.together(words), say.words("all_inputs.critical_described"),
     )  # fmt: skip
 

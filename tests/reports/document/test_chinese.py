@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 from browser import ALLOWED_OVERFULL
+from matplotlib.text import Text
 from profiles import NIGHTLY, by_day, night_alone
 from samples import CELLS, LISTING, measurement, verdict
 from spoken import parsed, slots_of, text
@@ -32,19 +33,21 @@ from numeric.verification.explain.mistakes import mistakes
 from numeric.verification.explain.other_cells import dialects
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS
 from reports.cli import main
-from reports.document import pdf
+from reports.document import bound_figures, figures, pdf
 from reports.document.figures import plain
 from reports.document.model import Listing, Section, Words
 from reports.document.pdf import compile_pdf, find_chinese_engine
 from reports.document.preamble import PROGRAM
 from reports.document.tex import tex
 from reports.document.words import closed_up, phrases
+from reports.sections import all_inputs
 from reports.sections.bounds import chapter
 from reports.sections.cell import build
 from reports.sections.facts import Facts
 from reports.sections.glossary import glossary
 from reports.sections.literature import WERBOS
 from reports.sections.network import build_network
+from reports.sections.numbering import Pages
 from reports.sections.verified import METHODS
 
 ROOT: Final = Path(numeric.__file__).parents[1]
@@ -131,6 +134,19 @@ def test_a_chinese_report_of_a_network_leaves_no_english_sentence(settings):
     facts = Facts(derivation_of(network.cell), language="zh")
     made = build_network(network, "", verdict("lstm"), "zh")
     assert english(made, works(facts)) == []
+
+
+def test_figures_speak_english_where_no_font_has_chinese_letters(monkeypatch):
+    written = []
+    monkeypatch.setattr(figures, "CHINESE", ())
+    monkeypatch.setattr(figures, "labels", figures.labels.__wrapped__)
+    monkeypatch.setattr(all_inputs, "labels", figures.labels)
+    monkeypatch.setattr(bound_figures, "drawn", lambda figure: written.extend(
+        text.get_text() for text in figure.findobj(Text)) or figures.Picture(b"", "<svg/>"))
+    facts = Facts(derivation_of(catalogue["rnn"]), language="zh")
+    assert [*all_inputs.critical(Pages(facts, small_study("rnn"), "rnn", {}))]
+    assert any("∞" in label or "infty" in label for label in written)
+    assert not figures._CHINESE.search("".join(written))
 
 
 def test_an_english_sentence_is_found():
