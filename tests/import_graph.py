@@ -20,9 +20,9 @@ def module_name(path: Path, root: Path = ROOT) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+def imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.stmt, str]]:
     """Every imported module by its full name; `from a import b` gives a and a.b."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node, alias.name
@@ -36,9 +36,9 @@ def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
 
 
 @cache
-def parsed(path: Path) -> ast.Module:
-    """The file's tree, of which nothing is changed."""
-    return ast.parse(path.read_text(encoding="utf-8"), path.name)
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of the file's tree, outer ones first; nothing of them is changed."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"), path.name)))
 
 
 @cache
@@ -48,7 +48,7 @@ def graph(root: Path = ROOT) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for name, path in named.items():
         edges = found.setdefault(name, {})
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             targets: list[str] = []
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]

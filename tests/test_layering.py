@@ -8,7 +8,7 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from import_graph import ROOT, files, imports, module_name
+from import_graph import ROOT, files, imports, module_name, nodes_of
 from profiles import by_day
 
 from derive import catalogue
@@ -71,9 +71,8 @@ def offences(path: Path, root: Path = ROOT) -> list[str]:
     """What the file imports and may not, one line each."""
     name = path.relative_to(root).as_posix()
     own, package = module_name(path, root), name.split("/")[0]
-    tree = ast.parse(path.read_text(encoding="utf-8"), name)
     found = []
-    for node, target in imports(tree):
+    for node, target in imports(nodes_of(path)):
         edge = f"{name}:{node.lineno}: {own} → {target}"
         top = target.split(".")[0]
         if target.startswith("."):
@@ -82,10 +81,13 @@ def offences(path: Path, root: Path = ROOT) -> list[str]:
             found.append(f"{edge}: only {', '.join(sorted(ONLY_IN[top]))} may import {top}")
         elif top not in ONLY_IN and top not in ALLOWED[package] | sys.stdlib_module_names:
             found.append(f"{edge}: {package} may import {', '.join(sorted(ALLOWED[package]))}")
-    for function in ast.walk(tree):
-        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+    seen: set[ast.AST] = set()
+    for function in nodes_of(path):
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+        if function in seen or not isinstance(function, kinds):
             continue
         for node in ast.walk(function):
+            seen.add(node)
             inside = f"{name}:{getattr(node, 'lineno', 0)}: {own}"
             if isinstance(node, (ast.Import, ast.ImportFrom)) and name != "reports/cli.py":
                 found.append(f"{inside}: import inside a function")
@@ -104,8 +106,8 @@ def test_a_file_imports_only_what_it_may(path: Path) -> None:
 
 def test_emitted_code_imports_numpy_alone() -> None:
     for name, style in zip(by_day(catalogue, 5), cycle(STYLES), strict=False):
-        tree = ast.parse(compile_cell(catalogue[name], style).source)
-        assert {target for _, target in imports(tree)} == {"numpy"}, (name, style)
+        nodes = ast.walk(ast.parse(compile_cell(catalogue[name], style).source))
+        assert {target for _, target in imports(nodes)} == {"numpy"}, (name, style)
 
 
 MADE_UP = {

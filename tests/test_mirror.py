@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from import_graph import PACKAGES, ROOT, files, graph, imports, module_name, parsed
+from import_graph import PACKAGES, ROOT, files, graph, imports, module_name, nodes_of
 from mirrored import ALONE, THROUGH, Through
 
 LONGEST: Final = 400
@@ -25,7 +25,7 @@ def edges(root: Path) -> Mapping[str, set[str]]:
     """The imports of the packages; those by a name in a text, and the commands, among them."""
     found = {name: {*targets} for name, targets in graph(root).items()}
     for path in files(root):
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.Constant) and node.value in found:
                 found[module_name(path, root)].add(str(node.value))
     commands = {name for name in found if name.startswith("reports.commands.")}
@@ -38,7 +38,7 @@ def knows(test: Path, module: str, known: Mapping[str, set[str]]) -> bool:
     text = test.read_text(encoding="utf-8")
     if module in text:
         return True
-    met = {target for _, target in imports(parsed(test))}
+    met = {target for _, target in imports(nodes_of(test))}
     for _ in range(HOPS):
         met |= {further for name in met for further in known.get(name, ())}
     return module in met
