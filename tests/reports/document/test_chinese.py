@@ -141,8 +141,14 @@ def test_figures_speak_english_where_no_font_has_chinese_letters(monkeypatch):
     monkeypatch.setattr(figures, "CHINESE", ())
     monkeypatch.setattr(figures, "labels", figures.labels.__wrapped__)
     monkeypatch.setattr(all_inputs, "labels", figures.labels)
-    monkeypatch.setattr(bound_figures, "drawn", lambda figure: written.extend(
-        text.get_text() for text in figure.findobj(Text)) or figures.Picture(b"", "<svg/>"))
+    monkeypatch.setattr(
+        bound_figures,
+        "drawn",
+        lambda figure: (
+            written.extend(text.get_text() for text in figure.findobj(Text))
+            or figures.Picture(b"", "<svg/>")
+        ),
+    )
     facts = Facts(derivation_of(catalogue["rnn"]), language="zh")
     assert [*all_inputs.critical(Pages(facts, small_study("rnn"), "rnn", {}))]
     assert any("∞" in label or "infty" in label for label in written)
