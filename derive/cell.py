@@ -219,7 +219,12 @@ class Cell:
         fixed = timeless_symbols(self, self.equations)
         targets = (equation.target for equation in self.equations)
         symbols = (*self.inputs, *self.states, *self.constants, *targets)
-        return Notation(self.latex, frozenset(s.name for s in symbols if s not in fixed))
+        timed = frozenset(s.name for s in symbols if s not in fixed)
+        held = (*self.parameters, *symbols)
+        sizes = {str(size) for s in held for extent in s.shape for size in extent.free_symbols}
+        heads = {name.split("_")[0] for name in {s.name for s in held} | sizes}
+        earlier = next((letter for letter in _EARLIER if letter not in heads), _EARLIER[0])
+        return Notation(self.latex, timed, earlier=earlier)
 
     def _repr_latex_(self) -> str:
         return latex_of([(e.target, e.value, None) for e in self.equations], self.notation)
@@ -305,6 +310,7 @@ def build(name: str, table: Mapping[str, Any], file: str) -> Cell:
     return Cell.parse(**{"inputs": ["x"], **table, "name": name})
 
 
+_EARLIER: Final = ("k", "tau", "s", "r")  # letters of a time before t: the first that is free
 _FILE: Final = re.compile(r"(?P<path>.*\.toml)(?::(?P<name>\w+))?", re.DOTALL)
 
 

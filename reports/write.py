@@ -93,7 +93,9 @@ def write_report(
     )
     drawn = {}
     if measurement is not None:
-        norms = gradient_norms(measurement, norm_label(derivation), labels(language))
+        norms = gradient_norms(
+            measurement, norm_label(derivation), labels(language, derivation.cell.notation.earlier)
+        )
         drawn[f"{cell.name}-{FIGURE}"] = norms
     tell(f"{cell.name}: bound")
     document, more = _with_chapter(document, facts, bounds or study(Network(cell), seed))
@@ -245,7 +247,7 @@ def norm_label(derivation: Derivation) -> str:
     cell = derivation.cell
     letter = Layout(Notation(cell.latex)).symbol(derivation.chain.target.args[0].args[0].name)
     latex = Latex()
-    now, then = latex(sub(letter, "t")), latex(sub(letter, "k"))
+    now, then = latex(sub(letter, "t")), latex(sub(letter, cell.notation.earlier))
     return rf"\|\partial {now}/\partial {then}\|_2"
 
 

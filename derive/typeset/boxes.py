@@ -83,6 +83,13 @@ class Fraction:
 
 
 @dataclass(frozen=True)
+class Root:
+    """The square root of a box, under its sign."""
+
+    body: Box
+
+
+@dataclass(frozen=True)
 class Fenced:
     """A box between two delimiters."""
 
@@ -124,8 +131,8 @@ class Marked:
 
 
 Box = (
-    Symbol | Number | Operator | Row | Sum | Script | Accent | Fraction | Fenced | Delimiter
-    | Large | Grid | Marked
+    Symbol | Number | Operator | Row | Sum | Script | Accent | Fraction | Root | Fenced
+    | Delimiter | Large | Grid | Marked
 )  # fmt: skip
 
 PRIME: Final = Operator("′")
@@ -165,7 +172,7 @@ def sup(base: Box | str, *above: Box | str) -> Box:
         return Marked(sup(made.body, *above))
     if isinstance(made, Script) and made.sup is None:
         return replace(made, sup=row(*above))
-    if isinstance(made, (Script, Fraction, Row, Sum, Marked)):
+    if isinstance(made, (Script, Fraction, Root, Row, Sum, Marked)):
         made = Fenced(made)
     return Script(made, sup=row(*above))
 
@@ -186,7 +193,7 @@ def tall(item: Box) -> bool:
             return any(map(tall, items))
         case Sum(terms):
             return any(tall(term) for _, term in terms)
-        case Script(base) | Accent(_, base) | Marked(base) | Fenced(base):
+        case Script(base) | Accent(_, base) | Marked(base) | Fenced(base) | Root(base):
             return tall(base)
     return False
 
@@ -210,6 +217,8 @@ def width(item: Box) -> float:
             )
         case Accent(_, base) | Marked(base):
             return width(base)
+        case Root(body):
+            return width(body) + 0.9
         case Fraction(top, bottom):
             return max(width(top), width(bottom)) + 0.25
         case Fenced(body, opening, closing):

@@ -22,6 +22,7 @@ from derive.typeset.boxes import (
     Marked,
     Number,
     Operator,
+    Root,
     Row,
     Script,
     Sum,
@@ -91,6 +92,8 @@ class Latex:
                 return rf"\{kind}{{{self(_dotless(base))}}}"
             case Fraction(top, bottom):
                 return rf"\frac{{{self(top)}}}{{{self(bottom)}}}"
+            case Root(body):
+                return rf"\sqrt{{{self(body)}}}"
             case Fenced(body, opening, closing):
                 left, right = self._fence(opening, "l", body), self._fence(closing, "r", body)
                 return f"{left}{self(body)}{right}"
@@ -140,7 +143,7 @@ def _has_large(item: Box) -> bool:
             return any(map(_has_large, items))
         case Sum(terms):
             return any(_has_large(term) for _, term in terms)
-        case Fenced(body) | Marked(body):
+        case Fenced(body) | Marked(body) | Root(body):
             return _has_large(body)
     return False
 

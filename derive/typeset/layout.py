@@ -65,6 +65,7 @@ from derive.typeset.boxes import (
     Marked,
     Number,
     Operator,
+    Root,
     Row,
     Script,
     Sum,
@@ -85,13 +86,15 @@ class Notation:
     """How a cell's symbols are written: LaTeX given by the author; which names bear a time.
 
     `timed` holds the names that change with time; the plain symbol then means step `now`.
-    `letters` gives the box of a name outright, before anything else is asked.
+    `letters` gives the box of a name outright, before anything else is asked. `earlier` is the
+    letter of a time before t, where a Jacobian is of two.
     """
 
     latex: Mapping[str, str] = field(default_factory=dict)
     timed: frozenset[str] = frozenset()
     now: str = "t"
     letters: Mapping[str, Box] = field(default_factory=dict)
+    earlier: str = "k"
 
 
 PLAIN: Final = Notation()
@@ -178,6 +181,10 @@ class Layout:
         """The box of an expression."""
         return self._level(expr)[0]
 
+    def time(self, time: Expr) -> Box:
+        """A time or a lag, in the letters of the notation."""
+        return time_box(time, self.notation.earlier)
+
     def plain(self, name: str) -> Box:
         """A symbol by name, as its author writes it, without time."""
         return Layout(Notation(self.notation.latex)).symbol(name)
@@ -201,7 +208,7 @@ class Layout:
             case MatrixSymbol():
                 return self.symbol(expr.name), ATOM
             case At():
-                return self.symbol(expr.args[0].name, time_box(expr.args[1])), ATOM
+                return self.symbol(expr.args[0].name, self.time(expr.args[1])), ATOM
             case SympyNumber():
                 return self._number(expr)
             case ZeroMatrix():
@@ -230,6 +237,8 @@ class Layout:
                 return self._level(scalar)
             case Elementwise(argument=inner) if expr.function.name == "abs":
                 return Fenced(self.of(inner), "|", "|"), ATOM
+            case Elementwise(argument=inner) if expr.function.name == "sqrt":
+                return Root(self.of(inner)), ATOM
             case Elementwise() | Slope():
                 return self._applied(expr), ATOM
             case VectorFunction(args=(argument,)):
@@ -257,10 +266,10 @@ class Layout:
                 return row("vec", Fenced(self.of(argument))), ATOM
             case TimeSum(args=(body, index, first, last)):
                 letter = Symbol(str(index))
-                return self._large("∑", letter, time_box(first), time_box(last), body), PRODUCT
+                return self._large("∑", letter, self.time(first), self.time(last), body), PRODUCT
             case TimeProduct(args=(body, index, latest, earliest)):
                 letter = Symbol(str(index))
-                limits = time_box(latest), time_box(earliest)
+                limits = self.time(latest), self.time(earliest)
                 return self._large("∏", letter, *limits, body), PRODUCT
         found = scalar_box(self, expr)
         if found is not None:

@@ -21,6 +21,7 @@ from derive.typeset.boxes import (
     Marked,
     Number,
     Operator,
+    Root,
     Row,
     Script,
     Sum,
@@ -74,6 +75,8 @@ class MathML:
                 return f'<mover accent="true">{self(base)}{mark}</mover>'
             case Fraction(top, bottom):
                 return f"<mfrac>{self(top)}{self(bottom)}</mfrac>"
+            case Root(body):
+                return f"<msqrt>{self(body)}</msqrt>"
             case Fenced(body, opening, closing):
                 return _mrow(_mathml_fence(opening, "prefix", tall(body)), self(body),
                              _mathml_fence(closing, "postfix", tall(body)))  # fmt: skip

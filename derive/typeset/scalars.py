@@ -81,18 +81,26 @@ class Writer(Protocol):
     def factor(self, expr: Basic, level: int = PRODUCT) -> Box:
         """The box of an expression where at least the level binds."""
 
+    def time(self, time: Expr) -> Box:
+        """The box of a time or a lag."""
+
     def plain(self, name: str) -> Box:
         """The box of a symbol, without time."""
 
 
-def time_box(time: Expr) -> Box:
-    """A time or a lag: t, t − 1, k + 1, t − k, 0."""
+def time_box(time: Expr, earlier: str) -> Box:
+    """A time or a lag: t, t − 1, k + 1, t − k, 0, where k, the earlier time, is a letter given."""
+
+    def lettered(symbol: Expr) -> Box:
+        size = symbol.is_positive  # a size may have the letter of a time
+        return Symbol(earlier if str(symbol) == "k" and not size else str(symbol))
+
     if not time.is_Add:
-        return Number(str(time)) if time.is_Number else Symbol(str(time))
+        return Number(str(time)) if time.is_Number else lettered(time)
     terms = []
     for part in time.args:
         count, letter = part.as_coeff_Mul()
-        made = Number(str(abs(count))) if letter == 1 else Symbol(str(letter))
+        made = Number(str(abs(count))) if letter == 1 else lettered(letter)
         terms.append((letter == 1, bool(count < 0), "−" if count < 0 else "+", made))
     terms.sort(key=lambda term: term[:2])
     return Sum(tuple(term[2:] for term in terms))
@@ -108,6 +116,8 @@ def is_uniform(vector: MatrixExpr) -> bool:
 def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
     """The box of a scalar, or of a matrix of scalars, and how it binds; None if it is neither."""
     match expr:
+        case SympySymbol(is_integer=True, is_positive=None):
+            return write.time(expr), ATOM
         case SympySymbol():
             return spelled(str(expr)), ATOM
         case Norm(args=(matrix,)):
@@ -130,7 +140,7 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
             return row(sub("sigma", "min"), Fenced(write.of(matrix))), ATOM
         case BlockBound(args=(of, by, time)):
             index = row(write.plain(of.name), write.plain(by.name))
-            return sub(Symbol("N"), index, ",", time_box(time)), ATOM
+            return sub(Symbol("N"), index, ",", write.time(time)), ATOM
         case BlockSup(args=(of, by)):
             return sub(Symbol("N"), row(write.plain(of.name), write.plain(by.name))), ATOM
         case Component(args=(vector, state)):
@@ -142,8 +152,8 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
         case EntryProduct(args=(column,)):
             return row(Large("∏", Symbol(_INDEX)), _entry(write, column)), PRODUCT
         case StepProduct(args=(body, index, latest, earliest)):
-            lower = row(Symbol(str(index)), "=", time_box(latest))
-            return row(Large("∏", lower, time_box(earliest)), write.factor(body)), PRODUCT
+            lower = row(Symbol(str(index)), "=", write.time(latest))
+            return row(Large("∏", lower, write.time(earliest)), write.factor(body)), PRODUCT
         case Entries():
             made, order = tuple(map(write.of, expr.args)), expr.order
             lines = (made[k : k + order] for k in range(0, order**2, order))
@@ -172,7 +182,7 @@ def _arithmetic(write: Writer, expr: Basic) -> tuple[Box, int] | None:
             made = write.factor(base, ATOM)
             return sup(made, _exponent(write, exponent)), ATOM
         case Add() if all(_is_time(part) for part in expr.args):
-            return time_box(expr), SUM
+            return write.time(expr), SUM
         case Add(args=terms):
             return Sum(tuple(_signed(write, term) for term in terms)), SUM
         case Mul(args=(SympyNumber() as number, *_)) if number < 0:
@@ -232,4 +242,4 @@ def _exponent(write: Writer, exponent: Expr) -> Box:
         below = write.of(bottom)
         return row(write.of(top), "/", below if isinstance(below, (Symbol, Number, Script)) else
                    Fenced(below))  # fmt: skip
-    return time_box(exponent)
+    return write.time(exponent)

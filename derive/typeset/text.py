@@ -24,6 +24,7 @@ from derive.typeset.boxes import (
     Marked,
     Number,
     Operator,
+    Root,
     Row,
     Script,
     Sum,
@@ -66,6 +67,8 @@ class Text:
                 return unicodedata.normalize("NFC", self(base) + _COMBINING[kind])
             case Fraction(top, bottom):
                 return f"{self._operand(top)}/{self._operand(bottom)}"
+            case Root(body):
+                return f"sqrt({self(body)})"
             case Fenced(body, opening, closing):
                 return f"{opening}{self(body)}{closing}"
             case Delimiter(sign):

@@ -52,10 +52,15 @@ class Labels:
 
     words: Callable[[str], str]
     fonts: tuple[str, ...] = ()
+    earlier: str = "k"
 
     def __call__(self, key: str) -> str:
         """The label."""
         return self.words(key)
+
+    def dated(self, key: str) -> str:
+        """The label, with the letter of a time before t put in."""
+        return self.words(key).format(self.earlier)
 
     @property
     def style(self) -> dict[str, Any]:
@@ -64,13 +69,17 @@ class Labels:
 
 
 @cache
-def labels(language: str) -> Labels:
-    """The labels of a language; in English where no font has its letters."""
+def labels(language: str, earlier: str = "k") -> Labels:
+    """The labels of a language; in English where no font has its letters.
+
+    `earlier` is the letter of a time before t, or its name.
+    """
+    letter = earlier if len(earlier) == 1 else rf"\{earlier}"
     if language == "en":
-        return Labels(spoken(language).texts.__getitem__)
+        return Labels(spoken(language).texts.__getitem__, earlier=letter)
     known = {font.name for font in font_manager.fontManager.ttflist}
     fonts = tuple(name for name in CHINESE if name in known)[:1]
-    return Labels(spoken(language if fonts else "en").texts.__getitem__, fonts)
+    return Labels(spoken(language if fonts else "en").texts.__getitem__, fonts, letter)
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ def gradient_norms(measured: Measurement, norm: str, words: Labels) -> Picture:
         axes.set_xlim(0, last)
         axes.margins(y=0.04)
         _label(axes, curves, shades, last, words)
-        axes.set_xlabel(words("figures.lag"))
+        axes.set_xlabel(words.dated("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         figure.subplots_adjust(left=0.11, right=0.80, bottom=0.14, top=0.97)
         return drawn(figure)

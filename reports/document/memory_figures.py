@@ -39,7 +39,7 @@ def norms_by_bias(found: Keeping, bias: str, norm: str, words: Labels) -> Pictur
         last = plain.lags[-1]
         axes.set_xlim(0, last)
         axes.margins(y=0.05)
-        axes.set_xlabel(words("figures.lag"))
+        axes.set_xlabel(words.dated("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         label_ends(axes, [m for m in marks if math.isfinite(m[0])], last * 1.015)
         figure.subplots_adjust(left=0.11, right=0.82, bottom=0.14, top=0.97)

@@ -66,7 +66,8 @@ class Speaker:
 
     def line(self, *lines: Line) -> Inlines:
         """A sentence of a theorem, or several, one after the other."""
-        plain = Layout(Notation(self.layout.notation.latex))
+        notation = self.layout.notation
+        plain = Layout(Notation(notation.latex, earlier=notation.earlier))
         say = Speaker(plain, self.number, self.language)
         return self.together([
             say.sentence(line.key, *(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sympy import Symbol as SympySymbol
@@ -253,9 +254,10 @@ def step_jacobian(facts: Facts) -> Section:
             *facts.claim.matrices)),
         Equations(tuple(equation_row(facts, s) for s in chain)),
         *_determinant(facts),
-        *((Paragraph(say.sentence("step_jacobian.pairs", Symbol("t"), row("k", "≤", "t"))),
+        *((Paragraph(say.sentence(
+            "step_jacobian.pairs", Symbol("t"), row(facts.earlier, "≤", "t"))),
            *gathered(facts, pairs, again=True)) if pairs else ()),
-        *((Paragraph(say.sentence("step_jacobian.fixed", Symbol("k"))),
+        *((Paragraph(say.sentence("step_jacobian.fixed", facts.earlier)),
            Equations(tuple(local))) if local else ()),
         *short_and_long(facts),
     ))  # fmt: skip
@@ -281,7 +283,7 @@ def _determinant(facts: Facts) -> Iterator[Paragraph | Equations]:
 def local_rows(derivation: Derivation, notation: Notation) -> list[EquationRow]:
     """∂s_k/∂a_k for every intermediate that the sums over pairs name, state by state."""
     cell = derivation.cell
-    layout = Layout(Notation(notation.latex, notation.timed, "k"))
+    layout = Layout(replace(notation, now=notation.earlier))
     whole = derivation.chain.target.args[0].args[0]
     wanted = dict.fromkeys(
         node.args[1].args[0]

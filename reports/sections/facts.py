@@ -13,10 +13,11 @@ from sympy import preorder_traversal
 from derive.calculus.through_time import Derivation
 from derive.theorems.claims import Theorem as Claim
 from derive.theorems.theorems import theorems
-from derive.typeset.boxes import Box
+from derive.typeset.boxes import Box, Symbol
 from derive.typeset.layout import Layout, Notation
 from numeric.bounds.one_sequence.measured import Measurement
 from numeric.verification.verdict import Verdict
+from reports.document.figures import Labels, labels
 from reports.document.words import Speaker
 
 
@@ -64,6 +65,16 @@ class Facts:
         """The first of them."""
         return self.claims[0]
 
+    @property
+    def earlier(self) -> Box:
+        """The letter of a time before t."""
+        return Symbol(self.layout.notation.earlier)
+
+    @property
+    def labels(self) -> Labels:
+        """What the figures say."""
+        return labels(self.language, self.layout.notation.earlier)
+
     def symbol(self, name: str) -> Box:
         """A symbol of the cell by its name, without time."""
         return Layout(Notation(self.derivation.cell.latex)).symbol(name)
@@ -84,4 +95,5 @@ def notation_of(derivation: Derivation) -> Notation:
         symbol.name for symbol in cell.constants if symbol.name not in cell.sequences
     }
     named = {equation.target.name for equation in derivation.forward}
-    return Notation(cell.latex, (cell.notation.timed | named) - timeless)
+    timed = (cell.notation.timed | named) - timeless
+    return Notation(cell.latex, timed, earlier=cell.notation.earlier)

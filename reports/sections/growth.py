@@ -171,15 +171,19 @@ def _at_most(value: Fraction) -> Box:
 def _table(facts: Facts, measured: Measurement) -> Table:
     say = facts.say
     lags = [lag for lag in _SHOWN_LAGS if lag <= measured.steps]
+    ends = [abs(values[lag - 1]) for curve in measured.curves for lag in lags
+            for values in (curve.log10_measured, curve.log10_upper)]  # fmt: skip
+    digits = 1 if max(ends) >= 1 else 3
     rows: list[tuple[Inlines, ...]] = [
         (say("{0}", Number(f"{curve.gain:g}")) if lag == lags[0] else (), say(str(lag)),
-         say("{0}", places(curve.log10_measured[lag - 1], 1)),
-         say("{0}", places(curve.log10_upper[lag - 1], 1, UP)),
-         say("{0}", places(curve.log10_upper[lag - 1] - curve.log10_measured[lag - 1], 1, UP)))
+         say("{0}", places(curve.log10_measured[lag - 1], digits)),
+         say("{0}", places(curve.log10_upper[lag - 1], digits, UP)),
+         say("{0}", places(curve.log10_upper[lag - 1] - curve.log10_measured[lag - 1], digits, UP)))
         for curve in measured.curves for lag in lags
     ]  # fmt: skip
     head: tuple[Inlines, ...] = (
-        say.sentence("growth.gain", Symbol("g")), say.sentence("growth.lag", row("t", "−", "k")),
+        say.sentence("growth.gain", Symbol("g")),
+        say.sentence("growth.lag", row("t", "−", facts.earlier)),
         *say.heads("growth.measured", "growth.bound", "growth.decades"),
     )  # fmt: skip
     if len(measured.curves) == 1:

@@ -18,7 +18,6 @@ from reports.document.bound_figures import (
     bounds_over_lag,
     norms_over_times,
 )
-from reports.document.figures import labels
 from reports.document.model import Block, Inlines, Paragraph, Section, Words
 from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, rate, signed
 from reports.sections.beside import beside
@@ -116,7 +115,7 @@ def _lag(pages: Pages, norm: str) -> Iterator[Block]:
         single = one.log10_upper.get("window_1", (math.nan,))[-1] - exact
         message = say.sentence(
             "one_sequence.bounds_within", places(gap, 1, UP), places(single, 1, UP))  # fmt: skip
-    yield pages.figure("bounds", bounds_over_lag(one, norm, labels(say.language)),
+    yield pages.figure("bounds", bounds_over_lag(one, norm, pages.facts.labels),
                        say.together([message, say.sentence("one_sequence.bounds_read")]),
                        say.words("one_sequence.bounds_described"))  # fmt: skip
 
@@ -185,9 +184,9 @@ def times_figure(pages: Pages, norm: str) -> Iterator[Block]:
     held = [v for v in study.heat.ravel() if math.isfinite(v)]
     if len(study.times) < 3 or not held:
         return
-    picture = norms_over_times(study.times, study.heat, norm, labels(say.language))
+    picture = norms_over_times(study.times, study.heat, norm, pages.facts.labels)
     yield pages.figure("times", picture,
-                       say.sentence("one_sequence.times", Symbol("k"), Symbol("t")),
+                       say.sentence("one_sequence.times", pages.facts.earlier, Symbol("t")),
                        say.words("one_sequence.times_described"))  # fmt: skip
 
 

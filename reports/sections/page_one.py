@@ -216,7 +216,8 @@ def conventions(facts: Facts) -> Callout:
             _derivative("u", "v"), _derivative(sub("u", "i"), sub("v", "j")), row("i"), row("j"),
             row("L")),
         *_matrices(facts),
-        say.sentence("conventions.latest", _chain_example(facts), row("k", "=", "t"), row("I")),
+        say.sentence("conventions.latest", _chain_example(facts), row(facts.earlier, "=", "t"),
+            row("I")),
         say.sentence("conventions.loss_of_outputs" if cell.outputs else "conventions.loss",
             _loss_sum(), loss, row("t"),
             *([say.listed([say("{0}", sub(facts.symbol(y.name), "t")) for y in cell.outputs])]
@@ -263,7 +264,7 @@ def _loss_sum() -> Box:
 
 def _chain_example(facts: Facts) -> Box:
     one = Number("1")
-    after = Sum((("+", Symbol("k")), ("+", one)))
+    after = Sum((("+", facts.earlier), ("+", one)))
     before = row("t", "−", one)
     return row(Large("∏", row("j", "=", "t"), after), sub("J", "j"), "=", sub("J", "t"),
                sub("J", before), "⋯", sub("J", after))  # fmt: skip

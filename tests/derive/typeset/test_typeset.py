@@ -56,6 +56,7 @@ a, b, nu = M("a", n, 1), M("b", n, 1), M("nu", 1, 1)
 CASES = [
     pytest.param(Broadcast(nu, n, 1), "ν", r"\nu ", id="scalar"),
     pytest.param(W, "W", r"W", id="symbol"),
+    pytest.param(Elementwise("sqrt", MatAdd(a, b)), "sqrt(a + b)", r"\sqrt{a + b}", id="root"),
     pytest.param(M("W_fh", n, n), "W_fh", r"W_{fh}", id="subscript"),
     pytest.param(M("c_tilde", n, 1), "c̃", r"\tilde{c}", id="accent"),
     pytest.param(M("alpha", n, 1), "α", r"\alpha ", id="greek"),
@@ -234,7 +235,7 @@ def test_mathml_is_balanced_and_plain(expression, text, latex):
     assert sorted(opened) == sorted(re.findall(r"</([a-z]+)>", made))
     assert "bold" not in made
     assert set(opened) <= {
-        "mrow", "mi", "mn", "mo", "msub", "msup", "msubsup", "mover", "mfrac", "munder",
+        "mrow", "mi", "mn", "mo", "msub", "msup", "msubsup", "mover", "mfrac", "msqrt", "munder",
         "munderover", "mtable", "mtr", "mtd",
     }  # fmt: skip
 
@@ -349,3 +350,17 @@ def test_values_show_themselves_in_a_notebook():
     assert derivation._repr_latex_().count("&&") == len(derivation.steps)
     assert derivation._repr_html_().count("<mtr>") == len(derivation.steps)
     assert cell.equations[0]._repr_html_().startswith("<math")
+
+
+def test_a_time_has_another_letter_where_the_cell_has_its_own_k():
+    """DeltaNet has keys k_t, of size k."""
+    for name, chain, steps in (
+        ("rnn", r"\frac{\partial h_{t}}{\partial h_{k}}", "k + 1"),
+        ("delta_net", r"\frac{\partial S_{t}}{\partial S_{\tau}}", "τ + 1"),
+    ):
+        derivation = differentiate(catalogue[name])
+        layout = Layout(catalogue[name].notation)
+        assert Latex()(layout.of(derivation.chain.target)) == chain
+        assert Text()(layout.of(k + 1)) == steps
+    assert Text()(Layout(catalogue["delta_net"].notation).of(M("k", size("k"), 1))) == "k_t"
+    assert Text()(space_of(M("k", size("k"), 1))) == "ℝᵏ"
