@@ -363,4 +363,4 @@ def test_a_time_has_another_letter_where_the_cell_has_its_own_k():
         assert Latex()(layout.of(derivation.chain.target)) == chain
         assert Text()(layout.of(k + 1)) == steps
     assert Text()(Layout(catalogue["delta_net"].notation).of(M("k", size("k"), 1))) == "k_t"
-    assert Text()(space_of(M("k", size("k"), 1))) == "ℝᵏ"
+    assert Text()(space_of(M("k", size("k"), 1))) == "ℝ^k"
