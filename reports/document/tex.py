@@ -276,7 +276,7 @@ def section(part: Section, say: Say) -> str:
         for place, (block, after) in enumerate(pairwise((*part.blocks, None)))
         if block is not None
     )
-    room = 14 if isinstance(part.blocks[0], Theorem) else 8
+    room = {Theorem: 14, Figure: 26}.get(type(part.blocks[0]), 8)
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"
     text = f"{{\\small\n{blocks}\n\n}}" if part.small else blocks
     return f"\\need{{{room}em}}\n{head}\n\n{text}\n"
