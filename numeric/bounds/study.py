@@ -103,12 +103,32 @@ def sizes_for(cell: Cell) -> dict[str, int]:
 
 
 def study(network: Network, seed: int = 0) -> Study:
-    """The study of drawn weights, gain 1, and inputs uniform in [−1, 1] from the zero state."""
+    """The study of drawn weights, gain 1, and inputs uniform in [−1, 1] from the zero state.
+
+    Where a state overflows there is no trajectory: what holds for all inputs is studied alone.
+    """
     sizes = sizes_for(network.cell)
     layers = draw_layers(network, sizes, 1.0, seed, INPUT_SCALE)
     inputs = uniform_inputs(network.cell, sizes, seed)
-    stack = diagnose_layers(network, layers, sizes, inputs=inputs, input_box=(-1.0, 1.0))
-    return _studied(stack, sizes, seed, (-1.0, 1.0), given=False, drawn_inputs=True)
+    stack, overflow = _diagnosed(network, layers, sizes, inputs, (-1.0, 1.0), wider=True)
+    found = _studied(stack, sizes, seed, (-1.0, 1.0), given=False, drawn_inputs=True)
+    return replace(found, overflow=overflow)
+
+
+def _diagnosed(
+    network: Network, layers: Sequence[LayerWeights], sizes: Mapping[str, int],
+    inputs: Mapping[str, Array], box: tuple[float, float], *, wider: bool = False,
+) -> tuple[Stack, StateOverflowError | None]:  # fmt: skip
+    """The layers on a sequence from the box; without it, and why, where a state overflows.
+
+    Along a sequence all inputs are those of its own box, or of the `wider` one given.
+    """
+    whole = box if wider else None
+    try:
+        return diagnose_layers(network, layers, sizes, inputs=inputs, input_box=whole), None
+    except StateOverflowError as problem:
+        lag = len(next(iter(inputs.values())))
+        return diagnose_layers(network, layers, sizes, input_box=box, lag=lag), problem
 
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
@@ -135,12 +155,8 @@ def study_given(
     for symbol in cell.inputs:
         sizes[size_name(symbol.shape[0])] = np.shape(inputs[symbol.name])[1]
     values = np.concatenate([np.ravel(value) for value in inputs.values()])
-    box, overflow = (float(values.min()), float(values.max())), None
-    try:
-        stack = diagnose_layers(network, layers, sizes, inputs=inputs)
-    except StateOverflowError as problem:
-        overflow, steps = problem, len(next(iter(inputs.values())))
-        stack = diagnose_layers(network, layers, sizes, input_box=box, lag=steps)
+    box = float(values.min()), float(values.max())
+    stack, overflow = _diagnosed(network, layers, sizes, inputs, box)
     found = _studied(stack, sizes, seed, box, given=True, drawn_inputs=drawn)
     return replace(found, overflow=overflow, answer=answer(found.one), asked=asked)
 

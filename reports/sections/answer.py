@@ -195,12 +195,20 @@ def batch_line(file: str, norms: Sequence[float], shown: int, steps: str, letter
     return "answer.batch", (str(len(norms)), Words(file, "code"), str(shown + 1), *ends, steps)
 
 
+def overflow_said(pages: Pages) -> Paragraph:
+    """Which state overflows where, so that nothing is known along the sequence."""
+    facts, found = pages.facts, pages.study.overflow
+    assert found is not None
+    state = facts.symbol(found.state)
+    said = facts.say.sentence("answer.overflow", state, str(found.step))
+    return Paragraph(said, facts.say.words("answer.lead"))
+
+
 def _said(pages: Pages) -> Iterator[Block]:
     facts, study = pages.facts, pages.study
     say = facts.say
     if study.overflow is not None:
-        state, step = facts.symbol(study.overflow.state), str(study.overflow.step)
-        yield Paragraph(say.sentence("answer.overflow", state, step), say.words("answer.lead"))
+        yield overflow_said(pages)
         yield Paragraph(say.sentence(_FOR_ALL[study.one.verdict]))
         return
     if study.answer is None:

@@ -15,7 +15,7 @@ from reports.document.figures import Picture
 from reports.document.model import Inlines, Section, Words, counted
 from reports.document.words import listed
 from reports.sections.all_inputs import all_inputs
-from reports.sections.answer import answer_section
+from reports.sections.answer import answer_section, overflow_said
 from reports.sections.facts import Facts
 from reports.sections.memory import memory
 from reports.sections.methods import methods
@@ -46,6 +46,11 @@ def chapter(facts: Facts, study: Study, name: str, norm: str) -> Chapter:
     sections = [*([opening] if opening else []), all_inputs(pages)]
     if study.overflow is None:
         sections.append(one_sequence(pages, norm))
+    elif not study.given:
+        say = facts.say
+        sections.append(
+            Section("one-sequence", say.words("one_sequence.title"), (overflow_said(pages),))
+        )
     if (told := methods(pages)) is not None:
         sections.append(told)
     if study.given:

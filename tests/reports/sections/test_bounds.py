@@ -291,3 +291,13 @@ def test_parameters_have_a_table_and_a_verdict_where_one_is_ill(monkeypatch):
     monkeypatch.setattr(sensitivity, "VANISHES", found.one.verdict)
     made = chapter(Facts(differentiate(CALM)), found, "calm", "x")
     assert "the parameters are ill-conditioned" in page(made)
+
+
+def test_a_drawn_net_that_overflows_has_a_page_with_the_reason():
+    cell = Cell.parse(
+        name="squares", sizes={"s": "n", "h": "n"},
+        equations="s = W @ (h_prev * h_prev) + s_prev + x\nh = 3 * s",
+    )  # fmt: skip
+    made = chapter(Facts(differentiate(cell)), study_of(cell), "squares", "x")
+    (said,) = [section for section in made.sections if section.anchor == "one-sequence"]
+    assert "Nothing is measured or certified along the sequence" in repr(said)
