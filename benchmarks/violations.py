@@ -37,7 +37,8 @@ from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.one_sequence.parameter_sums import parameter_norms
 from numeric.bounds.one_sequence.step_jacobians import run
 from numeric.bounds.one_sequence.tracks import follow
-from numeric.bounds.parallel_in_time.newton import TOLERANCE, sweeps
+from numeric.bounds.parallel_in_time import newton
+from numeric.bounds.parallel_in_time.newton import TOLERANCE, Sweeps
 from numeric.meaning.sizes import shape_of
 
 Array = Any
@@ -252,6 +253,17 @@ def stored_states(
     return failed
 
 
+def _visited(given: tuple[Any, ...]) -> tuple[Sweeps, list[Mapping[str, Array]]]:
+    """The sweeps, and the states of each of their iterates."""
+    held: list[Mapping[str, Array]] = []
+    iterate = newton._iterate
+    try:
+        newton._iterate = lambda run, *rest: held.append(run.states) or iterate(run, *rest)
+        return newton.sweeps(*given), held
+    finally:
+        newton._iterate = iterate
+
+
 def newton_iterates(found: Setting, steps: int, seed: int, count: Counter[str]) -> Iterator[str]:
     """Newton's iterates beside the exact trajectory: what is certified, and what was predicted."""
     derivation = found.derivation
@@ -259,19 +271,16 @@ def newton_iterates(found: Setting, steps: int, seed: int, count: Counter[str]) 
         return
     inputs, initial = sequence(found, steps, seed)
     given = (derivation, found.parameters, inputs, initial, found.constants)
-    whole = sweeps(*given)
+    whole, visited = _visited(given)
     exact = [initial]
     made = Steps.of(derivation.cell, found.sizes, found.parameters, found.constants)
     for t in range(steps):
         exact.append(made.step(t, exact[-1], inputs)[0])
-    last = len(whole.iterates) - 1
     for place, one in enumerate(whole.iterates):
         foretold = whole.predicted is not None and place >= whole.predicted
         if place == 0 or (one.certified is None and not foretold):
             continue
-        ended = place == last and (whole.converged or not math.isfinite(one.step))
-        states = (whole if ended else sweeps(*given, most=place - 1)).states
-        away = max(length([MP.mpf(float(a)) - b for name, held in states.items()
+        away = max(length([MP.mpf(float(a)) - b for name, held in visited[place].items()
                            for a, b in zip(held[t], exact[t][name], strict=True)])
                    for t in range(steps + 1))  # fmt: skip
         for kind, most in (("certified", one.certified), ("foretold", TOLERANCE)):

@@ -15,7 +15,7 @@ has at least inf|d_i| σ_min(M) ⋯, since σ_min(AB) ≥ σ_min(A) σ_min(B). A
 least inf|d_i| − ‖R‖₂ (Weyl).
 
 `resting_rate`: ρ with ‖J^m‖ ≥ ρ^m along the sequence of zero inputs from the zero state, where
-that sequence is admissible and stays there.
+that sequence is admissible, stays there, and has values: a key of zeros over its length has none.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from numeric.bounds.all_inputs.row_stack import Sharpened
 from numeric.bounds.domination import Domination, Parts, StepNorms
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number
+from numeric.meaning.interpret import evaluate
 from numeric.numbers.intervals import Interval, gamma
 from numeric.numbers.matrices import Near, frobenius, lowered, raised, singular_values
 
@@ -163,7 +164,21 @@ def resting_rate(ranges: Ranges) -> float | None:
         values[equation.target.name] = enclose(equation.value, values, setting.sizes)
     if any(values[state.name].magnitude.any() for state in cell.states):
         return None
+    if not _defined(setting, values):
+        return None
     return radius_below(rest_jacobian(setting, values))
+
+
+@np.errstate(all="ignore")
+def _defined(setting: Setting, values: Mapping[str, Interval]) -> bool:
+    """Whether step and Jacobian have values there; an interval leaves out where 0 / 0 has none."""
+    near = {name: value.middle for name, value in values.items()}
+    for equation in setting.derivation.forward:
+        near[equation.target.name] = evaluate(equation.value, near, setting.sizes)
+    states = setting.derivation.cell.states
+    blocks = (evaluate(setting.derivation.step_jacobian.expanded(of.name, by.name), near,
+                       setting.sizes) for of in states for by in states)  # fmt: skip
+    return all(np.all(np.isfinite(found)) for found in (*near.values(), *blocks))
 
 
 def _holds_zero(box: Box) -> bool:

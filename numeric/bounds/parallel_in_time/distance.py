@@ -16,13 +16,18 @@ Nothing has to be small for it: E_t is a sum over earlier times. An iterate is c
 where E_t ≤ 2 η for every t, η ≥ max_t ‖d_t‖, so that its step tells its distance; that is so
 wherever the theorem of Newton and Kantorovich applies.
 
-The j-th iterate after this one, all steps exact, lies within E_t^j, E^0 = E: its error obeys
-e_t^{j+1} = J_t^j e_{t−1}^{j+1} + q_t^j with J_t^j taken at the iterate j, within E^0 + E^j of this
-one, or ‖d‖ of it for j = 1. So, with the same products,
+The j-th iterate after this one lies within E_t^j, E^0 = E: its error obeys
+e_t^{j+1} = J_t^j e_{t−1}^{j+1} + q_t^j + δ_t^j with J_t^j taken at the iterate j, within E^0 + E^j
+of this one, or ‖d‖ of it for j = 1, and δ_t^j all that a sweep rounds. So, with the same products,
 
-    E_t^{j+1} = Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂ L_k (D_{k−1}^j E_{k−1}^{j+1} + (E_{k−1}^j)² / 2)
+    E_t^{j+1} = Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂
+                  (L_k (D_{k−1}^j E_{k−1}^{j+1} + (E_{k−1}^j)² / 2) + o_k^j)
 
-where D^0 = 0 and D^j bounds how far the iterate j is from this one. That counts the steps left.
+where D^0 = 0 and D^j bounds how far the iterate j is from this one. A sweep rounds by at most
+o_k = a_k + b_k max‖d‖ (`Roundings`), and max‖d^j‖ ≤ max E^j + max E^{j+1}. Where the sum that has
+2 max E^j in place of that is at most max E^j, so is max E^{j+1}: it is at most a number plus c of
+itself, c < 1. That counts the steps left; nothing leaves the tolerance τ again if the sum for
+E^j = τ, D^j = E + τ, is at most τ.
 
 Source: the setting is Kantorovich's 1948; that the inverse of f′ is a sum over earlier times makes
 the bound a recursion, which is derived here.
@@ -54,16 +59,38 @@ class UnprovedError(ValueError):
 
 
 @dataclass(frozen=True)
+class Roundings:
+    """What a sweep may round at each time: a_t + b_t max‖d‖₂, for a step d and its addition.
+
+    Shapes: fixed a and share b (T,).
+    """
+
+    fixed: Array
+    share: Array
+
+    def at(self, length: float) -> Array:
+        """For steps no longer than that."""
+        return (self.fixed + self.share * length) * (1 + gamma(4))
+
+    def allowed(self) -> Roundings:
+        """Twice as much: what is granted to the sweeps to come."""
+        return Roundings(2 * self.fixed, 2 * self.share)
+
+
+@dataclass(frozen=True)
 class Step:
     """The step from an iterate, as computed: at least ‖d_t‖₂, and o_t of the theorem.
 
-    Shapes: lengths and off (T,), matrices (T, n, n) and errors (T,) of the step Jacobians.
+    `rounded` is what this sweep rounds, storing included; `granted`, what each later one may.
+    Shapes: lengths, off and rounded (T,), matrices (T, n, n) and errors (T,) of the step Jacobians.
     """
 
     lengths: Array
     off: Array
     matrices: Array
     errors: Array
+    rounded: Array
+    granted: Roundings
 
     @property
     def length(self) -> float:
@@ -138,16 +165,29 @@ def _within(
 def _remaining(
     inverse: Inverse, step: Step, near: Array, speeds: Array, tolerance: float
 ) -> int | None:
-    """After how many steps, rounding apart, E^j is at most the tolerance; L on twice the ball."""
-    here, none, away = near, np.zeros(len(near)), np.zeros(len(near))
+    """After how many steps E^j is at most the tolerance, for good; L on twice the ball."""
+    none = np.zeros(len(near))
+
+    def after(here: Array, away: Array, rounded: Array) -> Array:
+        start = speeds * _before(here) ** 2 * (0.5 * (1 + gamma(4))) + rounded
+        return inverse.majorant(
+            none, start * (1 + gamma(4)), speeds * _before(away) * (1 + gamma(2)), none
+        )
+
+    held = np.full(len(near), tolerance)
+    if not after(held, near + held, step.granted.at(2 * tolerance)).max() <= tolerance:
+        return None
+    here, away, rounded = near, none, step.rounded
     for steps in range(_LONG):
         if here.max(initial=0.0) <= tolerance:
             return steps
-        start = speeds * _before(here) ** 2 * (0.5 * (1 + gamma(4)))
-        after = inverse.majorant(none, start, speeds * _before(away) * (1 + gamma(2)), none)
-        if not after.max() < here.max():  # and so all stays within E + E^j ≤ 2 max E
+        following = after(here, away, rounded)
+        if not following.max() < here.max():  # and so all stays within E + E^j ≤ 2 max E
             return None
-        here, away = after, step.lengths if steps == 0 else (near + after) * (1 + gamma(2))
+        away = (near + following) * (1 + gamma(2))
+        if steps == 0:
+            away = np.minimum(away, (step.lengths + rounded) * (1 + gamma(2)))
+        here, rounded = following, step.granted.at(raised(2 * float(following.max())))
     return None
 
 

@@ -21,9 +21,9 @@ from derive.calculus.curvature import StepCurvature, step_curvature
 from derive.calculus.through_time import Derivation
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
-from numeric.bounds.parallel_in_time.distance import Step, UnprovedError, prove
-from numeric.bounds.parallel_in_time.predicted import predicted
-from numeric.numbers.intervals import gamma
+from numeric.bounds.parallel_in_time.distance import Roundings, Step, UnprovedError, prove
+from numeric.bounds.parallel_in_time.predicted import Guess, predicted
+from numeric.numbers.intervals import UNIT, gamma
 from numeric.numbers.matrices import raised
 
 Array = Any
@@ -42,8 +42,9 @@ class Iterate:
     `certified` bounds max_t ‖s_t − exact s_t‖₂, or is None with the reason. `adjoint` bounds, as a
     share of the largest exact one, how far cotangents of the states carried back through this
     iterate's Jacobians lie from those of the exact trajectory, the cotangents of the loss being the
-    same. After `remaining` more steps in exact arithmetic all is within the tolerance, where that
-    is known. `inverse` is K, `lipschitz` L; `profile` has a bound of ‖s_t − exact s_t‖₂ for each t.
+    same. After `remaining` more steps all is within the tolerance, where that is known: the sweeps
+    round as they are computed here, none more than `granted`. `inverse` is K, `lipschitz` L;
+    `profile` has a bound of ‖s_t − exact s_t‖₂ for each t, `rounded` of what the sweep rounds.
     """
 
     residual: float
@@ -56,14 +57,17 @@ class Iterate:
     lipschitz: float | None = None
     measured: float | None = None
     profile: Array = field(default=None, repr=False, compare=False)
+    rounded: Array = field(default=None, repr=False, compare=False)
+    granted: Roundings | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Sweeps:
     """The iterates in order, from the first guess on; `states` are the last one's, s_0 first.
 
-    `predicted`: after so many steps every iterate is within the tolerance, known before the first;
-    where it is None, `unpredicted` says why.
+    `predicted`: after so many steps every iterate is within the tolerance, all roundings counted:
+    known before the first but for what the sweeps round, which has been compared with what was
+    granted to them. Where it is None, `unpredicted` says why.
     """
 
     iterates: tuple[Iterate, ...]
@@ -122,10 +126,30 @@ def sweeps(
             break
         run = replace(run, states=moved)
     setting = Setting(derivation, parameters, run.sizes, _box(inputs), _box(initial), constants)
-    count, why = predicted(setting, curvature, guess.states, found[0].residual, tolerance)
+    count, why = predicted(setting, curvature, Guess(guess.states, found[0].residual,
+                           found[0].rounded, found[0].granted), tolerance)  # fmt: skip
+    found = [_kept(found, place) for place in range(len(found))]
+    if count is not None and not _granted(found):
+        count, why = None, "a sweep rounds more than twice what the first one does"
     if found[0].remaining is not None and (count is None or found[0].remaining < count):
         count, why = found[0].remaining, ""
     return Sweeps(tuple(_nearer(found, ways)), run.states, converged, count, why)
+
+
+def _granted(found: list[Iterate]) -> bool:
+    """Whether no sweep rounded more than the first one granted."""
+    granted = found[0].granted
+    return granted is None or all(
+        bool(np.all(one.rounded <= granted.at(one.step)))
+        for one in found
+        if one.rounded is not None
+    )
+
+
+def _kept(found: list[Iterate], place: int) -> Iterate:
+    """The iterate; what remains is not known if a later sweep rounded more than it granted."""
+    known = found[place].remaining is None or _granted(found[place:])
+    return found[place] if known else replace(found[place], remaining=None)
 
 
 def _nearer(found: list[Iterate], ways: list[float]) -> list[Iterate]:
@@ -191,7 +215,7 @@ def _iterate(
     matrices = np.stack([np.ldexp(one.matrix, one.exponent) for one in near])
     errors = np.array([float(np.ldexp(one.error, one.exponent)) for one in near])
     step = np.zeros_like(residual)
-    off = np.zeros(run.steps)
+    off, share = np.zeros(run.steps), np.zeros(run.steps)
     before = np.zeros(starts[-1])
     for t in range(run.steps):
         moved = matrices[t] @ before
@@ -200,8 +224,9 @@ def _iterate(
         rounding = gamma(len(before) + 6) * (
             float(np.linalg.norm(matrices[t])) * size + float(np.linalg.norm(residual[t]))
         )
-        share = float(np.linalg.norm(blurred[t])) + errors[t] * size + rounding
-        off[t] = raised(share, 2 * len(before))
+        own = float(np.linalg.norm(blurred[t])) + errors[t] * size + rounding
+        off[t] = raised(own, 2 * len(before))
+        share[t] = errors[t] + gamma(len(before) + 6) * (3 * float(np.linalg.norm(matrices[t])) + 3)
         before = step[t]
     lengths = np.sqrt((step * step).sum(axis=1))
     longest = float(lengths.max(initial=0.0))
@@ -209,12 +234,18 @@ def _iterate(
     following = {name: np.concatenate([run.states[name][:1], run.states[name][1:]
                                        + step[:, starts[k] : starts[k + 1]]])
                  for k, name in enumerate(names)}  # fmt: skip
-    one = Iterate(largest, longest)
+    stays = np.sqrt((stored * stored).sum(axis=1)) * (UNIT * (1 + gamma(4 * int(starts[-1]))))
+    fixed = np.sqrt((blurred * blurred).sum(axis=1)) + stays
+    granted = Roundings(fixed * (1 + gamma(8)) + _LEAST, share).allowed()
+    rounded = (off + stays + UNIT * lengths) * (1 + gamma(4 * int(starts[-1]))) + _LEAST
+    one = Iterate(largest, longest, rounded=rounded, granted=granted)
     if not math.isfinite(longest):
         return replace(one, reason="the step is not finite"), following
     above = lengths * (1 + gamma(2 * int(starts[-1]) + 64)) + _LEAST
     try:
-        proof = prove(run, curvature, Step(above, off, matrices, errors), tolerance)
+        proof = prove(
+            run, curvature, Step(above, off, matrices, errors, rounded, granted), tolerance
+        )
     except UnprovedError as problem:
         return replace(one, reason=str(problem)), following
     return replace(

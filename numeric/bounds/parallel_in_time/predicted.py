@@ -6,13 +6,16 @@ iterate is within the tolerance of the exact trajectory, or None with the reason
 Let B be an invariant box of the states, and B⁺ the same with δ more at each end. On B⁺ let
 K ≥ 1 + Σ_l sup ‖J ⋯ J (l factors)‖ over any factors, and L the step Jacobian's Lipschitz constant.
 The guess errs by e₀ ≤ K max ‖r_t‖, since its error obeys e_t = J̄ e_{t−1} + r_t with J̄ a mean of
-step Jacobians between it and the trajectory. A step leaves e_{i+1} ≤ (K L / 2) e_i². Where e₀ ≤ δ
-and K L e₀ < 2 the errors fall, so the iterates stay in B⁺, and the count follows.
+step Jacobians between it and the trajectory. A step leaves e_{i+1} ≤ (K L / 2) e_i² + K o_i, where
+o_i ≤ a + b ‖d_i‖ ≤ a + b (e_i + e_{i+1}) is what the sweep rounds. Where e₀ ≤ δ and the right side
+with 2 e_i for e_i + e_{i+1} is at most e_i, the errors fall, so the iterates stay in B⁺, and the
+count follows. They stay below the tolerance τ if the right side with e_i = τ is at most τ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +24,7 @@ from derive.calculus.curvature import StepCurvature
 from derive.calculus.fold import NoValueError
 from numeric.bounds.all_inputs.certify import over_a_box
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting, invariant_box
+from numeric.bounds.parallel_in_time.distance import Roundings
 from numeric.bounds.parallel_in_time.lipschitz import lipschitz
 from numeric.numbers.intervals import around
 from numeric.numbers.matrices import raised
@@ -32,31 +36,43 @@ _SPARE: Final = 1.05
 _LONG: Final = 10_000
 
 
-def predicted(
-    setting: Setting, curvature: StepCurvature, guess: Arrays, residual: float, tolerance: float
-) -> tuple[int | None, str]:
-    """The count and "", or None and why there is none.
+@dataclass(frozen=True)
+class Guess:
+    """The first iterate: its states, max‖r_t‖₂, what its sweep rounds, and what later ones may.
 
-    Shapes: guess (T + 1, n), the initial state first.
+    Shapes: states (T + 1, n), the initial state first; rounded (T,).
     """
+
+    states: Arrays
+    residual: float
+    rounded: Any
+    granted: Roundings | None
+
+
+def predicted(
+    setting: Setting, curvature: StepCurvature, guess: Guess, tolerance: float
+) -> tuple[int | None, str]:
+    """The count and "", or None and why there is none."""
     if curvature.kinks:
         return None, f"the step Jacobian jumps at the kink of {', '.join(curvature.kinks)}"
     ranges = Ranges(setting)
+    if guess.granted is None:
+        return None, "the first step is not finite"
     box = invariant_box(ranges)
     if box is None:
         return None, "no invariant box of the states was found"
     delta = 0.0
     for _ in range(_TRIES):
         wide = {name: around(v.middle, v.radius * (1 + 1e-12) + delta) for name, v in box.items()}
-        if not _within(guess, wide):
+        if not _within(guess.states, wide):
             return None, "the first guess lies outside the box of the states"
         values = ranges.values(wide)
         K = _sums(setting, values)
         if not np.isfinite(K):
             return None, "no certified rate below 1 over the box of the states"
-        error = raised(K * residual)
+        error = raised(K * guess.residual)
         if error <= delta:
-            return _count(setting, curvature, values, K, error, tolerance)
+            return _count(setting, curvature, values, K, error, guess, tolerance)
         delta = _SPARE * error
     return None, "the box of the states and the error of the guess do not settle"
 
@@ -83,7 +99,7 @@ def _sums(setting: Setting, values: Box) -> float:
 
 def _count(
     setting: Setting, curvature: StepCurvature, values: Box, K: float, error: float,
-    tolerance: float,
+    guess: Guess, tolerance: float,
 ) -> tuple[int | None, str]:  # fmt: skip
     try:
         L = float(lipschitz(setting.derivation, curvature, values, setting.sizes, 1)[0])
@@ -92,8 +108,18 @@ def _count(
     half = raised(K * L / 2)
     if not raised(half * error) < 1:
         return None, f"K L e₀ / 2 = {half * error:.3g} over the box of the states, 1 or more"
-    steps = 0
+    granted = guess.granted
+    assert granted is not None
+
+    def after(here: float, rounded: Any) -> float:
+        return raised(raised(half * here * here) + raised(K * float(rounded.max(initial=0.0))))
+
+    if not after(tolerance, granted.at(2 * tolerance)) <= tolerance:
+        return None, f"what a sweep rounds may add up to more than {tolerance:g}"
+    steps, rounded = 0, guess.rounded
     while error > tolerance and steps < _LONG:
-        error = raised(half * error * error)
-        steps += 1
+        following = after(error, rounded)
+        if not following < error:
+            return None, f"what a sweep rounds may add up to more than {tolerance:g}"
+        error, steps, rounded = following, steps + 1, granted.at(2 * following)
     return steps, ""

@@ -7,8 +7,10 @@ import pytest
 from exact_jacobians import distance, exact_jacobian
 from trajectories import drawn
 
-from numeric.bounds.all_inputs.from_below import radius_below, rest_jacobian
-from numeric.bounds.all_inputs.ranges import Setting
+from derive.calculus.through_time import derivation_of
+from derive.cell import Cell
+from numeric.bounds.all_inputs.from_below import radius_below, rest_jacobian, resting_rate
+from numeric.bounds.all_inputs.ranges import Ranges, Setting
 from numeric.bounds.one_sequence.step_jacobians import enclosed_values, run
 from numeric.numbers.matrices import Near
 
@@ -45,3 +47,19 @@ def test_the_exact_jacobian_at_rest_lies_within_the_error(name):
     setting = Setting(derivation, weights, found.sizes, (-1.0, 1.0), (0.0, 0.0), {})
     near = rest_jacobian(setting, enclosed_values(found, 0, 1))
     assert 0 < distance(exact_jacobian(found, 0), near.matrix) <= near.error
+
+
+@pytest.mark.parametrize(
+    ("equations", "grows"),
+    [
+        ("k = l2norm(U @ x, 0.1)\nh = 2 * h_prev + k", True),
+        ("k = l2norm(U @ x)\nh = 2 * h_prev + k", False),
+        ("h = 2 * h_prev + 0.1 * norm(h_prev) * (U @ x)", False),
+    ],
+)
+def test_nothing_is_said_of_rest_where_the_step_or_its_slope_has_no_value(equations, grows):
+    """A vector of zeros over its length is no vector, and the length has no slope there."""
+    cell = Cell.parse(name="keyed", equations=equations, inputs=("x",))
+    setting = Setting(derivation_of(cell), {"U": np.eye(2)}, {"n": 2, "m": 2})
+    found = resting_rate(Ranges(setting))
+    assert (found == pytest.approx(2.0)) if grows else (found is None)

@@ -11,7 +11,7 @@ from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import run
-from numeric.bounds.parallel_in_time.distance import Step, UnprovedError, prove
+from numeric.bounds.parallel_in_time.distance import Roundings, Step, UnprovedError, prove
 from numeric.bounds.parallel_in_time.inverse import inverse_norms
 from numeric.meaning.sizes import usual_sizes
 
@@ -45,12 +45,13 @@ def test_the_majorant_is_its_formula(window: int, strides: int) -> None:
         assert np.all(recursion(factors, *less)[2:] < found[2:])
 
 
-def of(cell: Cell, lengths, gain: float = 0.5):
+def of(cell: Cell, lengths, gain: float = 0.5, rounded: float = 0.0):
     """The proof for a trajectory that is exact, with steps as long as asked for."""
     made = draw(cell, usual_sizes(cell, 1, 1), gain, STEPS, 0, 1.0)
     found = run(derivation_of(cell), made["parameters"], made["inputs"], None, made["constants"])
     flat = np.full((STEPS, 1, 1), 0.5), np.zeros(STEPS)
-    step = Step(np.asarray(lengths), np.zeros(STEPS), *flat)
+    lost = np.full(STEPS, rounded)
+    step = Step(np.asarray(lengths), np.zeros(STEPS), *flat, lost, Roundings(lost, 0 * lost))
     return prove(found, step_curvature(found.derivation), step, 1e-13)
 
 
@@ -67,6 +68,16 @@ def test_the_steps_left_are_those_of_halving_the_exponent() -> None:
     assert of(catalogue["rnn"], np.full(STEPS, 1e-14)).remaining == 0
     line = Cell.parse(name="line", equations="h = 0.5 * h_prev + U @ x", inputs=("x",))
     assert of(line, np.full(STEPS, 1e3)).remaining == 1
+
+
+def test_what_a_sweep_rounds_counts_among_what_is_left() -> None:
+    """Sums of products of ½ are at most 2: two roundings of 4e-14 fit below 1e-13, of 6e-14 not."""
+    short, long = (of(catalogue["rnn"], np.full(STEPS, 1e-3), rounded=r) for r in (4e-14, 6e-14))
+    assert short.remaining in (2, 3)
+    assert long.remaining is None
+    line = Cell.parse(name="line", equations="h = 0.5 * h_prev + U @ x", inputs=("x",))
+    assert of(line, np.full(STEPS, 1e3), rounded=4e-14).remaining == 1
+    assert of(line, np.full(STEPS, 1e-14), rounded=6e-14).remaining is None
 
 
 def test_a_late_long_step_is_certified_where_one_constant_for_all_times_would_not_be() -> None:

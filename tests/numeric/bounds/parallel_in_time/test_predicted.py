@@ -10,6 +10,7 @@ from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from numeric.bounds.drawn import draw
 from numeric.bounds.parallel_in_time import predicted as prediction
+from numeric.bounds.parallel_in_time.distance import Roundings
 from numeric.bounds.parallel_in_time.newton import sweeps
 from numeric.meaning.sizes import usual_sizes
 
@@ -49,6 +50,25 @@ def test_a_linear_cell_takes_one_step() -> None:
     found = swept(cell, 1.0)
     assert found.predicted == 1
     assert len(found.iterates) - 1 == 1
+
+
+def test_roundings_of_large_states_are_counted() -> None:
+    """States near 1e5 cannot be held to within 1e-13: no count, though the cell is a line."""
+    cell = Cell.parse(name="line", equations="h = 0.9 * h_prev + 1e4 * U @ x", inputs=("x",))
+    found = swept(cell, 1.0)
+    assert found.predicted is None
+    assert found.unpredicted == "what a sweep rounds may add up to more than 1e-13"
+    assert all(one.remaining is None for one in found.iterates)
+
+
+def test_a_sweep_that_rounds_more_than_was_granted_is_no_promise(monkeypatch) -> None:
+    """Were hardly any roundings granted, the sweeps made would not be what was counted on."""
+    few = Roundings(np.full(40, 1e-30), np.zeros(40))
+    monkeypatch.setattr(Roundings, "allowed", lambda self: few)
+    found = swept(catalogue["rnn"], 0.1)
+    assert found.predicted is None
+    assert found.unpredicted == "a sweep rounds more than twice what the first one does"
+    assert all(one.remaining is None for one in found.iterates)
 
 
 def test_a_constant_too_small_is_shown_wrong(monkeypatch) -> None:
