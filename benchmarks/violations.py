@@ -17,6 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -307,12 +308,15 @@ def at_rest(found: Setting, certificate: Certificate, count: Counter[str]) -> li
     return failed
 
 
-def check(cell: Cell, seed: int, count: Counter[str]) -> list[str]:
-    """Everything that is certified of one drawn net, and fails."""
+def check(cell: Cell, seed: int, count: Counter[str], sequences: int) -> list[str]:
+    """Everything that is certified of one drawn net, and fails; along so many exact sequences."""
     with np.errstate(all="ignore"):
         found, steps = net(cell, seed)
         certificate = certify(found, steps, steps=steps)
         failed = at_rest(found, certificate, count)
+        for more in range(1, sequences):
+            with suppress(TooFarError, ZeroDivisionError):
+                failed += exact_sequence(found, certificate, steps, seed + more, count)
         try:
             failed += exact_sequence(found, certificate, steps, seed, count)
             failed += stored_states(found, certificate, steps, seed, count)
@@ -333,6 +337,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--nets", type=int, default=20, help="nets of each cell (20)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sequences", type=int, default=4, help="exact ones along each net (4)")
     parser.add_argument("--cells", nargs="*", default=[], help="of the catalogue, or odd ones")
     arguments = parser.parse_args()
     begin, count, nets = time.perf_counter(), Counter[str](), 0
@@ -342,7 +347,7 @@ def main() -> int:
             seed = arguments.seed + 1000 * place
             nets += 1
             try:
-                failed = check(cell, seed, count)
+                failed = check(cell, seed, count, arguments.sequences)
             except Exception as problem:
                 failed = [f"falls over: {type(problem).__name__}: {problem}"]
             failures += [f"{name}, seed {seed}: {what}" for what in failed]
