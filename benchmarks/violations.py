@@ -303,7 +303,8 @@ def at_rest(found: Setting, certificate: Certificate, count: Counter[str]) -> li
     failed = [f"{name} does not rest" for name, v in after.items() if any(v)]
     for power, case in enumerate(products([jacobian] * 5, 5), 1):
         count["at rest"] += 1
-        if case.below(power * math.log10(certificate.rest_rate) * (1 + 1e-13) - 1e-12):
+        claimed = power * math.log10(certificate.rest_rate)
+        if case.below(claimed - 1e-13 * (1 + abs(claimed))):
             failed.append(f"the rate at rest, to the power {power}")
     return failed
 

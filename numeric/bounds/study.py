@@ -187,7 +187,7 @@ def _studied(
     times: tuple[int, ...] = ()
     heat = np.zeros((0, 0))
     if one.run is not None:
-        times, heat = heat_map(one.run, min(_GRID, one.run.steps + 1))
+        times, heat = heat_map(one.run, min(_GRID, one.run.steps + 1), one.track)
     held = one.certificate.box if one.certificate else None
     held_by, gained = None, None
     if not given and len(stack.found) == 1 and one.run is not None:

@@ -206,7 +206,7 @@ def _measured(one: Diagnosis, points: int) -> Measured | None:
     """The heat map and the largest Lyapunov exponents along the run; None without one."""
     if one.run is None:
         return None
-    times, logs = heat_map(one.run, points)
+    times, logs = heat_map(one.run, points, one.track)
     return Measured(times, logs, lyapunov_exponents(one.run, _EXPONENTS))
 
 

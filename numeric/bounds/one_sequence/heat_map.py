@@ -8,12 +8,14 @@ share it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from numeric.bounds.one_sequence.side_by_side import log10_norms, scaled
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
+from numeric.bounds.one_sequence.tracks import Track
 from numeric.numbers.matrices import Near, top
 
 Array = Any
@@ -22,19 +24,31 @@ _STEPS: Final = 16
 _SETTLED: Final = 1e-10
 
 
-def heat_map(run: Run, points: int = 32) -> tuple[tuple[int, ...], Array]:
+def heat_map(
+    run: Run, points: int = 32, track: Track | None = None
+) -> tuple[tuple[int, ...], Array]:
     """The norms over a grid of times; NaN above the diagonal, −∞ where the product is zero.
+
+    With a track that has kept products the grid is made of the times at which these end, the
+    nearest to those of equal distances.
 
     Shapes: times (p,), from 0 to T; the array (p, p), row t, column k.
     """
     times = tuple(np.unique(np.linspace(0, run.steps, points).astype(int)).tolist())
-    segments = _segments(run, {*times[:-1]})
+    if track is not None and track.segments:
+        ends = np.array([run.steps, *(run.steps - lag for lag, _ in track.segments)])[::-1]
+        segments = [near for _, near in track.segments][::-1]
+        places = np.unique([int(np.abs(ends - time).argmin()) for time in times]).tolist()
+        times = tuple(ends[places].tolist())
+    else:
+        segments = _segments(run, {*times[:-1]})
+        places = [*range(len(times))]
     found = np.full((len(times), len(times)), np.nan)
     np.fill_diagonal(found, 0.0)
     small = not segments or len(segments[0].matrix) <= _SMALL
-    by_pair = _by_products if small else _by_vectors
-    for (later, earlier), value in by_pair(segments).items():
-        found[later, earlier] = value
+    by_pair = _by_products(segments) if small else _by_vectors(segments, places)
+    for (later, earlier), value in by_pair.items():
+        found[places.index(later), places.index(earlier)] = value
     return times, found
 
 
@@ -72,14 +86,17 @@ def _by_products(segments: list[Near]) -> dict[tuple[int, int], float]:
     return found
 
 
-def _by_vectors(segments: list[Near]) -> dict[tuple[int, int], float]:
-    """The same for all pairs at once, a column for each.
+def _by_vectors(
+    segments: list[Near], places: Sequence[int] | None = None
+) -> dict[tuple[int, int], float]:
+    """The same for all pairs at once, a column for each; of those ends of segments alone, if given.
 
     In double precision throughout: where states do not mix, what counts in the end may be small
     on the way. Settled means to rounding, nearly: the method may tarry at the second largest value.
     """
     count, width = len(segments), len(segments[0].matrix)
-    pairs = np.array([(k, t) for k in range(count) for t in range(k + 1, count + 1)])
+    held = range(count + 1) if places is None else places
+    pairs = np.array([(k, t) for k in held for t in held if k < t])
     start = np.random.default_rng(width).normal(size=width)
 
     def sweep(which: Array, vectors: Array) -> tuple[Array, Array]:

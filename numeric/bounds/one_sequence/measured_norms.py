@@ -19,7 +19,7 @@ from numeric.numbers.matrices import begin
 
 Array = Any
 _STEPS: Final = 16
-_SETTLED: Final = 1e-10
+_SETTLED: Final = 1e-7
 _CHUNK: Final = 1024
 
 

@@ -34,14 +34,19 @@ class Products:
     """The products of the first factors, one more with each, and the windows asked for.
 
     `product` is made when it is asked for; `log10_factor` is at least log10 of the norm of the last
-    factor.
+    factor. With `keep` windows that divide the factors into at most so many segments stay.
     """
 
-    def __init__(self, count: int, lengths: Sequence[int] = (), scaled: Sequence[int] = ()) -> None:
+    def __init__(
+        self, count: int, lengths: Sequence[int] = (), scaled: Sequence[int] = (), keep: int = 0
+    ) -> None:
         base = max((w for w in lengths if _LEAST <= w <= _MOST), default=_USUAL)
         levels = [base << k for k in range(count.bit_length()) if base << k <= count]
         self.windows = Windows(lengths, scaled, levels)
         self.levels: Final = levels
+        fit = (w for w in sorted({*lengths, *levels}) if -(-count // w) <= keep)
+        self.kept_length: Final = next(fit, 0)
+        self.kept: list[_Part] = []
         self.parts: list[_Part] = []
         self.lag = 0
         self.log10_factor = math.inf
@@ -54,10 +59,22 @@ class Products:
         _, norm, self._start = bounds(factor, self._start)
         self.log10_factor = factor.log10(norm, 1)
         ended = self.windows.add(self.lag, factor, norm)
+        if self.kept_length in ended:
+            self.kept.append(_Part(self.lag, *ended[self.kept_length]))
         longest = max((level for level in self.levels if level in ended), default=1)
         while self.parts and self.parts[-1].end > self.lag - longest:
             self.parts.pop()
         self.parts.append(_Part(self.lag, *(ended[longest] if longest > 1 else (factor, norm))))
+
+    def segments(self) -> tuple[tuple[int, Near], ...]:
+        """The windows kept, with the lags at which they end, and what is left over at the end."""
+        last = self.kept[-1].end if self.kept else 0
+        rest: Near | None = None
+        for part in self.parts:
+            if part.end > last:
+                rest = part.own if rest is None else multiply(rest, part.own, (math.inf, part.norm))
+        made = [(part.end, part.own) for part in self.kept]
+        return tuple(made if rest is None else [*made, (self.lag, rest)])
 
     @property
     def product(self) -> Near:

@@ -27,8 +27,10 @@ from numeric.numbers.matrices import Near, bounds, frobenius, lowered, raised, t
 Array = Any
 WINDOWS: Final = (1, 2, 5, 10, 20)
 FEWER: Final = (1, 10, 20)
-"""The windows of states of more than `_WIDE` entries, where none are asked for."""
-_SMALL, _WIDE = 100, 1000
+"""The windows of states of more than `_MANY` entries, where none are asked for."""
+SEGMENTS: Final = 32
+"""A trajectory of wide states is kept as at most so many products."""
+_SMALL, _MANY, _WIDE = 100, 400, 1000
 _EACH, _POINTS = 32, 48
 _EACH_WIDE, _POINTS_WIDE = 8, 16
 _SCALED: Final = 10
@@ -41,7 +43,9 @@ class Track:
 
     A lower bound of −∞ or an upper one of +∞ says nothing. `blocks` are measured block norms of
     the longest product, log10, row state by column state; `direction` is about the unit vector
-    that the longest product stretches most. `parameters` where they were summed along the way.
+    that the longest product stretches most. `parameters` where they were summed along the way;
+    `segments`, of states that are wide, are products that make up the whole one: the lag at which
+    each ends, with what has been multiplied out.
     """
 
     lags: tuple[int, ...]
@@ -51,6 +55,7 @@ class Track:
     blocks: dict[tuple[str, str], float] = field(default_factory=dict)
     direction: Array | None = field(default=None, repr=False, compare=False)
     parameters: Mapping[str, ParameterNorm | None] | None = field(default=None, compare=False)
+    segments: tuple[tuple[int, Near], ...] = field(default=(), repr=False, compare=False)
 
 
 def follow(
@@ -75,12 +80,13 @@ def follow(
     jacobians = Jacobians(run)
     size = sum(jacobians.widths)
     if windows is None:
-        windows = WINDOWS if size <= _WIDE else FEWER
+        windows = WINDOWS if size <= _MANY else FEWER
     if any(window < 1 for window in windows):
         raise ValueError(f"window: expected lengths from 1, came {min(windows)}")
     small = size <= _SMALL and count <= 2000
     chosen = [window for window in windows if window <= count]
-    products = Products(count, chosen, [w for w in chosen if small or w >= _SCALED])
+    keep = SEGMENTS if size > _SMALL and count == run.steps else 0
+    products = Products(count, chosen, [w for w in chosen if small or w >= _SCALED], keep)
     measured: list[float] = []
     upper: list[float] = []
     lower: list[float] = []
@@ -118,6 +124,7 @@ def follow(
     return Track(
         tuple(range(1, count + 1)), tuple(measured), above, {"direction": tuple(lower)},
         _blocks(jacobians, product), direction, None if sums is None else sums.norms(),
+        products.segments() if products.kept else (),
     )  # fmt: skip
 
 

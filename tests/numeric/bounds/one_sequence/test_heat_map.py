@@ -9,6 +9,7 @@ import pytest
 from trajectories import path
 
 from numeric.bounds.one_sequence import heat_map as module
+from numeric.bounds.one_sequence import tracks
 from numeric.bounds.one_sequence.heat_map import heat_map
 from numeric.bounds.one_sequence.step_jacobians import Jacobians
 from numeric.numbers.matrices import Near
@@ -34,6 +35,24 @@ def test_pairs_far_apart_neither_underflow_nor_overflow(monkeypatch, gain):
     monkeypatch.setattr(module, "_SMALL", 0)
     assert heat_map(found, 6)[0] == times
     assert np.allclose(heat_map(found, 6)[1], plain, rtol=0, atol=1e-7, equal_nan=True)
+
+
+def test_products_of_a_track_are_taken_where_they_end(monkeypatch):
+    """23 steps in windows of 8 from the end on, 7 left over; the ends nearest to times asked."""
+    monkeypatch.setattr(tracks, "_SMALL", 0)
+    monkeypatch.setattr(tracks, "SEGMENTS", 3)
+    monkeypatch.setattr(module, "_SMALL", 0)
+    found = path("lstm", steps=23)
+    track = tracks.follow(found, windows=(1,))
+    assert [lag for lag, _ in track.segments] == [8, 16, 23]
+    factors = [factor.matrix for factor in Jacobians(found).backwards()][::-1]
+    for points, expected in ((40, (0, 7, 15, 23)), (2, (0, 23)), (4, (0, 7, 15, 23))):
+        times, logs = heat_map(found, points, track)
+        assert times == expected
+        for i, t in enumerate(times):
+            for j, k in enumerate(times[:i]):
+                product = np.linalg.multi_dot([np.eye(8), *factors[k:t][::-1]])
+                assert logs[i, j] == pytest.approx(math.log10(np.linalg.norm(product, 2)), abs=1e-6)
 
 
 def test_a_product_of_zero_has_no_logarithm(monkeypatch):
