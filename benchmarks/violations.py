@@ -39,7 +39,7 @@ from numeric.bounds.one_sequence.parameter_sums import parameter_norms
 from numeric.bounds.one_sequence.step_jacobians import run
 from numeric.bounds.one_sequence.tracks import follow
 from numeric.bounds.parallel_in_time import newton
-from numeric.bounds.parallel_in_time.newton import TOLERANCE, Sweeps
+from numeric.bounds.parallel_in_time.newton import Sweeps
 from numeric.meaning.sizes import shape_of
 
 Array = Any
@@ -284,7 +284,7 @@ def newton_iterates(found: Setting, steps: int, seed: int, count: Counter[str]) 
         away = max(length([MP.mpf(float(a)) - b for name, held in visited[place].items()
                            for a, b in zip(held[t], exact[t][name], strict=True)])
                    for t in range(steps + 1))  # fmt: skip
-        for kind, most in (("certified", one.certified), ("foretold", TOLERANCE)):
+        for kind, most in (("certified", one.certified), ("foretold", whole.within)):
             if most is not None and (kind == "certified" or foretold):
                 count["Newton's iterates"] += 1
                 if away > MP.mpf(most) * (1 + MP.mpf(10) ** -40):

@@ -116,8 +116,14 @@ def _data(cell: Cell, found: Sweeps, shape: str, seed: int) -> dict[str, Any]:
         "converged": found.converged,
         "tolerance": TOLERANCE,
         "certified_at": found.certified_at,
-        "foreseen": found.foreseen and {"at": found.foreseen[0], "iterates": found.foreseen[1]},
+        "foreseen": found.foreseen
+        and {
+            "at": found.foreseen[0],
+            "iterates": found.foreseen[1],
+            "within": found.iterates[found.foreseen[0]].within,
+        },
         "predicted": found.predicted,
+        "predicted_within": found.within,
         "predicted_reason": found.unpredicted or None,
         "versions": {"bptt": toolkit_version(), "numpy": np.__version__},
         "seed": seed,

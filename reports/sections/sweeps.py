@@ -124,7 +124,8 @@ def _numbers(pages: Pages, found: Sweeps) -> Iterator[Block]:
         one = found.iterates[at]
         parts.append(say.sentence("sweeps.certified", str(at), _figure(one.certified)))
     if found.foreseen is not None:
-        parts.append(say.sentence("sweeps.foreseen", *map(str, found.foreseen), small))
+        within = _figure(found.iterates[found.foreseen[0]].within)
+        parts.append(say.sentence("sweeps.foreseen", *map(str, found.foreseen), within))
     yield Paragraph(say.together(parts), say.words("sweeps.lead_count"))
     yield Paragraph(say.together([*_habit(pages, found)]), say.words("sweeps.lead_habit"))
 

@@ -32,11 +32,13 @@ def sweeps_text(name: str, found: Sweeps, shape: str, tolerance: float) -> str:
     steps = len(found.iterates) - 1
     ended = f"a step below {tolerance:g} after {steps}" if found.converged else (
         f"no step below {tolerance:g} in {steps}")  # fmt: skip
-    ahead = f"predicted before the first: {found.predicted}" if found.predicted is not None else (
-        f"no count predicted: {found.unpredicted}")  # fmt: skip
+    ahead = (f"predicted before the first: {found.predicted}, to within {_bound(found.within)}"
+             if found.predicted is not None else
+             f"no count predicted: {found.unpredicted}")  # fmt: skip
     if found.foreseen is not None and found.predicted is None:
         after, whole = found.foreseen
-        ahead += f"; known at iterate {after}: {whole} in all"
+        within = _bound(found.iterates[after].within)
+        ahead += f"; known at iterate {after}: {whole} in all, to within {within}"
     return "\n".join([
         f"{name}: Newton's iterates of the whole trajectory", "", *columns(rows, "  "), "",
         f"{certified}; {ended}", ahead, f"The step Jacobian is {_SHAPES[shape]}.", "",

@@ -26,8 +26,9 @@ of this one, or ‖d‖ of it for j = 1, and δ_t^j all that a sweep rounds. So,
 where D^0 = 0 and D^j bounds how far the iterate j is from this one. A sweep rounds by at most
 o_k = a_k + b_k max‖d‖ (`Roundings`), and max‖d^j‖ ≤ max E^j + max E^{j+1}. Where the sum that has
 2 max E^j in place of that is at most max E^j, so is max E^{j+1}: it is at most a number plus c of
-itself, c < 1. That counts the steps left; nothing leaves the tolerance τ again if the sum for
-E^j = τ, D^j = E + τ, is at most τ.
+itself, c < 1. That counts the steps left until max E^j ≤ τ + φ, φ a little more than what o_k alone
+add up to; nothing gets farther away again if the sum for E^j = τ + φ, D^j = E + τ + φ, is at most
+τ + φ.
 
 Source: the setting is Kantorovich's 1948; that the inverse of f′ is a sum over earlier times makes
 the bound a recursion, which is derived here.
@@ -35,6 +36,7 @@ the bound a recursion, which is derived here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,6 +54,7 @@ Array = Any
 _FEW: Final = 5
 _WORK: Final = 1 << 30  # multiplications for the long products
 _LONG: Final = 100
+_FLOORS: Final = (1.1, 2.0, 8.0)
 
 
 class UnprovedError(ValueError):
@@ -100,7 +103,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Proof:
-    """E_t, and what it is made of; `remaining` steps on, all is within the tolerance.
+    """E_t, and what it is made of; `remaining` steps on, all is `within` so much.
 
     `adjoint` bounds, as a share of the largest exact cotangent, how far those carried back through
     the iterate's Jacobians are off: with Ãᵀλ̃ = g = Aᵀλ one has Ãᵀ(λ̃ − λ) = (A − Ã)ᵀλ. `inverse`
@@ -112,6 +115,7 @@ class Proof:
     inverse: float
     lipschitz: float
     remaining: int | None
+    within: float
 
 
 def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> Proof:
@@ -159,13 +163,16 @@ def _within(
     behind = inverse.columns(np.append(speeds[1:] * near[:-1] * (1 + gamma(2)), 0.0))  # L_{t+1} E_t
     wide = _speeds(run, curvature, raised(4 * eta))
     return Proof(near, behind, inverse.rows(), float(speeds.max(initial=0.0)),
-                 _remaining(inverse, step, near, wide, tolerance))  # fmt: skip
+                 *_remaining(inverse, step, near, wide, tolerance))  # fmt: skip
 
 
 def _remaining(
     inverse: Inverse, step: Step, near: Array, speeds: Array, tolerance: float
-) -> int | None:
-    """After how many steps E^j is at most the tolerance, for good; L on twice the ball."""
+) -> tuple[int | None, float]:
+    """After how many steps E^j is at most τ and what roundings add, for good; and that sum.
+
+    L is taken on twice the ball.
+    """
     none = np.zeros(len(near))
 
     def after(here: Array, away: Array, rounded: Array) -> Array:
@@ -174,21 +181,31 @@ def _remaining(
             none, start * (1 + gamma(4)), speeds * _before(away) * (1 + gamma(2)), none
         )
 
-    held = np.full(len(near), tolerance)
-    if not after(held, near + held, step.granted.at(2 * tolerance)).max() <= tolerance:
-        return None
+    def stays(within: float) -> bool:
+        held = np.full(len(near), within)
+        return bool(after(held, near + held, step.granted.at(2 * within)).max() <= within)
+
+    floor = float(after(none, near, step.granted.at(0.0)).max(initial=0.0))
+    within = next((w for w in withins(tolerance, floor) if stays(w)), np.inf)
+    if not np.isfinite(within):
+        return None, within
     here, away, rounded = near, none, step.rounded
     for steps in range(_LONG):
-        if here.max(initial=0.0) <= tolerance:
-            return steps
+        if here.max(initial=0.0) <= within:
+            return steps, within
         following = after(here, away, rounded)
         if not following.max() < here.max():  # and so all stays within E + E^j ≤ 2 max E
-            return None
+            break
         away = (near + following) * (1 + gamma(2))
         if steps == 0:
             away = np.minimum(away, (step.lengths + rounded) * (1 + gamma(2)))
         here, rounded = following, step.granted.at(raised(2 * float(following.max())))
-    return None
+    return None, within
+
+
+def withins(tolerance: float, floor: float) -> Iterator[float]:
+    """Distances to try, for sweeps that round by so much alone, all added up."""
+    yield from (raised(tolerance + more * floor) for more in _FLOORS)
 
 
 def _before(bounds: Array) -> Array:

@@ -22,7 +22,7 @@ from derive.calculus.through_time import Derivation
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.parallel_in_time.distance import Roundings, Step, UnprovedError, prove
-from numeric.bounds.parallel_in_time.predicted import Guess, predicted
+from numeric.bounds.parallel_in_time.predicted import Guess, Promise, predicted
 from numeric.numbers.intervals import UNIT, gamma
 from numeric.numbers.matrices import raised
 
@@ -42,9 +42,10 @@ class Iterate:
     `certified` bounds max_t ‖s_t − exact s_t‖₂, or is None with the reason. `adjoint` bounds, as a
     share of the largest exact one, how far cotangents of the states carried back through this
     iterate's Jacobians lie from those of the exact trajectory, the cotangents of the loss being the
-    same. After `remaining` more steps all is within the tolerance, where that is known: the sweeps
-    round as they are computed here, none more than `granted`. `inverse` is K, `lipschitz` L;
-    `profile` has a bound of ‖s_t − exact s_t‖₂ for each t, `rounded` of what the sweep rounds.
+    same. After `remaining` more steps all is within the tolerance and what sweeps round, together
+    `within`, where that is known: none of them rounds more than `granted`. `inverse` is K,
+    `lipschitz` L; `profile` has a bound of ‖s_t − exact s_t‖₂ for each t, `rounded` of what the
+    sweep rounds.
     """
 
     residual: float
@@ -53,6 +54,7 @@ class Iterate:
     reason: str = ""
     adjoint: float | None = None
     remaining: int | None = None
+    within: float = math.inf
     inverse: float | None = None
     lipschitz: float | None = None
     measured: float | None = None
@@ -65,9 +67,9 @@ class Iterate:
 class Sweeps:
     """The iterates in order, from the first guess on; `states` are the last one's, s_0 first.
 
-    `predicted`: after so many steps every iterate is within the tolerance, all roundings counted:
-    known before the first but for what the sweeps round, which has been compared with what was
-    granted to them. Where it is None, `unpredicted` says why.
+    `predicted`: after so many steps every iterate is within the tolerance and what sweeps round,
+    together `within`: known before the first but for the latter, which has been compared with what
+    was granted. Where it is None, `unpredicted` says why.
     """
 
     iterates: tuple[Iterate, ...]
@@ -76,6 +78,7 @@ class Sweeps:
 
     predicted: int | None = None
     unpredicted: str = ""
+    within: float | None = None
 
     @property
     def foreseen(self) -> tuple[int, int] | None:
@@ -126,14 +129,15 @@ def sweeps(
             break
         run = replace(run, states=moved)
     setting = Setting(derivation, parameters, run.sizes, _box(inputs), _box(initial), constants)
-    count, why = predicted(setting, curvature, Guess(guess.states, found[0].residual,
+    promise, why = predicted(setting, curvature, Guess(guess.states, found[0].residual,
                            found[0].rounded, found[0].granted), tolerance)  # fmt: skip
     found = [_kept(found, place) for place in range(len(found))]
-    if count is not None and not _granted(found):
-        count, why = None, "a sweep rounds more than twice what the first one does"
-    if found[0].remaining is not None and (count is None or found[0].remaining < count):
-        count, why = found[0].remaining, ""
-    return Sweeps(tuple(_nearer(found, ways)), run.states, converged, count, why)
+    if promise is not None and not _granted(found):
+        promise, why = None, "a sweep rounds more than twice what the first one does"
+    if (left := found[0].remaining) is not None and (promise is None or left < promise.steps):
+        promise, why = Promise(left, found[0].within), ""
+    count, within = (promise.steps, promise.within) if promise else (None, None)
+    return Sweeps(tuple(_nearer(found, ways)), run.states, converged, count, why, within)
 
 
 def _granted(found: list[Iterate]) -> bool:
@@ -236,7 +240,8 @@ def _iterate(
                  for k, name in enumerate(names)}  # fmt: skip
     stays = np.sqrt((stored * stored).sum(axis=1)) * (UNIT * (1 + gamma(4 * int(starts[-1]))))
     fixed = np.sqrt((blurred * blurred).sum(axis=1)) + stays
-    granted = Roundings(fixed * (1 + gamma(8)) + _LEAST, share).allowed()
+    after = np.sqrt(((stored + step) ** 2).sum(axis=1))  # states that a later sweep has to store
+    granted = Roundings(fixed * (1 + gamma(8)) + gamma(8) * after + _LEAST, share).allowed()
     rounded = (off + stays + UNIT * lengths) * (1 + gamma(4 * int(starts[-1]))) + _LEAST
     one = Iterate(largest, longest, rounded=rounded, granted=granted)
     if not math.isfinite(longest):
@@ -250,7 +255,8 @@ def _iterate(
         return replace(one, reason=str(problem)), following
     return replace(
         one, certified=float(proof.profile.max()), profile=proof.profile, adjoint=proof.adjoint,
-        remaining=proof.remaining, inverse=proof.inverse, lipschitz=proof.lipschitz,
+        remaining=proof.remaining, within=proof.within, inverse=proof.inverse,
+        lipschitz=proof.lipschitz,
     ), following  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """How many of Newton's steps a trajectory needs, before the first is taken; where that is known.
 
 In: a setting, and the residual of the first guess. Out: a number of steps after which every
-iterate is within the tolerance of the exact trajectory, or None with the reason.
+iterate is within the tolerance of the exact trajectory but for what sweeps round, and a bound of
+both together; or None with the reason.
 
 Let B be an invariant box of the states, and B⁺ the same with δ more at each end. On B⁺ let
 K ≥ 1 + Σ_l sup ‖J ⋯ J (l factors)‖ over any factors, and L the step Jacobian's Lipschitz constant.
@@ -9,7 +10,8 @@ The guess errs by e₀ ≤ K max ‖r_t‖, since its error obeys e_t = J̄ e_{t
 step Jacobians between it and the trajectory. A step leaves e_{i+1} ≤ (K L / 2) e_i² + K o_i, where
 o_i ≤ a + b ‖d_i‖ ≤ a + b (e_i + e_{i+1}) is what the sweep rounds. Where e₀ ≤ δ and the right side
 with 2 e_i for e_i + e_{i+1} is at most e_i, the errors fall, so the iterates stay in B⁺, and the
-count follows. They stay below the tolerance τ if the right side with e_i = τ is at most τ.
+count follows: to τ + φ, φ a little more than K a. They stay below it if the right side with
+e_i = τ + φ is at most that.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from derive.calculus.curvature import StepCurvature
 from derive.calculus.fold import NoValueError
 from numeric.bounds.all_inputs.certify import over_a_box
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting, invariant_box
-from numeric.bounds.parallel_in_time.distance import Roundings
+from numeric.bounds.parallel_in_time.distance import Roundings, withins
 from numeric.bounds.parallel_in_time.lipschitz import lipschitz
 from numeric.numbers.intervals import around
 from numeric.numbers.matrices import raised
@@ -34,6 +36,15 @@ _LAGS: Final = 60
 _TRIES: Final = 5
 _SPARE: Final = 1.05
 _LONG: Final = 10_000
+_ROUNDS: Final = "what sweeps round is not small beside the errors that are to fall"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """After so many steps every iterate is within so much of the exact trajectory."""
+
+    steps: int
+    within: float
 
 
 @dataclass(frozen=True)
@@ -51,8 +62,8 @@ class Guess:
 
 def predicted(
     setting: Setting, curvature: StepCurvature, guess: Guess, tolerance: float
-) -> tuple[int | None, str]:
-    """The count and "", or None and why there is none."""
+) -> tuple[Promise | None, str]:
+    """The count and what it leaves, and ""; or None and why there is none."""
     if curvature.kinks:
         return None, f"the step Jacobian jumps at the kink of {', '.join(curvature.kinks)}"
     ranges = Ranges(setting)
@@ -100,7 +111,7 @@ def _sums(setting: Setting, values: Box) -> float:
 def _count(
     setting: Setting, curvature: StepCurvature, values: Box, K: float, error: float,
     guess: Guess, tolerance: float,
-) -> tuple[int | None, str]:  # fmt: skip
+) -> tuple[Promise | None, str]:  # fmt: skip
     try:
         L = float(lipschitz(setting.derivation, curvature, values, setting.sizes, 1)[0])
     except (NoValueError, TypeError) as problem:
@@ -114,12 +125,14 @@ def _count(
     def after(here: float, rounded: Any) -> float:
         return raised(raised(half * here * here) + raised(K * float(rounded.max(initial=0.0))))
 
-    if not after(tolerance, granted.at(2 * tolerance)) <= tolerance:
-        return None, f"what a sweep rounds may add up to more than {tolerance:g}"
+    floor = after(0.0, granted.at(0.0))
+    within = next((w for w in withins(tolerance, floor) if after(w, granted.at(2 * w)) <= w), None)
+    if within is None:
+        return None, _ROUNDS
     steps, rounded = 0, guess.rounded
-    while error > tolerance and steps < _LONG:
+    while error > within and steps < _LONG:
         following = after(error, rounded)
         if not following < error:
-            return None, f"what a sweep rounds may add up to more than {tolerance:g}"
+            return None, _ROUNDS
         error, steps, rounded = following, steps + 1, granted.at(2 * following)
-    return steps, ""
+    return Promise(steps, within), ""

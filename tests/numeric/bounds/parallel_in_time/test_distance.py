@@ -70,14 +70,14 @@ def test_the_steps_left_are_those_of_halving_the_exponent() -> None:
     assert of(line, np.full(STEPS, 1e3)).remaining == 1
 
 
-def test_what_a_sweep_rounds_counts_among_what_is_left() -> None:
-    """Sums of products of ½ are at most 2: two roundings of 4e-14 fit below 1e-13, of 6e-14 not."""
-    short, long = (of(catalogue["rnn"], np.full(STEPS, 1e-3), rounded=r) for r in (4e-14, 6e-14))
-    assert short.remaining in (2, 3)
-    assert long.remaining is None
+def test_what_a_sweep_rounds_is_added_to_what_is_left() -> None:
+    """Sums of products of ½ are at most 2: roundings of 6e-14 add up to 1.2e-13, little more."""
     line = Cell.parse(name="line", equations="h = 0.5 * h_prev + U @ x", inputs=("x",))
-    assert of(line, np.full(STEPS, 1e3), rounded=4e-14).remaining == 1
-    assert of(line, np.full(STEPS, 1e-14), rounded=6e-14).remaining is None
+    for cell, steps in ((catalogue["rnn"], (2, 3)), (line, (1,))):
+        found = of(cell, np.full(STEPS, 1e-3), rounded=6e-14)
+        assert found.remaining in steps
+        assert 2.2e-13 < found.within < 2.4e-13
+    assert of(line, np.full(STEPS, 1e-14), rounded=6e-14).remaining == 0
 
 
 def test_a_late_long_step_is_certified_where_one_constant_for_all_times_would_not_be() -> None:
