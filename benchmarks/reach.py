@@ -5,7 +5,8 @@ same variance, weights of inputs N(0, 0.3²/m), biases N(0, 0.3²), forget biase
 of the nets; g uniform in a range of its cell, inputs in [−1, 1]. Every method on its own, those
 that were there before the fractional form together, all, and conditions that were published. A net
 of which some step Jacobian within the ranges has a spectral radius of 1 or more is beyond what any
-of these methods can decide; it is counted too.
+of these methods can decide; it is counted too. `--solver` asks a semidefinite solver about each net
+that is not decided: the number for which its inequality, proved without it, does decide.
 Run as `python benchmarks/reach.py`.
 """
 
@@ -13,11 +14,16 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from semidefinite import solved
 
 from derive import catalogue, differentiate
 from numeric.bounds.all_inputs.certify import Certificate, certify
@@ -78,7 +84,9 @@ def published(name: str, setting: Setting, found: Certificate) -> bool:
     return bool(np.abs(np.linalg.eigvals(A)).max() < 1)
 
 
-def counts(name: str, n: int, m: int, nets: int) -> tuple[Counter[str], float]:
+def counts(
+    name: str, n: int, m: int, nets: int, solver: bool = False
+) -> tuple[Counter[str], float]:
     """Decided nets by method, and the longest time of a certificate in seconds."""
     found: Counter[str] = Counter()
     longest = 0.0
@@ -98,6 +106,11 @@ def counts(name: str, n: int, m: int, nets: int) -> tuple[Counter[str], float]:
         found["published"] += published(name, setting, certificate)
         form = fractional_form(setting.derivation, admissible(setting, certificate), setting.sizes)
         found["some corner grows"] += form is not None and some_corner_grows(form)
+        if solver and form is not None and certificate.rate >= 1:
+            least, proof = solved(form)
+            found["asked of the solver"] += 1
+            found["feasible, says the solver"] += least > 0
+            found["decided by the solver alone"] += proof is not None and proof.rate < 1
     return found, longest
 
 
@@ -108,9 +121,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=8)
     parser.add_argument("--inputs", type=int, default=2)
     parser.add_argument("--cells", nargs="*", default=list(GAINS))
+    parser.add_argument("--solver", action="store_true", help="with the extra `solver`")
     arguments = parser.parse_args()
     for name in arguments.cells:
-        found, longest = counts(name, arguments.size, arguments.inputs, arguments.nets)
+        found, longest = counts(
+            name, arguments.size, arguments.inputs, arguments.nets, arguments.solver
+        )
         first = ("published", BEFORE, NAME, ALL)
         rest = sorted(found.keys() - set(first))
         print(f"{name}, n = {arguments.size}, of {arguments.nets} nets: "
