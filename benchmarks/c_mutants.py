@@ -27,8 +27,10 @@ from numeric.compiler.to_c import (
     expressions,
     functions,
     loading,
+    matrices,
     memory,
     module,
+    per_sample,
     places,
     runtime,
     schedule,
@@ -42,7 +44,19 @@ from numeric.verification.problems.of_cell import CellProblem, call, make_case, 
 from numeric.verification.watch import Guard, subject_of
 
 FLAGS: Final = ("-std=gnu11", "-O1", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
-CELLS: Final = (catalogue["rnn"], catalogue["lstm"], catalogue["gru"])
+OF_MATRICES: Final = Cell.parse(
+    name="matrices",
+    equations="""
+k = sigmoid(K @ x)
+v = sigmoid(V @ x)
+M = tanh(R @ S_prev @ A + L)
+S = sigmoid(dot(w, x)) * (diag(v) @ S_prev) + (M @ diag(k)) * S_prev + outer(v - S_prev @ k, k)
+y = (S * M) @ (k + S.T @ v)
+""",
+    outputs=["y"],
+    matrices=["A", "L"],
+)
+CELLS: Final = (catalogue["rnn"], catalogue["lstm"], catalogue["gru"], OF_MATRICES)
 
 
 def shared(what: str, helper: str, old: str, new: str) -> Mutant:
@@ -71,6 +85,14 @@ def statement(what: str, op: str, **changed: Callable[[Any], Any]) -> Mutant:
         )
 
     return Mutant("c", what, expressions._SPELLED, op, wrong)
+
+
+def _never_cleared(right: Callable[..., None]) -> Callable[..., None]:
+    def wrong(self: Any, loop: Any, *more: Any) -> None:
+        right(self, loop, *more)
+        loop.samples[:] = [line for line in loop.samples if not line.startswith("clear(")]
+
+    return wrong
 
 
 def _forgetful(right: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -113,6 +135,24 @@ C_MUTANTS: Final = (
     Mutant("c", "units of work in the opposite order", schedule, "ordered",
            after(lambda units: units[::-1])),
     Mutant("c", "carries are never handed on", memory.Memory, "_find_carries", _forgetful),
+    shared("what stands behind a row's end is in its sum", "within",
+           "choose(load(number) < splat((real)some), a, splat(R(0.0)))", "a"),
+    shared("half of a vector is not in its sum", "sum_of", "x[0] += x[1];", ""),
+    shared("the last halves are not in a sum", "sum_of", "/ 4; w > 0", "/ 4; w > 1"),
+    Mutant("c", "an outer product is turned", matrices.AXES, "each_outer",
+           lambda right: right[::-1]),
+    Mutant("c", "sums over the lines go on from sample to sample", per_sample.PerSample, "_summed",
+           _never_cleared),
+    Mutant("c", "sums are read before they are done", schedule, "_half_made",
+           instead(lambda *_: False)),
+    Mutant("c", "every sample's matrix is the first's", per_sample.PerSample, "_matrix",
+           lambda right: lambda self, name: right(self, name).replace("row *", "0 *")),
+    Mutant("c", "every line is the first", per_sample.PerSample, "_place",
+           lambda right: lambda *of: right(*of).replace("+ line", "")),
+    Mutant("c", "matrices of each sample are summed line by line", sums.Sums, "_each",
+           instead(lambda self, name: "")),
+    Mutant("c", "a step further is a row further, whatever a sample's rows", places, "lines",
+           instead(lambda program, name: None)),
     Mutant("c", "a part is the whole", unstack._Unstacker, "part",
            lambda right: lambda self, name, start, size: right(self, name, S.Zero, size)),
 )  # fmt: skip

@@ -304,7 +304,10 @@ def noticed(mutant: Mutant) -> str | None:
 
 def wrong_style(cell: Cell, derivation: Any, case: Any, want: Answer, exactly: bool) -> str | None:
     """The first style whose code is wrong."""
-    fused = (stages.share, stages.stack, stages.hoist, stages.defer)
+    fused = (
+        stages.share, stages.contract, stages.share, stages.forward, stages.stack, stages.hoist,
+        stages.defer,
+    )  # fmt: skip
     for style, row in STYLES.items():
         program = lower.lower(derivation, row.slope_from)
         program = stages.optimise(program, fused if row.passes else ())

@@ -14,9 +14,9 @@ from typing import Final
 
 from sympy import Add, Expr, S, Symbol, factor_terms
 
-from numeric.compiler.program import LENGTH, Program, Statement
+from numeric.compiler.program import BATCH, LENGTH, Dims, Program, Statement
 
-_PRODUCTS: Final = frozenset({"apply", "pull", "outer"})
+_PRODUCTS: Final = frozenset({"apply", "pull", "outer", "product"})
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,17 @@ def _operations(program: Program, statement: Statement, in_loop: bool) -> Expr:
     rows = prod(left[:-1], start=S.One) * (LENGTH if in_loop and not timed else 1)
     if statement.op == "outer":
         return 2 * rows * left[-1] * right[-1]
+    if statement.op == "product":
+        return _product(left, right) * (LENGTH if in_loop else 1)
     return 2 * rows * prod(right, start=S.One)
+
+
+def _product(left: Dims, right: Dims) -> Expr:
+    """Of a product of matrices where one is weights; of two that samples have none."""
+    if BATCH in left and BATCH in right:
+        return S.Zero
+    samples = BATCH if BATCH in (*left, *right) else S.One
+    return 2 * samples * left[-2] * left[-1] * right[-1]
 
 
 @lru_cache(maxsize=256)  # the styles of a cell have most formulas in common

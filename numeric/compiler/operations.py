@@ -128,6 +128,7 @@ OPERATIONS: Final[dict[str, Callable[[list[Any], tuple[Any, ...]], Any]]] = {
     "slope": _function("slope"),
     "slope_from_output": _function("slope_from_output"),
     "softmax": _softmax,
+    "each_dot": lambda o, s: np.sum(o[0] * o[1], axis=(-2, -1))[..., None],
     "concat": lambda o, s: np.concatenate(o, axis=-1),
     "stack": lambda o, s: np.concatenate(o, axis=0),
     "columns": lambda o, s: o[0][..., s[0] : s[0] + s[1]],

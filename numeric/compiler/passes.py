@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from numeric.compiler.contracting import contract
+from numeric.compiler.forwarding import forward
 from numeric.compiler.program import (
     LENGTH,
     TEMPORARY,
@@ -198,4 +200,4 @@ def _fills(statement: Statement, dims: Mapping[str, Dims]) -> bool:
 
 
 READABLE: Final[tuple[Pass, ...]] = ()
-FUSED: Final[tuple[Pass, ...]] = (share, stack, hoist, defer)
+FUSED: Final[tuple[Pass, ...]] = (share, contract, share, forward, stack, hoist, defer)

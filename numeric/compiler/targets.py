@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from numeric.compiler.contracting import contract
+from numeric.compiler.forwarding import forward
 from numeric.compiler.passes import FUSED, READABLE, defer, share
 from numeric.compiler.stacking import stack
 from numeric.compiler.target import Style, Target, load
@@ -26,12 +28,12 @@ _ROWS: Final = (
     Style("textbook", NUMPY, READABLE, "output", PLAIN),
     Style("fused", NUMPY, FUSED, "output", FAST, in_place=True),
     Style("stable", NUMPY, READABLE, "input", EXACT),
-    Style("fused", C, (share, stack, defer), "output", c_functions.FAST),
-    Style("fused", JAX, (share, defer), "output", FAST),
-    Style("stable", JAX, (share, defer), "input", EXACT),
+    Style("fused", C, (share, contract, share, forward, stack, defer), "output", c_functions.FAST),
+    Style("fused", JAX, (share, contract, share, forward, defer), "output", FAST),
+    Style("stable", JAX, (share, contract, share, forward, defer), "input", EXACT),
     Style("fused", TORCH, FUSED, "output", FAST, in_place=True),
     Style("stable", TORCH, READABLE, "input", EXACT),
-    Style("stable", C, (share, stack, defer), "input", c_functions.EXACT),
+    Style("stable", C, (share, contract, share, forward, stack, defer), "input", c_functions.EXACT),
 )
 TARGETS: Final[Mapping[str, Mapping[str, Style]]] = {
     target: {row.name: row for row in _ROWS if row.target.name == target}

@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 from profiles import NIGHTLY
-from programs import MIXED
+from programs import MATRICES, MIXED
 
 from derive.cell import catalogue
 from derive.network import Network
@@ -19,7 +19,8 @@ from numeric.verification.problems.of_cell import make_case, ordinary_sizes
 from numeric.verification.problems.of_network import make_network_case, network_sizes
 
 BY_DAY = ("rnn", "lstm", "gru_reset_after", "clockwork_rnn")
-CELLS = [*(catalogue if NIGHTLY else BY_DAY), "mixed"]
+OWN = {"mixed": MIXED, "matrices": MATRICES}
+CELLS = [*(catalogue if NIGHTLY else BY_DAY), *OWN]
 SIZES = (1, 7, 8, 9, 15, 16, 17, 31, 33)
 NETWORKS = {
     "deep": Network(catalogue["rnn"], 2, True, embedding=True, dropout=True),
@@ -28,6 +29,7 @@ NETWORKS = {
     "memory handed upward": Network(catalogue["depth_gated_lstm"], 2),
     "a clock": Network(catalogue["clockwork_rnn"], 1, True, loss_at="last"),
     "characters": Network(catalogue["rnn"], 1, embedding=True),
+    "of matrices": Network(catalogue["delta_net"], 2, True, embedding=True, dropout=True),
 }
 DTYPES = ("float32", "float64")
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
@@ -36,7 +38,7 @@ needs_compiler = pytest.mark.skipif(not COMPILERS, reason="no C compiler is inst
 
 
 def cell_named(name):
-    return MIXED if name == "mixed" else catalogue[name]
+    return OWN.get(name) or catalogue[name]
 
 
 def source_of(name, style="fused"):

@@ -1,4 +1,4 @@
-"""A cell with every node, and arguments of its programs."""
+"""Cells with every node, of vectors and of matrices, and arguments of its programs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,21 @@ h = (sigmoid(zeta) * (1 - z) + sigmoid(nu)) * q + z / (1 + h_prev * h_prev) * cl
     constants=["blocks", "clock[t]"],
     scalars=["zeta", "nu"],
 )
+MATRICES = Cell.parse(
+    name="matrices",
+    equations="""
+k = sigmoid(K @ x)
+v = sigmoid(V @ x)
+g = sigmoid(dot(w, x))
+M = tanh(R @ S_prev @ A + L)
+S = g * (diag(v) @ S_prev) + (M @ diag(k)) * S_prev + outer(v - S_prev @ k, k)
+z = S.T @ v
+y = (S * M) @ (k + z) + sum(z) * v
+""",
+    outputs=["y"],
+    matrices=["A", "L"],
+)
+"""Every operation on a matrix of each sample; what stands behind the end of a row is not zero."""
 
 
 class Sizes(dict):

@@ -14,6 +14,7 @@ from typing import Final
 from sympy import Expr, S
 
 from numeric.compiler.program import LENGTH, Carry, Program, Statement
+from numeric.compiler.to_c.matrices import SUMMING
 from numeric.compiler.to_c.names import Sizes, sum_text
 from numeric.compiler.to_c.schedule import Group, Stage, Unit, shape, step_dims
 from numeric.compiler.to_c.unstack import Parts
@@ -87,6 +88,7 @@ class Memory:
         self._find_carries()
         self.stages_of = self._stages_of()
         tape = {*program.tape()}
+        tape |= {program.extent(part)[0] for name in tape for part in self.stacks.get(name, ())}
         for stages in self.phases.values():
             for stage in stages:
                 for unit in units_of(stage):
@@ -120,7 +122,7 @@ class Memory:
             return
         if statement.op in _VIRTUAL or name in self.aliases:
             return
-        if isinstance(unit, Group) and not statement.accumulate:
+        if isinstance(unit, Group) and not statement.accumulate and statement.op not in SUMMING:
             inside = {id(s) for s in unit.statements}
             outside = [s for s in self.readers.get(whole, []) if id(s) not in inside
                        and any(program.overlap(name, read) for read in s.reads)]  # fmt: skip

@@ -24,6 +24,7 @@ from numeric.compiler.to_c.interface import (
     declarations,
     titles,
 )
+from numeric.compiler.to_c.matrices import settled
 from numeric.compiler.to_c.memory import (
     CHUNK,
     ONCE,
@@ -34,7 +35,7 @@ from numeric.compiler.to_c.memory import (
 from numeric.compiler.to_c.names import KEYWORDS, Sizes, identifiers, wrapped
 from numeric.compiler.to_c.plan import plan_lines, words_of
 from numeric.compiler.to_c.runtime import ABOUT, ALL_HELPERS, RESERVE, harmless, needed, told
-from numeric.compiler.to_c.schedule import Stage, stages
+from numeric.compiler.to_c.schedule import Stage, shape, stages
 from numeric.compiler.to_c.segments import segmented
 from numeric.compiler.to_c.skipping import skipping
 from numeric.compiler.to_c.unstack import unstack
@@ -43,7 +44,7 @@ from numeric.compiler.to_c.writing import Writer
 
 _OWN: Final = frozenset(
     """
-    t t0 t1 row unit rows sizes given tape workspace places plan real word flag vec bits mask
+    t t0 t1 row line unit rows sizes given tape workspace places plan real word flag vec bits mask
     loose whole least load store splat bits_of vec_of choose reserve forward_steps
     backward_steps tape_base base R NAME LIBM LANES INLINE COLD UNROLL PANEL TILE TILES SHIFT
     BIAS MANTISSA TAIL PREFETCH fraction two_to vabs vmax vmin log1p sin cos exp main at end
@@ -52,33 +53,13 @@ _OWN: Final = frozenset(
 
 
 def emit(program: Program, style: Style, header: Header) -> str:
-    """The source of a cell's C file.
-
-    Raises:
-        ValueError: for a matrix that differs from sample to sample, which it cannot write yet.
-    """
-    _refuse_matrices(program)
+    """The source of a cell's C file."""
     return _File(program, style, header).text()
 
 
 def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
-    """The source of a network's C file; `lead`: the sizes before q of the targets.
-
-    Raises:
-        ValueError: for a matrix that differs from sample to sample, which it cannot write yet.
-    """
-    _refuse_matrices(program)
+    """The source of a network's C file; `lead`: the sizes before q of the targets."""
     return _File(skipping(program), style, header, lead).text()
-
-
-def _refuse_matrices(program: Program) -> None:
-    for name in (*program.shifted.values(), *program.dims):
-        dims = [extent for extent in program.dims[name] if extent != LENGTH]
-        if len(dims) > 2 and BATCH in dims:
-            raise ValueError(
-                f"target c: {name!r} is a matrix that changes with time, and C is written for "
-                "vectors alone; target numpy writes this cell"
-            )
 
 
 class _File:
@@ -86,7 +67,7 @@ class _File:
         self, program: Program, style: Style, header: Header, lead: tuple[str, ...] = ()
     ) -> None:
         self.header, self.style, self.lead = header, style, lead
-        program, parts = unstack(program)
+        program, parts = unstack(settled(program))
         self.program = program
         early: set[str] = set()
         phases: dict[str, tuple[Stage, ...]] = {}
@@ -196,7 +177,7 @@ class _File:
             body += self._stage(writer, stage, phase)
         for r in self.program.results:
             if r.group == "initial" and phase == "backward":
-                rows, columns = self.program.dims[r.name]
+                rows, columns = shape(self.program, r.name)
                 body.append(
                     f"copy(given->gradients.initial.{self.members[r.key]}, "
                     f"{self.sizes.text(columns)}, "
@@ -228,7 +209,7 @@ class _File:
         if not stage.loop:
             return
         for carry in stage.carries:
-            rows, _ = self.program.dims[carry.name]
+            rows, _ = shape(self.program, carry.name)
             yield (
                 f"clear({writer.at(carry.name)}, {writer.step(carry.name)}, "
                 f"{self.sizes.text(rows)}, {writer.step(carry.name)});"
@@ -239,7 +220,7 @@ class _File:
         steps = [line for unit in stage.steps for line in writer.unit(unit)]
         for carry in self.memory.copied:
             if carry in stage.carries:
-                rows, columns = self.program.dims[carry.name]
+                rows, columns = shape(self.program, carry.name)
                 steps.append(
                     f"copy({writer.at(carry.name)}, {writer.step(carry.name)}, "
                     f"{writer.at(carry.update)}, {writer.step(carry.update)}, "
@@ -309,7 +290,7 @@ class _File:
             if group == "cotangents":
                 if f"{name}_at" not in words_of(used):
                     continue
-                _, columns = self.program.dims[argument.name][1:]
+                _, columns = shape(self.program, argument.name)
                 writer.arrays[f"{name}_zeros"] = ("1", self.sizes.padded(columns))
                 empty = f"(base + places.{phase}_{name}_zeros)"
                 lines += [

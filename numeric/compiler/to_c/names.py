@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable
 from decimal import Context, Decimal
+from functools import reduce
 from typing import Final
 
 from sympy import Expr, Number
@@ -23,7 +24,15 @@ KEYWORDS: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 
-OURS: Final = ("_at", "_row", "_sums", "_copy", "_zeros")  # ends of the file's own names
+OURS: Final = (
+    "_at",
+    "_row",
+    "_sums",
+    "_copy",
+    "_zeros",
+    "_line",
+    "_total",
+)  # ends of the file's own names
 
 
 def identifiers(names: Iterable[str], taken: Container[str]) -> dict[str, str]:
@@ -74,7 +83,10 @@ class Sizes:
         parts = []
         for term in extent.as_ordered_terms()[::-1] if extent.is_Add else [extent]:
             number, rest = term.as_coeff_Mul()
-            symbols = [self.names[str(s)] for s in rest.as_ordered_factors() if s.free_symbols]
+            symbols = [
+                f"({self.text(s)})" if s.is_Add else self.names[str(s)]
+                for s in rest.as_ordered_factors() if s.free_symbols
+            ]  # fmt: skip
             factors = ([str(number)] if number != 1 or not symbols else []) + symbols
             parts.append(" * ".join(factors))
         return " + ".join(parts)
@@ -83,6 +95,11 @@ class Sizes:
         """A size that may be multiplied."""
         text = self.text(extent)
         return f"({text})" if "+" in text else text
+
+    def count(self, extent: Expr) -> str:
+        """A product of sizes whose overflow is seen."""
+        factors = extent.as_ordered_factors() if extent.is_Mul else [extent]
+        return reduce(lambda a, b: f"many({a}, {b})", map(self.text, factors))
 
     def padded(self, extent: Expr) -> str:
         """A size rounded up to whole vectors."""

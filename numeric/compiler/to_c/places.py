@@ -14,7 +14,7 @@ from numeric.compiler.program import BATCH
 from numeric.compiler.target import Style
 from numeric.compiler.to_c.memory import CHUNK, ONCE, STEP, Memory
 from numeric.compiler.to_c.names import Sizes
-from numeric.compiler.to_c.schedule import shape
+from numeric.compiler.to_c.schedule import lines, shape
 
 
 @dataclass
@@ -57,7 +57,8 @@ class Places:
         memory, home = self.memory, self.memory.home(name)
         if not memory.is_lead(home):
             return row
-        batch = self.sizes.text(BATCH)
+        inner = lines(memory.program, home)
+        batch = self.sizes.text(BATCH) + (f" * {self.sizes.factor(inner)}" if inner else "")
         t = {STEP: "t", CHUNK: "t0", ONCE: "0"}[self.where]
         if memory.kept.get(home) == "chunk":
             first = f"({t} - t0) * {batch}" if self.where == STEP else ""
@@ -86,7 +87,21 @@ class Places:
     def rows(self, name: str) -> str:
         """How many rows the place where the text stands is about."""
         rows, _ = shape(self.memory.program, name)
+        if self.where == CHUNK and rows.has(BATCH):
+            inner = rows / BATCH
+            return "rows" if inner == 1 else f"rows * {self.sizes.factor(inner)}"
+        return self.sizes.text(rows)
+
+    def samples(self, rows: Expr) -> str:
+        """The rows of a loop at the place where the text stands: of a chunk all its steps'."""
         return "rows" if self.where == CHUNK and rows == BATCH else self.sizes.text(rows)
+
+    def many(self, name: str) -> str:
+        """The largest number of rows at the place where the text stands."""
+        rows, _ = shape(self.memory.program, name)
+        if self.where == CHUNK and rows.has(BATCH):
+            return f"{self.phase}_steps * {self.sizes.count(rows)}"
+        return self.sizes.count(rows)
 
     def fixed(self, name: str) -> bool:
         """Whether an array has the same entries in each row."""

@@ -14,7 +14,7 @@ from numeric.compiler.program import BATCH, LENGTH
 from numeric.compiler.to_c.memory import BACKWARD_ROWS, FORWARD_ROWS, Memory
 from numeric.compiler.to_c.names import Sizes
 from numeric.compiler.to_c.places import Places
-from numeric.compiler.to_c.schedule import step_dims
+from numeric.compiler.to_c.schedule import shape, step_dims
 
 ROWS: Final = {"forward": FORWARD_ROWS, "backward": BACKWARD_ROWS}
 
@@ -28,7 +28,7 @@ def _room(memory: Memory, sizes: Sizes, whole: str) -> tuple[str, str]:
     """The rows of an array at one step, and the columns of each."""
     dims = step_dims(memory.program, whole)
     row = memory.row(whole, sizes)
-    rows = sizes.text(dims[0]) if len(dims) > 1 else "1"
+    rows = sizes.count(shape(memory.program, whole)[0]) if len(dims) > 1 else "1"
     return rows, memory.padded(whole, sizes) if row == "0" else row
 
 
@@ -58,7 +58,7 @@ def plan_lines(
                     takes[place].append(entry)
     for phase, writer in writers.items():
         for name, (rows, row) in writer.arrays.items():
-            lead, _, rest = rows.rpartition(" * ") if "_steps" in rows else ("1", "", rows)
+            lead, _, rest = rows.partition(" * ") if "_steps" in rows else ("1", "", rows)
             lead = f"places->{lead}" if lead != "1" else lead
             takes[phase].append((f"{phase}_{name}", lead, rest, row))
     members = [name for entries in takes.values() for name, *_ in entries]

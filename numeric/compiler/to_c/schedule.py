@@ -10,20 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
+from typing import TypeAlias
 
 from sympy import Expr, S
 
 from numeric.compiler.program import BATCH, LENGTH, Block, Carry, Dims, Program, Statement
+from numeric.compiler.to_c.matrices import AXES, BOTH, SUMMING, WIDENING
 from numeric.compiler.to_c.unstack import ENTRYWISE
+
+Frame: TypeAlias = tuple[Expr, Expr | None, Expr]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Entrywise statements of one shape: one loop over rows and units."""
+    """Statements of one frame: one loop over rows and units; a matrix of each row has `lines`."""
 
     rows: Expr
     size: Expr
     statements: tuple[Statement, ...]
+    lines: Expr | None = None
 
 
 Unit = Group | Statement
@@ -48,9 +54,32 @@ def step_dims(program: Program, name: str) -> Dims:
 
 
 def shape(program: Program, name: str) -> tuple[Expr, Expr]:
-    """Rows and columns of an array at one step."""
+    """Rows and columns of an array at one step; the rows of all samples' matrices are counted."""
+    *rows, columns = step_dims(program, name) or (S.One,)
+    return prod(rows, start=S.One), columns
+
+
+def lines(program: Program, name: str) -> Expr | None:
+    """The rows of the matrix that each sample has; None for an array of another kind."""
     dims = step_dims(program, name)
-    return (dims[0] if len(dims) > 1 else S.One), (dims[-1] if dims else S.One)
+    return dims[1] if len(dims) > 2 else None
+
+
+def frame(program: Program, statement: Statement) -> Frame | None:
+    """The loop that a statement stands in: its rows, a matrix's lines, its units; None: in none."""
+    if statement.op in ENTRYWISE | WIDENING:
+        name = statement.target
+    elif statement.op in SUMMING:
+        name = str(statement.operands[AXES[statement.op].index(BOTH)])
+    else:
+        return None
+    dims = step_dims(program, name)
+    if len(dims) == 2 and statement.op not in ENTRYWISE:  # of a matrix that all samples share
+        dims = (S.One, *dims)
+    if len(dims) > 2:
+        return dims[0], dims[1], dims[2]
+    rows, size = shape(program, name)
+    return rows, None, size
 
 
 def changes(program: Program, statement: Statement) -> bool:
@@ -116,6 +145,8 @@ def ordered(
 ) -> list[Unit]:
     """The statements, each after what it reads, those that can share a loop together.
 
+    Loops over matrices come last, so that as much as can be is done in one pass over a matrix.
+
     Raises:
         ValueError: if some wait for each other.
     """
@@ -136,6 +167,7 @@ def ordered(
         ]
         for s in waiting
     }  # fmt: skip
+    frames = {id(s): frame(program, s) for s in waiting}
     done: set[int] = set()
     units: list[Unit] = []
 
@@ -143,37 +175,43 @@ def ordered(
         return all(id(o) in done for o in blockers[id(statement)])
 
     while waiting:
-        other = next((s for s in waiting if s.op not in ENTRYWISE and ready(s)), None)
+        other = next((s for s in waiting if frames[id(s)] is None and ready(s)), None)
         if other is not None:
             waiting.remove(other)
             done.add(id(other))
             units.append(other)
             continue
-        first = next((s for s in waiting if ready(s)), None)
-        if first is None:
+        able = [s for s in waiting if ready(s)]
+        if not able:
             raise ValueError(f"statements that wait for each other: {waiting}")
-        size = shape(program, first.target)
+        first = next((s for s in able if _lines(frames[id(s)]) is None), able[0])
+        loop = frames[id(first)]
         members: list[Statement] = []
         while member := next(
             (s for s in waiting
-             if s.op in ENTRYWISE and shape(program, s.target) == size and ready(s)
-             and not _spread_from(program, s, members)),
+             if frames[id(s)] == loop and ready(s) and not _half_made(s, members, updates)),
             None,
         ):  # fmt: skip
             waiting.remove(member)
             done.add(id(member))
             members.append(member)
-        units.append(Group(*size, tuple(members)))
+        if loop is not None:
+            units.append(Group(loop[0], loop[2], tuple(members), loop[1]))
     return units
 
 
-def _spread_from(program: Program, statement: Statement, members: list[Statement]) -> bool:
-    """Whether it reads in another shape what the loop has only begun to make."""
-    made = {member.target for member in members}
+def _lines(loop: Frame | None) -> Expr | None:
+    return loop[1] if loop is not None else None
+
+
+def _half_made(statement: Statement, members: list[Statement], updates: dict[str, str]) -> bool:
+    """Whether the loop has only begun to make what it reads, or still reads what it sums into."""
+    before = updates.get(statement.target)
     return any(
-        shape(program, name) != shape(program, statement.target)
-        for name in made.intersection(statement.reads)
+        (member.op in SUMMING and member.target in statement.reads)
+        or (statement.op in SUMMING and before in member.reads)
+        for member in members
     )
 
 
-__all__ = ["BATCH", "Group", "Stage", "Unit", "ordered", "shape", "stages", "step_dims"]
+__all__ = ["BATCH", "Group", "Stage", "Unit", "lines", "ordered", "shape", "stages", "step_dims"]

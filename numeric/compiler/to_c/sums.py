@@ -14,7 +14,7 @@ from numeric.compiler.program import BATCH, Statement
 from numeric.compiler.to_c.memory import CHUNK, ONCE
 from numeric.compiler.to_c.names import sum_text
 from numeric.compiler.to_c.networks import Networks
-from numeric.compiler.to_c.schedule import shape
+from numeric.compiler.to_c.schedule import lines, shape
 
 
 class Sums(Networks):
@@ -22,20 +22,21 @@ class Sums(Networks):
 
     def _outer(self, s: Statement) -> Iterator[str]:
         u, v, *masked = map(str, s.operands)
-        row = "row" if masked else ""
         memory, sizes = self.memory, self.sizes
-        sums = f"{self.names[s.target]}_sums"
+        each = self._each(u)
+        row = f"row{each}" if masked else ""
+        sums = self._own(s.target, "sums")
         _, columns = shape(memory.program, v)
         if not memory.is_kept(u):
-            copied = f"{self.names[s.target]}_copy"
+            copied = self._own(s.target, "copy")
             _, width = shape(memory.program, u)
-            self.arrays[copied] = (self._many(u), sizes.padded(width))
+            self.arrays[copied] = (self.many(u), sizes.padded(width))
             yield (
                 f"copy({copied}_at, {copied}_row, {self.at(u)}, {self.step(u)}, {self.rows(u)}, "
                 f"{sizes.text(width)}, 0);"
             )
             address, step, padded = f"{copied}_at", f"{copied}_row", sizes.padded(width)
-            address += f" + row * {copied}_row" if masked else ""
+            address += f" + {row} * {copied}_row" if masked else ""
         else:
             address, step = self.at(u, row), self.step(u)
             padded = memory.padded(u, sizes)
@@ -45,8 +46,8 @@ class Sums(Networks):
             self.first.append(clear)
         else:
             yield clear
-        rows = "some" if masked else self.rows(u)
-        beside = self._beside(self._many(u), f"side({padded}, {sizes.text(columns)})")
+        rows = f"some{each}" if masked else self.rows(u)
+        beside = self._beside(self.many(u), f"side({padded}, {sizes.text(columns)})")
         lines = []
         for start, size in memory.within(v):
             place = f"{sums}_at" + (f" + {sizes.factor(start)} * {sums}_row" if start != 0 else "")
@@ -72,6 +73,18 @@ class Sums(Networks):
         else:
             yield from finish
 
+    def _own(self, target: str, what: str) -> str:
+        """A name that no other sum into the same target has."""
+        name = f"{self.names[target]}_{what}"
+        while name in self.arrays:
+            name += "_"
+        return name
+
+    def _each(self, name: str) -> str:
+        """How many rows each sample has, as a factor."""
+        inner = lines(self.memory.program, name)
+        return f" * {self.sizes.factor(inner)}" if inner is not None else ""
+
     def _beside(self, rows: str, width: str) -> str:
         """The name of an array of copied columns, one for all sums that need the same."""
         held = (name for name, room in self.arrays.items() if room == (rows, width))
@@ -95,13 +108,6 @@ class Sums(Networks):
             f"transposed({self.at(target, row)}, {self.step(target)}, {source}, {sums}_row, "
             f"{self.sizes.text(size)}, {self.sizes.text(columns)}, {int(grow)});"
         )
-
-    def _many(self, name: str) -> str:
-        """The largest number of rows at the place where the text stands."""
-        rows, _ = shape(self.memory.program, name)
-        if self.where == CHUNK and rows == BATCH:
-            return f"{self.phase}_steps * {self.sizes.text(BATCH)}"
-        return self.sizes.text(rows)
 
     def _rows(self, s: Statement) -> Iterator[str]:
         (source,) = map(str, s.operands)
@@ -143,13 +149,16 @@ class Sums(Networks):
         row, rows = ("row", "some") if masked else ("", self.rows(source))
         memory, sizes = self.memory, self.sizes
         width = memory.padded(source, sizes)
+        step = self.step(source)
+        if matrix := self._each(source):  # each sample's matrix as one row
+            width, step = f"({width}){matrix}", f"{step}{matrix}"
+            row += matrix * bool(row)
+            if not masked:
+                rows = self.samples(BATCH)
         kept = memory.is_kept(s.target) and s.settings and not s.accumulate
-        sums = f"{self.names[s.target]}_sums"
+        sums = self._own(s.target, "sums")
         place = self.at(s.target) if kept else f"{sums}_at"
         if not kept:
-            while sums in self.arrays:
-                sums += "_"
-            place = f"{sums}_at"
             self.arrays[sums] = ("1", width if s.settings else "LANES")
         clear = f"clear({place}, 0, 1, {width if s.settings else '1'});"
         if self.where == CHUNK:
@@ -158,7 +167,7 @@ class Sums(Networks):
             yield clear
         helper = "sum_rows" if s.settings else "sum_all"
         many = width if s.settings else sizes.text(shape(memory.program, source)[1])
-        call = f"{helper}({place}, {self.at(source, row)}, {self.step(source)}, {rows}, {many});"
+        call = f"{helper}({place}, {self.at(source, row)}, {step}, {rows}, {many});"
         yield from self.skipped([call]) if masked else [call]
         if kept:
             return
@@ -166,7 +175,15 @@ class Sums(Networks):
         grow = int(s.accumulate)
         finish = []
         offset: list[str] = []
-        for start, size in memory.within(source) if s.settings else ((S.Zero, S.One),):
+        if matrix:
+            columns = memory.padded(source, sizes)
+            lines_, units = map(sizes.text, shape(memory.program, s.target))
+            finish.append(
+                f"copy({self.at(s.target)}, {self.step(s.target)}, {place}, {columns}, {lines_}, "
+                f"{units}, {grow});"
+            )
+        parts = memory.within(source) if s.settings else ((S.Zero, S.One),)
+        for start, size in () if matrix else parts:
             from_ = " + ".join([place, *offset])
             to = self.at(s.target, start=start)
             finish.append(f"copy({to}, 0, {from_}, 0, 1, {sizes.text(size)}, {grow});")

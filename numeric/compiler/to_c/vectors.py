@@ -51,8 +51,6 @@ typedef flag mask __attribute__((vector_size(VECTOR_BYTES)));
 INLINE vec load(const real *p) { return *(const loose *)p; }
 INLINE void store(real *p, vec v) { *(loose *)p = v; }
 INLINE vec splat(real x) { return x - (vec){0}; }
-INLINE bits bits_of(vec v) { return (bits)v; }
-INLINE vec vec_of(bits b) { return (vec)b; }
 INLINE vec choose(mask m, vec a, vec b)
 {
     return (vec)(((bits)m & (bits)a) | (~(bits)m & (bits)b));
@@ -68,8 +66,6 @@ typedef int mask;
 INLINE vec load(const real *p) { return *p; }
 INLINE void store(real *p, vec v) { *p = v; }
 INLINE vec splat(real x) { return x; }
-INLINE bits bits_of(vec v) { bits b; memcpy(&b, &v, sizeof b); return b; }
-INLINE vec vec_of(bits b) { vec v; memcpy(&v, &b, sizeof v); return v; }
 INLINE vec choose(mask m, vec a, vec b) { return m ? a : b; }
 #endif
 #if defined(__GNUC__)
@@ -90,6 +86,53 @@ static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; 
 
 # name → text, and the names of what it needs
 HELPERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "many": (
+        """
+/* A product of sizes; one that no memory has, where it is too large to tell. */
+static inline ptrdiff_t many(ptrdiff_t a, ptrdiff_t b)
+{
+    return a > 0 && b > PTRDIFF_MAX / 64 / a ? PTRDIFF_MAX / 64 : a * b;
+}
+""",
+        (),
+    ),
+    "within": (
+        """
+/* The first entries of a vector, zeros behind them: whatever stands there is no part of a sum. */
+INLINE vec within(vec a, ptrdiff_t some)
+{
+    static const real number[] = {
+        R(0.0), R(1.0), R(2.0), R(3.0), R(4.0), R(5.0), R(6.0), R(7.0), R(8.0), R(9.0), R(10.0),
+        R(11.0), R(12.0), R(13.0), R(14.0), R(15.0)
+    };
+    return some >= LANES ? a : choose(load(number) < splat((real)some), a, splat(R(0.0)));
+}
+""",
+        (),
+    ),
+    "sum_of": (
+        """
+/* The sum of a vector's entries. */
+#if defined(VECTOR_BYTES)
+typedef real half __attribute__((vector_size(VECTOR_BYTES / 2)));
+INLINE real sum_of(vec a)
+{
+    half x[2];
+    real y[LANES / 2];
+    memcpy(x, &a, sizeof a);
+    x[0] += x[1];
+    memcpy(y, x, sizeof y);
+    UNROLL for (ptrdiff_t w = LANES / 4; w > 0; w /= 2)
+        UNROLL for (ptrdiff_t l = 0; l < w; l++)
+            y[l] += y[l + w];
+    return y[0];
+}
+#else
+INLINE real sum_of(vec a) { return a; }
+#endif
+""",
+        (),
+    ),
     "load_some": (
         """
 /* The first entries of a vector, zeros behind them; and only those written. */
@@ -150,6 +193,13 @@ INLINE void store_some(real *p, vec v, ptrdiff_t some)
 #define TAIL(r) ((((R(0.0013882516499209401505) * r + R(0.0083665471251500397588)) * r \\
     + R(0.04166720071081649508)) * r + R(0.16666543424347258315)) * r \\
     + R(0.49999998149625744637))
+#endif
+#if defined(VECTOR_BYTES)
+INLINE bits bits_of(vec v) { return (bits)v; }
+INLINE vec vec_of(bits b) { return (vec)b; }
+#else
+INLINE bits bits_of(vec v) { bits b; memcpy(&b, &v, sizeof b); return b; }
+INLINE vec vec_of(bits b) { vec v; memcpy(&v, &b, sizeof v); return v; }
 #endif
 /* 2^k from k + SHIFT. */
 INLINE vec two_to(vec shifted) { return vec_of((bits_of(shifted) + BIAS) << MANTISSA); }

@@ -14,14 +14,15 @@ from numeric.compiler.operations import OPERATIONS
 from numeric.compiler.padding import OUTSIDE
 from numeric.compiler.program import BATCH, Statement
 from numeric.compiler.to_c.expressions import expression
-from numeric.compiler.to_c.memory import CHUNK
+from numeric.compiler.to_c.matrices import GONE, SUMMING, WIDENING
+from numeric.compiler.to_c.per_sample import PerSample
 from numeric.compiler.to_c.schedule import Group, Unit, shape
 from numeric.compiler.to_c.sums import Sums
 from numeric.compiler.to_c.unstack import ENTRYWISE
 from numeric.compiler.to_c.weights import Weights
 
 
-class Writer(Weights, Sums):
+class Writer(Weights, Sums, PerSample):
     """The lines of one pass."""
 
     def unit(self, unit: Unit) -> Iterator[str]:
@@ -35,13 +36,18 @@ class Writer(Weights, Sums):
 
     def group(self, group: Group) -> Iterator[str]:
         """One loop over rows and units; every value is read once and kept in a register."""
+        if group.lines is not None:
+            yield from self.matrices(group, group.lines)
+            return
         local: dict[str, str] = {}
+        used: set[str] = set()
         body: list[str] = []
         size = self.sizes.text(group.size)
         for statement in group.statements:
             for name in statement.reads:
                 if name not in local:
                     local[name] = self.names[name]
+                    used.add(local[name])
                     body.append(f"const vec {local[name]} = {self._read(name, group)};")
             if statement.comment:
                 body.append(f"/* {statement.comment} */")
@@ -50,9 +56,10 @@ class Writer(Weights, Sums):
             if statement.accumulate:
                 before = local.get(statement.target) or self._read(statement.target, group)
                 value = f"{before} + ({value})"
-                while target in local.values():
+                while target in used:
                     target += "_"
             local[statement.target] = target
+            used.add(target)
             body.append(f"const vec {target} = {value};")
             if self.memory.has_memory(statement.target):
                 place = self.at(statement.target, "row", "unit")
@@ -61,9 +68,7 @@ class Writer(Weights, Sums):
                 else:
                     body.append(f"store_some({place}, {target}, {size} - unit);")
         many = group.size != 1
-        rows = "rows" if self.where == CHUNK and group.rows == BATCH else (
-            self.sizes.text(group.rows))  # fmt: skip
-        yield f"for (ptrdiff_t row = 0; row < {rows}; row++) {{"
+        yield f"for (ptrdiff_t row = 0; row < {self.samples(group.rows)}; row++) {{"
         if many:
             yield f"    for (ptrdiff_t unit = 0; unit < {size}; unit += LANES) {{"
             yield from (f"        {line}" for line in body)
@@ -136,19 +141,10 @@ class Writer(Weights, Sums):
             f"{self.step(source)}, {self.sizes.text(rows)}, {self.sizes.text(columns)}, 0);"
         )
 
-    def _product(self, s: Statement) -> Iterator[str]:
-        a, b = map(str, s.operands)
-        rows, columns = shape(self.memory.program, s.target)
-        _, depth = shape(self.memory.program, a)
-        yield (
-            f"multiply({self.at(s.target)}, {self.step(s.target)}, {self.at(a)}, {self.step(a)}, "
-            f"{self.at(b)}, {self.step(b)}, {self.sizes.text(rows)}, {self.sizes.text(depth)}, "
-            f"{self.sizes.text(columns)});"
-        )
-
     def _stack(self, s: Statement) -> Iterator[str]:
         """Nothing: whoever reads the stack reads its parts."""
         return iter(())
 
 
-SPELLED: Final = frozenset(op for op in OPERATIONS if op in ENTRYWISE or hasattr(Writer, f"_{op}"))
+_IN_LOOPS: Final = ENTRYWISE | WIDENING | SUMMING | GONE
+SPELLED: Final = frozenset(op for op in OPERATIONS if op in _IN_LOOPS or hasattr(Writer, f"_{op}"))

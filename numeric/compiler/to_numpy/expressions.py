@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from math import prod
 from typing import Final
 
-from sympy import Expr, Number
+from sympy import Expr, Number, S
 
 from derive.language.functions import FUNCTIONS
 from numeric.compiler.operations import EXPRESSIONS, OPERATIONS
@@ -31,7 +32,7 @@ class Spelled:
 
     `helpers` collects the emitted functions; `inlined` holds the text of temporaries that are
     written where they are used; `renamed` what an array is called in the text; `viewed`
-    which views have a line already.
+    which views have a line already; `terms` in which sum's array a term of it stands.
     """
 
     program: Program
@@ -40,6 +41,7 @@ class Spelled:
     inlined: dict[str, tuple[str, int]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     viewed: set[str] = field(default_factory=set)
+    terms: dict[str, str] = field(default_factory=dict)
 
     # ---- operands ---------------------------------------------------------------------------
 
@@ -49,6 +51,7 @@ class Spelled:
             return number_text(operand)
         if operand in self.inlined:
             return self.inlined[operand]
+        operand = self.terms.get(operand, operand)
         name = self.renamed.get(operand, operand)
         return (f"{name}[t]" if in_loop and self.program.is_sequence(operand) else name), ATOM
 
@@ -121,6 +124,16 @@ class Spelled:
             u, v = (f"{text}.reshape({_product_text(d[:-1])}, {size_text(d[-1])})"
                     for text, d in zip((u, v), dims, strict=True))  # fmt: skip
         return f"{u}.T @ {v}", PRODUCT
+
+    def _each_dot(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
+        """The sum of all entries of a product: a row of all of one meets a column of the other."""
+        a, b = (self.bound(o, in_loop, ATOM) for o in statement.operands)
+        *lead, rows, columns = self.dims(statement.operands[0], in_loop)
+        size, one = prod((rows, columns)), S.One
+        return (
+            f"({a}.reshape{shape_text((*lead, one, size))} "
+            f"@ {b}.reshape{shape_text((*lead, size, one))})[..., 0]"
+        ), ATOM
 
     def _function(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         """A call, or for a spelling that is one call or one short product, the spelling itself."""

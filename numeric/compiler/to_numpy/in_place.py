@@ -7,9 +7,9 @@ are handed on when their value is dead. A view (columns of another array) is mad
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from numeric.compiler.program import TEMPORARY, WHOLE, Block, Dims, Operand, Program, Statement
@@ -34,9 +34,11 @@ class _Buffers:
     block: Block
     names: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, Dims] = field(default_factory=dict)
+    terms: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Give every value that stays inside the loop a buffer, reusing those of dead values."""
+        self.terms = dict(self.terms_of_sums())
         last: dict[str, int] = {}
         for place, statement in enumerate(self.block.statements):
             for name in (*statement.reads, statement.target):
@@ -46,6 +48,8 @@ class _Buffers:
         free: defaultdict[Dims, list[str]] = defaultdict(list)
         for place, statement in enumerate(self.block.statements):
             name = self.whole(statement.target)
+            if self.program.is_sequence(name) and statement.target in self.terms:
+                continue
             if statement.accumulate or self.program.is_sequence(name) or name in self.names:
                 continue
             dims = self.program.dims[name]
@@ -60,7 +64,40 @@ class _Buffers:
                     last[dead] = -1
 
     def whole(self, name: str) -> str:
+        """The array in which a value stands."""
+        name = self.terms.get(name, name)
         return self.program.extent(name)[0]
+
+    def terms_of_sums(self) -> Iterator[tuple[str, str]]:
+        """Matrices that are made where a sum that they are a term of will stand.
+
+        So a loop holds fewer of them, and what it holds stays in the cache.
+        """
+        statements = self.block.statements
+        handed = {carry.update: carry.name for carry in self.block.carries}
+        uses = Counter(name for b in self.program.blocks for s in b.statements for name in s.reads)
+        for place, total in enumerate(statements):
+            if total.op != "add" or total.accumulate or len(total.operands) < 2:
+                continue
+            signs = total.settings
+            for sign, operand in zip(signs, total.operands, strict=True):
+                if sign < 0 and (len(signs) > 2 or max(signs) < 0):
+                    continue  # something else would be written over it
+                made = next((k for k in range(place) if statements[k].target == operand), None)
+                if made is None or uses[operand] != 1 or not self._is_term(str(operand), total):
+                    continue
+                before = {handed.get(total.target, total.target), total.target}
+                if not before & {n for s in statements[made : place + 1] for n in s.reads}:
+                    yield str(operand), total.target
+                    break
+
+    def _is_term(self, name: str, total: Statement) -> bool:
+        """Whether the value is a matrix of each sample, and of the sum's own shape."""
+        program, dims = self.program, self.program.dims[name]
+        own = program.dims[total.target]
+        own = own[1:] if program.is_sequence(total.target) else own
+        whole = total.target not in program.views and name not in program.views
+        return len(dims) > 2 and dims == own and whole and not program.is_sequence(name)
 
 
 def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
@@ -72,6 +109,7 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
     for name in allocated(program, block):
         yield f"{name} = np.empty_like(like, shape={shape_text(program.dims[name])})"
     buffers = _Buffers(program, block)
+    spelled.terms |= buffers.terms
     for carry in block.carries:
         yield f"{carry.name} = np.zeros_like(like, shape={shape_text(program.dims[carry.name])})"
         spelled.renamed[carry.update] = carry.name
@@ -145,6 +183,8 @@ def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
 def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
     """The calls of one statement inside a loop, each writing into its target."""
     target, _ = spelled.operand(statement.target, in_loop=True)
+    if statement.op == "add":
+        statement = _own_term_first(spelled, statement)
 
     def text(operand: Operand) -> str:
         return spelled.operand(operand, in_loop=True)[0]
@@ -165,6 +205,26 @@ def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
             yield f"np.matmul({operands[0]}, {spelled.transposed(operands[1])}, out={target})"
         case "pull":
             yield f"np.matmul({operands[0]}, {operands[1]}, out={target})"
+        case "each_outer":
+            u, v = operands
+            yield f"np.multiply({u}[..., None], {v}[..., None, :], out={target})"
+        case "scale_rows":
+            yield f"np.multiply({operands[0]}[..., None], {operands[1]}, out={target})"
+        case "scale_columns":
+            yield f"np.multiply({operands[0]}, {operands[1]}[..., None, :], out={target})"
+        case "each_apply":
+            column, out = (f"{text}[..., None]" for text in (operands[1], target))
+            yield f"np.matmul({operands[0]}, {column}, out={out})"
+        case "each_pull":
+            row, out = (f"{text}[..., None, :]" for text in (operands[0], target))
+            yield f"np.matmul({row}, {operands[1]}, out={out})"
+        case "total":
+            yield f"np.add.reduce({operands[0]}, axis=-1, keepdims=True, out={target})"
+        case "sum_columns" | "sum_rows":
+            axis = -1 if statement.op == "sum_columns" else -2
+            yield f"np.add.reduce({operands[0]}, axis={axis}, out={target})"
+        case "spread" if statement.reads:
+            yield f"np.copyto({target}, {operands[0]})"
         case "function" | "slope" | "slope_from_output":
             name, *parameters = statement.settings
             call = spelled.helper(name, KINDS[statement.op], tuple(parameters))
@@ -181,6 +241,14 @@ def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
             yield f"np.concatenate(({', '.join(operands)}), axis=-1, out={target})"
         case _:
             yield f"{target}[...] = {spelled.expression(statement, in_loop=True)[0]}"
+
+
+def _own_term_first(spelled: Spelled, total: Statement) -> Statement:
+    """The sum, the term that stands in its place already as the first."""
+    terms = zip(total.settings, total.operands, strict=True)
+    own_first = sorted(terms, key=lambda t: spelled.terms.get(str(t[1])) != total.target)
+    signs, operands = zip(*own_first, strict=True)
+    return replace(total, settings=signs, operands=operands)
 
 
 def _sum(target: str, operands: list[str], signs: tuple[int, ...]) -> Iterator[str]:

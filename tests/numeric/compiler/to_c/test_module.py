@@ -1,23 +1,26 @@
 """Compiled C against the equations: every cell, both dtypes, sizes around the vector length."""
 
 import ctypes
+from functools import partial
 
 import numpy as np
 import pytest
 from c_code import CELLS, DTYPES, SIZES, case_of, cell_named, largest_error, needs_compiler, result
 from profiles import NIGHTLY, by_day
-from programs import MIXED
+from programs import MATRICES, MIXED
 
 from derive.cell import Cell, catalogue
 from derive.language.functions import FUNCTIONS
 from numeric.compiler.kernel import compile_cell, without_volatile
 from numeric.compiler.operations import OPERATIONS
+from numeric.compiler.to_c import build, calls
 from numeric.compiler.to_c.pools import Memory, address_of
 from numeric.compiler.to_c.target import C
 from numeric.verification import verify as verification
 from numeric.verification.interface import strict
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.verdict import NOT_APPLICABLE, PASS
+from numeric.verification.verify import TOLERANCES
 
 pytestmark = needs_compiler
 
@@ -179,21 +182,41 @@ def test_sequence_constants_may_differ_by_sample():
     assert np.array_equal(states[0]["h"], states[1]["h"])
 
 
-OF_MATRICES = {
-    "each_apply", "each_outer", "each_pull", "each_transpose", "lift", "scale_columns",
-    "scale_rows", "sum_columns", "sum_rows",
-}  # fmt: skip
+def test_every_operation_has_its_lines():
+    assert {*OPERATIONS} == C.operations
 
 
-def test_every_operation_on_vectors_has_its_lines():
-    assert {*OPERATIONS} - C.operations == OF_MATRICES
+@pytest.fixture
+def built_quickly(monkeypatch):
+    """Libraries whose compiler need not make them fast."""
+    flags = ("-std=gnu11", "-O0", "-march=native", "-fPIC", "-shared")
+    monkeypatch.setattr(calls, "library", partial(build.library, flags=flags))
 
 
-def test_a_matrix_that_changes_with_time_is_refused_in_words():
-    cell = Cell.parse(name="fast", equations="S = S_prev + outer(V @ x, K @ x)\nh = S @ x",
-                      outputs=["h"])  # fmt: skip
-    with pytest.raises(ValueError, match="'S' is a matrix that changes with time"):
-        compile_cell(cell, "fused", "c")
+@pytest.mark.usefixtures("built_quickly")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_operation_on_matrices_computes_what_numpy_does(dtype):
+    kernel, plain = compile_cell(MATRICES, "fused", "c"), compile_cell(MATRICES, "textbook")
+    for n, steps, batch in ((9, 3, 2), (16, 2, 3), (6, 40, 7), (9, 0, 2), (9, 3, 0)):
+        case = case_of(MATRICES, n, steps=steps, batch=batch, dtype=dtype, regime="contracting")
+        error = largest_error(result(kernel, case), result(plain, case))
+        assert error <= 10 * TOLERANCES[dtype], (n, steps, batch)
+
+
+@pytest.mark.usefixtures("built_quickly")
+def test_sums_into_one_parameter_are_all_of_it():
+    """Two products with one matrix, three shares of one vector, a number for all its entries."""
+    cell = Cell.parse(
+        name="shares",
+        equations="""
+u = W @ p
+s = tanh(W @ s_prev + sigmoid(W @ x) + b * b * b + u / norm(u + p))
+""",
+        sizes={"x": "n"},
+    )
+    case = case_of(cell, 9)
+    got = result(compile_cell(cell, "fused", "c"), case)
+    assert largest_error(got, result(compile_cell(cell, "textbook"), case)) < 1e-12
 
 
 def test_a_function_without_a_better_spelling_is_spelled_by_its_formula():

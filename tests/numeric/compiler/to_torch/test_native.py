@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,9 @@ from profiles import by_day
 
 from derive import Cell, catalogue
 from numeric import compile_cell
+from numeric.compiler import kernel
 from numeric.compiler.target import load
+from numeric.compiler.to_c.target import C
 from numeric.compiler.to_torch.module import class_name
 from numeric.compiler.to_torch.native import carried
 from numeric.meaning.sizes import size_names
@@ -46,7 +49,7 @@ def case_of(cell: Cell) -> Any:
 
 
 @pytest.mark.usefixtures("without_torch")
-@pytest.mark.parametrize("name", by_day(["rnn", "scrn"], 2))  # one with constants
+@pytest.mark.parametrize("name", by_day(["rnn", "scrn", "delta_net"], 2))  # one with constants
 def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
     cell = catalogue[name]
     module: Any = load(compile_cell(cell, "fused", "torch").source, name)
@@ -69,9 +72,20 @@ def test_without_a_compiler_it_says_so_once_and_goes_on(monkeypatch: pytest.Monk
     assert module._passes(np.dtype("f4")) == passes  # a second warning would be an error here
 
 
-def test_a_cell_that_c_cannot_write_goes_without_and_says_why() -> None:
-    source = compile_cell("linear_attention", "fused", "torch").source
-    assert "Computed in NumPy: target c: 'S' is a matrix that changes with time" in source
+def test_a_cell_that_c_cannot_write_goes_without_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuses(*_: object) -> str:
+        raise ValueError("columns: their order depends on the sizes")
+
+    style = replace(kernel.find_style("fused", "c"), target=replace(C, emit=refuses))
+    found = kernel.find_style
+    monkeypatch.setattr(
+        kernel, "find_style", lambda s, t="numpy": style if t == "c" else found(s, t)
+    )
+    cell = Cell.parse(name="unwritten", equations="h = tanh(U @ h_prev + x)", source="a test")
+    source = compile_cell(cell, "fused", "torch").source
+    assert "Computed in NumPy: columns: their order depends on the sizes." in source
     assert "_Native" not in source
 
 
