@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from sympy import MatrixExpr, MatrixSymbol
+from sympy import MatrixExpr, MatrixSymbol, Tuple
 
 from derive.cells import dialect_tables, read_tables, tables
 from derive.language import build as notation
@@ -27,7 +27,7 @@ from derive.language.numbers import check_numbers
 from derive.language.stages import Stage, check_parts, read_stages
 from derive.language.syntax import PREVIOUS, CellError
 from derive.typeset.layout import Notation
-from derive.typeset.letters import parse_latex
+from derive.typeset.letters import earlier, parse_latex
 from derive.typeset.notebook import html_of, latex_of
 
 
@@ -217,14 +217,11 @@ class Cell:
     def notation(self) -> Notation:
         """How the cell's symbols are written: its own LaTeX, and which names bear a time."""
         fixed = timeless_symbols(self, self.equations)
-        targets = (equation.target for equation in self.equations)
-        symbols = (*self.inputs, *self.states, *self.constants, *targets)
+        symbols = *self.inputs, *self.states, *self.constants, *(e.target for e in self.equations)
         timed = frozenset(s.name for s in symbols if s not in fixed)
         held = (*self.parameters, *symbols)
-        sizes = {str(size) for s in held for extent in s.shape for size in extent.free_symbols}
-        heads = {name.split("_")[0] for name in {s.name for s in held} | sizes}
-        earlier = next((letter for letter in _EARLIER if letter not in heads), _EARLIER[0])
-        return Notation(self.latex, timed, earlier=earlier)
+        names = {str(n) for s in held for n in (s.name, *Tuple(*s.shape).free_symbols)}
+        return Notation(self.latex, timed, earlier=earlier(names))
 
     def _repr_latex_(self) -> str:
         return latex_of([(e.target, e.value, None) for e in self.equations], self.notation)
@@ -310,7 +307,6 @@ def build(name: str, table: Mapping[str, Any], file: str) -> Cell:
     return Cell.parse(**{"inputs": ["x"], **table, "name": name})
 
 
-_EARLIER: Final = ("k", "tau", "s", "r")  # letters of a time before t: the first that is free
 _FILE: Final = re.compile(r"(?P<path>.*\.toml)(?::(?P<name>\w+))?", re.DOTALL)
 
 

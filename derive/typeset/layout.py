@@ -75,9 +75,16 @@ from derive.typeset.boxes import (
     sup,
 )
 from derive.typeset.letters import join, parse_latex, spelled, subscript, word
-from derive.typeset.scalars import ATOM, PRODUCT, SUM, is_uniform, scalar_box, time_box
+from derive.typeset.scalars import (
+    ATOM,
+    PRODUCT,
+    SUM,
+    decimal,
+    is_uniform,
+    scalar_box,
+    time_box,
+)
 
-_PLACES: Final = 40  # of a decimal; beyond, a fraction of powers of ten is shorter
 _ENDINGS: Final = (PREVIOUS + BAR, PREVIOUS + DOT, LOSS, CARRY, BAR, DOT, PREVIOUS)
 
 
@@ -284,9 +291,8 @@ class Layout:
         if number < 0:
             return Sum((("−", self._number(-number)[0]),)), SUM
         if isinstance(number, Rational) and number.q != 1:
-            decimal = _decimal(number)
-            if decimal:
-                return Number(decimal), ATOM
+            if written := decimal(number):
+                return Number(written), ATOM
             return Fraction(Number(str(number.p)), Number(str(number.q))), ATOM
         return Number(str(number)), ATOM
 
@@ -391,19 +397,3 @@ def _scaled(number: SympyNumber, rest: MatrixExpr) -> MatrixExpr:
     if number == 1:
         return rest
     return MatMul(number, *(rest.args if isinstance(rest, MatMul) else (rest,)))
-
-
-def _decimal(number: Rational) -> str:
-    """A positive fraction as the decimal that it is, to its last digit; "" where it is none.
-
-    Halves and quarters stay; so does what would be a row of zeros before it means something.
-    """
-    rest, places = int(number.q), 0
-    for prime in (2, 5):
-        count = 0
-        while rest % prime == 0:
-            rest, count = rest // prime, count + 1
-        places = max(places, count)
-    whole = int(number.p) * 10**places // int(number.q)
-    text = f"{whole // 10**places}.{whole % 10**places:0{places}d}"
-    return text if rest == 1 and number.q > 4 and places <= _PLACES else ""

@@ -6,6 +6,7 @@ In: a symbol's name, or a few signs of LaTeX as plain data. Out: presentation bo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
@@ -13,6 +14,7 @@ from derive.typeset import boxes
 from derive.typeset.boxes import ACCENTS, GREEK, PRIME, Box, Number, Symbol, row, sub, sup
 
 MAX_LATEX: Final = 100
+_TIMES: Final = ("k", "tau", "s", "r")  # letters of a time before t, the usual one first
 _TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
 _WRITTEN: Final = frozenset(ACCENTS) - {"bar", "carry"}  # those two say what a cotangent is
 _FUNCTIONS: Final = frozenset(("tanh", "exp", "sin", "cos", "log", "max", "min"))
@@ -111,3 +113,9 @@ def _latex_atom(tokens: list[str], text: str) -> tuple[Box, list[str]]:
         end = rest.index("}")
         return Symbol("".join(rest[1:end])), rest[end + 1 :]
     raise ValueError(f"the LaTeX {text!r} uses {head}; known are letters, accents and \\mathrm")
+
+
+def earlier(names: Iterable[str]) -> str:
+    """The letter of a time before t: the first that begins none of the names."""
+    heads = {name.split("_")[0] for name in names}
+    return next((letter for letter in _TIMES if letter not in heads), _TIMES[0])
