@@ -265,6 +265,10 @@ def _verdict(found: Diagnosis, floors: Mapping[str, float]) -> tuple[str, str]:
                 return EXPLODES, said(
                     "for all inputs in the box, by a factor of {0} a step or more, by {1}",
                     rate_down(least), name)  # fmt: skip
+        if rate is not None and rate <= 1:
+            return UNDECIDED, said(
+                "it does not explode for any inputs in the box, by a factor of 1 a step or less; "
+                "no certified rate is below 1")  # fmt: skip
         return UNDECIDED, said(
             "no certified rate is below 1, and no sequence is known to grow")  # fmt: skip
     (above, by), (below, under) = found.at_most, found.at_least
