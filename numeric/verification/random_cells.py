@@ -112,6 +112,15 @@ def _reduced(write: Writer, depth: int) -> str:
     return f"({made} * {two})"
 
 
+def _gate(write: Writer, depth: int) -> str:
+    """A vector times a gate that is one number, made of a product, a number or both."""
+    one, two = write.vector(depth), write.vector(depth)
+    number = write.again(write.scalars, "g")
+    inner = f"{number} + dot({one}, {two})"
+    made = (inner, f"-({inner})", f"-({number} - dot({one}, {two}))")[write.choices.whole(2)]
+    return f"(sigmoid({made}) * {one})"
+
+
 def _square(write: Writer, depth: int) -> str:
     vector = write.vector(depth)
     transposed = "" if write.choices.whole(1) else ".T"
@@ -223,7 +232,7 @@ def _memory(write: Writer, depth: int, name: str) -> str:
 _KEYS: Final = ("{}", "tanh({})", "l2norm({}, 0.3)", "softmax({})")
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (  # each after what it shrinks to
     _call, _square, _skew, _sum, _hadamard, _number, _scalar, _reduced, _quotient, _whole, _concat,
-    _inner, _twice, _power, _residual, _heun, _pair, _choosy, _call, _read, _read,
+    _inner, _twice, _power, _residual, _heun, _pair, _choosy, _call, _read, _read, _gate,
 )  # fmt: skip
 
 

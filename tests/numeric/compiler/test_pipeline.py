@@ -49,6 +49,10 @@ FIXED = Cell.parse(
 )  # fmt: skip
 # one number of a parameter, whose gradient is one number for each of its entries
 MEAN = Cell.parse(name="mean", equations="h = mean(b) * h_prev + x")
+# a gate of one number, whose cotangent fills a vector and is a parameter's as it is
+GATE = Cell.parse(
+    name="gate", equations="h = sigmoid(-(g + dot(h_prev, x))) * x", scalars=["g"],
+)  # fmt: skip
 # what is done to the cotangents that a rule hands to its operands
 SLIPS = {
     "the first twice": lambda bars: (scale(2, bars[0]), *bars[1:]),
@@ -108,6 +112,7 @@ def is_right(cell: Cell, guard: Guard) -> bool:
 @example(AGAIN)
 @example(FIXED)
 @example(MEAN)
+@example(GATE)
 def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:
     derivation = differentiate(cell)
     sizes = ordinary_sizes(cell, 2)
