@@ -53,6 +53,8 @@ MEAN = Cell.parse(name="mean", equations="h = mean(b) * h_prev + x")
 GATE = Cell.parse(
     name="gate", equations="h = sigmoid(-(g + dot(h_prev, x))) * x", scalars=["g"],
 )  # fmt: skip
+# a square with a negative number in front, which is no power of SymPy's
+SQUARES = Cell.parse(name="squares", equations="h = x + h_prev * h_prev - 2 * (h_prev * h_prev)")
 # what is done to the cotangents that a rule hands to its operands
 SLIPS = {
     "the first twice": lambda bars: (scale(2, bars[0]), *bars[1:]),
@@ -113,6 +115,7 @@ def is_right(cell: Cell, guard: Guard) -> bool:
 @example(FIXED)
 @example(MEAN)
 @example(GATE)
+@example(SQUARES)
 def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:
     derivation = differentiate(cell)
     sizes = ordinary_sizes(cell, 2)
