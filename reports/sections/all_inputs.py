@@ -190,8 +190,10 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
         yield Paragraph(say.sentence("all_inputs.vanishes", at(factor), rate(worked.rate)))
     else:
         radius = layout.of(Radius(worked.certificate.symbol))
-        key, sign = ("bounded", "≤") if worked.rate == 1 else ("open", "<")
-        yield Paragraph(say.sentence(f"all_inputs.{key}", at(factor), row(radius, sign, "1")))
+        key, sign = "all_inputs.open", "<"
+        if worked.rate == 1:
+            key, sign = "all_inputs.bounded", "≤"
+        yield Paragraph(say.sentence(key, at(factor), row(radius, sign, "1")))
 
 
 def _condition(pages: Pages, found: Condition) -> EquationRow:

@@ -228,12 +228,11 @@ def _lost(facts: Facts) -> Iterator[Paragraph]:
         words = [
             say.sentence("through_time.lost", At(read, TIME), nothing, state, str(found.steps))
         ]
-        key = "counts_not"
+        key = "through_time.counts_not"
         if found.first:
-            key = "counts" if found.first_from_zero else "counts_unless_zero"
-        words.append(
-            say.sentence(f"through_time.{key}", Relation(At(bar(state), S.Zero), "≠", S.Zero))
-        )
+            unless = "through_time.counts_unless_zero"
+            key = "through_time.counts" if found.first_from_zero else unless
+        words.append(say.sentence(key, Relation(At(bar(state), S.Zero), "≠", S.Zero)))
         yield Paragraph(say.together(words))
 
 
