@@ -219,7 +219,9 @@ def _memory(write: Writer, depth: int, name: str) -> str:
         f"tanh({before} @ {write.matrix(('k', 'k'), 'R')})",
         f"tanh({write.matrix(('n', 'n'), 'W')} @ {before})",
         f"sigmoid({before}) * {before}",
-    )[write.choices.whole(6)]
+        f"0.5 * ({before} @ {write.matrix(('k', 'k'), 'R')})",
+        f"0.5 * ({write.matrix(('n', 'n'), 'W')} @ {before})",
+    )[write.choices.whole(8)]
     value, under = write.vector(depth), write.key(depth)
     written = (
         f"outer({value}, {under})",
@@ -232,7 +234,7 @@ def _memory(write: Writer, depth: int, name: str) -> str:
 _KEYS: Final = ("{}", "tanh({})", "l2norm({}, 0.3)", "softmax({})")
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (  # each after what it shrinks to
     _call, _square, _skew, _sum, _hadamard, _number, _scalar, _reduced, _quotient, _whole, _concat,
-    _inner, _twice, _power, _residual, _heun, _pair, _choosy, _call, _read, _read, _gate,
+    _inner, _twice, _power, _residual, _heun, _pair, _choosy, _gate, _read, _read,
 )  # fmt: skip
 
 
