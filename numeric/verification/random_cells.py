@@ -112,15 +112,6 @@ def _reduced(write: Writer, depth: int) -> str:
     return f"({made} * {two})"
 
 
-def _gate(write: Writer, depth: int) -> str:
-    """A vector times a gate that is one number, made of a product, a number or both."""
-    one, two = write.vector(depth), write.vector(depth)
-    number = write.again(write.scalars, "g")
-    inner = f"{number} + dot({one}, {two})"
-    made = (inner, f"-({inner})", f"-({number} - dot({one}, {two}))")[write.choices.whole(2)]
-    return f"(sigmoid({made}) * {one})"
-
-
 def _square(write: Writer, depth: int) -> str:
     vector = write.vector(depth)
     transposed = "" if write.choices.whole(1) else ".T"
@@ -219,9 +210,7 @@ def _memory(write: Writer, depth: int, name: str) -> str:
         f"tanh({before} @ {write.matrix(('k', 'k'), 'R')})",
         f"tanh({write.matrix(('n', 'n'), 'W')} @ {before})",
         f"sigmoid({before}) * {before}",
-        f"0.5 * ({before} @ {write.matrix(('k', 'k'), 'R')})",
-        f"0.5 * ({write.matrix(('n', 'n'), 'W')} @ {before})",
-    )[write.choices.whole(8)]
+    )[write.choices.whole(6)]
     value, under = write.vector(depth), write.key(depth)
     written = (
         f"outer({value}, {under})",
@@ -234,7 +223,7 @@ def _memory(write: Writer, depth: int, name: str) -> str:
 _KEYS: Final = ("{}", "tanh({})", "l2norm({}, 0.3)", "softmax({})")
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (  # each after what it shrinks to
     _call, _square, _skew, _sum, _hadamard, _number, _scalar, _reduced, _quotient, _whole, _concat,
-    _inner, _twice, _power, _residual, _heun, _pair, _choosy, _gate, _read, _read,
+    _inner, _twice, _power, _residual, _heun, _pair, _choosy, _call, _read, _read,
 )  # fmt: skip
 
 
