@@ -89,9 +89,9 @@ class Algebra(Generic[Value]):
         """A block that is said by what it makes of a change."""
         self._refuse("a map")
 
-    def at_least_one(self, column: MatrixExpr) -> Value:
-        """Of norms: max(1, ‖d‖_∞)."""
-        self._refuse(f"the larger of 1 and {column}")
+    def erasing(self, strength: MatrixExpr) -> Value:
+        """Of norms: max(1, max_i |1 + d_i|), that of I + d_i k kᵀ/‖k‖² over the rows i."""
+        self._refuse(f"what erases by {strength}")
 
     def matrix(self, block: MatrixExpr) -> Value:
         """Any other matrix."""

@@ -1,8 +1,8 @@
 """The norm of a map D ↦ body, by its form: ‖L D R‖ ≤ ‖L‖₂ ‖D‖_F ‖R‖₂, ‖H ⊙ D‖ ≤ max|H| ‖D‖_F.
 
 In: a `LinearMap` and an algebra of norms. Out: a number, in that algebra, which
-‖vec(body)‖₂ / ‖vec(D)‖₂ never exceeds. One form is met exactly: in D − (b ⊙ D k) kᵀ row i of D is
-multiplied by I − bᵢ k kᵀ, whose norm is max(1, |1 − bᵢ ‖k‖²|).
+‖vec(body)‖₂ / ‖vec(D)‖₂ never exceeds. One form is met exactly: in D + (b ⊙ D k) kᵀ row i of D is
+multiplied by the symmetric I + bᵢ k kᵀ, whose norm is max(1, |1 + bᵢ ‖k‖²|).
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from sympy import MatAdd, MatMul, MatrixExpr, Number, OneMatrix, S, Transpose
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive.language.expr import (
-    SCALAR,
     Broadcast,
     Concat,
     Quotient,
-    add,
     broadcast,
     hadamard,
     product,
@@ -100,49 +98,72 @@ def flat(matrix: MatrixExpr) -> MatrixExpr:
 
 
 def _sum(terms: list[MatrixExpr], change: MatrixExpr, norms: Algebra[Value]) -> Value:
-    """‖A + B‖ ≤ ‖A‖ + ‖B‖, a term and what erases of it taken together."""
+    """‖A + B‖ ≤ ‖A‖ + ‖B‖, terms and what erases of their sum taken together.
+
+    What is erased may itself be terms and what erases of them: two steps of a delta rule in one.
+    """
+    left = list(terms)
     found: list[Value] = []
-    while terms:
-        first = terms.pop(0)
-        for other in terms:
-            kept, erasing = (first, other) if _erased(first, other) is not None else (other, first)
-            column = _erased(kept, erasing)
-            if column is not None:
-                terms.remove(other)
-                both = [norms.at_least_one(column), _of(kept, change, norms)]
+    while left:
+        for term in left:
+            taken = _erased_by(term, [other for other in left if other is not term])
+            if taken is not None:
+                kept, strength = taken
+                left = [t for t in left if t is not term and not any(t is own for own in kept)]
+                both = [norms.erasing(strength), _sum(kept, change, norms)]
                 found.append(norms.product(S.One, both))
                 break
         else:
-            found.append(_of(first, change, norms))
+            found.append(_of(left.pop(0), change, norms))
     return found[0] if len(found) == 1 else norms.sum(found)
 
 
-def _erased(kept: MatrixExpr, other: MatrixExpr) -> MatrixExpr | None:
-    """1 + c ‖k‖² b where the other term is c (b ⊙ X k) kᵀ and X the kept one; else None."""
-    number, rest = split_coefficient(other)
+def _erased_by(
+    term: MatrixExpr, others: list[MatrixExpr]
+) -> tuple[list[MatrixExpr], MatrixExpr] | None:
+    """Which of the others add up to X, and c ‖k‖² b, where the term is c (b ⊙ X k) kᵀ; else None.
+
+    Of several such terms that one is taken whose X holds the others.
+    """
+    number, rest = split_coefficient(term)
     if not isinstance(rest, MatMul):
         return None
     *left, row = rest.args
     if not isinstance(row, Transpose) or row.arg.shape[1] != 1 or not left:
         return None
     key = row.arg
-    applied = product(kept, key)
     factors: tuple[MatrixExpr, ...] = ()
     if len(left) == 1 and isinstance(left[0], HadamardProduct):
         more, inner = split_coefficient(hadamard(*left[0].args))
         *weights, last = inner.args if isinstance(inner, HadamardProduct) else (inner,)
         number, left, factors = number * more, [last], tuple(weights)
-    if product(*left) != applied:
+    further, applied = split_coefficient(product(*left))
+    if not isinstance(applied, MatMul) or applied.args[-1] != key:
         return None
-    return _one_plus(number, factors, key, kept.shape[0])
+    whole = product(*applied.args[:-1])
+    wanted = list(whole.args) if isinstance(whole, MatAdd) else [whole]
+    kept: list[MatrixExpr] = []
+    for part in wanted:
+        own = next((t for t in others if t == part and not any(t is k for k in kept)), None)
+        if own is None:
+            return None
+        kept.append(own)
+    if any(_reads(other, term) for other in others if not any(other is k for k in kept)):
+        return None
+    return kept, _strength(number * further, factors, key, whole.shape[0])
 
 
-def _one_plus(
+def _reads(other: MatrixExpr, term: MatrixExpr) -> bool:
+    """Whether a term erases of a sum that this one is part of: then that one comes first."""
+    return bool(other != term and other.has(term))
+
+
+def _strength(
     number: Number, factors: tuple[MatrixExpr, ...], key: MatrixExpr, rows: MatrixExpr
 ) -> MatrixExpr:
     length = product(transpose(key), key)
     if all(isinstance(factor, Broadcast) for factor in factors):  # a number for all rows
         numbers = [factor.args[0] for factor in factors]
-        return add(OneMatrix(*SCALAR), scale(number, hadamard(*numbers, length)))
+        return scale(number, hadamard(*numbers, length))
     shape = (rows, S.One)
-    return add(OneMatrix(*shape), scale(number, hadamard(*factors, broadcast(length, shape))))
+    return scale(number, hadamard(*factors, broadcast(length, shape)))

@@ -14,6 +14,7 @@ from sympy import (
     Add,
     Expr,
     Identity,
+    Integer,
     MatAdd,
     MatMul,
     MatPow,
@@ -32,7 +33,7 @@ from sympy import (
 )
 
 from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
-from derive.language.expr import At, Partial
+from derive.language.expr import At, Partial, negate, replace, symbols_of
 from derive.language.norms import BlockSup, Component, Entries, Extreme, Norm, Radius
 from derive.theorems.carousel import Carousel, find_carousel
 from derive.theorems.claims import (
@@ -50,7 +51,7 @@ from derive.theorems.claims import (
 )
 from derive.theorems.contraction import diagonal_times_matrix
 from derive.theorems.one_sequence import INEQUALITIES, NORMS, chain_norm, of_maps
-from derive.theorems.suprema import Quantities, letter
+from derive.theorems.suprema import Quantities, contracting, letter
 
 
 def certified_rate(derivation: Derivation) -> Theorem:
@@ -78,7 +79,7 @@ def _number(derivation: Derivation, found: ClosedCondition) -> Theorem:
     simple = diagonal_times_matrix(derivation) is not None
     return Theorem(
         name="certified_rate",
-        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE),
+        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE, *_erasing(derivation)),
         statement=(Line("certified_rate.number", (N, Relation(EARLIER, "<", TIME))),),
         bound=Bound(norm, "upper", MatPow(N, LAG)),
         entries=(Relation(N, "=", found.matrix), *found.definitions),
@@ -131,7 +132,7 @@ def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
         ]
     return Theorem(
         name="certified_rate",
-        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE),
+        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE, *_erasing(derivation)),
         statement=(Line("certified_rate.matrix",
                         (N, v, below, Relation(EARLIER, "<", TIME), str(order))),),
         bound=Bound(block, "upper", Mul(ratio, shrunk, evaluate=False)),
@@ -157,6 +158,17 @@ def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
         ),
         sources=(MILLER, TERZI, YOSHIHARA) if found.carousel else (BONASSI, YOSHIHARA),
     )  # fmt: skip
+
+
+def _erasing(derivation: Derivation) -> tuple[Line, ...]:
+    """What a step erases by, where that lies between 0 and 2 whatever the weights."""
+    strengths = contracting(derivation)
+    if not strengths:
+        return ()
+    timed = {s: At(s, TIME) for part in strengths for s in symbols_of(part)
+             if s not in derivation.timeless}  # fmt: skip
+    between = tuple(Relation(replace(negate(part), timed), "≤", Integer(2)) for part in strengths)
+    return (Line("certified_rate.erasing", (between,)),)
 
 
 def _diagonal(found: ClosedCondition) -> Expr:

@@ -19,6 +19,7 @@ from sympy import (
     Max,
     Mul,
     Number,
+    OneMatrix,
     S,
     Symbol,
     Transpose,
@@ -28,9 +29,10 @@ from sympy import ZeroMatrix as Zero
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.fold import Algebra
+from derive.calculus.lengths import erases_at_most_twice, short_columns
 from derive.calculus.map_norms import norm_of_map
 from derive.calculus.through_time import Derivation
-from derive.language.expr import Partial, Slope, split_coefficient, symbols_of
+from derive.language.expr import Partial, Slope, add, split_coefficient, symbols_of
 from derive.language.maps import LinearMap
 from derive.language.norms import BlockSup, MaxAbs, Norm, Supremum
 from derive.language.syntax import PREVIOUS
@@ -92,9 +94,9 @@ class Dominated(Algebra[Expr]):
         """Σ ‖L_j‖ ‖R_j‖ of D ↦ Σ L_j D R_j."""
         return norm_of_map(block, self)
 
-    def at_least_one(self, column: MatrixExpr) -> Expr:
-        """max(1, ‖d‖_∞)."""
-        return Max(S.One, self.diagonal(column))
+    def erasing(self, strength: MatrixExpr) -> Expr:
+        """max(1, ‖1 + d‖_∞)."""
+        return Max(S.One, self.diagonal(add(OneMatrix(*strength.shape), strength)))
 
 
 class Quantities(Dominated):
@@ -111,6 +113,8 @@ class Quantities(Dominated):
         self.split, self.evaluate = split, evaluate
         self.taken = taken(derivation)
         self.fixed = derivation.timeless
+        self.forward, self.short = derivation.forward, short_columns(derivation.forward)
+        self.contracting: dict[MatrixExpr, None] = {}
         self.names: dict[MatrixExpr | Norm, Symbol] = {}
         self.prefix = next(
             p for p in _NUMBERED if not any(n == p or n.startswith(p + "_") for n in self.taken)
@@ -138,6 +142,13 @@ class Quantities(Dominated):
     def diagonal(self, column: MatrixExpr) -> Expr:
         """Sup ‖d‖_∞."""
         return self.supremum(column)
+
+    def erasing(self, strength: MatrixExpr) -> Expr:
+        """1 where the strength lies in [−2, 0] whatever the weights, which is noted."""
+        if erases_at_most_twice(strength, self.forward, self.short):
+            self.contracting[strength] = None
+            return S.One
+        return super().erasing(strength)
 
     def named(self, block: Partial) -> Expr:
         """The supremum that another line bounds."""
@@ -172,6 +183,14 @@ class Quantities(Dominated):
             Relation(name, "=", Supremum(_measured(e)))
             for e, name in self.names.items() if wanted is None or name in wanted
         )  # fmt: skip
+
+
+def contracting(derivation: Derivation) -> tuple[MatrixExpr, ...]:
+    """The strengths, each in [−2, 0] whatever the weights, by which a step erases."""
+    quantities, jacobian = Quantities(derivation), derivation.step_jacobian
+    for block in (*(value for _, value in jacobian.named), *jacobian.blocks.values()):
+        quantities.of(block)
+    return tuple(quantities.contracting)
 
 
 def _measured(expr: MatrixExpr | Norm) -> Expr:

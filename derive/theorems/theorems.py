@@ -21,7 +21,13 @@ from derive.theorems.convex_update import weighted_mean
 from derive.theorems.gradient_totals import total_gradient
 from derive.theorems.growth_at_rest import at_rest
 from derive.theorems.lower_bounds import no_uniform_explosion, smallest_singular_value, volume
-from derive.theorems.one_sequence import block_domination, dominate, domination, stepwise
+from derive.theorems.one_sequence import (
+    block_domination,
+    chain_norm,
+    dominate,
+    domination,
+    stepwise,
+)
 from derive.theorems.scaled_norm import scaled_norm
 
 __all__ = ["dominate", "domination", "theorem", "theorems"]
@@ -67,6 +73,9 @@ def theorems(derivation: Derivation) -> tuple[Theorem, ...]:
 def _with_certificate(derivation: Derivation, first: Theorem) -> Theorem:
     """The first theorem, its verdict completed by what the second can prove for sets of inputs."""
     made = closed_condition(derivation)
+    if made.order == 1 and made.matrix == S.One:
+        norm, _ = chain_norm(derivation)
+        return replace(first, verdict=(Line("shared.bounded", (Relation(norm, "≤", S.One),)),))
     if first.rate is not None or made.stuck:
         return first
     condition = Relation(made.symbol if made.order == 1 else Radius(made.symbol), "<", S.One)

@@ -74,16 +74,9 @@ from derive.typeset.boxes import (
     sub,
     sup,
 )
+from derive.typeset.forms import decimal, is_cotangent, opens, scaled, squared, two_columns
 from derive.typeset.letters import join, parse_latex, spelled, subscript, word
-from derive.typeset.scalars import (
-    ATOM,
-    PRODUCT,
-    SUM,
-    decimal,
-    is_uniform,
-    scalar_box,
-    time_box,
-)
+from derive.typeset.scalars import ATOM, PRODUCT, SUM, is_uniform, scalar_box, time_box
 
 _ENDINGS: Final = (PREVIOUS + BAR, PREVIOUS + DOT, LOSS, CARRY, BAR, DOT, PREVIOUS)
 
@@ -245,7 +238,9 @@ class Layout:
             case Elementwise(argument=inner) if expr.function.name == "abs":
                 return Fenced(self.of(inner), "|", "|"), ATOM
             case Elementwise(argument=inner) if expr.function.name == "sqrt":
-                return Root(self.of(inner)), ATOM
+                return self._root(inner), ATOM
+            case Slope(argument=inner) if expr.function.name == "sqrt":
+                return Fraction(Number("1"), row("2", self._root(inner))), ATOM
             case Elementwise() | Slope():
                 return self._applied(expr), ATOM
             case VectorFunction(args=(argument,)):
@@ -283,6 +278,12 @@ class Layout:
             return found
         raise TypeError(f"no way to write {type(expr).__name__}: give it a case in layout.py")
 
+    def _root(self, inner: MatrixExpr) -> Box:
+        """√a, or ‖a‖₂ where a sum of squares is within."""
+        column = squared(inner)
+        return Root(self.of(inner)) if column is None else sub(
+            Fenced(self.of(column), "‖", "‖"), "2")  # fmt: skip
+
     def _between(self, sign: str, pair: tuple[MatrixExpr, ...]) -> Box:
         one, two = map(self.of, pair)
         return row(one, Operator(sign), two)
@@ -291,8 +292,8 @@ class Layout:
         if number < 0:
             return Sum((("−", self._number(-number)[0]),)), SUM
         if isinstance(number, Rational) and number.q != 1:
-            if written := decimal(number):
-                return Number(written), ATOM
+            if text := decimal(number):
+                return Number(text), ATOM
             return Fraction(Number(str(number.p)), Number(str(number.q))), ATOM
         return Number(str(number)), ATOM
 
@@ -301,9 +302,9 @@ class Layout:
         for place, term in enumerate(args):
             number, rest = split_coefficient(term)
             sign = "−" if number < 0 else "+"
-            unsigned = term if number > 0 else _scaled(-number, rest)
+            unsigned = term if number > 0 else scaled(-number, rest)
             made, binds = self._level(unsigned)
-            is_open = _opens(made) and place < len(args) - 1
+            is_open = opens(made) and place < len(args) - 1
             terms.append((sign, Fenced(made) if binds == SUM or is_open else made))
         return Sum(tuple(terms))
 
@@ -315,6 +316,9 @@ class Layout:
         if isinstance(rest, OneMatrix):
             return self._number(number)
         if isinstance(factors[0], OneMatrix) and factors[0].shape[0] == 1 and len(factors) == 2:
+            if (pair := two_columns(factors[1])) is not None:
+                one, two = (self.factor(part, ATOM) for part in pair)
+                return row(*self._lead(number), sup(one, TRANSPOSED), two), PRODUCT
             inner = self.of(factors[1])
             entry = sub(
                 inner if isinstance(inner, (Symbol, Script, Marked)) else Fenced(inner), "i"
@@ -331,12 +335,14 @@ class Layout:
                 else self._closed(part, last)
                 for part, last in zip(factors, [False] * (len(factors) - 1) + [True], strict=True)
             ]  # fmt: skip
-        lead = [] if number == 1 else [self._number(number)[0]]
-        return row(*lead, *made), PRODUCT
+        return row(*self._lead(number), *made), PRODUCT
+
+    def _lead(self, number: SympyNumber) -> list[Box]:
+        return [] if number == 1 else [self._number(number)[0]]
 
     def _closed(self, part: MatrixExpr, last: bool) -> Box:
         made = self.factor(part)
-        return Fenced(made) if _opens(made) and not last else made
+        return Fenced(made) if opens(made) and not last else made
 
     def _ones(self, ones: OneMatrix) -> Box:
         rows, cols = ones.shape
@@ -345,7 +351,7 @@ class Layout:
 
     def _hadamard(self, factors: tuple[MatrixExpr, ...]) -> Box:
         items: list[Box] = []
-        if _is_cotangent(factors[0]):  # its scalar factors are ours to place: in front
+        if is_cotangent(factors[0]):  # its scalar factors are ours to place: in front
             factors = tuple(sorted(factors, key=lambda part: not isinstance(part, Broadcast)))
         repeated = Counter(part for part in factors if isinstance(part, Broadcast))
         for place, part in enumerate(factors):
@@ -381,19 +387,3 @@ class Layout:
         if binds == SUM:
             return Row((head, Fenced(inner)))
         return Row((head, *(inner.items if isinstance(inner, Row) else (inner,))))
-
-
-def _is_cotangent(part: MatrixExpr) -> bool:
-    symbol = part.args[0] if isinstance(part, At) else part
-    return isinstance(symbol, MatrixSymbol) and symbol.name.endswith(BAR)
-
-
-def _opens(made: Box) -> bool:
-    """Whether a ∑ or ∏ in the box would swallow what follows it."""
-    return isinstance(made, Row) and any(isinstance(item, Large) for item in made.items)
-
-
-def _scaled(number: SympyNumber, rest: MatrixExpr) -> MatrixExpr:
-    if number == 1:
-        return rest
-    return MatMul(number, *(rest.args if isinstance(rest, MatMul) else (rest,)))

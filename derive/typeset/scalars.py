@@ -21,7 +21,6 @@ from sympy import (
     Mul,
     OneMatrix,
     Pow,
-    Rational,
 )
 from sympy import Number as SympyNumber
 from sympy import Symbol as SympySymbol
@@ -71,7 +70,6 @@ from derive.typeset.letters import spelled
 
 SUM, PRODUCT, ATOM = 1, 2, 3
 _INDEX: Final = "i"
-_PLACES: Final = 40  # of a decimal; beyond, a fraction of powers of ten is shorter
 
 
 class Writer(Protocol):
@@ -245,19 +243,3 @@ def _exponent(write: Writer, exponent: Expr) -> Box:
         return row(write.of(top), "/", below if isinstance(below, (Symbol, Number, Script)) else
                    Fenced(below))  # fmt: skip
     return write.time(exponent)
-
-
-def decimal(number: Rational) -> str:
-    """A positive fraction as the decimal that it is, to its last digit; "" where it is none.
-
-    Halves and quarters stay; so does what would be a row of zeros before it means something.
-    """
-    rest, places = int(number.q), 0
-    for prime in (2, 5):
-        count = 0
-        while rest % prime == 0:
-            rest, count = rest // prime, count + 1
-        places = max(places, count)
-    whole = int(number.p) * 10**places // int(number.q)
-    text = f"{whole // 10**places}.{whole % 10**places:0{places}d}"
-    return text if rest == 1 and number.q > 4 and places <= _PLACES else ""

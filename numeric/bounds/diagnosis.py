@@ -21,6 +21,7 @@ from derive.saying import said
 from numeric.bounds.all_inputs.certify import Certificate, certify
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.domination import Partition
+from numeric.bounds.lost_states import lost_states
 from numeric.bounds.one_sequence.path_shares import PathShares, path_shares
 from numeric.bounds.one_sequence.step_jacobians import Run, run
 from numeric.bounds.one_sequence.tracks import Track, follow
@@ -107,6 +108,7 @@ class Diagnosis:
             "invariant_set": bool(certificate and certificate.box is not None),
             "blocks": {f"{a},{b}": value for (a, b), value in track.blocks.items()}
             if track else {},
+            "lost_states": [found.to_dict() for found in lost_states(derivation_of(self.cell))],
             "path_shares": self.shares.to_dict() if self.shares else None,
         }  # fmt: skip
 
@@ -265,6 +267,10 @@ def _verdict(found: Diagnosis, floors: Mapping[str, float]) -> tuple[str, str]:
                 return EXPLODES, said(
                     "for all inputs in the box, by a factor of {0} a step or more, by {1}",
                     rate_down(least), name)  # fmt: skip
+        if rate is not None and rate <= 1:
+            return UNDECIDED, said(
+                "it does not explode for any inputs in the box, by a factor of 1 a step or less; "
+                "no certified rate is below 1")  # fmt: skip
         return UNDECIDED, said(
             "no certified rate is below 1, and no sequence is known to grow")  # fmt: skip
     (above, by), (below, under) = found.at_most, found.at_least

@@ -17,14 +17,16 @@ from functools import reduce
 from typing import Any, Final
 
 import numpy as np
-from sympy import Expr, MatrixExpr, Number, ZeroMatrix
+from sympy import Expr, MatrixExpr, MatrixSymbol, Number, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.fold import Algebra
+from derive.calculus.lengths import erases_at_most_twice, short_columns, squared_lengths
 from derive.calculus.map_norms import norm_of_map
 from derive.calculus.through_time import Derivation
-from derive.language.expr import Partial, symbols_of
+from derive.language.expr import Partial, hadamard, replace, symbols_of
 from derive.language.maps import LinearMap
+from derive.language.reductions import total
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import extent_of
@@ -84,11 +86,14 @@ class Domination:
         jacobian = derivation.step_jacobian
         self.derivation, self.parts, self.norm = derivation, parts, norm
         self.fixed = derivation.timeless
+        self.short = short_columns(derivation.forward)
         names = {symbol.name for symbol in self.fixed}
         self.values = {name: value for name, value in values.items() if name in names}
         self.written: dict[MatrixExpr, MatrixExpr] = dict(jacobian.named)
         self.blocks = jacobian.blocks
         self.leaves: dict[MatrixExpr, Array] = {}
+        self.whatever: dict[MatrixExpr, bool] = {}
+        self.strengths: dict[MatrixExpr, tuple[MatrixExpr, dict[str, MatrixSymbol]]] = {}
         self.still: dict[MatrixExpr, bool] = {}
 
     def matrix(self, sup: Mapping[MatrixExpr, Array], now: Mapping[str, Interval]) -> Array:
@@ -117,6 +122,30 @@ class Domination:
         values = {**self.values, **now}
         return enclose(column, values, self.parts.sizes).magnitude[:, 0]
 
+    def contracts(self, strength: MatrixExpr) -> bool:
+        """Whether what is erased lies in [−2, 0] whatever the weights."""
+        if strength not in self.whatever:
+            self.whatever[strength] = erases_at_most_twice(
+                strength, self.derivation.forward, self.short
+            )
+        return self.whatever[strength]
+
+    def strength(self, expression: MatrixExpr, now: Mapping[str, Interval]) -> Interval:
+        """What is erased, its kᵀk a sum of squares that is at most 1 where k is a short column."""
+        values = {**self.values, **now}
+        if expression not in self.strengths:
+            squares = squared_lengths(expression)
+            names = {square: MatrixSymbol(f"‖{key}‖²", 1, 1) for square, key in squares.items()}
+            whole = replace(expression, names)
+            self.strengths[expression] = whole, {names[s].name: key for s, key in squares.items()}
+        whole, keys = self.strengths[expression]
+        for name, key in keys.items():
+            found = enclose(total(hadamard(key, key)), values, self.parts.sizes)
+            if key in self.short:
+                found = found.meet(Interval(np.zeros((1, 1)), np.ones((1, 1))))
+            values[name] = found
+        return enclose(whole, values, self.parts.sizes)
+
     def norms(self, node: MatrixExpr, now: Mapping[str, Interval]) -> Array:
         """The norm of each block of a matrix."""
         if node in self.leaves:
@@ -125,6 +154,8 @@ class Domination:
         value = enclose(node, self.values if timeless else {**self.values, **now}, self.parts.sizes)
         rows, columns = (self.parts.starts(extent) for extent in node.shape)
         found = _up(block_norms(value, rows, columns, self.norm, self.parts.finest), 0)
+        if node in self.short:
+            found = np.minimum(found, 1.0)
         if timeless:
             self.leaves[node] = found
         return found
@@ -160,9 +191,14 @@ class StepNorms(Algebra[Array]):
             return self.home.norms(block, self.now)
         return norm_of_map(block, self)
 
-    def at_least_one(self, column: MatrixExpr) -> Array:
-        """max(1, ‖d‖_∞)."""
-        return np.maximum(1.0, self.diagonal(column))
+    def erasing(self, strength: MatrixExpr) -> Array:
+        """max(1, |1 + d_i|) over the rows: exactly 1 where every d_i lies in [−2, 0]."""
+        if self.home.contracts(strength):
+            return np.ones(1)
+        found = self.home.strength(strength, self.now)
+        if np.all(found.lo >= -2) and np.all(found.hi <= 0):
+            return np.ones(1)
+        return np.maximum(1.0, _up((found + 1.0).magnitude.max(initial=0.0, keepdims=True)[0], 0))
 
     def identity(self, extent: Expr) -> Array:
         """1 for each part."""
@@ -187,6 +223,8 @@ class StepNorms(Algebra[Array]):
     def product(self, number: Number, factors: Sequence[Array]) -> Array:
         """|c| Σ_c ‖A_ac‖ ‖B_cb‖."""
         found = reduce(lambda right, left: _times(left, right), reversed(factors))
+        if abs(number) == 1:
+            return found
         return _up(float(_up(enclosed(number).magnitude, 0)) * found, 1)
 
     def stack(self, parts: Sequence[Array]) -> Array:
@@ -227,6 +265,10 @@ def block_norms(value: Interval, rows: Array, columns: Array, norm: str, finest:
 
 def _times(a: Array, b: Array) -> Array:
     """The product of two nonnegative matrices, rounded up; vectors stand for diagonals."""
+    if a.ndim == 1 and np.all(a == 1):
+        return b  # nothing is rounded
+    if b.ndim == 1 and np.all(b == 1):
+        return a
     if a.ndim == 1:
         return _up(a[:, None] * b if b.ndim == 2 else a * b, 1)
     if b.ndim == 1:

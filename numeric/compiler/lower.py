@@ -199,7 +199,7 @@ class _Lowering:
             number, rest = split_coefficient(term)
             negative = number.is_negative
             signs.append(-1 if negative else 1)
-            operands.append(self.value(-term if negative and number != -1 else
+            operands.append(self.value(negate(term) if negative and number != -1 else
                                        rest if negative else term))  # fmt: skip
         return self.fit(self.emit("add", operands, dims, *signs, name=name), operands, dims)
 

@@ -43,7 +43,10 @@ def computation(statement: Statement) -> tuple[object, ...]:
 
 
 def share(program: Program) -> Program:
-    """Equal operations on equal operands are done once in a block."""
+    """Equal operations on equal operands, with results of one shape, are done once in a block.
+
+    A number for each sample may fill a vector in one place and stay a number in another.
+    """
     fixed = {carry.update for block in program.blocks for carry in block.carries}
     fixed |= {result.name for result in program.results}
     blocks = []
@@ -56,7 +59,7 @@ def share(program: Program) -> Program:
                 renamed.get(o, o) if isinstance(o, str) else o for o in statement.operands
             )
             statement = replace(statement, operands=operands)
-            key = computation(statement)
+            key = (*computation(statement), program.dims[statement.target])
             if not statement.accumulate and statement.op != "zeros":
                 if key in done and statement.target not in fixed:
                     renamed[statement.target] = done[key]

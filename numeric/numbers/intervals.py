@@ -160,7 +160,11 @@ class Interval:
         low, high = ends[0], ends[0]
         for end in ends[1:]:
             low, high = np.minimum(low, end), np.maximum(high, end)
-        return Interval(_down(low, same), _up(high, same))
+        lo, hi = _down(low, same), _up(high, same)
+        if np.any(lo == -_LEAST) or np.any(hi == _LEAST):  # what has one sign keeps it
+            lo = np.where((low == 0) & _alike(self, b), 0.0, lo)
+            hi = np.where((high == 0) & _alike(self, -b), 0.0, hi)
+        return Interval(lo, hi)
 
     __rmul__ = __mul__
 
@@ -269,6 +273,11 @@ def _finite_product(a: Array, b: Array) -> Array:
 def _harmless(x: Interval) -> Array:
     """Whether a product with x is exact: x is 0, 1 or −1."""
     return (x.lo == x.hi) & ((x.lo == 0) | (np.abs(x.lo) == 1))
+
+
+def _alike(a: Interval, b: Interval) -> Array:
+    """Whether no product of a value of the one and of the other is negative."""
+    return ((a.lo >= 0) & (b.lo >= 0)) | ((a.hi <= 0) & (b.hi <= 0))
 
 
 def _down(value: Array, exact: Array) -> Array:

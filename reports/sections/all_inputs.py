@@ -116,7 +116,8 @@ def _worked(pages: Pages) -> Iterator[Block]:
         say.sentence("all_inputs.needs_matrix", where) if many
         else say.sentence("all_inputs.needs_number", symbol, where),
         say.words("all_inputs.lead_numbers"))  # fmt: skip
-    yield _quantities(pages)
+    if any(worked.quantities for _, worked in study.worked):
+        yield _quantities(pages)
     for factor, worked in study.worked:
         yield from _evaluated(pages, factor, worked)
     best = study.one.certificate
@@ -189,7 +190,10 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
         yield Paragraph(say.sentence("all_inputs.vanishes", at(factor), rate(worked.rate)))
     else:
         radius = layout.of(Radius(worked.certificate.symbol))
-        yield Paragraph(say.sentence("all_inputs.open", at(factor), row(radius, "<", "1")))
+        key, sign = "all_inputs.open", "<"
+        if worked.rate == 1:
+            key, sign = "all_inputs.bounded", "≤"
+        yield Paragraph(say.sentence(key, at(factor), row(radius, sign, "1")))
 
 
 def _condition(pages: Pages, found: Condition) -> EquationRow:

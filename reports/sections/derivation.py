@@ -10,17 +10,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from sympy import S, preorder_traversal
 from sympy import Symbol as SympySymbol
-from sympy import preorder_traversal
 
+from derive.calculus.adjoint import bar
 from derive.calculus.jacobian import partials
 from derive.calculus.through_time import TIME, Derivation, Step
 from derive.language.expr import At, Elementwise, Partial, Slope
 from derive.language.functions import FUNCTIONS
 from derive.language.syntax import BAR, CARRY, LOSS
+from derive.theorems.claims import Relation
 from derive.theorems.lower_bounds import determinant
 from derive.typeset.boxes import Box, Fenced, Number, Sum, Symbol, row
 from derive.typeset.layout import Layout, Notation, space_of
+from numeric.bounds.lost_states import lost_states
 from reports.document.model import (
     Bullets,
     EquationRow,
@@ -196,6 +199,7 @@ def through_time(facts: Facts) -> Section:
                                row("t", "=", "T", "−", "1", ", ", "…", ", ", "1"))),
         Equations(tuple(equation_row(facts, s) for s in joined)),
         *_not_alone(facts),
+        *_lost(facts),
         Paragraph(say.sentence("through_time.gradients", Symbol("t"))),
         *gathered(facts, gradients),
         Paragraph(say.sentence(
@@ -212,6 +216,24 @@ def _not_alone(facts: Facts) -> Iterator[Paragraph]:
         yield Paragraph(
             facts.say.sentence("through_time.dropped", At(last, TIME), alone, lost, number)
         )
+
+
+def _lost(facts: Facts) -> Iterator[Paragraph]:
+    """Which states' paths cancel, and whether their initial values count."""
+    say, cell = facts.say, facts.derivation.cell
+    symbols = {symbol.name: symbol for symbol in cell.returned}
+    for found in lost_states(facts.derivation):
+        state, read = symbols[found.state], symbols[found.read]
+        nothing = Relation(At(bar(state), TIME), "=", S.Zero)
+        words = [
+            say.sentence("through_time.lost", At(read, TIME), nothing, state, str(found.steps))
+        ]
+        key = "through_time.counts_not"
+        if found.first:
+            unless = "through_time.counts_unless_zero"
+            key = "through_time.counts" if found.first_from_zero else unless
+        words.append(say.sentence(key, Relation(At(bar(state), S.Zero), "≠", S.Zero)))
+        yield Paragraph(say.together(words))
 
 
 def gathered(

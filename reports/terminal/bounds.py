@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from derive.calculus.through_time import derivation_of
 from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.diagnosis import Diagnosis
+from numeric.bounds.lost_states import lost_states
 from numeric.bounds.sensitivity import Sensitivity, ill_conditioned
 from numeric.bounds.stack import Stack
 from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
@@ -98,6 +100,8 @@ def _at_length(
         lines += _certificate(one.certificate, words)
     if one.lower_rate is not None:
         lines.append("  " + words("bounds.at_rest").format(rate_down(one.lower_rate)))
+    lines += ["  " + words("bounds.lost").format(found.read, found.state)
+              for found in lost_states(derivation_of(one.cell))]  # fmt: skip
     if one.track is not None and len(one.track.blocks) > 1:
         held = ", ".join(f"∂{a}/∂{b} {number(v, words)}" for (a, b), v in one.track.blocks.items())
         lines.append("  " + words("bounds.blocks").format(held))

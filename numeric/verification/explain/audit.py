@@ -64,7 +64,8 @@ Call = Callable[[Case], Result]
 class Audit:
     """One problem's tapes, and what the audited code made of the same cases.
 
-    `from_zero`: the equations start from zero whatever initial state is given. `wrong_outputs`
+    `from_zero`: the equations start from zero whatever initial state is given. `shape`: T, B and
+    sizes of the calls, where they are not the usual ones. `wrong_outputs`
     tells from which step on an output is another; `errors` and `output_errors` the largest error
     met, over the array's largest entry.
     """
@@ -73,6 +74,7 @@ class Audit:
     call: Call
     seed: int
     from_zero: bool = False
+    shape: Mapping[str, int] = field(default_factory=dict)
     tapes: list[Any] = field(default_factory=list)
     outputs: list[dict[str, Any]] = field(default_factory=list)
     got: list[dict[str, Any]] = field(default_factory=list)
@@ -106,7 +108,8 @@ class Audit:
     def case(self, steps: int, seed: int) -> Case:
         """A call of that many steps, of two samples or three, each as long as the call."""
         problem = self.problem
-        sizes, batch = problem.ordinary_sizes(), 3 - seed % 2
+        sizes = {name: self.shape.get(name, n) for name, n in problem.ordinary_sizes().items()}
+        steps, batch = self.shape.get("T", steps), self.shape.get("B", 3 - seed % 2)
         case = problem.case(sizes, steps=steps, batch=batch, seed=seed)
         return problem.asked(replace(case.widened(), dtype="float64", lengths=None))
 

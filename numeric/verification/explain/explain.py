@@ -88,8 +88,10 @@ def explain_gradients(
         wrong = audit.wrong
         wrong |= {label for label, found in steps.items() if not all(found.values())}
         told = _told(audit, wrong, steps, counterexample)
+        unusual = {*failing} & {*audit.labels} - {*told}
+        told |= _in_other_calls(audit, unusual, counterexample or {})
     usual = ": no term is missing" if audit.anatomy.by_step else " without lengths"
-    for label in {*failing} & {*audit.labels} - {*told}:
+    for label in unusual - {*told}:
         told[label] = Told(
             said(
                 "{0} agrees to {1} in small, ordinary calls{2}; the counterexample shows "
@@ -133,6 +135,34 @@ def _told(
         return _of_another_forward(audit, wrong)
     found = {label: _of(label, said) for label, said in clipped(audit).items()}
     return found | _explained(audit, wrong - {*found}, steps, counterexample)
+
+
+def _in_other_calls(
+    audit: Audit, labels: set[str], counterexample: Mapping[str, Any]
+) -> dict[str, Told]:
+    """What is wrong in calls of the counterexample's length, where usual calls are right.
+
+    Else of its samples too, else of its sizes.
+    """
+    if not labels or not audit.anatomy.by_step:
+        return {}
+    sizes = {*audit.problem.ordinary_sizes()}
+    shape: dict[str, int] = {}
+    for names in ({"T"}, {"B"}, sizes):
+        shape |= {n: v for n, v in counterexample.items() if n in names and isinstance(v, int)}
+        other = Audit(audit.problem, audit.call, audit.seed, shape=shape)
+        if not (wrong := other.wrong & labels) or other.wrong_outputs:
+            continue
+        found = _explained(other, other.wrong, _single_steps(other), None)
+        held = ", ".join(f"{name} = {value}" for name, value in shape.items())
+        return {
+            label: Told(
+                said("{0}, in calls of {1}", told.sentence, held),
+                tuple(said("{0}, in calls of {1}", cause, held) for cause in told.causes),
+            )
+            for label, told in found.items() if label in wrong
+        }  # fmt: skip
+    return {}
 
 
 def _once(sentence: str) -> Told:

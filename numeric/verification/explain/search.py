@@ -220,7 +220,8 @@ class Search:
     ) -> list[Mistake] | None:
         """The mistake with which most gradients of this level more are right, if there is one.
 
-        Of equals, the one with which more are right at the later levels.
+        Of equals, the one with which more are right at the later levels, then what is like one
+        that is there already: the same slip in another place.
         """
         before = level.matched(chosen, self.labels)
         open_labels = {*self.labels} - before
@@ -236,15 +237,17 @@ class Search:
                 scores[place] = score
         for best in sorted({*scores.values()}, reverse=True):
             places = [place for place, score in scores.items() if score == best]
-            ranked = []
+            families = {mistake.family for mistake in chosen}
+            ranked: list[tuple[list[int], bool, int]] = []
             for place in places:
                 both = [*chosen, self.plain[place]]
                 if len(level.matched(both, self.labels)) - len(before) < best:
                     continue
                 rest = [len(one.matched(both, self.labels)) for one in reversed(later)]
-                ranked.append(([-count for count in rest], place))
+                other = self.plain[place].family not in families
+                ranked.append(([-count for count in rest], other, place))
             if ranked:
-                return [self.plain[min(ranked)[1]]]
+                return [self.plain[min(ranked)[-1]]]
         return None
 
     def _next_two(

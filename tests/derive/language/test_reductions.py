@@ -54,7 +54,7 @@ def test_without_a_number_nothing_is_added() -> None:
 def test_a_mean_is_written_as_one() -> None:
     layout, text = Layout(), Text()
     assert text(layout.of(REDUCTIONS["mean"].write((a,), None))) == "(∑_i a_i)/n"
-    assert text(layout.of(norm(a))) == "sqrt(∑_i (a ⊙ a)_i)"
+    assert text(layout.of(norm(a))) == "‖a‖₂"
 
 
 CELL = "h = tanh(W @ h_prev) * {0} + x * mean(h_prev)"

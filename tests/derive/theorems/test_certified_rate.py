@@ -99,7 +99,7 @@ def test_a_state_that_keeps_itself_whole_is_never_certified():
     stuck = {n for n in catalogue if closed_condition(derived(n)).stuck}
     assert stuck == {
         "antisymmetric_rnn", "gated_antisymmetric_rnn", "cornn", "unicornn", "lstm_1997",
-        "linear_attention", "delta_net", "linoss", "d_linoss", "ttt_linear", "lmu",
+        "linear_attention", "delta_net", "delta_product", "linoss", "d_linoss", "ttt_linear", "lmu",
     }  # fmt: skip
     for name in stuck:
         second = theorems(derived(name))[1]
@@ -134,3 +134,16 @@ def test_letters_that_the_cell_has_are_not_taken_twice():
     assert [names.name(cell.states[0]).name, names.name(cell.parameters[0], "d_1").name] == [
         "h_hat", "d_1",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["linear_attention", "delta_net", "delta_product"])
+def test_a_rate_of_1_whatever_the_weights_is_the_verdict(name):
+    (said,) = theorems(differentiate(catalogue[name]))[0].verdict
+    assert said.key == "shared.bounded"
+    assert closed_condition(differentiate(catalogue[name])).matrix == 1
+
+
+def test_no_such_verdict_where_a_rate_may_be_larger():
+    assert all(line.key != "shared.bounded"
+               for name in ("retnet", "rwkv7", "lstm", "gated_delta_net")
+               for line in theorems(differentiate(catalogue[name]))[0].verdict)  # fmt: skip

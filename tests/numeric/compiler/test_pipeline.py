@@ -7,13 +7,14 @@ left after shrinking has at most three operations.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, example, find, given, settings
 from profiles import NIGHTLY, PROFILE, by_day
-from sympy import MatMul, MatrixExpr, MatrixSymbol, Transpose
+from sympy import MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Transpose
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
 from derive import Cell, differentiate
@@ -49,6 +50,12 @@ FIXED = Cell.parse(
 )  # fmt: skip
 # one number of a parameter, whose gradient is one number for each of its entries
 MEAN = Cell.parse(name="mean", equations="h = mean(b) * h_prev + x")
+# a gate of one number, whose cotangent fills a vector and is a parameter's as it is
+GATE = Cell.parse(
+    name="gate", equations="h = sigmoid(-(g + dot(h_prev, x))) * x", scalars=["g"],
+)  # fmt: skip
+# a square with a negative number in front, which is no power of SymPy's
+SQUARES = Cell.parse(name="squares", equations="h = x + h_prev * h_prev - 2 * (h_prev * h_prev)")
 # what is done to the cotangents that a rule hands to its operands
 SLIPS = {
     "the first twice": lambda bars: (scale(2, bars[0]), *bars[1:]),
@@ -62,7 +69,13 @@ def of_memory(part: MatrixExpr) -> bool:
     return 1 not in part.shape and any(s.name.startswith("S") for s in symbols_of(part))
 
 
-# where a rule meets matrices that move: the node, and whether it is such a place
+# where a rule meets a number of each step: the node, and whether it is such a place
+NUMBERS = {
+    "a sum of entries": (MatMul, lambda a, b: isinstance(a, OneMatrix) and b.shape[1] == 1),
+    "a function of a number": (Elementwise, lambda a: a.shape == (1, 1)),
+    "a number at every entry": (Broadcast, lambda a: isinstance(a, MatrixSymbol)),
+}
+# where it meets matrices that move
 MEETINGS = {
     "an outer product": (MatMul, lambda a, b: a.shape[1] == 1 == b.shape[0] != a.shape[0]),
     "what a key reads": (MatMul, lambda a, b: of_memory(a) and b.shape[1] == 1),
@@ -75,7 +88,8 @@ MEETINGS = {
     "a product entry by entry": (HadamardProduct, lambda a, *others: of_memory(a)),
     "a function of its entries": (Elementwise, of_memory),
 }  # fmt: skip
-MET = by_day([(meeting, slip) for slip in SLIPS for meeting in MEETINGS], 9, 1)
+ONES = ("a sum of entries", "the first twice")  # its first operand is all ones, and has no use
+MET = by_day([pair for pair in product((*MEETINGS, *NUMBERS), SLIPS) if pair != ONES], 9, 1)
 
 
 def guard_of(cell: Cell, derivation: Any, style: str) -> Guard:
@@ -108,6 +122,8 @@ def is_right(cell: Cell, guard: Guard) -> bool:
 @example(AGAIN)
 @example(FIXED)
 @example(MEAN)
+@example(GATE)
+@example(SQUARES)
 def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:
     derivation = differentiate(cell)
     sizes = ordinary_sizes(cell, 2)
@@ -157,10 +173,10 @@ def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
 
 
 @pytest.mark.parametrize(("meeting", "slip"), MET)
-def test_a_rule_broken_where_a_matrix_state_is_met_is_found_within_200_cells(
+def test_a_rule_broken_where_it_meets_a_matrix_or_a_number_is_found_within_200_cells(
     meeting: str, slip: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node, is_there = MEETINGS[meeting]
+    node, is_there = (MEETINGS | NUMBERS)[meeting]
     rule = VJP_RULES[node]
 
     def wrong(y_bar: Any, y: Any, own: Any) -> tuple[Any, ...]:
@@ -172,8 +188,8 @@ def test_a_rule_broken_where_a_matrix_state_is_met_is_found_within_200_cells(
     monkeypatch.setitem(VJP_RULES, node, replace(rule, pullback=wrong))
 
     def shows_it(cell: Cell) -> bool:
-        moving = any(1 not in state.shape for state in cell.states)
-        return moving and not is_right(cell, guard_of(cell, differentiate(cell), "textbook"))
+        met = meeting in NUMBERS or any(1 not in state.shape for state in cell.states)
+        return met and not is_right(cell, guard_of(cell, differentiate(cell), "textbook"))
 
     quick = settings(max_examples=200, deadline=None, database=None, derandomize=True,
                      phases=(Phase.generate,), suppress_health_check=list(HealthCheck))  # fmt: skip

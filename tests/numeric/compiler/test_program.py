@@ -176,3 +176,15 @@ def test_shared_work_is_done_once():
     count = lambda p: sum(len(block.statements) for block in p.blocks)  # noqa: E731
     assert count(share(program)) < count(program)
     assert count(defer(hoist(program))) <= count(program) + len(program.arguments)
+
+
+ONE_NUMBER = Cell.parse(
+    name="one_number", scalars=["b"],
+    equations="h = tanh(U @ x) + sigmoid(-(dot(w, x) + b)) * h_prev",
+)  # fmt: skip
+
+
+def test_equal_work_of_other_shapes_is_not_shared():
+    """−ā of a gate of one number fills the cotangent of a vector, and is summed as one number."""
+    wanted = meaning(ONE_NUMBER, plain(ONE_NUMBER))
+    assert_same(kernel_meaning(ONE_NUMBER, "fused"), wanted, 1e-12)

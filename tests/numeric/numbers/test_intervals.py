@@ -150,3 +150,12 @@ def test_no_bound_times_zero_is_zero():
     assert (wide * 0.0).magnitude[0] == 0
     assert np.isinf(iv.exp(wide).hi[0])
     assert iv.tanh(wide).hi[0] == 1.0
+
+
+def test_a_product_of_one_sign_keeps_it():
+    part, whole = Interval(np.zeros(1), np.ones(1)), Interval(np.array([1e-200]), np.array([0.9]))
+    for a, b in ((part, whole), (-part, -whole), (part, part)):
+        assert (a * b).lo == 0
+        assert (a * -b).hi == 0
+    mixed = Interval(np.array([-1e-200]), np.ones(1))
+    assert (mixed * whole).lo < 0  # it underflows, and is not 0

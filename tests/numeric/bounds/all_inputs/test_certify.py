@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from profiles import NIGHTLY, by_day
 from trajectories import CELLS
 
-from derive import Cell, differentiate
+from derive import Cell, catalogue, differentiate
 from numeric.bounds.all_inputs.certify import certify
 from numeric.bounds.all_inputs.from_below import cone_holds, cone_rate
 from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
+from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.tracks import follow
 
 LAGS = 50 if NIGHTLY else 12
@@ -262,3 +263,43 @@ def test_terzi_his_matrix_bounds_ours_entry_by_entry():
         published += vanishes
         assert ours.rate < 1 or not vanishes
     assert published > 0
+
+
+def drawn_net(cell, sizes, box):
+    drawn = draw(cell, sizes, 1.5, 6, 3, 0.7)
+    found = Setting(differentiate(cell), drawn["parameters"], sizes, box)
+    return drawn["parameters"], certify(found, 10, steps=10)
+
+
+@pytest.mark.parametrize("name", ["delta_net", "delta_product"])
+def test_keys_of_length_1_and_rates_up_to_2_do_not_explode_by_a_rate_of_exactly_1(name):
+    for width in (1.0, 100.0):
+        _, found = drawn_net(catalogue[name], {"n": 3, "k": 4, "m": 2}, (-width, width))
+        assert found.rate == 1
+        assert found.unlimited
+
+
+def test_a_rate_above_2_is_not_certified_to_stay_below_1():
+    text = catalogue["delta_product"].text.replace("2 * sigmoid", "2.5 * sigmoid")
+    cell = Cell.parse(name="too_much", equations=text, outputs=("y",))
+    _, found = drawn_net(cell, {"n": 2, "k": 3, "m": 2}, (-30.0, 30.0))
+    assert found.rate > 1.1
+
+
+def test_the_rate_of_gated_linear_attention_is_the_largest_gate_of_any_input_in_the_box():
+    sizes = {"n": 4, "k": 5, "m": 3, "k1": 2}
+    parameters, found = drawn_net(catalogue["gla"], sizes, (-1.0, 2.0))
+    both = parameters["W_a2"] @ parameters["W_a1"]
+    most = np.where(both > 0, 2.0, -1.0)  # the input at which each gate is largest
+    gates = np.exp(-np.log1p(np.exp(-(both * most).sum(axis=1))) / 16)
+    assert found.rate == pytest.approx(gates.max(), rel=1e-13)
+    assert found.rate >= gates.max()
+
+
+def test_the_rate_of_rwkv6_is_the_upper_end_of_the_range_of_its_gates():
+    sizes = {"n": 2, "k": 3, "m": 2, "k1": 2}
+    cell = catalogue["rwkv6"]
+    parameters, found = drawn_net(cell, sizes, (-1.0, 1.0))
+    ranges = Ranges(Setting(differentiate(cell), parameters, sizes))
+    assert found.box is not None
+    assert found.rate == pytest.approx(ranges.values(found.box)["w"].hi.max(), rel=1e-14)
