@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import ClassVar, Final, Self, cast
 
 from sympy import (
@@ -382,6 +383,7 @@ def symbols_of(expr: Basic) -> Iterator[MatrixSymbol]:
             stack.extend(reversed(node.args))
 
 
+@lru_cache(maxsize=4096)
 def size_name(extent: Expr) -> str:
     """A size as it is written: "n", "n+m", "1"; states before inputs before the rest."""
     parts: list[str] = []

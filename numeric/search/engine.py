@@ -7,11 +7,11 @@ worker that dies or a call that raises costs its own item: it is tried once more
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from numeric.compiler.target import MissingError
 from numeric.numbers.one_thread import one_thread
@@ -32,6 +32,23 @@ class GivenUp:
     """What became of an item that has no result."""
 
     why: str
+
+
+@dataclass(frozen=True)
+class Batch(Generic[Result]):
+    """Results to come, in the order of the items, and what they wait for."""
+
+    results: Iterator[Result | GivenUp]
+    handed: Sequence[_Handed] = ()
+
+    def __iter__(self) -> Iterator[Result | GivenUp]:
+        """The results, each waited for; in this process, computed now."""
+        return self.results
+
+    @property
+    def waits_for(self) -> list[Future[Any]]:
+        """What is not done yet; in this process nothing is."""
+        return [future for _, future in self.handed if not future.done()]
 
 
 class Engine:
@@ -64,15 +81,24 @@ class Engine:
         elif self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def results(
-        self, function: Callable[[Item], Result], items: Sequence[Item]
-    ) -> Iterator[Result | GivenUp]:
+    def results(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Batch[Result]:
         """The results in the order of the items; workers begin at once, this process when asked."""
         if not self.workers and self._client is None:
-            return map(function, items)
-        futures = [self._submitted(function, item) for item in items]
-        return (self._result(function, item, futures, place, items)
-                for place, item in enumerate(items))  # fmt: skip
+            return Batch(map(function, items))
+        handed = [self._submitted(function, item) for item in items]
+        results = (self._result(function, item, handed, place, items)
+                   for place, item in enumerate(items))  # fmt: skip
+        return Batch(results, handed)
+
+    @property
+    def _limit(self) -> float | None:
+        """How long a result is waited for."""
+        return None if self.seconds is None else self.seconds + _SPARE
+
+    def await_one(self, *batches: Batch[Any]) -> bool:
+        """Wait until one result more is there; whether it came in the time that one has."""
+        open_ = [future for batch in batches for future in batch.waits_for]
+        return bool(wait(open_, timeout=self._limit, return_when=FIRST_COMPLETED).done)
 
     def _pool(self) -> Executor:
         if self._executor is None:
@@ -109,7 +135,7 @@ class Engine:
         Raises:
             ConnectionError: if the cluster's scheduler is gone; then nothing is known of the item.
         """
-        limit = None if self.seconds is None else self.seconds + _SPARE
+        limit = self._limit
         pool, future = handed[place]
         try:
             result: Result = future.result(timeout=limit)

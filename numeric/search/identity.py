@@ -1,21 +1,24 @@
 """A digest that two cells share where they are one function up to the names of their parameters.
 
 In: a cell. Out: hexadecimal digits. The cell is run one step on elements of a prime field, so that
-algebra does not matter; all parameters of one shape hold the same numbers, then one of them others,
-then two of them: the multiset of results does not depend on names or order. Cells that differ have
-the same digest by chance alone, and where no pair of parameters shows the difference.
+algebra does not matter. First all parameters of one shape hold the same numbers, and each in turn
+others: what comes of it is the parameter's mark, and knows neither names nor order. Then each holds
+numbers that follow from its mark. Parameters of one mark are changed by pairs besides. Cells that
+differ have the same digest by chance alone, and where parameters of one mark differ in no pair.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
 
 from derive.cell import Cell
-from numeric.meaning.run_cell import run_cell
+from numeric.meaning.run_cell import prepared
 from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.prime_field import FIELD, random_duals, random_functions
 
@@ -36,26 +39,40 @@ def digest_of(cell: Cell) -> str:
     rng = np.random.default_rng(_SEED)
     inputs = {x.name: _drawn(rng, (1, 1, *shape_of(x, sizes, True))) for x in cell.inputs}
     initial = {s.name: _drawn(rng, (1, *shape_of(s, sizes, True))) for s in cell.states}
-    usual = {p.name: _by_shape(shape_of(p, sizes), 0) for p in cell.parameters}
-    other = {p.name: _by_shape(shape_of(p, sizes), 1) for p in cell.parameters}
+    shapes = {p.name: shape_of(p, sizes) for p in cell.parameters}
+    run = prepared(cell, FIELD)
 
-    def value(*changed: str) -> str:
-        held = {**usual, **{name: other[name] for name in changed}}
-        with random_functions(_SEED), np.errstate(all="ignore"):
-            states = run_cell(cell, held, inputs, initial, {}, FIELD)
+    def value(held: Mapping[str, Array]) -> str:
+        states = run(held, inputs, initial)
         return ",".join(str(e.value) for s in cell.states for e in np.ravel(states[s.name][-1]))
 
-    parameters = sorted(usual)
-    singles = sorted((value(name), str(np.shape(usual[name]))) for name in parameters)
-    pairs = sorted(value(*pair) for pair in combinations(parameters, 2))
-    said = repr((len(cell.states), value(), singles, pairs))
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    with random_functions(_SEED), np.errstate(all="ignore"):
+        usual = {name: _from("usual", shape) for name, shape in shapes.items()}
+        marks = {
+            name: f"{shape}{value(usual | {name: _from('other', shape)})}"
+            for name, shape in shapes.items()
+        }
+        own = {name: _from(mark, shapes[name]) for name, mark in marks.items()}
+        changed = {name: _from(f"{mark}other", shapes[name]) for name, mark in marks.items()}
+        count = Counter(marks.values())
+        alike = sorted(name for name, mark in marks.items() if count[mark] > 1)
+        pairs = sorted(
+            value(own | {one: changed[one], two: changed[two]})
+            for one, two in combinations(alike, 2)
+        )
+        said = repr((len(cell.states), value(usual), sorted(marks.values()), value(own), pairs))
+    return _digest(said)[:16]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _drawn(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return random_duals(rng, shape, 0.7)
 
 
-def _by_shape(shape: tuple[int, ...], which: int) -> Array:
-    """Numbers that depend on the shape alone."""
-    return _drawn(np.random.default_rng([_SEED, which, *shape]), shape or (1,)).reshape(shape)
+def _from(what: str, shape: tuple[int, ...]) -> Array:
+    """Numbers that depend on a text and a shape alone."""
+    rng = np.random.default_rng([_SEED, int(_digest(what)[:16], 16), *shape])
+    return _drawn(rng, shape or (1,)).reshape(shape)

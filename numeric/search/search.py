@@ -1,9 +1,10 @@
 """The search: chunks of mutants of the best so far, each judged, each kept.
 
 In: `Plan`. Out: records, chunk by chunk, in a `Store`. The first chunk holds the cells it starts
-from. Each later one is drawn from the pool of the best of four fifths of the chunks before it, by a
-generator of the seed and the chunk's number alone: so the table depends neither on the number of
-workers nor on how often the search was interrupted.
+from. Each later one is drawn from the pool of the best of four fifths of the chunks before it, by
+generators of the seed and the chunk's number alone: so the table depends neither on the number of
+workers nor on how often the search was interrupted. Workers draw; here what is new is told from
+what was seen, chunk by chunk in order.
 
 Source: after Józefowicz, Zaremba and Sutskever 2015, section 3.2: a pool of the best, mutated,
 with the simplest task as a filter.
@@ -17,20 +18,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from derive.cell import Cell, cell_of
-from derive.language.syntax import CellError
 from numeric.search.candidate import Budget, Candidate, Record, judge
-from numeric.search.engine import Engine, GivenUp
+from numeric.search.engine import Batch, Engine, GivenUp
 from numeric.search.identity import digest_of
-from numeric.search.mutations import mutate
+from numeric.search.proposals import AT_ONCE, Proposal, Request, propose
 from numeric.search.store import Store
 
 CHUNK: Final = 20
 POOL: Final = 16
-_TRIES: Final = 200
+_SPARE: Final = 2  # requests for a chunk more than it needs: some mutants were seen before
+_ROUNDS: Final = 20
 _AHEAD: Final = 5
+_LEAST_AHEAD: Final = 2
 
 
 @dataclass(frozen=True)
@@ -46,28 +46,104 @@ class Plan:
 
 @dataclass
 class _Known:
-    """The records so far, and every function that has been seen."""
+    """The records so far, every function that has been seen, the best after each chunk."""
 
-    chunks: list[Sequence[Record]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     digests: set[str] = field(default_factory=set)
-
-    @property
-    def records(self) -> list[Record]:
-        return [record for chunk in self.chunks for record in chunk]
+    pools: list[list[Record]] = field(default_factory=lambda: [[]])
 
     def add(self, records: Sequence[Record]) -> None:
-        self.chunks.append(records)
+        self.records.extend(records)
         self.digests |= {record["digest"] for record in records}
+        self.pools.append(ranked([*self.pools[-1], *records])[:POOL])
 
-    def pool(self, chunks: int) -> list[Record]:
-        """The best of the first so many chunks."""
-        return ranked([record for chunk in self.chunks[:chunks] for record in chunk])[:POOL]
+    @property
+    def chunks(self) -> int:
+        return len(self.pools) - 1
 
 
 def ranked(records: Sequence[Record]) -> list[Record]:
     """The best first: tasks learnt, then how much of guessing's error is gone; right ones only."""
     right = [record for record in records if record["verdict"] == "right"]
     return sorted(right, key=lambda r: (-r["learnt"], -r["score"], r["name"]))
+
+
+_Asked = tuple[list[Request], Batch[tuple[Proposal, ...]]]
+
+
+@dataclass
+class _Search:
+    """What is asked for, drawn and judged at the moment, each in the order of the chunks."""
+
+    plan: Plan
+    engine: Engine
+    known: _Known
+    proposed: deque[_Asked] = field(default_factory=deque)
+    judged: deque[tuple[list[Candidate], Batch[Record]]] = field(default_factory=deque)
+    drawn: int = 0
+    ended: bool = False
+
+    @property
+    def place(self) -> int:
+        """The number of the chunk that is taken next from the proposals."""
+        return self.known.chunks + len(self.judged)
+
+    def ask(self) -> None:
+        """Have mutants drawn for every chunk whose parents are known and that is wanted."""
+        while not self.ended:
+            place = self.place + len(self.proposed)
+            ahead = self.drawn + CHUNK * len(self.proposed)
+            if ahead >= self.plan.candidates or drawn_from(place) > self.known.chunks:
+                return
+            self.proposed.append(self._asked(place, 0))
+
+    def _asked(self, place: int, round_: int) -> _Asked:
+        pool = self.known.pools[drawn_from(place)]
+        parents = tuple((record["name"], record["equations"]) for record in pool)
+        inputs = _inputs(cell_of(self.plan.start[0]))
+        requests = [Request(parents, inputs, (self.plan.seed, place, round_, k))
+                    for k in range(-(-CHUNK // AT_ONCE) + _SPARE)]  # fmt: skip
+        return requests, self.engine.results(propose, requests)
+
+    def take(self) -> None:
+        """The next chunk, of what is new among its proposals; where none ever is, the end."""
+        place, asked = self.place, self.proposed.popleft()
+        for round_ in range(1, _ROUNDS + 1):
+            if new := self._new(*asked):
+                self.hand_out([self._candidate(f"c{place:04d}_{k:02d}", one)
+                               for k, one in enumerate(new)])  # fmt: skip
+                return
+            asked = self._asked(place, round_)
+        self.ended = True
+        self.proposed.clear()
+
+    def _new(self, requests: list[Request], found: Batch[tuple[Proposal, ...]]) -> list[Proposal]:
+        """At most a chunk of functions that were not seen before, in the order of the requests."""
+        new: dict[str, Proposal] = {}
+        for request, made in zip(requests, found, strict=True):
+            for one in propose(request) if isinstance(made, GivenUp) else made:
+                if one.digest not in self.known.digests:
+                    new.setdefault(one.digest, one)
+        return [*new.values()][:CHUNK]
+
+    def _candidate(self, name: str, one: Proposal) -> Candidate:
+        plan, inputs = self.plan, _inputs(cell_of(self.plan.start[0]))
+        return Candidate(name, one.digest, one.equations, inputs, one.parent, one.mutation,
+                         plan.tasks, plan.seed, plan.budget)  # fmt: skip
+
+    def hand_out(self, chunk: list[Candidate]) -> None:
+        """Have a chunk judged, or as much of it as is wanted."""
+        chunk = chunk[: self.plan.candidates - self.drawn]
+        self.known.digests |= {candidate.digest for candidate in chunk}
+        self.drawn += len(chunk)
+        self.judged.append((chunk, self.engine.results(judge, chunk)))
+
+    def keep(self, store: Store) -> None:
+        """The records of the chunk that was handed out first, waited for and written."""
+        chunk, results = self.judged.popleft()
+        records = [_record(one, found) for one, found in zip(chunk, results, strict=True)]
+        store.add(self.known.chunks, records)
+        self.known.add(records)
 
 
 def search(
@@ -88,34 +164,33 @@ def search(
     known = _Known()
     for records in store.chunks():
         known.add(records)
-    under_way: deque[tuple[list[Candidate], Iterator[Record | GivenUp]]] = deque()
-    drawn = len(known.records)
+    at = _Search(plan, engine, known, drawn=len(known.records))
+    if not known.chunks:
+        at.hand_out([*_given(plan)])
+    late = False
     while True:
-        place = len(known.chunks) + len(under_way)
-        if drawn < plan.candidates and drawn_from(place) <= len(known.chunks):
-            chunk = [*_chunk(plan, known, place)][: plan.candidates - drawn]
-            if chunk:
-                known.digests |= {candidate.digest for candidate in chunk}
-                drawn += len(chunk)
-                under_way.append((chunk, engine.results(judge, chunk)))
-                continue
-        if not under_way:
+        at.ask()
+        if at.proposed and not (at.proposed[0][1].waits_for and at.judged):
+            at.take()
+        elif not at.judged:
             return known.records
-        chunk, results = under_way.popleft()
-        records = [_record(one, found) for one, found in zip(chunk, results, strict=True)]
-        store.add(len(known.chunks), records)
-        known.add(records)
-        if progress is not None:
-            progress(len(known.records), plan.candidates, known.pool(len(known.chunks)))
+        elif late or not at.judged[0][1].waits_for:
+            at.keep(store)
+            if progress is not None:
+                progress(len(known.records), plan.candidates, known.pools[-1])
+            late = False
+        else:
+            asked = [at.proposed[0][1]] if at.proposed else []
+            late = not engine.await_one(at.judged[0][1], *asked)
 
 
 def drawn_from(place: int) -> int:
     """From the pool of how many chunks a chunk is drawn.
 
-    The last fifth is still being judged then, or more workers than a chunk has candidates would
-    wait for one another.
+    The last fifth is still being judged then, at least two chunks, or more workers than a chunk has
+    candidates would wait for one another.
     """
-    return place - place // _AHEAD
+    return place - max(place // _AHEAD, min(place - 1, _LEAST_AHEAD)) if place else 0
 
 
 def _record(candidate: Candidate, found: Record | GivenUp) -> Record:
@@ -128,42 +203,12 @@ def _record(candidate: Candidate, found: Record | GivenUp) -> Record:
     }  # fmt: skip
 
 
-def _chunk(plan: Plan, known: _Known, place: int) -> Iterator[Candidate]:
-    if place == 0:
-        for name in plan.start:
-            cell = cell_of(name)
-            yield _candidate(plan, name, digest_of(cell), cell.text, _inputs(cell), "", "")
-        return
-    rng = np.random.default_rng([plan.seed, place])
-    pool = known.pool(drawn_from(place))
-    seen, made = set(known.digests), 0
-    for _ in range(_TRIES * CHUNK):
-        if made == CHUNK or not pool:
-            return
-        parent = pool[int(len(pool) * rng.random() ** 2)]  # the better ones more often
-        name = f"c{place:04d}_{made:02d}"
-        inputs = tuple(x.name for x in cell_of(plan.start[0]).inputs)
-        try:
-            mutant = mutate(_parsed(parent, inputs), rng, name)
-            digest = digest_of(mutant.cell)
-        except (CellError, TypeError, ZeroDivisionError):
-            continue
-        if digest in seen:
-            continue
-        seen.add(digest)
-        made += 1
-        yield _candidate(plan, name, digest, mutant.cell.text, inputs, parent["name"], mutant.what)
-
-
-def _parsed(record: Record, inputs: tuple[str, ...]) -> Cell:
-    return Cell.parse(name=record["name"], equations=record["equations"], inputs=inputs)
+def _given(plan: Plan) -> Iterator[Candidate]:
+    for name in plan.start:
+        cell = cell_of(name)
+        yield Candidate(name, digest_of(cell), cell.text, _inputs(cell), "", "", plan.tasks,
+                        plan.seed, plan.budget)  # fmt: skip
 
 
 def _inputs(cell: Cell) -> tuple[str, ...]:
     return tuple(symbol.name for symbol in cell.inputs)
-
-
-def _candidate(plan: Plan, name: str, digest: str, text: str, inputs: tuple[str, ...], parent: str,
-               mutation: str) -> Candidate:  # fmt: skip
-    return Candidate(name, digest, text, inputs, parent, mutation, plan.tasks, plan.seed,
-                     plan.budget)  # fmt: skip

@@ -56,3 +56,23 @@ def test_of_the_catalogue_only_the_lstm_without_peepholes_is_another_again() -> 
     for name in names:
         found.setdefault(digest_of(catalogue[name]), []).append(name)
     assert [same for same in found.values() if len(same) > 1] == [["lstm", "lstm_np"]]
+
+
+SUM_OF_PRODUCTS = """a = tanh({0} @ h_prev)
+b = tanh({1} @ h_prev)
+c = tanh({2} @ h_prev)
+d = tanh({3} @ h_prev)
+h = {4} + 0 * (U @ x)"""
+PAIRED = cell(SUM_OF_PRODUCTS.format("A", "B", "C", "D", "2 * (a * c + b * d)"))
+
+
+def test_parameters_of_one_mark_are_told_apart_by_pairs() -> None:
+    """With all matrices equal, and with one of them another, both are the same numbers."""
+    crossed = cell(SUM_OF_PRODUCTS.format("A", "B", "C", "D", "(a + b) * (c + d)"))
+    assert digest_of(PAIRED) != digest_of(crossed)
+
+
+@pytest.mark.parametrize("names", ["BADC", "CDAB", "DCBA", "ADCB"])
+def test_parameters_of_one_mark_may_be_named_as_one_likes(names: str) -> None:
+    named = cell(SUM_OF_PRODUCTS.format(*names, "2 * (a * c + b * d)"))
+    assert digest_of(named) == digest_of(PAIRED)

@@ -107,7 +107,7 @@ def test_chunks_under_way_change_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     records = table(tmp_path / "b")
     pools = {r["name"]: ranked(records[: drawn_from(k)]) for k, r in enumerate(records)}
     assert all(r["parent"] in {p["name"] for p in pools[r["name"]]} for r in records[1:])
-    assert [drawn_from(k) for k in (0, 1, 4, 5, 500)] == [0, 1, 4, 4, 400]
+    assert [drawn_from(k) for k in (0, 1, 2, 3, 4, 20, 500)] == [0, 1, 1, 1, 2, 16, 400]
 
 
 def test_more_may_be_asked_for_later_but_nothing_else(found: Path, tmp_path: Path) -> None:
@@ -150,8 +150,7 @@ def test_a_file_that_was_changed_is_not_believed(found: Path, tmp_path: Path) ->
 
 
 def test_a_wrong_gradient_is_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = searching._chunk(PLAN, searching._Known(), 0)
-    candidate = next(iter(right))
+    candidate = next(searching._given(PLAN))
     found = judge(candidate)
     assert found["verdict"] == "right"
     kernel = judge.__globals__["compile_cell"]
@@ -178,7 +177,7 @@ def test_a_wrong_gradient_is_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    candidate = next(iter(searching._chunk(PLAN, searching._Known(), 0)))
+    candidate = next(searching._given(PLAN))
     slow = Candidate(**{**vars(candidate), "budget": Budget(6, 10**9, 0.5)})
     found = judge(slow)
     assert found["problem"] == "TimeoutError: more than 0.5 s of computing"
