@@ -18,6 +18,8 @@ import numpy as np
 from derive.cell import cell_of
 from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.engine import Engine, GivenUp
+from numeric.search.tasks.known import TASKS
+from numeric.search.training import size_with
 
 # The 97.5 % points of Student's t with 1, 2, … degrees of freedom; 1.96 beyond.
 _STUDENT: Final = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201,
@@ -43,16 +45,23 @@ class Row:
 
 def compare(
     names: Sequence[str], tasks: Sequence[tuple[str, int]], seeds: int, seed: int, budget: Budget,
-    engine: Engine,
+    engine: Engine, parameters: int | None = None,
 ) -> list[Row]:  # fmt: skip
-    """A row for each cell and task; every task is tried, whatever came of the ones before."""
+    """A row for each cell and task; every task is tried, whatever came of the ones before.
+
+    With `parameters` each cell has the hidden units that bring its network closest to so many
+    numbers.
+    """
     asked = []
     for name in names:
         cell = cell_of(name)
         inputs = tuple(symbol.name for symbol in cell.inputs)
         one = Candidate(cell.name, "", cell.text, inputs, "", "", (), seed, budget)
-        asked += [replace(one, tasks=(task,), seed=seed + k) for task in tasks
-                  for k in range(seeds)]  # fmt: skip
+        for task, lag in tasks:
+            size = (budget.size if parameters is None
+                    else size_with(cell, TASKS[task](lag), parameters))  # fmt: skip
+            of_task = replace(one, tasks=((task, lag),), budget=replace(budget, size=size))
+            asked += [replace(of_task, seed=seed + k) for k in range(seeds)]
     found = [*engine.results(judge, asked)]
     rows = []
     for place, name in enumerate(names):

@@ -29,6 +29,7 @@ _HELD_OUT: Final = 128
 _CLIP: Final = 1.0
 _BETAS: Final = (0.9, 0.999)
 _TINY: Final = 1e-8
+_WIDEST: Final = 1024
 RATES: Final = (0.02, 0.005)
 BIASES: Final = (0.0, 1.0)
 
@@ -131,6 +132,16 @@ def count_of(module: Any, sizes: Mapping[str, int]) -> int:
     """How many numbers the parameters hold."""
     return sum(math.prod(sum(sizes[p] for p in dim.split("+")) for dim in dims)
                for dims in module.PARAMETERS.values())  # fmt: skip
+
+
+def size_with(cell: Cell, task: Task, parameters: int) -> int:
+    """How many hidden units give a network with about so many numbers as parameters."""
+    module = compile_network(network_of(cell, task)).module
+
+    def apart(size: int) -> int:
+        return abs(count_of(module, sizes_for(module, task, size)) - parameters)
+
+    return min(range(1, _WIDEST + 1), key=apart)
 
 
 def initial(
