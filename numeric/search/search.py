@@ -68,7 +68,19 @@ def ranked(records: Sequence[Record]) -> list[Record]:
     return sorted(right, key=lambda r: (-r["learnt"], -r["score"], r["name"]))
 
 
-_Asked = tuple[list[Request], Batch[tuple[Proposal, ...]]]
+Proposals = tuple[Proposal, ...]
+_Asked = tuple[list[Request], Batch[Proposals]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What workers do: draw mutants, judge a candidate. Functions that travel, of plain data."""
+
+    propose: Callable[[Request], Proposals] = propose
+    judge: Callable[[Candidate], Record] = judge
+
+
+WORK: Final = Work()
 
 
 @dataclass
@@ -77,6 +89,7 @@ class _Search:
 
     plan: Plan
     engine: Engine
+    work: Work
     known: _Known
     proposed: deque[_Asked] = field(default_factory=deque)
     judged: deque[tuple[list[Candidate], Batch[Record]]] = field(default_factory=deque)
@@ -101,9 +114,9 @@ class _Search:
         pool = self.known.pools[drawn_from(place)]
         parents = tuple((record["name"], record["equations"]) for record in pool)
         inputs = _inputs(cell_of(self.plan.start[0]))
-        requests = [Request(parents, inputs, (self.plan.seed, place, round_, k))
+        requests = [Request(parents, inputs, (self.plan.seed, place, round_, k), AT_ONCE)
                     for k in range(-(-CHUNK // AT_ONCE) + _SPARE)]  # fmt: skip
-        return requests, self.engine.results(propose, requests)
+        return requests, self.engine.results(self.work.propose, requests)
 
     def take(self) -> None:
         """The next chunk, of what is new among its proposals; where none ever is, the end."""
@@ -117,11 +130,11 @@ class _Search:
         self.ended = True
         self.proposed.clear()
 
-    def _new(self, requests: list[Request], found: Batch[tuple[Proposal, ...]]) -> list[Proposal]:
+    def _new(self, requests: list[Request], found: Batch[Proposals]) -> list[Proposal]:
         """At most a chunk of functions that were not seen before, in the order of the requests."""
         new: dict[str, Proposal] = {}
         for request, made in zip(requests, found, strict=True):
-            for one in propose(request) if isinstance(made, GivenUp) else made:
+            for one in self.work.propose(request) if isinstance(made, GivenUp) else made:
                 if one.digest not in self.known.digests:
                     new.setdefault(one.digest, one)
         return [*new.values()][:CHUNK]
@@ -136,7 +149,7 @@ class _Search:
         chunk = chunk[: self.plan.candidates - self.drawn]
         self.known.digests |= {candidate.digest for candidate in chunk}
         self.drawn += len(chunk)
-        self.judged.append((chunk, self.engine.results(judge, chunk)))
+        self.judged.append((chunk, self.engine.results(self.work.judge, chunk)))
 
     def keep(self, store: Store) -> None:
         """The records of the chunk that was handed out first, waited for and written."""
@@ -148,7 +161,7 @@ class _Search:
 
 def search(
     plan: Plan, folder: Path, engine: Engine,
-    progress: Callable[[int, int, Sequence[Record]], None] | None = None,
+    progress: Callable[[int, int, Sequence[Record]], None] | None = None, work: Work = WORK,
 ) -> list[Record]:  # fmt: skip
     """All records, the ones found in the folder among them.
 
@@ -164,7 +177,7 @@ def search(
     known = _Known()
     for records in store.chunks():
         known.add(records)
-    at = _Search(plan, engine, known, drawn=len(known.records))
+    at = _Search(plan, engine, work, known, drawn=len(known.records))
     if not known.chunks:
         at.hand_out([*_given(plan)])
     late = False

@@ -17,7 +17,7 @@ from numeric.search import search as searching
 from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.engine import Engine, GivenUp
 from numeric.search.found import BEST, found_cell, is_search, records_of
-from numeric.search.search import Plan, drawn_from, ranked, search
+from numeric.search.search import Plan, Work, drawn_from, ranked, search
 from numeric.search.store import Store
 
 PLAN = Plan(("rnn", "mgu"), (("adding", 6), ("parity", 4)), 4, 3, Budget(4, 4))
@@ -59,9 +59,7 @@ def test_two_workers_find_the_same(found: Path, tmp_path: Path) -> None:
     assert table(tmp_path) == table(found)
 
 
-def test_an_interrupted_search_goes_on_to_the_same_table(
-    found: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_search_goes_on_to_the_same_table(found: Path, tmp_path: Path) -> None:
     """Killed while the second chunk was being judged, with a torn file of it left behind."""
     calls = []
 
@@ -71,12 +69,10 @@ def test_an_interrupted_search_goes_on_to_the_same_table(
             raise KeyboardInterrupt
         return judge(candidate)
 
-    monkeypatch.setattr(searching, "judge", dying)
     with Engine() as engine, pytest.raises(KeyboardInterrupt):
-        search(PLAN, tmp_path, engine)
+        search(PLAN, tmp_path, engine, work=Work(judge=dying))
     assert len(records_of(tmp_path)) == 2
     (tmp_path / "chunk-000001-0123456789abcdef.json").write_text("{torn")
-    monkeypatch.undo()
     with Engine() as engine:
         search(PLAN, tmp_path, engine)
     assert table(tmp_path) == table(found)
@@ -96,12 +92,13 @@ def test_chunks_under_way_change_nothing(tmp_path: Path, monkeypatch: pytest.Mon
         return {**vars(candidate), "budget": None, "verdict": "right", "learnt": 0, "score": score}
 
     monkeypatch.setattr(searching, "CHUNK", 1)
-    monkeypatch.setattr(searching, "judge", judging)
+    monkeypatch.setattr(searching, "AT_ONCE", 1)
+    work = Work(judge=judging)
     with Engine() as engine:
         with pytest.raises(KeyboardInterrupt):
-            search(plan, tmp_path / "a", engine)
-        search(plan, tmp_path / "a", engine)
-        search(plan, tmp_path / "b", engine)
+            search(plan, tmp_path / "a", engine, work=work)
+        search(plan, tmp_path / "a", engine, work=work)
+        search(plan, tmp_path / "b", engine, work=work)
     assert len(table(tmp_path / "b")) == 13
     assert table(tmp_path / "a") == table(tmp_path / "b")
     records = table(tmp_path / "b")
