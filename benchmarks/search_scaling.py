@@ -5,10 +5,10 @@ judging it sleep as long as they were measured to compute. The cluster is one pr
 workers, so client, scheduler and workers share a single core: a real scheduler has less to do. The
 share means something on an idle machine alone; the processor time of a candidate does on any.
 `--slower 3` lets all sleep three times as long, for a machine that others use. Run as
-`python benchmarks/search_scaling.py [--workers 8,16,32,64] [--candidates 10000]`; prints for each count
-the share of the linear rate, of the whole search and of its later half, and the processor time of
-a candidate, of which the largest useful cluster follows. What drawing one costs is measured beside
-it. Needs `distributed`.
+`python benchmarks/search_scaling.py [--workers 8,16,32,64] [--candidates 10000]`; prints for each
+count the share of the linear rate, of the whole search and of its later half, and the processor
+time of a candidate, of which the largest useful cluster follows. What drawing one costs is measured
+beside it. Needs `distributed`.
 """
 
 from __future__ import annotations
