@@ -17,13 +17,20 @@ from numeric.compiler.target import MissingError
 from numeric.numbers.one_thread import one_thread
 
 try:
+    import resource
+except ImportError:  # no POSIX system
+    resource = None  # type: ignore[assignment]
+try:
     import distributed
 except ImportError:
     distributed = None
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_SPARE: Final = 60.0
+# An item has a limit of computing of its own. By the clock only what waits for ever is given up:
+# on a machine that others use, a second of computing may take a minute.
+_PATIENCE: Final = 100
+_MEMORY: Final = 4 << 30  # bytes that a process of ours may ask for
 _Handed = tuple[Executor, Future[Any]]
 
 
@@ -93,7 +100,7 @@ class Engine:
     @property
     def _limit(self) -> float | None:
         """How long a result is waited for."""
-        return None if self.seconds is None else self.seconds + _SPARE
+        return None if self.seconds is None else self.seconds * _PATIENCE
 
     def await_one(self, *batches: Batch[Any]) -> bool:
         """Wait until one result more is there; whether it came in the time that one has."""
@@ -104,7 +111,7 @@ class Engine:
         if self._executor is None:
             self._executor = (
                 self._client.get_executor(pure=False) if self._client is not None
-                else ProcessPoolExecutor(self.workers, get_context("spawn"))
+                else _processes(self.workers)
             )  # fmt: skip
         return self._executor
 
@@ -142,7 +149,7 @@ class Engine:
             return result
         except BrokenProcessPool:
             self._drop(pool)
-            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+            with _processes(1) as alone:
                 try:
                     found: Result | GivenUp = alone.submit(function, item).result(timeout=limit)
                 except Exception as problem:
@@ -157,6 +164,18 @@ class Engine:
             if self._client is not None and self._client.status != "running":
                 raise ConnectionError(f"{self.scheduler}: the scheduler is gone") from None
             return GivenUp(_said(problem))
+
+
+def _processes(count: int) -> ProcessPoolExecutor:
+    """Processes of this machine; one that asks for too much memory is told so."""
+    return ProcessPoolExecutor(count, get_context("spawn"), initializer=_limited)
+
+
+def _limited() -> None:
+    if resource is not None:
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = _MEMORY if most == resource.RLIM_INFINITY else min(most, _MEMORY)
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, most))
 
 
 def _said(problem: Exception) -> str:

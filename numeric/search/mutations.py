@@ -7,6 +7,7 @@ works on the text's syntax tree; whatever the notation then refuses is drawn aga
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,6 +16,7 @@ import numpy as np
 
 from derive.cell import Cell
 from derive.language.syntax import PREVIOUS, Assignment, CellError, Node, parse, states_of
+from derive.saying import Said, said
 
 FUNCTIONS: Final = ("tanh", "sigmoid", "relu", "softplus", "sin", "identity", "softsign")
 _TRIES: Final = 60
@@ -97,17 +99,17 @@ def _exchanged(node: Node, old: Node, new: Node) -> Node:
 # ---- changes -------------------------------------------------------------------------------------
 
 
-def _another_function(draft: _Draft) -> str | None:
+def _another_function(draft: _Draft) -> Said | None:
     calls = [(k, n) for k, n in draft.places("call") if len(n.children) == 1]
     if (found := draft.chosen(calls)) is None:
         return None
     line, node = found
     other = draft.pick([name for name in FUNCTIONS if name != node.value])
     draft.put(line, node, _call(other, node.children[0]))
-    return f"{node.value} to {other}"
+    return said("{0} to {1}", node.value, other)
 
 
-def _operands(draft: _Draft) -> str | None:
+def _operands(draft: _Draft) -> Said | None:
     """Two vectors of the cell change places."""
     leaves = [(k, n) for k, n in draft.places("name") if not _left_of_product(draft.lines[k], n)]
     one, two = draft.chosen(leaves), draft.chosen(leaves)
@@ -115,7 +117,7 @@ def _operands(draft: _Draft) -> str | None:
         return None
     draft.put(one[0], one[1], _name(two[1].value))
     draft.put(two[0], two[1], _name(one[1].value))
-    return f"{one[1].value} and {two[1].value} exchanged"
+    return said("{0} and {1} exchanged", one[1].value, two[1].value)
 
 
 def _left_of_product(line: Assignment, node: Node) -> bool:
@@ -123,37 +125,37 @@ def _left_of_product(line: Assignment, node: Node) -> bool:
                for other in line.value.walk())  # fmt: skip
 
 
-def _gated(draft: _Draft) -> str | None:
+def _gated(draft: _Draft) -> Said | None:
     """A term is multiplied by a new gate."""
     found = draft.chosen(draft.places("@", "call", "*"))
     if found is None:
         return None
     line, node = found
     draft.put(line, node, _join("*", draft.gate(), node))
-    return "a gate put in"
+    return said("a gate put in")
 
 
-def _ungated(draft: _Draft) -> str | None:
+def _ungated(draft: _Draft) -> Said | None:
     """A product of vectors loses a factor."""
     found = draft.chosen(draft.places("*"))
     if found is None:
         return None
     line, node = found
     draft.put(line, node, node.children[int(draft.rng.integers(2))])
-    return "a factor taken out"
+    return said("a factor taken out")
 
 
-def _shorter(draft: _Draft) -> str | None:
+def _shorter(draft: _Draft) -> Said | None:
     """A sum loses a term."""
     found = draft.chosen(draft.places("+"))
     if found is None:
         return None
     line, node = found
     draft.put(line, node, node.children[int(draft.rng.integers(2))])
-    return "a term taken out"
+    return said("a term taken out")
 
 
-def _another_path(draft: _Draft) -> str | None:
+def _another_path(draft: _Draft) -> Said | None:
     """A weighted state, or a bare one, joins a sum."""
     line = int(draft.rng.integers(len(draft.lines)))
     state = f"{draft.pick(list(states_of(tuple(draft.lines))))}{PREVIOUS}"
@@ -167,10 +169,10 @@ def _another_path(draft: _Draft) -> str | None:
     else:
         _, node = target
         draft.put(line, node, _call(node.value, _sum(node.children[0], term)))
-    return f"a path from {state} added"
+    return said("a path from {0} added", state)
 
 
-def _kept(draft: _Draft) -> str | None:
+def _kept(draft: _Draft) -> Said | None:
     """A state becomes a weighted mean of itself and of what it was."""
     states = states_of(tuple(draft.lines))
     lines = [k for k, line in enumerate(draft.lines) if line.target.value in states]
@@ -181,10 +183,10 @@ def _kept(draft: _Draft) -> str | None:
     rest = _join("*", _join("-", _ONE, _name(name)), old)
     draft.lines[line] = replace(at, value=_sum(_join("*", _name(name), at.value), rest))
     draft.lines.insert(line, Assignment(_name(name), gate))
-    return f"{at.target.value} made a weighted mean with its earlier value"
+    return said("{0} made a weighted mean with its earlier value", at.target.value)
 
 
-def _tied(draft: _Draft) -> str | None:
+def _tied(draft: _Draft) -> Said | None:
     """Two matrices become one."""
     names = [n.children[0] for _, n in draft.places("@") if n.children[0].kind == "name"]
     if len({n.value for n in names}) < 2:
@@ -194,10 +196,10 @@ def _tied(draft: _Draft) -> str | None:
     for k, node in draft.places("name"):
         if node.value == lost:
             draft.put(k, node, _name(kept))
-    return f"{lost} tied to {kept}"
+    return said("{0} tied to {1}", lost, kept)
 
 
-def _untied(draft: _Draft) -> str | None:
+def _untied(draft: _Draft) -> Said | None:
     """One use of a parameter gets a parameter of its own."""
     found = draft.chosen([(k, n) for k, n in draft.places("@") if n.children[0].kind == "name"])
     if found is None:
@@ -207,10 +209,31 @@ def _untied(draft: _Draft) -> str | None:
     if sum(n.value == old for _, n in draft.places("name")) < 2:
         return None
     draft.put(line, node, _join("@", _name(draft.fresh("W")), node.children[1]))
-    return f"a use of {old} untied"
+    return said("a use of {0} untied", old)
 
 
-CHANGES: Final[tuple[Callable[[_Draft], str | None], ...]] = (
+_AND: Final = "; "
+_WORDS: Final = (
+    "a gate put in", "a factor taken out", "a term taken out", "a path from {0} added",
+    "a use of {0} untied", "{0} made a weighted mean with its earlier value",
+    "{0} and {1} exchanged", "{0} tied to {1}", "{0} to {1}",
+)  # fmt: skip
+
+
+def retold(what: str) -> tuple[str, ...]:
+    """What was done, change by change, so that another language can say it."""
+    return tuple(map(_retold, what.split(_AND)))
+
+
+def _retold(change: str) -> str:
+    for words in _WORDS:
+        pattern = re.escape(words).replace(r"\{0\}", r"(\w+)").replace(r"\{1\}", r"(\w+)")
+        if found := re.fullmatch(pattern, change):
+            return said(words, *found.groups())
+    return change
+
+
+CHANGES: Final[tuple[Callable[[_Draft], Said | None], ...]] = (
     _another_function, _operands, _gated, _ungated, _shorter, _another_path, _kept, _tied, _untied,
 )  # fmt: skip
 
@@ -224,8 +247,8 @@ def mutate(cell: Cell, rng: np.random.Generator, name: str, most: int = 3) -> Mu
     inputs = tuple(symbol.name for symbol in cell.inputs)
     for _ in range(_TRIES):
         draft = _Draft([*parse(cell.text)], rng, inputs)
-        said = [*_said(draft, 1 + int(rng.integers(most)))]
-        if not said:
+        done = [*_changed(draft, 1 + int(rng.integers(most)))]
+        if not done:
             continue
         text = "\n".join(f"{line.target.value} = {written(line.value)}" for line in draft.lines)
         try:
@@ -233,11 +256,11 @@ def mutate(cell: Cell, rng: np.random.Generator, name: str, most: int = 3) -> Mu
         except CellError:
             continue
         if _whole(cell, made, draft.lines):
-            return Mutant(made, "; ".join(said))
+            return Mutant(made, _AND.join(done))
     raise CellError(f"no valid mutation of {cell.name} in {_TRIES} tries", cell=name)
 
 
-def _said(draft: _Draft, count: int) -> Iterator[str]:
+def _changed(draft: _Draft, count: int) -> Iterator[Said]:
     for _ in range(count):
         if not states_of(tuple(draft.lines)):  # the notation will refuse it
             return

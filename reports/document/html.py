@@ -16,6 +16,7 @@ from derive.typeset.boxes import RELATIONS, Box, Operator, Row, lines, row, widt
 from derive.typeset.latex import Latex
 from derive.typeset.mathml import MathML, math_element
 from reports.document.model import (
+    Beside,
     Block,
     Bullets,
     Callout,
@@ -244,6 +245,10 @@ class _Writer:
                 )
             case Listing(code):
                 return f'<pre tabindex="0"><code>{_code(code)}</code></pre>'
+            case Beside(parts):
+                inside = "\n".join(f"<div><p>{said(title)}</p>\n{self(code)}</div>"
+                                   for title, code in parts)  # fmt: skip
+                return f'<div class="beside">\n{inside}\n</div>'
 
     def theorem(self, block: Theorem) -> Iterator[str]:
         yield f'<section class="theorem" id="theorem-{block.number}">'

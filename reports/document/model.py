@@ -154,7 +154,14 @@ class Listing:
     code: str
 
 
-Block = Paragraph | Equations | Bullets | Callout | Theorem | Table | Figure | Listing
+@dataclass(frozen=True)
+class Beside:
+    """Titled code side by side where there is room, else one below the other."""
+
+    parts: tuple[tuple[Inlines, Listing], ...]
+
+
+Block = Paragraph | Equations | Bullets | Callout | Theorem | Table | Figure | Listing | Beside
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from derive.typeset.boxes import (
 from derive.typeset.columns import columns_of
 from derive.typeset.latex import Latex
 from reports.document.model import (
+    Beside,
     Block,
     Bullets,
     Callout,
@@ -267,6 +268,9 @@ def write(block: Block, say: Say) -> str:
             ))  # fmt: skip
         case Listing():
             return listing(block)
+        case Beside(parts):
+            return "\n\n".join(rf"\need{{4em}}\noindent {said(title)}" + f"\n\n{listing(code)}"
+                               for title, code in parts)  # fmt: skip
 
 
 def section(part: Section, say: Say) -> str:

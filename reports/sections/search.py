@@ -6,35 +6,39 @@ In: the records of a search. Out: `Document`, and the figures that it places.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from derive.typeset.layout import Layout, Notation
-from numeric.search.correlation import rank_correlation
+from numeric.search.mutations import retold
 from numeric.search.search import ranked
-from reports.document.figures import Picture, labels
+from reports.document.figures import Labels, Picture, labels
+from reports.document.graph_layout import NoLayoutError
 from reports.document.model import (
+    Beside,
     Block,
     Bullets,
     Document,
     Figure,
-    Inlines,
     Listing,
     Paragraph,
     Section,
     Table,
+    Words,
+    counted,
 )
-from reports.document.search_figures import Point, curves, scatter
+from reports.document.search_figures import Ancestor, curves, pedigree
 from reports.document.words import Speaker
 from reports.sections.cell import AUTHOR
+from reports.sections.search_foretold import foretold
 
 Record = Mapping[str, Any]
 NAME: Final = "search"
 _BEST: Final = 10
-_SIDE_BY_SIDE: Final = 3
+_SIDE_BY_SIDE: Final = 4
 _DRAWN: Final = 5
-_MEASURES: Final = ("certified", "measured")
-_CAPTIONS: Final = {"certified": "search.lags_certified", "measured": "search.lags_measured"}
+_COLUMNS: Final = 40
 
 
 def build_search(
@@ -45,31 +49,24 @@ def build_search(
     Raises:
         ValueError: if no candidate is right.
     """
-    say = Speaker(Layout(Notation({})), language=language)
+    say, words = Speaker(Layout(Notation({})), language=language), labels(language)
     best = ranked(records)[:_BEST]  # type: ignore[arg-type]
     if not best:
         raise ValueError("no candidate of the search is right: there is nothing to report yet")
     tasks = [(task, lag) for task, lag in settings["tasks"]]
-    families = _families(records)
-    points = _points(records, families)
-    pictures = {f"{NAME}-curves": curves(best[:_DRAWN], tasks[0], labels(language)),
-                f"{NAME}-scatter": scatter(points, "search.gone", labels(language))}  # fmt: skip
-    lags = [lag for task, lag in tasks if task == tasks[0][0]]
-    far = {key: _far(records, families, tasks[0][0], key) for key in _MEASURES}
-    foretold = _foretold(say, points)
-    if len(lags) > 1:
-        pictures[f"{NAME}-lags"] = scatter(far["certified"], "search.largest", labels(language))
-        foretold += _lags(say, far)
+    pictures = {f"{NAME}-curves": curves(best[:_DRAWN], tasks[0], words)}
+    descent, tree = _descent(say, records, best[:_DRAWN], words)
+    said, drawn = foretold(say, records, tasks, NAME, words)
     sections = (
         Section("best", say.words("search.best"), _best(say, records, best, tasks)),
-        Section("descent", say.words("search.descent"), _descent(say, records, best[0])),
-        Section("foretold", say.words("search.foretold"), foretold),
+        Section("descent", say.words("search.descent"), descent),
+        Section("foretold", say.words("search.foretold"), said),
     )
     document = Document(
         NAME, say.words("search.title"), say.words("search.subtitle"), AUTHOR,
-        (say.words("search.title"),), sections, language,
+        (say.words("search.title"),), counted(sections), language,
     )  # fmt: skip
-    return document, pictures
+    return document, {**pictures, **tree, **drawn}
 
 
 def _best(
@@ -79,124 +76,96 @@ def _best(
     tasks: Sequence[tuple[str, int]],
 ) -> tuple[Block, ...]:
     right = sum(record["verdict"] == "right" for record in records)
-    opening = Paragraph(say.sentence("search.opening", str(len(records)), str(right)))
-    head = (*say.heads("search.cell"), *(say(f"{task} {lag}") for task, lag in tasks),
-            *say.heads("search.numbers", "search.certified", "search.measured"))  # fmt: skip
+    wrong = sum(record["verdict"].startswith("wrong") for record in records)
+    problems = sum(record["problem"] is not None for record in records)
+    opening = Paragraph(say.sentence("search.opening", *map(str, (len(records), right, wrong,
+                                                                  problems))))  # fmt: skip
+    lags = {task: [lag for name, lag in tasks if name == task] for task, _ in tasks}
+    head = (*say.heads("search.cell"),
+            *(say(f"{task} {', '.join(map(str, of))}") for task, of in lags.items()),
+            *say.heads("search.numbers", "search.at_start", "search.at_end"))  # fmt: skip
     rows = []
     for record in best:
-        growth = record.get("growth", {}).get("start", {})
         held = {(t["task"], t["lag"]): t for t in record["tasks"]}
+        growth = record.get("growth", {})
         rows.append((
-            say(record["name"]), *(say(_share(held.get(task))) for task in tasks),
+            say(record["name"]),
+            *(say("  ".join(_share(held.get((task, lag))) for lag in of))
+              for task, of in lags.items()),
             say(str(record.get("parameters", "–"))),
-            *(say(_number(growth.get(key))) for key in _MEASURES),
+            *(say(_number(growth.get(when, {}).get("certified"))) for when in ("start", "end")),
         ))  # fmt: skip
     table = Table(1, say.sentence("search.table"), head, tuple(rows), "l" + "r" * (len(head) - 1))
-    blocks: list[Block] = [opening, table]
-    for record in best[:_SIDE_BY_SIDE]:
-        blocks += [Paragraph((), record["name"]), Listing(record["equations"].strip())]
-    caption = say.sentence("search.curves")
-    blocks.append(Figure(1, f"{NAME}-curves", caption, say.words("search.curves_seen")))
-    return tuple(blocks)
+    side_by_side = Beside(tuple(
+        (say.sentence("search.titled", Words(record["name"], "emphasis"), _score(record)),
+         _equations(record))
+        for record in best[:_SIDE_BY_SIDE]
+    ))  # fmt: skip
+    caption = say.sentence("search.curves", f"{tasks[0][0]} {tasks[0][1]}")
+    figure = Figure(1, f"{NAME}-curves", caption, say.words("search.curves_seen"))
+    return opening, table, side_by_side, figure
 
 
-def _descent(say: Speaker, records: Sequence[Record], last: Record) -> tuple[Block, ...]:
-    """The mutations from a cell that was given to the best one."""
+def _equations(record: Record) -> Listing:
+    """One below the other, a long one in several lines."""
+    lines = record["equations"].strip().split("\n")
+    return Listing("\n".join(
+        part for line in lines
+        for part in textwrap.wrap(line, _COLUMNS, subsequent_indent="    ", break_long_words=False,
+                                  break_on_hyphens=False)
+    ))  # fmt: skip
+
+
+def _descent(
+    say: Speaker, records: Sequence[Record], best: Sequence[Record], words: Labels
+) -> tuple[tuple[Block, ...], Mapping[str, Picture]]:
+    """The mutations from cells that were given to the best ones: a diagram, and the first's line.
+
+    Where no Graphviz is found there is no diagram.
+    """
+    line, *others = [_line(records, one) for one in best]
+    in_words = {one["name"]: _told(say, one) for other in (line, *others) for one in other}
+    items = tuple(
+        say.sentence("search.given", one["name"]) if not one["parent"]
+        else say.sentence("search.mutated", one["name"],
+                          say.words("words.semicolon").join(in_words[one["name"]]), _score(one))
+        for one in line
+    )  # fmt: skip
+    named = say.sentence("search.pedigree", best[0]["name"])
+    blocks: tuple[Block, ...] = (Paragraph(named), Bullets(items, numbered=True))
+    mine = {one["name"] for one in line}
+    kin = {one["name"]: one for other in (line, *others) for one in other}
+    drawn = in_words
+    if say.language != "en" and not words.fonts:  # as the other words in figures
+        drawn = {name: retold(one["mutation"]) for name, one in kin.items()}
+    try:
+        picture = pedigree([
+            Ancestor(name, (name, _score(one)), one["parent"], drawn[name], name in mine)
+            for name, one in kin.items()
+        ], words)  # fmt: skip
+    except NoLayoutError:
+        return blocks, {}
+    figure = Figure(1, f"{NAME}-pedigree", say.sentence("search.tree", str(len(best))),
+                    say.words("search.tree_seen"))  # fmt: skip
+    return (figure, *blocks), {f"{NAME}-pedigree": picture}
+
+
+def _line(records: Sequence[Record], last: Record) -> list[Record]:
     held = {record["name"]: record for record in records}
     line = [last]
     while line[0]["parent"] in held:
         line.insert(0, held[line[0]["parent"]])
-    items = tuple(
-        say.sentence("search.given", one["name"]) if not one["parent"]
-        else say.sentence("search.mutated", one["name"], one["mutation"], _score(one))
-        for one in line
-    )  # fmt: skip
-    return Paragraph(say.sentence("search.pedigree", last["name"])), Bullets(items, numbered=True)
+    return line
 
 
-def _foretold(say: Speaker, points: Sequence[Point]) -> tuple[Block, ...]:
-    """The scatter, and rank correlations over all candidates and within families."""
-    table = Table(2, say.sentence("search.correlations"), _heads(say), _correlations(say, points),
-                  "lrrr")  # fmt: skip
-    whole = rank_correlation([p.growth for p in points], [p.success for p in points])
-    key = "search.unknown" if whole.low is None or whole.high is None else (
-        "search.none" if whole.low <= 0 <= whole.high else "search.some")  # fmt: skip
-    return (
-        Paragraph(say.sentence("search.question")),
-        Figure(2, f"{NAME}-scatter", say.sentence("search.scatter"),
-               say.words("search.scatter_seen")),
-        table,
-        Paragraph(say.sentence(key)),
-    )  # fmt: skip
-
-
-def _lags(say: Speaker, far: Mapping[str, Sequence[Point]]) -> tuple[Block, ...]:
-    """The same of the largest lag learnt, for the certified growth and for the measured."""
-    blocks: list[Block] = [
-        Figure(3, f"{NAME}-lags", say.sentence("search.lags"), say.words("search.lags_seen"))
-    ]
-    for number, (key, points) in enumerate(far.items(), 3):
-        caption = say.sentence(_CAPTIONS[key])
-        blocks.append(Table(number, caption, _heads(say), _correlations(say, points), "lrrr"))
-    return tuple(blocks)
-
-
-def _heads(say: Speaker) -> tuple[Inlines, ...]:
-    return say.heads("search.family", "search.pairs", "search.rank", "search.interval")
-
-
-def _correlations(say: Speaker, points: Sequence[Point]) -> tuple[tuple[Inlines, ...], ...]:
-    """Rank correlations over all candidates and within families."""
-    rows = []
-    families: list[str | None] = [None, *dict.fromkeys(point.family for point in points)]
-    for family in families:
-        own = [point for point in points if family in (None, point.family)]
-        found = rank_correlation([p.growth for p in own], [p.success for p in own])
-        name = say.sentence("search.all") if family is None else say(family)
-        interval = "–" if found.low is None or found.high is None else (
-            f"{found.low:.2f} … {found.high:.2f}")  # fmt: skip
-        value = "–" if found.value is None else f"{found.value:.2f}"
-        rows.append((name, say(str(found.pairs)), say(value), say(interval)))
-    return tuple(rows)
-
-
-def _families(records: Sequence[Record]) -> dict[str, str]:
-    """The given cell that each candidate descends from."""
-    found: dict[str, str] = {}
-    for record in records:
-        parent = record["parent"]
-        found[record["name"]] = found[parent] if parent in found else record["name"]
-    return found
-
-
-def _points(records: Sequence[Record], families: Mapping[str, str]) -> list[Point]:
-    made = []
-    for record in records:
-        growth = record.get("growth", {}).get("start", {}).get("certified")
-        if growth is None or not record["tasks"] or record["tasks"][0]["share"] is None:
-            continue
-        gone = max(0.0, 1.0 - record["tasks"][0]["share"])
-        made.append(Point(growth, gone, families[record["name"]]))
-    return made
-
-
-def _far(
-    records: Sequence[Record], families: Mapping[str, str], task: str, measure: str
-) -> list[Point]:
-    """Growth against the largest lag of the task that was learnt, 0 for none."""
-    made = []
-    for record in records:
-        growth = record.get("growth", {}).get("start", {}).get(measure)
-        if growth is not None and record["tasks"]:
-            lags = [t["lag"] for t in record["tasks"] if t["task"] == task and t["learnt"]]
-            made.append(Point(growth, max(lags, default=0), families[record["name"]]))
-    return made
+def _told(say: Speaker, record: Record) -> tuple[str, ...]:
+    return tuple(map(say.phrase, retold(record["mutation"]))) if record["mutation"] else ()
 
 
 def _share(task: Mapping[str, Any] | None) -> str:
     if task is None or task["share"] is None:
         return "–"
-    return f"{task['share']:.3f}{' *' if task['learnt'] else ''}"
+    return f"{task['share']:.2f}{'*' if task['learnt'] else ''}"
 
 
 def _number(value: float | None) -> str:

@@ -191,6 +191,18 @@ def raises(place: int) -> int:
     return 1 // place
 
 
+def much(count: int) -> int:
+    return len(bytearray(count << 30))
+
+
+def test_a_process_that_asks_for_too_much_memory_is_told_so() -> None:
+    with Engine(workers=1) as engine:
+        few, many = engine.results(much, [1, 8])
+    assert few == 1 << 30
+    assert isinstance(many, GivenUp)
+    assert many.why.startswith("MemoryError")
+
+
 @night_alone
 def test_a_worker_that_dies_costs_its_own_candidate() -> None:
     with Engine(workers=2) as engine:
