@@ -100,7 +100,7 @@ def scatter(panels: Sequence[Panel], across: str, success: str, words: Labels) -
         for axes in grid[-1]:
             axes.set_xlabel(words(across), fontsize=9)
         if families:
-            grid[0, -1].legend(frameon=False, fontsize=7, loc="center right")
+            grid[0, -1].legend(frameon=False, fontsize=7, loc="right")
         height = 0.6 + 2.5 * rows
         figure.subplots_adjust(left=0.11, right=0.98, bottom=0.5 / height, top=1 - 0.3 / height,
                                hspace=0.3, wspace=0.08)  # fmt: skip
@@ -119,7 +119,7 @@ def pedigree(ancestors: Sequence[Ancestor], words: Labels) -> Picture:
     children = [one for one in ancestors if one.parent in known]
     edges = [(one.parent, one.name, (_longest(one.changes), _LINE * len(one.changes)))
              for one in children]  # fmt: skip
-    placed = laid_out(sizes, edges, settings="rankdir=TB; ranksep=0.16; nodesep=0.12;")
+    placed = laid_out(sizes, edges, settings="rankdir=TB;ranksep=0.16;nodesep=0.12;")
     width, height = placed.size
     factor = min(1.0, _WIDE / width, _TALL / height)
     with mpl.rc_context(words.style):

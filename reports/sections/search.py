@@ -90,7 +90,7 @@ def _best(
         growth = record.get("growth", {})
         rows.append((
             say(record["name"]),
-            *(say("  ".join(_share(held.get((task, lag))) for lag in of))
+            *((Words("  ".join(_share(held.get((task, lag))) for lag in of)),)
               for task, of in lags.items()),
             say(str(record.get("parameters", "–"))),
             *(say(_number(growth.get(when, {}).get("certified"))) for when in ("start", "end")),

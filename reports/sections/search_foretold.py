@@ -68,7 +68,7 @@ def foretold(
     families = families_of(records)
     outcomes = [first, *(_Outcome(name, True) for name in names[1:] if name in several)]
     success = "search.largest" if first.lags else "search.gone"
-    panels = [Panel(say.words(_NAMED[measure, when]),
+    panels = [Panel(words(_NAMED[measure, when]),
                     [*_points(records, families, first, measure, when)])
               for measure in ("certified", "stepwise") for when in TIMES]  # fmt: skip
     found = _correlation(_points(records, families, first, "certified", "start"))

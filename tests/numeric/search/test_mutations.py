@@ -8,7 +8,7 @@ import pytest
 from derive import catalogue
 from derive.cell import Cell
 from derive.language.syntax import CellError, parse
-from numeric.search.mutations import CHANGES, mutate, written
+from numeric.search.mutations import CHANGES, mutate, retold, written
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "mgu", "peephole_lstm"])
@@ -55,3 +55,15 @@ def test_a_cell_that_nothing_can_change_is_refused() -> None:
     cell = Cell.parse(name="still", equations="h = x + h_prev", inputs=("x",))
     with pytest.raises(CellError, match="no valid mutation"):
         mutate(cell, np.random.default_rng(0), "m")
+
+
+def test_what_was_done_is_told_again_with_its_slots() -> None:
+    """Each change's words are known, so that another language has them."""
+    rng, templates = np.random.default_rng(2), set()
+    for k in range(60):
+        what = mutate(catalogue[("gru", "lstm")[k % 2]], rng, "m").what
+        changes = retold(what)
+        assert "; ".join(changes) == what
+        templates |= {change.template for change in changes}
+    assert len(templates) == len(CHANGES)
+    assert retold("no such change") == ("no such change",)

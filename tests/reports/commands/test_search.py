@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reports.cli import main
+from reports.document.graph_layout import find_graphviz
 
 SMALL = ("--tasks", "parity", "--lag", "4,5", "--candidates", "4", "--updates", "4", "--size", "4")
 
@@ -79,7 +80,8 @@ def test_report(folder: Path, tmp_path: Path, capsys, language: str) -> None:
     assert best in page
     assert "<svg" in page
     assert (tmp_path / "figures" / "search-scatter.pdf").exists()
-    assert (tmp_path / "figures" / "search-lags.pdf").exists()
+    if find_graphviz() is not None:
+        assert (tmp_path / "figures" / "search-pedigree.pdf").exists()
     assert ("搜索" in page) == (language == "zh")
 
 
