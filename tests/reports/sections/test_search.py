@@ -57,7 +57,7 @@ def test_the_best_and_where_it_comes_from(records) -> None:
     assert "0.05* 0.05*" in said
     if find_graphviz():
         assert {"c1", "c2", "rnn"} <= {*re.findall(r"\w+", _labels(pictures["search-pedigree"]))}
-    assert r"\textit{c2}, score 3.100" in tex(document)
+    assert "{c2}, score 3.100" in tex(document)
 
 
 def _labels(picture) -> str:
