@@ -27,7 +27,7 @@ import numpy as np
 
 from derive.cell import catalogue
 from numeric.search.candidate import Candidate, Record
-from numeric.search.engine import Engine
+from numeric.engine import Engine
 from numeric.search.identity import digest_of
 from numeric.search.mutations import mutate
 from numeric.search.proposals import Proposal, Request

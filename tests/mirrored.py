@@ -109,7 +109,7 @@ THROUGH: Final = (
              "numeric/search/tasks/parity.py", "numeric/search/tasks/reading.py",
              "numeric/search/tasks/task.py")),
     Through("numeric/search/test_search.py", "a small search as a whole",
-            ("numeric/search/candidate.py", "numeric/search/engine.py", "numeric/search/found.py",
+            ("numeric/search/candidate.py", "numeric/search/found.py",
              "numeric/search/store.py", "numeric/search/training.py")),
     Through("reports/sections/test_search.py", "what foretells is a section of the report",
             ("reports/sections/search_foretold.py",)),

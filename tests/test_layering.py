@@ -53,7 +53,7 @@ ONLY_IN = {
     "jax": {"numeric/verification/frameworks/with_jax.py"},
     "h5py": {"numeric/weights/formats/keras.py"},
     "safetensors": {"numeric/weights/formats/safetensors.py"},
-    "distributed": {"numeric/search/engine.py"},
+    "distributed": {"numeric/engine.py"},
     "onnx": {"numeric/compiler/to_onnx/graph.py", "numeric/exported.py"},
     "onnxruntime": {"numeric/exported.py"},
     "pytest": {"bptt/pytest_plugin.py"},

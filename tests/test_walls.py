@@ -61,8 +61,10 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.bounds", "numeric.bounds.all_inputs", "numeric.bounds.one_sequence",
         "numeric.meaning", "numeric.numbers",
     ),
+    "numeric.engine": ("numeric.compiler",),
     "numeric.search": (
-        "numeric.bounds", "numeric.bounds.one_sequence", "numeric.compiler", "numeric.meaning",
+        "numeric.bounds", "numeric.bounds.one_sequence", "numeric.compiler", "numeric.engine",
+        "numeric.meaning",
         "numeric.numbers", "numeric.search.tasks", "numeric.verification",
         "numeric.verification.problems",
     ),

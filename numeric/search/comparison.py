@@ -17,7 +17,7 @@ import numpy as np
 
 from derive.cell import cell_of
 from numeric.search.candidate import Budget, Candidate, judge
-from numeric.search.engine import Engine, GivenUp
+from numeric.engine import Engine, GivenUp
 from numeric.search.tasks.known import TASKS
 from numeric.search.training import size_with
 

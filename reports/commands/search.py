@@ -12,7 +12,7 @@ from typing import Any, Final
 from numeric.compiler.target import MissingError
 from numeric.search.candidate import Budget, Record
 from numeric.search.comparison import compare
-from numeric.search.engine import Engine
+from numeric.engine import Engine
 from numeric.search.search import Plan, ranked, search
 from numeric.search.tasks.known import TASKS
 from reports.arguments.which_cell import find_cell

@@ -6,7 +6,7 @@ import pytest
 
 from numeric.search.candidate import Budget
 from numeric.search.comparison import _row, compare
-from numeric.search.engine import Engine, GivenUp
+from numeric.engine import Engine, GivenUp
 
 
 def test_a_row_for_each_cell_and_task() -> None:

@@ -15,7 +15,7 @@ from profiles import night_alone
 from numeric.compiler.target import MissingError
 from numeric.search import search as searching
 from numeric.search.candidate import Budget, Candidate, judge
-from numeric.search.engine import Engine, GivenUp
+from numeric.engine import Engine, GivenUp
 from numeric.search.found import BEST, found_cell, is_search, records_of
 from numeric.search.search import Plan, Work, drawn_from, ranked, search
 from numeric.search.store import Store
@@ -219,7 +219,7 @@ def test_a_call_that_raises_costs_its_own_candidate() -> None:
 
 
 def test_a_cluster_needs_dask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("numeric.search.engine.distributed", None)
+    monkeypatch.setattr("numeric.engine.distributed", None)
     with (
         pytest.raises(MissingError, match=r"bptt-toolkit\[cluster\]"),
         Engine(scheduler="tcp://x:1"),

@@ -1,4 +1,4 @@
-"""Where candidates are judged: this process, processes of this machine, or a dask cluster.
+"""Where many items are worked on: this process, processes of this machine, or a dask cluster.
 
 In: a function of one item and items, plain data. Out: their results in the order of the items. A
 worker that dies or a call that raises costs its own item: it is tried once more, then given up.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import Any, Final, Generic, TypeVar
 
@@ -36,9 +36,10 @@ _Handed = tuple[Executor, Future[Any]]
 
 @dataclass(frozen=True)
 class GivenUp:
-    """What became of an item that has no result."""
+    """What became of an item that has no result; `problem` is what was raised, if anything was."""
 
     why: str
+    problem: Exception | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,29 @@ class Engine:
                    for place, item in enumerate(items))  # fmt: skip
         return Batch(results, handed)
 
+    def completed(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[Item, Result | GivenUp]]:
+        """Each item with its result, whichever is ready first.
+
+        Raises:
+            ConnectionError: if the cluster's scheduler is gone.
+        """
+        if not self.workers and self._client is None:
+            yield from ((item, function(item)) for item in items)
+            return
+        batches = {place: self.results(function, [item]) for place, item in enumerate(items)}
+        try:
+            while batches:
+                came = self.await_one(*batches.values())
+                ready = [k for k, batch in batches.items() if not (came and batch.waits_for)]
+                for place in ready:
+                    yield items[place], next(iter(batches.pop(place)))
+        finally:
+            for batch in batches.values():
+                for future in batch.waits_for:
+                    future.cancel()
+
     @property
     def _limit(self) -> float | None:
         """How long a result is waited for."""
@@ -153,7 +177,7 @@ class Engine:
                 try:
                     found: Result | GivenUp = alone.submit(function, item).result(timeout=limit)
                 except Exception as problem:
-                    found = GivenUp(_said(problem))
+                    found = GivenUp(_said(problem), problem)
             for later in range(place + 1, len(items)):
                 before, waiting = handed[later]
                 if before is not pool or (waiting.done() and waiting.exception() is None):
@@ -163,7 +187,7 @@ class Engine:
         except Exception as problem:
             if self._client is not None and self._client.status != "running":
                 raise ConnectionError(f"{self.scheduler}: the scheduler is gone") from None
-            return GivenUp(_said(problem))
+            return GivenUp(_said(problem), problem)
 
 
 def _processes(count: int) -> ProcessPoolExecutor:
