@@ -26,8 +26,8 @@ import distributed
 import numpy as np
 
 from derive.cell import catalogue
-from numeric.search.candidate import Candidate, Record
 from numeric.engine import Engine
+from numeric.search.candidate import Candidate, Record
 from numeric.search.identity import digest_of
 from numeric.search.mutations import mutate
 from numeric.search.proposals import Proposal, Request

@@ -5,8 +5,8 @@ the text of the equations by forward differentiation: a-priori bounds at every t
 sequences drawn from the very boxes they speak of, invariant sets, rates from below, and the bounds
 along a trajectory at its stored states. Weights are drawn at all scales, singular, nilpotent,
 orthogonal, rounded to float32; boxes wide and narrow; sequences short. Run as
-`python benchmarks/violations.py`; prints the number of comparisons and of violations, and exits 1
-if there is one.
+`python benchmarks/violations.py [--workers N]`; prints the number of comparisons and of violations,
+and exits 1 if there is one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ from numeric.bounds.one_sequence.step_jacobians import run
 from numeric.bounds.one_sequence.tracks import follow
 from numeric.bounds.parallel_in_time import newton
 from numeric.bounds.parallel_in_time.newton import Sweeps
+from numeric.engine import Engine, GivenUp
 from numeric.meaning.sizes import shape_of
+from reports.arguments.engine_flags import add_engine_flags
 
 Array = Any
 _CLOSE, _NEAR = 1e-11, 1e-5
@@ -333,6 +335,17 @@ def cells(names: Sequence[str]) -> Mapping[str, Cell]:
     return {name: every[name] for name in names or every}
 
 
+def of_net(asked: tuple[str, int, int]) -> tuple[list[str], Counter[str]]:
+    """What fails of one net of a cell, and how much was compared."""
+    name, seed, sequences = asked
+    count = Counter[str]()
+    try:
+        failed = check(cells([name])[name], seed, count, sequences)
+    except Exception as problem:
+        failed = [f"falls over: {type(problem).__name__}: {problem}"]
+    return failed, count
+
+
 def main() -> int:
     """Count comparisons and violations."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -340,21 +353,23 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sequences", type=int, default=4, help="exact ones along each net (4)")
     parser.add_argument("--cells", nargs="*", default=[], help="of the catalogue, or odd ones")
+    add_engine_flags(parser)
     arguments = parser.parse_args()
     begin, count, nets = time.perf_counter(), Counter[str](), 0
     failures: list[str] = []
-    for name, cell in cells(arguments.cells).items():
-        for place in range(arguments.nets):
-            seed = arguments.seed + 1000 * place
-            nets += 1
-            try:
-                failed = check(cell, seed, count, arguments.sequences)
-            except Exception as problem:
-                failed = [f"falls over: {type(problem).__name__}: {problem}"]
-            failures += [f"{name}, seed {seed}: {what}" for what in failed]
-            for what in failed:
-                print(f"{name}, seed {seed}: {what}", flush=True)
-        print(f"{name}: {_total(count):,} comparisons, {len(failures)} violations", flush=True)
+    with Engine(arguments.workers, arguments.scheduler) as engine:
+        seeds = [arguments.seed + 1000 * place for place in range(arguments.nets)]
+        under_way = {name: engine.results(of_net, [(name, s, arguments.sequences) for s in seeds])
+                     for name in cells(arguments.cells)}  # fmt: skip
+        for name, found in under_way.items():
+            for seed, one in zip(seeds, found, strict=True):
+                nets += 1
+                failed, more = ([one.why], {}) if isinstance(one, GivenUp) else one
+                count.update(more)
+                failures += (said := [f"{name}, seed {seed}: {what}" for what in failed])
+                for line in said:
+                    print(line, flush=True)
+            print(f"{name}: {_total(count):,} comparisons, {len(failures)} violations", flush=True)
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in count.items() if kind != "skipped")
     print(f"{nets:,} nets, {count['skipped']} sequences that overflow or meet a pole; "
           f"{_total(count):,} comparisons ({kinds}), {len(failures)} violations, "

@@ -61,7 +61,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.bounds", "numeric.bounds.all_inputs", "numeric.bounds.one_sequence",
         "numeric.meaning", "numeric.numbers",
     ),
-    "numeric.engine": ("numeric.compiler",),
+    "numeric.engine": ("numeric.compiler", "numeric.numbers"),
     "numeric.search": (
         "numeric.bounds", "numeric.bounds.one_sequence", "numeric.compiler", "numeric.engine",
         "numeric.meaning",

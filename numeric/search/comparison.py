@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from derive.cell import cell_of
-from numeric.search.candidate import Budget, Candidate, judge
 from numeric.engine import Engine, GivenUp
+from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.tasks.known import TASKS
 from numeric.search.training import size_with
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from derive.cell import Cell, cell_of
-from numeric.search.candidate import Budget, Candidate, Record, judge
 from numeric.engine import Batch, Engine, GivenUp
+from numeric.search.candidate import Budget, Candidate, Record, judge
 from numeric.search.identity import digest_of
 from numeric.search.proposals import AT_ONCE, Proposal, Request, propose
 from numeric.search.store import Store

@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from reports.arguments.engine_flags import add_engine_flags
 from reports.arguments.network_flags import add_all_network_flags, add_network_flags
 from reports.arguments.numbers import seconds, whole_number
 from reports.arguments.segment_flags import add_segment_flags
@@ -132,7 +134,10 @@ COMMANDS: Final = (
         "gradient, what is known of the cause.",
         "bptt verify my_lstm.py --cell lstm",
         (
-            _argument("cell", metavar="CELL|FILE.py", help=f"{_CELL}; or a Python file"),
+            _argument("cell", metavar="CELL|FILE.py", nargs="?",
+                      help=f"{_CELL}; or a Python file"),
+            _argument("--all", action="store_true", help="every cell of the catalogue"),
+            add_engine_flags,
             _argument("--target", choices=(*TARGETS, "all"), default="numpy",
                       help="the language of our code (numpy)"),
             _OF, _PROFILE, _SEED,
@@ -216,8 +221,9 @@ COMMANDS: Final = (
     Command(
         "search", "mutants of cells, each proved, bounded and trained; the best of them",
         "Changes the equations of cells at random. Each new cell is derived, its gradient code\n"
-        "proved, its growth bounded, and it is trained on the tasks in order, as long as it\n"
-        "learns them. Records go to DIR; a search that was interrupted goes on there. With\n"
+        "proved, its growth bounded, and it is trained on the first task; who learns that is\n"
+        "tried on the others, at the next lag as long as it learns. Records go to DIR; a search\n"
+        "that was interrupted goes on there. With\n"
         "--compare it trains the given cells over several seeds instead.",
         "bptt search --tasks adding --candidates 200 -o found",
         (
@@ -232,10 +238,11 @@ COMMANDS: Final = (
             _argument("--start", metavar="CELL,…", default="rnn,gru,lstm",
                       help="cells to start from (rnn,gru,lstm)"),
             _argument("--compare", metavar="CELL,…", help="train these cells instead"),
+            _argument("--parameters", type=int, metavar="N",
+                      help="with --compare: hidden units of each cell for so many numbers"),
             _argument("--seeds", type=int, default=5, metavar="N",
                       help="so many trainings of each cell that is compared (5)"),
-            _argument("--workers", type=int, default=0, metavar="N", help="processes (0: here)"),
-            _argument("--scheduler", metavar="ADDRESS", help="a dask cluster instead"),
+            add_engine_flags,
             _argument("--size", type=int, default=16, metavar="n", help="units (16)"),
             _argument("--updates", type=int, default=120, metavar="N",
                       help="updates of a task for the settings that are left (120)"),
@@ -253,6 +260,7 @@ COMMANDS: Final = (
         (
             _argument("cells", metavar="CELL", nargs="*", help=_CELL),
             _argument("--all", action="store_true", help="every cell of the catalogue"),
+            partial(add_engine_flags, workers=2),
             _argument("--short", action="store_true",
                       help="four to six pages, without proofs and bounds in numbers"),
             _argument("--search", type=Path, metavar="DIR", help="what a search found, instead"),

@@ -14,6 +14,8 @@ from derive.network import Network
 from numeric.bounds.stack import sizes_of_layer
 from numeric.bounds.study import STEPS, Asked, Study, sizes_for, study_given
 from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.compiler.target import MissingError
+from numeric.engine import Engine
 from numeric.search.found import is_search, records_of
 from numeric.search.store import Store
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
@@ -35,7 +37,7 @@ from reports.sections.search import build_search
 from reports.site.api import HINT as API_HINT
 from reports.site.api import can_write_api
 from reports.site.gallery import FORMATS as GALLERY_FORMATS
-from reports.site.gallery import write_gallery
+from reports.site.gallery import Gallery, write_gallery
 from reports.site.index import INDEX
 from reports.terminal.console import Answer, CommandError, why
 from reports.terminal.progress import progress, progress_bar
@@ -234,14 +236,16 @@ def _gallery(arguments: Namespace) -> Answer:
         formats = tuple(wanted_formats(arguments.formats, arguments.language)[0])
     folder: Path = arguments.output
     require_folder(folder)
-    with progress_bar(arguments.quiet, "reports") as tell:
-        try:
-            found = write_gallery(folder, formats=formats, seed=arguments.seed, progress=tell,
-                                  language=arguments.language)  # fmt: skip
-        except OSError as problem:
-            raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
-        except EngineError as problem:
-            raise CommandError(str(problem)) from None
+    try:
+        with (
+            Engine(arguments.workers, arguments.scheduler) as engine,
+            progress_bar(arguments.quiet, "reports") as tell,
+        ):
+            found = _made(arguments, folder, formats, engine, tell)
+    except MissingError as problem:
+        raise CommandError(f"bptt report: {problem}") from None
+    except OSError as problem:
+        raise CommandError(f"{arguments.scheduler}: cannot be used: {why(problem)}") from None
     worst, doubts = _judged(found.verified)
     counted = f"{len(found.made)} reports made, {len(found.kept)} kept: {folder / INDEX}"
     if not can_write_api():
@@ -261,6 +265,27 @@ def _gallery(arguments: Namespace) -> Answer:
             "verified": found.verified,
         },
     )
+
+
+def _made(
+    arguments: Namespace, folder: Path, formats: Sequence[str], engine: Engine,
+    tell: Callable[[str, int, int], None],
+) -> Gallery:  # fmt: skip
+    """The gallery.
+
+    Raises:
+        CommandError: if it cannot be written, or an engine for its pages is missing.
+        ConnectionError: if the scheduler is gone.
+    """
+    try:
+        return write_gallery(folder, formats=formats, seed=arguments.seed, progress=tell,
+                             language=arguments.language, engine=engine)  # fmt: skip
+    except ConnectionError:
+        raise
+    except OSError as problem:
+        raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
+    except EngineError as problem:
+        raise CommandError(str(problem)) from None
 
 
 def wanted_formats(given: str | None, language: str = "en") -> tuple[list[str], str]:

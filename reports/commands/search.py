@@ -10,17 +10,17 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from numeric.compiler.target import MissingError
+from numeric.engine import Engine
 from numeric.search.candidate import Budget, Record
 from numeric.search.comparison import compare
-from numeric.engine import Engine
 from numeric.search.search import Plan, ranked, search
 from numeric.search.tasks.known import TASKS
 from reports.arguments.which_cell import find_cell
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
 from reports.terminal.search import comparison_text, found_text, progress_line
 
-_MOST: Final = {"candidates": 10_000_000, "updates": 1_000_000, "size": 2000, "workers": 256,
-                "seeds": 1000}  # fmt: skip
+_MOST: Final = {"candidates": 10_000_000, "updates": 1_000_000, "size": 2000, "seeds": 1000,
+                "parameters": 100_000_000}  # fmt: skip
 _BEST: Final = 10
 
 
@@ -31,11 +31,9 @@ def run(arguments: Namespace) -> Answer:
         CommandError: for tasks, cells, numbers or a folder that cannot be.
     """
     for name, most in _MOST.items():
-        least = 0 if name == "workers" else 1
-        if not least <= (value := getattr(arguments, name)) <= most:
-            raise CommandError(
-                f"--{name}: expected a whole number from {least} to {most}, came {value}"
-            )
+        value = getattr(arguments, name)
+        if value is not None and not 1 <= value <= most:
+            raise CommandError(f"--{name}: expected a whole number from 1 to {most}, came {value}")
     tasks = _tasks(arguments.tasks, arguments.lag)
     budget = Budget(arguments.size, arguments.updates, arguments.seconds)
     try:
@@ -118,7 +116,8 @@ def _compared(
     arguments: Namespace, tasks: tuple[tuple[str, int], ...], budget: Budget, engine: Engine
 ) -> Answer:
     names = _names("--compare", arguments.compare)
-    rows = compare(names, tasks, arguments.seeds, arguments.seed, budget, engine)
+    rows = compare(names, tasks, arguments.seeds, arguments.seed, budget, engine,
+                   arguments.parameters)  # fmt: skip
     data = {"comparison": [asdict(row) for row in rows], "seed": arguments.seed,
             "versions": {"bptt": toolkit_version()}}  # fmt: skip
     return Answer(text=comparison_text(rows), data=data)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from derive.cell import Cell
+from derive.cell import Cell, catalogue
 from derive.network import Network
 from derive.typeset.layout import Layout
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
 from numeric.compiler.target import MissingError
 from numeric.compiler.targets import NUMPY, TARGETS
 from numeric.verification.batch_first import batch_first
+from numeric.verification.derivation.check import require_derivation
 from numeric.verification.frameworks.framework import missing
 from numeric.verification.frameworks.judged import asked, verify_code
 from numeric.verification.process.sandbox import Sandbox
@@ -33,6 +34,7 @@ from numeric.verification.watch import Misbehaviour
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.segment_flags import segments_asked
 from reports.arguments.which_cell import checked_cell
+from reports.commands.verify_all import Job, verify_all
 from reports.document.words import Speaker
 from reports.terminal.console import Answer, CommandError, columns, painted, why
 from reports.terminal.progress import progress
@@ -48,6 +50,11 @@ def run(arguments: Namespace) -> Answer:
         CommandError: if a file is given without its cell, or the file cannot be read.
         CellError: if the cell cannot be.
     """
+    if arguments.all:
+        chosen = TARGETS if arguments.target == "all" else [arguments.target]
+        return verify_all(arguments, tuple(t for t in chosen if t not in _missing()), judged)
+    if arguments.cell is None:
+        raise CommandError("bptt verify: expected a CELL or FILE.py, or --all for the catalogue")
     path = user_file(arguments)
     _require_file(arguments, path)
     cell = checked_cell(arguments.of if path else arguments.cell)
@@ -72,6 +79,15 @@ def run(arguments: Namespace) -> Answer:
     text = painted(say.words("verify.named").format(name, say.phrase(found["status"])), say.phrase)
     notes = [*_lines(verdicts, found, say), *missing.values()]
     return Answer(found["status"], text, "\n".join(notes), data)
+
+
+def judged(job: Job) -> dict[str, Any]:
+    """The verdict on a cell in every style of the targets."""
+    require_derivation(catalogue[job.cell])
+    return merged({
+        name: verify(compile_cell(job.cell, style, target), profile=job.profile, seed=job.seed)
+        for target in job.targets for style, name in _named(target)
+    })  # fmt: skip
 
 
 def _require_file(arguments: Namespace, path: Path | None) -> None:

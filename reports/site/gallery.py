@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +19,7 @@ from typing import Any, Final
 
 from derive.cell import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
+from numeric.engine import Engine, GivenUp
 from numeric.verification.verify import verify
 from reports.site.api import PAGE, can_write_api, write_api
 from reports.site.compare import COMPARE, compare_page
@@ -30,7 +29,6 @@ from reports.write import write_files, write_report
 STAMP: Final = "gallery.json"
 SCHEMA: Final = "bptt.gallery/1"
 FORMATS: Final = ("html", "tex")
-WORKERS: Final = 2
 _SOURCES: Final = (".py", ".css", ".js", ".toml")
 _PACKAGES: Final = ("sympy", "numpy", "autograd", "mpmath", "hypothesis", "matplotlib")
 Told = Callable[[str, int, int], None]
@@ -54,13 +52,13 @@ def write_gallery(
     profile: str = "dev",
     seed: int = 0,
     language: str = "en",
-    workers: int = WORKERS,
+    engine: Engine | None = None,
     progress: Told | None = None,
 ) -> Gallery:
     """A page for every cell and the index; pages whose stamp still holds are kept.
 
-    `progress` is told the cell just finished, how many are, and of how many. With `workers`
-    below 2 everything runs in this process.
+    `progress` is told the cell just finished, how many are, and of how many. Without an `engine`
+    everything runs in this process; workers of a cluster write to the folder under its name.
 
     Raises:
         EngineError: if "pdf" is asked for and no TeX engine is found, or it or pdoc fails.
@@ -80,7 +78,8 @@ def write_gallery(
             for name, cell in cells.items() if name not in kept]  # fmt: skip
     jobs.sort(key=lambda job: -len(job.cell.states) * len(job.cell.equations))
     tell("", len(kept), len(cells))
-    for count, (name, entry) in enumerate(_run(jobs, workers), start=len(kept) + 1):
+    made = _run(jobs, engine or Engine())
+    for count, (name, entry) in enumerate(made, start=len(kept) + 1):
         stamp["cells"][name] = entry
         _write_stamp(folder, stamp)
         tell(name, count, len(cells))
@@ -90,9 +89,9 @@ def write_gallery(
     _write_stamp(folder, stamp)
     files = [folder / INDEX, folder / COMPARE, *api]
     files += [folder / file for name in cells for file in stamp["cells"][name]["files"]]
-    made = tuple(name for name in cells if name not in kept)
+    anew = tuple(name for name in cells if name not in kept)
     verified = {name: stamp["cells"][name]["verified"] for name in cells}
-    return Gallery(tuple(files), made, tuple(kept), verified)
+    return Gallery(tuple(files), anew, tuple(kept), verified)
 
 
 @cache
@@ -161,20 +160,16 @@ def _make(job: _Job) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _run(jobs: Sequence[_Job], workers: int) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Each job's result as it is ready."""
-    if workers < 2 or len(jobs) < 2:
-        yield from map(_make, jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        futures: list[Future[tuple[str, dict[str, Any]]]] = [pool.submit(_make, j) for j in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _run(jobs: Sequence[_Job], engine: Engine) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each job's result as it is ready.
+
+    Raises:
+        RuntimeError: if a process died of a cell, or what was raised there.
+    """
+    for job, found in engine.completed(_make, jobs):
+        if isinstance(found, GivenUp):
+            raise found.problem or RuntimeError(f"{job.cell.name}: {found.why}")
+        yield found
 
 
 def _write_reference(folder: Path, stamp: dict[str, Any]) -> tuple[Path, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from numeric.engine import Engine, GivenUp
 from numeric.search.candidate import Budget
 from numeric.search.comparison import _row, compare
-from numeric.engine import Engine, GivenUp
 
 
 def test_a_row_for_each_cell_and_task() -> None:

@@ -13,9 +13,9 @@ import pytest
 from profiles import night_alone
 
 from numeric.compiler.target import MissingError
+from numeric.engine import Engine, GivenUp
 from numeric.search import search as searching
 from numeric.search.candidate import Budget, Candidate, judge
-from numeric.engine import Engine, GivenUp
 from numeric.search.found import BEST, found_cell, is_search, records_of
 from numeric.search.search import Plan, Work, drawn_from, ranked, search
 from numeric.search.store import Store

@@ -45,7 +45,7 @@ def first(quick, tmp_path_factory):
     """A folder with the gallery of two cells, and what was told on the way."""
     folder, told = tmp_path_factory.mktemp("gallery"), []
     made = write_gallery(
-        folder, {"rnn": catalogue["rnn"], "small": small()}, workers=1,
+        folder, {"rnn": catalogue["rnn"], "small": small()},
         progress=lambda *news: told.append(news),
     )  # fmt: skip
     return folder, made, told
@@ -58,7 +58,7 @@ def site(first, tmp_path):
 
 
 def again(site, cell=None):
-    return write_gallery(site, {"rnn": catalogue["rnn"], "small": cell or small()}, workers=1)
+    return write_gallery(site, {"rnn": catalogue["rnn"], "small": cell or small()})
 
 
 def test_every_cell_has_its_pages_and_the_index(first):
