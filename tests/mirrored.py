@@ -111,6 +111,8 @@ THROUGH: Final = (
     Through("numeric/search/test_search.py", "a small search as a whole",
             ("numeric/search/candidate.py", "numeric/search/found.py",
              "numeric/search/store.py", "numeric/search/training.py")),
+    Through("reports/commands/test_verify_all.py", "flags are seen in the command that takes them",
+            ("reports/arguments/engine_flags.py",)),
     Through("reports/sections/test_search.py", "what foretells is a section of the report",
             ("reports/sections/search_foretold.py",)),
     Through("reports/commands/test_search.py", "the table as a user sees it",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from derive.cell import catalogue
+from derive.typeset.layout import Layout
 from numeric.compiler.target import MissingError
 from numeric.engine import Engine, GivenUp
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS
@@ -62,7 +63,7 @@ def verify_all(
     cells = {name: _short(held[name]) for name in catalogue}
     statuses = {found["status"] for found in cells.values()}
     worst = next((one for one in (FAIL, INCONCLUSIVE) if one in statuses), PASS)
-    say = Speaker(language=arguments.language)
+    say = Speaker(Layout(), language=arguments.language)
     named, lines = say.words("verify.named"), []
     for name, found in cells.items():
         if found["status"] != PASS:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from profiles import night_alone
 
-from numeric.compiler.target import MissingError
-from numeric.engine import Engine, GivenUp
+from numeric.engine import Engine
 from numeric.search import search as searching
 from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.found import BEST, found_cell, is_search, records_of
@@ -178,53 +177,6 @@ def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Candidate(**{**vars(candidate), "budget": Budget(6, 10**9, 0.5)})
     found = judge(slow)
     assert found["problem"] == "TimeoutError: more than 0.5 s of computing"
-
-
-def dies(place: int) -> int:
-    """The third kills its process."""
-    if place == 2:
-        os._exit(1)
-    return place
-
-
-def raises(place: int) -> int:
-    return 1 // place
-
-
-def much(count: int) -> int:
-    return len(bytearray(count << 30))
-
-
-def test_a_process_that_asks_for_too_much_memory_is_told_so() -> None:
-    with Engine(workers=1) as engine:
-        few, many = engine.results(much, [1, 8])
-    assert few == 1 << 30
-    assert isinstance(many, GivenUp)
-    assert many.why.startswith("MemoryError")
-
-
-@night_alone
-def test_a_worker_that_dies_costs_its_own_candidate() -> None:
-    with Engine(workers=2) as engine:
-        results = [*engine.results(dies, [0, 1, 2, 3, 4])]
-    assert [r for r in results if not isinstance(r, GivenUp)] == [0, 1, 3, 4]
-    assert isinstance(results[2], GivenUp)
-
-
-def test_a_call_that_raises_costs_its_own_candidate() -> None:
-    with Engine(workers=1) as engine:
-        results = [*engine.results(raises, [1, 0, 1])]
-    assert results[0] == results[2] == 1
-    assert results[1] == GivenUp("ZeroDivisionError: integer division or modulo by zero")
-
-
-def test_a_cluster_needs_dask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("numeric.engine.distributed", None)
-    with (
-        pytest.raises(MissingError, match=r"bptt-toolkit\[cluster\]"),
-        Engine(scheduler="tcp://x:1"),
-    ):
-        pass
 
 
 @night_alone

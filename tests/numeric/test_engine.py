@@ -1,0 +1,74 @@
+"""Many items on an engine: results in order or as they come, and what dies costs itself alone."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from profiles import night_alone
+
+from numeric.compiler.target import MissingError
+from numeric.engine import Engine, GivenUp
+
+
+def dies(place: int) -> int:
+    """The third kills its process."""
+    if place == 2:
+        os._exit(1)
+    return place
+
+
+def raises(place: int) -> int:
+    return 1 // place
+
+
+def much(count: int) -> int:
+    return len(bytearray(count << 30))
+
+
+def test_a_process_that_asks_for_too_much_memory_is_told_so() -> None:
+    with Engine(workers=1) as engine:
+        few, many = engine.results(much, [1, 8])
+    assert few == 1 << 30
+    assert isinstance(many, GivenUp)
+    assert many.why.startswith("MemoryError")
+
+
+@night_alone
+def test_a_worker_that_dies_costs_its_own_candidate() -> None:
+    with Engine(workers=2) as engine:
+        results = [*engine.results(dies, [0, 1, 2, 3, 4])]
+    assert [r for r in results if not isinstance(r, GivenUp)] == [0, 1, 3, 4]
+    assert isinstance(results[2], GivenUp)
+
+
+def test_a_call_that_raises_costs_its_own_candidate() -> None:
+    with Engine(workers=1) as engine:
+        results = [*engine.results(raises, [1, 0, 1])]
+    assert results[0] == results[2] == 1
+    assert results[1] == GivenUp("ZeroDivisionError: integer division or modulo by zero")
+
+
+def test_a_cluster_needs_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numeric.engine.distributed", None)
+    with (
+        pytest.raises(MissingError, match=r"bptt-toolkit\[cluster\]"),
+        Engine(scheduler="tcp://x:1"),
+    ):
+        pass
+
+
+def test_results_come_as_they_are_ready() -> None:
+    with Engine(workers=1) as engine:
+        found = dict(engine.completed(raises, [1, 0, 2]))
+    assert (found[1], found[2]) == (1, 0)
+    assert isinstance(found[0], GivenUp)
+    assert isinstance(found[0].problem, ZeroDivisionError)
+
+
+def test_in_this_process_what_is_raised_is_raised() -> None:
+    with Engine() as engine:
+        found = engine.completed(raises, [1, 0])
+        assert next(found) == (1, 1)
+        with pytest.raises(ZeroDivisionError):
+            next(found)
