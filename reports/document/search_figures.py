@@ -93,6 +93,7 @@ def scatter(panels: Sequence[Panel], across: str, success: str, words: Labels) -
                           color=_SHADES[place % len(_SHADES)], markersize=3, alpha=0.8,
                           label=_plain(family))  # fmt: skip
             axes.set_title(panel.title, fontsize=9)
+            axes.set_xscale("symlog", linthresh=10)  # a growth may be of a hundred decades
             if few:
                 axes.set_yticks(range(len(levels)), [f"{level:g}" for level in levels])
         for axes in grid[:, 0]:

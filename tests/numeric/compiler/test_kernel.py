@@ -253,6 +253,8 @@ ONCE_WRONG = {
     "r = b\nq = s_prev + q_prev",
     "a scalar without time": "s = tanh(g * b) + s_prev + U @ x",
     "an input that does not matter": "s = tanh(W @ s_prev + b) + 0 * x",
+    "a gate of a gate, all three stacked": "s = sigmoid(sigmoid(A @ s_prev + U @ x) * (B @ s_prev) "
+    "+ V @ x) * (C @ s_prev) + W @ x",
     "zeros made by a function": "s = elu(W @ s_prev + U @ x) + tanh(relu(s_prev))",
 }
 
