@@ -31,7 +31,7 @@ from numeric.search.candidate import Candidate, Record
 from numeric.search.identity import digest_of
 from numeric.search.mutations import mutate
 from numeric.search.proposals import Proposal, Request
-from numeric.search.search import Plan, Work, search
+from numeric.search.search import Plan, Work, given, search
 
 LONG = 1000
 DRAWN = 20
@@ -68,7 +68,7 @@ class Asleep:
 
 def rate(workers: int, candidates: int, slower: float) -> tuple[float, float, float]:
     """Shares of the linear rate, whole and later half; processor time of a candidate in seconds."""
-    plan = Plan(("lstm", "gru", "rnn"), (("adding", 10),), candidates)
+    plan = Plan(given("lstm", "gru", "rnn"), (("adding", 10),), candidates)
     asleep = Asleep(slower)
     passed: list[tuple[int, float]] = []
 
@@ -79,7 +79,11 @@ def rate(workers: int, candidates: int, slower: float) -> tuple[float, float, fl
         dask.config.set(QUIET),
         tempfile.TemporaryDirectory() as folder,
         distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address=None,
+            memory_limit=0,
         ) as cluster,
         Engine(scheduler=cluster.scheduler_address) as engine,
     ):

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from derive.cell import cell_of
+from derive.cell import Cell
 from numeric.engine import Engine, GivenUp
 from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.tasks.known import TASKS
@@ -44,7 +44,7 @@ class Row:
 
 
 def compare(
-    names: Sequence[str], tasks: Sequence[tuple[str, int]], seeds: int, seed: int, budget: Budget,
+    cells: Sequence[Cell], tasks: Sequence[tuple[str, int]], seeds: int, seed: int, budget: Budget,
     engine: Engine, parameters: int | None = None,
 ) -> list[Row]:  # fmt: skip
     """A row for each cell and task; every task is tried, whatever came of the ones before.
@@ -53,8 +53,7 @@ def compare(
     numbers.
     """
     asked = []
-    for name in names:
-        cell = cell_of(name)
+    for cell in cells:
         inputs = tuple(symbol.name for symbol in cell.inputs)
         one = Candidate(cell.name, "", cell.text, inputs, "", "", (), seed, budget)
         for task, lag in tasks:
@@ -64,10 +63,10 @@ def compare(
             asked += [replace(of_task, seed=seed + k) for k in range(seeds)]
     found = [*engine.results(judge, asked)]
     rows = []
-    for place, name in enumerate(names):
+    for place, cell in enumerate(cells):
         for number, (task, lag) in enumerate(tasks):
             first = (place * len(tasks) + number) * seeds
-            rows.append(_row(cell_of(name).name, task, lag, found[first : first + seeds]))
+            rows.append(_row(cell.name, task, lag, found[first : first + seeds]))
     return rows
 
 

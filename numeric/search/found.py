@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from derive.cell import Cell, cell_of
+from derive.cell import Cell
 from numeric.search.candidate import Record
 from numeric.search.search import ranked
 from numeric.search.store import Store
@@ -41,6 +41,5 @@ def found_cell(folder: Path, name: str) -> Cell:
     held = ranked(records)[:1] if name == BEST else [r for r in records if r["name"] == name]
     if not held:
         raise KeyError(name)
-    first = cell_of(Store(folder).settings()["start"][0])
-    inputs = tuple(symbol.name for symbol in first.inputs)
-    return Cell.parse(name=held[0]["name"], equations=held[0]["equations"], inputs=inputs)
+    _, _, inputs = Store(folder).settings()["start"][0]
+    return Cell.parse(name=held[0]["name"], equations=held[0]["equations"], inputs=tuple(inputs))

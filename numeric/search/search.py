@@ -33,11 +33,20 @@ _AHEAD: Final = 5
 _LEAST_AHEAD: Final = 2
 
 
+Given = tuple[str, str, tuple[str, ...]]  # name, equations, inputs
+
+
+def given(*cells: str | Cell) -> tuple[Given, ...]:
+    """Cells to start from, or their names, as plain data."""
+    held = map(cell_of, cells)
+    return tuple((cell.name, cell.text, tuple(x.name for x in cell.inputs)) for cell in held)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is searched: cells to start from, (task, lag) in order, how many candidates."""
 
-    start: tuple[str, ...]
+    start: tuple[Given, ...]
     tasks: tuple[tuple[str, int], ...]
     candidates: int
     seed: int = 0
@@ -113,7 +122,7 @@ class _Search:
     def _asked(self, place: int, round_: int) -> _Asked:
         pool = self.known.pools[drawn_from(place)]
         parents = tuple((record["name"], record["equations"]) for record in pool)
-        inputs = _inputs(cell_of(self.plan.start[0]))
+        inputs = self.plan.start[0][2]
         requests = [Request(parents, inputs, (self.plan.seed, place, round_, k), AT_ONCE)
                     for k in range(-(-CHUNK // AT_ONCE) + _SPARE)]  # fmt: skip
         return requests, self.engine.results(self.work.propose, requests)
@@ -140,7 +149,7 @@ class _Search:
         return [*new.values()][:CHUNK]
 
     def _candidate(self, name: str, one: Proposal) -> Candidate:
-        plan, inputs = self.plan, _inputs(cell_of(self.plan.start[0]))
+        plan, inputs = self.plan, self.plan.start[0][2]
         return Candidate(name, one.digest, one.equations, inputs, one.parent, one.mutation,
                          plan.tasks, plan.seed, plan.budget)  # fmt: skip
 
@@ -217,11 +226,6 @@ def _record(candidate: Candidate, found: Record | GivenUp) -> Record:
 
 
 def _given(plan: Plan) -> Iterator[Candidate]:
-    for name in plan.start:
-        cell = cell_of(name)
-        yield Candidate(name, digest_of(cell), cell.text, _inputs(cell), "", "", plan.tasks,
-                        plan.seed, plan.budget)  # fmt: skip
-
-
-def _inputs(cell: Cell) -> tuple[str, ...]:
-    return tuple(symbol.name for symbol in cell.inputs)
+    for name, text, inputs in plan.start:
+        digest = digest_of(Cell.parse(name=name, equations=text, inputs=inputs))
+        yield Candidate(name, digest, text, inputs, "", "", plan.tasks, plan.seed, plan.budget)

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from derive.cell import Cell
 from numeric.compiler.target import MissingError
 from numeric.engine import Engine
 from numeric.search.candidate import Budget, Record
 from numeric.search.comparison import compare
-from numeric.search.search import Plan, ranked, search
+from numeric.search.search import Plan, given, ranked, search
 from numeric.search.tasks.known import TASKS
 from reports.arguments.which_cell import find_cell
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
@@ -66,7 +67,7 @@ def _tasks(text: str, lags: str) -> tuple[tuple[str, int], ...]:
     return tuple((name, lag) for lag in dict.fromkeys(held) for name in names)
 
 
-def _names(option: str, text: str) -> tuple[str, ...]:
+def _cells(option: str, text: str) -> tuple[Cell, ...]:
     found = []
     for word in text.split(","):
         cell = find_cell(word.strip())
@@ -76,7 +77,7 @@ def _names(option: str, text: str) -> tuple[str, ...]:
         if cell.inputs[0].shape[0] in {state.shape[0] for state in cell.states}:
             raise CommandError(f"{option}: {cell.name}: its input has the size of its state, and "
                                "the tasks have inputs of their own size")  # fmt: skip
-        found.append(word.strip())
+        found.append(cell)
     return tuple(found)
 
 
@@ -85,7 +86,7 @@ def _searched(
 ) -> Answer:
     if arguments.output is None:
         raise CommandError("-o: expected a folder for the records, as -o found")
-    start = _names("--start", arguments.start)
+    start = given(*_cells("--start", arguments.start))
     plan = Plan(start, tasks, arguments.candidates, arguments.seed, budget)
     began = time.monotonic()
 
@@ -115,8 +116,8 @@ def _searched(
 def _compared(
     arguments: Namespace, tasks: tuple[tuple[str, int], ...], budget: Budget, engine: Engine
 ) -> Answer:
-    names = _names("--compare", arguments.compare)
-    rows = compare(names, tasks, arguments.seeds, arguments.seed, budget, engine,
+    cells = _cells("--compare", arguments.compare)
+    rows = compare(cells, tasks, arguments.seeds, arguments.seed, budget, engine,
                    arguments.parameters)  # fmt: skip
     data = {"comparison": [asdict(row) for row in rows], "seed": arguments.seed,
             "versions": {"bptt": toolkit_version()}}  # fmt: skip

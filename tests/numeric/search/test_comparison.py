@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from derive import catalogue
 from numeric.engine import Engine, GivenUp
 from numeric.search.candidate import Budget
 from numeric.search.comparison import _row, compare
@@ -11,11 +12,21 @@ from numeric.search.comparison import _row, compare
 
 def test_a_row_for_each_cell_and_task() -> None:
     with Engine() as engine:
-        rows = compare(["rnn", "mgu"], [("parity", 4)], 2, 0, Budget(4, 4), engine)
+        rows = compare(
+            [catalogue["rnn"], catalogue["mgu"]], [("parity", 4)], 2, 0, Budget(4, 4), engine
+        )
     assert [(row.cell, row.task) for row in rows] == [
         ("rnn", "parity"), ("mgu", "parity"),
     ]  # fmt: skip
     assert all(row.seeds == 2 and row.half_width > 0 for row in rows)
+
+
+def test_cells_of_as_many_parameters() -> None:
+    """An LSTM has four gates, so fewer units; the readout counts."""
+    with Engine() as engine:
+        rows = compare([catalogue["rnn"], catalogue["lstm"]], [("parity", 4)], 1, 0, Budget(4, 1),
+                       engine, 3000)  # fmt: skip
+    assert all(abs(row.parameters - 3000) <= 60 for row in rows)
 
 
 def test_the_interval_is_students() -> None:

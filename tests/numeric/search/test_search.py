@@ -16,10 +16,10 @@ from numeric.engine import Engine
 from numeric.search import search as searching
 from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.found import BEST, found_cell, is_search, records_of
-from numeric.search.search import Plan, Work, drawn_from, ranked, search
+from numeric.search.search import Plan, Work, drawn_from, given, ranked, search
 from numeric.search.store import Store
 
-PLAN = Plan(("rnn", "mgu"), (("adding", 6), ("parity", 4)), 4, 3, Budget(4, 4))
+PLAN = Plan(given("rnn", "mgu"), (("adding", 6), ("parity", 4)), 4, 3, Budget(4, 4))
 
 
 def table(folder: Path):
@@ -79,7 +79,7 @@ def test_an_interrupted_search_goes_on_to_the_same_table(found: Path, tmp_path: 
 
 def test_chunks_under_way_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks are drawn before those before them are judged, and again after an interruption."""
-    plan = Plan(("rnn",), (("parity", 4),), 13, 0, Budget(4, 2))
+    plan = Plan(given("rnn"), (("parity", 4),), 13, 0, Budget(4, 2))
     judged = []
 
     def judging(candidate: Candidate):
@@ -108,10 +108,10 @@ def test_chunks_under_way_change_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_more_may_be_asked_for_later_but_nothing_else(found: Path, tmp_path: Path) -> None:
     with Engine() as engine:
-        search(Plan(("rnn",), (("parity", 4),), 1, 0, Budget(4, 2)), tmp_path, engine)
+        search(Plan(given("rnn"), (("parity", 4),), 1, 0, Budget(4, 2)), tmp_path, engine)
         with pytest.raises(ValueError, match="another search was begun here: seed"):
-            search(Plan(("rnn",), (("parity", 4),), 1, 1, Budget(4, 2)), tmp_path, engine)
-        longer = search(Plan(("rnn",), (("parity", 4),), 3, 0, Budget(4, 2)), tmp_path, engine)
+            search(Plan(given("rnn"), (("parity", 4),), 1, 1, Budget(4, 2)), tmp_path, engine)
+        longer = search(Plan(given("rnn"), (("parity", 4),), 3, 0, Budget(4, 2)), tmp_path, engine)
     assert len(longer) == 3
 
 

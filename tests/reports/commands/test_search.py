@@ -43,11 +43,21 @@ def test_the_best_is_a_cell_for_every_command(folder: Path, capsys) -> None:
     assert "found no 'nobody'" in capsys.readouterr().err
 
 
-def test_comparison(capsys) -> None:
-    words = ("--tasks", "parity", "--lag", "4", "--updates", "2", "--size", "4", "--seeds", "2")
-    assert main(["search", "--compare", "rnn,gru", *words, "--json"]) == 0
+def test_comparison_with_what_was_found(folder: Path, capsys) -> None:
+    words = ("--tasks", "parity", "--lag", "4", "--updates", "2", "--seeds", "1", "--parameters",
+             "200")  # fmt: skip
+    name = json.loads(sorted(folder.glob("chunk-*"))[-1].read_text())["records"][-1]["name"]
+    assert main(["search", "--compare", f"rnn,{folder}:{name}", *words, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["comparison"]
-    assert [row["cell"] for row in rows] == ["rnn", "gru"]
+    assert [row["cell"] for row in rows] == ["rnn", name]
+
+
+def test_a_search_starts_from_what_was_found(folder: Path, tmp_path: Path, capsys) -> None:
+    words = ("--tasks", "parity", "--lag", "4", "--candidates", "1", "--updates", "2", "--size",
+             "4", "-q")  # fmt: skip
+    again = tmp_path / "again"
+    assert main(["search", *words, "-o", str(again), "--start", f"{folder}:BEST"]) == 0
+    assert main(["show", f"{again}:BEST"]) == 0
 
 
 @pytest.mark.parametrize(
