@@ -94,6 +94,7 @@ def scatter(panels: Sequence[Panel], across: str, success: str, words: Labels) -
                           label=_plain(family))  # fmt: skip
             axes.set_title(panel.title, fontsize=9)
             axes.set_xscale("symlog", linthresh=10)  # a growth may be of a hundred decades
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             if few:
                 axes.set_yticks(range(len(levels)), [f"{level:g}" for level in levels])
         for axes in grid[:, 0]:

@@ -39,6 +39,9 @@ _NAMED: Final = {
 }  # fmt: skip
 
 
+_IN_FAMILIES: Final = ("certified", "stepwise", "apart")
+
+
 @dataclass(frozen=True)
 class _Outcome:
     """What is to be foretold of a record: a task's largest lag learnt, or its error gone."""
@@ -71,9 +74,8 @@ def foretold(
     panels = [Panel(words(_NAMED[measure, when]),
                     [*_points(records, families, first, measure, when)])
               for measure in ("certified", "stepwise") for when in TIMES]  # fmt: skip
-    found = _correlation(_points(records, families, first, "certified", "start"))
-    key = "search.unknown" if found.low is None or found.high is None else (
-        "search.none" if found.low <= 0 <= found.high else "search.some")  # fmt: skip
+    verdict = _verdict(*(_correlation(_points(records, families, first, measure, "start"))
+                         for measure in ("certified", "apart")))  # fmt: skip
     caption = "search.lags" if first.lags else "search.scatter"
     blocks = (
         Paragraph(say.sentence("search.question")),
@@ -84,12 +86,24 @@ def foretold(
               tuple(_rows(say, records, families, outcomes)), "l" + "r" * len(outcomes)),
         Table(3, say.sentence("search.in_families", _heading(say, first)),
               (*say.heads("search.family", "search.pairs"),
-               *say.heads("search.certified_start", "search.stepwise_start")),
-              tuple(_by_family(say, records, families, first)), "lrrr"),
-        Paragraph(say.sentence(key)),
+               *say.heads(*(_NAMED[measure, "start"] for measure in _IN_FAMILIES))),
+              tuple(_by_family(say, records, families, first)), "lrrrr"),
+        Paragraph(say.together([say.sentence(key) for key in verdict])),
     )  # fmt: skip
     picture = scatter(panels, "search.growth", success, words)
     return blocks, {f"{stem}-scatter": picture}
+
+
+def _verdict(growth: RankCorrelation, apart: RankCorrelation) -> tuple[str, ...]:
+    """What to say of the growth before training, and of how far it is from keeping its size."""
+    if growth.low is None or growth.high is None:
+        return ("search.unknown",)
+    first = "search.none" if growth.low <= 0 <= growth.high else "search.some"
+    if apart.low is None or apart.high is None:
+        return first, "search.kin"
+    second = "search.apart_none" if apart.low <= 0 <= apart.high else (
+        "search.nearer" if apart.high < 0 else "search.farther")  # fmt: skip
+    return first, second, "search.kin"
 
 
 def families_of(records: Sequence[Record]) -> dict[str, str]:
@@ -132,7 +146,7 @@ def _by_family(
     for family in (None, *dict.fromkeys(families.values())):
         own = [r for r in records if family in (None, families[r["name"]])]
         found = [_correlation(_points(own, families, outcome, measure, "start"))
-                 for measure in ("certified", "stepwise")]  # fmt: skip
+                 for measure in _IN_FAMILIES]  # fmt: skip
         name = say.sentence("search.all") if family is None else say(family)
         yield name, say(str(found[0].pairs)), *(say(_written(one)) for one in found)
 

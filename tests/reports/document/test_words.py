@@ -26,6 +26,7 @@ SECTIONS: Final = [
     REPORTS / "terminal" / "bounds.py",
     REPORTS / "terminal" / "derivation.py",
     REPORTS / "commands" / "verify.py",
+    REPORTS / "commands" / "verify_all.py",
     REPORTS / "document" / "figures.py",
     REPORTS / "document" / "search_figures.py",
     REPORTS / "document" / "sweep_figures.py",
