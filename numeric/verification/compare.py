@@ -28,7 +28,8 @@ class Difference:
     `scaled` is infinite where the array should be zero and is not, and for what is not finite;
     `explained` is the largest |got − want| / bound, infinite where no bound is known. An entry
     to which rounding can do anything (a quotient at a pole) explains itself: `undecided` says
-    that there is one, so that the array is not counted as compared.
+    that there is one, so that the array is not counted as compared. `cancelled`: rounded terms
+    cancel to zero in the oracle, and in what it judges to no more than their rounding.
     """
 
     group: str
@@ -37,6 +38,7 @@ class Difference:
     explained: float
     entry: str
     undecided: bool = False
+    cancelled: bool = False
 
     @property
     def label(self) -> str:
@@ -86,10 +88,11 @@ def difference(group: str, name: str, got: Any, want: Any, bound: Any = None) ->
             ratio = np.where(np.isnan(ratio) | np.isinf(off), np.inf, ratio)
             explained = float(np.max(np.where(limits, ratio, 0.0)))
             undecided = not np.all(limits)
+        cancelled = bool(bound is not None and not largest and worst and np.all(off <= bound))
     place = np.unravel_index(int(np.argmax(off)), off.shape)
     where = f"[{', '.join(map(str, place))}]" if not scalar else ""
     entry = f"{group}.{name}{where}: got {got[place]:.17g}, want {want[place]:.17g}"
-    return Difference(group, name, scaled, explained, entry, undecided)
+    return Difference(group, name, scaled, explained, entry, undecided, cancelled)
 
 
 def rounding_bounds(

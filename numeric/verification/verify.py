@@ -155,14 +155,18 @@ def _explained(
     """The same differences beside what rounding explains; to the error of the oracle.
 
     Raises:
-        UnsatisfiedAssumption: if rounding could have turned a comparison round.
+        UnsatisfiedAssumption: if rounding could have turned a comparison round, or an oracle's zero
+            is none that is exact: terms cancel, and their rounding is all there is to see.
     """
     bounds = session.bounds(case, CREDIT)
     if bounds is None:
         return found
     if not bounds[1]:
         raise UnsatisfiedAssumption
-    return list(differences(got, want, bounds[0], ORACLE_ERROR))
+    found = list(differences(got, want, bounds[0], ORACLE_ERROR))
+    if any(difference.cancelled for difference in found):
+        raise UnsatisfiedAssumption
+    return found
 
 
 def _require(session: Session, found: list[Difference], tolerance: float, check: str) -> float:
