@@ -39,6 +39,7 @@ _BEST: Final = 10
 _SIDE_BY_SIDE: Final = 4
 _DRAWN: Final = 5
 _COLUMNS: Final = 40
+_NARROW: Final = 24
 
 
 def build_search(
@@ -140,7 +141,7 @@ def _descent(
         drawn = {name: retold(one["mutation"]) for name, one in kin.items()}
     try:
         picture = pedigree([
-            Ancestor(name, (name, _score(one)), one["parent"], drawn[name], name in mine)
+            Ancestor(name, (name, _score(one)), one["parent"], _narrow(drawn[name]), name in mine)
             for name, one in kin.items()
         ], words)  # fmt: skip
     except NoLayoutError:
@@ -148,6 +149,10 @@ def _descent(
     figure = Figure(1, f"{NAME}-pedigree", say.sentence("search.tree", str(len(best))),
                     say.words("search.tree_seen"))  # fmt: skip
     return (figure, *blocks), {f"{NAME}-pedigree": picture}
+
+
+def _narrow(changes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part for change in changes for part in textwrap.wrap(change, _NARROW))
 
 
 def _line(records: Sequence[Record], last: Record) -> list[Record]:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from profiles import by_day
+from profiles import by_day, night_alone
 
 from derive import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
@@ -386,7 +386,8 @@ g = sigmoid(W @ x)
 h = g * (f * h_prev + (1 - f) * h_prev) + (1 - g) * h_prev + U @ x"""
 
 
-@pytest.mark.parametrize("style", by_day(["fused", "textbook", "stable"], 1))
+@night_alone
+@pytest.mark.parametrize("style", ["fused", "textbook", "stable"])
 def test_gradients_that_cancel_to_nothing_are_not_called_wrong(style) -> None:
     """A weighted mean of a state and itself: the gradient of its gates is rounding alone."""
     cell = Cell.parse(name="means", equations=MEANS)
