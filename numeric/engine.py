@@ -6,11 +6,13 @@ worker that dies or a call that raises costs its own item: it is tried once more
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, Final, Generic, TypeVar
 
 from numeric.compiler.target import MissingError
@@ -192,10 +194,13 @@ class Engine:
 
 def _processes(count: int) -> ProcessPoolExecutor:
     """Processes of this machine; one that asks for too much memory is told so."""
-    return ProcessPoolExecutor(count, get_context("spawn"), initializer=_limited)
+    return ProcessPoolExecutor(count, get_context("spawn"), initializer=_begun)
 
 
-def _limited() -> None:
+def _begun() -> None:
+    """A process ends with the one that started it, however that one ends."""
+    if (parent := parent_process()) is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     if resource is not None:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         wanted = _MEMORY if most == resource.RLIM_INFINITY else min(most, _MEMORY)

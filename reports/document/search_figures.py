@@ -19,6 +19,7 @@ _MARKS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
 _SHADES: Final = ("#000000", "#555555", "#8A8A8A", "#B0B0B0", "#D0D0D0")
 _GOLDEN: Final = 0.6180339887498949
 _WIDE, _TALL = 6.3, 8.5
+_CODE: Final = "monospace"  # matplotlib's own, which has an underscore
 _LETTER, _LINE = 0.062, 0.13  # inches, of a label's letters and lines
 
 
@@ -124,6 +125,7 @@ def pedigree(ancestors: Sequence[Ancestor], words: Labels) -> Picture:
     placed = laid_out(sizes, edges, settings="rankdir=TB;ranksep=0.16;nodesep=0.12;")
     width, height = placed.size
     factor = min(1.0, _WIDE / width, _TALL / height)
+    family = [_CODE, *words.fonts]
     with mpl.rc_context(words.style):
         figure = Figure(figsize=(_WIDE, height * factor + 0.1))
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -139,8 +141,9 @@ def pedigree(ancestors: Sequence[Ancestor], words: Labels) -> Picture:
                 mutation_scale=1.9 * factor, shrinkA=0, shrinkB=0, capstyle="butt",
             ))  # fmt: skip
             if place is not None:
-                axes.text(*place, "\n".join(one.changes), fontsize=7 * factor, ha="center",
-                          va="center", color="black" if one.main else _SHADES[1])  # fmt: skip
+                axes.text(*place, "\n".join(one.changes), fontsize=6.5 * factor, ha="center",
+                          va="center", family=family,
+                          color="black" if one.main else _SHADES[1])  # fmt: skip
         for one in ancestors:
             (x, y), (w, h) = placed.centres[one.name], sizes[one.name]
             axes.add_patch(FancyBboxPatch(
@@ -148,8 +151,8 @@ def pedigree(ancestors: Sequence[Ancestor], words: Labels) -> Picture:
                 boxstyle="round,pad=0.03", facecolor="white", edgecolor="black",
                 linewidth=1.2 if one.main else 0.7,
             ))  # fmt: skip
-            axes.text(x, y, "\n".join(map(_plain, one.lines)), fontsize=8 * factor, ha="center",
-                      va="center")  # fmt: skip
+            axes.text(x, y, "\n".join(one.lines), fontsize=7 * factor, ha="center", va="center",
+                      family=family)  # fmt: skip
         return drawn(figure)
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from profiles import night_alone
@@ -72,3 +76,30 @@ def test_in_this_process_what_is_raised_is_raised() -> None:
         assert next(found) == (1, 1)
         with pytest.raises(ZeroDivisionError):
             next(found)
+
+
+PARENT = """
+import os, sys, time
+from numeric.engine import Engine
+if __name__ == "__main__":
+    with Engine(workers=1) as engine:
+        print(*engine.results(os.getpgid, [0]), *engine._executor._processes, flush=True)
+        [*engine.results(time.sleep, [600])]
+"""
+
+
+@night_alone
+def test_workers_end_with_who_started_them(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as run:
+        worker = int(run.stdout.readline().split()[-1])
+        os.kill(worker, 0)
+        run.kill()
+    for _ in range(100):
+        time.sleep(0.1)
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+    pytest.fail(f"process {worker} goes on")
