@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from typing import Any, Final, Generic, TypeVar
 
 from numeric.compiler.target import MissingError
@@ -200,11 +201,16 @@ def _processes(count: int) -> ProcessPoolExecutor:
 def _begun() -> None:
     """A process ends with the one that started it, however that one ends."""
     if (parent := parent_process()) is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     if resource is not None:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         wanted = _MEMORY if most == resource.RLIM_INFINITY else min(most, _MEMORY)
         resource.setrlimit(resource.RLIMIT_AS, (wanted, most))
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _said(problem: Exception) -> str:

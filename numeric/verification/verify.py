@@ -155,16 +155,13 @@ def _explained(
     """The same differences beside what rounding explains; to the error of the oracle.
 
     Raises:
-        UnsatisfiedAssumption: if rounding could have turned a comparison round, or an oracle's zero
-            is none that is exact: terms cancel, and their rounding is all there is to see.
+        UnsatisfiedAssumption: if rounding could turn a comparison round, or is all that is left.
     """
     bounds = session.bounds(case, CREDIT)
     if bounds is None:
         return found
-    if not bounds[1]:
-        raise UnsatisfiedAssumption
     found = list(differences(got, want, bounds[0], ORACLE_ERROR))
-    if any(difference.cancelled for difference in found):
+    if not bounds[1] or any(d.cancelled for d in found):  # an oracle's zero that is not exact
         raise UnsatisfiedAssumption
     return found
 
