@@ -168,7 +168,7 @@ THROUGH: Final = (
              "numeric/numbers/degree.py")),
     Through("numeric/verification/test_verify.py", "a verdict is made of all of these",
             ("numeric/numbers/rounding.py", "numeric/verification/cases.py",
-             "numeric/verification/compare.py", "numeric/verification/directions.py",
+             "numeric/verification/directions.py",
              "numeric/verification/problems/of_cell.py",
              "numeric/verification/problems/problem.py", "numeric/verification/counterexample.py",
              "numeric/verification/wrong_calls.py",

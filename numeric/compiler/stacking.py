@@ -156,16 +156,11 @@ class _Stacker:
         place = max(self.statements.index(member) for member in group)
         rest.insert(place - len(group) + 1, made)
         ordered = self.ordered(rest)
-        if ordered is None or self.reads_itself(made):
-            return False
+        program = replace(self.program, dims=self.dims, views=self.views, blocks=(), results=())
+        if ordered is None or any(program.overlap(read, made.target) for read in made.reads):
+            return False  # the latter where one of the group reads another, a gate inside a gate
         self.statements = ordered
         return True
-
-    def reads_itself(self, made: Statement) -> bool:
-        """Whether one of the group reads another's result, as gates inside gates do."""
-        program = replace(self.program, dims=self.dims, views=self.views, blocks=(), results=())
-        return any(program.overlap(operand, made.target) for operand in made.operands
-                   if isinstance(operand, str))  # fmt: skip
 
     def ordered(self, statements: list[Statement]) -> list[Statement] | None:
         """The statements, each after what it reads, else as they stand; none if they circle."""
