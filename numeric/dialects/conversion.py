@@ -28,6 +28,7 @@ from numeric.numbers.prime_field import (
     FIELD,
     PRIME,
     DualArray,
+    RandomFunctions,
     random_duals,
     random_functions,
 )
@@ -214,7 +215,7 @@ def _over_the_field(
                         "same function, so nothing is written"
                     )
             entries = sum(np.size(value) for value in results[0])
-            chance += entries * _chance_of_one(same, functions.asked)
+            chance += entries * _chance_of_one(same, functions)
     return min(1.0, chance * PRIME / 2.0**BITS)
 
 
@@ -234,7 +235,7 @@ def _values(results: list[Array]) -> list[Any]:
     return [entry.value for array in results for entry in DualArray.of(array).ravel()]
 
 
-def _chance_of_one(same: list[_Function], asked: int) -> float:
+def _chance_of_one(same: list[_Function], functions: RandomFunctions) -> float:
     """The chance for one entry of a result, by the degrees of the formulas at small sizes."""
     worst, rng = 0.0, np.random.default_rng(0)
 
@@ -247,7 +248,7 @@ def _chance_of_one(same: list[_Function], asked: int) -> float:
         call = replace(one, parameters=parameters)
         drawn = _drawn(call, unknown, 1, 1)
         found = [DegreeArray.of(array) for array in _run(call, drawn, DEGREES)]
-        worst += sum(error_probability([array], asked) for array in found)
+        worst += sum(error_probability([array], functions) for array in found)
     return worst
 
 

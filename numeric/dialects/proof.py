@@ -90,7 +90,7 @@ def _over_the_field(found: ParameterMap, seed: int) -> tuple[bool, float]:
         degrees = _Call(*({n: variables(a) for n, a in group.items()} for group in (
             call.parameters, call.inputs, call.initial, call.constants)))  # fmt: skip
         parts = _both(found, degrees, sizes, DEGREES, DegreeArray)
-        return True, error_probability([*parts[0], *parts[1]], functions.asked)
+        return True, error_probability([*parts[0], *parts[1]], functions)
 
 
 def _drawn(cell: Cell, sizes: Mapping[str, int], make: Any) -> _Call:

@@ -4,9 +4,9 @@
 In: integers, float constants. Out: `Dual`, an element (value, tangent, shadow): the field value,
 its derivative in one direction, and a float that decides comparisons only. Functions are
 random but obey the identities that gradient code uses: exp(−a) = 1/exp(a), exp(0) = 1,
-log inverse to exp, log(1+exp(a)) = a + log(1+exp(−a)), tanh, sinh and cosh through exp,
-sin² + cos² = 1; a root, or a primitive, is a random function of its own, with its slope. They do
-not obey exp(a+b) = exp(a)·exp(b), nor √a·√a = a.
+exp(2a) = exp(a)², log inverse to exp, log(1+exp(a)) = a + log(1+exp(−a)), tanh, sinh and cosh
+through exp, sin² + cos² = 1; a root, or a primitive, is a random function of its own, with its
+slope. They do not obey exp(a+b) = exp(a)·exp(b) for other a and b, nor √a·√a = a.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ if TYPE_CHECKING:  # the process of a file under audit does without SymPy
 
 PRIME: Final = 2**61 - 1
 _HALF: Final = (PRIME + 1) // 2
+_SQUARES: Final = (PRIME - 1) // 2  # how many squares but 0: odd, so squaring permutes them
+_BITS: Final = 61  # 2⁶¹ = 1 in the field
 
 
 def inverse(value: int) -> int:
@@ -54,14 +56,18 @@ def residue(number: Fraction) -> int:
 class RandomFunctions:
     """One random function for exp, one for its inverse, one for the sine's half tangent.
 
-    `ties` counts comparisons of different elements with equal shadows: what they decided is
-    the shadows' rounding. `constants` are what positive floats stand for where their simplest
-    rational is not it.
+    `scales` are the points at which exp is known, but for powers of two: ±c, and the smallest and
+    the largest power of two beside it; `elsewhere` counts points that another process asked of
+    the same functions. `ties` counts comparisons of different elements with equal shadows: what
+    they decided is the shadows' rounding. `constants` are what positive floats stand for where
+    their simplest rational is not it.
     """
 
     key: bytes
     powers: dict[int, int] = field(default_factory=lambda: {0: 1})
     logarithms: dict[int, int] = field(default_factory=lambda: {1: 0})
+    scales: dict[int, tuple[int, int]] = field(default_factory=dict)
+    elsewhere: int = 0
     ties: int = 0
     others: set[tuple[bytes, int]] = field(default_factory=set)
     constants: Mapping[float, Fraction] = field(default_factory=dict)
@@ -69,7 +75,7 @@ class RandomFunctions:
     @property
     def asked(self) -> int:
         """At how many points any of the functions is known."""
-        return len(self.powers) + len(self.others)
+        return len(self.powers) + len(self.others) + self.elsewhere
 
     def read(self, number: float) -> Fraction:
         """The constant that the float is the nearest to, else its simplest rational."""
@@ -82,19 +88,44 @@ class RandomFunctions:
         digest = blake2b(what + value.to_bytes(8), key=self.key, digest_size=16).digest()
         return 1 + int.from_bytes(digest) % (PRIME - 1)
 
-    def root(self, value: int) -> int:
-        """A random function r with r(−a) = 1/r(a) and r(0) = 1."""
+    @property
+    def doublings(self) -> int:
+        """How far apart the powers of two are at which exp is known of one point."""
+        return max((most - least for least, most in self.scales.values()), default=0)
+
+    def know(self, base: int, least: int, most: int) -> None:
+        """Note that exp is known at ±c times these powers of two."""
+        known = self.scales.get(base, (least, most))
+        self.scales[base] = min(known[0], least), max(known[1], most)
+
+    def root(self, value: int, shadow: float) -> int:
+        """A random function r with r(−a) = 1/r(a), r(0) = 1 and r(2a) = r(a)².
+
+        Doubling comes round in the field after 61 times, where r cannot: a = ±c·2ᵏ is told by the
+        shadow, which c·2ᵏ doubles too, and r(c) is a square, so that r(c)^(2ᵏ) is one for any k. A
+        shadow of 0 tells nothing, and r is random there.
+        """
         if value == 0:
             return 1
-        if value > PRIME // 2:
-            return inverse(self.hash(b"exp", PRIME - value))
-        return self.hash(b"exp", value)
+        power = math.frexp(shadow)[1]
+        base = value * pow(2, -power % _BITS) % PRIME
+        mirrored = base > PRIME // 2
+        base = PRIME - base if mirrored else base
+        if not shadow:
+            found = self.hash(b"zero", base)
+        else:
+            self.know(base, power, power)
+            found = self.hash(b"exp", base)
+            found = pow(found * found % PRIME, pow(2, power, _SQUARES), PRIME)
+        return inverse(found) if mirrored else found
 
-    def exp(self, value: int) -> int:
-        """The power r(a/2)², so that sinh and cosh have squares that agree with tanh."""
+    def exp(self, value: int, shadow: float) -> int:
+        """The power r(a), by r(a/2)² where the shadow is 0: it is the square of what sinh knows."""
         if value not in self.powers:
-            half = self.root(value * _HALF % PRIME)
-            self._pair(value, half * half % PRIME)
+            power = self.root(value, shadow)
+            if not shadow:
+                power = self.root(value * _HALF % PRIME, shadow) ** 2 % PRIME
+            self._pair(value, power)
         return self.powers[value]
 
     def log(self, power: int) -> int:
@@ -155,6 +186,15 @@ def current_constants() -> tuple[Fraction, ...]:
     """The constants that are read as such in the block in force."""
     functions = _CURRENT.get(None)
     return () if functions is None else tuple(functions.constants.values())
+
+
+def asked_elsewhere(asked: int, scales: Any) -> None:
+    """Count what another process has asked of the functions in force: points, rows of scales."""
+    functions = _CURRENT.get(None)
+    if functions is not None:
+        functions.elsewhere += asked
+        for base, least, most in scales:
+            functions.know(int(base), int(least), int(most))
 
 
 @contextmanager
@@ -283,7 +323,7 @@ class Dual(Element):
         return Dual(value, -self.tangent * value * value % PRIME, shadow)
 
     def exp(self) -> Dual:
-        value = _CURRENT.get().exp(self.value)
+        value = _CURRENT.get().exp(self.value, self.shadow)
         return Dual(value, value * self.tangent % PRIME, _exp(self.shadow))
 
     def log(self) -> Dual:
@@ -323,7 +363,7 @@ class Dual(Element):
         return Dual((value + back) * _HALF % PRIME, tangent % PRIME, abs(_exp(abs(self.shadow))))
 
     def _roots(self) -> tuple[int, int]:
-        root = _CURRENT.get().root(self.value)
+        root = _CURRENT.get().root(self.value, self.shadow)
         return root, inverse(root)
 
     def sin(self) -> Dual:

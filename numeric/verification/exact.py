@@ -121,10 +121,10 @@ def _compare(
     if not right or not all(agree.values()):
         return ExactResult(agree, verdicts, 0.0)
     found = problem.call(guard, case.mapped(variables))
-    return ExactResult(agree, verdicts, _chance(found, functions.asked))
+    return ExactResult(agree, verdicts, _chance(found, functions))
 
 
-def _chance(found: Result, functions: int) -> float:
+def _chance(found: Result, functions: RandomFunctions) -> float:
     outputs, gradients = found
     results = [*outputs.values(), *(a for arrays in gradients.values() for a in arrays.values())]
     return error_probability(results, functions)

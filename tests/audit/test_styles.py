@@ -61,7 +61,9 @@ def test_the_styles_take_every_form() -> None:
 def test_right_code_is_not_refused(style: Style) -> None:
     for seed in SEEDS:
         verdict = verify(load(style.source(), "style"), cell=catalogue[style.cell], seed=seed)
-        assert verdict.status != "fail", (seed, verdict.summary())
+        exact = "pass" if KINDS[style.kind][0] == "pass" else "not_applicable"
+        assert verdict.checks["exact"].status == exact, (seed, verdict.summary())
+        assert verdict.status in ("pass", "partial"), (seed, verdict.summary())  # float32 overflows
         assert not any(g.diagnosis for g in verdict.gradients.values())
 
 
