@@ -55,7 +55,7 @@ class Session:
             {name: array for name, array in answer.states.items() if judged("states", name)},
             {
                 group: {name: array for name, array in arrays.items() if judged(group, name)}
-                for group, arrays in answer.gradients.items()
+                for group, arrays in self.problem.scope.cut(answer.gradients).items()
             },
         )
 

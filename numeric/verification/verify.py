@@ -348,7 +348,7 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
     except Misbehaviour:
         return session.gradients()
     for label, finding in found.items():
-        if finding.wrong:
+        if finding.wrong and label not in treated:
             session.wrong.setdefault(label, "time_steps")
             session.errors.setdefault(label, finding.scaled_error)
     gradients = {

@@ -44,9 +44,10 @@ class NetworkProblem:
 
     @property
     def checks(self) -> frozenset[str]:
-        """The checks that apply: without lengths nothing is padded."""
+        """The checks that apply: without lengths nothing is padded, a field has no limits."""
         padding = {"padding"} if self.scope.lengths else set()
-        return frozenset({"autograd", "high_precision", "exact", *padding})
+        exact = set() if self.scope.limits else {"exact"}
+        return frozenset({"autograd", "high_precision", *exact, *padding})
 
     @property
     def promises(self) -> frozenset[str]:
