@@ -24,14 +24,8 @@ from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import shape_of, sizes_of
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
 from numeric.numbers.degree import DegreeArray, error_probability, variables
-from numeric.numbers.prime_field import (
-    FIELD,
-    PRIME,
-    DualArray,
-    RandomFunctions,
-    random_duals,
-    random_functions,
-)
+from numeric.numbers.prime_field import FIELD, DualArray, random_duals
+from numeric.numbers.random_functions import PRIME, RandomFunctions, random_functions
 from numeric.verification.exact import constants_of
 from numeric.weights.formats.stored import Arrays
 from numeric.weights.layer_weights import is_floating

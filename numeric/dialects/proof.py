@@ -24,7 +24,8 @@ from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import shape_of
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.degree import Degree, DegreeArray, error_probability, variables
-from numeric.numbers.prime_field import FIELD, DualArray, random_duals, random_functions
+from numeric.numbers.prime_field import FIELD, DualArray, random_duals
+from numeric.numbers.random_functions import random_functions
 from numeric.verification.exact import constants_of
 
 Array = Any

@@ -17,8 +17,8 @@ from typing import Any, Final, Self
 import numpy as np
 
 from numeric.numbers.elements import Element, ElementArray
-from numeric.numbers.prime_field import PRIME, RandomFunctions
 from numeric.numbers.primitives import Primitive
+from numeric.numbers.random_functions import PRIME, RandomFunctions
 
 _OVER: Final = 1.0
 

@@ -19,16 +19,8 @@ from sympy import Rational, preorder_traversal
 from derive.calculus.through_time import differentiate
 from derive.cell import Cell
 from numeric.numbers.degree import error_probability, variables
-from numeric.numbers.prime_field import (
-    FIELD,
-    PRIME,
-    Dual,
-    DualArray,
-    RandomFunctions,
-    random_duals,
-    random_functions,
-    with_tangents,
-)
+from numeric.numbers.prime_field import FIELD, Dual, DualArray, random_duals, with_tangents
+from numeric.numbers.random_functions import PRIME, RandomFunctions, random_functions
 from numeric.verification.cases import Case
 from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.watch import Guard

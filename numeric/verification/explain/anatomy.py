@@ -284,7 +284,7 @@ class NetworkAnatomy:
     def homes(self) -> list[tuple[tuple[str, ...], Part]]:
         """Each layer, all of them, the readout."""
         top, *layers = self.parts
-        found = [((part.name,), part) for part in layers]
+        found: list[tuple[tuple[str, ...], Part]] = [((part.name,), part) for part in layers]
         if len(layers) > 1:
             found.append((tuple(part.name for part in layers), layers[0]))
         return [*found, ((READOUT,), top)]

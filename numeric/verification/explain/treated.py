@@ -96,7 +96,7 @@ def clipped(audit: Audit) -> Sentences:
         cut, limits = _by_size(audit)
     else:
         cut, limits = _below_and_above(audit)
-    found = {}
+    found: Sentences = {}
     for limit in limits:
         found |= dict.fromkeys(limit.labels, said_of(limit))
     if {*cut} - {*found} and (mistake := limited(audit, LARGE)) is not None:

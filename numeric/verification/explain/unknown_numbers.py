@@ -55,7 +55,7 @@ def _shown(audit: Audit) -> list[tuple[Labels, Any]]:
     A network's loss is its own: there a call of one step, and one of two.
     """
     alone = dict(audit.anatomy.alone(audit.tapes[0].case))
-    found = []
+    found: list[tuple[Labels, Any]] = []
     for step in range(1, STEPS + 1):
         case = alone.get(step) or audit.case(step, audit.seed)
         with suppress(Misbehaviour):

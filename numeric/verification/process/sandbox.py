@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from numeric.numbers.prime_field import asked_elsewhere, current_constants, current_seed
+from numeric.numbers.random_functions import asked_elsewhere, current_constants, current_seed
 from numeric.verification.process.wire import encode, receive
 from numeric.verification.watch import (
     CELL_FUNCTIONS,

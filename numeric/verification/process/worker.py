@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from numeric.numbers.elements import Element
-from numeric.numbers.prime_field import RandomFunctions, random_functions
+from numeric.numbers.random_functions import RandomFunctions, random_functions
 from numeric.verification.caller import Caller, Misbehaviour, Raised
 from numeric.verification.frameworks.asked import Asked
 from numeric.verification.frameworks.code import FrameworkCode

@@ -16,16 +16,8 @@ from derive.language.functions import FUNCTIONS
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
 from numeric.numbers.degree import error_probability, variables
-from numeric.numbers.prime_field import (
-    PRIME,
-    Dual,
-    DualArray,
-    inverse,
-    random_duals,
-    random_functions,
-    residue,
-    simplest_rational,
-)
+from numeric.numbers.prime_field import Dual, DualArray, random_duals, residue, simplest_rational
+from numeric.numbers.random_functions import PRIME, inverse, random_functions
 from numeric.verification.exact import exact_check
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.watch import Guard, Raised, subject_of

@@ -15,7 +15,8 @@ from derive import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
 from numeric.numbers.degree import Degree, DegreeArray
-from numeric.numbers.prime_field import PRIME, Dual, DualArray, random_duals, random_functions
+from numeric.numbers.prime_field import Dual, DualArray, random_duals
+from numeric.numbers.random_functions import PRIME, random_functions
 from numeric.numbers.rounding import Double, DoubleArray
 from numeric.verification.problems.of_cell import call, make_case
 from numeric.verification.process.sandbox import Sandbox
