@@ -115,7 +115,7 @@ class RandomFunctions:
         return self.powers[value]
 
     def log(self, power: int) -> int:
-        """The inverse of exp where that is known, else random: even in a, but for a/2, of 1 + eᵃ."""
+        """The inverse of exp where that is known, else random: of 1 + eᵃ even in a but for a/2."""
         if power not in self.logarithms:
             rest = self.logarithms.get(power - 1)
             if rest is None:

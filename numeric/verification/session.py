@@ -12,7 +12,7 @@ from typing import Any
 
 from derive.saying import said
 from numeric.numbers.rounding import BOUNDED, COARSE, Kinds
-from numeric.verification.cases import Case
+from numeric.verification.cases import SATURATED, Case
 from numeric.verification.compare import Difference, capped, finite, not_finite, rounding_bounds
 from numeric.verification.oracles import Answer, autograd_answer, precise_answer
 from numeric.verification.problems.problem import Problem, Result
@@ -109,7 +109,7 @@ class Session:
         """
         got = self.result(case)
         place = not_finite(got)
-        if place is None or (case.dtype, case.regime) != ("float32", "saturated"):
+        if place is None or case.dtype != "float32" or case.regime not in SATURATED:
             return [(case, got)]
         found = [(case, part) for part in [finite(got)] if part[0] or any(part[1].values())]
         if "float64" in self.problem.scope.dtypes:

@@ -27,7 +27,7 @@ from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.segments import Segments
 from numeric.compiler.target import Target
 from numeric.compiler.targets import NUMPY, find_style
-from numeric.verification.cases import Case
+from numeric.verification.cases import SATURATED, Case
 from numeric.verification.compare import (
     Difference,
     agreement,
@@ -161,7 +161,7 @@ def _high_precision(session: Session, examples: int) -> Check:
         if not in_range(float_answer, LARGEST[case.dtype]):
             raise UnsatisfiedAssumption
         want = within(session.precise(case), got)
-        if case.regime != "saturated":
+        if case.regime not in SATURATED:
             other, where = agreement(as_result(float_answer), want)
             if other > ORACLES_AGREE and _oracle_is_right(session, case, float_answer, want):
                 other = 0.0
@@ -176,7 +176,7 @@ def _high_precision(session: Session, examples: int) -> Check:
 
     of = session.problem
     strategy = calls(of, limits=of.limits(small=True))
-    battery = of.ordinary_cases(("saturated",), seed=session.seed, small=True)
+    battery = of.ordinary_cases(SATURATED, seed=session.seed, small=True)
     test = partial(_each, session, one)
     check = search(session, "high_precision", battery, strategy, examples, test)
     figures = {
