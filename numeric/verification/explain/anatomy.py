@@ -271,14 +271,14 @@ class NetworkAnatomy:
             stated = joined.part("loss")[-1 if self.network.loss == "cross_entropy" else 0].equation
             layout, text = Layout(joined.notation), Text()
             left, right = (text(layout.of(side)) for side in (stated.target, stated.value))
-            return f"{READOUT}: {left} = {right}"
+            return said("{0}: {1}", READOUT, f"{left} = {right}")
         inside = [part for part in self.parts if part.name in mistake.parts]
         if not inside:
             return ""
         where = inside[0].where(mistake.targets)
         if inside[0].name == READOUT:
-            return f"{READOUT}: {where}"
-        return f"{inside[0].name if len(inside) == 1 else 'every layer'}, {where}"
+            return said("{0}: {1}", READOUT, where)
+        return said("{0}, {1}", inside[0].name if len(inside) == 1 else "every layer", where)
 
     @property
     def homes(self) -> list[tuple[tuple[str, ...], Part]]:

@@ -48,9 +48,9 @@ REDUCTIONS: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
 
 # How a cotangent of one step, (B, n, 1), may be cut at a limit: in words, and in numbers.
 LIMITS: Final[Mapping[str, tuple[str, Callable[[Array, float], Array]]]] = {
-    "entry": ("each entry of {}", lambda bar, limit: np.clip(bar, -limit, limit)),
-    "norm": ("the norm of {}", lambda bar, limit: _shorter(bar, limit, None)),
-    "sample": ("each sample's norm of {}", lambda bar, limit: _shorter(bar, limit, (1, 2))),
+    "entry": ("each entry of {0}", lambda bar, limit: np.clip(bar, -limit, limit)),
+    "norm": ("the norm of {0}", lambda bar, limit: _shorter(bar, limit, None)),
+    "sample": ("each sample's norm of {0}", lambda bar, limit: _shorter(bar, limit, (1, 2))),
 }
 
 # What a whole gradient is multiplied by, of T and B.

@@ -79,7 +79,8 @@ def _with(template: str, parts: list[str]) -> str:
 
 
 def _named(part: Part, names: list[str]) -> str:
-    return f"{part.name}, {part.where(names)}" if part.name else part.where(names)
+    where = part.where(names)
+    return said("{0}, {1}", part.name, where) if part.name else where
 
 
 def _explaining(

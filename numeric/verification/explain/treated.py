@@ -101,7 +101,7 @@ def clipped(audit: Audit) -> Sentences:
         found |= dict.fromkeys(limit.labels, said_of(limit))
     if {*cut} - {*found} and (mistake := limited(audit, LARGE)) is not None:
         where = audit.anatomy.where(mistake)
-        return dict.fromkeys(cut, f"{mistake.what} ({where}){BELOW}")
+        return dict.fromkeys(cut, said("{0} ({1}){2}", mistake.what, where, BELOW))
     return found
 
 

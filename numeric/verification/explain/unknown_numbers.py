@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial, reduce
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from sympy import Rational
 from derive.calculus.adjoint import carry
 from derive.calculus.through_time import Derivation
 from derive.language.expr import scale
+from derive.saying import said
 from numeric.verification.explain.anatomy import Part, labelled
 from numeric.verification.explain.audit import SEEDS, Audit, agreement, equal
 from numeric.verification.explain.change import LIMITS, Change, Mistake, Place
@@ -42,8 +44,8 @@ def factor(audit: Audit, wrong: set[str]) -> Mistake | None:
                 continue
             made = _multiplied(part.derivation, places, number)
             targets = tuple(dict.fromkeys(name for name, _ in places))
-            what = f"with {what} multiplied by {_text(number)}"
-            mistake = Mistake(what, made, targets, "factor", parts=parts)
+            words = said("with {0} multiplied by {1}", what, _text(number))
+            mistake = Mistake(words, made, targets, "factor", parts=parts)
             if _is_made_by(audit, mistake):
                 return mistake
     return None
@@ -73,17 +75,17 @@ def _places(part: Part) -> Iterator[tuple[list[Place], str]]:
         every = [(equation.target.name, place) for place, _ in enumerate(equation.terms)]
         for here, term in zip(every, equation.terms, strict=True):
             if term.value == carry(equation.of):
-                taken.append((here, f"the carry of {equation.of.name}"))
+                taken.append((here, said("the carry of {0}", equation.of.name)))
             else:
-                single.append(([here], f"the term {naming(term.value)}"))
+                single.append(([here], said("the term {0}", naming(term.value))))
         if len(every) > 1:
             whole.append((every, naming(equation.target)))
     handed = {e.target.name: [(e.target.name, k) for k, _ in enumerate(e.terms)]
               for e in of.carries}  # fmt: skip
     yield from (([here], what) for here, what in taken)
     if len(taken) > 1:
-        yield [here for here, _ in taken], "the carries of all states"
-        yield [here for every in handed.values() for here in every], "all that is handed back"
+        yield [here for here, _ in taken], said("the carries of all states")
+        yield [here for every in handed.values() for here in every], said("all that is handed back")
     yield from whole
     yield from single
 
@@ -178,8 +180,11 @@ def limited(audit: Audit, large: float) -> Mistake | None:
                 limit = _limit(audit, got, tape, targets, how, parts)
                 if limit is None or limit <= 0:
                     continue
-                names = " and of ".join(part.naming(symbols[name]) for name in targets)
-                what = f"{words.format(names)} is at most {limit:.6g} in size, cut at every step"
+                names = _listed([part.naming(symbols[name]) for name in targets])
+                of_what = said(words, names)
+                what = said(
+                    "{0} is at most {1} in size, cut at every step", of_what, f"{limit:.6g}"
+                )
                 change = Change(limits={name: (how, limit) for name in targets})
                 mistake = Mistake(what, change, tuple(targets), "limit", parts=parts)
                 made = audit.anatomy.made_by(of_all, mistake)
@@ -187,6 +192,10 @@ def limited(audit: Audit, large: float) -> Mistake | None:
                 if right and _is_made_by(audit, mistake):
                     return mistake
     return None
+
+
+def _listed(names: list[str]) -> str:
+    return reduce(partial(said, "{0} and of {1}"), names)
 
 
 def _limit(
