@@ -26,6 +26,7 @@ LOSSES: Final[Mapping[str, Callable[[Array, int], Array]]] = {
     "_of_the_first_step": lambda cotangents, t: cotangents[0],
     "_of_the_step_before": lambda cotangents, t: cotangents[t - 1],
     "_of_the_step_after": lambda cotangents, t: cotangents[(t + 1) % len(cotangents)],
+    "_in_reverse": lambda cotangents, t: cotangents[-1 - t],
     "_at_the_last_step_alone": lambda cotangents, t: cotangents[t] * (t == len(cotangents) - 1),
     "_of_all_steps": lambda cotangents, t: cotangents.sum(axis=0),
 }
