@@ -160,7 +160,9 @@ class Case:
 
 
 def pushed(bias: Any, least: float) -> Any:
-    """The biases moved away from zero by so much."""
+    """The biases moved away from zero by so much; a scalar is none."""
+    if not least or np.ndim(bias) != 1:
+        return bias
     return bias + np.asarray(least, bias.dtype) * np.sign(bias)
 
 
