@@ -286,13 +286,22 @@ def test_code_that_casts_to_float_is_judged_by_the_other_oracles() -> None:
 
 def test_another_form_of_exp_is_a_doubt_and_no_failure() -> None:
     source = source_of("lstm").replace(
-        "return 1 / (1 + np.exp(-a))", "return 1 / (1 + np.exp(-0.5 * a) * np.exp(-0.5 * a))"
+        "return 1 / (1 + np.exp(-a))", "return 1 / (1 + np.exp(-0.25 * a) * np.exp(-0.75 * a))"
     )
     verdict = verify(load(source, "split"), cell=catalogue["lstm"])
     assert verdict.status == "inconclusive"
     assert verdict.checks["exact"].status == "inconclusive"
     assert "every floating-point oracle agrees" in verdict.checks["exact"].reason
     assert all(gradient.status == "pass" for gradient in verdict.gradients.values())
+
+
+def test_the_square_of_half_an_exponential_is_proved() -> None:
+    source = source_of("rnn").replace("np.tanh(", "tanh(")
+    assert source != source_of("rnn")
+    source += "\n\ndef tanh(a):\n    return (1 - np.exp(-a) ** 2) / (1 + np.exp(-a) ** 2)\n"
+    verdict = verify(load(source, "halves"), cell=catalogue["rnn"])
+    assert verdict.status == "pass"
+    assert verdict.checks["exact"].status == "pass"
 
 
 def test_oracles_that_disagree_are_a_doubt_and_are_said(monkeypatch) -> None:
