@@ -35,7 +35,10 @@ def factor(audit: Audit, wrong: set[str]) -> Mistake | None:
     """One term, or all carries, multiplied by a number, if that makes every gradient."""
     shown = _shown(audit)
     for parts, part in audit.anatomy.homes:
+        whole = {e.target.name for e in part.derivation.parameters if len(e.terms) == 1}
         for places, what in _places(part):
+            if not audit.anatomy.by_step and {name for name, _ in places} <= whole:
+                continue  # a multiple of one whole gradient is said of that gradient
             if not audit.anatomy.holds(part, places):
                 continue
             gone = _nothing(Change(dict.fromkeys(places)), parts)
