@@ -295,15 +295,6 @@ def test_another_form_of_exp_is_a_doubt_and_no_failure() -> None:
     assert all(gradient.status == "pass" for gradient in verdict.gradients.values())
 
 
-def test_the_square_of_half_an_exponential_is_proved() -> None:
-    source = source_of("rnn").replace("np.tanh(", "tanh(")
-    assert source != source_of("rnn")
-    source += "\n\ndef tanh(a):\n    return (1 - np.exp(-a) ** 2) / (1 + np.exp(-a) ** 2)\n"
-    verdict = verify(load(source, "halves"), cell=catalogue["rnn"])
-    assert verdict.status == "pass"
-    assert verdict.checks["exact"].status == "pass"
-
-
 def test_oracles_that_disagree_are_a_doubt_and_are_said(monkeypatch) -> None:
     right = session.precise_answer
 
