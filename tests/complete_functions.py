@@ -28,8 +28,9 @@ from numeric.numbers.arithmetic import FLOATS, Arithmetic
 from numeric.numbers.degree import DegreeArray, variables
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, fifty
 from numeric.numbers.intervals import Interval, interval
-from numeric.numbers.prime_field import PRIME, DualArray, random_duals, random_functions
+from numeric.numbers.prime_field import DualArray, random_duals
 from numeric.numbers.prime_field import with_tangents as moved
+from numeric.numbers.random_functions import PRIME, random_functions
 from numeric.numbers.rounding import BOUNDED, COARSE, data
 from numeric.verification.exact import FORMS
 from numeric.verification.oracles import AUTOGRAD

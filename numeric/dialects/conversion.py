@@ -24,13 +24,8 @@ from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import shape_of, sizes_of
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
 from numeric.numbers.degree import DegreeArray, error_probability, variables
-from numeric.numbers.prime_field import (
-    FIELD,
-    PRIME,
-    DualArray,
-    random_duals,
-    random_functions,
-)
+from numeric.numbers.prime_field import FIELD, DualArray, random_duals
+from numeric.numbers.random_functions import PRIME, RandomFunctions, random_functions
 from numeric.verification.exact import constants_of
 from numeric.weights.formats.stored import Arrays
 from numeric.weights.layer_weights import is_floating
@@ -214,7 +209,7 @@ def _over_the_field(
                         "same function, so nothing is written"
                     )
             entries = sum(np.size(value) for value in results[0])
-            chance += entries * _chance_of_one(same, functions.asked)
+            chance += entries * _chance_of_one(same, functions)
     return min(1.0, chance * PRIME / 2.0**BITS)
 
 
@@ -234,7 +229,7 @@ def _values(results: list[Array]) -> list[Any]:
     return [entry.value for array in results for entry in DualArray.of(array).ravel()]
 
 
-def _chance_of_one(same: list[_Function], asked: int) -> float:
+def _chance_of_one(same: list[_Function], functions: RandomFunctions) -> float:
     """The chance for one entry of a result, by the degrees of the formulas at small sizes."""
     worst, rng = 0.0, np.random.default_rng(0)
 
@@ -247,7 +242,7 @@ def _chance_of_one(same: list[_Function], asked: int) -> float:
         call = replace(one, parameters=parameters)
         drawn = _drawn(call, unknown, 1, 1)
         found = [DegreeArray.of(array) for array in _run(call, drawn, DEGREES)]
-        worst += sum(error_probability([array], asked) for array in found)
+        worst += sum(error_probability([array], functions) for array in found)
     return worst
 
 

@@ -24,7 +24,8 @@ from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import shape_of
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.degree import Degree, DegreeArray, error_probability, variables
-from numeric.numbers.prime_field import FIELD, DualArray, random_duals, random_functions
+from numeric.numbers.prime_field import FIELD, DualArray, random_duals
+from numeric.numbers.random_functions import random_functions
 from numeric.verification.exact import constants_of
 
 Array = Any
@@ -90,7 +91,7 @@ def _over_the_field(found: ParameterMap, seed: int) -> tuple[bool, float]:
         degrees = _Call(*({n: variables(a) for n, a in group.items()} for group in (
             call.parameters, call.inputs, call.initial, call.constants)))  # fmt: skip
         parts = _both(found, degrees, sizes, DEGREES, DegreeArray)
-        return True, error_probability([*parts[0], *parts[1]], functions.asked)
+        return True, error_probability([*parts[0], *parts[1]], functions)
 
 
 def _drawn(cell: Cell, sizes: Mapping[str, int], make: Any) -> _Call:

@@ -4,7 +4,8 @@
 In: the unmodified module, run on `Degree` elements. Out: the degree of the rational identity
 that is tested, and from it the probability that a wrong formula passes at random points.
 
-Source: Schwartz 1980, Zippel 1979; exp, log, sin and cos count as new random variables.
+Source: Schwartz 1980, Zippel 1979; exp, log, sin and cos count as new random variables: exp as the
+square of one, since every value is a square.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import Any, Final, Self
 import numpy as np
 
 from numeric.numbers.elements import Element, ElementArray
-from numeric.numbers.prime_field import PRIME
 from numeric.numbers.primitives import Primitive
+from numeric.numbers.random_functions import PRIME, RandomFunctions
 
 _OVER: Final = 1.0
 
@@ -130,10 +131,10 @@ class Degree(Element):
         return self._fresh(np.tanh, 2)
 
     def sinh(self) -> Degree:
-        return self._fresh(np.sinh, 2)
+        return self._fresh(np.sinh, 4)
 
     def cosh(self) -> Degree:
-        return self._fresh(np.cosh, 2)
+        return self._fresh(np.cosh, 4)
 
     def sin(self) -> Degree:
         return self._fresh(np.sin, 2)
@@ -159,13 +160,14 @@ def variables(array: Any) -> Any:
     return result.reshape(np.shape(array)).view(DegreeArray)
 
 
-def error_probability(results: list[Any], functions: int) -> float:
+def error_probability(results: list[Any], functions: RandomFunctions) -> float:
     """A bound on the chance that an identity between these results holds by accident.
 
     The tangents of the forward pass have at most twice the degree of their values; that the
-    random functions are asked at two different points and find one is in the bound.
+    random functions are asked at two different points and find one is in the bound. Where exp is
+    asked at a point and at 2ᵏ times it, the one value is the power 2ᵏ of the other.
     """
     total = 1.0
     for array in results:
         total += sum(2 * max(0.0, e.top + e.bottom) + 2 for e in DegreeArray.of(array).ravel())
-    return min(1.0, total * (1 + functions**2) / PRIME)
+    return min(1.0, total * 2.0**functions.doublings * (1 + functions.asked**2) / PRIME)

@@ -17,15 +17,8 @@ import numpy as np
 
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, distance, fifty
-from numeric.numbers.prime_field import (
-    FIELD,
-    PRIME,
-    Dual,
-    DualArray,
-    RandomFunctions,
-    random_duals,
-    random_functions,
-)
+from numeric.numbers.prime_field import FIELD, Dual, DualArray, random_duals
+from numeric.numbers.random_functions import PRIME, RandomFunctions, random_functions
 
 Array = Any
 CLOSE: Final = Decimal(10) ** -35  # of the larger array: fifty digits less what cancels

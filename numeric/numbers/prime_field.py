@@ -3,172 +3,30 @@
 
 In: integers, float constants. Out: `Dual`, an element (value, tangent, shadow): the field value,
 its derivative in one direction, and a float that decides comparisons only. Functions are
-random but obey the identities that gradient code uses: exp(−a) = 1/exp(a), exp(0) = 1,
-log inverse to exp, log(1+exp(a)) = a + log(1+exp(−a)), tanh, sinh and cosh through exp,
-sin² + cos² = 1; a root, or a primitive, is a random function of its own, with its slope. They do
-not obey exp(a+b) = exp(a)·exp(b), nor √a·√a = a.
+the random ones of `random_functions.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from fractions import Fraction
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from numeric.numbers.arithmetic import Arithmetic
-from numeric.numbers.constants import distinct, simplest_rational
+from numeric.numbers.constants import simplest_rational
 from numeric.numbers.elements import Element, ElementArray
 from numeric.numbers.primitives import Primitive
+from numeric.numbers.random_functions import CURRENT, HALF, PRIME, inverse
 
 if TYPE_CHECKING:  # the process of a file under audit does without SymPy
     from sympy import Expr
-
-PRIME: Final = 2**61 - 1
-_HALF: Final = (PRIME + 1) // 2
-
-
-def inverse(value: int) -> int:
-    """1/value in the field.
-
-    Raises:
-        ZeroDivisionError: if the value is zero.
-    """
-    if value == 0:
-        raise ZeroDivisionError("division by zero in the field")
-    return pow(value, -1, PRIME)
 
 
 def residue(number: Fraction) -> int:
     """The field element of a fraction."""
     return number.numerator * inverse(number.denominator % PRIME) % PRIME
-
-
-@dataclass
-class RandomFunctions:
-    """One random function for exp, one for its inverse, one for the sine's half tangent.
-
-    `ties` counts comparisons of different elements with equal shadows: what they decided is
-    the shadows' rounding. `constants` are what positive floats stand for where their simplest
-    rational is not it.
-    """
-
-    key: bytes
-    powers: dict[int, int] = field(default_factory=lambda: {0: 1})
-    logarithms: dict[int, int] = field(default_factory=lambda: {1: 0})
-    ties: int = 0
-    others: set[tuple[bytes, int]] = field(default_factory=set)
-    constants: Mapping[float, Fraction] = field(default_factory=dict)
-
-    @property
-    def asked(self) -> int:
-        """At how many points any of the functions is known."""
-        return len(self.powers) + len(self.others)
-
-    def read(self, number: float) -> Fraction:
-        """The constant that the float is the nearest to, else its simplest rational."""
-        known = self.constants.get(abs(number))
-        if known is None:
-            return simplest_rational(number)
-        return -known if number < 0 else known
-
-    def hash(self, what: bytes, value: int) -> int:
-        digest = blake2b(what + value.to_bytes(8), key=self.key, digest_size=16).digest()
-        return 1 + int.from_bytes(digest) % (PRIME - 1)
-
-    def root(self, value: int) -> int:
-        """A random function r with r(−a) = 1/r(a) and r(0) = 1."""
-        if value == 0:
-            return 1
-        if value > PRIME // 2:
-            return inverse(self.hash(b"exp", PRIME - value))
-        return self.hash(b"exp", value)
-
-    def exp(self, value: int) -> int:
-        """The power r(a/2)², so that sinh and cosh have squares that agree with tanh."""
-        if value not in self.powers:
-            half = self.root(value * _HALF % PRIME)
-            self._pair(value, half * half % PRIME)
-        return self.powers[value]
-
-    def log(self, power: int) -> int:
-        if power not in self.logarithms:
-            rest = self.logarithms.get(power - 1)
-            if rest is None:
-                self._pair(self.hash(b"log", power), power)
-            else:
-                even = self.hash(b"even", min(rest, PRIME - rest))
-                self._pair((even + rest * _HALF) % PRIME, power)
-                mirrored = (1 + inverse(power - 1)) % PRIME
-                self._pair((even - rest * _HALF) % PRIME, mirrored)
-        return self.logarithms[power]
-
-    def sqrt(self, value: int) -> int:
-        """A random function that is 0 at 0 and 1 at 1."""
-        if value < 2:
-            return value
-        self.others.add((b"sqrt", value))
-        return self.hash(b"sqrt", value)
-
-    def half_tangent(self, value: int) -> int:
-        """An odd function u; sin = 2u/(1+u²), cos = (1−u²)/(1+u²)."""
-        return self.odd(b"sin", value)
-
-    def primitive(self, function: Primitive, value: int) -> int:
-        """A random function of its own, odd where the primitive is."""
-        name = function.name.encode() + b":"
-        if function.is_odd:
-            return self.odd(name, value)
-        self.others.add((name, value))
-        return self.hash(name, value)
-
-    def odd(self, name: bytes, value: int) -> int:
-        """A random function f with f(−a) = −f(a) and f(0) = 0."""
-        mirrored = value > PRIME // 2
-        argument = PRIME - value if mirrored else value
-        self.others.add((name, argument))
-        found = self.hash(name, argument) if argument else 0
-        return PRIME - found if mirrored else found
-
-    def _pair(self, value: int, power: int) -> None:
-        for sign, raised in ((value, power), (-value % PRIME, inverse(power))):
-            self.powers[sign] = raised
-            self.logarithms.setdefault(raised, sign)
-
-
-_CURRENT: Final[ContextVar[RandomFunctions]] = ContextVar("functions")
-
-
-def current_seed() -> int:
-    """The seed of the functions in force; 0 outside of any block."""
-    functions = _CURRENT.get(None)
-    return 0 if functions is None else int(functions.key)
-
-
-def current_constants() -> tuple[Fraction, ...]:
-    """The constants that are read as such in the block in force."""
-    functions = _CURRENT.get(None)
-    return () if functions is None else tuple(functions.constants.values())
-
-
-@contextmanager
-def random_functions(seed: int, constants: Iterable[Fraction] = ()) -> Iterator[RandomFunctions]:
-    """Within the block, exp, log, sin and cos are the random functions of this seed.
-
-    A float that is the nearest to one of the constants is read as that constant.
-    """
-    functions = RandomFunctions(str(seed).encode(), constants=distinct(constants))
-    token = _CURRENT.set(functions)
-    try:
-        yield functions
-    finally:
-        _CURRENT.reset(token)
 
 
 class Dual(Element):
@@ -186,7 +44,7 @@ class Dual(Element):
         if isinstance(number, (int, np.integer, np.bool_)):
             return cls(int(number) % PRIME, 0, float(number))
         if isinstance(number, (float, np.floating)):
-            functions = _CURRENT.get(None)
+            functions = CURRENT.get(None)
             read = simplest_rational if functions is None else functions.read
             return cls(residue(read(float(number))), 0, float(number))
         if isinstance(number, Fraction):
@@ -199,7 +57,7 @@ class Dual(Element):
     def _other(self, other: Any) -> float:
         taken = other if isinstance(other, Dual) else self.lift(other)
         if self.shadow == taken.shadow and self.value != taken.value:
-            functions = _CURRENT.get(None)
+            functions = CURRENT.get(None)
             if functions is not None:
                 functions.ties += 1
         return taken.shadow
@@ -283,17 +141,17 @@ class Dual(Element):
         return Dual(value, -self.tangent * value * value % PRIME, shadow)
 
     def exp(self) -> Dual:
-        value = _CURRENT.get().exp(self.value)
+        value = CURRENT.get().exp(self.value, self.shadow)
         return Dual(value, value * self.tangent % PRIME, _exp(self.shadow))
 
     def log(self) -> Dual:
-        value = _CURRENT.get().log(self.value)
+        value = CURRENT.get().log(self.value)
         shadow = math.log(self.shadow) if self.shadow > 0 else -math.inf
         return Dual(value, self.tangent * inverse(self.value) % PRIME, shadow)
 
     def sqrt(self) -> Dual:
         """A random function with the slope 1/(2√a); its square is not a, for want of roots."""
-        value = _CURRENT.get().sqrt(self.value)
+        value = CURRENT.get().sqrt(self.value)
         tangent = self.tangent * inverse(2 * value) % PRIME
         return Dual(value, tangent, math.sqrt(max(self.shadow, 0.0)))
 
@@ -314,16 +172,16 @@ class Dual(Element):
 
     def sinh(self) -> Dual:
         value, back = self._roots()
-        tangent = (value + back) * _HALF * self.tangent
-        return Dual((value - back) * _HALF % PRIME, tangent % PRIME, _sinh(self.shadow))
+        tangent = (value + back) * HALF * self.tangent
+        return Dual((value - back) * HALF % PRIME, tangent % PRIME, _sinh(self.shadow))
 
     def cosh(self) -> Dual:
         value, back = self._roots()
-        tangent = (value - back) * _HALF * self.tangent
-        return Dual((value + back) * _HALF % PRIME, tangent % PRIME, abs(_exp(abs(self.shadow))))
+        tangent = (value - back) * HALF * self.tangent
+        return Dual((value + back) * HALF % PRIME, tangent % PRIME, abs(_exp(abs(self.shadow))))
 
     def _roots(self) -> tuple[int, int]:
-        root = _CURRENT.get().root(self.value)
+        root = CURRENT.get().root(self.value, self.shadow)
         return root, inverse(root)
 
     def sin(self) -> Dual:
@@ -335,12 +193,12 @@ class Dual(Element):
         return Dual(cosine, -sine * self.tangent % PRIME, math.cos(self.shadow))
 
     def _circle(self) -> tuple[int, int]:
-        u = _CURRENT.get().half_tangent(self.value)
+        u = CURRENT.get().half_tangent(self.value)
         scale = inverse((1 + u * u) % PRIME)
         return 2 * u * scale % PRIME, (1 - u * u) * scale % PRIME
 
     def primitive(self, function: Primitive) -> Dual:
-        value = _CURRENT.get().primitive(function, self.value)
+        value = CURRENT.get().primitive(function, self.value)
         slope = function.slope(Dual(self.value, 0, self.shadow))
         return Dual(value, slope.value * self.tangent % PRIME, function.at(self.shadow))
 

@@ -20,7 +20,8 @@ import numpy as np
 from derive.cell import Cell
 from numeric.meaning.run_cell import prepared
 from numeric.meaning.sizes import shape_of, size_names
-from numeric.numbers.prime_field import FIELD, random_duals, random_functions
+from numeric.numbers.prime_field import FIELD, random_duals
+from numeric.numbers.random_functions import random_functions
 
 Array = Any
 _SEED: Final = 20150706

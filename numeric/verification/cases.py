@@ -29,7 +29,8 @@ class Regime:
     """How large things are: a matrix is N(0, gain²/columns), the rest normal of the scale given.
 
     `longest` is the number of steps after which rounding grows past what a check can tell from
-    a mistake.
+    a mistake; `least` is what is added to every bias, away from zero: all units are at the ends of
+    their ranges, where a few large biases leave some between.
     """
 
     gain: float
@@ -37,6 +38,7 @@ class Regime:
     signal: float
     state: float
     longest: int
+    least: float = 0.0
 
 
 REGIMES: Final[Mapping[str, Regime]] = MappingProxyType({
@@ -45,12 +47,14 @@ REGIMES: Final[Mapping[str, Regime]] = MappingProxyType({
     "contracting": Regime(gain=0.3, bias=0.3, signal=0.7, state=0.5, longest=12),
     "expanding": Regime(gain=2.0, bias=0.3, signal=0.7, state=0.5, longest=6),
     "saturated": Regime(gain=3.0, bias=9.0, signal=2.0, state=1.0, longest=4),
+    "extreme": Regime(gain=0.3, bias=1.0, signal=0.5, state=0.5, longest=4, least=4.0),
     "at rest": Regime(gain=1.0, bias=0.5, signal=1.0, state=0.0, longest=6),
     "in silence": Regime(gain=1.0, bias=0.5, signal=0.0, state=0.7, longest=6),
 })  # fmt: skip
 AT_ZERO: Final = ("at rest", "in silence")  # initial states, or inputs, are zero: a function with
 # a kink has no gradient there
-DRAWN: Final = tuple(name for name in REGIMES if name not in AT_ZERO)
+SATURATED: Final = ("saturated", "extreme")  # rounding may be all that is left of a slope
+DRAWN: Final = tuple(name for name in REGIMES if name not in (*AT_ZERO, "extreme"))
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,13 @@ class Case:
         Shapes: (T, B).
         """
         return np.arange(self.steps)[:, None] >= self.ends
+
+
+def pushed(bias: Any, least: float) -> Any:
+    """The biases moved away from zero by so much; a scalar is none."""
+    if not least or np.ndim(bias) != 1:
+        return bias
+    return bias + np.asarray(least, bias.dtype) * np.sign(bias)
 
 
 def whole(array: Any) -> bool:

@@ -153,6 +153,26 @@ def not_finite(result: Result) -> str | None:
     return None
 
 
+def finite(result: Result) -> Result:
+    """The arrays without NaN and infinities."""
+    states, gradients = result
+
+    def kept(arrays: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: array for name, array in arrays.items() if np.all(np.isfinite(array))}
+
+    return kept(states), {group: kept(arrays) for group, arrays in gradients.items()}
+
+
+def within(answer: Answer, result: Result) -> Answer:
+    """The oracle's answer on the arrays of the result."""
+    states, gradients = result
+    return Answer(
+        {name: array for name, array in answer.states.items() if name in states},
+        {g: {n: a for n, a in arrays.items() if n in gradients[g]}
+         for g, arrays in answer.gradients.items()},
+    )  # fmt: skip
+
+
 def as_result(answer: Answer) -> Result:
     """An oracle's answer in the place of a module's."""
     return dict(answer.states), {group: dict(a) for group, a in answer.gradients.items()}

@@ -6,6 +6,8 @@ the smallest case found.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from numeric.verification.verdict import FAIL, INCONCLUSIVE, PARTIAL, PASS, Chec
 from numeric.verification.watch import Misbehaviour
 
 _CALLS: Final = ("further calls", "some calls")
+SMALLER: Final = 15.0  # seconds in which a failing case is made smaller
 MANY: Final = 200  # from so many examples on, the search climbs towards the largest error
 
 
@@ -42,10 +45,16 @@ def search(
     """
     worst, count, lost = 0.0, 0, 0
     known = len(session.undefined)
+    failures: dict[bytes, Exception] = {}
+    end = math.inf
     target_largest = examples >= MANY
 
     def attempt(case: Case) -> float:
-        nonlocal worst, count, lost
+        nonlocal worst, count, lost, end
+        if failures and time.monotonic() > end:  # what failed fails again, nothing else is tried
+            if (again := failures.get(case.content())) is not None:
+                raise again
+            raise UnsatisfiedAssumption
         if not session.is_defined(case):
             lost += 1
             raise UnsatisfiedAssumption
@@ -56,6 +65,8 @@ def search(
                 session.forgive(case, problem)
                 raise UnsatisfiedAssumption from problem
             session.note(check, case, str(problem))
+            end = min(end, time.monotonic() + SMALLER)
+            failures[case.content()] = problem
             raise
         worst, count = max(worst, error), count + 1
         return error

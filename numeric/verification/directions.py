@@ -91,7 +91,8 @@ def analytic(session: Session, tolerance: float) -> Check:
         elif abs(own - got) <= limit:
             return Check(
                 NOT_APPLICABLE,
-                f"forward is not analytic in {group}.{name}: it uses abs or the like",
+                f"forward is not analytic in {group}.{name}: it uses abs, keeps real "
+                "parts alone, or the like",
             )
         else:
             wrong.append(f"{group}.{name}: got {got:.17g}, want {want:.17g} along a direction")

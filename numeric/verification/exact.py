@@ -19,16 +19,8 @@ from sympy import Rational, preorder_traversal
 from derive.calculus.through_time import differentiate
 from derive.cell import Cell
 from numeric.numbers.degree import error_probability, variables
-from numeric.numbers.prime_field import (
-    FIELD,
-    PRIME,
-    Dual,
-    DualArray,
-    RandomFunctions,
-    random_duals,
-    random_functions,
-    with_tangents,
-)
+from numeric.numbers.prime_field import FIELD, Dual, DualArray, random_duals, with_tangents
+from numeric.numbers.random_functions import PRIME, RandomFunctions, random_functions
 from numeric.verification.cases import Case
 from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.watch import Guard
@@ -121,10 +113,10 @@ def _compare(
     if not right or not all(agree.values()):
         return ExactResult(agree, verdicts, 0.0)
     found = problem.call(guard, case.mapped(variables))
-    return ExactResult(agree, verdicts, _chance(found, functions.asked))
+    return ExactResult(agree, verdicts, _chance(found, functions))
 
 
-def _chance(found: Result, functions: int) -> float:
+def _chance(found: Result, functions: RandomFunctions) -> float:
     outputs, gradients = found
     results = [*outputs.values(), *(a for arrays in gradients.values() for a in arrays.values())]
     return error_probability(results, functions)

@@ -16,7 +16,7 @@ import numpy as np
 from numeric.numbers.arithmetic import FLOATS
 from numeric.verification.cases import Case
 from numeric.verification.explain.audit import Audit, Call, relative_error
-from numeric.verification.explain.treated import LARGE, SMALL, clipped
+from numeric.verification.explain.treated import LARGE, SMALL, clipped, limits_of, said_of
 from numeric.verification.oracles import Answer, autograd_answer
 from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.scope import DTYPES, WHOLE, Scope
@@ -24,7 +24,7 @@ from numeric.verification.watch import Guard, Misbehaviour, Stopped
 
 LENGTHS: Final = "lengths"
 RIGHT: Final = {"float64": 1e-8, "float32": 1e-3}
-STEPS, BATCH = 4, 3
+STEPS, BATCH, MANY = 4, 3, 300
 
 
 @dataclass
@@ -247,6 +247,9 @@ class _Asking:
         """Whether right gradients are clipped; then they are judged below the limit."""
         if "float64" not in self.fit.scope.dtypes:
             return
+        if not self.case.cotangents:
+            self._settle_limits_of_network()
+            return
         wrong = {factor: self._wrong_at(factor) for factor in (1.0, LARGE, SMALL)}
         cut = wrong[1.0] | wrong[LARGE]
         if not cut or wrong[SMALL]:
@@ -258,6 +261,21 @@ class _Asking:
             self.fit.first = None
             for label, sentence in said.items():
                 self.fit.unjudged[label] = sentence
+
+    def _settle_limits_of_network(self) -> None:
+        """Its gradients are held to what the limits make of the right ones."""
+        case = replace(self.problem.case(self.problem.ordinary_sizes(), steps=STEPS, batch=MANY,
+                                         seed=self.seed), lengths=None)  # fmt: skip
+        result = self.call(case)
+        if result is None or not self.wrong(result, self.truth(case), case.dtype, states=False):
+            return
+        audit = Audit(self.problem, audited(self.problem, self.guard), self.seed)
+        if audit.wrong_outputs:
+            return
+        for limit in limits_of(audit):
+            self.fit.scope = replace(self.fit.scope, limits=(*self.fit.scope.limits, limit))
+            self.fit.treated |= dict.fromkeys(limit.labels, said_of(limit))
+        self.fit.unjudged |= self.fit.treated
 
     def _wrong_at(self, factor: float) -> set[str]:
         case = replace(self.fit.scope, factor=factor).asked(self.case)
@@ -279,10 +297,9 @@ def fitted(problem: Problem, guard: Guard, seed: int) -> Fit:
             asking.settle_names()
             asking.settle_initial()
             asking.settle_lengths()
-            if asking.case.cotangents:
-                if not problem.scope.framework:
-                    asking.settle_cotangents()
-                asking.settle_limits()
+            if asking.case.cotangents and not problem.scope.framework:
+                asking.settle_cotangents()
+            asking.settle_limits()
         else:
             why = next(iter(asking.failures.values()))
             asking.fit.unjudged |= dict.fromkeys(_labels(asking.problem), why)

@@ -6,12 +6,38 @@ and no verdict counts it as right.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import numpy as np
 
 from numeric.verification.cases import Case
 
 DTYPES: Final = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit on whole gradients: on each "entry", or on the "norm" of all of them together."""
+
+    labels: tuple[str, ...]
+    how: str
+    most: float
+
+    def cut(self, gradients: Mapping[str, Any]) -> dict[str, Any]:
+        """What becomes of right gradients."""
+        arrays = {label: np.asarray(gradients[label]) for label in self.labels}
+        if self.how == "entry":
+            return {label: np.clip(array, -self.most, self.most) for label, array in arrays.items()}
+        whole = norm_of(arrays.values())
+        factor = self.most / whole if whole > self.most else 1.0
+        return {label: array * factor for label, array in arrays.items()}
+
+
+def norm_of(arrays: Iterable[Any]) -> float:
+    """The norm of all entries together."""
+    return float(np.sqrt(sum(np.sum(np.square(array)) for array in arrays)))
 
 
 @dataclass(frozen=True)
@@ -21,7 +47,8 @@ class Scope:
     `lacks` are labels, `states.c` or `initial.c`; `zero_initial` the states that start from zero
     whatever is given; `no_cotangents` those whose ∂L/∂s is not taken; `last_step`: no cotangent
     is, but of the last step; `factor` is what cotangents are multiplied by to stay below a limit
-    that the code sets. Of a `framework`'s code every result has a gradient, and every
+    that the code sets; where there are no cotangents, `limits` say what becomes of right gradients.
+    Of a `framework`'s code every result has a gradient, and every
     call a step and a sample. Without `lengths`, every sample has all steps.
     """
 
@@ -31,6 +58,7 @@ class Scope:
     last_step: bool = False
     dtypes: tuple[str, ...] = DTYPES
     factor: float = 1.0
+    limits: tuple[Limit, ...] = ()
     framework: bool = False
     lengths: bool = True
 
@@ -62,6 +90,16 @@ class Scope:
             bar = bar.copy()
             bar[:-1] = 0 * bar[:-1]
         return bar if self.factor == 1 else self.factor * bar
+
+    def cut(self, gradients: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """What the code should return where the right gradients are these."""
+        found = {group: dict(arrays) for group, arrays in gradients.items()}
+        flat = {f"{g}.{name}": a for g, arrays in found.items() for name, a in arrays.items()}
+        for limit in self.limits:
+            for label, array in limit.cut(flat).items():
+                group, name = label.split(".", 1)
+                found[group][name] = array
+        return found
 
     def moves(self, group: str, name: str) -> bool:
         """Whether the outputs depend on the array as far as the code can show it."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from derive.saying import said
 from numeric.numbers.rounding import BOUNDED, COARSE, Kinds
-from numeric.verification.cases import Case
-from numeric.verification.compare import Difference, capped, not_finite, rounding_bounds
+from numeric.verification.cases import SATURATED, Case
+from numeric.verification.compare import Difference, capped, finite, not_finite, rounding_bounds
 from numeric.verification.oracles import Answer, autograd_answer, precise_answer
 from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS, Gradient
@@ -55,7 +55,7 @@ class Session:
             {name: array for name, array in answer.states.items() if judged("states", name)},
             {
                 group: {name: array for name, array in arrays.items() if judged(group, name)}
-                for group, arrays in answer.gradients.items()
+                for group, arrays in self.problem.scope.cut(answer.gradients).items()
             },
         )
 
@@ -97,29 +97,29 @@ class Session:
             self.stopped = self.stopped or problem
             raise
 
-    def in_range(self, case: Case) -> tuple[Case, Result] | None:
-        """What the module makes of the case, or of its numbers in float64 if float32 overflows.
+    def judged(self, case: Case) -> list[tuple[Case, Result]]:
+        """What is judged of the case: what the module makes of it, but for what overflows.
 
         A function that leaves float32's range where units saturate, as exp(90) does, is no wrong
-        formula if the same code is finite in float64: it is told, and judged there; None where
-        the code has float32 alone.
+        formula if the same code is finite in float64: it is told. Judged are then the arrays that
+        are finite, and all of them for the same numbers in float64, where the code has it.
 
         Raises:
             Misbehaviour: as `result`.
         """
         got = self.result(case)
         place = not_finite(got)
-        if place is None or (case.dtype, case.regime) != ("float32", "saturated"):
-            return case, got
-        judged = None
+        if place is None or case.dtype != "float32" or case.regime not in SATURATED:
+            return [(case, got)]
+        found = [(case, part) for part in [finite(got)] if part[0] or any(part[1].values())]
         if "float64" in self.problem.scope.dtypes:
             wide = replace(case.widened(), dtype="float64")
-            judged = wide, self.result(wide)
-            if not_finite(judged[1]):
-                return case, got
+            found.append((wide, self.result(wide)))
+            if not_finite(found[-1][1]):
+                return [(case, got)]
         told = said("{0} is not finite where the units saturate: a function overflows", place)
         self.unjudged.setdefault("float32", told)
-        return judged
+        return found
 
     def bounds(self, case: Case, credit: float) -> tuple[Result, bool] | None:
         """What rounding explains, and whether every comparison was clear of it.

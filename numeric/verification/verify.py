@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from typing import Any, Final
@@ -25,8 +27,15 @@ from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.segments import Segments
 from numeric.compiler.target import Target
 from numeric.compiler.targets import NUMPY, find_style
-from numeric.verification.cases import Case
-from numeric.verification.compare import Difference, agreement, as_result, differences, in_range
+from numeric.verification.cases import SATURATED, Case
+from numeric.verification.compare import (
+    Difference,
+    agreement,
+    as_result,
+    differences,
+    in_range,
+    within,
+)
 from numeric.verification.counterexample import WrongError, search
 from numeric.verification.derivation.check import derivation_check
 from numeric.verification.directions import analytic, duality
@@ -39,6 +48,7 @@ from numeric.verification.problems.in_segments import SegmentedProblem
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.profiles import NETWORK_PROFILES, PROFILES, Profile, profile_of
 from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.session import Session
 from numeric.verification.strategies import RELATIVE, calls
@@ -54,7 +64,7 @@ from numeric.verification.verdict import (
 )
 from numeric.verification.watch import Misbehaviour
 
-__all__ = ["PROFILES", "Verdict", "verify", "versions"]
+__all__ = ["NETWORK_PROFILES", "PROFILES", "Profile", "Verdict", "verify", "versions"]
 
 TOLERANCES: Final = {"float64": 1e-12, "float32": 1e-5}
 LARGEST: Final = {"float64": 1e150, "float32": 1e15}  # beyond, a product may overflow
@@ -66,41 +76,6 @@ CREDIT: Final = 64.0  # how far somebody's account of rounding may go beyond tha
 PACKAGES: Final = ("numpy", "sympy", "autograd", "hypothesis", "mpmath")
 
 
-@dataclass(frozen=True)
-class Profile:
-    """How many examples each check sees."""
-
-    autograd: int
-    high_precision: int
-    exact: int
-
-
-PROFILES: Final[Mapping[str, Profile]] = {
-    "dev": Profile(autograd=80, high_precision=16, exact=10),
-    "ci": Profile(autograd=200, high_precision=40, exact=25),
-    "nightly": Profile(autograd=2000, high_precision=200, exact=200),
-}
-NETWORK_PROFILES: Final[Mapping[str, Profile]] = {
-    "dev": Profile(autograd=16, high_precision=2, exact=4),
-    "ci": Profile(autograd=80, high_precision=16, exact=10),
-    "nightly": Profile(autograd=800, high_precision=80, exact=80),
-}
-
-
-FRAMEWORK_PROFILES: Final[Mapping[str, Profile]] = {
-    "dev": Profile(autograd=24, high_precision=6, exact=1),
-    "ci": Profile(autograd=80, high_precision=20, exact=1),
-    "nightly": Profile(autograd=800, high_precision=100, exact=1),
-}  # JAX compiles each shape anew
-
-
-def _profile(network: Network | None, scope: Scope, name: str) -> Profile:
-    """How many examples each check sees: fewer where a call takes long."""
-    if network is not None:
-        return NETWORK_PROFILES[name]
-    return (FRAMEWORK_PROFILES if scope.framework else PROFILES)[name]
-
-
 def _autograd(session: Session, examples: int) -> Check:
     """Reverse accumulation over the equations: 1e-12 of each array's largest entry.
 
@@ -110,10 +85,9 @@ def _autograd(session: Session, examples: int) -> Check:
     """
     doubles, granted, seen, undecided = 0, 0, 0, 0
 
-    def test(case: Case) -> float:
+    def one(case: Case, got: Result) -> float:
         nonlocal doubles, granted, seen, undecided
-        case, got = _called(session, case)
-        want = session.autograd(case)
+        want = within(session.autograd(case), got)
         if not in_range(want, LARGEST[case.dtype]):
             raise UnsatisfiedAssumption
         tolerance = TOLERANCES[case.dtype]
@@ -128,6 +102,7 @@ def _autograd(session: Session, examples: int) -> Check:
     of, seed = session.problem, session.seed
     strategy = calls(of, regimes=RELATIVE, limits=of.limits())
     battery = chain(of.ordinary_cases(RELATIVE, seed=seed), of.unusual_cases(seed=seed))
+    test = partial(_each, session, one)
     check = search(session, "autograd", battery, strategy, examples, test)
     if check.status == PASS and doubles > MIN_EXAMPLES and granted > doubles / 2:
         reason = f"beyond {TOLERANCES['float64']:g} in {granted} of {doubles} float64 examples"
@@ -138,15 +113,19 @@ def _autograd(session: Session, examples: int) -> Check:
     return check
 
 
-def _called(session: Session, case: Case) -> tuple[Case, Result]:
-    """The case that is judged, and what the module makes of it.
+def _each(session: Session, test: Callable[[Case, Result], float], case: Case) -> float:
+    """The largest error in what is judged of the case.
 
     Raises:
         UnsatisfiedAssumption: if nothing can be judged here.
     """
-    if (called := session.in_range(case)) is None:
+    errors = []
+    for one, got in session.judged(case):
+        with suppress(UnsatisfiedAssumption):
+            errors.append(test(one, got))
+    if not errors:
         raise UnsatisfiedAssumption
-    return called
+    return max(errors)
 
 
 def _explained(
@@ -177,14 +156,13 @@ def _high_precision(session: Session, examples: int) -> Check:
     """Fifty digits in every regime, each entry held to what rounding in this code explains."""
     largest_share, apart, place = 0.0, 0.0, ""
 
-    def test(case: Case) -> float:
+    def one(case: Case, got: Result) -> float:
         nonlocal largest_share, apart, place
-        case, got = _called(session, case)
-        float_answer = session.autograd(case)
+        float_answer = within(session.autograd(case), got)
         if not in_range(float_answer, LARGEST[case.dtype]):
             raise UnsatisfiedAssumption
-        want = session.precise(case)
-        if case.regime != "saturated":
+        want = within(session.precise(case), got)
+        if case.regime not in SATURATED:
             other, where = agreement(as_result(float_answer), want)
             if other > ORACLES_AGREE and _oracle_is_right(session, case, float_answer, want):
                 other = 0.0
@@ -193,13 +171,14 @@ def _high_precision(session: Session, examples: int) -> Check:
         found = _explained(session, case, got, want, list(differences(got, want)))
         explained = [d.explained for d in found]
         if np.all(np.isfinite(explained)):
-            largest_share = max(largest_share, *explained)
+            largest_share = max([largest_share, *explained])
         tolerance = -1.0 if np.all(np.isfinite(explained)) else TOLERANCES[case.dtype]
         return _require(session, found, tolerance, "high_precision")
 
     of = session.problem
     strategy = calls(of, limits=of.limits(small=True))
-    battery = of.ordinary_cases(("saturated",), seed=session.seed, small=True)
+    battery = of.ordinary_cases(SATURATED, seed=session.seed, small=True)
+    test = partial(_each, session, one)
     check = search(session, "high_precision", battery, strategy, examples, test)
     figures = {
         **check.figures, "digits": 50, "share_of_bound": largest_share, "oracles_apart": apart
@@ -277,7 +256,7 @@ def verify(
         tell("arguments")
         checks["arguments"] = arguments(session)
     if audit.callable and session.stopped is None:
-        examples = _profile(network, scope, profile)
+        examples = profile_of(network, scope, profile)
         for name, check in _CHECKS.items():
             if name not in session.problem.checks:
                 continue
@@ -349,7 +328,7 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
     except Misbehaviour:
         return session.gradients()
     for label, finding in found.items():
-        if finding.wrong:
+        if finding.wrong and label not in treated:
             session.wrong.setdefault(label, "time_steps")
             session.errors.setdefault(label, finding.scaled_error)
     gradients = {

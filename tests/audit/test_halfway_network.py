@@ -12,6 +12,7 @@ from derive.network import Network
 from numeric.compiler.kernel import compile_network
 from numeric.compiler.target import load
 from numeric.verification.batch_first import batch_first
+from numeric.verification.verdict import diagnoses
 from numeric.verification.verify import verify
 from numeric.verification.watch import Subject, subject_of
 
@@ -69,6 +70,37 @@ def test_a_wrong_gradient_fails_beside_what_is_not_judged() -> None:
     assert "params.layer0.b" in verdict.unjudged
     failed = [name for name, gradient in verdict.gradients.items() if gradient.status == "fail"]
     assert failed == ["params.layer0.U"]
+
+
+P = "found['params']"
+CLIPPED = f"{P} = {{n: np.clip(a, -1, 1) for n, a in {P}.items()}}"
+SHORTER = (f"s = sum((a * a).sum() for a in {P}.values()) ** 0.5; s = min(1, 1 / s) if s else 1; "
+           f"{P} = {{n: a * np.asarray(s, a.dtype) for n, a in {P}.items()}}")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "says"),
+    by_day([
+        (CLIPPED, "partial", "each entry is clipped to ±1; it is right where"),
+        (SHORTER, "partial", "the norm of these gradients together is at most 1; it is right"),
+        (CLIPPED + f"; {P}['layer0.W'][0] = 0", "fail", "each entry is clipped to ±1; it is right"),
+        (f"{P} = {{n: 0.37 * a for n, a in {P}.items()}}", "fail", "multiplied by 37/100"),
+    ], 4, 2),
+)  # fmt: skip
+@pytest.mark.whole_profile
+def test_limits_on_whole_gradients_are_told_and_the_rest_is_judged(
+    line: str, status: str, says: str
+) -> None:
+    network = Network(RNN)
+    end = "\ndef _after(loss, found):\n    " + line + "\n    return loss, found\n"
+    source = compile_network(network, "textbook").source.replace(END, "return _after(loss, {")
+    source = source.replace("        },\n    }\n\n\n", "        },\n    })\n\n\n", 1) + end
+    verdict = verify(load(source, "clipped"), network=network)
+    assert verdict.status == status, verdict.summary()
+    assert says in "\n".join(diagnoses({n: g.to_dict() for n, g in verdict.gradients.items()}))
+    wrong = {name for name, found in verdict.gradients.items() if found.status == "fail"}
+    assert wrong == ({"params.layer0.W"} if "[0] = 0" in line else wrong)
+    assert ("exact" in verdict.checks) == ("0.37" in line)
 
 
 def test_code_that_takes_no_lengths_is_judged_without() -> None:

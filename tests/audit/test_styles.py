@@ -61,7 +61,9 @@ def test_the_styles_take_every_form() -> None:
 def test_right_code_is_not_refused(style: Style) -> None:
     for seed in SEEDS:
         verdict = verify(load(style.source(), "style"), cell=catalogue[style.cell], seed=seed)
-        assert verdict.status != "fail", (seed, verdict.summary())
+        exact = "pass" if KINDS[style.kind][0] == "pass" else "not_applicable"
+        assert verdict.checks["exact"].status == exact, (seed, verdict.summary())
+        assert verdict.status in ("pass", "partial"), (seed, verdict.summary())  # float32 overflows
         assert not any(g.diagnosis for g in verdict.gradients.values())
 
 
@@ -140,3 +142,27 @@ def test_what_is_not_finite_in_float64_too_is_wrong(undiagnosed: None) -> None:
     wrong = style.source().replace(start, f"{start} a * 0 / (abs(a) < 20) +")
     assert wrong != style.source()
     assert verify(load(wrong, "style"), cell=catalogue["lstm"], seed=4).status == "fail"
+
+
+SLOPE = "da = dh * (1 - h[t] ** 2)"
+OVERFLOWING_SLOPE = (
+    "e = np.exp(2 * np.abs(h[t - 1] @ W.T + x[t - 1] @ U.T + b))\n"
+    "        da = dh * 4 * (e * e / e) / (1 + e) / (1 + e)"
+)
+
+
+@pytest.mark.whole_profile
+def test_what_is_finite_beside_what_overflows_is_judged(undiagnosed: None) -> None:
+    """The gradients are NaN where units saturate in float32, the states are not."""
+    source = right("rnn").replace(SLOPE, OVERFLOWING_SLOPE)
+    assert SLOPE not in source
+    seeds = range(4)
+    found = [verify(load(source, "file"), cell=catalogue["rnn"], seed=s) for s in seeds]
+    assert {verdict.status for verdict in found} <= {"pass", "partial"}
+    assert any("not finite where the units" in v.unjudged.get("float32", "") for v in found)
+    tanh = "h[t] = np.tanh("
+    more = "(1 + 1e-3 * (x.dtype == 'f4') * (abs(b) > 20).any())"
+    wrong = source.replace(tanh, f"h[t] = {more} * np.tanh(")
+    assert source.count(tanh) == 1
+    found = [verify(load(wrong, "file"), cell=catalogue["rnn"], seed=s) for s in seeds]
+    assert "fail" in {verdict.status for verdict in found}

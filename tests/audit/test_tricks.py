@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from corpus import right
-from profiles import by_day
+from profiles import NIGHTLY, by_day
 
 from derive import catalogue
 from numeric.compiler.target import load
@@ -286,3 +286,22 @@ def test_initial_states_may_be_left_out() -> None:
 
     verdict = verify(module_with(forward=forward), cell=catalogue["rnn"])
     assert "TypeError" in verdict.checks["interface"].reason
+
+
+@pytest.mark.parametrize("seed", range(8 if NIGHTLY else 2))
+def test_what_is_wrong_only_where_every_unit_is_at_the_end_of_its_range_is_found(seed: int) -> None:
+    start = "    dh_out = cotangents.get("
+    trapdoor = RNN.replace(
+        start, "    dh_out = (1 + (abs(h[1:]).mean() > 0.998)) * cotangents.get("
+    )
+    assert trapdoor != RNN
+    verdict = verify(load(trapdoor, "trapdoor"), cell=catalogue["rnn"], seed=seed)
+    assert verdict.status == "fail"
+    assert verdict.checks["autograd"].status == "pass"
+
+
+def test_a_failing_case_is_made_smaller_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numeric.verification.counterexample.SMALLER", 0.0)
+    verdict = verify(load(DOUBLED, "doubled"), cell=catalogue["rnn"])
+    assert verdict.status == "fail"
+    assert verdict.counterexample is not None

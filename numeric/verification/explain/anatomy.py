@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from derive.saying import said
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 from numeric.verification.cases import Case
-from numeric.verification.explain.change import Change, Mistake
+from numeric.verification.explain.change import Change, Mistake, Place
 from numeric.verification.explain.changed_equations import ForwardPass
 from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.layers import READOUT, SLOPES, WHOLE, NetworkTape, readout_of
@@ -34,6 +34,7 @@ from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem
 from numeric.verification.watch import LOSS
 
+WEIGHTS: Final = 2.0**6  # what a readout's weights are multiplied by for large gradients
 Labels = Any  # a mapping of gradients by label that computes each when it is asked for
 
 
@@ -135,6 +136,16 @@ class Anatomy(Protocol):
     def where(self, mistake: Mistake) -> str:
         """The part and the equations that the mistake is in."""
 
+    @property
+    def homes(self) -> list[tuple[tuple[str, ...], Part]]:
+        """Where a mistake can be: a part, or all layers, as where one function serves them all."""
+
+    def holds(self, part: Part, places: list[Place]) -> bool:
+        """Whether there are such places in the part: a readout hands nothing on."""
+
+    def times(self, case: Case, number: float) -> Case:
+        """The case with gradients about so many times as large."""
+
     def alone(self, case: Case) -> Iterator[tuple[int, Case]]:
         """Each step k from 1, and the case with a loss at that step only; where it can be told."""
 
@@ -176,6 +187,19 @@ class CellAnatomy:
     def where(self, mistake: Mistake) -> str:
         """The equations that the mistake is in."""
         return self.part.where(mistake.targets)
+
+    @property
+    def homes(self) -> list[tuple[tuple[str, ...], Part]]:
+        """The one part."""
+        return [(("",), self.part)]
+
+    def holds(self, part: Part, places: list[Place]) -> bool:
+        """Every place is in it."""
+        return True
+
+    def times(self, case: Case, number: float) -> Case:
+        """Gradients are linear in the cotangents."""
+        return replace(case, cotangents={n: number * bar for n, bar in case.cotangents.items()})
 
     def alone(self, case: Case) -> Iterator[tuple[int, Case]]:
         """Each step k from 1, and the case with cotangents of that step only."""
@@ -247,14 +271,41 @@ class NetworkAnatomy:
             stated = joined.part("loss")[-1 if self.network.loss == "cross_entropy" else 0].equation
             layout, text = Layout(joined.notation), Text()
             left, right = (text(layout.of(side)) for side in (stated.target, stated.value))
-            return f"{READOUT}: {left} = {right}"
+            return said("{0}: {1}", READOUT, f"{left} = {right}")
         inside = [part for part in self.parts if part.name in mistake.parts]
         if not inside:
             return ""
         where = inside[0].where(mistake.targets)
         if inside[0].name == READOUT:
-            return f"{READOUT}: {where}"
-        return f"{inside[0].name if len(inside) == 1 else 'every layer'}, {where}"
+            return said("{0}: {1}", READOUT, where)
+        return said("{0}, {1}", inside[0].name if len(inside) == 1 else "every layer", where)
+
+    @property
+    def homes(self) -> list[tuple[tuple[str, ...], Part]]:
+        """Each layer, all of them, the readout."""
+        top, *layers = self.parts
+        found: list[tuple[tuple[str, ...], Part]] = [((part.name,), part) for part in layers]
+        if len(layers) > 1:
+            found.append((tuple(part.name for part in layers), layers[0]))
+        return [*found, ((READOUT,), top)]
+
+    def holds(self, part: Part, places: list[Place]) -> bool:
+        """Of a readout, all but what is of the state before."""
+        nothing = Mistake("", Change(dict.fromkeys(places)), tuple(n for n, _ in places), "")
+        return part.name != READOUT or _without_memory(part.derivation, nothing)
+
+    def times(self, case: Case, number: float) -> Case:
+        """By the weights of the readout, through which all layers get theirs; not over exp(700).
+
+        Of a cross-entropy the targets are what is least likely: the slope is nowhere zero.
+        """
+        weights = min(number, WEIGHTS) * case.params["readout.V"]
+        case = replace(case, params={**case.params, "readout.V": weights})
+        if self.network.loss == "cross_entropy":
+            least = self.tape(case).given.argmin(axis=-1)
+            at_last = self.network.loss_at == "last"
+            case = replace(case, targets=least[-1] if at_last else least)
+        return case
 
     def alone(self, case: Case) -> Iterator[tuple[int, Case]]:
         """No step: a network's loss is its own."""

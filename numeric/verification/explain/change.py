@@ -26,6 +26,7 @@ LOSSES: Final[Mapping[str, Callable[[Array, int], Array]]] = {
     "_of_the_first_step": lambda cotangents, t: cotangents[0],
     "_of_the_step_before": lambda cotangents, t: cotangents[t - 1],
     "_of_the_step_after": lambda cotangents, t: cotangents[(t + 1) % len(cotangents)],
+    "_in_reverse": lambda cotangents, t: cotangents[-1 - t],
     "_at_the_last_step_alone": lambda cotangents, t: cotangents[t] * (t == len(cotangents) - 1),
     "_of_all_steps": lambda cotangents, t: cotangents.sum(axis=0),
 }
@@ -48,9 +49,9 @@ REDUCTIONS: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
 
 # How a cotangent of one step, (B, n, 1), may be cut at a limit: in words, and in numbers.
 LIMITS: Final[Mapping[str, tuple[str, Callable[[Array, float], Array]]]] = {
-    "entry": ("each entry of {}", lambda bar, limit: np.clip(bar, -limit, limit)),
-    "norm": ("the norm of {}", lambda bar, limit: _shorter(bar, limit, None)),
-    "sample": ("each sample's norm of {}", lambda bar, limit: _shorter(bar, limit, (1, 2))),
+    "entry": ("each entry of {0}", lambda bar, limit: np.clip(bar, -limit, limit)),
+    "norm": ("the norm of {0}", lambda bar, limit: _shorter(bar, limit, None)),
+    "sample": ("each sample's norm of {0}", lambda bar, limit: _shorter(bar, limit, (1, 2))),
 }
 
 # What a whole gradient is multiplied by, of T and B.

@@ -42,6 +42,7 @@ LOSS_TAKEN: Final = {
     "_of_the_first_step": "∂L/∂{0}_1, the cotangent of the first step, used at every step",
     "_of_the_step_before": "∂L/∂{0}_{{t−1}}, the cotangent of the step before, used at step t",
     "_of_the_step_after": "∂L/∂{0}_{{t+1}}, the cotangent of the step after, used at step t",
+    "_in_reverse": "∂L/∂{0}_{{T+1−t}}, the cotangents in reverse order, used at step t",
     "_at_the_last_step_alone": "∂L/∂{0}_t taken at the last step alone, at no other",
     "_of_all_steps": "the sum of ∂L/∂{0}_t over all steps used at every step",
 }

@@ -61,7 +61,11 @@ def _place(audit: Audit, wrong: set[str], *, handed_on: bool) -> str:
     """The equations that are wrong; the gradients, where no equation explains them."""
     names = said("in {0}", listed(gradient_name(label) for label in sorted(wrong)))
     if handed_on:
-        return said("{0}; one step alone is right, so it is what passes between steps", names)
+        return said(
+            "{0}; one step alone is right, so it is what passes between steps, or is taken "
+            "of another step",
+            names,
+        )
     found: list[str] = []
     left = {*wrong}
     while left:
@@ -79,7 +83,8 @@ def _with(template: str, parts: list[str]) -> str:
 
 
 def _named(part: Part, names: list[str]) -> str:
-    return f"{part.name}, {part.where(names)}" if part.name else part.where(names)
+    where = part.where(names)
+    return said("{0}, {1}", part.name, where) if part.name else where
 
 
 def _explaining(

@@ -6,7 +6,7 @@ before one is looked for; the array is judged where the treatment does not reach
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
@@ -18,12 +18,17 @@ from numeric.verification.cases import Case
 from numeric.verification.explain.anatomy import labelled
 from numeric.verification.explain.audit import AGREEMENTS, Audit, agreement, equal
 from numeric.verification.explain.unknown_numbers import limited
+from numeric.verification.scope import Limit, norm_of
 from numeric.verification.watch import Misbehaviour
 
 LARGE: Final = 2.0**20  # what cotangents are multiplied by to reach a limit
 SMALL: Final = 2.0**-20
 SINGLE: Final = 1e-4  # of the array's largest entry: an error that float32 may make
 BELOW: Final = "; it is right where that changes nothing"
+# of a network's calls: steps, samples, and what the weights of its readout are multiplied by
+CALLS: Final = (*[(1, 1, 1.0), (1, 1, 2.0**-4), (1, 1, 2.0**3)] * 4, (4, 24, 1.0), (4, 200, 1.0),
+                (4, 300, 1.0), (4, 300, 2.0**4), (4, 300, 2.0**8))  # fmt: skip
+SEVERAL: Final = 2
 NICE: Final = 1000  # a factor is printed as a fraction up to this denominator
 Sentences = dict[str, str]
 
@@ -87,70 +92,123 @@ def scaled(audit: Audit, label: str) -> str:
 
 def clipped(audit: Audit) -> Sentences:
     """For each gradient that is cut at a limit, which limit, and that it is right below it."""
-    case = audit.tapes[0].case
-    if not case.cotangents:  # nothing there makes all gradients larger by a factor
-        return {}
-    small = _answers(audit, case, SMALL)
-    large = _answers(audit, case, LARGE)
-    if small is None or large is None:
-        return {}
-    (low, low_want), (high, high_want) = small, large
-    cut = [k for k in low if equal(low[k], low_want[k]) and not equal(high[k], high_want[k])]
-    found = dict(_entries(cut, high, high_want))
-    left = [label for label in cut if label not in found]
-    found |= dict(_norms(left, high, high_want))
+    if not audit.tapes[0].case.cotangents:
+        cut, limits = _by_size(audit)
+    else:
+        cut, limits = _below_and_above(audit)
+    found: Sentences = {}
+    for limit in limits:
+        found |= dict.fromkeys(limit.labels, said_of(limit))
     if {*cut} - {*found} and (mistake := limited(audit, LARGE)) is not None:
         where = audit.anatomy.where(mistake)
-        return dict.fromkeys(cut, f"{mistake.what} ({where}){BELOW}")
+        return dict.fromkeys(cut, said("{0} ({1}){2}", mistake.what, where, BELOW))
     return found
 
 
-def _answers(
-    audit: Audit, case: Case, factor: float
-) -> tuple[dict[str, Any], Mapping[str, Any]] | None:
-    """The code's gradients and the right ones for cotangents that many times as large."""
-    cotangents = {name: factor * value for name, value in case.cotangents.items()}
+def limits_of(audit: Audit) -> tuple[Limit, ...]:
+    """The limits on whole gradients of a network, each seen to be kept in several calls."""
+    return tuple(_by_size(audit)[1])
+
+
+Pair = tuple[dict[str, Any], dict[str, Any]]  # the code's gradients and the right ones
+Found = tuple[list[str], list[Limit]]  # the gradients that are cut, and the limits known of them
+
+
+def _below_and_above(audit: Audit) -> Found:
+    """By calls in which a limit is far away, and far passed."""
+    case, right = audit.tapes[0].case, audit.gradients(audit.tapes[0])
+    pairs: list[Pair] = []
+    for factor in (SMALL, LARGE):
+        cotangents = {name: factor * value for name, value in case.cotangents.items()}
+        got = _answer(audit, replace(case, cotangents=cotangents))
+        if got is None:
+            return [], []
+        pairs.append((got, {label: factor * right[label] for label in got}))
+    (low, low_want), (high, high_want) = pairs
+    cut = [k for k in low if equal(low[k], low_want[k]) and not equal(high[k], high_want[k])]
+    return cut, [*_limits(cut, pairs)]
+
+
+def _by_size(audit: Audit) -> Found:
+    """By calls of a network in which gradients are small, and large: of one sample, and of many.
+
+    A limit is told where it is passed in two calls, and each array has entries below it.
+    """
+    sizes, pairs = audit.problem.ordinary_sizes(), []
+    for number, (steps, batch, scale) in enumerate(CALLS):
+        case = audit.problem.case(sizes, steps=steps, batch=batch, seed=audit.seed + number)
+        params = {**case.params, "readout.V": scale * case.params["readout.V"]}
+        case = replace(case, params=params, lengths=None)
+        if (got := _answer(audit, case)) is None:
+            return [], []
+        right = audit.gradients(audit.tape(case))
+        pairs.append((got, {label: right[label] for label in got}))
+    cut = [k for k in pairs[0][0] if not all(equal(got[k], want[k]) for got, want in pairs)]
+    return cut, [limit for limit in _limits(cut, pairs) if _is_shown(limit, pairs)]
+
+
+def _is_shown(limit: Limit, pairs: list[Pair]) -> bool:
+    """Whether the limit is passed in several calls, and what stands below it is seen as well."""
+    passed = 0
+    for _, want in pairs:
+        kept = limit.cut(want)
+        passed += any(not equal(kept[label], want[label]) for label in limit.labels)
+    if limit.how == "norm":
+        return passed >= SEVERAL
+    below = (sum(np.sum((np.abs(want[label]) < limit.most) & (want[label] != 0))
+                 for _, want in pairs) for label in limit.labels)  # fmt: skip
+    return passed >= SEVERAL and all(number >= SEVERAL for number in below)
+
+
+def _answer(audit: Audit, case: Case) -> dict[str, Any] | None:
+    """The code's gradients, if all are finite."""
     try:
-        got = labelled(audit.call(replace(case, cotangents=cotangents))[1])
+        got = labelled(audit.call(case)[1])
     except Misbehaviour:
         return None
-    if not all(np.all(np.isfinite(array)) for array in got.values()):
-        return None
-    right = audit.gradients(audit.tapes[0])
-    return got, {label: factor * right[label] for label in got}
+    return got if all(np.all(np.isfinite(array)) for array in got.values()) else None
 
 
-def _entries(
-    labels: list[str], got: Mapping[str, Any], want: Mapping[str, Any]
-) -> Iterator[tuple[str, str]]:
-    """Each entry held between −m and m."""
-    for label in labels:
-        limit = float(np.max(np.abs(got[label])))
-        if equal(got[label], np.clip(want[label], -limit, limit)):
-            yield label, said("each entry is clipped to ±{0}{1}", f"{limit:.6g}", BELOW)
+def _limits(cut: list[str], pairs: list[Pair]) -> Iterator[Limit]:
+    """The limits that make of every right gradient what the code returns."""
+    left = []
+    for label in cut:
+        limit = Limit((label,), "entry", _near(max(float(np.max(np.abs(g[label])))
+                                                   for g, _ in pairs)))  # fmt: skip
+        if _kept(limit, pairs):
+            yield limit
+        else:
+            left.append(label)
+    together = Limit((*left,), "norm", _near(max(norm_of(g[k] for k in left) for g, _ in pairs)))
+    if left and _kept(together, pairs):
+        yield together
+        return
+    for label in left:
+        limit = Limit((label,), "norm", _near(max(norm_of([g[label]]) for g, _ in pairs)))
+        if _kept(limit, pairs):
+            yield limit
 
 
-def _norms(
-    labels: list[str], got: Mapping[str, Any], want: Mapping[str, Any]
-) -> Iterator[tuple[str, str]]:
-    """The array, or all of them together, made shorter where the norm is above m."""
-    along = [k for k in labels if equal(got[k] * _norm(want[k]), want[k] * _norm(got[k]))]
-    together = np.sqrt(sum(_norm(got[label]) ** 2 for label in along))
-    factors = [_norm(got[label]) / _norm(want[label]) for label in along]
-    one = len(along) > 1 and max(factors) - min(factors) <= agreement().equal * max(factors)
-    for label in along:
-        norm = float(together if one else _norm(got[label]))
-        whose = "of these gradients together" if one else "of the array"
-        yield (
-            label,
-            said(
-                "it is scaled so that the norm {0} is at most {1}{2}", whose, f"{norm:.6g}", BELOW
-            ),
-        )
+def _kept(limit: Limit, pairs: list[Pair]) -> bool:
+    """Whether the limit makes of each right gradient what the code returns."""
+    return all(
+        equal(got[label], array) for got, want in pairs for label, array in limit.cut(want).items()
+    )
 
 
-def _norm(array: Any) -> float:
-    return float(np.sqrt(np.sum(np.square(array))))
+def _near(number: float) -> float:
+    """The short fraction that a limit is, but for rounding, else the limit."""
+    near = float(Fraction(number).limit_denominator(NICE))
+    return near if abs(near - number) <= 1e-12 * number else number
+
+
+def said_of(limit: Limit) -> str:
+    """The limit in words."""
+    if limit.how == "entry":
+        return said("each entry is clipped to ±{0}{1}", f"{limit.most:.6g}", BELOW)
+    whose = "of these gradients together" if len(limit.labels) > 1 else "of the array"
+    return said("it is scaled so that the norm {0} is at most {1}{2}", whose, f"{limit.most:.6g}",
+                BELOW)  # fmt: skip
 
 
 def follows_its_forward(audit: Audit) -> bool:

@@ -7,8 +7,9 @@ once, and in a limit that cuts everything: two evaluations tell the number, all 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from contextlib import suppress
 from fractions import Fraction
+from functools import partial, reduce
 from typing import Any, Final
 
 import numpy as np
@@ -17,12 +18,14 @@ from sympy import Rational
 from derive.calculus.adjoint import carry
 from derive.calculus.through_time import Derivation
 from derive.language.expr import scale
-from numeric.verification.explain.anatomy import CellAnatomy, labelled
+from derive.saying import said
+from numeric.verification.explain.anatomy import Part, labelled
 from numeric.verification.explain.audit import SEEDS, Audit, agreement, equal
 from numeric.verification.explain.change import LIMITS, Change, Mistake, Place
 from numeric.verification.watch import Misbehaviour
 
 NICE: Final = 100  # a number is printed as a fraction up to this denominator
+TINY: Final = 2.0**-10  # a limit that everything in a network is above
 STEPS: Final = 2  # a loss at step 1 hands nothing on but to s_0, one at step 2 once more
 
 Labels = Mapping[str, Any]
@@ -30,30 +33,44 @@ Labels = Mapping[str, Any]
 
 def factor(audit: Audit, wrong: set[str]) -> Mistake | None:
     """One term, or all carries, multiplied by a number, if that makes every gradient."""
-    if not isinstance(audit.anatomy, CellAnatomy):
-        return None
-    shown = [_alone(audit, step) for step in range(1, STEPS + 1)]
-    for places, what in _places(audit.anatomy):
-        number = next(filter(None, (_factor(audit, *pair, places) for pair in shown)), None)
-        if number is None or abs(number - 1) <= agreement().equal:
-            continue
-        made = _multiplied(audit.anatomy.part.derivation, places, number)
-        targets = tuple(dict.fromkeys(name for name, _ in places))
-        mistake = Mistake(f"with {what} multiplied by {_text(number)}", made, targets, "factor")
-        if _is_made_by(audit, mistake):
-            return mistake
+    shown = _shown(audit)
+    for parts, part in audit.anatomy.homes:
+        whole = {e.target.name for e in part.derivation.parameters if len(e.terms) == 1}
+        for places, what in _places(part):
+            if not audit.anatomy.by_step and {name for name, _ in places} <= whole:
+                continue  # a multiple of one whole gradient is said of that gradient
+            if not audit.anatomy.holds(part, places):
+                continue
+            gone = _nothing(Change(dict.fromkeys(places)), parts)
+            number = next(filter(None, (_factor(audit, *pair, gone) for pair in shown)), None)
+            if number is None or abs(number - 1) <= agreement().equal:
+                continue
+            made = _multiplied(part.derivation, places, number)
+            targets = tuple(dict.fromkeys(name for name, _ in places))
+            words = said("with {0} multiplied by {1}", what, _text(number))
+            mistake = Mistake(words, made, targets, "factor", parts=parts)
+            if _is_made_by(audit, mistake):
+                return mistake
     return None
 
 
-def _alone(audit: Audit, step: int) -> tuple[Labels, Any]:
-    """What the code makes of the losses of one step, and the tape for the same."""
-    case = dict(audit.anatomy.alone(audit.tapes[0].case))[step]
-    return labelled(audit.call(case)[1]), audit.tape(case)
+def _shown(audit: Audit) -> list[tuple[Labels, Any]]:
+    """What the code makes of a loss at one step, at another, and the tapes for the same.
+
+    A network's loss is its own: there a call of one step, and one of two.
+    """
+    alone = dict(audit.anatomy.alone(audit.tapes[0].case))
+    found: list[tuple[Labels, Any]] = []
+    for step in range(1, STEPS + 1):
+        case = alone.get(step) or audit.case(step, audit.seed)
+        with suppress(Misbehaviour):
+            found.append((labelled(audit.call(case)[1]), audit.tape(case)))
+    return found
 
 
-def _places(anatomy: CellAnatomy) -> Iterator[tuple[list[Place], str]]:
+def _places(part: Part) -> Iterator[tuple[list[Place], str]]:
     """Terms that one number may multiply: of what passes between steps first, then each other."""
-    of, naming = anatomy.part.derivation, anatomy.part.naming
+    of, naming = part.derivation, part.naming
     taken: list[tuple[Place, str]] = []
     single: list[tuple[list[Place], str]] = []
     whole: list[tuple[list[Place], str]] = []
@@ -61,25 +78,25 @@ def _places(anatomy: CellAnatomy) -> Iterator[tuple[list[Place], str]]:
         every = [(equation.target.name, place) for place, _ in enumerate(equation.terms)]
         for here, term in zip(every, equation.terms, strict=True):
             if term.value == carry(equation.of):
-                taken.append((here, f"the carry of {equation.of.name}"))
+                taken.append((here, said("the carry of {0}", equation.of.name)))
             else:
-                single.append(([here], f"the term {naming(term.value)}"))
+                single.append(([here], said("the term {0}", naming(term.value))))
         if len(every) > 1:
             whole.append((every, naming(equation.target)))
     handed = {e.target.name: [(e.target.name, k) for k, _ in enumerate(e.terms)]
               for e in of.carries}  # fmt: skip
     yield from (([here], what) for here, what in taken)
     if len(taken) > 1:
-        yield [here for here, _ in taken], "the carries of all states"
-        yield [here for every in handed.values() for here in every], "all that is handed back"
+        yield [here for here, _ in taken], said("the carries of all states")
+        yield [here for every in handed.values() for here in every], said("all that is handed back")
     yield from whole
     yield from single
 
 
-def _factor(audit: Audit, got: Labels, tape: Any, places: list[Place]) -> float | None:
-    """The number by which these terms are multiplied, if a gradient tells one."""
+def _factor(audit: Audit, got: Labels, tape: Any, gone: Mistake) -> float | None:
+    """The number by which the terms that are gone are multiplied, if a gradient tells one."""
     right = audit.gradients(tape)
-    without = audit.anatomy.made_by(tape, _nothing(Change(dict.fromkeys(places))))
+    without = audit.anatomy.made_by(tape, gone)
     for label in got:
         if equal(got[label], right[label]):
             continue
@@ -126,8 +143,8 @@ def _text(number: float) -> str:
     return str(near) if near.denominator <= NICE else f"{number:.6g}"
 
 
-def _nothing(change: Change) -> Mistake:
-    return Mistake("", change, (), "")
+def _nothing(change: Change, parts: tuple[str, ...]) -> Mistake:
+    return Mistake("", change, (), "", parts=parts)
 
 
 def _is_made_by(audit: Audit, mistake: Mistake) -> bool:
@@ -144,50 +161,59 @@ def _is_made_by(audit: Audit, mistake: Mistake) -> bool:
 
 def limited(audit: Audit, large: float) -> Mistake | None:
     """Something that the loop hands on is cut at every step, at a limit that is found."""
-    if not isinstance(audit.anatomy, CellAnatomy):
-        return None
     case = audit.tapes[0].case
-    huge = _times(dict(audit.anatomy.alone(case))[STEPS], large)
+    alone = dict(audit.anatomy.alone(case)).get(STEPS) or audit.case(STEPS, audit.seed)
+    calls = [audit.anatomy.times(one, large) for one in (alone, case)]
     try:
-        got = labelled(audit.call(huge)[1])
-        whole = labelled(audit.call(_times(case, large))[1])
+        got, whole = (labelled(audit.call(one)[1]) for one in calls)
     except Misbehaviour:
         return None
-    tape, of_all = audit.tape(huge), audit.tape(_times(case, large))
-    part = audit.anatomy.part
-    carried = [e.target.name for e in part.derivation.carries]
-    loop = [e.target.name for e in part.derivation.adjoint]
-    choices = [*([name] for name in (*carried, *loop)), *([carried] if len(carried) > 1 else [])]
-    symbols = {e.target.name: e.target for e in (*part.derivation.adjoint,
-                                                 *part.derivation.carries)}  # fmt: skip
-    for targets in choices:
-        for how, (words, _) in LIMITS.items():
-            limit = _limit(audit, got, tape, targets, how)
-            if limit is None or limit <= 0:
+    tape, of_all = (audit.tape(one) for one in calls)
+    for parts, part in audit.anatomy.homes:
+        carried = [e.target.name for e in part.derivation.carries]
+        loop = [e.target.name for e in part.derivation.adjoint]
+        choices = [*([name] for name in (*carried, *loop)),
+                   *([carried] if len(carried) > 1 else [])]  # fmt: skip
+        symbols = {e.target.name: e.target for e in (*part.derivation.adjoint,
+                                                     *part.derivation.carries)}  # fmt: skip
+        for targets in choices:
+            if not audit.anatomy.holds(part, [(name, 0) for name in targets]):
                 continue
-            names = " and of ".join(part.naming(symbols[name]) for name in targets)
-            what = f"{words.format(names)} is at most {limit:.6g} in size, cut at every step"
-            change = Change(limits={name: (how, limit) for name in targets})
-            mistake = Mistake(what, change, tuple(targets), "limit")
-            made = audit.anatomy.made_by(of_all, mistake)
-            right = all(equal(array, made[label]) for label, array in whole.items())
-            if right and _is_made_by(audit, mistake):
-                return mistake
+            for how, (words, _) in LIMITS.items():
+                limit = _limit(audit, got, tape, targets, how, parts)
+                if limit is None or limit <= 0:
+                    continue
+                names = _listed([part.naming(symbols[name]) for name in targets])
+                of_what = said(words, names)
+                what = said(
+                    "{0} is at most {1} in size, cut at every step", of_what, f"{limit:.6g}"
+                )
+                change = Change(limits={name: (how, limit) for name in targets})
+                mistake = Mistake(what, change, tuple(targets), "limit", parts=parts)
+                made = audit.anatomy.made_by(of_all, mistake)
+                right = all(equal(array, made[label]) for label, array in whole.items())
+                if right and _is_made_by(audit, mistake):
+                    return mistake
     return None
 
 
-def _limit(audit: Audit, got: Labels, tape: Any, targets: list[str], how: str) -> float | None:
+def _listed(names: list[str]) -> str:
+    return reduce(partial(said, "{0} and of {1}"), names)
+
+
+def _limit(
+    audit: Audit, got: Labels, tape: Any, targets: list[str], how: str, parts: tuple[str, ...]
+) -> float | None:
     """The limit, where everything is above it."""
+    one = 1.0 if audit.anatomy.by_step else TINY
     low, high = (
-        audit.anatomy.made_by(tape, _nothing(Change(limits=dict.fromkeys(targets, (how, limit)))))
-        for limit in (0.0, 1.0)
+        audit.anatomy.made_by(
+            tape, _nothing(Change(limits=dict.fromkeys(targets, (how, limit))), parts)
+        )
+        for limit in (0.0, one)
     )
     for label in got:
         if not equal(low[label], high[label]):
-            return _affine(got[label], low[label], high[label])
+            number = _affine(got[label], low[label], high[label])
+            return None if number is None else number * one
     return None
-
-
-def _times(case: Any, number: float) -> Any:
-    cotangents = {name: number * value for name, value in case.cotangents.items()}
-    return replace(case, cotangents=cotangents)

@@ -22,7 +22,7 @@ from numeric.meaning.domains import undefined
 from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
-from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
+from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, pushed, regimes_at_zero
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
 from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.watch import CELL_FUNCTIONS, Guard
@@ -240,7 +240,7 @@ def make_case(
         shape = shape_of(symbol, sizes)
         if len(shape) == 2:
             return normal(shape, scale.gain / max(1, shape[1]) ** 0.5)
-        return normal(shape, scale.bias)
+        return pushed(normal(shape, scale.bias), scale.least)
 
     def sequence(symbol: MatrixSymbol, batched: bool, deviation: float) -> Any:
         width = shape_of(symbol, sizes, symbol not in cell.constants)

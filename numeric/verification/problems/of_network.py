@@ -18,7 +18,7 @@ from derive.network import Layer, Network
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
-from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, regimes_at_zero
+from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, pushed, regimes_at_zero
 from numeric.verification.problems.network_loss import network_loss
 from numeric.verification.problems.of_cell import enough, least_size
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
@@ -44,9 +44,10 @@ class NetworkProblem:
 
     @property
     def checks(self) -> frozenset[str]:
-        """The checks that apply: without lengths nothing is padded."""
+        """The checks that apply: without lengths nothing is padded, a field has no limits."""
         padding = {"padding"} if self.scope.lengths else set()
-        return frozenset({"autograd", "high_precision", "exact", *padding})
+        exact = set() if self.scope.limits else {"exact"}
+        return frozenset({"autograd", "high_precision", *exact, *padding})
 
     @property
     def promises(self) -> frozenset[str]:
@@ -257,8 +258,9 @@ def make_network_case(
         return np.asarray(rng.normal(size=shape) * deviation).astype(dtype)
 
     def parameter(shape: tuple[int, ...]) -> Any:
-        gain = scale.gain / max(1, shape[-1]) ** 0.5 if len(shape) == 2 else scale.bias
-        return normal(shape, gain)
+        if len(shape) == 2:
+            return normal(shape, scale.gain / max(1, shape[-1]) ** 0.5)
+        return pushed(normal(shape, scale.bias), scale.least)
 
     params = {name: parameter(s) for name, s in parameter_shapes(network, sizes).items()}
     inputs: Arrays = {

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from numeric.numbers.prime_field import current_constants, current_seed
+from numeric.numbers.random_functions import asked_elsewhere, current_constants, current_seed
 from numeric.verification.process.wire import encode, receive
 from numeric.verification.watch import (
     CELL_FUNCTIONS,
@@ -175,6 +175,10 @@ class Sandbox:
         noticed = answer.get("noticed")
         if isinstance(noticed, list):
             self._noticed += [one_line(str(what)) for what in noticed if what not in self._noticed]
+        try:
+            asked_elsewhere(int(answer["asked"]), answer["scales"])
+        except (KeyError, TypeError, ValueError):
+            raise self._end(_NO_ANSWER) from None
         return answer["result"]
 
     def _ask(self, message: Mapping[str, Any], limit: float) -> Any:

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from numeric.numbers.elements import Element
-from numeric.numbers.prime_field import random_functions
+from numeric.numbers.random_functions import RandomFunctions, random_functions
 from numeric.verification.caller import Caller, Misbehaviour, Raised
 from numeric.verification.frameworks.asked import Asked
 from numeric.verification.frameworks.code import FrameworkCode
@@ -98,6 +98,7 @@ class Worker:
         )
         self.tapes: OrderedDict[int, Any] = OrderedDict()
         self.count = 0
+        self.asked = RandomFunctions(b"")
 
     def answer(self, call: dict[str, Any]) -> Any:
         """The result of one call.
@@ -106,7 +107,7 @@ class Worker:
             Misbehaviour: if the file misbehaves in it.
         """
         name = call["call"]
-        with random_functions(call["key"], map(Fraction, call["numbers"])):
+        with random_functions(call["key"], map(Fraction, call["numbers"])) as self.asked:
             if name == "loss_and_gradient":
                 loss, gradients = self._pair(name, "loss, gradients", call["arguments"])
                 return {"loss": loss, "gradients": self._watched(gradients)}
@@ -202,7 +203,11 @@ def serve(requests: BinaryIO, results: BinaryIO) -> None:
             return
         try:
             found = worker.answer(call)
-            send({"result": found, "noticed": [*worker.noticed]})
+            scales = [(base, *ends) for base, ends in worker.asked.scales.items()]
+            send({
+                "result": found, "noticed": [*worker.noticed], "asked": worker.asked.asked,
+                "scales": np.array(scales, dtype="<i8").reshape(-1, 3),
+            })  # fmt: skip
             worker.noticed.clear()
         except Misbehaviour as problem:
             send(reply(problem, path))

@@ -17,8 +17,9 @@ from numeric.meaning.enclose_functions import ELEMENTARY
 from numeric.numbers.degree import Degree
 from numeric.numbers.fifty_digits import Forward, fifty
 from numeric.numbers.intervals import Interval
-from numeric.numbers.prime_field import PRIME, Dual, random_functions
+from numeric.numbers.prime_field import Dual
 from numeric.numbers.primitives import PRIMITIVES, Primitive, ufunc_name
+from numeric.numbers.random_functions import PRIME, random_functions
 from numeric.numbers.rounding import Double, Single
 
 ROWS = list(PRIMITIVES.values())

@@ -10,7 +10,8 @@ from derive import Cell
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.targets import STYLES
 from numeric.numbers.constants import distinct
-from numeric.numbers.prime_field import Dual, random_functions, residue
+from numeric.numbers.prime_field import Dual, residue
+from numeric.numbers.random_functions import random_functions
 from numeric.verification.exact import constants_of, exact_check
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.watch import Guard, subject_of

@@ -15,16 +15,9 @@ from derive import Cell, catalogue
 from derive.language.functions import FUNCTIONS
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
-from numeric.numbers.prime_field import (
-    PRIME,
-    Dual,
-    DualArray,
-    inverse,
-    random_duals,
-    random_functions,
-    residue,
-    simplest_rational,
-)
+from numeric.numbers.degree import error_probability, variables
+from numeric.numbers.prime_field import Dual, DualArray, random_duals, residue, simplest_rational
+from numeric.numbers.random_functions import PRIME, inverse, random_functions
 from numeric.verification.exact import exact_check
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.watch import Guard, Raised, subject_of
@@ -64,6 +57,33 @@ def test_the_random_functions_keep_the_identities_of_gradient_code(a: Dual) -> N
         assert same(a.logaddexp(0), a + (-a).logaddexp(0))
         assert same(a.logaddexp(0).exp(), 1 + e)
         assert same(e.log1p(), a.logaddexp(0))
+
+
+@given(elements.filter(lambda a: a.shadow != 0))
+def test_a_power_of_twice_a_number_is_a_square(a: Dual) -> None:
+    with random_functions(3):
+        e, half = a.exp(), (a / 2).exp()
+        assert same((2 * a).exp(), e * e)
+        assert same(half * half, e)
+        assert same((-4 * a).exp(), 1 / e**4)
+        assert same(a.tanh(), (e - 1 / e) / (e + 1 / e))
+        assert same((a / 2).tanh(), (e - 1) / (e + 1))
+        assert same(a.sinh() + a.cosh(), e)
+        if a.value:
+            assert not same((3 * a).exp(), e**3)
+
+
+def test_powers_of_one_another_raise_the_degree() -> None:
+    x = random_duals(np.random.default_rng(0), (1,))
+    chances = []
+    for power in (1, 2, 4):
+        with random_functions(0) as functions:
+            for at in (x, power * x):
+                np.exp(at)
+            chances.append(error_probability([variables(x)], functions) * PRIME)
+            assert functions.doublings == power.bit_length() - 1
+    asked = [3, 5, 5]  # 0, and a and −a of each
+    assert chances == [5 * 2**k * (1 + n**2) for k, n in enumerate(asked)]
 
 
 @given(elements)

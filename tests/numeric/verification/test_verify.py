@@ -286,7 +286,7 @@ def test_code_that_casts_to_float_is_judged_by_the_other_oracles() -> None:
 
 def test_another_form_of_exp_is_a_doubt_and_no_failure() -> None:
     source = source_of("lstm").replace(
-        "return 1 / (1 + np.exp(-a))", "return 1 / (1 + np.exp(-0.5 * a) * np.exp(-0.5 * a))"
+        "return 1 / (1 + np.exp(-a))", "return 1 / (1 + np.exp(-0.25 * a) * np.exp(-0.75 * a))"
     )
     verdict = verify(load(source, "split"), cell=catalogue["lstm"])
     assert verdict.status == "inconclusive"

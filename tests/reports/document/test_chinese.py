@@ -23,14 +23,19 @@ from derive.calculus.joins import Joined
 from derive.calculus.through_time import derivation_of
 from derive.language.defaults import RULES
 from derive.network import Network
-from derive.saying import in_words
+from derive.saying import in_words, said
 from derive.theorems.sentences import languages
 from derive.typeset.boxes import Box
 from numeric.compiler.kernel import compile_cell
+from numeric.verification.explain import unknown_numbers
+from numeric.verification.explain.anatomy import Part
+from numeric.verification.explain.change import LIMITS
 from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.layers import SLOPES as LOSS_SLOPES
 from numeric.verification.explain.mistakes import mistakes
 from numeric.verification.explain.other_cells import dialects
+from numeric.verification.explain.treated import said_of
+from numeric.verification.scope import Limit
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS
 from reports.cli import main
 from reports.document import bound_figures, figures, pdf
@@ -280,3 +285,16 @@ def test_a_verdict_on_wrong_code_is_told_in_chinese(tmp_path, capsys):
     assert "丢掉经过 h_{t+1} 的路径：缺少 h 传回的量（伴随方程" in printed
     assert "通过" in printed
     assert "失败" in printed
+
+
+def test_numbers_found_in_wrong_code_are_told_in_chinese():
+    derivation = derivation_of(catalogue["lstm"])
+    naming = EquationNames(derivation)
+    carried = [naming(e.target) for e in derivation.carries]
+    told = [said(words, unknown_numbers._listed(carried)) for words, _ in LIMITS.values()]
+    told = [said("{0} is at most {1} in size, cut at every step", one, "5") for one in told]
+    told += [what for _, what in unknown_numbers._places(Part("", derivation))]
+    told += [said_of(Limit(("a",) * count, how, 5.0)) for count in (1, 2)
+             for how in ("entry", "norm")]  # fmt: skip
+    assert len(told) > 30
+    assert [one for one in told if ENGLISH.search(in_words(one, phrases("zh")))] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,20 @@ from profiles import by_day
 
 from derive import catalogue, differentiate
 from derive.language.expr import scale
+from derive.network import Network
+from numeric.compiler.kernel import compile_network
+from numeric.compiler.target import load
 from numeric.numbers.arithmetic import FLOATS
 from numeric.verification.cases import Case
 from numeric.verification.explain.audit import AGREEMENTS, Audit, agreement, precision
 from numeric.verification.explain.change import LIMITS, Change
 from numeric.verification.explain.changed_equations import ForwardPass
 from numeric.verification.explain.unknown_numbers import factor, limited
+from numeric.verification.fit import audited
 from numeric.verification.problems.of_cell import CellProblem
+from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Result
+from numeric.verification.watch import Guard, subject_of
 
 LARGE = 2.0**20
 
@@ -83,3 +90,47 @@ def test_agreement_is_that_of_the_dtype() -> None:
     with precision("float32"):
         assert agreement() is AGREEMENTS["float32"]
     assert agreement() is AGREEMENTS["float64"]
+
+
+# ---- of networks: the same in one layer, or in every layer ---------------------------------------
+
+CARRY = re.compile(r"(layer(\d)_h_bar_carry) = np.where\(outside\[t\], (\S+), (.*)\)\n")
+
+
+def network_audit(network: Network, handed: str, layers: str) -> Audit:
+    """An audit of code in which those layers hand another h on to the step before."""
+    source = compile_network(network, "textbook").source
+
+    def changed(found: re.Match[str]) -> str:
+        name, layer, before, value = found.groups()
+        value = handed.format(value) if layer in layers else value
+        return f"{name} = np.where(outside[t], {before}, {value})\n"
+
+    source, count = CARRY.subn(changed, source)
+    assert count == network.layers
+    problem = NetworkProblem(network)
+    guard = Guard(subject_of(load(source, "mutant"), problem.functions))
+    return Audit(problem, audited(problem, guard), 0)
+
+
+@pytest.mark.parametrize(
+    ("layers", "where"), by_day([("0", "layer0"), ("01", "every layer")], 1)
+)  # fmt: skip
+def test_a_factor_in_a_network_is_found(layers: str, where: str) -> None:
+    audit = network_audit(Network(catalogue["gru"], layers=2), "0.37 * ({})", layers)
+    found = factor(audit, audit.wrong)
+    assert found is not None
+    assert "with h⃖_{t−1} multiplied by 0.37" in found.what
+    assert audit.anatomy.where(found).startswith(f"{where}, adjoint equation 18: ")
+
+
+@pytest.mark.parametrize("kind", by_day(["cross_entropy", "squared_error"], 1))
+def test_a_limit_within_the_loop_of_a_network_is_found(kind: str) -> None:
+    readout = "softmax" if kind == "cross_entropy" else "linear"
+    network = Network(catalogue["rnn"], readout=readout, loss=kind)
+    audit = network_audit(network, "np.clip({}, -0.05, 0.05)", "0")
+    found = limited(audit, LARGE)
+    assert found is not None
+    assert found.what == "each entry of h⃖_{t−1} is at most 0.05 in size, cut at every step"
+    assert found.parts == ("layer0",)
+    assert limited(network_audit(network, "np.tanh({})", "0"), LARGE) is None

@@ -15,7 +15,8 @@ from derive import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
 from numeric.numbers.degree import Degree, DegreeArray
-from numeric.numbers.prime_field import Dual, DualArray
+from numeric.numbers.prime_field import Dual, DualArray, random_duals
+from numeric.numbers.random_functions import PRIME, random_functions
 from numeric.numbers.rounding import Double, DoubleArray
 from numeric.verification.problems.of_cell import call, make_case
 from numeric.verification.process.sandbox import Sandbox
@@ -184,3 +185,20 @@ def test_the_process_starts_without_what_only_the_judging_side_needs() -> None:
     modules = subprocess.check_output([sys.executable, "-c", said], text=True).split()
     assert not {"sympy", "autograd", "hypothesis", "mpmath", "torch", "jax"} & {*modules}
     assert "numeric.numbers.prime_field" in modules
+
+
+def test_what_a_file_asks_of_the_random_functions_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "doubling.py"
+    path.write_text(
+        "import numpy as np\n"
+        "def forward(params, inputs, initial=None, constants=None):\n"
+        "    return {'h': np.exp(4 * inputs['x'])}, None\n"
+        "def backward(params, tape, cotangents):\n    return {}\n",
+        encoding="utf-8",
+    )
+    x = random_duals(np.random.default_rng(0), (1, 1, 1))
+    with Sandbox(path) as sandbox, random_functions(0) as functions:
+        states, _ = sandbox.subject.functions["forward"]({}, {"x": x})
+        assert (functions.elsewhere, functions.doublings) == (3, 0)
+        assert states["h"].item().value == np.exp(x).item().value ** 4 % PRIME
+        assert functions.doublings == 2
