@@ -137,7 +137,7 @@ C_MUTANTS: Final = (
     Mutant("c", "carries are never handed on", memory.Memory, "_find_carries", _forgetful),
     shared("what stands behind a row's end is in its sum", "within",
            "choose(load(number) < splat((real)some), a, splat(R(0.0)))", "a"),
-    shared("half of a vector is not in its sum", "sum_of", "x[0] += x[1];", ""),
+    shared("half of a vector is not in its sum", "sum_of", "+= x[1]", "+= x[0] - x[0]"),
     shared("the last halves are not in a sum", "sum_of", "/ 4; w > 0", "/ 4; w > 1"),
     Mutant("c", "an outer product is turned", matrices.AXES, "each_outer",
            lambda right: right[::-1]),

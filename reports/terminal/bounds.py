@@ -92,7 +92,7 @@ def _at_length(
     everything: bool, say: Speaker,
 ) -> list[str]:  # fmt: skip
     words = say.words
-    opening = f"{name}: {words(VERDICTS[one.verdict])}, {say.phrase(one.because)}"
+    opening = f"{name}: {words(VERDICTS[one.verdict])}, {_because(one, say)}"
     lines = [opening, "", *_table(one, everything, words)]
     if one.rate is not None and one.certificate is not None:
         lines.append("  " + words("bounds.rate").format(
@@ -114,6 +114,15 @@ def _at_length(
         lines += _heat(measured, words)
     return [*lines, "", "  " + words("bounds.assumptions"),
             *(f"  - {say.phrase(line)}" for line in one.assumptions)]  # fmt: skip
+
+
+def _because(one: Diagnosis, say: Speaker) -> str:
+    """Why, the method at the end called as the table calls it."""
+    told = say.phrase(one.because)
+    for _, name in (one.at_most, one.at_least):
+        if name and told.endswith(f" {name}"):
+            return told.removesuffix(name) + method_name(name, say.words)
+    return told
 
 
 def _certificate(found: Certificate, words: Say) -> list[str]:

@@ -45,14 +45,14 @@ NAMES = [*catalogue, *violations.ODD]
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 10**6))
 def test_no_bound_fails_beside_sixty_digits(name, seed):
     count = Counter()
-    assert violations.check(violations.cells([name])[name], seed, count) == []
+    assert violations.check(violations.cells([name])[name], seed, count, 1) == []
     assert count
 
 
 @settings(max_examples=2000 if NIGHTLY else 1)
 @given(cell=cells(), seed=st.integers(0, 10**6))
 def test_no_bound_of_a_drawn_cell_fails(cell, seed):
-    assert violations.check(cell, seed, Counter()) == []
+    assert violations.check(cell, seed, Counter(), 1) == []
 
 
 def test_the_oracles_jacobian_is_the_difference_quotient():
