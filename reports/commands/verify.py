@@ -291,8 +291,8 @@ def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any], say: Speak
     lines = ["", *columns(checks, "  "), "", *columns(gradients, "  ")]
     if above := [*diagnoses(found["gradients"]), *not_judged(found["unjudged"])]:
         lines = ["", *map(say.phrase, above), *lines]
-    low = "largest_in_float64" if "float32" in found["unjudged"] else "largest"
-    lines.append("  " + words(f"verify.{low}"))
+    double = "float32" in found["unjudged"]
+    lines.append("  " + words("verify.largest_in_double" if double else "verify.largest"))
     chances = [_chance(verdict) for verdict in verdicts.values()]
     if known := [chance for chance in chances if chance is not None]:
         lines.append("  " + words("verify.chance").format(f"{max(known):.0e}"))
