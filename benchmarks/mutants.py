@@ -101,7 +101,8 @@ CHOSEN = Cell.parse(
         f = sigmoid(U @ x + b)
         m = maximum(log(f) + m_prev, V @ x)
         k = l2norm(K @ x, 0.01)
-        h = minimum(f * h_prev - dot(k, h_prev) * k, abs(m) - 0.5) + sqrt(1 - f * f) * mean(m_prev)
+        v = 0.3 * (f + k) * (f - k) + sqrt(1 - f * f) * mean(m_prev)
+        h = minimum(f * h_prev - dot(k, h_prev) * k, abs(m) - 0.5) + v
     """,
     sizes={"m": "n", "h": "n"},
 )
