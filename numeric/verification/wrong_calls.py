@@ -28,7 +28,7 @@ def check_arguments(problem: Problem, guard: Guard) -> int:
     case = problem.case(problem.ordinary_sizes(), steps=3, batch=2, seed=4)
     if case.targets is not None:
         case = replace(case, lengths=np.array([3, 2]))
-    known = {name for _, name, _ in case.groups()} | {*case.constants}
+    known = {name for _, name, _ in case.groups()} | {*case.constants, *case.cotangents}
     first, last = problem.functions[0], problem.functions[-1]
     for name, what, wrong in wrong_calls(problem, case):
         count += 1

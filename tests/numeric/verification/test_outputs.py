@@ -56,6 +56,15 @@ def test_an_output_of_parameters_alone_has_a_value_for_every_step():
     assert verify(compile_cell(cell, "fused")).status == "pass"
 
 
+def test_an_output_whose_size_nothing_else_has_is_named_in_errors():
+    """No letter of another argument stands in what is said of its cotangent."""
+    cell = Cell.parse(
+        name="wide", equations="s1 = (W1 @ b1) + s1_prev + x1\ny = C1 @ (U_x1 @ x1)",
+        inputs=["x1"], outputs=["y"], sizes={"s1": "n"},
+    )  # fmt: skip
+    assert verify(compile_cell(cell, "textbook")).status == "pass"
+
+
 @pytest.mark.parametrize("style", by_day(["textbook", "fused"], 2, 1))
 def test_right_code_passes(style):
     assert verify(compile_cell(LEAKY, style)).status == "pass"
