@@ -54,7 +54,7 @@ class _Boxes(Arithmetic):
 
 
 BOXES: Final = _Boxes(
-    namespace=SimpleNamespace(exp=iv.exp, concatenate=iv.stacked),
+    namespace=SimpleNamespace(exp=iv.exp, concatenate=iv.stacked, broadcast_to=iv.repeated),
     number=number,
 )
 

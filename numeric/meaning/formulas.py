@@ -24,19 +24,22 @@ from sympy import (
     Max,
     Min,
     Mul,
+    Not,
     Or,
     Piecewise,
     Pow,
+    Rational,
     StrictGreaterThan,
     StrictLessThan,
 )
-from sympy.logic.boolalg import BooleanTrue
+from sympy.logic.boolalg import Boolean, BooleanTrue
 
 from derive.language.functions import X
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.primitives import ufunc_name
 
 Array = Any
+_POINTS: Final = tuple(Rational(n, 2) for n in (1, -1, 0, 2, -2, 4, -4, 8, -8, 32, -32, 200, -200))
 Scalar = Callable[[Array], Array]
 
 
@@ -149,18 +152,37 @@ def _extreme(sign: int) -> Callable[[Any, Arithmetic], Scalar]:
     return rule
 
 
+def _point(condition: Boolean) -> Expr:
+    """A number at which the condition holds.
+
+    Raises:
+        ValueError: if none of those tried is one.
+    """
+    for point in _POINTS:
+        if condition.subs(dict.fromkeys(condition.free_symbols, point)) == True:  # noqa: E712
+            return point
+    raise ValueError(f"no number found at which {condition} holds")
+
+
 def _piecewise(formula: Piecewise, arithmetic: Arithmetic) -> Scalar:
+    """Each piece is asked at points where it holds alone: elsewhere it may divide by zero."""
     *pieces, (otherwise, _) = formula.args
     last, where = formula_of(otherwise, arithmetic), arithmetic.namespace.where
     tried = [
-        (formula_of(piece, arithmetic), formula_of(condition, arithmetic))
+        (formula_of(piece, arithmetic), formula_of(condition, arithmetic),
+         arithmetic.number(_point(condition)))
         for piece, condition in reversed(pieces)
-    ]
+    ]  # fmt: skip
+    outside = arithmetic.number(_point(Not(Or(*(condition for _, condition in pieces)))))
 
     def value(x: Array) -> Array:
-        found = last(x)
-        for piece, condition in tried:
-            found = where(condition(x), piece(x), found)
+        chosen = [condition(x) for _, condition, _ in tried]
+        rest = x
+        for holds in chosen:
+            rest = where(holds, outside, rest)
+        found = last(rest)
+        for (piece, _, inside), holds in zip(tried, chosen, strict=True):
+            found = where(holds, piece(where(holds, x, inside)), found)
         return found
 
     return value

@@ -234,7 +234,7 @@ def _concat(node: Concat, of: Meaning) -> Valued:
         *lead, columns = np.broadcast_shapes(*((*p.shape[:-2], p.shape[-1]) for p in found))
         ones = arithmetic.full(1, columns, Integer(1))
         if lead:
-            ones = np.broadcast_to(ones, (*lead, 1, columns))
+            ones = arithmetic.namespace.broadcast_to(ones, (*lead, 1, columns))
         wide = [p if (*p.shape[:-2], p.shape[-1]) == (*lead, columns) else p * ones for p in found]
         return arithmetic.namespace.concatenate(wide, axis=-2)
 

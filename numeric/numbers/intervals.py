@@ -245,10 +245,10 @@ def matmul(a: Interval, b: Interval) -> Interval:
     """
     inner = a.shape[-1]
     if inner == 0:
-        return interval(np.zeros((*a.shape[:-1], *b.shape[1:])))
+        return _zero_product(a, b)
     am, bm, ar, br = a.middle, b.middle, a.radius, b.radius
     if not (am.any() or ar.any()) or not (bm.any() or br.any()):
-        return interval(np.zeros((*a.shape[:-1], *b.shape[1:])))
+        return _zero_product(a, b)
     middle = am @ bm
     relative = gamma(inner + 2) * np.abs(bm) + np.where(bm == 0, 0.0, _LEAST)  # it may underflow
     spread = np.abs(am) @ (br + relative)
@@ -258,10 +258,21 @@ def matmul(a: Interval, b: Interval) -> Interval:
     return around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * _TINY)
 
 
+def _zero_product(a: Interval, b: Interval) -> Interval:
+    """Zeros in the shape of A B, each a matrix or a stack of them."""
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return interval(np.zeros((*lead, a.shape[-2], b.shape[-1])))
+
+
 def stacked(parts: list[Interval], axis: int = 0) -> Interval:
     """The parts one below the other, or along another axis."""
     ends = ([p.lo for p in parts], [p.hi for p in parts])
     return Interval(*(np.concatenate(end, axis=axis) for end in ends))
+
+
+def repeated(x: Interval, shape: tuple[int, ...]) -> Interval:
+    """The same along new axes in front, and along those of length 1."""
+    return Interval(np.broadcast_to(x.lo, shape), np.broadcast_to(x.hi, shape))
 
 
 def _finite_product(a: Array, b: Array) -> Array:

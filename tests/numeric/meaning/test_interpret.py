@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sympy import Identity, MatrixSymbol, OneMatrix, Symbol, ZeroMatrix, lambdify
+from sympy import (
+    Identity,
+    Integer,
+    MatrixSymbol,
+    OneMatrix,
+    Rational,
+    Symbol,
+    ZeroMatrix,
+    lambdify,
+)
 from sympy.matrices.expressions import DiagMatrix
 
 from derive import Cell, catalogue
@@ -29,9 +38,13 @@ from derive.language.functions import FUNCTIONS, X
 from derive.language.maps import LinearMap, Vec
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from derive.language.reductions import Extent
+from numeric.meaning.formulas import scalar
 from numeric.meaning.interpret import NODES, evaluate
 from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import sizes_of
+from numeric.numbers.arithmetic import FLOATS
+from numeric.numbers.fifty_digits import MULTIPRECISION
+from numeric.numbers.prime_field import FIELD
 from numeric.verification.problems.of_cell import make_case
 
 n, m = size("n"), size("m")
@@ -181,3 +194,14 @@ def test_formulas_agree_with_sympy_s_own_numbers() -> None:
         want = lambdify(X, row.bind(row.formula, ()), "numpy")(at)
         got = evaluate(Elementwise(row.name, MatrixSymbol("p", 50, 1)), {"p": at[:, None]}, {})
         np.testing.assert_allclose(got[:, 0], want, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("arithmetic", [FLOATS, MULTIPRECISION, FIELD], ids=["f8", "50", "field"])
+def test_a_piece_is_asked_only_where_it_holds(arithmetic):
+    """At 1 the other piece of softsign, x / (1 − x), divides by zero."""
+    one, row = arithmetic.full(1, 1, Integer(1)), FUNCTIONS["softsign"]
+    with np.errstate(all="raise"):
+        found = [scalar(formula, sign * one, arithmetic)[0, 0]
+                 for formula in (row.formula, row.slope) for sign in (1, -1)]  # fmt: skip
+    wanted = [arithmetic.number(Rational(p, q)) for p, q in ((1, 2), (-1, 2), (1, 4), (1, 4))]
+    assert found == wanted

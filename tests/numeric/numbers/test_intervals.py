@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from profiles import by_day
+from sympy import MatrixSymbol
 
 from derive import Cell
+from derive.language.expr import Concat, size
 from derive.language.functions import FUNCTIONS
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import slope_on, value_on
@@ -159,3 +161,26 @@ def test_a_product_of_one_sign_keeps_it():
         assert (a * -b).hi == 0
     mixed = Interval(np.array([-1e-200]), np.ones(1))
     assert (mixed * whole).lo < 0  # it underflows, and is not 0
+
+
+@pytest.mark.parametrize("zero", ["left", "right", "neither"])
+@pytest.mark.parametrize("stack", ["left", "right", "both"])
+def test_a_product_of_zeros_has_the_shape_of_the_product(zero, stack):
+    """Beside a stack of matrices, as a state of zeros is beside all its changes."""
+    a, b = (np.ones(((4,) if stack in (side, "both") else ()) + shape)
+            for side, shape in (("left", (2, 3)), ("right", (3, 5))))  # fmt: skip
+    a, b = (value * (zero != side) for side, value in (("left", a), ("right", b)))
+    found, wanted = interval(a) @ interval(b), a @ b
+    assert found.shape == wanted.shape
+    assert np.all((found.lo <= wanted) & (wanted <= found.hi))
+    assert zero == "neither" or not np.any(found.magnitude)
+
+
+def test_parts_that_move_and_parts_that_stay_are_stacked():
+    """As in the matrix of a map, where one argument of a concat changes with the state."""
+    n = size("n")
+    a, b = (MatrixSymbol(name, n, 1) for name in "ab")
+    moving, still = np.arange(6.0).reshape(3, 2, 1), np.array([[7.0], [8.0]])
+    found = enclose(Concat(a, b), {"a": interval(moving), "b": interval(still)}, {"n": 2})
+    wanted = np.concatenate([moving, np.broadcast_to(still, (3, 2, 1))], axis=1)
+    np.testing.assert_array_equal(found.lo, wanted, strict=True)
