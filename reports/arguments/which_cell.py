@@ -61,6 +61,28 @@ def checked_cell(word: str) -> Cell:
     return cell
 
 
+def computed_cell(word: str) -> Cell:
+    """The same for a command that computes with it: its arrays show every size of its states.
+
+    Raises:
+        CommandError: if there is none, or a call without initial states would not know a size.
+        CellError: if the cell's equations or declarations cannot be.
+        WrongDerivationError: if a line is wrong, a fault of ours: nothing may be said of the cell.
+    """
+    cell = checked_cell(word)
+    given = (*cell.inputs, *cell.parameters, *cell.constants)
+    shown = {size for symbol in given for extent in symbol.shape for size in extent.free_symbols}
+    for state in cell.states:
+        for extent in state.shape:
+            if missing := sorted(map(str, extent.free_symbols - shown)):
+                raise CommandError(
+                    f"{word}: no input, parameter or constant shows the size {missing[0]} of the "
+                    f"state {state.name}: a call without initial states cannot know it; expected "
+                    "one of that size, a bias perhaps"
+                )
+    return cell
+
+
 def _from_file(path: Path, name: str | None) -> Cell:
     try:
         cells = load(path)

@@ -29,7 +29,7 @@ from numeric.numbers.printed import box_around
 from numeric.weights.layer_weights import LayerWeights
 from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
 from reports.arguments.network_flags import network_from, settings
-from reports.arguments.which_cell import checked_cell
+from reports.arguments.which_cell import computed_cell
 from reports.document.words import Speaker
 from reports.terminal.answer import first
 from reports.terminal.bounds import Measured, stack_text
@@ -61,7 +61,7 @@ def run(arguments: Namespace) -> Answer:
         CommandError: for weights, inputs, boxes, lags or windows that cannot be.
         CellError: if the cell cannot be.
     """
-    cell = checked_cell(arguments.cell)
+    cell = computed_cell(arguments.cell)
     asked = network_from(arguments, cell)
     boxes = tuple(_box(name, getattr(arguments, name)) for name in ("input_box", "initial_box"))
     windows = _windows(arguments.window)

@@ -15,7 +15,7 @@ from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.network_flags import flags, network_from, settings
 from reports.arguments.segment_flags import segment_words, segments_asked
-from reports.arguments.which_cell import checked_cell
+from reports.arguments.which_cell import computed_cell
 from reports.commands.emit_onnx import emit_model
 from reports.document.special_files import special
 from reports.terminal.console import Answer, CommandError, why, write_whole
@@ -40,7 +40,7 @@ def run(arguments: Namespace) -> Answer:
         raise CommandError("bptt emit: --main goes with --target c: a NumPy module needs none")
     if arguments.check and arguments.output is None:
         raise CommandError("bptt emit: --check compares with a file: say which with -o FILE.py")
-    cell = checked_cell(arguments.cell)
+    cell = computed_cell(arguments.cell)
     network = network_from(arguments, cell)
     name = network.name if network else cell.name
 

@@ -20,7 +20,7 @@ from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import usual_sizes
 from numeric.verification.derivation.curvature_lines import require_curvature
 from reports.arguments.given_files import given_inputs, normal_inputs, read_layers
-from reports.arguments.which_cell import checked_cell
+from reports.arguments.which_cell import computed_cell
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
 from reports.terminal.parallel import sweeps_text
 
@@ -39,7 +39,7 @@ def run(arguments: Namespace) -> Answer:
         CommandError: for weights, inputs, sizes or numbers of steps that cannot be.
         CellError: if the cell cannot be.
     """
-    cell = checked_cell(arguments.cell)
+    cell = computed_cell(arguments.cell)
     require_curvature(cell)
     for name, most in (("size", 10_000), ("steps", _MOST_STEPS), ("sweeps", 10_000)):
         value = getattr(arguments, name)

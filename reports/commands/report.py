@@ -22,7 +22,7 @@ from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
 from numeric.verification.verify import verify
 from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
 from reports.arguments.network_flags import asks_for_network, network_from
-from reports.arguments.which_cell import checked_cell
+from reports.arguments.which_cell import computed_cell
 from reports.document.graph_layout import HINT as GRAPHVIZ_HINT
 from reports.document.graph_layout import find_graphviz
 from reports.document.pdf import (
@@ -61,7 +61,7 @@ def run(arguments: Namespace) -> Answer:
     if find_graphviz() is None:
         missing = f"no Graphviz found, so no picture of the cell; try: {GRAPHVIZ_HINT}"
         remark = "\n".join(part for part in (remark, missing) if part)
-    cells = [checked_cell(word) for word in arguments.cells]
+    cells = [computed_cell(word) for word in arguments.cells]
     subjects = [network_from(arguments, cell) or cell for cell in cells]
     _require_names(subjects)
     if arguments.short and any(isinstance(subject, Network) for subject in subjects):

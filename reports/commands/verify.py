@@ -33,7 +33,7 @@ from numeric.verification.verify import verify
 from numeric.verification.watch import Misbehaviour
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.segment_flags import segments_asked
-from reports.arguments.which_cell import checked_cell
+from reports.arguments.which_cell import checked_cell, computed_cell
 from reports.commands.verify_all import Job, verify_all
 from reports.document.words import Speaker
 from reports.terminal.console import Answer, CommandError, columns, painted, why
@@ -57,7 +57,7 @@ def run(arguments: Namespace) -> Answer:
         raise CommandError("bptt verify: expected a CELL or FILE.py, or --all for the catalogue")
     path = user_file(arguments)
     _require_file(arguments, path)
-    cell = checked_cell(arguments.of if path else arguments.cell)
+    cell = checked_cell(arguments.of) if path else computed_cell(arguments.cell)
     network = network_from(arguments, cell)
     if arguments.framework and network is not None:
         raise CommandError(

@@ -53,3 +53,13 @@ def test_a_bad_equation_is_refused_with_line_and_column(name: str, bptt: Any) ->
     Path(f"{name}.toml").write_text(BAD[name], encoding="utf-8")
     assert "line " in (error := bptt("emit", f"{name}.toml").err)
     assert ", column " in error
+
+
+@pytest.mark.parametrize("command", ["verify", "emit", "bounds", "report", "parallel"])
+def test_a_size_that_nothing_shows_is_refused_by_what_computes(command: str, bptt: Any) -> None:
+    Path("bare.toml").write_text('equations = "h = tanh(h_prev) * sum(x)"\n', encoding="utf-8")
+    more = ("-o", "out") if command == "report" else ()
+    said = bptt(command, "bare.toml", *more)
+    assert said.status == 2
+    assert "shows the size n of the state h" in said.err
+    assert bptt("show", "bare.toml").status == 0
