@@ -100,7 +100,7 @@ def _at_length(
         lines += _certificate(one.certificate, words)
     if one.lower_rate is not None:
         lines.append("  " + words("bounds.at_rest").format(rate_down(one.lower_rate)))
-    lines += ["  " + words("bounds.lost").format(found.read, found.state)
+    lines += ["  " + words("bounds.lost").format(found.read, found.state, found.steps)
               for found in lost_states(derivation_of(one.cell))]  # fmt: skip
     if one.track is not None and len(one.track.blocks) > 1:
         held = ", ".join(f"∂{a}/∂{b} {number(v, words)}" for (a, b), v in one.track.blocks.items())
