@@ -67,7 +67,7 @@ def undefined(
     def look(time: int, step: Step) -> None:
         for call in asked if not found else ():
             value = np.asarray(call.argument(step), float)
-            outside = ~(value > 0)
+            outside = value <= 0  # not a number comes of what overflowed before
             if outside.any():
                 found.append(_sentence(cell, call, float(value[outside][0]), time + 1))
 
@@ -78,8 +78,7 @@ def undefined(
 
 def _sentence(cell: Cell, call: _Asked, value: float, time: int) -> str:
     text = Text()(Layout(Notation(cell.latex)).of(call.node))
-    needs = "a number" if np.isnan(value) else "a positive number"
     return (
         f"in the equation of {call.target}, {text} is asked at {value:.3g} at step {time}: "
-        f"{call.node.function.name} needs {needs}"
+        f"{call.node.function.name} needs a positive number"
     )

@@ -197,7 +197,8 @@ def _guess(run: Run) -> Run:
         replace(run, states={n: np.zeros_like(v) for n, v in run.states.items()}), 0, run.steps
     )
     for name, held in run.states.items():
-        states[name] = np.concatenate([held[:1], values[name].middle.T])
+        after = np.broadcast_to(values[name].middle.T, (run.steps, held.shape[1]))
+        states[name] = np.concatenate([held[:1], after])
     return replace(run, states=states)
 
 

@@ -40,6 +40,13 @@ def test_a_cell_that_every_number_suits_is_not_even_run() -> None:
     assert not undefined(PLAIN, {}, {}, {})
 
 
+def test_what_overflows_before_is_not_called_a_root_of_nothing() -> None:
+    equations = "s = s_prev * s_prev - r_prev\nr = s_prev * s_prev + sqrt(abs(s_prev) + 1) + x"
+    grows = Cell.parse(name="grows", equations=equations, sizes={"x": "n"})
+    far = {"s": np.full((1, 1), 1e160), "r": np.full((1, 1), 1e160)}
+    assert not undefined(grows, {}, inputs(*[1.0] * 5), far)
+
+
 def test_verify_does_not_judge_what_is_nowhere_defined() -> None:
     verdict = verify(compile_cell(NOWHERE))
     assert verdict.status == "inconclusive"

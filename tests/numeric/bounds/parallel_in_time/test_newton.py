@@ -110,6 +110,15 @@ def test_the_first_state_does_not_move() -> None:
     assert found.converged
 
 
+def test_a_state_that_nothing_moves_is_guessed_at_every_step() -> None:
+    """The state s = b ⊙ b is one column for all times."""
+    cell = Cell.parse(name="still", equations="s = b * b\nh = tanh(0.5 * h_prev + s_prev + x)",
+                      sizes={"s": "n", "h": "n", "x": "n"})  # fmt: skip
+    found = sweeps(derivation_of(cell), {"b": np.array([1.0, 0.5])}, {"x": np.ones((6, 2))}, {}, {})
+    assert found.converged
+    np.testing.assert_array_equal(found.states["s"][1:], np.full((6, 2), [1.0, 0.25]))
+
+
 def test_more_entries_than_fit_are_refused() -> None:
     cell = catalogue["rnn"]
     made = draw(cell, usual_sizes(cell, 2000, 2), 0.8, 100, 0, 1.0)
