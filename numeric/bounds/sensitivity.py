@@ -1,8 +1,10 @@
 """Do gradients of parameters behave as those of states do? ‖∂s_T/∂θ‖₂ by parameter, and a verdict.
 
 In: a `Diagnosis`. Out: `Sensitivity` by parameter: along its sequence where there is one, and for
-all inputs. States may forget at a certified rate while a parameter's shares, one from each step,
-add up to many times the largest of them: the states are stable, the parameter is ill-conditioned.
+all inputs; what clipping takes. States may forget at a certified rate while a parameter's shares,
+one from each step, add up to many times the largest of them: the states are stable, the parameter
+is ill-conditioned.
+
 For h = λ h_prev + x with white inputs E (∂h/∂λ)² = (1 + λ²) / (1 − λ²)³. With inputs times
 γ = √(1 − λ²) it is 1 / (1 − λ²)², and by w with λ = exp(−e^w), as in an LRU,
 (λ log λ)² / (1 − λ²)², below ¼ for every λ: it takes both to cure the blow-up.
@@ -12,6 +14,7 @@ Source: Zucchet and Orvieto 2024, arXiv:2405.21064, for the phenomenon and the f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +25,7 @@ from numeric.bounds.one_sequence.parameter_sums import ParameterNorm, parameter_
 
 ILL: Final = 10.0
 """From how many times a step's own share on a parameter is called ill-conditioned."""
+_ROUNDED: Final = 1e-12  # above the error of a power of ten and of a few sums, as a share
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,55 @@ def sensitivity(one: Diagnosis, truncate: int | None = None) -> dict[str, Sensit
     return {symbol.name: Sensitivity(along.get(symbol.name), above.get(symbol.name),
                                      cut.get(symbol.name))
             for symbol in one.cell.parameters}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """What a limit of the norm of all gradients of parameters together takes from them.
+
+    `lower` and `upper` enclose log10 of the largest such norm that a loss with ‖∂L/∂s_T‖₂ = 1 has.
+    Clipping turns a gradient g into g · min(1, C/‖g‖) and so takes max(0, ‖g‖ − C) of it.
+    """
+
+    threshold: float
+    lower: float
+    upper: float
+
+    @property
+    def most(self) -> float:
+        """What it takes from no such loss's gradient more of, in ‖·‖₂."""
+        return max(0.0, _power(self.upper) * (1 + _ROUNDED) - self.threshold) * (1 + _ROUNDED)
+
+    @property
+    def least(self) -> float:
+        """What it takes at least from the gradient of one such loss, in ‖·‖₂."""
+        return max(0.0, _power(self.lower) * (1 - _ROUNDED) - self.threshold) * (1 - _ROUNDED)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the JSON of `bptt bounds` holds of it."""
+        held = {"threshold": self.threshold, "log10_lower": self.lower, "log10_upper": self.upper,
+                "taken_at_least": self.least, "taken_at_most": self.most}  # fmt: skip
+        return {key: value if math.isfinite(value) else None for key, value in held.items()}
+
+
+def clipping(found: Mapping[str, Sensitivity], threshold: float) -> Clipping | None:
+    """Of the sequence's last state; None where the norm by some parameter is not known.
+
+    All gradients together are as long as the longest at least, and √Σ of their squares at most.
+    """
+    along = [held.along for held in found.values() if held.along is not None]
+    top = max((one.upper for one in along), default=math.inf)
+    if len(along) < len(found) or top == math.inf:
+        return None
+    upper = top
+    if math.isfinite(top):
+        squares = sum(10.0 ** (2 * (one.upper - top)) for one in along)
+        upper += math.log10(squares) / 2 + _ROUNDED * (1 + abs(top))
+    return Clipping(threshold, max(one.lower for one in along), upper)
+
+
+def _power(log: float) -> float:
+    return 10.0**log if log < 308 else math.inf
 
 
 def ill_conditioned(one: Diagnosis, found: Mapping[str, Sensitivity]) -> str | None:

@@ -36,11 +36,20 @@ def ceiling(value: float, digits: int = 4) -> str:
 
 def scientific_up(value: float, digits: int = 1) -> str:
     """An upper bound as a mantissa and a power of ten, rounded up from its exact value."""
+    return _scientific(value, digits, ROUND_CEILING)
+
+
+def scientific_down(value: float, digits: int = 1) -> str:
+    """A lower bound as a mantissa and a power of ten, rounded down from its exact value."""
+    return _scientific(value, digits, ROUND_FLOOR)
+
+
+def _scientific(value: float, digits: int, way: str) -> str:
     if not math.isfinite(value):
         return "no bound"
     exact = Decimal(value)
     least = Decimal(1).scaleb(exact.adjusted() - digits)
-    return f"{exact.quantize(least, ROUND_CEILING, _ALL_DIGITS):.{digits}e}"
+    return f"{exact.quantize(least, way, _ALL_DIGITS):.{digits}e}"
 
 
 def floor(value: float, digits: int = 4) -> str:

@@ -188,6 +188,8 @@ COMMANDS: Final = (
                       help="the largest lag (all steps of --inputs, else 60)"),
             _argument("--truncate", type=int, metavar="K",
                       help="what gradients of parameters leave out that go back over K steps"),
+            _argument("--clip", type=float, metavar="C",
+                      help="what they lose where the norm of all together is limited to C"),
             _argument("--window", metavar="k,k,…",
                       help="lengths of the products that are multiplied out (1,2,5,10,20)"),
             _argument("--all-methods", action="store_true",

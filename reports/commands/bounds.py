@@ -22,7 +22,7 @@ from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.heat_map import heat_map
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.tracks import lyapunov_exponents
-from numeric.bounds.sensitivity import Sensitivity, ill_conditioned, sensitivity
+from numeric.bounds.sensitivity import Sensitivity, clipping, ill_conditioned, sensitivity
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.sizes import usual_sizes
 from numeric.numbers.printed import box_around
@@ -68,6 +68,8 @@ def run(arguments: Namespace) -> Answer:
     for name in ("lag", "size", "truncate"):
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise CommandError(f"--{name}: expected a whole number from 1, came {value}")
+    if arguments.clip is not None and not 0 < arguments.clip < math.inf:
+        raise CommandError(f"--clip: expected a number above 0, came {arguments.clip}")
     if arguments.gain < 0 or not math.isfinite(arguments.gain):
         raise CommandError(f"--gain: expected a number from 0, came {arguments.gain}")
     try:
@@ -93,7 +95,8 @@ def run(arguments: Namespace) -> Answer:
     if not arguments.json:
         named = arguments.inputs.name if arguments.inputs else ""
         opening = first(stack, found, batch, named, say, overflow)
-        text = stack_text(stack, measured, parameters, left, everything, say, opening)
+        told = stack, measured, parameters, left, everything, say
+        text = stack_text(*told, opening, arguments.clip)
     data = _data(stack, measured, parameters, left, arguments, asked)
     data["answer"] = None if found is None else found.to_dict()
     if batch is not None:
@@ -210,7 +213,9 @@ def _measured(one: Diagnosis, points: int) -> Measured | None:
     return Measured(times, logs, lyapunov_exponents(one.run, _EXPONENTS))
 
 
-def _parameters(found: Mapping[str, Sensitivity], one: Diagnosis) -> dict[str, Any]:
+def _parameters(
+    found: Mapping[str, Sensitivity], one: Diagnosis, clip: float | None
+) -> dict[str, Any]:
     """Norms by parameter, null with a reason where there is none, and which is ill-conditioned."""
     made: dict[str, Any] = {}
     for name, held in found.items():
@@ -222,7 +227,11 @@ def _parameters(found: Mapping[str, Sensitivity], one: Diagnosis) -> dict[str, A
         if held.cut is not None:
             logs = {"measured": held.cut.measured, "certified": held.cut.upper}
             made[name]["truncated"] = {k: v if math.isfinite(v) else None for k, v in logs.items()}
-    return {"parameters": made, "ill_conditioned": ill_conditioned(one, found)}
+    data = {"parameters": made, "ill_conditioned": ill_conditioned(one, found)}
+    if clip is not None:
+        taken = clipping(found, clip)
+        data["clipped"] = taken.to_dict() if taken else {"reason": _NO_SUM}
+    return data
 
 
 def _data(
@@ -232,7 +241,8 @@ def _data(
 ) -> dict[str, Any]:  # fmt: skip
     """The layer that decides, and all layers beside it."""
     each = zip(stack.found, measured, parameters, strict=True)
-    made = [_one(one, held) | _parameters(found, one) for one, held, found in each]
+    made = [_one(one, held) | _parameters(found, one, arguments.clip)
+            for one, held, found in each]  # fmt: skip
     data = dict(made[stack.decisive])
     data["rate"] = stack.rate
     data["versions"] = {"bptt": toolkit_version(), "numpy": np.__version__}

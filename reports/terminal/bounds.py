@@ -16,9 +16,16 @@ from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.lost_states import lost_states
-from numeric.bounds.sensitivity import Sensitivity, ill_conditioned
+from numeric.bounds.sensitivity import Sensitivity, clipping, ill_conditioned
 from numeric.bounds.stack import Stack
-from numeric.numbers.printed import ceiling, floor, rate_down, rate_up
+from numeric.numbers.printed import (
+    ceiling,
+    floor,
+    rate_down,
+    rate_up,
+    scientific_down,
+    scientific_up,
+)  # fmt: skip
 from reports.document.method_names import method_name
 from reports.document.words import Speaker
 from reports.terminal.answer import VERDICTS, fitted
@@ -43,7 +50,7 @@ class Measured:
 def stack_text(
     stack: Stack, measured: Sequence[Measured | None],
     parameters: Sequence[Mapping[str, Sensitivity]], left: Sequence[str], everything: bool,
-    say: Speaker, first: Sequence[str] = (),
+    say: Speaker, first: Sequence[str] = (), clip: float | None = None,
 ) -> str:  # fmt: skip
     """What is said first, all layers in one table, then the one that decides, or all, at length."""
     several, words = len(stack.found) > 1, say.words
@@ -52,7 +59,7 @@ def stack_text(
         if several and not everything and place != stack.decisive:
             continue
         name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
-        at_length = _at_length(name, one, measured[place], parameters[place], everything, say)
+        at_length = _at_length(name, one, measured[place], parameters[place], everything, say, clip)
         lines += [*fitted(at_length), ""]
     mapping = [(f"{layer.prefix}{name}", source) for layer in stack.layers
                for name, source in layer.origin.items()]  # fmt: skip
@@ -89,7 +96,7 @@ def _layers(stack: Stack, words: Say) -> list[str]:
 
 def _at_length(
     name: str, one: Diagnosis, measured: Measured | None, parameters: Mapping[str, Sensitivity],
-    everything: bool, say: Speaker,
+    everything: bool, say: Speaker, clip: float | None,
 ) -> list[str]:  # fmt: skip
     words = say.words
     opening = f"{name}: {words(VERDICTS[one.verdict])}, {_because(one, say)}"
@@ -109,6 +116,7 @@ def _at_length(
         exponents = ", ".join(f"{value:.3f}" for value in measured.exponents)
         lines.append("  " + words("bounds.exponents").format(exponents))
     lines += _parameters(one, parameters, words)
+    lines += _clipped(parameters, clip, words) if clip is not None else []
     lines += _paths(one, everything, words)
     if measured is not None:
         lines += _heat(measured, words)
@@ -162,6 +170,17 @@ def _parameters(one: Diagnosis, found: Mapping[str, Sensitivity], words: Say) ->
         most = floor(found[worst].amplification or 0.0, 1)
         lines.append("    " + words("bounds.ill").format(worst, most))
     return lines
+
+
+def _clipped(found: Mapping[str, Sensitivity], threshold: float, words: Say) -> list[str]:
+    """What a limit of the norm of all gradients together takes from them."""
+    taken, at = clipping(found, threshold), repr(threshold).removesuffix(".0")
+    if taken is None:
+        return ["    " + words("bounds.clip_unknown")]
+    if taken.most == 0.0:
+        return ["    " + words("bounds.clip_never").format(at)]
+    most, least = scientific_up(taken.most, 3), scientific_down(taken.least, 3)
+    return ["    " + words("bounds.clip").format(at, most, least)]
 
 
 def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:

@@ -372,3 +372,19 @@ def test_what_truncation_leaves_out_of_the_gradients(capsys):
     assert status == 0
     assert "left out" in out
     assert said(capsys, "rnn", "--truncate", "0")[0] == 2
+
+
+def test_what_clipping_takes_from_the_gradients(capsys):
+    taken = data(capsys, "rnn", *SMALL, "--clip", "0.5")["clipped"]
+    assert taken["threshold"] == 0.5
+    assert 0 < taken["taken_at_least"] < taken["taken_at_most"]
+    assert "clipped" not in data(capsys, "rnn", *SMALL)
+    flat = " ".join(said(capsys, "rnn", *SMALL, "--clip", "0.5")[1].split())
+    assert "clipped together at 0.5, the gradients of a loss" in flat
+    most, least = re.findall(r"lose at (?:most|least) ([\de+.-]+)", flat)
+    assert float(least) <= taken["taken_at_least"] < taken["taken_at_most"] <= float(most)
+    assert "lose nothing: none is longer" in " ".join(
+        said(capsys, "rnn", *SMALL, "--clip", "1e4")[1].split())  # fmt: skip
+    assert data(capsys, "mlstm", *SMALL, "--clip", "1")["clipped"].keys() == {"reason"}
+    status, _, err = said(capsys, "rnn", "--clip", "-1")
+    assert (status, "--clip: expected a number above 0" in err) == (2, True)

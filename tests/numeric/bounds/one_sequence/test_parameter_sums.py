@@ -12,13 +12,19 @@ from trajectories import CELLS, path
 
 from derive import Cell, differentiate
 from numeric.bounds.one_sequence import parameter_sums as source
-from numeric.bounds.one_sequence.parameter_sums import parameter_norms
+from numeric.bounds.one_sequence.parameter_sums import ParameterNorm, parameter_norms
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
+from numeric.bounds.sensitivity import Sensitivity, clipping
 from numeric.compiler.kernel import compile_cell
 from numeric.numbers.matrices import Near
 
 
 def by_the_emitted_code(found):
+    """‖∂s_T/∂θ‖₂ by θ."""
+    return {name: np.linalg.norm(value, 2) for name, value in emitted_rows(found).items()}
+
+
+def emitted_rows(found):
     """∂s_T/∂θ by θ: a backward pass for each entry of the last state."""
     cell = found.derivation.cell
     kernel = compile_cell(cell)
@@ -34,7 +40,7 @@ def by_the_emitted_code(found):
             made = kernel.backward(found.parameters, tape, {state.name: cotangent})["params"]
             for name, value in made.items():
                 rows[name].append(np.ravel(value))
-    return {name: np.linalg.norm(np.array(value), 2) for name, value in rows.items()}
+    return {name: np.array(value) for name, value in rows.items()}
 
 
 @pytest.mark.parametrize("name", by_day(CELLS, 8, 3))
@@ -192,3 +198,32 @@ def test_what_a_gradient_over_so_many_steps_leaves_out() -> None:
             assert norm.lower <= math.log10(want) + 1e-12
             assert math.log10(want) <= norm.upper + 1e-12
             assert norm.upper - norm.lower < 1e-9
+
+
+@pytest.mark.parametrize("name", by_day(["rnn", "lstm", "gru"], 3, 1))
+@pytest.mark.parametrize("threshold", [1e-3, 0.5, 4.0, 1e3])
+def test_what_clipping_takes_from_the_gradients(name: str, threshold: float) -> None:
+    """Of no loss on the last state more than is said; of one, its worst, at least what is said."""
+    found = path(name, n=3, m=2, steps=7, gain=1.2)
+    norms = {key: Sensitivity(norm, None) for key, norm in parameter_norms(found).items()}
+    taken = clipping(norms, threshold)
+    assert taken is not None
+    rows = np.hstack([*emitted_rows(found).values()])
+    rng = np.random.default_rng(3)
+    losses = [*np.linalg.svd(rows)[0].T, *rng.normal(size=(20, len(rows)))]
+    lost = [max(0.0, np.linalg.norm(g @ rows) / np.linalg.norm(g) - threshold) for g in losses]
+    assert taken.least <= max(lost) * (1 + 1e-9) <= taken.most * (1 + 2e-9)
+    alone = max(np.linalg.norm(value, 2) for value in emitted_rows(found).values())
+    assert taken.least == pytest.approx(max(0.0, alone - threshold), abs=1e-6)
+    assert taken.most <= max(0.0, math.sqrt(len(norms)) * alone - threshold) * (1 + 1e-9)
+
+
+def test_what_clipping_takes_is_not_known_without_every_norm() -> None:
+    some = parameter_norms(path("rnn", n=2, m=2, steps=3, gain=1.0))
+    norms = {key: Sensitivity(norm, None) for key, norm in some.items()}
+    assert clipping(norms | {"W": Sensitivity(None, 0.0)}, 1.0) is None
+    nothing = ParameterNorm(-math.inf, -math.inf, -math.inf, -math.inf)
+    silent = clipping(dict.fromkeys(norms, Sensitivity(nothing, None)), 1.0)
+    assert silent is not None
+    assert silent.most == 0.0
+    assert silent.to_dict()["log10_upper"] is None
