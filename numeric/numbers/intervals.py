@@ -44,7 +44,7 @@ class Interval:
         Raises:
             ValueError: if an end is NaN or the lower lies above the upper.
         """
-        if self.lo.shape != self.hi.shape or not np.all(self.lo <= self.hi):
+        if self.lo.shape != self.hi.shape or not (self.lo <= self.hi).all():
             raise ValueError("interval: the lower end must not exceed the upper, and none be NaN")
 
     # ---- shape -------------------------------------------------------------------------------

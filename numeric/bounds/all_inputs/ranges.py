@@ -7,13 +7,15 @@ does not matter for the proof. Where none is found, the boxes of step 1, 2, … 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from sympy import Basic, MatMul, MatrixSymbol
 
 from derive.calculus.through_time import Derivation
+from derive.language.expr import split_coefficient, symbols_of
 from numeric.meaning.enclose import enclose, plain_equations
 from numeric.meaning.sizes import as_columns, shape_of
 from numeric.numbers.intervals import Interval, interval
@@ -108,12 +110,18 @@ class Ranges:
         self.given = {**setting.fixed(), **setting.inputs()}
         equations = setting.derivation.forward
         self.equations = plain_equations((e.target, e.value) for e in equations)
+        self._still = self.given.keys() - set(setting.derivation.cell.sequences)
+        products = {part for _, value in self.equations for part in _products(value, self._still)}
+        held = {part: MatrixSymbol(str(part), *part.shape) for part in products}
+        self._held = {symbol.name: enclose(part, self.given, setting.sizes)
+                      for part, symbol in held.items()}  # fmt: skip
+        self._moving = [(target, value.xreplace(held)) for target, value in self.equations]
 
     def values(self, states: Box, now: Box | None = None) -> Box:
-        """Every symbol's range; `now` fixes the constants of one step."""
-        found = {**self.given, **(now or {})}
+        """Every symbol's range; `now` fixes constants of one step, or other symbols."""
+        found = {**self.given, **self._held, **(now or {})}
         found |= {f"{name}_prev": value for name, value in states.items()}
-        for target, value in self.equations:
+        for target, value in self._moving if self._still.isdisjoint(now or ()) else self.equations:
             found[target.name] = enclose(value, found, self.setting.sizes)
         return found
 
@@ -127,6 +135,16 @@ class Ranges:
         cell = self.setting.derivation.cell
         return {name: interval(np.reshape(_f64(self.setting.constants[name])[t], (-1, 1)))
                 for name in cell.sequences}  # fmt: skip
+
+
+def _products(node: Basic, names: Collection[str]) -> Iterator[MatMul]:
+    """The largest products of matrices in which nothing but these symbols occurs."""
+    product = isinstance(node, MatMul) and isinstance(split_coefficient(node)[1], MatMul)
+    if product and all(symbol.name in names for symbol in symbols_of(node)):
+        yield node
+        return
+    for part in node.args:
+        yield from _products(part, names)
 
 
 def invariant_box(ranges: Ranges) -> Box | None:
