@@ -95,6 +95,7 @@ def step_shares(
     seeds = [np.outer(np.ones(width), np.eye(len(states))[k]) for k, width in enumerate(widths)]
     narrow = _cotangents(derivation, values, sizes, seeds, direct)
     wide: dict[str, Interval] = {}
+    columns: dict[MatrixExpr, Interval] = {}  # a gate's weights and its bias have the same ones
 
     def made(value: MatrixExpr) -> Share:
         size, column, row, turned = _parts(value)
@@ -104,8 +105,10 @@ def step_shares(
                 eye = np.split(np.eye(sum(widths)), starts[1:])
                 wide.update(_cotangents(derivation, values, sizes, eye, None))
             held = wide
-        columns = enclose(column, held, sizes) * enclosed(size)
-        return Share(columns, _row(row, values, sizes), turned, diagonal, starts)
+        key = size * column
+        if key not in columns:
+            columns[key] = enclose(column, held, sizes) * enclosed(size)
+        return Share(columns[key], _row(row, values, sizes), turned, diagonal, starts)
 
     found: dict[MatrixSymbol, list[Share] | None] = {}
     for equation in derivation.parameters:

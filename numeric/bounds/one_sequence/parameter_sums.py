@@ -103,11 +103,12 @@ class ParameterSums:
         """The shares of the step that comes before those of the product; None stands for I."""
         if not self.sums:
             return
+        later = _Later(product)
         for symbol, found in next(self.shares).items():
             if found is None:
                 self.sums.pop(symbol, None)
             elif symbol in self.sums and self.left_out <= 0:
-                self.sums[symbol].add(product, found)
+                self.sums[symbol].add(later, found)
         self.left_out -= 1
 
     def norms(self) -> dict[str, ParameterNorm | None]:
@@ -127,6 +128,27 @@ class Near3:
     error: float
 
 
+class _Later:
+    """P_k with its error and ‖·‖_F, and what it makes of columns, which parameters share."""
+
+    def __init__(self, product: Near | None) -> None:
+        self.matrix, self.error, self.size = None, 0.0, 1.0
+        self._moved: dict[int, tuple[Share, Array, float]] = {}
+        if product is not None:
+            P = np.ldexp(product.matrix, product.exponent) if product.exponent else product.matrix
+            lost = math.sqrt(P.size) * _LOST
+            self.error = float(np.ldexp(product.error, product.exponent)) + lost
+            self.matrix, self.size = P, frobenius(P)
+
+    def moved(self, share: Share, width: int) -> tuple[Array, float]:
+        """fl(P_k Bᵀ) and its ‖·‖_F."""
+        key = id(share.columns)  # the share is held, so that no other columns get this number
+        if key not in self._moved:
+            made = share.moved(self.matrix, width)
+            self._moved[key] = share, made, frobenius(made)
+        return self._moved[key][1:]
+
+
 @dataclass
 class _Sum:
     """Σ_k (P_k Bᵀ) ⊗ uᵀ: the factors of some steps side by side, multiplied together."""
@@ -142,23 +164,18 @@ class _Sum:
     size: float = 0.0
     own: float = 0.0
 
-    def add(self, product: Near | None, shares: list[Share]) -> None:
-        """The shares of one step, P_k in front of them; None stands for I."""
-        own, P, error_P, size_P = 0.0, None, 0.0, 1.0
-        if product is not None:
-            P = np.ldexp(product.matrix, product.exponent) if product.exponent else product.matrix
-            error_P = float(np.ldexp(product.error, product.exponent)) + math.sqrt(P.size) * _LOST
-            size_P = frobenius(P)
+    def add(self, later: _Later, shares: list[Share]) -> None:
+        """The shares of one step, P_k in front of them."""
+        own = 0.0
         for share in shares:
             b, u = frobenius(share.columns.radius), share.row.middle
             size_b, size_u = frobenius(share.columns.middle), frobenius(u)
             e = frobenius(share.row.radius)
             own += raised(share.norm() * raised(size_u + e))
-            made = share.moved(P, self.width)
+            made, size = later.moved(share, self.width)
             # (P + E)(B + F) ⊗ (u + G) − fl(PB) ⊗ u
-            error = error_P * (size_b + b) + size_P * b
-            error += gamma(self.width + 4) * size_P * size_b * (P is not None)
-            size = frobenius(made)
+            error = later.error * (size_b + b) + later.size * b
+            error += gamma(self.width + 4) * later.size * size_b * (later.matrix is not None)
             self.error += raised(error * (size_u + e) + size * e, 12)
             self.size += raised(size * size_u)
             self.left.append(made)
