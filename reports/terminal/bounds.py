@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from derive.calculus.through_time import derivation_of
+from derive.typeset.columns import columns_of
 from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.diagnosis import Diagnosis
@@ -28,7 +29,7 @@ from numeric.numbers.printed import (
 )  # fmt: skip
 from reports.document.method_names import method_name
 from reports.document.words import Speaker
-from reports.terminal.answer import VERDICTS, fitted
+from reports.terminal.answer import VERDICTS, WIDTH, fitted
 from reports.terminal.console import columns
 
 Array = Any
@@ -184,14 +185,27 @@ def _clipped(found: Mapping[str, Sensitivity], threshold: float, words: Say) -> 
 
 
 def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:
-    """log10 of the norms at some lags, a method a row."""
+    """log10 of the norms at some lags, a method a row: as many lags as a line has room for."""
     shown = [lag for lag in _SHOWN if lag < one.lags[-1]] + [one.lags[-1]]
-    shown = shown[:1] + shown[-6:] if len(shown) > 7 else shown
+    upper = one.log10_upper if everything else _folded(one.log10_upper)
+    for count in range(7, 1, -1):
+        chosen = shown if len(shown) <= count else shown[:1] + shown[1 - count :]
+        lines = columns(_rows(one, upper, chosen, words), "  ", numbers=True)
+        if max(map(columns_of, lines)) <= WIDTH:
+            break
+    hidden = len(one.log10_upper) - len(upper)
+    more = words("bounds.hidden").format(hidden) if hidden else ""
+    return [*lines, "  " + words("bounds.smallest") + more]
+
+
+def _rows(
+    one: Diagnosis, upper: Mapping[str, Sequence[float]], shown: Sequence[int], words: Say
+) -> list[tuple[str, ...]]:
+    """The heading, what is measured, and each method's bounds at these lags."""
     rows = [(words("bounds.at_lag"), *map(str, shown))]
     if one.log10_measured is not None:
         seen = (number(one.log10_measured[lag - 1], words) for lag in shown)
         rows.append((words("growth.measured"), *seen))
-    upper = one.log10_upper if everything else _folded(one.log10_upper)
     above, below = words("all_inputs.at_most"), words("one_sequence.at_least")
     for side, methods, show in ((above, upper, ceiling), (below, one.log10_lower, floor)):
         for name, values in methods.items():
@@ -206,10 +220,7 @@ def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:
                 for lag in shown
             )  # fmt: skip
             rows.append((f"{side}, {called}{mark}", *ends))
-    lines = columns(rows, "  ", numbers=True)
-    hidden = len(one.log10_upper) - len(upper)
-    more = words("bounds.hidden").format(hidden) if hidden else ""
-    return [*lines, "  " + words("bounds.smallest") + more]
+    return rows
 
 
 def _folded(upper: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:

@@ -388,3 +388,17 @@ def test_what_clipping_takes_from_the_gradients(capsys):
     assert data(capsys, "mlstm", *SMALL, "--clip", "1")["clipped"].keys() == {"reason"}
     status, _, err = said(capsys, "rnn", "--clip", "-1")
     assert (status, "--clip: expected a number above 0" in err) == (2, True)
+
+
+def test_the_table_of_methods_has_a_row_a_line(capsys):
+    """As many lags as 80 columns hold, the first and the last among them."""
+    for words in ([], ["--input-box", "9"]):
+        lines = said(capsys, "lstm", "--size", "3", "--lag", "60", *words)[1].splitlines()
+        first = next(k for k, line in enumerate(lines) if "log10 of the norm at lag" in line)
+        last = next(k for k, line in enumerate(lines) if "* the smallest" in line)
+        lags = lines[first].split("lag")[1].split()
+        assert (lags[0], lags[-1]) == ("1", "60")
+        for line in lines[first + 1 : last]:
+            assert len(line) <= 80
+            values = re.findall(r"(?<= )(?:-?\d+\.\d\d|no bound)(?= |$)", line)
+            assert len(values) == len(lags), line
