@@ -40,6 +40,11 @@ class Sensitivity:
     cut: ParameterNorm | None = None
 
     @property
+    def zero(self) -> bool:
+        """Whether no state along the sequence depends on the parameter."""
+        return self.along is not None and self.along.upper == -math.inf
+
+    @property
     def amplification(self) -> float | None:
         """At least how many times the largest share of one step the norm is."""
         return None if self.along is None else self.along.amplification

@@ -48,6 +48,11 @@ class Share:
     diagonal: bool = False
     starts: tuple[int, ...] = ()
 
+    @property
+    def zero(self) -> bool:
+        """Whether it is 0, exactly."""
+        return self.columns.exact and not self.columns.lo.any()
+
     def norm(self) -> float:
         """At least ‖B‖₂; of diagonal blocks it is the longest row."""
         if not self.diagonal:

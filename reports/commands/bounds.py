@@ -44,7 +44,8 @@ _STEPS: Final = 60
 _GRID: Final = 32
 _COARSE: Final = 11
 _EXPONENTS: Final = 3
-_NO_SUM: Final = "no sequence is given, or the array is too large or overflows"
+_NO_SUM: Final = "no sequence is given, or the array is too large, overflows or has another form"
+_ZERO: Final = "no state depends on it"
 _NO_MEMORY: Final = "all_inputs: no certified decay on an invariant set"
 _NULLS: Final = (
     ("log10_measured", "null in log10_measured: the product is zero"),
@@ -223,6 +224,7 @@ def _parameters(
                       for key, value in held.to_dict().items()}  # fmt: skip
         why = [_NO_SUM] if held.along is None else []
         why += [_NO_MEMORY] if held.all_inputs is None else []
+        why += [_ZERO] if held.all_inputs == -math.inf or held.zero else []
         made[name] |= {"reason": "; ".join(why)} if why else {}
         if held.cut is not None:
             logs = {"measured": held.cut.measured, "certified": held.cut.upper}

@@ -1,5 +1,7 @@
 """Figures of how a cell keeps gradients: over the lag by the bias of a gate, and over the gain.
 
+Of what a gradient by a decay comes to as the decay approaches 1.
+
 In: `Keeping` and `ByGain`. Out: `Picture`s with labels at the curves.
 """
 
@@ -7,16 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from numeric.bounds.memory import ByGain, Keeping
 from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, shown
 
+Array = Any
 _GREY, _DARK, _BLACK = SHADES
+_FROM_ONE: Final = (1e-4, 0.5)  # 1 − λ
+_POINTS: Final = 121
 _TICKS: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 
 
@@ -84,4 +90,44 @@ def norms_by_gain(found: ByGain, norm: str, words: Labels) -> Picture:
         axes.set_xlabel(words("figures.gain"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         figure.subplots_adjust(left=0.11, right=0.82, bottom=0.14, top=0.97)
+        return drawn(figure)
+
+
+def by_the_decay(x: Array) -> Array:
+    """E (∂h/∂λ)² of h = λ h + x, white x of variance 1."""
+    return (1 + x**2) / (1 - x**2) ** 3
+
+
+def of_normed_inputs(x: Array) -> Array:
+    """The same of h = λ h + √(1 − λ²) x."""
+    return 1 / (1 - x**2) ** 2
+
+
+def by_its_logarithm(x: Array) -> Array:
+    """E (∂h/∂w)² of the same, λ = exp(−e^w)."""
+    return (x * np.log(x) / (1 - x**2)) ** 2
+
+
+CURVES: Final = (by_the_decay, of_normed_inputs, by_its_logarithm)
+
+
+def decays(words: Labels) -> Picture:
+    """Decimal logarithms of the three over 1 − λ, which falls to the right."""
+    gap = np.geomspace(*_FROM_ONE[::-1], _POINTS)
+    names = (r"$\partial h/\partial\lambda$", words("figures.decay_normed"),
+             words("figures.decay_logarithm"))  # fmt: skip
+    with mpl.rc_context(words.style):
+        figure = Figure(figsize=(6.3, 3.0))
+        axes = figure.subplots()
+        for curve, name, shade, dashes in zip(
+            CURVES, names, (_BLACK, _DARK, _GREY), ("-", "--", "-"), strict=True
+        ):
+            axes.plot(gap, np.log10(curve(1 - gap)), color=shade, linestyle=dashes,
+                      linewidth=1.2, label=name)  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_xlim(*_FROM_ONE[::-1])
+        axes.set_xlabel(r"$1-\lambda$")
+        axes.set_ylabel(r"$\log_{10}\,\mathrm{E}(\partial h/\partial\,\cdot)^2$")
+        axes.legend(frameon=False, fontsize=9)
+        figure.subplots_adjust(left=0.11, right=0.97, bottom=0.18, top=0.97)
         return drawn(figure)

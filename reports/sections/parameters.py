@@ -6,12 +6,34 @@ In: `Pages`. Out: blocks of the chapter along one sequence.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from derive.typeset.boxes import Fenced, row, sub
+from sympy import Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol
+from sympy.matrices.expressions import DiagMatrix
+
+from derive.calculus.jacobian import columns_in
+from derive.calculus.through_time import Derivation
+from derive.language.expr import split_coefficient, symbols_of
+from derive.typeset.boxes import (
+    Box,
+    Fenced,
+    Fraction,
+    Large,
+    Number,
+    Root,
+    Symbol,
+    row,
+    sub,
+    sup,
+)  # fmt: skip
 from numeric.bounds.sensitivity import ill_conditioned, sensitivity
-from reports.document.model import Block, Inlines, Paragraph
-from reports.document.numerals import DOWN, NEAR, UP, places
+from reports.document.figures import labels
+from reports.document.memory_figures import decays
+from reports.document.model import Block, EquationRow, Equations, Inlines, Paragraph
+from reports.document.numerals import DOWN, NEAR, UP, figures, places
 from reports.sections.numbering import Pages
+
+_LARGE: Final = 1e4
 
 
 def parameters(pages: Pages) -> Iterator[Block]:
@@ -27,7 +49,7 @@ def parameters(pages: Pages) -> Iterator[Block]:
         rows.append((
             say("{0}", facts.symbol(name)), say("{0}", places(along.measured, 2, NEAR)),
             say("{0}", places(along.upper, 2, UP)), say("{0}", places(along.lower, 2, DOWN)),
-            above, say("{0}", places(along.amplification, 2, DOWN)),
+            above, say("{0}", _times_own(along.amplification, 2)),
         ))  # fmt: skip
     if not rows:
         return
@@ -42,5 +64,65 @@ def parameters(pages: Pages) -> Iterator[Block]:
     yield pages.table(say.sentence("one_sequence.parameters", norm, loss), head, rows, align)
     worst = ill_conditioned(one, found)
     if worst is not None:
-        most = places(found[worst].amplification or 0.0, 1, DOWN)
+        most = _times_own(found[worst].amplification or 0.0, 1)
         yield Paragraph(say.sentence("one_sequence.ill", facts.symbol(worst), most))
+    if (state := decay(one.run.derivation) if one.run is not None else None) is not None:
+        yield from _towards_one(pages, state)
+
+
+def _times_own(value: float, digits: int) -> Box:
+    """A number of times, rounded down; a power of ten where it is large."""
+    return places(value, digits, DOWN) if value < _LARGE else figures(value, DOWN)
+
+
+def decay(derivation: Derivation) -> MatrixSymbol | None:
+    """The first state that a step multiplies, entry by entry, by what parameters alone make."""
+    fixed = derivation.timeless
+    for state in derivation.cell.states:
+        block = derivation.step_jacobian.expanded(state.name, state.name)
+        symbols = {symbol for column in columns_in(block) for symbol in symbols_of(column)}
+        if symbols and symbols <= fixed and _entrywise(block):
+            return state
+    return None
+
+
+def _entrywise(block: MatrixExpr) -> bool:
+    """Whether the block is made of diagonals alone."""
+    _, rest = split_coefficient(block)
+    if isinstance(rest, (MatAdd, MatMul)):
+        return all(map(_entrywise, rest.args))
+    return isinstance(rest, (DiagMatrix, Identity))
+
+
+def _towards_one(pages: Pages, state: MatrixSymbol) -> Iterator[Block]:
+    """What the gradient by such a factor comes to near 1, one unit with white inputs."""
+    facts = pages.facts
+    say, factor = facts.say, Symbol("lambda")
+    unit, square = Symbol("h"), sup(factor, Number("2"))
+    rest = Fenced(row("1", "−", square), "(", ")")
+    root = Root(row("1", "−", square))
+
+    def mean(by: Box | str) -> Box:
+        return row("E", sup(Fenced(row("∂", unit, "/", "∂", by), "(", ")"), Number("2")))
+
+    step = row(sub(unit, "t"), "=", factor, sub(unit, row("t", "−", "1")), "+", sub("x", "t"))
+    normed = row(sub(unit, "t"), "=", factor, sub(unit, row("t", "−", "1")), "+", root,
+                 sub("x", "t"))  # fmt: skip
+    power = row(factor, "=", Symbol("exp"), Fenced(row("−", sup("e", "w")), "(", ")"))
+    shares = row(Large("∑", row("k", "≥", "1")), sup("k", Number("2")),
+                 sup(factor, row("2", "k", "−", "2")))  # fmt: skip
+    yield Paragraph(
+        say.sentence("decay.one", facts.symbol(state.name), factor, step), say.words("decay.lead")
+    )
+    logarithm = row(factor, Symbol("log"), factor)
+    yield Equations((
+        EquationRow(mean(factor), row(shares, "=", Fraction(row("1", "+", square),
+                    sup(rest, Number("3"))))),
+        EquationRow(mean(factor), Fraction(Number("1"), sup(rest, Number("2"))),
+                    note=say("{0}", normed)),
+        EquationRow(mean("w"), Fraction(sup(Fenced(logarithm, "(", ")"), Number("2")),
+                    sup(rest, Number("2"))), note=say("{0}", power)),
+    ))  # fmt: skip
+    yield Paragraph(say.sentence("decay.cure", root, Fraction(Number("1"), Number("4"))))
+    yield pages.figure("decay", decays(labels(say.language)), say.sentence("decay.figure", factor),
+                       say.words("decay.described"))  # fmt: skip

@@ -37,6 +37,7 @@ Say = Callable[[str], str]
 _SHOWN: Final = (1, 2, 5, 10, 20, 30, 60, 100, 200, 500, 1000)
 _PATHS: Final = 6
 _LEAST: Final = 0.005
+_LARGE: Final = 1e4
 
 
 @dataclass(frozen=True)
@@ -147,30 +148,35 @@ def _certificate(found: Certificate, words: Say) -> list[str]:
 
 def _parameters(one: Diagnosis, found: Mapping[str, Sensitivity], words: Say) -> list[str]:
     """log10 of ‖∂s_T/∂θ‖₂ by parameter, and whether one of them is ill-conditioned."""
-    held = [(name, s) for name, s in found.items() if s.along is not None or s.all_inputs]
-    if not held:
+    if all(s.along is None and s.all_inputs is None for s in found.values()):
         return []
     rows = [(words("bounds.parameter"), *map(words, (
         "growth.measured", "all_inputs.at_most", "one_sequence.at_least", "bounds.every_input",
         "bounds.times_own",
     )))]  # fmt: skip
-    if cut := any(s.cut is not None for _, s in held):
+    if cut := any(s.cut is not None for s in found.values()):
         rows = [(*rows[0], words("bounds.left_out"))]
-    for name, s in held:
-        along = s.along
+    for name, s in found.items():
+        along, nothing = s.along, number(-math.inf, words)
         seen = ("", "", "", "") if along is None else (
             number(along.measured, words), ceiling(along.upper, 2), floor(along.lower, 2),
-            floor(along.amplification, 2),
+            _times_own(along.amplification, 2),
         )  # fmt: skip
+        seen = (nothing, nothing, nothing, "") if s.zero else seen
         above = "" if s.all_inputs is None else ceiling(s.all_inputs, 2)
         left = ("" if s.cut is None else ceiling(s.cut.upper, 2),) * cut
         rows.append((name, *seen[:3], above, seen[3], *left))
     lines = ["", "  " + words("bounds.parameters"), *columns(rows, "    ", numbers=True)]
     worst = ill_conditioned(one, found)
     if worst is not None:
-        most = floor(found[worst].amplification or 0.0, 1)
+        most = _times_own(found[worst].amplification or 0.0, 1)
         lines.append("    " + words("bounds.ill").format(worst, most))
     return lines
+
+
+def _times_own(value: float, digits: int) -> str:
+    """A number of times, rounded down; a power of ten where it is large."""
+    return floor(value, digits) if value < _LARGE else scientific_down(value, 2)
 
 
 def _clipped(found: Mapping[str, Sensitivity], threshold: float, words: Say) -> list[str]:

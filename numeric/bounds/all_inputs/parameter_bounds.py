@@ -35,6 +35,9 @@ def parameter_bounds(setting: Setting, found: Certificate) -> dict[str, float | 
     made: dict[str, float | None] = {}
     for symbol in parameters:
         held = shares.get(symbol)
+        if held is not None and all(share.zero for share in held):
+            made[symbol.name] = -math.inf  # no state depends on it
+            continue
         size = math.inf if held is None else raised(sum(map(largest, held)), len(held) + 4)
         bound = raised(size * total)
         found_log = math.log10(bound) if 0 < bound < math.inf else None

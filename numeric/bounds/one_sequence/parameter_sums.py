@@ -27,7 +27,7 @@ from sympy import MatrixExpr, MatrixSymbol, Transpose
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.adjoint import AdjointEquation, bar
-from derive.language.expr import split_coefficient, symbols_of
+from derive.language.expr import Quotient, split_coefficient, symbols_of
 from numeric.bounds.one_sequence.products import Products
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.step_shares import Share, moves, step_shares
@@ -116,16 +116,20 @@ class ParameterSums:
         totals: dict[MatrixSymbol, Near3] = {s: held.total() for s, held in self.sums.items()}
         for equation in self.run.derivation.parameters:
             _pass_on(equation, totals, self.run)
-        return {s.name: _norm(totals[s], self.sums[s]) if s in totals else None
+        return {s.name: _norm(totals[s]) if s in totals else None
                 for s in self.run.derivation.cell.parameters}  # fmt: skip
 
 
 @dataclass
 class Near3:
-    """An array (state, rows of θ, columns of θ) within an error in ‖·‖_F."""
+    """An array (state, rows of θ, columns of θ) within an error in ‖·‖_F.
+
+    `own` is at least the ‖·‖₂ of the share of any one step, nothing in front of it.
+    """
 
     array: Array
     error: float
+    own: float = 0.0
 
 
 class _Later:
@@ -168,6 +172,8 @@ class _Sum:
         """The shares of one step, P_k in front of them."""
         own = 0.0
         for share in shares:
+            if share.zero:
+                continue
             b, u = frobenius(share.columns.radius), share.row.middle
             size_b, size_u = frobenius(share.columns.middle), frobenius(u)
             e = frobenius(share.row.radius)
@@ -183,7 +189,7 @@ class _Sum:
             self.turned.append(share.turned)
             if len(self.left) * made.size >= _HELD or len(self.left) >= _CHUNK:
                 self.flush()
-        self.own = max(self.own, raised(own, len(shares) + 4))
+        self.own = max(self.own, raised(own, len(shares) + 4) if own else 0.0)
 
     def flush(self) -> None:
         """Adds what was kept to the array."""
@@ -204,17 +210,22 @@ class _Sum:
     def total(self) -> Near3:
         """The sum, and its error with all rounding."""
         self.flush()
+        if not self.size and not self.error:
+            return Near3(self.array, 0.0)
         rounding = gamma(self.count + 8) * self.size
-        return Near3(self.array, raised(self.error * (1 + gamma(self.count + 8)) + rounding))
+        error = raised(self.error * (1 + gamma(self.count + 8)) + rounding)
+        return Near3(self.array, error, self.own)
 
 
-def _norm(total: Near3, held: _Sum) -> ParameterNorm | None:
+def _norm(total: Near3) -> ParameterNorm | None:
+    if not total.error and not total.array.any():  # no state depends on it
+        return ParameterNorm(-math.inf, -math.inf, -math.inf, -math.inf)
     if not (np.all(np.isfinite(total.array)) and math.isfinite(total.error)):
         return None
     near = Near(total.array.reshape(len(total.array), -1), total.error).balanced()
     low, high, y = bounds(near)
     measured = float(np.linalg.norm(near.matrix @ y))
-    own = math.log10(held.own) if held.own > 0 else -math.inf
+    own = math.log10(total.own) if total.own > 0 else -math.inf
     return ParameterNorm(near.log10(measured, 0), near.log10(high, 1), near.log10(low, -1),
                          own + 1e-13 * (1 + abs(own)) if math.isfinite(own) else own)  # fmt: skip
 
@@ -256,7 +267,8 @@ def _pass_on(equation: AdjointEquation, totals: dict[MatrixSymbol, Near3], run: 
         own = totals[equation.of]
         array = own.array + made.array
         rounding = 2 * gamma(4) * (frobenius(own.array) + frobenius(made.array))
-        totals[equation.of] = Near3(array, raised(own.error + made.error + rounding))
+        error = raised(own.error + made.error + rounding)
+        totals[equation.of] = Near3(array, error, raised(own.own + made.own))
 
 
 def _linear(
@@ -264,15 +276,20 @@ def _linear(
     by_bar: Mapping[MatrixSymbol, MatrixSymbol], values: Mapping[str, Interval],
     sizes: Mapping[str, int],
 ) -> Near3 | None:  # fmt: skip
-    """C ⊙ X, cX, Xᵀ and X of what is known; None for another form."""
+    """C ⊙ X, X ⊘ C, cX, Xᵀ and X of what is known; None for another form."""
     size, rest = split_coefficient(node)
     factor = enclosed(size)
     if rest in by_bar:
         return _times(totals[by_bar[rest]], factor)
     if isinstance(rest, Transpose):
         inner = _linear(rest.args[0], totals, by_bar, values, sizes)
-        turned = None if inner is None else Near3(np.swapaxes(inner.array, 1, 2), inner.error)
-        return None if turned is None else _times(turned, factor)
+        if inner is None:
+            return None
+        return _times(Near3(np.swapaxes(inner.array, 1, 2), inner.error, inner.own), factor)
+    if isinstance(rest, Quotient) and not moves(rest.args[1]):
+        inner = _linear(rest.args[0], totals, by_bar, values, sizes)
+        below = enclose(rest.args[1], values, sizes)
+        return None if inner is None else _times(inner, factor / below)
     if isinstance(rest, HadamardProduct):
         inner, others = None, []
         for part in rest.args:
@@ -292,9 +309,9 @@ def _linear(
 def _times(near: Near3, factor: Interval) -> Near3:
     """Entry by entry with a factor that is the same for every row of the state."""
     if factor.exact and factor.size == 1 and float(np.abs(factor.lo).max()) == 1.0:
-        return Near3(near.array * factor.lo, near.error)
+        return Near3(near.array * factor.lo, near.error, near.own)
     middle = factor.middle
     size = float(factor.magnitude.max(initial=0.0))
     spread = float(factor.radius.max(initial=0.0))
     error = near.error * size + frobenius(near.array) * (spread + 2 * gamma(2) * size)
-    return Near3(near.array * middle, raised(error))
+    return Near3(near.array * middle, raised(error), raised(near.own * size))

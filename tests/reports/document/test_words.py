@@ -82,6 +82,8 @@ NO_PROSE: Final = {
     "table gradients": "a part of the story, as the derivation names it",
     "$N_t\\cdots N_{k+1}$": "a formula",
     "t \\ k": "a formula",
+    r"$\partial h/\partial\lambda$": "a formula",
+    r"$\log_{10}\,\mathrm{E}(\partial h/\partial\,\cdot)^2$": "a formula",
     "Date": "a field of a file",
     "CreationDate": "a field of a file",
     "offset points": "a unit of the figures",

@@ -24,18 +24,26 @@ def by_the_emitted_code(found):
     return {name: np.linalg.norm(value, 2) for name, value in emitted_rows(found).items()}
 
 
-def emitted_rows(found):
-    """∂s_T/∂θ by θ: a backward pass for each entry of the last state."""
-    cell = found.derivation.cell
+def largest_shares(found):
+    """max_k ‖∂F_k/∂θ‖₂ by θ: of each step alone, from the state before it."""
+    steps = [emitted_rows(found, first, first + 1) for first in range(found.steps)]
+    return {name: max(np.linalg.norm(step[name], 2) for step in steps) for name in steps[0]}
+
+
+def emitted_rows(found, first=0, last=None):
+    """∂s_T/∂θ by θ, of these steps: a backward pass for each entry of the last state."""
+    cell, steps = found.derivation.cell, (last or found.steps) - first
     kernel = compile_cell(cell)
-    inputs = {name: value[:, None] for name, value in found.inputs.items()}
-    initial = {name: value[:1] for name, value in found.states.items()}
-    _, tape = kernel.forward(found.parameters, inputs, initial, found.constants)
+    inputs = {name: value[first:last, None] for name, value in found.inputs.items()}
+    initial = {name: value[first : first + 1] for name, value in found.states.items()}
+    constants = {name: value[first:last] if name in cell.sequences else value
+                 for name, value in found.constants.items()}  # fmt: skip
+    _, tape = kernel.forward(found.parameters, inputs, initial, constants)
     rows = {symbol.name: [] for symbol in cell.parameters}
     for state in cell.states:
         width = found.states[state.name].shape[1]
         for unit in range(width):
-            cotangent = np.zeros((found.steps, 1, width))
+            cotangent = np.zeros((steps, 1, width))
             cotangent[-1, 0, unit] = 1.0
             made = kernel.backward(found.parameters, tape, {state.name: cotangent})["params"]
             for name, value in made.items():
@@ -43,19 +51,24 @@ def emitted_rows(found):
     return {name: np.array(value) for name, value in rows.items()}
 
 
-@pytest.mark.parametrize("name", by_day(CELLS, 8, 3))
+@pytest.mark.parametrize("name", [*dict.fromkeys([*by_day(CELLS, 8, 3), "lru", "s5"])])
 def test_the_norms_are_those_of_the_emitted_gradient(name):
     """Measured to nine digits, certified from both sides, whatever the parameter's form."""
     found = path(name, n=3, m=2, steps=7 if not NIGHTLY else 30, gain=0.8)
     if found.derivation.has_matrices:
         assert set(parameter_norms(found).values()) == {None}
         return
-    want = by_the_emitted_code(found)
+    want, own = by_the_emitted_code(found), largest_shares(found)
+    roundabout = {equation.of.name for equation in found.derivation.parameters
+                  if any(not term.each_step for term in equation.terms)}  # fmt: skip
     for symbol, norm in parameter_norms(found).items():
         assert norm is not None
         if not want[symbol]:
-            assert norm.lower == -math.inf
+            assert (norm.lower, norm.amplification) == (-math.inf, 0.0)
             continue
+        assert norm.amplification <= want[symbol] / own[symbol] * (1 + 1e-9)
+        looser = 4 if symbol not in roundabout else 100  # sums of what cancels in part
+        assert norm.amplification >= want[symbol] / own[symbol] / looser
         log = math.log10(want[symbol])
         assert norm.measured == pytest.approx(log, abs=1e-9)
         assert norm.lower - 1e-9 <= log <= norm.upper + 1e-9
