@@ -19,7 +19,7 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.calculus.gates import gates, kept
 from derive.calculus.through_time import derivation_of
 from derive.cell import Cell, catalogue
-from derive.language.expr import Elementwise, size_name, symbols_of
+from derive.language.expr import Elementwise, symbols_of
 from derive.language.functions import X
 from numeric.bounds.all_inputs.gain_scan import CLOSED, REST, Scan, scaled
 from numeric.bounds.drawn import draw
@@ -27,6 +27,7 @@ from numeric.bounds.one_sequence.step_jacobians import Run, StateOverflowError, 
 from numeric.bounds.one_sequence.tracks import Track, follow
 from numeric.bounds.remedy import biases, measured_norm
 from numeric.meaning.default_constants import default_constants
+from numeric.meaning.sizes import extent_of
 from numeric.numbers.matrices import up
 
 Array = Any
@@ -128,7 +129,7 @@ def keeping(
         rnn = catalogue["rnn"]
         state = next(s for s in cell.states if s.name == found.state)
         (x,) = inputs.values()
-        wide = {"n": sizes[size_name(state.shape[0])], "m": x.shape[1]}
+        wide = {"n": extent_of(state.shape[0], sizes), "m": x.shape[1]}
         drawn = draw(rnn, wide, 1.0, 1, seed, input_scale)["parameters"]
         plain = _track(rnn, drawn, wide, {"x": x})
     return Keeping(found, dict(sorted(tracks.items())), plain)

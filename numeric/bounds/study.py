@@ -33,7 +33,7 @@ from numeric.bounds.one_sequence.step_jacobians import StateOverflowError, run
 from numeric.bounds.one_sequence.tracks import Track, follow
 from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
-from numeric.meaning.sizes import usual_sizes
+from numeric.meaning.sizes import extent_of, usual_sizes
 from numeric.weights.layer_weights import LayerWeights
 
 Array = Any
@@ -167,7 +167,7 @@ def uniform_inputs(cell: Cell, sizes: Mapping[str, int], seed: int) -> dict[str,
     Shapes: (T, m).
     """
     rng = np.random.default_rng(seed + 1)
-    return {s.name: rng.uniform(-1.0, 1.0, (STEPS, sizes[size_name(s.shape[0])]))
+    return {s.name: rng.uniform(-1.0, 1.0, (STEPS, extent_of(s.shape[0], sizes)))
             for s in cell.inputs}  # fmt: skip
 
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 from derive.cell import Cell
-from derive.language.expr import size_name
 from derive.network import Network
 from numeric.bounds.batches import Batch, largest_of
 from numeric.bounds.stack import network_of
+from numeric.meaning.sizes import extent_of
 from numeric.weights.formats.readers import read_arrays
 from numeric.weights.layer_weights import LayerWeights
 from numeric.weights.mapping import map_weights, unused
@@ -114,6 +114,6 @@ def normal_inputs(cell: Cell, sizes: Mapping[str, int], steps: int, seed: int) -
     """
     rng = np.random.default_rng(seed + 1)
     return {
-        symbol.name: _SIGNAL * rng.normal(size=(steps, sizes[size_name(symbol.shape[0])]))
+        symbol.name: _SIGNAL * rng.normal(size=(steps, extent_of(symbol.shape[0], sizes)))
         for symbol in cell.inputs
     }

@@ -17,7 +17,7 @@ from numeric.bounds.one_sequence.step_jacobians import run as run_along
 from numeric.bounds.parallel_in_time.newton import TOLERANCE, Iterate, Sweeps, sweeps
 from numeric.bounds.stack import draw_layers, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
-from numeric.meaning.sizes import usual_sizes
+from numeric.meaning.sizes import extent_of, usual_sizes
 from numeric.verification.derivation.curvature_lines import require_curvature
 from reports.arguments.given_files import given_inputs, normal_inputs, read_layers
 from reports.arguments.which_cell import computed_cell
@@ -86,8 +86,8 @@ def _given(
         if arguments.steps is not None:
             inputs = {name: value[: arguments.steps] for name, value in inputs.items()}
     for symbol in cell.inputs:
-        wanted, came = sizes.get(size_name(symbol.shape[0])), inputs[symbol.name].shape[1]
-        if wanted is not None and came != wanted:
+        wanted, came = extent_of(symbol.shape[0], sizes), inputs[symbol.name].shape[1]
+        if came != wanted:
             raise ValueError(
                 f"the input {symbol.name} has {came} entries a step, but the parameters expect "
                 f"{size_name(symbol.shape[0])} = {wanted}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from command_line import ROOT, command, is_refusal
+from profiles import by_day
 
 from derive import catalogue
 from numeric.compiler.kernel import compile_cell
@@ -176,3 +177,13 @@ def test_a_reader_that_stops_early_is_no_error_message(tmp_path: Path) -> None:
         )  # fmt: skip
     assert found.stderr == ""
     assert found.returncode == 2
+
+
+@pytest.mark.parametrize("name", [*dict.fromkeys(["cfc", *by_day(catalogue, 30)])])
+def test_every_cell_goes_the_whole_road(name: str, bptt: Any) -> None:
+    """Shown, bounded, reported; solved in parallel, or refused with the reason."""
+    assert bptt("show", name, "-q").status == 0
+    assert bptt("bounds", name, "--size", 3, "--lag", 4, "-q").status == 0
+    assert bptt("report", name, "--short", "--formats", "html", "-o", "out", "-q").status == 0
+    solved = bptt("parallel", name, "--size", 3, "--steps", 5, "-q")
+    assert solved.status == 0 or is_refusal(solved), solved
