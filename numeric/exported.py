@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from derive.cell import Cell, declared
+from numeric.compiler.argument_checks import each_sample
 from numeric.compiler.to_onnx.model import model_of
 from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import size_names
@@ -117,14 +118,13 @@ def difference(cell: Cell, model: Any, cases: list[Case]) -> float:
 
 def inputs_of(cell: Cell, case: Case) -> dict[str, Array]:
     """What the model is given, by name."""
-    steps, batch = np.shape(next(iter(case.inputs.values())))[:2]
+    batch = np.shape(next(iter(case.inputs.values())))[1]
     given = {**case.params, **case.inputs}
     given |= {f"{name}_initial": value for name, value in case.initial.items()}
     for name, value in (case.constants or {}).items():
-        array = np.asarray(value)
-        if declared(cell)["CONSTANTS"][name][:1] == ("T",) and array.ndim == 2:
-            array = np.broadcast_to(array[:, None], (steps, batch, array.shape[1]))
-        given[name] = array
+        dims = declared(cell)["CONSTANTS"][name]
+        array = each_sample(np.asarray(value), dims, batch)
+        given[name] = array[..., None] if dims == ("T",) else array  # a number is a row of one
     return {name: np.ascontiguousarray(v).reshape(np.shape(v)) for name, v in given.items()}
 
 

@@ -74,7 +74,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.verification.process",
     ),
     "numeric.exported": (
-        "numeric.compiler.to_*", "numeric.meaning", "numeric.verification",
+        "numeric.compiler", "numeric.compiler.to_*", "numeric.meaning", "numeric.verification",
         "numeric.verification.problems",
     ),
     "numeric.checked": ("numeric.bounds", "numeric.verification"),

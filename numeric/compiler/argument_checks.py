@@ -2,12 +2,17 @@
 
 The text travels with an emitted NumPy module, which depends on NumPy alone; calls into compiled
 code run it as it stands. It accepts float32 and float64, and lets complex128 and object arrays
-through for the complex-step and the exact check.
+through for the complex-step and the exact check. What is not text: how constants reach samples.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+Array = Any
 
 CHECKS: Final = '''
 def _take(group, given, declared, lead, sizes, kinds, optional=False):
@@ -88,3 +93,10 @@ def _whole(name, given, dims, sizes, bound=None, inside=None):
             )
     return array
 '''
+
+
+def each_sample(array: Array, dims: Sequence[str], batch: int) -> Array:
+    """A constant declared with these sizes; if it is a sequence, with rows for each sample."""
+    if dims[:1] != ("T",) or array.ndim > len(dims):
+        return array
+    return np.broadcast_to(array[:, None], (array.shape[0], batch, *array.shape[1:]))

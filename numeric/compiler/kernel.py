@@ -212,8 +212,8 @@ def declared_network(network: Network, program: Program) -> dict[str, dict[str, 
             found[names[argument.group]][argument.key] = sizes
         elif argument.group == "constants":
             timed = dims[:1] == (LENGTH,)
-            sizes = tuple(map(size_name, dims[2:] if timed else dims))
-            found["CONSTANTS"][argument.key] = ("T", *sizes) if timed else sizes
+            own = dims[2:] if timed and dims[2:] != (1,) else () if timed else dims
+            found["CONSTANTS"][argument.key] = (*("T",) * timed, *map(size_name, own))
     return found
 
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from derive.cell import Cell
 from derive.network import Network
-from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.compiler.argument_checks import each_sample
+from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
 from numeric.compiler.target import Target
 from numeric.numbers.rounding import BOUNDED
-from numeric.verification.cases import Case
 from numeric.verification.compare import rounding_bounds
 from numeric.verification.oracles import precise_answer
 from numeric.verification.problems.of_cell import CellProblem
@@ -40,26 +40,24 @@ def self_tested(of: Cell | Network, target: Target, source: str, *, seed: int = 
     if target.self_test is None:
         raise ValueError(f"target {target.name}: its files have no self-test")
     problem: Problem
+    module: Kernel | NetworkKernel
     if isinstance(of, Network):
-        problem, plain = (
-            NetworkProblem(of),
-            subject_of(compile_network(of, "textbook"), NETWORK_FUNCTIONS),
-        )
+        problem, module = NetworkProblem(of), compile_network(of, "textbook")
+        plain = subject_of(module, NETWORK_FUNCTIONS)
         seed += seed % 4 == 0  # seeds in which samples have lengths of their own
     else:
-        problem, plain = CellProblem(of), subject_of(compile_cell(of, "textbook"), CELL_FUNCTIONS)
+        problem, module = CellProblem(of), compile_cell(of, "textbook")
+        plain = subject_of(module, CELL_FUNCTIONS)
     case = problem.case(
         problem.ordinary_sizes(), steps=STEPS, batch=BATCH, seed=seed, dtype="float32"
     )
     double = replace(case.widened(), dtype="float64")
     answer = precise_answer(problem, case)
     bounds = [rounding_bounds(problem, Guard(plain), c, BOUNDED)[0] for c in (case, double)]
-    masks = {name for name in case.constants if "." in name}  # of dropout
-    sequences = {*problem.cell.sequences, *masks}
     given = {
         "params": case.params, "inputs": case.inputs, "cotangents": case.cotangents,
         "states": case.initial,
-        "constants": {name: _each_sample(array, case) if name in sequences else array
+        "constants": {name: each_sample(array, module.module.CONSTANTS[name], case.batch)
                       for name, array in case.constants.items()},
     }  # fmt: skip
     if isinstance(of, Network):
@@ -88,8 +86,3 @@ def _listed(initial: Groups, outputs: Groups, gradients: Mapping[str, Groups]) -
         "outputs": {name: array for name, array in outputs.items() if name not in initial},
     }  # fmt: skip
     return {**first, **{f"gradients.{group}": arrays for group, arrays in gradients.items()}}
-
-
-def _each_sample(array: Any, case: Case) -> Any:
-    """A sequence of constants with rows for each sample."""
-    return array if np.ndim(array) == 3 else np.repeat(array[:, None], case.batch, axis=1)

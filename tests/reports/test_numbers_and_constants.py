@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 from profiles import by_day
 from sympy import Rational
 
-from derive import Cell, differentiate
+from derive import Cell, Network, differentiate
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
-from numeric.compiler.kernel import compile_cell
+from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.derivation.check import examine
 from numeric.verification.verify import verify
 from reports.cli import main
@@ -80,6 +81,20 @@ def test_given_numbers_and_weights_pass_every_check(name: str) -> None:
     for style in ("textbook", "fused"):
         verdict = verify(compile_cell(cell, style))
         assert verdict.status == "pass", verdict.summary()
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+@pytest.mark.parametrize("target", ["numpy", "c"])
+def test_a_number_a_step_reaches_c_and_networks(target: str) -> None:
+    """(T,) and (T, B), whole and cut to the lengths of samples."""
+    cell = GIVEN["a number a step"]
+    network = Network(cell, layers=2)
+    made = compile_network(network, target=target)
+    assert made.module.CONSTANTS == compile_cell(cell).module.CONSTANTS == {"a": ("T",)}
+    verdict = verify(made)
+    assert verdict.status == "pass", verdict.summary()
+    verdict = verify(compile_cell(cell, target=target))
+    assert verdict.status == "pass", verdict.summary()
 
 
 @pytest.mark.parametrize("name", by_day(["a number a step", "all weights"], 2, 1))

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from numeric.compiler.argument_checks import CHECKS
+from numeric.compiler.argument_checks import CHECKS, each_sample
 from numeric.compiler.to_c.build import library
 from numeric.compiler.to_c.interface import Interface, Slot
 from numeric.compiler.to_c.pools import Array, Layout, Made, Memory, Results, address_of
@@ -275,7 +275,7 @@ class Calls:
         constants = take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
         dtype = native(kinds)
         taken["constants"] = {
-            name: each_sample(array, sizes) if held["CONSTANTS"][name][:1] == ("T",) else array
+            name: each_sample(array, held["CONSTANTS"][name], sizes["B"])
             for name, array in constants.items()
         }
         groups = {
@@ -385,13 +385,6 @@ def _extent(size: str, sizes: Mapping[str, int]) -> int:
     if size in sizes:
         return sizes[size]
     return sum(sizes.get(part, 0) for part in size.split("+"))
-
-
-def each_sample(array: Array, sizes: Mapping[str, int]) -> Array:
-    """A sequence of constants with rows for each sample."""
-    if array.ndim == 3:
-        return array
-    return np.broadcast_to(array[:, None], (array.shape[0], sizes["B"], array.shape[1]))
 
 
 def in_order(array: Array) -> Array:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from numeric.compiler.argument_checks import WHOLE_NUMBERS
-from numeric.compiler.to_c.calls import GRADIENTS, Calls, Known, each_sample, in_order, native, take
+from numeric.compiler.argument_checks import WHOLE_NUMBERS, each_sample
+from numeric.compiler.to_c.calls import GRADIENTS, Calls, Known, in_order, native, take
 from numeric.compiler.to_c.interface import INTEGERS, LOSS
 from numeric.compiler.to_c.pools import Array
 
@@ -71,7 +71,7 @@ class NetworkCalls(Calls):
         constants = take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
         dtype = native(kinds)
         groups["constants"] = {
-            name: each_sample(array, sizes) if held["CONSTANTS"][name][:1] == ("T",) else array
+            name: each_sample(array, held["CONSTANTS"][name], sizes["B"])
             for name, array in constants.items()
         }
         steps, batch = sizes["T"], sizes["B"]

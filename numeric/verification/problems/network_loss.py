@@ -33,6 +33,7 @@ def network_loss(network: Network, case: Case, arithmetic: Arithmetic) -> Array:
 
 def _by_length(network: Network, case: Case) -> Iterator[Case]:
     """The samples of each length together, cut to that length; those of none are left out."""
+    numbers = {c.name for c in network.cell.constants if c.shape[0] == 1}  # one a step
     for length in sorted({int(end) for end in case.ends} - {0}):
         samples = np.flatnonzero(case.ends == length)
 
@@ -43,7 +44,8 @@ def _by_length(network: Network, case: Case) -> Iterator[Case]:
                          ) -> Array:  # fmt: skip
             if name not in network.cell.sequences and not name.endswith(".dropout"):
                 return array
-            return array[:length][:, samples] if np.ndim(array) == 3 else array[:length]
+            each = np.ndim(array) == 3 - (name in numbers)
+            return array[:length][:, samples] if each else array[:length]
 
         last = network.loss_at == "last"
         yield replace(
