@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -225,6 +226,7 @@ def around(middle: Array, radius: Array) -> Interval:
     return Interval(_down(middle - radius, radius == 0), _up(middle + radius, radius == 0))
 
 
+@cache
 def gamma(terms: int) -> float:
     """γ_k = k u / (1 − k u), rounded up."""
     return terms * UNIT / (1 - terms * UNIT) * (1 + 4 * UNIT)
