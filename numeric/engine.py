@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Final, Generic, TypeVar
 
 from numeric.compiler.target import MissingError
+from numeric.numbers.garbage import collect_rarely
 from numeric.numbers.one_thread import one_thread
 
 try:
@@ -200,6 +201,7 @@ def _processes(count: int) -> ProcessPoolExecutor:
 
 def _begun() -> None:
     """A process ends with the one that started it, however that one ends."""
+    collect_rarely()
     if (parent := parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     if resource is not None:

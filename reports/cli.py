@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Final, NoReturn
 
 from derive.language.syntax import CellError
+from numeric.numbers.garbage import collect_rarely
 from numeric.numbers.one_thread import one_thread
 from reports.arguments.command_list import COMMANDS
 from reports.terminal.console import (
@@ -85,6 +86,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if words is None:
         words = sys.argv[1:]
         os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", _NOWHERE)
+        collect_rarely()
     try:
         return _main(words)
     except BrokenPipeError:  # who reads our output has seen enough

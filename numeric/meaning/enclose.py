@@ -78,10 +78,16 @@ def _diagonal(node: DiagMatrix, step: _Enclosing) -> Interval:
     return interval(np.eye(column.shape[-2])).__mul__(column)
 
 
+@lru_cache(maxsize=4096)
+def _powers(node: HadamardProduct) -> tuple[tuple[MatrixExpr, int], ...]:
+    """The factors, each with how often it stands there."""
+    return tuple(Counter(node.args).items())
+
+
 def _hadamard(node: HadamardProduct, step: _Enclosing) -> Interval:
     """Equal factors as a square, which is not negative."""
     found: Interval | None = None
-    for factor, count in Counter(node.args).items():
+    for factor, count in _powers(node):
         value = step(factor)
         power = value.square() if count == 2 else value
         for _ in range(count - 1 if count > 2 else 0):

@@ -387,8 +387,14 @@ def broadcast(rule: Rule, x: Interval) -> Interval:
 
 def _cut(found: Interval, bounds: Set) -> Interval:
     """What of the interval lies in the stated range."""
-    low, high = (
+    low, high = _ends(bounds)
+    return Interval(*(np.minimum(np.maximum(end, low), high) for end in (found.lo, found.hi)))
+
+
+@lru_cache(maxsize=1024)
+def _ends(bounds: Set) -> tuple[float, float]:
+    """The ends of a range as floats, rounded outwards."""
+    return (
         -np.inf if bounds.inf.is_infinite else float(number(bounds.inf).lo),
         np.inf if bounds.sup.is_infinite else float(number(bounds.sup).hi),
     )
-    return Interval(np.clip(found.lo, low, high), np.clip(found.hi, low, high))

@@ -78,7 +78,7 @@ class Walk(Step):
         Raises:
             TypeError: for a node that has no meaning in `NODES`.
         """
-        return _rule(node)(node, _Later(self.arithmetic))(self)
+        return _walked(_rule(node), node, self.arithmetic)(self)
 
     def all(self, nodes: Sequence[MatrixExpr]) -> list[Array]:
         """The values of several nodes."""
@@ -133,6 +133,13 @@ def _made(
     rule: Callable[[Any, Meaning], Valued], node: MatrixExpr, arithmetic: Arithmetic
 ) -> Valued:
     return rule(node, _Compiling(arithmetic))
+
+
+@lru_cache(maxsize=65536)
+def _walked(
+    rule: Callable[[Any, Meaning], Valued], node: MatrixExpr, arithmetic: Arithmetic
+) -> Valued:
+    return rule(node, _Later(arithmetic))
 
 
 def _rule(node: MatrixExpr) -> Callable[[Any, Meaning], Valued]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -85,17 +86,21 @@ class Interval:
             return self.lo
         finite = np.isfinite(self.lo) & np.isfinite(self.hi)
         lo, hi = np.where(finite, self.lo, 0.0), np.where(finite, self.hi, 0.0)
-        return np.clip(0.5 * lo + 0.5 * hi, lo, hi)
+        return np.minimum(np.maximum(0.5 * lo + 0.5 * hi, lo), hi)
 
     @property
-    @_QUIET
     def radius(self) -> Array:
         """At least the distance of any value from `middle`."""
-        if self.lo is self.hi:
-            return np.zeros_like(self.lo)
+        return self.halves()[1]
+
+    @_QUIET
+    def halves(self) -> tuple[Array, Array]:
+        """`middle` and `radius`."""
         middle = self.middle
-        return np.maximum(_up(self.hi - middle, self.hi == middle),
-                          _up(middle - self.lo, self.lo == middle))  # fmt: skip
+        if self.lo is self.hi:
+            return middle, np.zeros_like(self.lo)
+        return middle, np.maximum(_up(self.hi - middle, self.hi == middle),
+                                  _up(middle - self.lo, self.lo == middle))  # fmt: skip
 
     @property
     def magnitude(self) -> Array:
@@ -118,7 +123,10 @@ class Interval:
 
     def within(self, other: Interval) -> bool:
         """Whether every interval lies inside the other's."""
-        return bool(np.all(self.lo >= other.lo) and np.all(self.hi <= other.hi))
+        return bool((self.lo >= other.lo).all() and (self.hi <= other.hi).all())
+
+    def _ends(self) -> tuple[Array, ...]:
+        return (self.lo,) if self.lo is self.hi else (self.lo, self.hi)
 
     def absolute(self) -> Interval:
         """|x|."""
@@ -155,13 +163,12 @@ class Interval:
     def __mul__(self, other: Any) -> Interval:
         b = interval(other)
         same = _harmless(self) | _harmless(b)
-        ends = [_finite_product(p, q) for p in {id(e): e for e in (self.lo, self.hi)}.values()
-                for q in {id(e): e for e in (b.lo, b.hi)}.values()]  # fmt: skip
+        ends = [_finite_product(p, q) for p in self._ends() for q in b._ends()]
         low, high = ends[0], ends[0]
         for end in ends[1:]:
             low, high = np.minimum(low, end), np.maximum(high, end)
         lo, hi = _down(low, same), _up(high, same)
-        if np.any(lo == -_LEAST) or np.any(hi == _LEAST):  # what has one sign keeps it
+        if ((lo == -_LEAST) | (hi == _LEAST)).any():  # what has one sign keeps it
             lo = np.where((low == 0) & _alike(self, b), 0.0, lo)
             hi = np.where((high == 0) & _alike(self, -b), 0.0, hi)
         return Interval(lo, hi)
@@ -183,8 +190,9 @@ class Interval:
     def sum(self, axis: int, keepdims: bool) -> Interval:
         """The sum along an axis."""
         count = self.shape[axis]
-        middle = self.middle.sum(axis=axis, keepdims=keepdims)
-        spread = (self.radius + gamma(count) * self.magnitude).sum(axis=axis, keepdims=keepdims)
+        middle, radius = self.halves()
+        middle = middle.sum(axis=axis, keepdims=keepdims)
+        spread = (radius + gamma(count) * self.magnitude).sum(axis=axis, keepdims=keepdims)
         return around(middle, spread * (1 + gamma(2 * count + 4)) + _TINY)
 
 
@@ -218,6 +226,7 @@ def around(middle: Array, radius: Array) -> Interval:
     return Interval(_down(middle - radius, radius == 0), _up(middle + radius, radius == 0))
 
 
+@cache
 def gamma(terms: int) -> float:
     """γ_k = k u / (1 − k u), rounded up."""
     return terms * UNIT / (1 - terms * UNIT) * (1 + 4 * UNIT)
@@ -246,13 +255,14 @@ def matmul(a: Interval, b: Interval) -> Interval:
     inner = a.shape[-1]
     if inner == 0:
         return _zero_product(a, b)
-    am, bm, ar, br = a.middle, b.middle, a.radius, b.radius
-    if not (am.any() or ar.any()) or not (bm.any() or br.any()):
+    (am, ar), (bm, br) = a.halves(), b.halves()
+    wide = ar.any()
+    if not (wide or am.any()) or not (bm.any() or br.any()):
         return _zero_product(a, b)
     middle = am @ bm
     relative = gamma(inner + 2) * np.abs(bm) + np.where(bm == 0, 0.0, _LEAST)  # it may underflow
     spread = np.abs(am) @ (br + relative)
-    if ar.any():
+    if wide:
         spread = spread + ar @ (np.abs(bm) + br)
     spread = np.where(np.isnan(spread), np.inf, spread)
     return around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * _TINY)
@@ -292,12 +302,12 @@ def _alike(a: Interval, b: Interval) -> Array:
 
 
 def _down(value: Array, exact: Array) -> Array:
-    value = np.where(np.isnan(value), -np.inf, value)
+    value = np.fmax(value, -np.inf)  # what is no number bounds nothing
     return np.where(exact, value, np.nextafter(value, -np.inf))
 
 
 def _up(value: Array, exact: Array) -> Array:
-    value = np.where(np.isnan(value), np.inf, value)
+    value = np.fmin(value, np.inf)
     return np.where(exact, value, np.nextafter(value, np.inf))
 
 
@@ -307,21 +317,28 @@ def _up(value: Array, exact: Array) -> Array:
 @_QUIET
 def widened(value: Array) -> Interval:
     """A function's float value with its error of `ULPS` units around it; 0 stays 0."""
-    spread = np.abs(value) * _MARGIN
-    return Interval(_down(value - spread, value == 0), _up(value + spread, value == 0))
+    return Interval(_below(value), _above(value))
+
+
+def _below(value: Array) -> Array:
+    return _down(value - np.abs(value) * _MARGIN, value == 0)
+
+
+def _above(value: Array) -> Array:
+    return _up(value + np.abs(value) * _MARGIN, value == 0)
 
 
 @_QUIET
 def exp(x: Interval) -> Interval:
     """e^x, which is not negative."""
-    low, high = widened(np.exp(x.lo)).lo, widened(np.exp(x.hi)).hi
+    low, high = _below(np.exp(x.lo)), _above(np.exp(x.hi))
     return Interval(np.where(low < _NORMAL, 0.0, low), np.maximum(high, _NORMAL))
 
 
 @_QUIET
 def log(x: Interval) -> Interval:
     """Log x of what of x is positive; no bound below where 0 is within, none at all left of it."""
-    low, high = widened(np.log(np.maximum(x.lo, 0.0))).lo, widened(np.log(x.hi)).hi
+    low, high = _below(np.log(np.maximum(x.lo, 0.0))), _above(np.log(x.hi))
     return Interval(low, np.where(x.hi > 0, high, np.inf))
 
 
@@ -335,7 +352,7 @@ def sqrt(x: Interval) -> Interval:
 @_QUIET
 def tanh(x: Interval) -> Interval:
     """Tanh x, between −1 and 1; between 0 and x where x is too small for relative errors."""
-    low, high = widened(np.tanh(x.lo)).lo, widened(np.tanh(x.hi)).hi
+    low, high = _below(np.tanh(x.lo)), _above(np.tanh(x.hi))
     low = np.where(np.abs(x.lo) < _SMALL, np.minimum(x.lo, 0.0), np.maximum(low, -1.0))
     high = np.where(np.abs(x.hi) < _SMALL, np.maximum(x.hi, 0.0), np.minimum(high, 1.0))
     return Interval(low, high)
@@ -354,7 +371,7 @@ def softplus(x: Interval) -> Interval:
     def at(point: Array) -> Interval:
         power = exp(interval(-np.abs(point)))
         return interval(np.maximum(point, 0.0)) + Interval(
-            widened(np.log1p(power.lo)).lo, widened(np.log1p(power.hi)).hi
+            _below(np.log1p(power.lo)), _above(np.log1p(power.hi))
         )
 
     return Interval(at(x.lo).lo, at(x.hi).hi)
@@ -363,7 +380,7 @@ def softplus(x: Interval) -> Interval:
 def _wave(function: Callable[[Array], Array]) -> Callable[[Interval], Interval]:
     def rule(x: Interval) -> Interval:
         """The value at the middle ± the radius, since the slope is at most 1, within ±1."""
-        middle, radius = x.middle, x.radius
+        middle, radius = x.halves()
         known = np.isfinite(radius) & (np.abs(middle) < 1e6)
         value = np.where(known, function(np.where(known, middle, 0.0)), 0.0)
         wide = around(value, np.where(known, radius, 1.0) + 1e-14)

@@ -17,6 +17,7 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import ScalarFormatter
 
 from numeric.bounds.one_sequence.measured import Curve, Measurement
 from reports.document.words import spoken
@@ -32,6 +33,7 @@ SHADES: Final = ("#8A8A8A", "#4A4A4A", "#000000")
 _CHINESE: Final = re.compile("[\u3400-\u9fff]")
 _FORMULA: Final = re.compile(r"\$([^$]*)\$")
 _HAT: Final = re.compile(r"\\hat\{(?:\\mathrm\{)?(\w+)\}?\}")
+_DIGITS: Final = re.compile(r"\$\\mathdefault\{([0-9.]+)\}\$")
 _PLAIN: Final = {
     r"\uparrow": "↑", r"\downarrow": "↓", r"\infty": "∞", r"\geq": "≥", "-": "−",
 }  # fmt: skip
@@ -177,8 +179,21 @@ def plain(label: str) -> str:
     return _FORMULA.sub(signs, label)
 
 
+class _Numbers(ScalarFormatter):
+    """The usual numbers at an axis, mere digits as text: a formula takes far longer to set."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        label: str = super().__call__(x, pos)
+        found = _DIGITS.fullmatch(label)
+        return found[1] if found else label
+
+
 def drawn(figure: Figure) -> Picture:
     """The figure in both formats."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if type(axis.get_major_formatter()) is ScalarFormatter:
+                axis.set_major_formatter(_Numbers())
     for text in figure.findobj(Text):
         if (label := text.get_text()) != (signs := plain(label)):
             text.set_text(signs)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
@@ -66,9 +67,14 @@ class Fractional:
         """The number of rows."""
         return len(self.matrix.lo)
 
+    @cached_property
+    def middle(self) -> Array:
+        """About G."""
+        return self.matrix.middle
+
     def closed(self, delta: Array) -> Array:
         """About A + B Δ (I − D Δ)⁻¹ C for one Δ, a number for each owner."""
-        G, k = self.matrix.middle, self.width
+        G, k = self.middle, self.width
         each = np.asarray(delta)[list(self.owners)]
         inner = np.linalg.solve(np.eye(len(each)) - G[k:, k:] * each, G[k:, :k])
         return np.asarray(G[:k, :k] + (G[:k, k:] * each) @ inner)

@@ -38,7 +38,7 @@ Array = Any
 NAME: Final = "fractional form, scaled"
 _LARGEST: Final = 600
 _USUAL: Final = 300
-_CORNERS: Final = 24
+_CORNERS: Final = 8
 _STAGES: Final = ((8.0, 30), (32.0, 60), (128.0, 80), (512.0, 100))
 _NEAR: Final = 2  # the first stage from a start that is near
 _HOPELESS: Final = 0.003  # above it the least norm, as the smooth one tells, is not below 1
@@ -96,12 +96,12 @@ def scaled_norm(
     With `sharp` the search goes on below a rate of 1. It starts at the scaling `start` of a form
     like this one, where that is given.
     """
-    if form.order > _LARGEST or not np.all(np.isfinite(form.matrix.middle)):
+    if form.order > _LARGEST or not np.all(np.isfinite(form.middle)):
         return None
     try:
         if not form.owners:
             return _of_one_matrix(form)
-        scaling = None if some_corner_grows(form) else _searched(form, start, sharp=sharp)
+        scaling = _searched(form, start, sharp=sharp)
         return None if scaling is None else proved(form, scaling)
     except np.linalg.LinAlgError:  # nothing was found; nothing is claimed
         return None
@@ -110,7 +110,7 @@ def scaled_norm(
 def _of_one_matrix(form: Fractional) -> ScaledNorm | None:
     """Where nothing is unknown, J = A: a rate as close above ρ(A) as floats prove."""
     for more in _ABOVE:
-        scaling = lyapunov(form.matrix.middle, 1 + more)
+        scaling = lyapunov(form.middle, 1 + more)
         found = None if scaling is None else proved(form, scaling)
         if found is not None:
             return found
@@ -141,7 +141,7 @@ def lyapunov(A: Array, above: float) -> Array | None:
 
 def proved(form: Fractional, scaling: Array) -> ScaledNorm | None:
     """The certificate with that scaling, and about the smallest rate it is right with."""
-    least = _least_rate(scaling @ form.matrix.middle @ np.linalg.inv(scaling), form.width)
+    least = _least_rate(scaling @ form.middle @ np.linalg.inv(scaling), form.width)
     if not math.isfinite(least):
         return None
     scaled = _scaled_matrix(form, scaling)
@@ -208,7 +208,7 @@ def commuting(form: Fractional) -> Array:
 
 def _scales(form: Fractional, scaling: Array) -> bool:
     """Whether L is a scaling of this form, as one of another form may be."""
-    return scaling.shape == form.matrix.middle.shape and not np.any(scaling[~commuting(form)])
+    return scaling.shape == form.middle.shape and not np.any(scaling[~commuting(form)])
 
 
 # ---- the search --------------------------------------------------------------------------------
@@ -230,13 +230,12 @@ def _searched(form: Fractional, start: Array | None, *, sharp: bool) -> Array | 
     """L with ‖L G L⁻¹‖ below 1, and then with a small rate; None where the norm stays above 1."""
     width = form.width
     near = start is not None and _scales(form, start)
-    descent = Descent(
-        form.matrix.middle.copy(), Blocks.of(width, form.owners), start if near else None
-    )
+    descent = Descent(form.middle.copy(), Blocks.of(width, form.owners), start if near else None)
+    small = near and descent.norm < 1  # then no corner grows
+    if not small and some_corner_grows(form):
+        return None
     share = min(1.0, (_USUAL / form.order) ** 2)  # a step costs about order³
-    for p, steps in _STAGES[_NEAR if near else 0 :]:
-        if near and descent.norm < 1:
-            break
+    for p, steps in () if small else _STAGES[_NEAR if near else 0 :]:
         reached = descent.run(p, math.ceil(share * steps), lambda norm: norm < 1)
         if descent.norm < 1:
             break

@@ -68,12 +68,13 @@ class Blocks:
         return made
 
 
-def exponential(blocks: Sequence[Array], sign: float = 1.0) -> list[Array]:
-    """exp(± X) of symmetric blocks."""
-    made = []
+def exponentials(blocks: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+    """exp(X) and exp(−X) of symmetric blocks."""
+    made: tuple[list[Array], list[Array]] = [], []
     for X in blocks:
         values, vectors = np.linalg.eigh((X + np.swapaxes(X, 1, 2)) / 2)
-        made.append((vectors * np.exp(sign * values)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
+        for found, exponents in zip(made, (values, -values), strict=True):
+            found.append((vectors * np.exp(exponents)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
     return made
 
 
@@ -98,9 +99,7 @@ class Descent:
 
     def moved(self, X: Sequence[Array]) -> tuple[Array, Array]:
         """exp(X) M exp(−X), and exp(X)."""
-        order = len(self.M)
-        E = self.blocks.whole(exponential(X), order)
-        back = self.blocks.whole(exponential(X, -1.0), order)
+        E, back = (self.blocks.whole(made, len(self.M)) for made in exponentials(X))
         return E @ self.M @ back, E
 
     def run(self, p: float, steps: int, stop: Callable[[float], bool] | None = None) -> float:

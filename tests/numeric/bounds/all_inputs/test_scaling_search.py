@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numeric.bounds.all_inputs.scaling_search import Blocks, Descent, exponential
+from numeric.bounds.all_inputs.scaling_search import Blocks, Descent, exponentials
 
 MIXED = Blocks.of(2, [0, 0, 1])
 
@@ -57,7 +57,7 @@ def test_the_smooth_norm_lies_above_the_norm():
 
 def test_an_exponential_times_its_inverse_is_one():
     X = [drawn(3)[None] + drawn(3).T[None]]
-    (E,), (back,) = exponential(X), exponential(X, -1.0)
+    (E,), (back,) = exponentials(X)
     assert np.allclose(E @ back, np.eye(3))
 
 

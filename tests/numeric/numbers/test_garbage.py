@@ -1,0 +1,38 @@
+"""How rarely a command looks for garbage."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+
+from numeric.numbers.garbage import collect_rarely
+from reports.cli import main
+
+
+def test_a_command_and_its_workers_look_for_garbage_rarely() -> None:
+    before = gc.get_threshold()
+    try:
+        collect_rarely()
+        rarely = gc.get_threshold()
+    finally:
+        gc.set_threshold(*before)
+    assert rarely[0] > 10 * before[0]
+    asked = (
+        "import gc, sys, reports.cli\n"
+        "from numeric.engine import Engine\n"
+        "sys.argv = ['bptt', '--version']\n"
+        "if __name__ == '__main__':\n"
+        "    reports.cli.main()\n"
+        "    with Engine(1) as engine:\n"
+        "        (found,) = engine.results(eval, ['__import__(\"gc\").get_threshold()'])\n"
+        "    print(gc.get_threshold() == found, found[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"True {rarely[0]}"
+
+
+def test_a_caller_of_the_command_in_its_own_process_keeps_its_habit() -> None:
+    before = gc.get_threshold()
+    assert main(["--version"]) == 0
+    assert gc.get_threshold() == before
