@@ -262,6 +262,7 @@ ALONE: Final = {
     "audit/test_memories.py": "backward passes of matrix memories, right and wrong",
     "numeric/test_packages.py": "cells beside the packages that implement them",
     "audit/test_public.py": "public code's mistakes, rebuilt",
+    "audit/test_past_the_range.py": "numbers beyond float32, and code wrong beside them",
     "audit/test_styles.py": "right code in the styles of different authors",
     "examples/test_readme_training.py": "a cell of five lines trains in PyTorch and in JAX",
     "audit/test_tricks.py": "code that tries to deceive the checks",

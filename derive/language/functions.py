@@ -24,6 +24,7 @@ from sympy import (
     Symbol,
     atan,
     cos,
+    erf,
     exp,
     log,
     pi,
@@ -194,6 +195,10 @@ _ROWS = (
     ElementwiseFunction(
         "arctan", atan(X), 1 / (1 + X**2), None,
         Interval(-pi / 2, pi / 2), Interval(0, 1), r"\operatorname{arctan}",
+    ),
+    ElementwiseFunction(
+        "erf", erf(X), 2 / sqrt(pi) * exp(-(X**2)), None,
+        Interval(-1, 1), Interval(0, 2 / sqrt(pi)), r"\operatorname{erf}",
     ),
     ElementwiseFunction(
         "relu6", Min(Max(X, 0), 6),

@@ -199,7 +199,7 @@ def _larger(left: Expr, right: Expr) -> Callable[[Interval], Certainty]:
 
 def _primitive(row: Primitive) -> Rule:
     """φ at both ends where it only rises, else φ(middle) ± radius · sup |φ′|."""
-    function: Callable[[Array], Array] = getattr(np, row.name)
+    function: Callable[[Array], Array] = getattr(np, row.name, row.of_each)
 
     def at(point: Array) -> Interval:
         found = iv.widened(function(point))

@@ -123,7 +123,7 @@ def _function(formula: Function, arithmetic: Arithmetic) -> Scalar:
         TypeError: for a function that NumPy, or the arithmetic, does not know.
     """
     name = ufunc_name(type(formula).__name__)
-    rule = getattr(arithmetic.namespace, name, None)
+    rule = arithmetic.function(name)
     if rule is None:
         raise TypeError(f"no number for the function {name}: {formula}")
     inner = formula_of(formula.args[0], arithmetic)

@@ -5,11 +5,13 @@ Floats here; boxes of a differentiation tool, fifty digits and field elements in
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from numeric.numbers.primitives import NOT_IN_NUMPY
 
 if TYPE_CHECKING:  # the process of a file under audit does without SymPy
     from sympy import Expr, Number
@@ -23,7 +25,8 @@ class Arithmetic:
 
     `number` reads an exact constant; `decide` gives what a comparison looks at; `constant` the
     value of an array without what differentiates it. `shifted` says whether softmax subtracts the
-    largest entry first, which only a random exponential can see.
+    largest entry first, which only a random exponential can see. `functions` are those that the
+    namespace has not.
     """
 
     namespace: Any = np
@@ -31,6 +34,11 @@ class Arithmetic:
     decide: Callable[[Array], Array] = np.asarray
     constant: Callable[[Array], Array] = np.asarray
     shifted: bool = False
+    functions: Mapping[str, Callable[[Array], Array]] = field(default_factory=lambda: NOT_IN_NUMPY)
+
+    def function(self, name: str) -> Callable[[Array], Array] | None:
+        """A function of one array by NumPy's name; None if there is none."""
+        return getattr(self.namespace, name, None) or self.functions.get(name)
 
     def full(self, rows: int, columns: int, number: Number) -> Array:
         """The matrix that holds the number everywhere."""

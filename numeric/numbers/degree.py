@@ -143,7 +143,7 @@ class Degree(Element):
         return self._fresh(np.cos, 2)
 
     def primitive(self, function: Primitive) -> Degree:
-        return self._fresh(getattr(np, function.name))
+        return self._fresh(function.at)
 
 
 class DegreeArray(ElementArray):

@@ -4,8 +4,8 @@ In: a NumPy name. Out: a `Primitive`: what fifty digits, field elements, degrees
 and intervals need to know of a function to derive their own from it. A row is enough for all of
 them; that it is the function's derivative, parity and direction is tested against SymPy.
 
-Assumes: the function is smooth on the whole real line, and NumPy's errs by a few units in the
-last place.
+Assumes: the function is smooth on the whole real line, and NumPy's, or Python's where NumPy has
+none, errs by a few units in the last place.
 """
 
 from __future__ import annotations
@@ -15,15 +15,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 _INVERSES: Final = frozenset({"asin", "acos", "atan", "asinh", "acosh", "atanh"})
 
 
 @dataclass(frozen=True)
 class Primitive:
-    """φ by NumPy's name; φ′ by + − · / on numbers of any kind; φ(−a) = −φ(a); φ′ ≥ 0."""
+    """φ by NumPy's name; φ′ on numbers of any kind; φ(−a) = −φ(a); φ′ ≥ 0.
+
+    `slope` is made by + − · /, exp and 1/√π, which are handed to it after the number where NumPy's
+    exp and the float will not do.
+    """
 
     name: str
-    slope: Callable[[Any], Any]
+    slope: Callable[..., Any]
     is_odd: bool
     is_increasing: bool
 
@@ -36,13 +42,30 @@ class Primitive:
         """The value at a float."""
         return float(getattr(math, self.short_name)(point))
 
+    def of_each(self, array: Any) -> Any:
+        """The function of every entry, for what NumPy has none of; the dtype is kept."""
+        dtype = np.asarray(array).dtype
+        if dtype.kind == "O":
+            return np.frompyfunc(lambda entry: getattr(entry, self.name)(), 1, 1)(array)
+        return np.asarray(np.frompyfunc(getattr(math, self.short_name), 1, 1)(array), dtype)
+
 
 def ufunc_name(name: str) -> str:
     """What NumPy calls the function that SymPy and `math` call so."""
     return f"arc{name[1:]}" if name in _INVERSES else name
 
 
+_C: Final = 1 / math.sqrt(math.pi)
 PRIMITIVES: Final[dict[str, Primitive]] = {
     row.name: row
-    for row in (Primitive("arctan", lambda a: 1 / (1 + a * a), is_odd=True, is_increasing=True),)
+    for row in (
+        Primitive("arctan", lambda a, *_: 1 / (1 + a * a), is_odd=True, is_increasing=True),
+        Primitive(
+            "erf", lambda a, exp=np.exp, c=_C: 2 * c * exp(-(a * a)),
+            is_odd=True, is_increasing=True,
+        ),
+    )
+}  # fmt: skip
+NOT_IN_NUMPY: Final = {
+    name: row.of_each for name, row in PRIMITIVES.items() if name not in vars(np)
 }

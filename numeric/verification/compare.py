@@ -146,11 +146,27 @@ def in_range(answer: Answer, largest: float) -> bool:
 
 def not_finite(result: Result) -> str | None:
     """The first array that holds NaN or an infinity."""
-    for group, arrays in (("states", result[0]), *result[1].items()):
-        for name, array in arrays.items():
-            if not np.all(np.isfinite(array)):
-                return f"{group}.{name}"
+    for label, array in _arrays(result):
+        if not np.all(np.isfinite(array)):
+            return label
     return None
+
+
+def unexplained(got: Result, want: Answer, bounds: Result, largest: float) -> str | None:
+    """The first array with an entry that is not finite, its true number and error bound small."""
+    true, held = dict(_arrays((want.states, want.gradients))), dict(_arrays(bounds))
+    for label, array in _arrays(got):
+        small = np.abs(true.get(label, np.inf)) <= largest
+        if np.any(~np.isfinite(array) & small & np.isfinite(held.get(label, 0.0))):
+            return label
+    return None
+
+
+def _arrays(
+    result: tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]],
+) -> Iterator[tuple[str, Any]]:
+    for group, arrays in (("states", result[0]), *result[1].items()):
+        yield from ((f"{group}.{name}", array) for name, array in arrays.items())
 
 
 def finite(result: Result) -> Result:

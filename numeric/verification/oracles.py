@@ -16,10 +16,12 @@ from typing import Any, Final
 import autograd.numpy as anp
 import numpy as np
 from autograd import value_and_grad
+from autograd.extend import defvjp, primitive
 from autograd.tracer import getval
 
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, independent
+from numeric.numbers.primitives import NOT_IN_NUMPY, PRIMITIVES, Primitive
 from numeric.verification.cases import GROUPS, Case
 from numeric.verification.problems.problem import Outputs, Problem
 
@@ -53,7 +55,17 @@ def _frozen(arrays: Arrays) -> Arrays:
     return MappingProxyType(held)
 
 
-AUTOGRAD: Final = Arithmetic(namespace=anp, decide=lambda array: array, constant=getval)
+def _traced(row: Primitive) -> Callable[[Any], Any]:
+    """A function that neither NumPy nor autograd has, as autograd takes it."""
+    function = primitive(row.of_each)
+    defvjp(function, lambda _, a: lambda y_bar: y_bar * row.slope(a, anp.exp))
+    return function  # type: ignore[no-any-return]
+
+
+AUTOGRAD: Final = Arithmetic(
+    namespace=anp, decide=lambda array: array, constant=getval,
+    functions={name: _traced(PRIMITIVES[name]) for name in NOT_IN_NUMPY},
+)  # fmt: skip
 COMPLEX: Final = Arithmetic(decide=np.real)
 
 

@@ -220,6 +220,11 @@ def _memory(write: Writer, depth: int, name: str) -> str:
     return f"{kept} {'+-'[write.choices.whole(1)]} {written}"
 
 
+def _turned(write: Writer, one: str) -> str:
+    """A pair of vectors turned by an angle."""
+    return f"rotate({one}, {write.leaf()}, {write.leaf()})"
+
+
 _KEYS: Final = ("{}", "tanh({})", "l2norm({}, 0.3)", "softmax({})")
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (  # each after what it shrinks to
     _call, _square, _skew, _sum, _hadamard, _number, _scalar, _reduced, _quotient, _whole, _concat,
@@ -242,8 +247,9 @@ class CellText:
 def cell_text(choices: Choices, depth: int) -> CellText:
     """One to three states of one size, each a squashed expression of all that comes before.
 
-    Results that several lines share come between them, an output of a size of its own after them.
-    One cell in three has a matrix state besides, which the others may read.
+    Results that several lines share come between them, alone or as a turned pair, an output of a
+    size of its own after them. One cell in three has a matrix state besides, which the others may
+    read.
     """
     states = [f"s{number + 1}" for number in range(1 + choices.whole(2))]
     inputs = [f"x{number + 1}" for number in range(1 + choices.whole(1))]
@@ -255,20 +261,26 @@ def cell_text(choices: Choices, depth: int) -> CellText:
         lines.append([memory, _memory(write, min(depth - 1, 1), memory)])
         write.memories.append(memory)
     for state in states:
-        if write.choices.whole(2) == 2:
-            lines.append([f"u{len(lines) + 1}", write.vector(depth - 1)])
-            write.known.append(lines[-1][0])
+        kind = write.choices.whole(5)
+        if kind > 3:
+            result = f"u{len(lines) + 1}"
+            lines.append([result, write.vector(depth - 1)])
+            if kind == 5:
+                lines[-1] = [f"{result}, v{result[1:]}", _turned(write, lines[-1][1])]
+            write.known += lines[-1][0].split(", ")
         inner = write.vector(depth)
         line = inner if not choices.whole(1) else f"tanh({inner})"
         lines.append([state, line])
         write.known.append(state)
-    for place, (name, _) in enumerate(lines):
-        if name.startswith("u") and all(name not in later for _, later in lines[place + 1 :]):
-            lines[-1][1] += f" + {name}"
+    for place, (names, _) in enumerate(lines):
+        for name in names.split(", "):
+            if name[0] in "uv" and all(name not in later for _, later in lines[place + 1 :]):
+                lines[-1][1] += f" + {name}"
     text = "\n".join(" = ".join(line) for line in lines)
     first = [f"{state}_prev" for state in states if f"{state}_prev" not in text]
     first += [x for x in inputs if f" {x}" not in text]
-    lines[len(matrices)][1] = " + ".join([lines[len(matrices)][1], *first])
+    begin = next(line for line in lines if line[0] == states[0])
+    begin[1] = " + ".join([begin[1], *first])
     text = "\n".join(" = ".join(line) for line in lines)
     outputs = ("y",) * (write.choices.whole(2) == 2)
     if outputs:

@@ -13,7 +13,14 @@ from typing import Any
 from derive.saying import said
 from numeric.numbers.rounding import BOUNDED, COARSE, Kinds
 from numeric.verification.cases import SATURATED, Case
-from numeric.verification.compare import Difference, capped, finite, not_finite, rounding_bounds
+from numeric.verification.compare import (
+    Difference,
+    capped,
+    finite,
+    not_finite,
+    rounding_bounds,
+    unexplained,
+)
 from numeric.verification.oracles import Answer, autograd_answer, precise_answer
 from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS, Gradient
@@ -97,12 +104,14 @@ class Session:
             self.stopped = self.stopped or problem
             raise
 
-    def judged(self, case: Case) -> list[tuple[Case, Result]]:
+    def judged(self, case: Case, largest: float) -> list[tuple[Case, Result]]:
         """What is judged of the case: what the module makes of it, but for what overflows.
 
         A function that leaves float32's range where units saturate, as exp(90) does, is no wrong
-        formula if the same code is finite in float64: it is told. Judged are then the arrays that
-        are finite, and all of them for the same numbers in float64, where the code has it.
+        formula if the same code is finite in float64: it is told, unless the number asked
+        for leaves the range itself, being above `largest`, or rounding can do anything to it.
+        Judged are then the arrays that are finite, and all of them for the same numbers in
+        float64, where the code has it.
 
         Raises:
             Misbehaviour: as `result`.
@@ -117,8 +126,11 @@ class Session:
             found.append((wide, self.result(wide)))
             if not_finite(found[-1][1]):
                 return [(case, got)]
-        told = said("{0} is not finite where the units saturate: a function overflows", place)
-        self.unjudged.setdefault("float32", told)
+        if known := self.bounds(case, 1.0):
+            place = unexplained(got, self.autograd(case), known[0], largest)
+        if place:
+            told = said("{0} is not finite where the units saturate: a function overflows", place)
+            self.unjudged.setdefault("float32", told)
         return found
 
     def bounds(self, case: Case, credit: float) -> tuple[Result, bool] | None:

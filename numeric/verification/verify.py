@@ -120,7 +120,7 @@ def _each(session: Session, test: Callable[[Case, Result], float], case: Case) -
         UnsatisfiedAssumption: if nothing can be judged here.
     """
     errors = []
-    for one, got in session.judged(case):
+    for one, got in session.judged(case, LARGEST[case.dtype]):
         with suppress(UnsatisfiedAssumption):
             errors.append(test(one, got))
     if not errors:

@@ -19,7 +19,6 @@ from sympy import (
     Min,
     Mul,
     Number,
-    NumberSymbol,
     Or,
     Piecewise,
     Pow,
@@ -29,6 +28,7 @@ from sympy import (
     Symbol,
     atan,
     cos,
+    erf,
     exp,
     log,
     sin,
@@ -43,6 +43,7 @@ from numeric.compiler.to_c.names import number_text
 _CALLS: Final[dict[type[Basic], str]] = {
     tanh: "vtanh({})", exp: "vexp({})", Abs: "vabs({})", log: "each(LIBM(log), {})",
     sin: "each(LIBM(sin), {})", cos: "each(LIBM(cos), {})", atan: "each(LIBM(atan), {})",
+    erf: "each(LIBM(erf), {})",
 }  # fmt: skip
 _LETTERS: Final = {X: "a", Y: "y"}
 _SUMS: Final = "what the sums of its formula and slope lose as written"
@@ -72,7 +73,7 @@ def written(expr: Expr) -> str:
     match expr:
         case Number() if expr.is_Rational:
             return f"splat({number_text(expr)})"
-        case NumberSymbol():
+        case _ if not expr.free_symbols and not expr.has(Heaviside, Piecewise):
             return f"splat(R({expr.evalf(25)}))"
         case Symbol():
             return _LETTERS.get(expr) or f"splat({{{expr}}})"

@@ -12,14 +12,15 @@ arrays are whole: XLA puts products together by itself, faster than stacked ones
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from numeric.compiler.argument_checks import CHECKS
 from numeric.compiler.at_once import JAX_LOOP, at_once, renamed
 from numeric.compiler.program import Block, Program, Statement, initial_name
 from numeric.compiler.target import Header, Style
+from numeric.compiler.to_numpy.checks import EACH
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
 from numeric.compiler.to_numpy.module import declarations, gradients
 from numeric.compiler.to_numpy.own_names import Cleared, cleared
@@ -33,6 +34,10 @@ class Written(Spelled):
 
     `there` holds the names that have a value.
     """
+
+    each: ClassVar[Mapping[str, str]] = {
+        name: f"\ndef {name}(a):\n    return jax.lax.{name}(a)\n" for name in EACH
+    }
 
     there: set[str] = field(default_factory=set)
 

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from numeric.numbers.primitives import NOT_IN_NUMPY
+
 Array = Any
 
 
@@ -71,7 +73,7 @@ class _Plain:
 
 JAX: Final = SimpleNamespace(
     numpy=_Numbers(),
-    lax=SimpleNamespace(scan=scan, while_loop=while_loop),
+    lax=SimpleNamespace(scan=scan, while_loop=while_loop, **NOT_IN_NUMPY),
     custom_vjp=_Plain,
     tree_util=SimpleNamespace(),
 )

@@ -49,3 +49,14 @@ def from_end(rows, ends, shape, like):
     return spread
 ''',
 }
+EACH: Final[dict[str, str]] = {  # functions of the table that NumPy has not
+    "erf": '''
+def erf(a, out=None):
+    """erf of every entry, by C's library; numbers that are no floats bring their own."""
+    dtype = np.asarray(a).dtype
+    found = np.frompyfunc(math.erf if dtype != object else lambda entry: entry.erf(), 1, 1)(a)
+    if out is None:
+        return found if dtype == object else np.asarray(found, dtype)
+    np.copyto(out, found, casting="unsafe")
+''',
+}

@@ -7,9 +7,10 @@ binds; the functions of the style that the text calls are collected on the way.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import Final
+from typing import ClassVar, Final
 
 from sympy import Expr, Number, S
 
@@ -17,7 +18,7 @@ from derive.language.functions import FUNCTIONS
 from numeric.compiler.operations import EXPRESSIONS, OPERATIONS
 from numeric.compiler.program import Dims, Operand, Program, Statement
 from numeric.compiler.target import Style
-from numeric.compiler.to_numpy.checks import HELPERS
+from numeric.compiler.to_numpy.checks import EACH, HELPERS
 from numeric.compiler.to_numpy.formula import ATOM, PRODUCT, SUM, number_text
 from numeric.compiler.to_numpy.functions import IN_PLACE
 from numeric.compiler.to_numpy.own_names import free
@@ -32,8 +33,11 @@ class Spelled:
 
     `helpers` collects the emitted functions; `inlined` holds the text of temporaries that are
     written where they are used; `renamed` what an array is called in the text; `viewed`
-    which views have a line already; `terms` in which sum's array a term of it stands.
+    which views have a line already; `terms` in which sum's array a term of it stands;
+    `each` the text of functions that NumPy has not.
     """
+
+    each: ClassVar[Mapping[str, str]] = EACH
 
     program: Program
     style: Style
@@ -162,6 +166,10 @@ class Spelled:
         call = f"{name}{SUFFIXES[kind]}{tag}"
         letter = "y" if kind == "slope_from_output" else "a"
         text = spell(getattr(self.style.spelling(name), kind), name, parameters)
+        used = {one: self.each[one] for one in EACH if re.search(rf"\b{one}\(", text)}
+        self.helpers |= used
+        if call in used:
+            return call
         if self.style.in_place:
             body = IN_PLACE.get(call) or (
                 f'\ndef {call}({letter}, out):\n    np.copyto(out, {text}, casting="unsafe")\n'

@@ -35,6 +35,7 @@ from sympy import (
 
 from derive.language.functions import ElementwiseFunction, X, Y
 from numeric.compiler.target import Spelling
+from numeric.compiler.to_numpy.checks import EACH
 from numeric.numbers.primitives import ufunc_name
 
 ATOM, PRODUCT, SUM = 3, 2, 1
@@ -120,9 +121,9 @@ def _of(formula: Basic) -> Text:
 
 def _call(formula: Function) -> str:
     name = ufunc_name(type(formula).__name__)
-    if len(formula.args) != 1 or not hasattr(np, name):
+    if len(formula.args) != 1 or (not hasattr(np, name) and name not in EACH):
         raise TypeError(f"no NumPy source for the function {name}: {formula}")
-    return f"np.{name}({_of(formula.args[0])[0]})"
+    return f"{'' if name in EACH else 'np.'}{name}({_of(formula.args[0])[0]})"
 
 
 def _at(level: int, formula: Basic) -> str:

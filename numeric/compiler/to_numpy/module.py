@@ -54,7 +54,8 @@ def _module(
     header: Header, use: tuple[str, ...], helpers: dict[str, str], passes: list[str], checks: str
 ) -> str:
     top = ['"""' + header.title, "", *header.lines, *docstring(header, use)]
-    top += ['"""', "", "import numpy as np", ""]
+    top += ['"""', "", *["import math", ""] * ("math." in "".join(helpers.values()))]
+    top += ["import numpy as np", ""]
     top += declarations(header)
     functions = [helpers[name] for name in sorted(helpers)]
     text = "\n".join([*top, *functions, *passes])

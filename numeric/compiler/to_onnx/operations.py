@@ -9,7 +9,24 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any, Final
 
-from sympy import Abs, Add, Max, Min, Mul, Piecewise, Pow, S, atan, cos, exp, log, sign, sin, tanh
+from sympy import (
+    Abs,
+    Add,
+    Max,
+    Min,
+    Mul,
+    Piecewise,
+    Pow,
+    S,
+    atan,
+    cos,
+    erf,
+    exp,
+    log,
+    sign,
+    sin,
+    tanh,
+)
 
 from derive.language.functions import FUNCTIONS, X
 from numeric.compiler.to_onnx.graph import Graph
@@ -19,7 +36,7 @@ _DIRECT: Final = {  # nodes that runtimes have in float64 as well
     "sqrt": "Sqrt", "abs": "Abs", "softplus": "Softplus",
 }  # fmt: skip
 _OF_ONE: Final = {exp: "Exp", tanh: "Tanh", log: "Log", sin: "Sin", cos: "Cos", Abs: "Abs",
-                  sign: "Sign", atan: "Atan"}  # fmt: skip
+                  sign: "Sign", atan: "Atan", erf: "Erf"}  # fmt: skip
 Write = Callable[[Graph, Sequence[str], tuple[Any, ...]], str]
 
 

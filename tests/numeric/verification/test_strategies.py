@@ -120,11 +120,13 @@ def test_a_random_cell_is_valid_and_its_oracles_agree(cell: Cell) -> None:
 
 
 def test_random_cells_reach_every_node_and_function() -> None:
-    nodes, functions, states = set(), set(), set()
+    nodes, functions, states, turned = set(), set(), set(), 0
 
     @settings(max_examples=200, database=None, derandomize=True)
     @given(cells())
     def collect(cell: Cell) -> None:
+        nonlocal turned
+        turned += "rotate(" in cell.text
         states.add(len(cell.states))
         for equation in cell.equations:
             for node in preorder_traversal(equation.value):
@@ -138,6 +140,7 @@ def test_random_cells_reach_every_node_and_function() -> None:
     assert {*TAME} == {*FUNCTIONS} - {"exp", *CHOOSY}
     assert {*CHOOSY} <= functions
     assert len({*TAME} - functions) <= len(TAME) // 4
+    assert turned > 10
     assert states == {1, 2, 3, 4}  # of vectors one to three, and a matrix beside them
 
 
