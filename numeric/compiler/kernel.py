@@ -24,6 +24,7 @@ from numeric.compiler.lower import lower
 from numeric.compiler.network import compose
 from numeric.compiler.padding import masked
 from numeric.compiler.passes import optimise
+from numeric.compiler.prediction import predicting
 from numeric.compiler.program import LENGTH, Program
 from numeric.compiler.segments import Segments, segments
 from numeric.compiler.target import Header, Style
@@ -98,6 +99,16 @@ class NetworkKernel:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
         return self.module.loss_and_gradient(*arguments, **named)  # type: ignore[no-any-return]
+
+    def predict(self, *arguments: Any, **named: Any) -> Any:
+        """What the readout gives, without loss and targets; masks of dropout are left out.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it; if the target has no `predict`.
+        """
+        if not hasattr(self.module, "predict"):
+            raise ValueError(f"target {self.target}: its networks have no predict; numpy's have")
+        return self.module.predict(*arguments, **named)
 
 
 def _loaded(kernel: Kernel | NetworkKernel, name: str) -> ModuleType:
@@ -192,7 +203,9 @@ def compile_network(
     program = masked(optimise(compose(network, chosen.slope_from), chosen.passes))
     title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
     lines = _header_lines(network.cell, chosen, program, verified)
-    header = Header(title, lines, declared_network(network, program), network.name)
+    alone = optimise(predicting(network), chosen.passes)
+    declared_names = declared_network(network, program)
+    header = Header(title, lines, declared_names, network.name, prediction=alone)
     lead = ("B",) if network.loss_at == "last" else ("T", "B")
     source = chosen.target.emit_network(program, chosen, header, lead)
     return NetworkKernel(network, style, source, target)

@@ -44,7 +44,8 @@ class Header:
     `declared`: PARAMETERS, INPUTS, STATES, CONSTANTS → name → size names. `name`: the cell's.
     `segments`: how the code goes through time, if in parts. `carried`: the source in another
     language that the file takes along. `at_once`: the structure of the step Jacobian, where all
-    steps are found together; empty where one comes after the other.
+    steps are found together; empty where one comes after the other. `prediction`: the forward pass
+    of a network alone.
     """
 
     title: str
@@ -54,6 +55,12 @@ class Header:
     segments: Segments | None = None
     carried: str = ""
     at_once: str = ""
+    prediction: Program | None = None
+
+    def unused(self, program: Program) -> list[str]:
+        """The constants that the program does not take."""
+        taken = {a.key for a in program.arguments if a.group == "constants"}
+        return [key for key in self.declared["CONSTANTS"] if key not in taken]
 
     def sizes(self, *known: str) -> str:
         """A dict of the sizes that are known before an array is seen, as text; 1 is of one."""

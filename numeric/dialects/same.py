@@ -18,6 +18,7 @@ from sympy import MatrixSymbol, preorder_traversal
 from derive.cell import Cell, timeless_symbols
 from derive.language.expr import Elementwise
 from derive.language.maps import has_moving_matrix
+from derive.saying import said
 from numeric.dialects.blocks import MOST, frames, results_of
 from numeric.dialects.one_step import Comparison
 from numeric.dialects.parameter_map import ParameterMap, cut
@@ -28,7 +29,9 @@ from numeric.meaning.sizes import extent_of, shape_of
 SAME: Final = "same"
 DIFFERENT: Final = "different"
 UNDECIDED: Final = "inconclusive"
-_CORRESPONDENCE: Final = "maps that rename states, inputs, constants and sizes one to one"
+_CORRESPONDENCE: Final = said("maps that rename states, inputs, constants and sizes one to one")
+_COUNTED: Final = {"states": said("states"), "outputs": said("outputs"), "inputs": said("inputs"),
+                   "constants": said("constants")}  # fmt: skip
 _TRIED: Final = 8  # maps that no point tells apart and no proof holds of
 
 
@@ -103,12 +106,14 @@ def _too_many(cell: Cell) -> str:
     """What of a cell is not searched, or not in every order; empty where there is nothing."""
     still = timeless_symbols(cell, cell.equations)
     if has_moving_matrix((equation.value for equation in cell.equations), still):
-        return f"{cell.name} has matrices that change with time, which are not searched"
+        return said("{0} has matrices that change with time, which are not searched", cell.name)
     if any(symbol.shape[1] != 1 for symbol in (*cell.returned, *cell.inputs)):
-        return f"{cell.name} has states that are matrices, which are not searched"
+        return said("{0} has states that are matrices, which are not searched", cell.name)
     for what in ("states", "inputs", "constants"):
         if (count := len(getattr(cell, what))) > MOST:
-            return f"{cell.name} has {count} {what}: more than {MOST} are not tried in every order"
+            named = _COUNTED[what]
+            return said("{0} has {1} {2}: more than {3} are not tried in every order", cell.name,
+                        count, named, MOST)  # fmt: skip
     return ""
 
 
@@ -117,9 +122,10 @@ def _unlike(source: Cell, target: Cell) -> str:
     for what in ("states", "outputs", "inputs", "constants"):
         own, other = (len(getattr(cell, what)) for cell in (source, target))
         if own != other:
-            return f"{source.name} has {own} {what}, {target.name} {other}"
+            return said("{0} has {1} {2}, {3} {4}", source.name, own, _COUNTED[what], target.name,
+                        other)  # fmt: skip
     if next(frames(source, target), None) is None:
-        return f"the sizes of {source.name} and {target.name} do not correspond"
+        return said("the sizes of {0} and {1} do not correspond", source.name, target.name)
     return ""
 
 
@@ -133,9 +139,9 @@ def _proved(search: Search, seed: int) -> OneWay:
                 return OneWay(found, proof, search.said(), True)
             refuted += 1
     except ExhaustedError as problem:
-        return OneWay(None, None, search.said(), False, reason=str(problem))
+        return OneWay(None, None, search.said(), False, reason=problem.args[0])
     if refuted:
-        reason = f"{refuted} maps agree at the points tried, and their proof fails"
+        reason = said("{0} maps agree at the points tried, and their proof fails", refuted)
         return OneWay(None, None, search.said(), False, reason=reason)
     return OneWay(None, None, search.said(), True, search.least, search.closest)
 

@@ -21,6 +21,7 @@ import numpy as np
 from sympy import Rational, preorder_traversal
 
 from derive.cell import Cell
+from derive.saying import said
 from numeric.dialects.blocks import Block, Frame, blocks_of, frames
 from numeric.dialects.one_step import Comparison, Point, apart, draw
 from numeric.dialects.parameter_map import Move, ParameterMap
@@ -180,7 +181,7 @@ class Search:
     ) -> Array:  # fmt: skip
         self.steps += len(maps)
         if self.steps > MOST_STEPS:
-            raise ExhaustedError(f"the search ended after {MOST_STEPS} steps")
+            raise ExhaustedError(said("the search ended after {0} steps", MOST_STEPS))
         with np.errstate(all="ignore"):
             return apart(comparison.given(maps, offsets), want)
 
@@ -193,14 +194,16 @@ class Search:
 
     def said(self) -> str:
         """The class of maps that was searched, in a sentence."""
-        where = "at most one block" if not self.several else "any of the blocks"
+        where = said("any of the blocks") if self.several else said("at most one block")
         numbers = ", ".join(map(str, offsets_of(self.source, self.target)))
-        return (
-            f"maps that rename states, inputs and constants and send each block of a parameter of "
-            f"{self.source.name}, with either sign, plain or transposed, to {where} of its shape "
-            f"in {self.target.name}, where what arrives is added"
-            + (f", with at most {AT_ONCE} vectors offset by one of {numbers}" if numbers else "")
-        )
+        maps = said(
+            "maps that rename states, inputs and constants and send each block of a parameter of "
+            "{0}, with either sign, plain or transposed, to {1} of its shape in {2}, where what "
+            "arrives is added", self.source.name, where, self.target.name,
+        )  # fmt: skip
+        if not numbers:
+            return maps
+        return said("{0}, with at most {1} vectors offset by one of {2}", maps, AT_ONCE, numbers)
 
 
 def _unlikely(move: Move) -> tuple[bool, bool, bool]:

@@ -45,8 +45,15 @@ def batch_first(subject: Subject, *, every_step: bool = True) -> Subject:
             return found
         return found[0], _inputs_turned(found[1])
 
+    def predict(
+        params: Any, inputs: Any, initial: Any = None, constants: Any = None, lengths: Any = None
+    ) -> Any:
+        made = functions["predict"](params, _all_turned(inputs), initial, constants, lengths)
+        return turned(made) if every_step else made
+
     turning: dict[str, Callable[..., Any]] = {
         "forward": forward, "backward": backward, "loss_and_gradient": loss_and_gradient,
+        "predict": predict,
     }  # fmt: skip
     return replace(subject, functions={name: turning[name] for name in functions})
 

@@ -18,6 +18,7 @@ GROUPS: Final = {
     "forward": ("params", "inputs", "initial", "constants"),
     "backward": ("params", "tape", "cotangents"),
     "loss_and_gradient": ("params", "inputs", "targets", "initial", "constants", "lengths"),
+    "predict": ("params", "inputs", "initial", "constants", "lengths"),
 }
 
 
@@ -100,6 +101,18 @@ def accepted(function: Callable[..., Any], count: int) -> int:
         return count
     places = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
     return min(count, max(2, places))
+
+
+def predicts(module: Any) -> bool:
+    """Whether a module has the forward pass alone: its own `predict(params, inputs, …)`."""
+    function = getattr(module, "predict", None)
+    if not callable(function):
+        return False
+    try:
+        first = [*inspect.signature(function).parameters][:2]
+    except (TypeError, ValueError):
+        return False
+    return first == ["params", "inputs"]
 
 
 def given(name: str, arguments: tuple[Any, ...]) -> dict[str, Any]:

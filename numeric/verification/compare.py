@@ -121,13 +121,13 @@ def errors_of(result: Result) -> Result:
 def capped(bounds: Result, ceiling: Result, credit: float) -> Result:
     """The bounds, none below zero or above `credit` times the ceiling's largest of that array.
 
-    A bound is infinite where the ceiling is, and nowhere else.
+    A bound is infinite where the ceiling is, and nowhere else; where there is none, the ceiling is.
     """
 
     def cut(arrays: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
         found = {}
-        for name, array in arrays.items():
-            known = np.isfinite(own[name])
+        for name, ceiling_there in own.items():
+            array, known = arrays.get(name, ceiling_there), np.isfinite(ceiling_there)
             largest = credit * np.max(np.where(known, own[name], 0.0), initial=0.0)
             claimed = np.clip(np.where(np.isnan(array), np.inf, array), 0.0, largest)
             found[name] = np.where(known, claimed, np.inf)

@@ -158,7 +158,8 @@ def _outputs_agree(problem: Problem, case: Case, found: Mapping[str, Any]) -> di
         expected = problem.outputs(case, form)
         verdicts = {
             name: _equal(found[name], values)
-            for name, values in expected.items() if problem.judged("states", name)
+            for name, values in expected.items()
+            if name in found and problem.judged("states", name)
         }  # fmt: skip
         if all(verdicts.values()):
             break

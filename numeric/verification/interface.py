@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from numeric.verification.compare import differences
+from numeric.verification.caller import predicts
+from numeric.verification.compare import differences, within
 from numeric.verification.fit import RIGHT, Fit, fitted
 from numeric.verification.problems.problem import Problem
 from numeric.verification.promises import (
@@ -20,7 +21,15 @@ from numeric.verification.promises import (
 )
 from numeric.verification.session import Session
 from numeric.verification.verdict import FAIL, PARTIAL, PASS, Check
-from numeric.verification.watch import Guard, Misbehaviour, Raised, Stopped, Subject, subject_of
+from numeric.verification.watch import (
+    PREDICT,
+    Guard,
+    Misbehaviour,
+    Raised,
+    Stopped,
+    Subject,
+    subject_of,
+)
 from numeric.verification.wrong_calls import check_arguments
 
 FIRST_CALL: Final = "first call"
@@ -48,6 +57,17 @@ class Audited:
         if not reasons:
             return self.interface
         return Check(PARTIAL, "; ".join(dict.fromkeys(reasons)))
+
+
+def offers_prediction(module: Any) -> bool:
+    """Whether a kernel, a module or a subject has the forward pass of a network alone."""
+    try:
+        inner = getattr(module, "subject", module)
+    except Misbehaviour:
+        return False
+    if isinstance(inner, Subject):
+        return PREDICT in inner.functions
+    return hasattr(inner, PREDICT) and predicts(getattr(inner, "module", inner))
 
 
 def strict(module: Any, problem: Problem, plain: Any, *, ours: bool, seed: int) -> Audited:
@@ -104,7 +124,7 @@ def _judge_first(session: Session, fit: Fit) -> None:
     """Keep what the first call shows: all there is if the code is never called again."""
     assert fit.first is not None
     case, result = fit.first
-    found = [*differences(result, session.autograd(case))]
+    found = [*differences(result, within(session.autograd(case), result))]
     tolerance = RIGHT[case.dtype]
     if fit.stopped is None:
         found = [difference for difference in found if difference.right(tolerance)]

@@ -42,7 +42,13 @@ from numeric.verification.directions import analytic, duality
 from numeric.verification.explain.audit import precision
 from numeric.verification.explain.explain import explain_gradients
 from numeric.verification.fit import audited
-from numeric.verification.interface import arguments, audit_of, padding, strict
+from numeric.verification.interface import (
+    arguments,
+    audit_of,
+    offers_prediction,
+    padding,
+    strict,
+)
 from numeric.verification.oracles import Answer
 from numeric.verification.problems.in_segments import SegmentedProblem
 from numeric.verification.problems.of_cell import CellProblem
@@ -300,7 +306,7 @@ def _asked(
             else compile_network(network, "fused")
         )
     if network is not None:
-        return NetworkProblem(network, scope), plain
+        return NetworkProblem(network, scope, offers_prediction(module)), plain
     if through is not None:
         return SegmentedProblem(cell, scope, segments=through), plain
     return CellProblem(cell, scope), plain

@@ -25,7 +25,8 @@ MAY_BE_MISSING: Final = ("OUTPUTS", "CONSTANTS")
 CELL_FUNCTIONS: Final = ("forward", "backward")
 NETWORK_FUNCTIONS: Final = ("loss_and_gradient",)
 _GROUPS: Final = ("params", "inputs", "initial")
-LOSS: Final = "L"  # the name of a network's one output
+PREDICT: Final = "predict"  # what a network's module may have besides
+LOSS, OUTPUTS = "L", "outputs"  # what a network gives, and what it predicts
 
 
 class Stopped(Misbehaviour):
@@ -233,6 +234,21 @@ class Guard:
             group: self._check(group, gradients[group], expected, dtype, given)
             for group, expected in shapes.items()
         }
+
+    def predict(self, shape: tuple[int, ...], params: Mapping[str, Any], *rest: Any) -> Any:
+        """What the readout gives, of that shape, by its name; of somebody's perhaps nothing.
+
+        Raises:
+            Misbehaviour: if the module writes to an argument or returns something else.
+        """
+        given = given_to(PREDICT, (params, *rest))
+        dtype = next(iter(params.values())).dtype
+        try:
+            found = {OUTPUTS: self._caller(PREDICT, (params, *rest))}
+            return self._check(PREDICT, found, {OUTPUTS: shape}, dtype, given)
+        except Raised as problem:
+            self._tell(str(problem))
+            return {}
 
     def _shapes(
         self, params: Mapping[str, Any], inputs: Mapping[str, Any], initial: Mapping[str, Any]

@@ -208,7 +208,7 @@ COMMANDS: Final = (
             _ONE_CELL,
             _argument("--weights", type=Path, metavar="FILE",
                       help=f"of one layer, {_WEIGHTS} (drawn)"),
-            _MODULE,
+            _MODULE, _LANGUAGE,
             _argument("--inputs", type=Path, metavar="FILE.npy",
                       help="a sequence of the shape (T, m) (drawn)"),
             _argument("--size", type=int, metavar="n", help="size of the state (32)"),
@@ -300,7 +300,7 @@ COMMANDS: Final = (
         "onnx_gru_linear_before_reset, tf_block_lstm, tf_block_lstm_peephole, tf_block_gru,\n"
         "d2l_rnn, d2l_lstm, d2l_gru, flax_lstm, flax_gru, flax_nnx_gru, equinox_lstm, equinox_gru.",
         "bptt same torch_gru gru_reset_after",
-        (_ONE_CELL, _argument("other", metavar="OTHER", help=_CELL), _SEED),
+        (_ONE_CELL, _argument("other", metavar="OTHER", help=_CELL), _SEED, _LANGUAGE),
     ),
     Command(
         "convert", "weights of one file in another, with the proof that both are one function",

@@ -12,6 +12,7 @@ from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
+from derive.typeset.layout import Layout
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.step_jacobians import run as run_along
 from numeric.bounds.parallel_in_time.newton import TOLERANCE, Iterate, Sweeps, sweeps
@@ -21,6 +22,7 @@ from numeric.meaning.sizes import extent_of, usual_sizes
 from numeric.verification.derivation.curvature_lines import require_curvature
 from reports.arguments.given_files import given_inputs, normal_inputs, read_layers
 from reports.arguments.which_cell import computed_cell
+from reports.document.words import Speaker
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
 from reports.terminal.parallel import sweeps_text
 
@@ -54,7 +56,9 @@ def run(arguments: Namespace) -> Answer:
     except ValueError as problem:
         raise CommandError(f"parallel: {str(problem).split(chr(10), 1)[0]}") from None
     shape = structure(derivation_of(cell))
-    text = "" if arguments.json else sweeps_text(cell.name, found, shape, TOLERANCE)
+    text = "" if arguments.json else sweeps_text(
+        cell.name, found, shape, TOLERANCE, Speaker(Layout(), language=arguments.language)
+    )  # fmt: skip
     return Answer(text=text, data=_data(cell, found, shape, arguments.seed))
 
 

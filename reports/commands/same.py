@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from derive.cell import Cell
+from derive.typeset.layout import Layout
 from numeric.dialects.same import (
     DIFFERENT,
     SAME,
@@ -18,7 +20,10 @@ from numeric.dialects.same import (
     with_kinks,
 )
 from reports.arguments.which_cell import find_cell
+from reports.document.words import Speaker, spoken
 from reports.terminal.console import Answer, columns, toolkit_version
+
+Say = Callable[[str], str]
 
 
 def run(arguments: Namespace) -> Answer:
@@ -30,7 +35,8 @@ def run(arguments: Namespace) -> Answer:
     """
     first, second = find_cell(arguments.cell), find_cell(arguments.other)
     verdict = same(first, second, arguments.seed)
-    text = "" if arguments.json else "\n".join(_lines(verdict))
+    say = Speaker(Layout(), language=arguments.language)
+    text = "" if arguments.json else "\n".join(_lines(verdict, say))
     return Answer(verdict.status, text=text, data=_data(verdict, arguments.seed))
 
 
@@ -47,7 +53,7 @@ def _data(verdict: Sameness, seed: int) -> dict[str, Any]:
         "least_difference": failing.least if different else None,
         "no_map": [source.name, target.name] if different else None,
         "searched": failing.searched or verdict.there.searched,
-        "assumptions": _assumptions(verdict),
+        "assumptions": _assumptions(verdict, spoken("en").texts.__getitem__),
         "reason": failing.reason or None,
         "seed": seed,
         "versions": {"bptt": toolkit_version(), "numpy": np.__version__},
@@ -71,53 +77,49 @@ def _ends(verdict: Sameness, way: OneWay) -> tuple[Cell, Cell]:
     return pair if way is verdict.there else pair[::-1]
 
 
-def _assumptions(verdict: Sameness) -> list[str]:
+def _assumptions(verdict: Sameness, words: Say) -> list[str]:
     """What a proof does not say by itself."""
     kinked = sorted({*with_kinks(verdict.first), *with_kinks(verdict.second)})
     if verdict.status != SAME or not kinked:
         return []
-    return [f"{', '.join(kinked)}: equal on the pieces, between kinks, that the points tried meet"]
+    return [words("same.kinks").format(", ".join(kinked))]
 
 
-def _lines(verdict: Sameness) -> list[str]:
-    first, second = verdict.first.name, verdict.second.name
+def _lines(verdict: Sameness, say: Speaker) -> list[str]:
+    words, names = say.words, (verdict.first.name, verdict.second.name)
     if verdict.status == SAME:
-        return [f"{first} and {second}: the same function", *_maps(verdict), *_assumptions(verdict)]
+        found = [*_maps(verdict, words), *_assumptions(verdict, words)]
+        return [words("same.same").format(*names), *found]
     failing = verdict.failing
     source, target = _ends(verdict, failing)
+    searched = words("same.searched").format(say.phrase(failing.searched))
+    why = say.phrase(failing.reason)
     if verdict.status != DIFFERENT:
-        return [f"{first} and {second}: undecided; {failing.reason}",
-                f"searched: {failing.searched}"]  # fmt: skip
-    lines = [f"{first} and {second}: different", f"no map from {source.name} to {target.name}"]
+        return [words("same.undecided").format(*names, why), searched]
+    lines = [
+        words("same.different").format(*names), words("same.none").format(source.name, target.name)
+    ]  # fmt: skip
     if failing.reason:
-        return [*lines, f"  {failing.reason}", f"searched: {failing.searched}", *_maps(verdict)]
-    lines += [
-        f"searched: {failing.searched}",
-        "each such map differs at a point that was tried, in one step, by at least "
-        f"{failing.least:.2g} of the largest entry",
-        *_point(source, target, failing),
-    ]
-    return [*lines, *_maps(verdict)]
+        return [*lines, f"  {why}", searched, *_maps(verdict, words)]
+    least = words("same.least").format(f"{failing.least:.2g}")
+    point = _point(source, target, failing, words)
+    return [*lines, searched, least, *point, *_maps(verdict, words)]
 
 
-def _point(source: Cell, target: Cell, way: OneWay) -> list[str]:
+def _point(source: Cell, target: Cell, way: OneWay, words: Say) -> list[str]:
     """The counterexample for people."""
     held = counterexample(source, target, way)
     own, other = held["source"], held["target"]
-    lines = [
-        "",
-        f"counterexample to the map that agrees the longest, {held['difference']:.2g} off:",
-    ]
-    used = [(f"{name} of {target.name}", f"= {text}")
+    lines = ["", words("same.point").format(f"{held['difference']:.2g}")]
+    used = [(words("same.symbol").format(name, target.name), f"= {text}")
             for name, text in held["closest_map"].items() if text != "0"]  # fmt: skip
     lines += columns(used, "  ") if used else []
     shown = {n: v for n, v in own["parameters"].items() if np.any(v)}
     shown |= own["inputs"] | own["initial"] | own["constants"]
-    lines.append(f"  at {source.name}'s "
-                 + ", ".join(f"{name} = {_short(value)}" for name, value in shown.items())
-                 + ", all else 0")  # fmt: skip
+    where = ", ".join(f"{name} = {_short(value)}" for name, value in shown.items())
+    lines.append("  " + words("same.at").format(source.name, where))
     return lines + [
-        f"  {name} of {end['cell']}: {_short(value)}"
+        "  " + words("same.state").format(name, end["cell"], _short(value))
         for end in (own, other) for name, value in end["states"].items()
     ]  # fmt: skip
 
@@ -127,7 +129,7 @@ def _short(value: Any) -> str:
                            max_line_width=10_000).replace("\n", "")  # fmt: skip
 
 
-def _maps(verdict: Sameness) -> list[str]:
+def _maps(verdict: Sameness, words: Say) -> list[str]:
     """Each map that was found, with its proof."""
     lines = []
     for way in (verdict.there, verdict.back):
@@ -136,11 +138,10 @@ def _maps(verdict: Sameness) -> list[str]:
         found = way.found
         rows = [(name, f"= {text}") for name, text in found.lines().items()]
         pairs = {**found.frame.states, **found.frame.inputs}.items()
-        renamed = [f"{own} is {other}" for own, other in pairs if own != other]
-        lines += ["", f"{found.target.name} of {found.source.name}:", *columns(rows, "  ")]
-        lines += [f"  where {', '.join(renamed)}"] if renamed else []
-        lines.append(
-            "  equal over the prime field (other formulas are with probability at most "
-            f"{way.proof.error_probability:.0e}); emitted code agrees to {way.proof.agreement:.0e}"
-        )
+        renamed = [words("same.is_other").format(*pair) for pair in pairs if pair[0] != pair[1]]
+        named = words("same.parameters").format(found.target.name, found.source.name)
+        lines += ["", named, *columns(rows, "  ")]
+        lines += ["  " + words("same.renamed").format(", ".join(renamed))] if renamed else []
+        chance, off = f"{way.proof.error_probability:.0e}", f"{way.proof.agreement:.0e}"
+        lines.append("  " + words("same.proof").format(chance, off))
     return lines

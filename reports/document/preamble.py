@@ -54,7 +54,8 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
   \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi}
 \makeatletter
-\newcommand{\mayend}{\par\if@nobreak\else\penalty0 \fi} % a page, before a table; after no title
+\newcommand{\mayend}{\par\if@nobreak\else\hrule height0pt\penalty0 \fi} % a page, before a table,
+  % below figures too; after no title
 \@beginparpenalty=10000
 \def\@listi{\leftmargin\leftmargini\topsep0.1em\partopsep0pt\parsep0.15em\itemsep0.1em}
 \let\@listI\@listi

@@ -52,7 +52,7 @@ from reports.document.words import spoken
 
 TEXT_WIDTH: Final = 46.5
 """The line, in em."""
-LONG: Final = 8
+LONG, TALL = 8, 40  # rows of sentences, or of numbers, from which on a table may go over a page
 """A table of sentences with more rows breaks over pages."""
 BREAK: Final = r"\allowbreak{}"
 CODE_WIDTH: Final = 104
@@ -178,16 +178,17 @@ def table(block: Table, say: Say) -> str:
     strut = r"\rule{0pt}{1.2em}"
     named = say("page.table").format(block.number)
     caption = rf"\anchor{{table-{block.number}}}\small {named} {said(block.caption)}"
-    lines = (r"\hline", strut + head + r" \tabularnewline", r"\hline",
-             strut + body + r" \tabularnewline[0.2em]", r"\hline")  # fmt: skip
-    if "p" in block.align and len(block.rows) > LONG:
+    top = (r"\hline", strut + head + r" \tabularnewline", r"\hline")
+    lines = (strut + body + r" \tabularnewline[0.2em]", r"\hline")
+    if len(block.rows) > (LONG if "p" in block.align else TALL):
         return "\n".join((
             rf"\need{{8em}}{{\centering {caption}\par}}\nopagebreak", r"{\small",
-            rf"\begin{{longtable}}[c]{{{align}}}", *lines, r"\end{longtable}}",
+            rf"\begin{{longtable}}[c]{{{align}}}", *top, r"\noalign{\vskip0.2em}\endhead", *lines,
+            r"\end{longtable}}",
         ))  # fmt: skip
     return "\n".join((
-        r"\mayend", _TOGETHER, rf"{caption}\\[0.4em]", rf"\begin{{tabular}}{{{align}}}", *lines,
-        r"\end{tabular}", _APART,
+        r"\mayend", _TOGETHER, rf"{caption}\\[0.4em]", rf"\begin{{tabular}}{{{align}}}",
+        *top, *lines, r"\end{tabular}", _APART,
     ))  # fmt: skip
 
 

@@ -132,6 +132,7 @@ def network_usage(network: Network, words: Callable[[str], str]) -> str:
         f"network = Network({_name(network.cell)}, {', '.join(settings)})",
         'kernel = compile_network(network, style="textbook")',
         "loss, gradients = kernel.loss_and_gradient(params, inputs, targets, lengths=lengths)",
+        "outputs = kernel.predict(params, inputs, lengths=lengths)",
     ))  # fmt: skip
 
 

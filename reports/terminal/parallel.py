@@ -9,42 +9,45 @@ from typing import Final
 
 from numeric.bounds.parallel_in_time.newton import Sweeps
 from numeric.numbers.printed import scientific_up
+from reports.document.words import Speaker
+from reports.terminal.answer import fitted
 from reports.terminal.console import columns
 
 _SHAPES: Final = {
-    "diagonal": "diagonal: a scan over the steps multiplies n numbers",
-    "block": "block by unit: a scan over the steps multiplies n small blocks",
-    "dense": "dense: a scan over the steps multiplies n × n matrices",
-}
+    "diagonal": "parallel.diagonal", "block": "parallel.block", "dense": "parallel.dense",
+}  # fmt: skip
+_HEADS: Final = (
+    "parallel.iterate", "parallel.residual", "parallel.certified", "parallel.measured",
+    "parallel.cotangents",
+)  # fmt: skip
 
 
-def sweeps_text(name: str, found: Sweeps, shape: str, tolerance: float) -> str:
+def sweeps_text(name: str, found: Sweeps, shape: str, tolerance: float, say: Speaker) -> str:
     """Each iterate's residual, certified and measured error; then the counts."""
-    rows = [("iterate", "residual", "certified", "measured", "cotangents", "")]
+    words = say.words
+    rows = [(*map(words, _HEADS), "")]
     for k, one in enumerate(found.iterates):
         rows.append((
             str(k), f"{one.residual:.1e}", _bound(one.certified), _plain(one.measured),
-            _bound(one.adjoint), one.reason,
+            _bound(one.adjoint), say.phrase(one.reason),
         ))  # fmt: skip
-    at = found.certified_at
-    certified = "no iterate is certified" if at is None else (
-        f"iterate {at} is the first that is certified")  # fmt: skip
-    steps = len(found.iterates) - 1
-    ended = f"a step below {tolerance:g} after {steps}" if found.converged else (
-        f"no step below {tolerance:g} in {steps}")  # fmt: skip
-    ahead = (f"predicted before the first: {found.predicted}, to within {_bound(found.within)}"
-             if found.predicted is not None else
-             f"no count predicted: {found.unpredicted}")  # fmt: skip
-    if found.foreseen is not None and found.predicted is None:
+    at, steps, least = found.certified_at, len(found.iterates) - 1, f"{tolerance:g}"
+    certified = words("parallel.none" if at is None else "parallel.first").format(at)
+    ended = words("parallel.ended" if found.converged else "parallel.open").format(least, steps)
+    ahead = words("parallel.unpredicted").format(say.phrase(found.unpredicted))
+    if found.predicted is not None:
+        ahead = words("parallel.predicted").format(found.predicted, _bound(found.within))
+    elif found.foreseen is not None:
         after, whole = found.foreseen
         within = _bound(found.iterates[after].within)
-        ahead += f"; known at iterate {after}: {whole} in all, to within {within}"
+        ahead += words("parallel.foreseen").format(after, whole, within)
     return "\n".join([
-        f"{name}: Newton's iterates of the whole trajectory", "", *columns(rows, "  "), "",
-        f"{certified}; {ended}", ahead, f"The step Jacobian is {_SHAPES[shape]}.", "",
-        "certified, measured: max over t of ‖s_t − exact s_t‖₂, at most; from the sequential run",
-        "cotangents: carried back through the iterate's Jacobians, their error as a share of",
-        "the largest exact one, at most",
+        words("parallel.title").format(name), "", *columns(rows, "  "), "",
+        *fitted([
+            words("parallel.counts").format(certified, ended), ahead,
+            words("parallel.structure").format(words(_SHAPES[shape])),
+        ]), "",
+        *fitted([words("parallel.errors"), words("parallel.shares")]),
     ])  # fmt: skip
 
 

@@ -44,6 +44,7 @@ import numpy as np
 
 from derive.calculus.curvature import StepCurvature
 from derive.calculus.fold import NoValueError
+from derive.saying import said
 from numeric.bounds.one_sequence.step_jacobians import Run, enclosed_values
 from numeric.bounds.parallel_in_time.inverse import WINDOW, Inverse, inverse_norms
 from numeric.bounds.parallel_in_time.lipschitz import lipschitz
@@ -125,13 +126,14 @@ def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> P
         UnprovedError: where there is none.
     """
     if curvature.kinks:
-        raise UnprovedError(f"no Lipschitz constant: {', '.join(curvature.kinks)} has a kink, "
-                            "where the step Jacobian jumps")  # fmt: skip
+        why = said("no Lipschitz constant: {0} has a kink, where the step Jacobian jumps",
+                   ", ".join(curvature.kinks))  # fmt: skip
+        raise UnprovedError(why)
     least = raised(2 * step.length + 2 * float(step.off.max(initial=0.0)))
     try:
         speeds = _speeds(run, curvature, least)
     except (NoValueError, TypeError) as problem:
-        raise UnprovedError(str(problem)) from None
+        raise UnprovedError(problem.args[0]) from None
     far = _strides(step)
     for window, strides in ((1, 0), (_FEW, 0), (WINDOW, 1), (WINDOW, far))[: 3 + (far > 1)]:
         inverse = inverse_norms(step.matrices, step.errors, window, strides)
@@ -142,7 +144,7 @@ def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> P
         found = _within(run, curvature, step, inverse, tolerance) if strides else None
         if found is not None:
             return found
-    raise UnprovedError("the bound, summed over earlier times, exceeds twice the step")
+    raise UnprovedError(said("the bound, summed over earlier times, exceeds twice the step"))
 
 
 def _strides(step: Step) -> int:

@@ -23,6 +23,7 @@ from derive.calculus.curvature import StepCurvature
 from derive.calculus.fold import Algebra, NoValueError
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, symbols_of
+from derive.saying import said
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import extent_of
@@ -82,7 +83,9 @@ class Steps:
                 self.weights[node] = Rows(rows[:, None], np.array([norm_bound(value)]))
             return self.weights[node]
         if not isinstance(inner, MatrixSymbol) or inner.shape[1] != 1:
-            raise NoValueError(f"no Lipschitz constant for {node}, a matrix that changes with time")
+            raise NoValueError(
+                said("no Lipschitz constant for {0}, a matrix that changes with time", node)
+            )
         sizes = self.column(inner)
         whole = above(np.sqrt(above((sizes * sizes).sum(axis=0), len(sizes))), 1)
         return Rows(whole[None] if inner is not node else sizes, whole)

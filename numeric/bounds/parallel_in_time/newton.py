@@ -19,6 +19,7 @@ import numpy as np
 
 from derive.calculus.curvature import StepCurvature, step_curvature
 from derive.calculus.through_time import Derivation
+from derive.saying import said
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.parallel_in_time.distance import Roundings, Step, UnprovedError, prove
@@ -246,14 +247,14 @@ def _iterate(
     rounded = (off + stays + UNIT * lengths) * (1 + gamma(4 * int(starts[-1]))) + _LEAST
     one = Iterate(largest, longest, rounded=rounded, granted=granted)
     if not math.isfinite(longest):
-        return replace(one, reason="the step is not finite"), following
+        return replace(one, reason=said("the step is not finite")), following
     above = lengths * (1 + gamma(2 * int(starts[-1]) + 64)) + _LEAST
     try:
         proof = prove(
             run, curvature, Step(above, off, matrices, errors, rounded, granted), tolerance
         )
     except UnprovedError as problem:
-        return replace(one, reason=str(problem)), following
+        return replace(one, reason=problem.args[0]), following
     return replace(
         one, certified=float(proof.profile.max()), profile=proof.profile, adjoint=proof.adjoint,
         remaining=proof.remaining, within=proof.within, inverse=proof.inverse,

@@ -24,6 +24,7 @@ import numpy as np
 
 from derive.calculus.curvature import StepCurvature
 from derive.calculus.fold import NoValueError
+from derive.saying import said
 from numeric.bounds.all_inputs.certify import over_a_box
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting, invariant_box
 from numeric.bounds.parallel_in_time.distance import Roundings, withins
@@ -36,7 +37,7 @@ _LAGS: Final = 60
 _TRIES: Final = 5
 _SPARE: Final = 1.05
 _LONG: Final = 10_000
-_ROUNDS: Final = "what sweeps round is not small beside the errors that are to fall"
+_ROUNDS: Final = said("what sweeps round is not small beside the errors that are to fall")
 
 
 @dataclass(frozen=True)
@@ -65,27 +66,27 @@ def predicted(
 ) -> tuple[Promise | None, str]:
     """The count and what it leaves, and ""; or None and why there is none."""
     if curvature.kinks:
-        return None, f"the step Jacobian jumps at the kink of {', '.join(curvature.kinks)}"
+        return None, said("the step Jacobian jumps at the kink of {0}", ", ".join(curvature.kinks))
     ranges = Ranges(setting)
     if guess.granted is None:
-        return None, "the first step is not finite"
+        return None, said("the first step is not finite")
     box = invariant_box(ranges)
     if box is None:
-        return None, "no invariant box of the states was found"
+        return None, said("no invariant box of the states was found")
     delta = 0.0
     for _ in range(_TRIES):
         wide = {name: around(v.middle, v.radius * (1 + 1e-12) + delta) for name, v in box.items()}
         if not _within(guess.states, wide):
-            return None, "the first guess lies outside the box of the states"
+            return None, said("the first guess lies outside the box of the states")
         values = ranges.values(wide)
         K = _sums(setting, values)
         if not np.isfinite(K):
-            return None, "no certified rate below 1 over the box of the states"
+            return None, said("no certified rate below 1 over the box of the states")
         error = raised(K * guess.residual)
         if error <= delta:
             return _count(setting, curvature, values, K, error, guess, tolerance)
         delta = _SPARE * error
-    return None, "the box of the states and the error of the guess do not settle"
+    return None, said("the box of the states and the error of the guess do not settle")
 
 
 def _within(guess: Arrays, box: Box) -> bool:
@@ -115,10 +116,11 @@ def _count(
     try:
         L = float(lipschitz(setting.derivation, curvature, values, setting.sizes, 1)[0])
     except (NoValueError, TypeError) as problem:
-        return None, str(problem)
+        return None, problem.args[0]
     half = raised(K * L / 2)
     if not raised(half * error) < 1:
-        return None, f"K L e₀ / 2 = {half * error:.3g} over the box of the states, 1 or more"
+        product = f"{half * error:.3g}"
+        return None, said("K L e₀ / 2 = {0} over the box of the states, 1 or more", product)
     granted = guess.granted
     assert granted is not None
 

@@ -46,8 +46,13 @@ def emit_network(program: Program, style: Style, header: Header, lead: tuple[str
     clear, helpers = cleared(program), dict[str, str]()
     write = write_in_place if style.in_place else write_expressions
     one = _network(clear, Spelled(clear.program, style, helpers), write, header, lead)
+    passes = [clear.named("\n".join(one))]
+    if header.prediction is not None:
+        alone = cleared(header.prediction)
+        lines = _prediction(alone, Spelled(alone.program, style, helpers), write, header)
+        passes.append(alone.named("\n".join(lines)))
     use, checks = use_of_network(header), CHECKS + WHOLE_NUMBERS
-    return _module(header, use, helpers, [clear.named("\n".join(one))], checks)
+    return _module(header, use, helpers, passes, checks)
 
 
 def _module(
@@ -206,13 +211,59 @@ def _network(
     clear: Cleared, spelled: Spelled, write: BlockWriter, header: Header, lead: tuple[str, ...]
 ) -> list[str]:
     program = clear.program
-    groups = {argument.group: argument for argument in program.arguments}
+    check, bound = _network_arguments(program, header)
+    targets = next(a for a in program.arguments if a.group == "targets")
     spread = "".join(f'"{size}", ' for size in lead)
+    if program.dims[targets.name] == program.dims["logits"]:
+        bound += [
+            'targets = _take("targets", {"targets": targets}, {"targets": ("q",)}, '
+            f"({spread}), sizes, kinds)",
+            'targets = targets["targets"]',
+        ]
+    else:
+        inside = ", ~outside[:, :, 0]" if len(lead) == 2 else ""
+        bound.append(f'targets = _whole("targets", targets, ({spread}), sizes, sizes["q"]{inside})')
+    body = bound
+    for phase in ("forward", "backward"):
+        body += _blocks(program, spelled, write, phase)
+    body += ["return loss, {", *gradients(program), "}"]
+    return [
+        "def loss_and_gradient(",
+        "    params, inputs, targets, initial=None, constants=None, lengths=None",
+        "):",
+        '    """L summed over time and batch, and its gradients: params, inputs, initial."""',
+        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
+    ]
+
+
+def _prediction(clear: Cleared, spelled: Spelled, write: BlockWriter, header: Header) -> list[str]:
+    """The forward pass alone, as a function of its own."""
+    program = clear.program
+    check, body = _network_arguments(program, header)
+    body += _blocks(program, spelled, write, "forward")
+    (made,) = program.results
+    shape = shape_text(program.dims[made.name])
+    ended = ", zero where a sample has ended" if program.is_sequence(made.name) else ""
+    about = [f'"""What the readout gives, {shape}{ended}: no loss, no targets.']
+    if header.unused(program):
+        about += ["", "Masks of dropout are left out."]
+    about = [*about[:-1], f'{about[-1]}"""'] if len(about) == 1 else [*about, '"""']
+    return [
+        "def predict(params, inputs, initial=None, constants=None, lengths=None):",
+        *(f"    {line}" for line in (*about, *check, *_sizes(clear, body), *body)),
+        f"    return {made.name}",
+    ]
+
+
+def _network_arguments(program: Program, header: Header) -> tuple[list[str], list[str]]:
+    """The lines that check what a network is given, targets apart, and those that bind it."""
+    groups = {argument.group for argument in program.arguments}
     needed = {name for phase in ("forward", "backward") for name in _reads(program, phase)}
     whole = [a for a in program.arguments if a.group == "indices"]
-    targets = groups["targets"]
     check = [f"sizes, kinds = {header.sizes()}, {{}}"]
-    declared = "INPUTS"
+    declared, constants = "INPUTS", "CONSTANTS"
+    if unused := header.unused(program):
+        constants = f"{{k: v for k, v in CONSTANTS.items() if k not in {unused}}}"
     for argument in whole:
         declared = f'{{k: v for k, v in INPUTS.items() if k != "{argument.key}"}}'
         check += [
@@ -226,7 +277,7 @@ def _network(
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
         f'inputs = _take("inputs", inputs, {declared}, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
-        'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
+        f'constants = _take("constants", constants, {constants}, (), sizes, kinds)',
         "like = next(iter((*inputs.values(), *params.values())))",
     ]
     ragged = [
@@ -260,26 +311,7 @@ def _network(
         "    nearest = np.minimum(np.arange(T)[:, None], last), column",
     ]
     bound += ["if ragged and B:", *(f"    {name} = {name}[nearest]" for name in given)]
-    if targets.name in needed and program.dims[targets.name] == program.dims["logits"]:
-        bound += [
-            'targets = _take("targets", {"targets": targets}, {"targets": ("q",)}, '
-            f"({spread}), sizes, kinds)",
-            'targets = targets["targets"]',
-        ]
-    else:
-        inside = ", ~outside[:, :, 0]" if len(lead) == 2 else ""
-        bound.append(f'targets = _whole("targets", targets, ({spread}), sizes, sizes["q"]{inside})')
-    body = [*ragged, *bound]
-    for phase in ("forward", "backward"):
-        body += _blocks(program, spelled, write, phase)
-    body += ["return loss, {", *gradients(program), "}"]
-    return [
-        "def loss_and_gradient(",
-        "    params, inputs, targets, initial=None, constants=None, lengths=None",
-        "):",
-        '    """L summed over time and batch, and its gradients: params, inputs, initial."""',
-        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
-    ]
+    return check, [*ragged, *bound]
 
 
 def _blocks(program: Program, spelled: Spelled, write: BlockWriter, phase: str) -> list[str]:

@@ -60,14 +60,19 @@ def use_of_cell(header: Header) -> tuple[str, ...]:
 
 
 def use_of_network(header: Header) -> tuple[str, ...]:
-    """Five lines that step down the gradient of the loss."""
-    constants = ", constants=constants" if header.declared["CONSTANTS"] else ""
+    """Lines that step down the gradient of the loss, and then predict."""
+    constants = own = ", constants=constants" if header.declared["CONSTANTS"] else ""
+    if header.prediction is not None and (masks := header.unused(header.prediction)):
+        kept = [key for key in header.declared["CONSTANTS"] if key not in masks]
+        given = ", ".join(f'"{key}": constants["{key}"]' for key in kept)
+        own = f", constants={{{given}}}" if kept else ""
     return (
         "for step in range(100):",
         f"    loss, gradients = loss_and_gradient(params, inputs, targets{constants})",
         "    for name, slope in gradients[\"params\"].items():",
         "        params[name] -= 0.01 * slope",
         "    print(step, loss)",
+        f"outputs = predict(params, inputs{own})",
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-"""The loss of a network by the equations that define it, over any arithmetic.
+"""The loss and the outputs of a network by the equations that define it, over any arithmetic.
 
-In: a network and a `Case`. Out: L. Each sample is followed up to its own length and no
-further; a layer is its cell's author equations, run by `interpret`; a reverse layer runs over
-the same sequence from its end. Nothing here knows how a module masks, stacks or differentiates.
+In: a network and a `Case`. Out: L, and what the readout gives. Each sample is followed up to its
+own length and no further; a layer is its cell's author equations, run by `interpret`; a reverse
+layer runs over the same sequence from its end. Nothing here knows how a module masks, stacks or
+differentiates.
 """
 
 from __future__ import annotations
@@ -25,13 +26,42 @@ Array = Any
 def network_loss(network: Network, case: Case, arithmetic: Arithmetic) -> Array:
     """L = Σ over samples of Σ_t L_t, or of L_T; T is the sample's own length."""
     total = arithmetic.number(Integer(0))
-    for alone in _by_length(network, case):
-        for term in _terms(network, alone, arithmetic):
-            total = total + term
+    for alone, _ in _by_length(network, case):
+        for t, o in _logits(network, alone, arithmetic):
+            total = total + _loss(network, o, _target(network, alone, t), arithmetic)
     return total
 
 
-def _by_length(network: Network, case: Case) -> Iterator[Case]:
+def loss_and_outputs(
+    network: Network, case: Case, arithmetic: Arithmetic
+) -> tuple[Array, list[Array]]:
+    """L, and what the readout gives at every step, or at each sample's last, without dropout.
+
+    Shapes: (B, q) each, zero where a sample has ended.
+    """
+    total, last = arithmetic.number(Integer(0)), network.loss_at == "last"
+    zero = (case.params["readout.c"] * total).reshape((1, -1))
+    rows = [[zero] * case.batch for _ in range(1 if last else case.steps)]
+    for alone, samples in _by_length(network, case):
+        logits = [*_logits(network, alone, arithmetic)]
+        for t, o in logits:
+            total = total + _loss(network, o, _target(network, alone, t), arithmetic)
+        if network.dropout:
+            logits = [*_logits(replace(network, dropout=False), alone, arithmetic)]
+        for t, o in logits:
+            made = _probabilities(o, arithmetic) if network.readout == "softmax" else o
+            for place, sample in enumerate(samples):
+                rows[0 if last else t][sample] = made[:, place : place + 1].T
+    space = arithmetic.namespace
+    return total, [space.concatenate(each) if each else zero[:0] for each in rows]
+
+
+def _target(network: Network, case: Case, t: int) -> Array:
+    """What the step should give."""
+    return case.targets if network.loss_at == "last" else case.targets[t]
+
+
+def _by_length(network: Network, case: Case) -> Iterator[tuple[Case, Array]]:
     """The samples of each length together, cut to that length; those of none are left out."""
     numbers = {c.name for c in network.cell.constants if c.shape[0] == 1}  # one a step
     for length in sorted({int(end) for end in case.ends} - {0}):
@@ -48,7 +78,7 @@ def _by_length(network: Network, case: Case) -> Iterator[Case]:
             return array[:length][:, samples] if each else array[:length]
 
         last = network.loss_at == "last"
-        yield replace(
+        alone = replace(
             case,
             steps=length,
             batch=len(samples),
@@ -58,16 +88,18 @@ def _by_length(network: Network, case: Case) -> Iterator[Case]:
             targets=case.targets[samples] if last else cut(case.targets),
             lengths=None,
         )
+        yield alone, samples
 
 
-def _terms(network: Network, case: Case, arithmetic: Arithmetic) -> Iterator[Array]:
-    """L_t of every step that has one, summed over the samples."""
+def _logits(network: Network, case: Case, arithmetic: Arithmetic) -> Iterator[tuple[int, Array]]:
+    """The steps at which the readout is asked, and what it gives there before any softmax.
+
+    Shapes: (q, B).
+    """
     top = _top(network, case, arithmetic)
     V, c = case.params["readout.V"], case.params["readout.c"].reshape((-1, 1))
-    last = network.loss_at == "last"
-    for t in [case.steps - 1] if last else range(case.steps):
-        target = case.targets if last else case.targets[t]
-        yield _loss(network, V @ top[t].T + c, target, arithmetic)
+    for t in [case.steps - 1] if network.loss_at == "last" else range(case.steps):
+        yield t, V @ top[t].T + c
 
 
 def _top(network: Network, case: Case, arithmetic: Arithmetic) -> Array:
@@ -132,13 +164,22 @@ def _loss(network: Network, o: Array, target: Array, arithmetic: Arithmetic) -> 
     Shapes: o (q, B), target (B,) or (B, q).
     """
     space = arithmetic.namespace
-    if arithmetic.shifted and network.readout == "softmax":
-        o = o - o.max(axis=0, keepdims=True)
     if network.loss == "cross_entropy":
+        o = _shifted(o, arithmetic)
         picked = o[target, np.arange(len(target))]
         return (space.log(space.exp(o).sum(axis=0)) - picked).sum()
     if network.readout == "softmax":
-        powers = space.exp(o)
-        o = powers / powers.sum(axis=0, keepdims=True)
+        o = _probabilities(o, arithmetic)
     error = o - target.T
     return arithmetic.number(Rational(1, 2)) * (error * error).sum()
+
+
+def _probabilities(o: Array, arithmetic: Arithmetic) -> Array:
+    """softmax(o) of every column."""
+    powers = arithmetic.namespace.exp(_shifted(o, arithmetic))
+    return powers / powers.sum(axis=0, keepdims=True)
+
+
+def _shifted(o: Array, arithmetic: Arithmetic) -> Array:
+    """The logits from their largest on, in the form of softmax that does so."""
+    return o - o.max(axis=0, keepdims=True) if arithmetic.shifted else o

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,11 +19,11 @@ from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, pushed, regimes_at_zero
-from numeric.verification.problems.network_loss import network_loss
+from numeric.verification.problems.network_loss import loss_and_outputs, network_loss
 from numeric.verification.problems.of_cell import enough, least_size
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
 from numeric.verification.scope import WHOLE, Scope
-from numeric.verification.watch import LOSS, NETWORK_FUNCTIONS, Guard
+from numeric.verification.watch import LOSS, NETWORK_FUNCTIONS, OUTPUTS, PREDICT, Guard
 
 _SIZES: Final = (3, 2, 4, 5)
 _LARGEST: Final = 5
@@ -32,11 +32,19 @@ _SMALL: Final = 2
 
 @dataclass(frozen=True)
 class NetworkProblem:
-    """The loss of a network and its gradients; `scope` says how much of that is asked for."""
+    """The loss of a network and its gradients; `scope` says how much of that is asked for.
+
+    With `predicts`, the code has besides the forward pass alone.
+    """
 
     network: Network
     scope: Scope = WHOLE
-    functions: ClassVar = NETWORK_FUNCTIONS
+    predicts: bool = False
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions that its module has."""
+        return NETWORK_FUNCTIONS + (PREDICT,) * self.predicts
 
     def within(self, scope: Scope) -> NetworkProblem:
         """The same problem, in that scope."""
@@ -83,16 +91,16 @@ class NetworkProblem:
         return self.scope.asked(case)
 
     def judged(self, group: str, name: str) -> bool:
-        """Whether the code returns that gradient; the loss it always does."""
-        return self.scope.judged(group, name)
+        """Whether the code returns that gradient, or output; the loss it always does."""
+        return self.scope.judged(PREDICT if name == OUTPUTS else group, name)
 
     def moves(self, group: str, name: str) -> bool:
         """Whether the loss shows what the array does, and its gradient is there."""
         return self.scope.moves(group, name) and self.scope.judged(group, name)
 
     def output_word(self, name: str) -> str:
-        """The one output is the loss."""
-        return "loss"
+        """The outputs are the loss, and what `predict` returns."""
+        return PREDICT if name == OUTPUTS else "loss"
 
     def ordinary_sizes(self, largest: int | None = None) -> dict[str, int]:
         """Sizes that tell a matrix from its transpose: neighbours differ."""
@@ -155,7 +163,7 @@ class NetworkProblem:
         return ((0, 2), (3, 0), (0, 0)) if self.network.loss_at == "all" else ((3, 0),)
 
     def call(self, guard: Guard, case: Case) -> Result:
-        """Loss and gradients of the case.
+        """Loss and gradients of the case, and what is predicted.
 
         Raises:
             Misbehaviour: if the module misbehaves.
@@ -163,15 +171,27 @@ class NetworkProblem:
         loss, gradients = guard.loss_and_gradient(
             case.params, case.inputs, case.targets, case.initial, case.constants, case.lengths
         )
-        return {LOSS: loss}, gradients
+        if not self.predicts:
+            return {LOSS: loss}, gradients
+        own = {name: array for name, array in case.constants.items()
+               if name not in _masks(self.network)}  # fmt: skip
+        shape = self.output_shapes(case)[OUTPUTS]
+        made = guard.predict(
+            shape, case.params, case.inputs, case.initial, own or None, case.lengths
+        )
+        return {LOSS: loss, **made}, gradients
 
     def outputs(self, case: Case, arithmetic: Arithmetic) -> Outputs:
-        """L by the equations of the network."""
-        return {LOSS: [network_loss(self.network, case, arithmetic)]}
+        """L, and what the readout gives, by the equations of the network."""
+        if not self.predicts:
+            return {LOSS: [network_loss(self.network, case, arithmetic)]}
+        loss, made = loss_and_outputs(self.network, case, arithmetic)
+        return {LOSS: [loss], OUTPUTS: made}
 
     def output_shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
-        """The loss is a number."""
-        return {LOSS: ()}
+        """The loss is a number; the outputs have a row for each sample, of every step or once."""
+        lead = (case.steps, case.batch) if self.every_step else (case.batch,)
+        return {LOSS: (), **({OUTPUTS: (*lead, case.sizes["q"])} if self.predicts else {})}
 
     def loss(self, case: Case, outputs: Outputs) -> Any:
         """L itself."""

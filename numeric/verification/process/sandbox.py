@@ -24,6 +24,7 @@ from numeric.verification.process.wire import encode, receive
 from numeric.verification.watch import (
     CELL_FUNCTIONS,
     NETWORK_FUNCTIONS,
+    PREDICT,
     Declared,
     Misbehaviour,
     Raised,
@@ -87,12 +88,15 @@ class Sandbox:
                 {
                     "path": str(self.path),
                     "functions": self._functions,
+                    "network": network,
                     "asked": asked,
                     "name": name,
                 },
                 max(time_limit, LOAD_LIMIT),
             )
             self._declared = _declared(answer)
+            if PREDICT in answer.get("functions", ()):
+                self._functions = (*self._functions, PREDICT)
             self._causes = tuple(one_line(str(cause)) for cause in answer.get("causes") or ())
         except Misbehaviour as problem:
             self._declared = problem
@@ -162,6 +166,12 @@ class Sandbox:
         if not isinstance(found, dict) or {*found} != {"loss", "gradients"}:
             raise self._end(_NO_ANSWER)
         return found["loss"], found["gradients"]
+
+    def _predict(self, *arguments: Any) -> Any:
+        found = self._call({"call": PREDICT, "arguments": arguments})
+        if not isinstance(found, dict) or {*found} != {"outputs"}:
+            raise self._end(_NO_ANSWER)
+        return found["outputs"]
 
     def _call(self, message: dict[str, Any]) -> Any:
         first = message["call"] not in self._called

@@ -22,7 +22,7 @@ import numpy as np
 
 from numeric.numbers.elements import Element
 from numeric.numbers.random_functions import RandomFunctions, random_functions
-from numeric.verification.caller import Caller, Misbehaviour, Raised
+from numeric.verification.caller import Caller, Misbehaviour, Raised, predicts
 from numeric.verification.frameworks.asked import Asked
 from numeric.verification.frameworks.code import FrameworkCode
 from numeric.verification.frameworks.framework import find_framework
@@ -92,9 +92,12 @@ class Worker:
         for name in functions:
             if not callable(getattr(module, name, None)):
                 raise Misbehaviour(f"{name}: expected a function of this name, found none")
+        self.functions = functions + ("predict",) * (bool(first["network"]) and predicts(module))
         self.noticed: list[str] = []
         self.caller = Caller(
-            {name: getattr(module, name) for name in functions}, self.noticed.append, copies=True
+            {name: getattr(module, name) for name in self.functions},
+            self.noticed.append,
+            copies=True,
         )
         self.tapes: OrderedDict[int, Any] = OrderedDict()
         self.count = 0
@@ -111,6 +114,9 @@ class Worker:
             if name == "loss_and_gradient":
                 loss, gradients = self._pair(name, "loss, gradients", call["arguments"])
                 return {"loss": loss, "gradients": self._watched(gradients)}
+            if name == "predict":
+                made = self.caller(name, tuple(call["arguments"]))
+                return self._watched({"predict": {"outputs": made}})["predict"]
             if name == "backward":
                 arguments = (call["params"], self.tapes[call["tape"]], call["cotangents"])
                 return self._watched(self.caller(name, arguments))
@@ -195,7 +201,8 @@ def serve(requests: BinaryIO, results: BinaryIO) -> None:
     except Misbehaviour as problem:
         send(reply(problem, path))
         return
-    send({"declared": worker.declared, "causes": worker.causes})
+    found = {"declared": worker.declared, "causes": worker.causes}
+    send({**found, "functions": worker.functions})
     while True:
         try:
             call = receive(requests)

@@ -326,3 +326,44 @@ def test_integers_of_any_kind_and_lists_are_taken() -> None:
         params, inputs, targets.tolist(), initial, None, lengths.tolist()
     )
     assert found == wanted
+
+
+PREDICTIONS = {
+    "a gate": ("layer0_i * layer0_c_tilde", "layer0_c_tilde"),
+    "an order of time": ("for t in reversed(range(T))", "for t in range(T)"),
+    "an end": ("= inside(outputs, outside, ragged)", "= outputs"),
+    "a bias": (" + readout_c", ""),
+    "probabilities": ("= softmax(logits)", "= logits"),
+    "a shape": ("return outputs_inside", "return outputs_inside[0]"),
+    "no array": ("return outputs_inside", "return None"),
+    "an error": ("return outputs_inside", "raise KeyError"),
+}
+
+
+@pytest.mark.parametrize("name", by_day(PREDICTIONS, 4))
+def test_a_wrong_forward_pass_is_refused_beside_right_gradients(
+    name: str, monkeypatch: Any
+) -> None:
+    monkeypatch.delitem(verification._CHECKS, "high_precision")  # the slowest to shrink
+    network = Network(LSTM, 1, True)
+    source = compile_network(network, "textbook").source
+    before, after = source.split("def predict(")
+    old, new = PREDICTIONS[name]
+    assert old in after, after
+    kernel = SimpleNamespace(**vars(load(f"{before}def predict({after.replace(old, new)}", "m")))
+    verdict = verify(kernel, network=network)
+    assert verdict.status == ("partial" if name in {"no array", "an error"} else "fail")
+    assert {held.status for held in verdict.gradients.values()} == {"pass"}
+    said = [*verdict.unjudged.values(), *(c.reason for c in verdict.checks.values() if c.reason)]
+    assert any("predict" in reason for reason in said), said
+
+
+def test_a_predict_of_somebodys_own_is_left_alone(tmp_path: Path) -> None:
+    network = Network(RNN, 1)
+    source = compile_network(network, "textbook").source
+    ours = source.replace("def predict(params, inputs,", "def predict(model, x,")
+    for number, text in enumerate((ours, source, source.replace(" + readout_c", ""))):
+        (tmp_path / "one.py").write_text(text)
+        with Sandbox(tmp_path / "one.py", network=True) as sandbox:
+            assert ("predict" in sandbox.subject.functions) == (number > 0)
+            assert verify(sandbox, network=network).status == ("fail" if number > 1 else "pass")

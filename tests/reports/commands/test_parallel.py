@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -75,3 +76,15 @@ def test_code_for_it_is_for_numpy_and_jax(capsys) -> None:
     _, err = capsys.readouterr()
     assert status == 2
     assert "expected target numpy or jax, came c" in err
+
+
+@pytest.mark.parametrize("words", [
+    ("rnn", "--size", "4", "--steps", "20"), ("gru", "--size", "4", "--steps", "30", "--gain", "3"),
+    ("indrnn", "--size", "4", "--steps", "10"),
+])  # fmt: skip
+def test_every_word_is_of_the_language(capsys, words) -> None:
+    status, out, _ = spoken(capsys, *words, "--language", "zh")
+    assert status == 0
+    assert "牛顿迭代" in out
+    assert re.findall(r"[A-Za-z]{2,} [a-z]{2,}", out) == []
+    assert re.findall(r"[A-Za-z]{2,} [a-z]{2,}", spoken(capsys, *words)[1])

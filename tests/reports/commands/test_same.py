@@ -49,3 +49,16 @@ def test_kinks_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     status, out = said(capsys, "irnn", "irnn")
     assert status == 0
     assert "relu: equal on the pieces" in out
+
+
+@pytest.mark.parametrize(("pair", "says"), [
+    (("torch_gru", "gru_reset_after"), "同一个函数"), (("rnn", "gru"), "反例"),
+    (("gru", "mut1"), "不能对应"), (("mlstm", "lstm"), "没有结论"), (("lstm", "rnn"), "不同"),
+])  # fmt: skip
+def test_every_word_is_of_the_language(
+    capsys: pytest.CaptureFixture[str], pair: tuple[str, str], says: str
+) -> None:
+    _, out = said(capsys, *pair, "--language", "zh")
+    assert says in out
+    assert re.findall(r"[A-Za-z]{2,} [a-z]{2,}", out) == []
+    assert re.findall(r"[A-Za-z]{2,} [a-z]{2,}", said(capsys, *pair)[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
@@ -15,6 +16,7 @@ from reports import write_report
 from reports.document.figures import gradient_norms, labels
 from reports.document.graph_layout import find_graphviz
 from reports.document.html import html
+from reports.document.model import Figure, Paragraph, Section, Table, Words
 from reports.document.pdf import EngineError, compile_pdf, find_engine
 from reports.document.tex import tex
 from reports.write import write_files
@@ -55,6 +57,27 @@ def test_a_wide_box_is_seen(tmp_path):
         r"\noindent\hbox to 2\textwidth{x\hfil}\end{document}"
     )
     assert "Overfull" in compile_pdf(source)
+
+
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+@pytest.mark.parametrize("rows", [14, 25, 90])
+def test_a_tall_table_below_figures_stays_on_its_pages(tmp_path, rows):
+    """Two figures go to the top of a page, and a table follows that has no room below them."""
+
+    def words(text: str) -> tuple[Words, ...]:
+        return (Words(text),)
+
+    numbers = tuple((words(f"row {k}"), words("1")) for k in range(rows))
+    picture = gradient_norms(measurement(CELLS["rnn"]), r"\|J\|_2", labels("en"))
+    made = replace(document("rnn"), sections=(Section("one", "One", (
+        *(Paragraph(words("text " * 60)) for _ in range(7)),
+        Figure(1, "any", words("one"), "one"), Figure(2, "any", words("two"), "two"),
+        Paragraph(words("text")), Table(1, words("three"), (words("a"), words("b")), numbers, "lr"),
+    )),))  # fmt: skip
+    write_files({
+        tmp_path / "figures" / "any.pdf": picture.pdf, tmp_path / "any.tex": tex(made).encode()
+    })  # fmt: skip
+    assert "Overfull" not in compile_pdf(tmp_path / "any.tex")
 
 
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")

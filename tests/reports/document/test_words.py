@@ -25,6 +25,8 @@ SECTIONS: Final = [
     REPORTS / "terminal" / "answer.py",
     REPORTS / "terminal" / "bounds.py",
     REPORTS / "terminal" / "derivation.py",
+    REPORTS / "terminal" / "parallel.py",
+    REPORTS / "commands" / "same.py",
     REPORTS / "commands" / "verify.py",
     REPORTS / "commands" / "verify_all.py",
     REPORTS / "document" / "figures.py",
@@ -57,6 +59,7 @@ NO_PROSE: Final = {
     "from numeric import compile_network": "code that is shown",
     'kernel = compile_network(network, style="textbook")': "code that is shown",
     "loss, gradients = kernel.loss_and_gradient(params, inputs, targets, lengths=lengths)": "code that is shown",  # noqa: E501
+    "outputs = kernel.predict(params, inputs, lengths=lengths)": "code that is shown",
     "from derive import catalogue": "code that is shown",
     "for t in ": "code that is shown",
     "kernel = compile_cell(": "code that is shown",
