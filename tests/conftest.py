@@ -13,6 +13,7 @@ from profiles import NIGHTLY, PROFILE
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it; two workers share two cores
 
+from numeric.bounds import study
 from numeric.compiler.to_c import build
 from numeric.verification.explain import search
 from numeric.verification.verify import NETWORK_PROFILES, PROFILES, Profile
@@ -39,12 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def few_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A verdict from few examples a check, and few pairs of mistakes, unless the night is long."""
+    """Few examples a check, few pairs of mistakes, small nets, unless the night is long."""
     if not NIGHTLY and request.node.get_closest_marker("whole_profile") is None:
         few = Profile(autograd=4, high_precision=1, exact=1)
         monkeypatch.setitem(PROFILES, "dev", few)
         monkeypatch.setitem(NETWORK_PROFILES, "dev", replace(few, exact=4))
         monkeypatch.setattr(search, "PAIRS", 1000)
+        for name, value in (("SIZE", 6), ("INPUT_SIZE", 3), ("STEPS", 24)):
+            monkeypatch.setattr(study, name, value)
 
 
 @pytest.fixture

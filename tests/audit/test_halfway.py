@@ -192,7 +192,7 @@ def judged(change: Change, module: Any = LSTM, **more: Any) -> Verdict:
     )
 
 
-@pytest.mark.parametrize("what", by_day(HALF, 4))
+@pytest.mark.parametrize("what", by_day(HALF, 5))
 def test_right_code_is_judged_as_far_as_it_goes(what: str) -> None:
     change, expected = HALF[what]
     verdict = judged(change)

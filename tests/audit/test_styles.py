@@ -74,7 +74,7 @@ def test_right_files_that_take_floats_only_are_not_refused(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", by_day([*CORPUS, *PUBLIC], 7), ids=lambda w: f"{w.cell}: {w.story}"
+    "wrong", by_day([*CORPUS, *PUBLIC], 11), ids=lambda w: f"{w.cell}: {w.story}"
 )
 def test_wrong_files_that_take_floats_only_are_refused(wrong: object, undiagnosed: None) -> None:
     assert status(floats_only(wrong.source()), wrong.cell) == getattr(wrong, "status", "fail")

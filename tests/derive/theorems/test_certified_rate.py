@@ -67,7 +67,7 @@ def test_a_quarter_of_the_printed_matrix_does_not(name):
 
 
 def two_states():
-    return [n for n in by_day(catalogue, 4) if closed_condition(derived(n)).polynomial is not None]
+    return [n for n in by_day(catalogue, 8) if closed_condition(derived(n)).polynomial is not None]
 
 
 @pytest.mark.parametrize("name", two_states())
