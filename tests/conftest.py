@@ -13,7 +13,9 @@ from profiles import NIGHTLY, PROFILE
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it; two workers share two cores
 
+from numeric.bounds import study
 from numeric.compiler.to_c import build
+from numeric.verification.explain import search
 from numeric.verification.verify import NETWORK_PROFILES, PROFILES, Profile
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -27,7 +29,7 @@ settings.register_profile(
 )
 settings.load_profile(PROFILE)
 if not NIGHTLY:  # by day C is built quickly; what users get is built by night, and by programs
-    build.FLAGS = tuple("-O1" if flag == "-O3" else flag for flag in build.FLAGS)
+    build.FLAGS = tuple("-O0" if flag == "-O3" else flag for flag in build.FLAGS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,11 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def few_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A verdict from few examples a check: enough for one mistake, unless the night is long."""
+    """Few examples a check, few pairs of mistakes, small nets, unless the night is long."""
     if not NIGHTLY and request.node.get_closest_marker("whole_profile") is None:
-        few = Profile(autograd=6, high_precision=2, exact=2)
+        few = Profile(autograd=4, high_precision=1, exact=1)
         monkeypatch.setitem(PROFILES, "dev", few)
         monkeypatch.setitem(NETWORK_PROFILES, "dev", replace(few, exact=4))
+        monkeypatch.setattr(search, "PAIRS", 1000)
+        for name, value in (("SIZE", 6), ("INPUT_SIZE", 3), ("STEPS", 24)):
+            monkeypatch.setattr(study, name, value)
 
 
 @pytest.fixture

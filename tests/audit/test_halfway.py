@@ -192,7 +192,7 @@ def judged(change: Change, module: Any = LSTM, **more: Any) -> Verdict:
     )
 
 
-@pytest.mark.parametrize("what", by_day(HALF, 4))
+@pytest.mark.parametrize("what", by_day(HALF, 5))
 def test_right_code_is_judged_as_far_as_it_goes(what: str) -> None:
     change, expected = HALF[what]
     verdict = judged(change)
@@ -213,7 +213,7 @@ def test_wrong_code_fails_beside_what_it_lacks(what: str) -> None:
     assert verdict.gradients["params.W_fh"].status == "fail"
 
 
-@pytest.mark.parametrize("what", NOTHING_LACKING)
+@pytest.mark.parametrize("what", by_day(NOTHING_LACKING, 2))
 def test_lists_are_arrays(what: str) -> None:
     verdict = judged(NOTHING_LACKING[what])
     assert verdict.status in {"pass", "partial"}, verdict.summary()

@@ -3,15 +3,15 @@
 import json
 
 import pytest
-from scripts import module_at, run
+from scripts import module_at
 
 TINY = ("--steps", "5", "--batch", "3", "--inputs", "4", "--size", "5", "--rounds", "2")
 
 
-def test_everyone_computes_the_same_gradients():
-    done = run("benchmarks/matrix_states.py", *TINY, "--dtype", "float64", "--json")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+def test_everyone_computes_the_same_gradients(monkeypatch, capsys):
+    module = module_at("benchmarks/matrix_states.py", monkeypatch)
+    assert module.main([*TINY, "--dtype", "float64", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert found["schema"] == "bptt.matrix_states/1"
     for result in found["cells"].values():
         assert result["gradients_agree"]

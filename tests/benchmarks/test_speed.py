@@ -17,10 +17,9 @@ def speed(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_everyone_in_the_benchmark_computes_the_same_gradients(dtype):
-    done = run("benchmarks/speed.py", *TINY, "--dtype", dtype, "--json")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+def test_everyone_in_the_benchmark_computes_the_same_gradients(dtype, speed, capsys):
+    assert speed.main([*TINY, "--dtype", dtype, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert found["schema"] == "bptt.speed/1"
     assert found["machine"]["versions"]["numpy"] == np.__version__
     for cell, names in {"lstm": {"hand-written"}, "rnn": set()}.items():

@@ -110,7 +110,7 @@ def test_deriving_takes_half_a_second_a_cell_and_everything_a_fifth_on_average()
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", by_day(NAMES, 9))
+@pytest.mark.parametrize("name", by_day(NAMES, 14))
 def test_the_emitted_gradients_are_exact(name, style):
     cell = catalogue[name]
     guard = Guard(subject_of(compile_cell(cell, style)))

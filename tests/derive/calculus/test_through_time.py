@@ -8,7 +8,7 @@ import itertools
 from dataclasses import replace as change
 
 import pytest
-from profiles import by_day, night_alone
+from profiles import NIGHTLY, by_day, night_alone
 from sympy import (
     Function,
     HadamardProduct,
@@ -200,15 +200,16 @@ def equal(left, right):
     return all(expand((a - b).doit()) == 0 for a, b in zip(left, right, strict=True))
 
 
-def check(cell, T, sizes, derivation=None):
-    """Whether every gradient of the derivation equals SymPy's own, entry by entry."""
+def check(cell, T, sizes, derivation=None, only=()):
+    """Whether every gradient of the derivation, or those asked for, equals SymPy's own."""
     unrolled = Unrolled(cell, T, sizes)
     unrolled.run_backward(derivation or differentiate(cell))
     values = unrolled.values
     wanted = {p.name + BAR: values[p.name] for p in cell.parameters}
     wanted |= {(s.name + BAR, 0): values[s.name, 0] for s in cell.states}
     wanted |= {(x.name + BAR, t): values[x.name, t] for x in cell.inputs for t in range(1, T + 1)}
-    return {key: equal(values[key], unrolled.gradient(matrix)) for key, matrix in wanted.items()}
+    return {key: equal(values[key], unrolled.gradient(matrix))
+            for key, matrix in wanted.items() if not only or key in only}  # fmt: skip
 
 
 MIXED = Cell.parse(
@@ -224,7 +225,7 @@ c = c_prev - 2 * alpha * h
 
 
 def test_rnn_gradients_equal_sympys_scalar_differentiation():
-    assert all(check(catalogue["rnn"], 3, {"n": 2, "m": 2}).values())
+    assert all(check(catalogue["rnn"], 3 if NIGHTLY else 2, {"n": 2, "m": 2}).values())
 
 
 @night_alone
@@ -330,7 +331,7 @@ def test_pair_sum_over_k_equals_the_gradient():
 
 
 def test_every_step_names_its_rule_and_nothing_is_unrolled():
-    for cell in (*catalogue.values(), MIXED):
+    for cell in (*by_day(catalogue.values(), 5), MIXED):
         derivation = differentiate(cell)
         assert [step.number for step in derivation.steps] == list(
             range(1, len(derivation.steps) + 1)
@@ -385,9 +386,8 @@ def test_a_missing_carry_of_c_gives_a_wrong_gradient():
         for step in derivation.steps
     )  # fmt: skip
     broken = change(derivation, steps=steps)
-    result = check(cell, 2, {"n": 1, "m": 1}, broken)
-    assert not result["W_fh.bar"]
-    assert not result["c.bar", 0]
+    result = check(cell, 2, {"n": 1, "m": 1}, broken, only=("W_fh.bar", ("c.bar", 0)))
+    assert result == {"W_fh.bar": False, ("c.bar", 0): False}
 
 
 def test_deriving_does_not_depend_on_sizes_or_length():

@@ -39,7 +39,7 @@ def test_the_printed_matrix_dominates_products_block_by_block(name):
                 assert norm <= power[i, j] * (1 + 1e-9)
 
 
-@settings(max_examples=500 if NIGHTLY else 20)
+@settings(max_examples=500 if NIGHTLY else 8)
 @given(cell=cells(), seed=st.integers(0, 1000))
 def test_it_dominates_the_steps_of_any_cell(cell, seed):
     with np.errstate(all="ignore"):
@@ -67,7 +67,7 @@ def test_a_quarter_of_the_printed_matrix_does_not(name):
 
 
 def two_states():
-    return [n for n in by_day(catalogue, 4) if closed_condition(derived(n)).polynomial is not None]
+    return [n for n in by_day(catalogue, 8) if closed_condition(derived(n)).polynomial is not None]
 
 
 @pytest.mark.parametrize("name", two_states())

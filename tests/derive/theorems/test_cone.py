@@ -17,7 +17,7 @@ from derive.theorems.certified_rate import carousel_letters, closed_condition
 from derive.theorems.cone import LAMBDA, kept_state
 from numeric.meaning.interpret import evaluate
 
-CAROUSELS = [n for n in by_day(catalogue, 2, 1) if find_carousel(derived(n))]
+CAROUSELS = [n for n in by_day(catalogue, 4, 1) if find_carousel(derived(n))]
 
 
 @pytest.mark.parametrize("name", CAROUSELS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from on_paths import SEEDS, Numbers, derived, walk
+from profiles import by_day
 from sympy import lambdify
 
 from derive import Cell, catalogue, differentiate
@@ -14,7 +15,7 @@ from derive.theorems.convex_update import find_update, weighted_mean
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 
-MEANS = [n for n in catalogue if find_update(derived(n))]
+MEANS = [n for n in by_day(catalogue, 3) if find_update(derived(n))]
 
 
 def rate_of(path):

@@ -67,7 +67,7 @@ def test_miller_and_hardt_their_region_lies_inside_and_ours_holds_twice_as_many(
     assert ours.sum() >= 2 * theirs.sum() > 1000
 
 
-@pytest.mark.parametrize("name", by_day(catalogue, 3))
+@pytest.mark.parametrize("name", by_day(catalogue, 6))
 @pytest.mark.parametrize("split", [False, True])
 def test_every_cell_has_a_matrix_with_declared_quantities(name, split):
     found = domination_matrix(differentiate(catalogue[name]), split=split)

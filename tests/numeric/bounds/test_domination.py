@@ -15,7 +15,7 @@ from numeric.bounds.one_sequence.tracks import dominating
 from numeric.numbers.intervals import interval
 
 
-@pytest.mark.parametrize("name", by_day(CELLS, 4))
+@pytest.mark.parametrize("name", by_day(CELLS, 7))
 def test_each_block_is_dominated(name):
     jacobians = Jacobians(path(name, steps=2, gain=2.0))
     parts = Parts(jacobians.sizes)

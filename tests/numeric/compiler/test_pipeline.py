@@ -41,7 +41,7 @@ from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem, call, make_case, ordinary_sizes
 from numeric.verification.watch import Guard, subject_of
 
-EXAMPLES = {"dev": 40, "ci": 40, "nightly": 2000}[PROFILE]
+EXAMPLES = {"dev": 20, "ci": 20, "nightly": 2000}[PROFILE]
 LARGEST = 1e6
 # a sum in which the array that it is written into comes again
 AGAIN = Cell.parse(name="again", equations="s = (U @ x - U @ x) + s_prev + y", inputs=("x", "y"))

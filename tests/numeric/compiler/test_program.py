@@ -31,7 +31,7 @@ h = (1 - z) * h_prev + z * h_tilde
 CELLS = [*catalogue.values(), GATED, MIXED]
 
 
-BY_NAME = pytest.mark.parametrize("cell", by_day(CELLS, 6), ids=lambda cell: cell.name)
+BY_NAME = pytest.mark.parametrize("cell", by_day(CELLS, 10), ids=lambda cell: cell.name)
 
 
 def meaning(cell, program, sizes=SIZES):
@@ -80,7 +80,7 @@ def styles():
 
 
 @pytest.mark.parametrize(
-    ("cell", "style"), by_day(styles(), 8), ids=lambda part: getattr(part, "name", part)
+    ("cell", "style"), by_day(styles(), 11), ids=lambda part: getattr(part, "name", part)
 )
 def test_emitted_code_means_what_the_plain_program_means(cell, style):
     assert_same(kernel_meaning(cell, style), meaning(cell, plain(cell)), 1e-11)

@@ -8,6 +8,7 @@ from c_code import (
     CELLS,
     COMPILERS,
     NETWORKS,
+    WARNINGS,
     cell_named,
     needs_compiler,
     network_source,
@@ -22,14 +23,13 @@ from numeric.compiler.to_c.target import C
 from numeric.verification.self_test import self_tested
 
 pytestmark = needs_compiler
-WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
 
 def outcome(source, prefix, folder, *flags):
     path, program = folder / "cell.c", folder / "program"
     path.write_text(source, encoding="utf-8")
     defined = [f"-D{prefix.upper()}_{word}" for word in ("MAIN", *flags)]
-    subprocess.run([COMPILERS[0], "-std=gnu11", *WARNINGS, "-O1", *defined, str(path), "-o",
+    subprocess.run([COMPILERS[0], "-std=gnu11", *WARNINGS, *defined, str(path), "-o",
                     str(program), "-lm"], check=True, capture_output=True)  # fmt: skip
     return subprocess.run([program], check=False, capture_output=True, text=True)
 

@@ -144,7 +144,7 @@ def test_random_cells_reach_every_node_and_function() -> None:
     assert states == {1, 2, 3, 4}  # of vectors one to three, and a matrix beside them
 
 
-@pytest.mark.parametrize("word", by_day(["softmax", "concat", "relu(", "W1.T"], 2))
+@pytest.mark.parametrize("word", by_day(["softmax", "concat", "relu(", "W1.T"], 4, 2))
 def test_a_random_cell_shrinks_to_few_operations(word: str) -> None:
     many = settings(database=None, max_examples=1000)
     found = find(cells(), lambda cell: word in cell.text, settings=many, random=Random(0))

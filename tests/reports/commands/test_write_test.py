@@ -14,6 +14,12 @@ from profiles import NIGHTLY
 from derive import catalogue
 from numeric.compiler.kernel import compile_cell
 
+PYTEST = "import sys, pytest; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '.']))"
+FEW = (  # examples of a check, by day
+    "from numeric.verification.profiles import PROFILES, Profile; "
+    "PROFILES['dev'] = Profile(autograd=4, high_precision=1, exact=1); "
+)
+
 
 def test_write_test_prints_a_file_that_passes_or_fails_with_the_code(bptt: Any) -> None:
     Path("mgu.toml").write_text(MGU, encoding="utf-8")
@@ -28,7 +34,7 @@ def test_write_test_prints_a_file_that_passes_or_fails_with_the_code(bptt: Any) 
         assert said.status == 0
         Path(f"test_{name}.py").write_text(said.out, encoding="utf-8")
     found = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
+        [sys.executable, "-c", PYTEST if NIGHTLY else FEW + PYTEST],
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
     )  # fmt: skip
     assert found.returncode == 1, found.stdout

@@ -13,7 +13,7 @@ from numeric.bounds.one_sequence.step_jacobians import Jacobians
 STEPS = 5 if NIGHTLY else 1
 
 
-@pytest.mark.parametrize("name", by_day(CELLS, 5))
+@pytest.mark.parametrize("name", by_day(CELLS, 9))
 def test_the_exact_jacobian_lies_within_the_error(name):
     found = path(name, steps=STEPS, seed=2)
     for step, near in zip(reversed(range(STEPS)), Jacobians(found).backwards(), strict=True):

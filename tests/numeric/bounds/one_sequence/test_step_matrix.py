@@ -20,7 +20,7 @@ def first(name, n=4):
     return next(iter(Jacobians(path(name, n=n, steps=1)).backwards()))
 
 
-@pytest.mark.parametrize("name", by_day(CELLS, 4))
+@pytest.mark.parametrize("name", by_day(CELLS, 7))
 def test_products_by_blocks_are_those_of_the_matrix(name):
     near = first(name)
     left = np.random.default_rng(0).normal(size=(3, len(near.matrix)))

@@ -10,6 +10,7 @@ from c_code import (
     CELLS,
     COMPILERS,
     NETWORKS,
+    SIZES,
     case_of,
     compiles,
     largest_error,
@@ -117,13 +118,13 @@ from functools import partial
 from numeric.compiler.to_c import calls
 calls.library = partial(calls.library, flags={flags!r})
 from c_code import (
-    DTYPES, NETWORKS, SIZES, case_of, cell_named, loaded, network_case, network_result, result
+    DTYPES, NETWORKS, case_of, cell_named, loaded, network_case, network_result, result
 )
 from pathlib import Path
 for name, path in {sources!r}:
     module = loaded(Path(path).read_text(encoding="utf-8"))
     for dtype in DTYPES:
-        for n in (*SIZES, 130):  # of 130 units, rows that are copied beside each other
+        for n in {sizes}:  # of 130 units, rows that are copied beside each other
             for steps, batch in ((3, 2), (0, 2), (2, 0)) if n == 9 else ((3, 2),):
                 more = {{"steps": steps, "batch": batch, "dtype": dtype}}
                 if name not in NETWORKS:
@@ -150,7 +151,8 @@ def sanitized(sources, tmp_path):
         held.append((name, str(path)))
     tests = HERE.parents[1]  # where what tests share is
     paths = [str(tests), str(tests.parent), str(tests.parents[1])]
-    code = SANITIZED.format(paths=paths, flags=SANITIZERS, sources=held)
+    code = SANITIZED.format(paths=paths, flags=SANITIZERS, sources=held,
+                            sizes=(*(SIZES if NIGHTLY else SIZES[::3]), 130))  # fmt: skip
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False,
         env={"PATH": "/usr/bin:/bin", "LD_PRELOAD": asan, "BPTT_CACHE": str(tmp_path),

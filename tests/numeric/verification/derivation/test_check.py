@@ -131,7 +131,7 @@ def test_the_old_fault_is_found_within_200_drawn_cells(monkeypatch):
 
 
 def test_drawn_cells_are_derived_right():
-    examine_drawn(2000 if NIGHTLY else 25)
+    examine_drawn(2000 if NIGHTLY else 12)
 
 
 def test_a_partial_with_a_wrong_sign_is_found(monkeypatch):
