@@ -171,7 +171,7 @@ THROUGH: Final = (
             ("numeric/numbers/rounding.py", "numeric/verification/cases.py",
              "numeric/verification/directions.py",
              "numeric/verification/problems/of_cell.py",
-             "numeric/verification/problems/problem.py",
+             "numeric/verification/problems/problem.py", "numeric/verification/counterexample.py",
              "numeric/verification/wrong_calls.py",
              "numeric/verification/profiles.py", "numeric/verification/promises.py",
              "numeric/verification/session.py",

@@ -1,18 +1,15 @@
 """The search for a call on which code is wrong, and the smallest one like it.
 
-In: a test of one case, set cases and what makes drawn ones. Out: `Check`, with the failure of the
-smallest case found. Hypothesis makes a failure smaller, and climbs where there are many examples.
-Where there are few and all is well it would cost more than they do: it reads the source of every
-module that is imported, for numbers to try, so that what a seed draws would hang on those too.
+In: a test of one case, set cases and a strategy of drawn ones. Out: `Check`, with the failure of
+the smallest case found.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from random import Random
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, target
 from hypothesis import seed as with_seed
@@ -22,14 +19,12 @@ from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 from numeric.verification.cases import Case
 from numeric.verification.problems.problem import smaller_cases
 from numeric.verification.session import Session
-from numeric.verification.strategies import made_by
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PARTIAL, PASS, Check
 from numeric.verification.watch import Misbehaviour
 
 _CALLS: Final = ("further calls", "some calls")
 SMALLER: Final = 15.0  # seconds in which a failing case is made smaller
 MANY: Final = 200  # from so many examples on, the search climbs towards the largest error
-_TRIES: Final = 5  # for each example that counts
 
 
 class WrongError(AssertionError):
@@ -40,14 +35,13 @@ def search(
     session: Session,
     check: str,
     battery: Iterable[Case],
-    make: Callable[[Callable[[int, int], int]], Case],
+    strategy: Any,
     examples: int,
     test: Callable[[Case], float],
 ) -> Check:
     """The test on set cases, then on drawn ones; the smallest failing one is noted.
 
-    `test` gives the scaled error, `make` a case of whole numbers, asked for by their least and
-    most. Failures that Hypothesis finds shrink by it, others by their sizes.
+    `test` gives the scaled error. Drawn failures shrink by Hypothesis, a set one by its sizes.
     """
     worst, count, lost = 0.0, 0, 0
     known = len(session.undefined)
@@ -83,25 +77,16 @@ def search(
         verbosity=Verbosity.quiet, suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.target, Phase.shrink), report_multiple_bugs=False,
     )  # fmt: skip
-    @given(made_by(make))
+    @given(strategy)
     def example(case: Case) -> None:
         error = attempt(case)
         if target_largest:
             target(error)
 
-    def drawn() -> Iterator[Case]:
-        enough, rng = count + examples, Random(session.seed)
-        for _ in range(_TRIES * examples):
-            if count >= enough:
-                return
-            yield make(rng.randint)
-
     failed = _first_failure(attempt, battery)
-    if failed is None and not target_largest and session.stopped is None:
-        failed = _first_failure(attempt, drawn())
     problem: Exception | None = None
     try:
-        if session.stopped is None and (failed is not None or target_largest):
+        if session.stopped is None:
             example()
     except (Misbehaviour, WrongError) as found:
         problem = found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -70,30 +69,22 @@ def sequences(
     return x, rng.integers(shortest, steps + 1, batch)
 
 
-def call(
-    whole: Callable[[int, int], int], *, problem: Problem, limits: Limits,
+@st.composite
+def calls(
+    draw: st.DrawFn, problem: Problem, *, limits: Limits,
     regimes: tuple[str, ...] = DRAWN, dtypes: tuple[str, ...] = DTYPES,
 ) -> Case:  # fmt: skip
-    """A call of the problem: T, B and every size from the least up, in a drawn regime and dtype.
-
-    `whole` gives a number from its first argument to its second.
-    """
-    regime = regimes[whole(0, len(regimes) - 1)]
-    steps = whole(1, limits.longest or REGIMES[regime].longest)
+    """A call of the problem: T, B and every size from the least up, in a drawn regime and dtype."""
+    regime = draw(st.sampled_from(regimes))
+    steps = draw(st.integers(1, limits.longest or REGIMES[regime].longest))
     found = {
-        name: whole(least := problem.least(name), max(least, limits.largest))
+        name: draw(st.integers(least := problem.least(name), max(least, limits.largest)))
         for name in problem.ordinary_sizes()
     }
     return problem.case(
-        found, steps=steps, batch=whole(1, limits.widest), seed=whole(0, 2**32 - 1),
-        regime=regime, dtype=dtypes[whole(0, len(dtypes) - 1)],
+        found, steps=steps, batch=draw(st.integers(1, limits.widest)), seed=draw(SEEDS),
+        regime=regime, dtype=draw(st.sampled_from(dtypes)),
     )  # fmt: skip
-
-
-@st.composite
-def made_by(draw: st.DrawFn, make: Callable[[Callable[[int, int], int]], Case]) -> Case:
-    """The calls that a function makes of whole numbers."""
-    return make(lambda least, most: draw(st.integers(least, most)))
 
 
 def case(
@@ -101,8 +92,8 @@ def case(
     largest: int = 4, longest: int | None = None,
 ) -> st.SearchStrategy[Case]:  # fmt: skip
     """A call of the cell: T, B and every size from 1 up, in a drawn regime and dtype."""
-    problem, limits = CellProblem(cell_of(cell)), Limits(largest, longest)
-    return made_by(partial(call, problem=problem, limits=limits, regimes=regimes, dtypes=dtypes))
+    limits = Limits(largest, longest)
+    return calls(CellProblem(cell_of(cell)), limits=limits, regimes=regimes, dtypes=dtypes)
 
 
 def network_case(
@@ -113,8 +104,8 @@ def network_case(
 
     A softmax has two outputs at least: of one its gradient is nothing but rounding.
     """
-    problem, limits = NetworkProblem(network), Limits(largest, longest, widest)
-    return made_by(partial(call, problem=problem, limits=limits, regimes=regimes, dtypes=dtypes))
+    limits = Limits(largest, longest, widest)
+    return calls(NetworkProblem(network), limits=limits, regimes=regimes, dtypes=dtypes)
 
 
 @st.composite

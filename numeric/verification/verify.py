@@ -57,7 +57,7 @@ from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.profiles import NETWORK_PROFILES, PROFILES, Profile, profile_of
 from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.session import Session
-from numeric.verification.strategies import RELATIVE, call
+from numeric.verification.strategies import RELATIVE, calls
 from numeric.verification.verdict import (
     FAIL,
     INCONCLUSIVE,
@@ -106,10 +106,10 @@ def _autograd(session: Session, examples: int) -> Check:
         return _require(session, found, tolerance, "autograd")
 
     of, seed = session.problem, session.seed
-    make = partial(call, problem=of, regimes=RELATIVE, limits=of.limits())
+    strategy = calls(of, regimes=RELATIVE, limits=of.limits())
     battery = chain(of.ordinary_cases(RELATIVE, seed=seed), of.unusual_cases(seed=seed))
     test = partial(_each, session, one)
-    check = search(session, "autograd", battery, make, examples, test)
+    check = search(session, "autograd", battery, strategy, examples, test)
     if check.status == PASS and doubles > MIN_EXAMPLES and granted > doubles / 2:
         reason = f"beyond {TOLERANCES['float64']:g} in {granted} of {doubles} float64 examples"
         return Check(INCONCLUSIVE, f"{reason}: only rounding could explain it", check.figures)
@@ -182,10 +182,10 @@ def _high_precision(session: Session, examples: int) -> Check:
         return _require(session, found, tolerance, "high_precision")
 
     of = session.problem
-    make = partial(call, problem=of, limits=of.limits(small=True))
+    strategy = calls(of, limits=of.limits(small=True))
     battery = of.ordinary_cases(SATURATED, seed=session.seed, small=True)
     test = partial(_each, session, one)
-    check = search(session, "high_precision", battery, make, examples, test)
+    check = search(session, "high_precision", battery, strategy, examples, test)
     figures = {
         **check.figures, "digits": 50, "share_of_bound": largest_share, "oracles_apart": apart
     }  # fmt: skip
