@@ -76,6 +76,10 @@ FAST: Final[dict[str, Spelling]] = {
         f"* vtanh({_GELU})) * R(0.7978845608028654) * (R(1.0) + R(3.0) * R(0.044715) * a * a)",
         error="value and slope: u e^|2a| for a < 0",
     ),
+    "erf": Spelling(
+        "each(LIBM(erf), a)", "R(1.1283791670955126) * vexp(-a * a)",
+        error="value: u; slope: u a², 0 beyond |a| = 27 (float: 10)",
+    ),
     "silu": Spelling(
         "a * vsigmoid(a)", "vsigmoid(a) * (R(1.0) + a * vsigmoid(-a))",
         error="value and slope: a few u, 0 below a = −708 (float: −87)",

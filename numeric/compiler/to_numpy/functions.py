@@ -60,6 +60,10 @@ PLAIN: Final[dict[str, Spelling]] = {
         " * 0.7978845608028654 * (1 + 3 * 0.044715 * a * a)",
         error="value and slope: u e^|2a| for a < 0",
     ),
+    "erf": Spelling(
+        "erf(a)", "1.1283791670955126 * np.exp(-a * a)",
+        error="value: u; slope: u a², 0 beyond |a| = 27 (float32: 10)",
+    ),
     "silu": Spelling(
         "a / (1 + np.exp(-a))",
         "(1 + a / (1 + np.exp(a))) / (1 + np.exp(-a))",
