@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from command_line import ROOT, command, is_refusal
-from profiles import by_day
+from profiles import NIGHTLY
 
 from derive import catalogue
 from numeric.compiler.kernel import compile_cell
@@ -179,7 +179,7 @@ def test_a_reader_that_stops_early_is_no_error_message(tmp_path: Path) -> None:
     assert found.returncode == 2
 
 
-@pytest.mark.parametrize("name", [*dict.fromkeys(["cfc", *by_day(catalogue, 30)])])
+@pytest.mark.parametrize("name", catalogue if NIGHTLY else ["cfc"])
 def test_every_cell_goes_the_whole_road(name: str, bptt: Any) -> None:
     """Shown, bounded, reported; solved in parallel, or refused with the reason."""
     assert bptt("show", name, "-q").status == 0
