@@ -24,6 +24,7 @@ from sympy import (
 )
 from sympy import Number as SympyNumber
 from sympy import Symbol as SympySymbol
+from sympy.core.numbers import Pi
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.language.expr import Broadcast
@@ -178,6 +179,8 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
 
 def _arithmetic(write: Writer, expr: Basic) -> tuple[Box, int] | None:
     match expr:
+        case Pi():
+            return Symbol("pi"), ATOM
         case MatPow(args=(base, exponent)) | Pow(args=(base, exponent)):
             made = write.factor(base, ATOM)
             return sup(made, _exponent(write, exponent)), ATOM

@@ -29,6 +29,7 @@ from sympy import (
     Piecewise,
     Pow,
     Rational,
+    S,
     StrictGreaterThan,
     StrictLessThan,
 )
@@ -122,11 +123,16 @@ def _function(formula: Function, arithmetic: Arithmetic) -> Scalar:
     Raises:
         TypeError: for a function that NumPy, or the arithmetic, does not know.
     """
-    name = ufunc_name(type(formula).__name__)
+    name, argument = ufunc_name(type(formula).__name__), formula.args[0]
+    if name == "log" and argument.is_Add and S.One in argument.args:
+        past_one = arithmetic.function("log1p")  # 1 + e^x forgets a small e^x
+        if past_one is not None:
+            rest = formula_of(argument - 1, arithmetic)
+            return lambda x: past_one(rest(x))
     rule = arithmetic.function(name)
     if rule is None:
         raise TypeError(f"no number for the function {name}: {formula}")
-    inner = formula_of(formula.args[0], arithmetic)
+    inner = formula_of(argument, arithmetic)
     return lambda x: rule(inner(x))
 
 

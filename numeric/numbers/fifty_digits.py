@@ -115,6 +115,10 @@ class Forward(Element):
     def log(self) -> Forward:
         return self._chain(_CONTEXT.ln(self.value), _WHOLE_LINE.divide(_ONE, self.value))
 
+    def log1p(self) -> Forward:
+        past = _CONTEXT.add(_ONE, self.value)
+        return self._chain(_of("log1p", self.value), _WHOLE_LINE.divide(_ONE, past))
+
     def sqrt(self) -> Forward:
         value = _CONTEXT.sqrt(self.value)
         return self._chain(value, _WHOLE_LINE.divide(_ONE, _CONTEXT.multiply(_TWO, value)))

@@ -11,7 +11,7 @@ Source: Wilkinson 1963; Higham 2002, Accuracy and Stability of Numerical Algorit
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Final, Self
@@ -168,7 +168,7 @@ class Bounded(Element):
     def log1p(self) -> Self:
         base = 1 + self.value
         if base <= self.error:
-            return type(self)(-math.inf, math.inf)
+            return type(self)(math.log1p(self.value) if base > 0 else -math.inf, math.inf)
         return self._function(math.log1p(self.value), -math.log1p(-self.error / base))
 
     def logaddexp(self, other: Any) -> Self:
@@ -192,10 +192,15 @@ class Bounded(Element):
         return self._function(math.copysign(math.sinh(size), self.value), error)
 
     def sin(self) -> Self:
-        return self._function(math.sin(self.value), self.error)
+        return self._turned(math.sin)
 
     def cos(self) -> Self:
-        return self._function(math.cos(self.value), self.error)
+        return self._turned(math.cos)
+
+    def _turned(self, function: Callable[[float], float]) -> Self:
+        if not math.isfinite(self.value):
+            return type(self)(math.nan, math.inf)
+        return self._function(function(self.value), self.error)
 
     def sqrt(self) -> Self:
         if self.value <= self.error:

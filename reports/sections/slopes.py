@@ -18,6 +18,7 @@ from sympy import (
     exp,
     floor,
     fraction,
+    pi,
 )
 from sympy import (
     Number as SympyNumber,
@@ -35,6 +36,7 @@ from derive.typeset.boxes import (
     Fraction,
     Number,
     Operator,
+    Root,
     Sum,
     Symbol,
     row,
@@ -102,7 +104,7 @@ def _end_box(value: Expr, outward: Any) -> Box:
     """An end of a range; a long fraction as a decimal that is further out."""
     if value.is_Rational and value.q > 10:
         return Layout().of(Rational(outward(value * 1000), 1000))
-    return Layout().of(value)
+    return _box(value)
 
 
 def _between(slope: Box, low: Box | None, high: Box | None) -> Box:
@@ -159,7 +161,7 @@ def _box(expr: Expr) -> Box:
         return row("sigma", Fenced(Symbol("u")))
     if expr.is_Symbol:
         return Symbol(str(expr.name))
-    if expr.is_Number:
+    if expr.is_Number or expr == pi:
         return Layout().of(expr)
     if isinstance(expr, exp):
         return sup(Symbol("e"), _box(expr.args[0]))
@@ -175,6 +177,8 @@ def _box(expr: Expr) -> Box:
             ("−", _box(-term)) if term.as_coeff_Mul()[0] < 0 else ("+", _box(term))
             for term in terms
         ))  # fmt: skip
+    if expr.is_Pow and expr.exp == Rational(1, 2):
+        return Root(_box(expr.base))
     if expr.is_Pow:
         return sup(_box(expr.args[0]), _box(expr.args[1]))
     if expr.is_Mul:

@@ -300,9 +300,11 @@ def _network_arguments(program: Program, header: Header) -> tuple[list[str], lis
                      '("T", "B"), sizes, sizes["v"], ~outside[:, :, 0])')  # fmt: skip
     given = [
         argument.name for argument in program.arguments
-        if argument.group in {"inputs", "indices"}
+        if argument.group == "indices" or (argument.group == "inputs" and argument.name in needed)
         or (argument.group == "constants" and program.is_sequence(argument.name))
     ]  # fmt: skip
+    if not given:
+        return check, [*ragged, *bound]
     ragged += [
         "if ragged and B:",
         "    # what stands where a sample has ended is read from its last step instead",

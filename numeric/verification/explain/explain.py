@@ -18,13 +18,14 @@ import numpy as np
 
 from derive.saying import said
 from numeric.meaning.run_cell import run_cell
-from numeric.verification.explain.anatomy import CellAnatomy, labelled
+from numeric.verification.explain.anatomy import CellAnatomy
 from numeric.verification.explain.audit import (
     SEEDS,
     Audit,
     Call,
+    Excuse,
     agreement,
-    gradient_errors,
+    no_excuse,
     relative_error,
 )
 from numeric.verification.explain.change import Mistake
@@ -74,16 +75,18 @@ def explain_gradients(
     seed: int = 0,
     failing: Iterable[str] = (),
     counterexample: Mapping[str, Any] | None = None,
+    excuse: Excuse = no_excuse,
 ) -> dict[str, Finding]:
     """Every gradient of the code: where it is right, and which mistake it is.
 
-    `failing`: the gradients that other checks found wrong; what differs here counts as well.
+    `failing`: the gradients that other checks found wrong; what differs here counts as well,
+    unless there is an excuse.
 
     Raises:
         Misbehaviour: if the code misbehaves.
     """
     with np.errstate(all="ignore"):
-        audit = Audit(problem, call, seed)
+        audit = Audit(problem, call, seed, excuse=excuse)
         steps = _single_steps(audit)
         wrong = audit.wrong
         wrong |= {label for label, found in steps.items() if not all(found.values())}
@@ -115,8 +118,7 @@ def _single_steps(audit: Audit) -> dict[str, dict[int, bool]]:
     """For each gradient: step k → whether it is right for cotangents that are zero but at k."""
     found: dict[str, dict[int, bool]] = {label: {} for label in audit.labels}
     for k, case in audit.anatomy.alone(audit.tapes[0].case):
-        got = labelled(audit.call(case)[1])
-        for label, off in gradient_errors(got, audit.gradients(audit.tape(case))).items():
+        for label, off in audit.errors_of(case, audit.call(case), audit.tape(case)).items():
             found[label][k] = off <= agreement().wrong
     return found
 

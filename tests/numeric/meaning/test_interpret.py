@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from sympy import (
@@ -38,14 +39,15 @@ from derive.language.functions import FUNCTIONS, X
 from derive.language.maps import LinearMap, Vec
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from derive.language.reductions import Extent
-from numeric.meaning.formulas import scalar
+from numeric.meaning.formulas import formula_of, scalar
 from numeric.meaning.interpret import NODES, evaluate
 from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import sizes_of
 from numeric.numbers.arithmetic import FLOATS
-from numeric.numbers.fifty_digits import MULTIPRECISION
+from numeric.numbers.fifty_digits import MULTIPRECISION, Forward
 from numeric.numbers.prime_field import FIELD
 from numeric.numbers.primitives import NOT_IN_NUMPY
+from numeric.verification.oracles import AUTOGRAD
 from numeric.verification.problems.of_cell import make_case
 
 n, m = size("n"), size("m")
@@ -206,3 +208,18 @@ def test_a_piece_is_asked_only_where_it_holds(arithmetic):
                  for formula in (row.formula, row.slope) for sign in (1, -1)]  # fmt: skip
     wanted = [arithmetic.number(Rational(p, q)) for p, q in ((1, 2), (-1, 2), (1, 4), (1, 4))]
     assert found == wanted
+
+
+@pytest.mark.parametrize("x", [-700.0, -115.0, -33.5, -1.0, 0.0, 3.0])
+def test_softplus_forgets_no_small_exponential(x: float) -> None:
+    """log(1 + e^x) of a very negative x is e^x, by every oracle: in floats and to fifty digits."""
+    softplus = FUNCTIONS["softplus"].formula
+    want = float(mpmath.log1p(mpmath.exp(x)))
+    for arithmetic in (FLOATS, AUTOGRAD):
+        assert float(formula_of(softplus, arithmetic)(np.array(x))) == pytest.approx(
+            want, rel=1e-13
+        )
+    found = formula_of(softplus, MULTIPRECISION)(np.array([Forward.lift(x)]))[0].value
+    with mpmath.workdps(60):
+        exact = mpmath.log1p(mpmath.exp(mpmath.mpf(x)))
+        assert abs(mpmath.mpf(str(found)) / exact - 1) < mpmath.mpf(10) ** -48

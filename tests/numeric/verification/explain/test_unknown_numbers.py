@@ -7,16 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from profiles import by_day
+from profiles import by_day, night_alone
 
-from derive import catalogue, differentiate
+from derive import Cell, catalogue, differentiate
 from derive.language.expr import scale
 from derive.network import Network
-from numeric.compiler.kernel import compile_network
+from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.target import load
 from numeric.numbers.arithmetic import FLOATS
 from numeric.verification.cases import Case
-from numeric.verification.explain.audit import AGREEMENTS, Audit, agreement, precision
+from numeric.verification.explain.audit import (
+    AGREEMENTS,
+    SEEDS,
+    Audit,
+    Excuse,
+    agreement,
+    no_excuse,
+    precision,
+)
 from numeric.verification.explain.change import LIMITS, Change
 from numeric.verification.explain.changed_equations import ForwardPass
 from numeric.verification.explain.unknown_numbers import factor, limited
@@ -24,12 +32,15 @@ from numeric.verification.fit import audited
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Result
+from numeric.verification.verify import verify
 from numeric.verification.watch import Guard, subject_of
 
 LARGE = 2.0**20
 
 
-def audit_of(cell: str, change: Change, *, spoilt: float = 0.0) -> Audit:
+def audit_of(
+    cell: str, change: Change, *, spoilt: float = 0.0, excuse: Excuse = no_excuse
+) -> Audit:
     """An audit of code whose backward pass is changed so; `spoilt` of db besides."""
     problem = CellProblem(catalogue[cell])
     derivation = differentiate(catalogue[cell])
@@ -45,7 +56,7 @@ def audit_of(cell: str, change: Change, *, spoilt: float = 0.0) -> Audit:
         states = problem.outputs(case, FLOATS)
         return {name: np.stack(values) for name, values in states.items()}, gradients
 
-    return Audit(problem, call, 0)
+    return Audit(problem, call, 0, excuse=excuse)
 
 
 def term(cell: str, target: str, place: int = 0) -> Any:
@@ -134,3 +145,35 @@ def test_a_limit_within_the_loop_of_a_network_is_found(kind: str) -> None:
     assert found.what == "each entry of h⃖_{t−1} is at most 0.05 in size, cut at every step"
     assert found.parts == ("layer0",)
     assert limited(network_audit(network, "np.tanh({})", "0"), LARGE) is None
+
+
+def test_what_rounding_explains_is_not_off() -> None:
+    """The excuse is asked only of a call in which something is off, and holds for what it names."""
+    asked: list[str] = []
+
+    def excuse(case: Case, got: Result) -> set[str]:
+        asked.append(case.regime)
+        return {"params.b"}
+
+    change = Change()
+    assert not audit_of("rnn", change, excuse=excuse).wrong
+    assert not asked
+    assert audit_of("rnn", change, spoilt=1e-3).wrong == {"params.b"}
+    found = audit_of("rnn", change, spoilt=1e-3, excuse=excuse)
+    assert not found.wrong
+    assert len(asked) == SEEDS
+
+
+CHAOTIC = Cell.parse(
+    name="chaotic", inputs=("x1", "x2"), sizes={"s1": "n", "s2": "n"},
+    equations="u2, v2 = rotate(U @ x2 + 0.1 * tanh(b), s2_prev, U @ x2)\n"
+    "s1 = s1_prev * v2 * (U @ x2 - v2) + x1\n"
+    "s2 = tanh(s1_prev / sigmoid(s1) * (mean(U @ x2) * s1)) + u2",
+)  # fmt: skip
+
+
+@night_alone
+def test_right_code_of_a_cell_that_blows_errors_up_is_right() -> None:
+    """In four steps rounding reaches 1e-5; every check grants that, and so does the diagnosis."""
+    verdict = verify(compile_cell(CHAOTIC, "fused"))
+    assert verdict.status == "pass", verdict.summary()
