@@ -48,6 +48,7 @@ class _Composer:
     dims: dict[str, Dims] = field(default_factory=dict)
     shifted: dict[str, str] = field(default_factory=dict)
     backwards: set[str] = field(default_factory=set)
+    nothing: set[str] = field(default_factory=set)  # cotangents that no loss reaches
 
     def argue(self, group: str, key: str, name: str, dims: Dims) -> str:
         self.dims[name] = dims
@@ -142,9 +143,7 @@ class _Composer:
             )  # fmt: skip
             carries = tuple(Carry(names[c.name], names[c.update]) for c in block.carries)
             loop = turned[block.loop] if layer.reverse else block.loop
-            held = statements
-            if loop:
-                held = tuple(self.held(layer, statements, carries))
+            held = tuple(self.held(layer, statements, carries)) if loop else statements
             return Block(block.phase, held, loop, carries)
 
         return tuple(map(renamed, base.blocks))
@@ -341,31 +340,38 @@ class _Composer:
     def with_cotangents(
         self, layer: Layer, blocks: list[Block], arrived: dict[str, str]
     ) -> Iterator[Block]:
-        """The layer's backward blocks, its loss terms put in; where there is none, left out."""
-        terms = {self.prefix(layer) + self.argument("cotangents", symbol)
-                 for symbol in self.network.cell.returned}  # fmt: skip
+        """The layer's backward blocks, its loss terms put in; what is made of none, left out."""
+        nothing = {self.prefix(layer) + self.argument("cotangents", symbol)
+                   for symbol in self.network.cell.returned} - {*arrived}  # fmt: skip
+        sums = {s.target for block in blocks for s in block.statements if s.op == "zeros"}
         for block in blocks:
             statements = []
             for s in block.statements:
-                kept = [
-                    (place, arrived.get(o, o) if isinstance(o, str) else o)
-                    for place, o in enumerate(s.operands)
-                    if o not in terms or o in arrived
-                ]
+                kept = [(place, arrived.get(o, o) if isinstance(o, str) else o)
+                        for place, o in enumerate(s.operands) if o not in nothing]  # fmt: skip
                 fewer = len(kept) < len(s.operands)
+                if fewer and (s.op != "add" or not kept):
+                    nothing |= {s.target} - sums
+                    continue
                 signs = tuple(s.settings[place] for place, _ in kept) if fewer else s.settings
                 statements.append(replace(s, operands=tuple(o for _, o in kept), settings=signs))
             yield replace(block, statements=tuple(statements))
+        self.nothing |= nothing
+
+    def added(self, target: str, names: list[str]) -> str:
+        """The sum of cotangents; zeros where no loss reaches any of them."""
+        kept, dims = [name for name in names if name not in self.nothing], self.dims[names[0]]
+        if len(kept) == 1:
+            return kept[0]
+        operands: tuple[Operand, ...] = tuple(kept) or (S.Zero,)
+        return self.put(self.backward, "backward", target, "add" if kept else "spread", operands,
+                        dims, *([1] * len(kept) or dims))  # fmt: skip
 
     def handed_down(self, layers: list[Layer]) -> str:
         """The cotangent of what a layer received, both directions added."""
         first = self.result("inputs", self.network.cell.inputs[0])
         names = [self.prefix(layer) + first for layer in layers]
-        whole = names[0]
-        if len(names) > 1:
-            both, dims = self.own(layers[0].depth, "input_bar"), self.dims[whole]
-            whole = self.put(self.backward, "backward", both, "add", tuple(names), dims, 1, 1)
-        return self.inside(whole)
+        return self.inside(self.added(self.own(layers[0].depth, "input_bar"), names))
 
     def bottom_gradients(self, bar: str) -> None:
         network = self.network
@@ -378,15 +384,9 @@ class _Composer:
         else:
             self.results.append(Argument("inputs", first.name, bar))
         for x in others:
-            names = [
-                self.prefix(layer) + self.result("inputs", x)
-                for layer in network.stack
-                if layer.depth == 0 or network.lower_state(x) is None
-            ]
-            total = names[0]
-            if len(names) > 1:
-                total = self.put(self.backward, "backward", self.result("inputs", x), "add",
-                                 tuple(names), self.dims[total], *([1] * len(names)))  # fmt: skip
+            names = [self.prefix(layer) + self.result("inputs", x) for layer in network.stack
+                     if layer.depth == 0 or network.lower_state(x) is None]  # fmt: skip
+            total = self.added(self.result("inputs", x), names)
             self.results.append(Argument("inputs", x.name, self.inside(total)))
 
 

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from c_code import needs_compiler
 from profiles import by_day
 
 from derive.calculus.joins import joins
@@ -16,6 +17,7 @@ from numeric.compiler.padding import masked
 from numeric.compiler.passes import FUSED
 from numeric.compiler.program import initial_name
 from numeric.compiler.reference import run_program
+from numeric.verification.verify import verify
 
 SIZES = {"T": 4, "B": 3, "n": 3, "m": 2, "q": 4, "v": 5}
 LENGTHS = np.array([4, 2, 1])
@@ -252,3 +254,20 @@ def test_a_cell_whose_input_is_tied_to_its_state_stacks_in_one_direction_only():
 def test_the_joins_hand_the_error_of_a_layers_input_to_the_layer_below():
     down = [join for join in joins(Network(catalogue["lstm"], 2, True)) if join.part == "down"]
     assert [join.rule for join in down[1:]] == ["the loss term from above"] * 2
+
+
+TWO = {
+    "a parameter": "h = tanh(W @ h_prev + U @ x + V @ u)\nz = Q @ h\ny = P @ h",
+    "an input": "h = tanh(W @ h_prev + U @ x)\nz = Q @ u\ny = P @ h",
+    "a state": "h = tanh(W @ h_prev + U @ x)\ns = s_prev + V @ u\nz = Q @ s\ny = P @ h",
+}
+
+
+@pytest.mark.parametrize("seen", TWO)
+@pytest.mark.parametrize("target", ["numpy", pytest.param("c", marks=needs_compiler)])
+def test_what_only_an_output_below_no_loss_reads_has_a_gradient_of_zero(seen, target):
+    """Two outputs, of which the network hands up the last."""
+    cell = Cell.parse(name="two", equations=TWO[seen], inputs=("x", "u"), outputs=("z", "y"))
+    for style in STYLES if target == "numpy" else ("fused",):
+        verdict = verify(compile_network(Network(cell), style, target=target))
+        assert verdict.status == "pass", verdict.summary()
