@@ -320,13 +320,15 @@ def _target(kernel: Any) -> Target:
 
 
 def _rounded(session: Session, case: Case, got: Result) -> set[str]:
-    """The gradients that no check found wrong and that are off as rounding explains."""
+    """What no check found wrong and rounding explains; past the range that is everything."""
+    want = within(session.autograd(case), got)
+    if not in_range(want, LARGEST[case.dtype]):
+        return {*session.labels()} - {*session.wrong}
     bounds = session.bounds(case, CREDIT)
     if bounds is None:
         return set()
-    want = within(session.autograd(case), got)
     return {d.label for d in differences(got, want, bounds[0], ORACLE_ERROR)
-            if d.explained <= 1 and d.label not in session.wrong}  # fmt: skip
+            if d.explained <= 1} - {*session.wrong}  # fmt: skip
 
 
 def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gradient]:

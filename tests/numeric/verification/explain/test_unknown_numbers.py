@@ -172,6 +172,12 @@ CHAOTIC = Cell.parse(
 )  # fmt: skip
 
 
+def test_right_code_of_a_network_that_overflows_in_four_steps_is_not_called_wrong() -> None:
+    cell = Cell.parse(name="squares", equations="h = h_prev * h_prev / sigmoid(U @ x)")
+    verdict = verify(compile_network(Network(cell, 3, True)))
+    assert verdict.status == "pass", verdict.summary()
+
+
 @night_alone
 def test_right_code_of_a_cell_that_blows_errors_up_is_right() -> None:
     """In four steps rounding reaches 1e-5; every check grants that, and so does the diagnosis."""
