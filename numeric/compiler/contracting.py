@@ -135,13 +135,16 @@ class _Contractor:
         return [*self.before, s if made is None else made]
 
     def put(self, op: str, operands: tuple[Operand, ...], like: str, *, wide: bool = True) -> str:
-        """A statement before this one; its target, as wide as another array or one number."""
+        """A statement before this one; its target, as wide as another array or one number.
+
+        It is of each sample if an operand is.
+        """
         count = 1
         while (name := f"{TEMPORARY}{count}") in self.dims:
             count += 1
-        dims = tuple(d for d in self.dims[like] if d != LENGTH)
-        dims = dims if dims[:1] == (BATCH,) else (BATCH, *dims)
-        self.dims[name] = dims if wide else (BATCH, S.One)
+        own = tuple(d for d in self.dims[like] if d not in {LENGTH, BATCH}) if wide else (S.One,)
+        sampled = any(BATCH in self.dims[o] for o in operands if isinstance(o, str))
+        self.dims[name] = (BATCH, *own) if sampled else own
         self.before.append(Statement(name, op, operands))
         return name
 

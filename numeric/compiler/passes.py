@@ -8,7 +8,7 @@ state before the loop (`hoist`), what no later step needs after it (`defer`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -93,7 +93,7 @@ def hoist(program: Program) -> Program:
             ):
                 views = [v for v, (whole, *_) in program.views.items() if whole == statement.target]
                 for name in (statement.target, *views):
-                    dims[name] = (LENGTH, *_at_one_time(dims[name]))
+                    dims[name] = _for_all(dims, name, statement.reads)
                     available.add(name)
                     early.add(name)
                 before.append(statement)
@@ -113,6 +113,12 @@ def _at_one_time(dims: Dims) -> Dims:
     return dims[1:] if dims[:1] == (LENGTH,) else dims
 
 
+def _for_all(dims: Mapping[str, Dims], like: str, reads: Iterable[str]) -> Dims:
+    """The dimensions for all t at once; without an axis of time where nothing read moves."""
+    moves = any(dims[name][:1] == (LENGTH,) for name in reads)
+    return (LENGTH,) * moves + _at_one_time(dims[like])
+
+
 def _split_sum(
     statement: Statement,
     before: list[Statement],
@@ -128,8 +134,9 @@ def _split_sum(
         return statement
     name = f"{TEMPORARY}{statement.target}"
     early.sort(key=lambda term: term[1] not in done)
-    dims[name] = (LENGTH, *_at_one_time(dims[statement.target]))
-    before.append(Statement(name, "add", tuple(o for _, o in early), tuple(s for s, _ in early)))
+    made = Statement(name, "add", tuple(o for _, o in early), tuple(s for s, _ in early))
+    dims[name] = _for_all(dims, statement.target, made.reads)
+    before.append(made)
     available.add(name)
     return replace(
         statement,

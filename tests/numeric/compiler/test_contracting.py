@@ -10,10 +10,12 @@ from programs import Sizes, arguments
 from derive import Cell, catalogue
 from derive.calculus.through_time import derivation_of
 from numeric.compiler.contracting import contract
+from numeric.compiler.kernel import compile_cell
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import share
 from numeric.compiler.program import BATCH, LENGTH, Program
 from numeric.compiler.reference import run_program
+from numeric.verification.verify import verify
 
 SIZES = Sizes(T=3, B=2, n=4, k=3, m=2)
 OF_MATRICES = [
@@ -102,3 +104,14 @@ def test_what_a_state_is_made_of_stays() -> None:
 def test_a_cell_of_vectors_is_left_as_it_is() -> None:
     program = program_of(catalogue["lstm"])
     assert contract(program) is program
+
+
+def test_what_a_matrix_becomes_of_parameters_alone_has_no_axis_of_time():
+    """diag(g s) (Wᵀb) kᵀ: Wᵀb is one vector for all steps and samples."""
+    cell = Cell.parse(
+        name="gated", inputs=("x",), matrices=("S",), sizes={"s": "n", "S": "n"},
+        equations="S = S_prev - diag(g * s_prev) @ outer(W.T @ b, K @ x)\n"
+        "s = tanh(S @ (W @ s_prev))", scalars=("g",),
+    )  # fmt: skip
+    verdict = verify(compile_cell(cell, "fused"))
+    assert verdict.status == "pass", verdict.summary()
