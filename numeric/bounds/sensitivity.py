@@ -25,6 +25,7 @@ from numeric.bounds.one_sequence.parameter_sums import ParameterNorm, parameter_
 
 ILL: Final = 10.0
 """From how many times a step's own share on a parameter is called ill-conditioned."""
+_LONGEST: Final = 307.0  # log10 of a norm whose power of ten is a float
 _ROUNDED: Final = 1e-12  # above the error of a power of ten and of a few sums, as a share
 
 
@@ -41,7 +42,7 @@ class Sensitivity:
 
     @property
     def zero(self) -> bool:
-        """Whether no state along the sequence depends on the parameter."""
+        """Whether the derivative by the parameter is 0 along the sequence."""
         return self.along is not None and self.along.upper == -math.inf
 
     @property
@@ -90,12 +91,14 @@ class Clipping:
     @property
     def most(self) -> float:
         """What it takes from no such loss's gradient more of, in ‖·‖₂."""
-        return max(0.0, _power(self.upper) * (1 + _ROUNDED) - self.threshold) * (1 + _ROUNDED)
+        size: float = 10.0**self.upper if self.upper < _LONGEST else math.inf
+        return max(0.0, size * (1 + _ROUNDED) - self.threshold) * (1 + _ROUNDED)
 
     @property
     def least(self) -> float:
         """What it takes at least from the gradient of one such loss, in ‖·‖₂."""
-        return max(0.0, _power(self.lower) * (1 - _ROUNDED) - self.threshold) * (1 - _ROUNDED)
+        size: float = 10.0 ** min(self.lower, _LONGEST)
+        return max(0.0, size * (1 - _ROUNDED) - self.threshold) * (1 - _ROUNDED)
 
     def to_dict(self) -> dict[str, Any]:
         """What the JSON of `bptt bounds` holds of it."""
@@ -118,10 +121,6 @@ def clipping(found: Mapping[str, Sensitivity], threshold: float) -> Clipping | N
         squares = sum(10.0 ** (2 * (one.upper - top)) for one in along)
         upper += math.log10(squares) / 2 + _ROUNDED * (1 + abs(top))
     return Clipping(threshold, max(one.lower for one in along), upper)
-
-
-def _power(log: float) -> float:
-    return 10.0**log if log < 308 else math.inf
 
 
 def ill_conditioned(one: Diagnosis, found: Mapping[str, Sensitivity]) -> str | None:

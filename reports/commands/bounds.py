@@ -45,7 +45,7 @@ _GRID: Final = 32
 _COARSE: Final = 11
 _EXPONENTS: Final = 3
 _NO_SUM: Final = "no sequence is given, or the array is too large, overflows or has another form"
-_ZERO: Final = "no state depends on it"
+_ZERO: Final = "the derivative is 0"
 _NO_MEMORY: Final = "all_inputs: no certified decay on an invariant set"
 _NULLS: Final = (
     ("log10_measured", "null in log10_measured: the product is zero"),

@@ -36,7 +36,7 @@ def parameter_bounds(setting: Setting, found: Certificate) -> dict[str, float | 
     for symbol in parameters:
         held = shares.get(symbol)
         if held is not None and all(share.zero for share in held):
-            made[symbol.name] = -math.inf  # no state depends on it
+            made[symbol.name] = -math.inf  # every share is 0 in the whole box
             continue
         size = math.inf if held is None else raised(sum(map(largest, held)), len(held) + 4)
         bound = raised(size * total)

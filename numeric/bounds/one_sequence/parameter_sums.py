@@ -218,7 +218,7 @@ class _Sum:
 
 
 def _norm(total: Near3) -> ParameterNorm | None:
-    if not total.error and not total.array.any():  # no state depends on it
+    if not total.error and not total.array.any():  # every share is 0
         return ParameterNorm(-math.inf, -math.inf, -math.inf, -math.inf)
     if not (np.all(np.isfinite(total.array)) and math.isfinite(total.error)):
         return None

@@ -237,3 +237,7 @@ def test_what_clipping_takes_is_not_known_without_every_norm() -> None:
     assert silent is not None
     assert silent.most == 0.0
     assert silent.to_dict()["log10_upper"] is None
+    huge = clipping(dict.fromkeys(norms, Sensitivity(ParameterNorm(*[400.0] * 4), None)), 1.0)
+    assert huge is not None
+    assert math.isfinite(huge.least)
+    assert huge.to_dict()["taken_at_most"] is None
