@@ -2,7 +2,7 @@
 
 In: `Candidate`, plain data. Out: its record, plain data too: what `Store` writes and reports read.
 The first task is a filter: who does not learn it is tried on nothing else. Of the others each is
-tried at the next lag as long as it is learnt.
+tried at the next lag as long as it is learnt, with the settings that learnt it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,15 @@ from numeric.meaning.sizes import usual_sizes
 from numeric.search.limits import within
 from numeric.search.tasks.known import TASKS
 from numeric.search.tasks.task import Task
-from numeric.search.training import Arrays, count_of, initial, network_of, sizes_for, train
+from numeric.search.training import (
+    Arrays,
+    Settings,
+    count_of,
+    initial,
+    network_of,
+    sizes_for,
+    train,
+)
 from numeric.verification.derivation.check import examine
 from numeric.verification.exact import exact_check
 from numeric.verification.problems.of_cell import CellProblem
@@ -150,6 +158,7 @@ def gates_of(cell: Cell) -> frozenset[str]:
 def _train(cell: Cell, candidate: Candidate, record: Record) -> None:
     """The tasks, in order; the growth at the start, and at the end of the first task's training."""
     budget, gates, failed = candidate.budget, gates_of(cell), set[str]()
+    raced: dict[str, tuple[Settings, ...]] = {}
     for place, (name, lag) in enumerate(candidate.tasks):
         if name in failed:
             continue
@@ -161,7 +170,8 @@ def _train(cell: Cell, candidate: Candidate, record: Record) -> None:
             record["parameters"] = count_of(module, sizes)
             record["growth"] = {"start": growth(cell, first, longer, candidate.seed)}
         found = train(cell, task, size=budget.size, seed=candidate.seed, updates=budget.updates,
-                      gates=gates)  # fmt: skip
+                      gates=gates, settings=raced.get(name, ()))  # fmt: skip
+        raced[name] = (found.settings,)
         if place == 0:
             record["growth"]["end"] = growth(cell, found.params, longer, candidate.seed)
         record["tasks"].append({

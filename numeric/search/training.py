@@ -10,7 +10,7 @@ Source: successive halving, Jamieson and Talwalkar 2016, AISTATS; Adam, Kingma a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final
@@ -20,7 +20,7 @@ import numpy as np
 from derive.cell import Cell
 from derive.network import Network
 from numeric.compiler.kernel import compile_network
-from numeric.search.tasks.task import DTYPE, Task
+from numeric.search.tasks.task import DTYPE, SHARE, Task
 
 Array = Any
 Arrays = dict[str, Array]
@@ -85,9 +85,9 @@ class _Runner:
         return self.task.error(float(loss), x), {k: g * scale for k, g in found["params"].items()}
 
     def look(self) -> float:
-        """The held-out error as a share of guessing's; ∞ where it is no number."""
+        """The share of the held-out error that is left; ∞ where it is no number."""
         error, _ = self.loss(*self.held_out)
-        share = error / self.task.guess
+        share = self.task.share(error)
         self.curve.append((self.count, share if math.isfinite(share) else math.inf))
         return self.curve[-1][1]
 
@@ -161,9 +161,18 @@ def initial(
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
 def train(
-    cell: Cell, task: Task, *, size: int, seed: int, updates: int, gates: frozenset[str]
+    cell: Cell,
+    task: Task,
+    *,
+    size: int,
+    seed: int,
+    updates: int,
+    gates: frozenset[str],
+    settings: Sequence[Settings] = (),
 ) -> Learnt:
-    """The best of the raced settings.
+    """The best of the raced settings: of those given, else of the grid.
+
+    Whichever it is, the last one has been given all the updates.
 
     Raises:
         CellError: if the cell makes no network for the task.
@@ -171,30 +180,30 @@ def train(
     module = compile_network(network_of(cell, task)).module
     sizes = sizes_for(module, task, size)
     held_out = task.draw(_HELD_OUT, np.random.default_rng([seed, 1]))
-    grid = [Settings(rate, bias) for rate, bias in product(RATES, BIASES if gates else (0.0,))]
+    grid = settings or [
+        Settings(rate, bias) for rate, bias in product(RATES, BIASES if gates else (0.0,))
+    ]
     runners = [
         _Runner(module, task, one, initial(module, sizes, gates, one.bias, seed), held_out,
                 np.random.default_rng([seed, 2]))
         for one in grid
     ]  # fmt: skip
     total = 0
-    for round_, more in enumerate(_rounds(updates, len(grid))):
+    for more in _rounds(updates):
         shares = [runner.go(more) for runner in runners]
         total += more * len(runners)
         order = sorted(range(len(runners)), key=lambda k: (shares[k], k))
         runners = [runners[k] for k in order]
-        if runners[0].curve[-1][1] < task.learnt / task.guess / 2 or round_ == len(grid):
+        if runners[0].curve[-1][1] < SHARE / 2:
             break
         runners = runners[: max(1, len(runners) // 2)]
     best = runners[0]
     share = best.curve[-1][1]
-    return Learnt(task.name, task.lag, share, share < task.learnt / task.guess, total,
+    return Learnt(task.name, task.lag, share, share < SHARE, total,
                   best.settings, tuple(best.curve), best.params)  # fmt: skip
 
 
-def _rounds(updates: int, settings: int) -> Iterator[int]:
-    """A share of the updates for all, twice that for half of them, …, the rest for the last."""
-    halvings = max(1, math.ceil(math.log2(settings)) + 1)
-    first = max(1, updates // (2**halvings - 1))
-    for k in range(halvings):
-        yield first * 2**k
+def _rounds(updates: int) -> Iterator[int]:
+    """A seventh of the updates, twice that, the rest: after each, half of the settings go."""
+    first = max(1, updates // 7)
+    yield from (first, 2 * first, max(1, updates - 3 * first))

@@ -1,4 +1,4 @@
-"""What a task is: sequences drawn at a lag, the error of guessing, and what counts as learnt."""
+"""What a task is: sequences at a lag, the errors of guessing and of knowing, what is learnt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 Array = Any
 DTYPE: Final = "float32"
-SHARE: Final = 0.1  # of the error of guessing: below it a task is learnt
+SHARE: Final = 0.1  # of what can be learnt: where no more is left, a task is learnt
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Task:
 
     `draw(count, rng)` gives inputs (T, B, m) and targets: (B, q) or (T, B) integers, as `loss_at`
     and `loss` say. `guess` is the mean loss of one prediction by the best constant answer: of
-    the squared error, or the cross-entropy in nats.
+    the squared error, or the cross-entropy in nats. `floor` is the mean loss of who knows the rule
+    by which the targets are drawn: not zero where chance decides.
     """
 
     name: str
@@ -30,11 +31,11 @@ class Task:
     loss_at: Literal["last", "all"]
     guess: float
     draw: Callable[[int, np.random.Generator], tuple[Array, Array]]
+    floor: float = 0.0
 
-    @property
-    def learnt(self) -> float:
-        """The error below which it counts as learnt."""
-        return SHARE * self.guess
+    def share(self, error: float) -> float:
+        """How much of what can be learnt is left: 1 for guessing, 0 for knowing the rule."""
+        return (error - self.floor) / (self.guess - self.floor)
 
     def error(self, loss: float, inputs: Array) -> float:
         """The mean loss of one prediction, from the sum that a network's module returns."""

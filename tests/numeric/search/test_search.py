@@ -172,6 +172,14 @@ def test_a_wrong_gradient_is_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert judge(candidate)["verdict"].startswith("wrong")
 
 
+def test_a_longer_lag_is_tried_with_the_settings_that_learnt_the_shorter() -> None:
+    plan = Plan(given("gru"), (("adding", 6), ("adding", 7)), 1, 3, Budget(12, 120))
+    short, long = judge(next(searching._given(plan)))["tasks"]
+    assert short["learnt"]
+    assert long["settings"] == short["settings"]
+    assert long["updates"] == long["curve"][-1][0] < short["updates"]
+
+
 def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     candidate = next(searching._given(PLAN))
     slow = Candidate(**{**vars(candidate), "budget": Budget(6, 10**9, 0.5)})

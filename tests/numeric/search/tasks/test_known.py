@@ -32,7 +32,8 @@ def test_shapes_and_kinds(name: str) -> None:
         assert y.shape == x.shape[:2]
         assert y.min() >= 0
         assert y.max() < task.outputs
-    assert task.learnt == pytest.approx(0.1 * task.guess)
+    assert task.share(task.guess) == 1
+    assert task.share(task.floor) == 0
 
 
 @EACH
@@ -56,6 +57,25 @@ def test_guessing_is_as_good_as_is_said(name: str) -> None:
         share = np.bincount(step, minlength=task.outputs) / step.size
         losses.append(-sum(p * math.log(p) for p in share if p))
     assert np.mean(losses) == pytest.approx(task.guess, rel=0.05)
+
+
+def test_who_knows_the_grammar_errs_by_its_chances() -> None:
+    """Written out by hand: one tag open at most, then two."""
+    assert TASKS["xml"](7).floor == pytest.approx(2 * math.log(6) / 7)
+    by_hand = (3.5 * math.log(6) + math.log(2)) / 10
+    assert TASKS["xml"](10).floor == pytest.approx(by_hand, rel=0.02)
+
+
+def test_two_characters_before_tell_more_than_none() -> None:
+    task, _, y = drawn("text", count=4000)
+    triples = np.stack([y[:-2], y[1:-1], y[2:]]).reshape(3, -1)
+    pairs, third = triples[:2].T, triples[2]
+    loss = 0.0
+    for pair in np.unique(pairs, axis=0):
+        after = np.bincount(third[(pairs == pair).all(axis=1)])
+        loss -= sum(n * math.log(n / after.sum()) for n in after if n)
+    assert loss / len(third) == pytest.approx(task.floor, rel=0.05)
+    assert task.floor < 0.7 * task.guess
 
 
 def test_the_sum_is_of_the_marked_numbers() -> None:
