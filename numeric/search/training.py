@@ -73,16 +73,23 @@ class _Runner:
     curve: list[tuple[int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Adam's two means, zero."""
-        zero = {name: np.zeros_like(value) for name, value in self.params.items()}
-        self.means, self.squares = zero, {name: value.copy() for name, value in zero.items()}
+        """All parameters as parts of one array, and Adam's two means, zero."""
+        self.flat = np.concatenate([value.ravel() for value in self.params.values()])
+        ends = np.cumsum([value.size for value in self.params.values()])
+        parts = np.split(self.flat, ends[:-1])
+        self.params = {
+            name: part.reshape(value.shape)
+            for (name, value), part in zip(self.params.items(), parts, strict=True)
+        }
+        self.means, self.squares = np.zeros_like(self.flat), np.zeros_like(self.flat)
 
-    def loss(self, x: Array, y: Array) -> tuple[float, Mapping[str, Array]]:
-        """The error of one prediction, and the gradients of the mean loss."""
+    def loss(self, x: Array, y: Array) -> tuple[float, Array]:
+        """The error of one prediction, and the gradient of the mean loss as one array."""
         (name,) = self.module.INPUTS
         loss, found = self.module.loss_and_gradient(self.params, {name: x}, y)
         scale = self.task.error(1.0, x) / (2 if self.task.loss == "squared_error" else 1)
-        return self.task.error(float(loss), x), {k: g * scale for k, g in found["params"].items()}
+        gradient = np.concatenate([found["params"][name].ravel() for name in self.params])
+        return self.task.error(float(loss), x), gradient * np.float32(scale)
 
     def look(self) -> float:
         """The share of the held-out error that is left; ∞ where it is no number."""
@@ -94,24 +101,20 @@ class _Runner:
     def go(self, updates: int) -> float:
         """So many more updates."""
         for _ in range(updates):
-            _, gradients = self.loss(*self.task.draw(BATCH, self.rng))
-            self._update(gradients)
+            self._update(self.loss(*self.task.draw(BATCH, self.rng))[1])
             self.count += 1
         return self.look()
 
-    def _update(self, gradients: Mapping[str, Array]) -> None:
-        total = math.sqrt(sum(float(np.vdot(g, g).real) for g in gradients.values()))
+    def _update(self, gradient: Array) -> None:
+        total = float(np.linalg.norm(gradient))
         shrink = min(1.0, _CLIP / total) if total > 0 else 1.0
         one, two = _BETAS
         step = self.count + 1
-        for name, gradient in gradients.items():
-            g = gradient * np.float32(shrink)
-            self.means[name] = one * self.means[name] + (1 - one) * g
-            self.squares[name] = two * self.squares[name] + (1 - two) * g * g
-            mean = self.means[name] / (1 - one**step)
-            size = np.sqrt(self.squares[name] / (1 - two**step)) + _TINY
-            moved = self.params[name] - self.settings.rate * mean / size
-            self.params[name] = moved.astype(self.params[name].dtype)
+        gradient = gradient * np.float32(shrink)
+        self.means = one * self.means + (1 - one) * gradient
+        self.squares = two * self.squares + (1 - two) * gradient * gradient
+        size = np.sqrt(self.squares / (1 - two**step)) + _TINY
+        self.flat -= self.settings.rate * (self.means / (1 - one**step)) / size
 
 
 def network_of(cell: Cell, task: Task) -> Network:
