@@ -165,7 +165,20 @@ FUNCTIONS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "sqrt": lambda x: (MP.sqrt(_positive(x)), 1 / (2 * MP.sqrt(x))),
     "arctan": lambda x: (MP.atan(x), 1 / (1 + x * x)),
     "relu6": lambda x: (min(max(x, ZERO), 6 * ONE), ONE if 0 < x < 6 else ZERO),
+    "erf": lambda x: (MP.erf(x), 2 / MP.sqrt(MP.pi) * MP.exp(-x * x)),
 }  # fmt: skip
+DECLARED: dict[str, Callable[..., Any]] = {  # the slope of a step
+    "straight_through": lambda x: ONE,
+    "rectangle": lambda x, width=ONE: 1 / width if abs(x) < width / 2 else ZERO,
+    "triangle": lambda x, g=3 * ONE / 10: g * max(1 - abs(x), ZERO),
+    "fast_sigmoid": lambda x, b=100 * ONE: 1 / (1 + b * abs(x)) ** 2,
+    "sigmoid": lambda x, b=4 * ONE: b * _logistic(b * x)[1],
+    "arctan": lambda x, b=3 * ONE: 1 / (1 + (b * x) ** 2),
+}
+FUNCTIONS |= {
+    f"step {name}": lambda x, *given, slope=slope: (ONE if x > 0 else ZERO, slope(x, *given))
+    for name, slope in DECLARED.items()
+}
 
 
 def _softmax(column: Any) -> Any:
@@ -256,6 +269,12 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
             return np.concatenate([_value(part, known) for part in parts])
         case ast.Call(func=ast.Name(id="softmax"), args=[inner]):
             return _softmax(_value(inner, known))
+        case ast.Call(func=ast.Name(id="step"), args=[inner], keywords=[declared]):
+            slope, given = declared.value, []
+            if isinstance(slope, ast.Call):
+                slope, given = slope.func, slope.args
+            return _applied(_value(inner, known), f"step {ast.unparse(slope)}",
+                            *(_value(part, known).value for part in given))  # fmt: skip
         case ast.Call(func=ast.Name(id=name), args=parts) if name in WHOLE:
             return WHOLE[name](*(_value(part, known) for part in parts))
         case ast.Call(func=ast.Name(id=name), args=[inner, *given]):

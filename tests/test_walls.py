@@ -21,7 +21,9 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "derive.cells": ("derive.language",),
     "derive.cell": ("derive.cells", "derive.language", "derive.typeset"),
     "derive.network": ("derive.cell", "derive.language"),
-    "derive.calculus": ("derive.cell", "derive.language", "derive.network", "derive.typeset"),
+    "derive.calculus": (
+        "derive.cell", "derive.language", "derive.network", "derive.saying", "derive.typeset",
+    ),
     "derive.theorems": ("derive.calculus", "derive.cell", "derive.language", "derive.typeset"),
     "numeric.numbers": (),
     "numeric.meaning": ("numeric.numbers",),

@@ -14,10 +14,12 @@ from sympy import MatrixExpr, MatrixSymbol, Transpose, ZeroMatrix, preorder_trav
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.jacobian import derivative, diagonal_columns, partials
+from derive.calculus.surrogates import declared_slopes
 from derive.calculus.through_time import Derivation
 from derive.language.expr import Partial, Slope
 from derive.language.pairs import AtLeast, Below
 from derive.language.syntax import CellError
+from derive.saying import said
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,13 @@ class StepCurvature:
     """∂v/∂b_{t−1} in blocks, for every column v that the step Jacobian is made of, and state b.
 
     `kinks` names the functions whose slope jumps: where one is, J_t is no continuous function.
+    `declared` says, where a slope is declared, that J_t is not the derivative of the step.
     """
 
     columns: Mapping[tuple[MatrixExpr, str], MatrixExpr]
     named: Mapping[MatrixExpr, MatrixExpr]
     kinks: tuple[str, ...]
+    declared: str = ""
 
 
 def step_curvature(derivation: Derivation) -> StepCurvature:
@@ -61,7 +65,8 @@ def step_curvature(derivation: Derivation) -> StepCurvature:
     }
     if any(column.has(AtLeast, Below) for column in moving):
         kinks["the choice of one of two"] = None
-    return StepCurvature(columns, named, tuple(kinks))
+    declared = said("the slope of step is declared: J_t is not the derivative of the step")
+    return StepCurvature(columns, named, tuple(kinks), declared if declared_slopes(cell) else "")
 
 
 def _factors(derivation: Derivation) -> list[MatrixSymbol]:

@@ -10,11 +10,11 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from derive.language.expr import VECTOR_FUNCTIONS
-from derive.language.functions import FUNCTIONS
+from derive.language.functions import FUNCTIONS, SLOPES_OF_STEP
 from derive.language.matrices import DIAG, OUTER, known_functions
 from derive.language.pairs import PAIR_FUNCTIONS
 from derive.language.reductions import REDUCTIONS
-from derive.language.syntax import ROTATE, CellError, Node
+from derive.language.syntax import ROTATE, STEP, CellError, Node
 from derive.language.unification import ONE, SCALAR, Shape, resolve, unify
 
 
@@ -58,12 +58,12 @@ def infer_call(shapes: Tying, node: Node, children: list[Shape]) -> Shape:
         if node.value == ROTATE:
             said = f"{ROTATE} makes two values: write u, v = {ROTATE}(a, b, theta)"
             raise shapes.error(said, node)
-        known = sorted(known_functions())
-        near = get_close_matches(node.value, known, 1)
+        known, what, name = sorted(known_functions()), "function", node.value
+        if name.startswith(f"{STEP}_"):
+            known, what, name = [*SLOPES_OF_STEP], "slope of step", name.removeprefix(f"{STEP}_")
+        near = get_close_matches(name, known, 1)
         hint = f"the nearest is {near[0]}; " if near else ""
-        raise shapes.error(
-            f"unknown function {node.value!r}: {hint}known are {', '.join(known)}", node
-        )
+        raise shapes.error(f"unknown {what} {name!r}: {hint}known are {', '.join(known)}", node)
     allowed = len(FUNCTIONS[node.value].parameters)
     if not 1 <= len(children) <= 1 + allowed:
         raise shapes.error(

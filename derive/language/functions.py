@@ -34,6 +34,8 @@ from sympy import (
     tanh,
 )
 
+from derive.language.syntax import STEP
+
 X: Final = Symbol("x", real=True)
 Y: Final = Symbol("y", real=True)
 ALPHA: Final = Symbol("alpha", positive=True)
@@ -45,7 +47,8 @@ class ElementwiseFunction:
     """φ applied to every entry: y = φ(x), slope φ′(x), and φ′ through y where that is possible.
 
     Assumes: `range` and `slope_range` hold for the default parameters, where the argument lies in
-    `domain`; at a kink `slope` takes the value stated in `kink` (a subgradient).
+    `domain`; at a kink `slope` takes the value stated in `kink` (a subgradient). Where there is a
+    `surrogate`, the slope is declared: the derivative of that formula, not of the function's own.
     """
 
     name: str
@@ -58,6 +61,7 @@ class ElementwiseFunction:
     parameters: tuple[tuple[Symbol, Number], ...] = ()
     kink: str = ""
     domain: Set = S.Reals
+    surrogate: Expr | None = None
 
     def __post_init__(self) -> None:
         """Refuse a row with symbols nobody will bind.
@@ -70,6 +74,7 @@ class ElementwiseFunction:
             ("formula", self.formula, {X}),
             ("slope", self.slope, {X}),
             ("slope_from_output", self.slope_from_output or S.Zero, {Y}),
+            ("surrogate", self.surrogate or S.Zero, {X}),
         ):
             if unknown := expr.free_symbols - own - bound:
                 raise ValueError(f"function {self.name!r}: {what} uses unbound {unknown}")
@@ -223,7 +228,59 @@ _ROWS = (
     ),
 )  # fmt: skip
 
-FUNCTIONS: Final[dict[str, ElementwiseFunction]] = {row.name: row for row in _ROWS}
+_STEP: Final = Piecewise((1, X > 0), (0, True))
+_ABOVE: Final = Min(Max(X, 0), 1)
+_BELOW: Final = Max(Min(X, 0), -1)
+_POWER: Final = exp(-BETA * Max(X, -X))
+
+
+def _step(
+    slope_name: str, surrogate: Expr, slope: Expr, largest: Expr,
+    *parameters: tuple[Symbol, Number], least: Expr = S.Zero,
+) -> ElementwiseFunction:  # fmt: skip
+    """A step from 0 to 1 above 0, with the slope of that name: the surrogate's derivative."""
+    return ElementwiseFunction(
+        f"{STEP}_{slope_name}", _STEP, slope, None, Interval(0, 1), Interval(least, largest),
+        r"\operatorname{step}", parameters, kink="declared, since step jumps at 0",
+        surrogate=surrogate,
+    )  # fmt: skip
+
+
+# The slopes that spiking networks are trained with. Sources: straight_through, Bengio, Léonard and
+# Courville 2013; rectangle, Wu, Deng, Li, Zhu and Shi 2018; triangle, Bellec, Salaj, Subramoney,
+# Legenstein and Maass 2018; fast_sigmoid, Zenke and Ganguli 2018; arctan, Fang et al. 2021.
+_STEPS: Final = (
+    _step("straight_through", X, S.One, S.One, least=S.One),
+    _step(
+        "rectangle", Min(Max(X, -ALPHA / 2), ALPHA / 2) / ALPHA,
+        Piecewise((1 / ALPHA, (X > -ALPHA / 2) & (X < ALPHA / 2)), (0, True)), S.One,
+        (ALPHA, S.One),
+    ),
+    _step(
+        "triangle", ALPHA * (_ABOVE - _ABOVE**2 / 2 + _BELOW + _BELOW**2 / 2),
+        ALPHA * Max(Min(1 - X, 1 + X), 0), Rational(3, 10), (ALPHA, Rational(3, 10)),
+    ),
+    _step(
+        "fast_sigmoid",
+        Piecewise((X / (1 + BETA * X), X > 0), (X / (1 - BETA * X), True)),
+        Piecewise((1 / (1 + BETA * X) ** 2, X > 0), (1 / (1 - BETA * X) ** 2, True)), S.One,
+        (BETA, Number(100)),
+    ),
+    _step(
+        "sigmoid", 1 / (1 + exp(-BETA * X)), BETA * _POWER / (1 + _POWER) ** 2, S.One,
+        (BETA, Number(4)),
+    ),
+    _step("arctan", atan(BETA * X) / BETA, 1 / (1 + (BETA * X) ** 2), S.One, (BETA, Number(3))),
+)  # fmt: skip
+
+
+def slope_name(row: ElementwiseFunction) -> str:
+    """What an author calls the slope of a step."""
+    return row.name.removeprefix(f"{STEP}_")
+
+
+SLOPES_OF_STEP: Final = tuple(map(slope_name, _STEPS))
+FUNCTIONS: Final[dict[str, ElementwiseFunction]] = {row.name: row for row in (*_ROWS, *_STEPS)}
 
 
 def primed(name: str) -> str:

@@ -13,7 +13,7 @@ from derive.language.expr import VECTOR_FUNCTIONS
 from derive.language.functions import FUNCTIONS
 from derive.language.pairs import PAIR_FUNCTIONS
 from derive.language.reductions import REDUCTIONS
-from derive.language.syntax import PREVIOUS, Assignment, Node
+from derive.language.syntax import PREVIOUS, STEP, Assignment, Node
 
 OUTER: Final = "outer"
 DIAG: Final = "diag"  # these two make a matrix of vectors
@@ -22,7 +22,8 @@ DIAG: Final = "diag"  # these two make a matrix of vectors
 def known_functions() -> set[str]:
     """The names that are functions where an argument follows."""
     own = {"concat", "power", OUTER, DIAG}
-    return {*FUNCTIONS, *own, *VECTOR_FUNCTIONS, *PAIR_FUNCTIONS, *REDUCTIONS}
+    plain = {STEP if row.surrogate else name for name, row in FUNCTIONS.items()}
+    return {*plain, *own, *VECTOR_FUNCTIONS, *PAIR_FUNCTIONS, *REDUCTIONS}
 
 
 def matrix_states(

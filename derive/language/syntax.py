@@ -30,6 +30,7 @@ PREVIOUS: Final = "_prev"  # how an author writes a state's value one step earli
 BAR: Final = ".bar"  # how the derivation names a cotangent: no author's name has a dot
 LOSS: Final = ".bar_loss"
 ROTATE: Final = "rotate"
+STEP: Final = "step"
 CARRY: Final = ".bar_carry"
 DOT: Final = ".dot"  # and a small change
 _OUR_SIZES: Final = frozenset({
@@ -276,8 +277,29 @@ class _Parser:
     def call(self, token: _Token, depth: int) -> Node:
         if len(token.value) > MAX_NAME:
             raise self.error(_too_long(token.value), token)
+        if token.value.startswith(f"{STEP}_"):
+            written = f"step(a, slope={token.value.removeprefix(f'{STEP}_')})"
+            raise self.error(f"unknown function {token.value!r}: write {written}", token)
         self.take()
+        if token.value == STEP:
+            return self.step(token, depth)
         return Node("call", token.value, self.arguments(depth, ")"), token.line, token.column)
+
+    def step(self, token: _Token, depth: int) -> Node:
+        """`step(a, slope=NAME)` or `step(a, slope=NAME(numbers))`: a function for each slope."""
+        argument = self.sum(depth + 1)
+        declared = "', slope=NAME': the slope of step is declared, as in step(a, slope=triangle)"
+        for value in (",", "slope", "="):
+            self.expect(value, declared)
+        name = self.take()
+        if name.kind != "name" or len(name.value) > MAX_NAME - len(STEP):
+            raise self.error("expected the name of a slope", name)
+        numbers: tuple[Node, ...] = ()
+        if self.current.value == "(":
+            self.take()
+            numbers = self.arguments(depth, ")")
+        self.expect(")", "')'")
+        return Node("call", f"{STEP}_{name.value}", (argument, *numbers), token.line, token.column)
 
     def arguments(self, depth: int, end: str) -> tuple[Node, ...]:
         found = [self.sum(depth + 1)]
@@ -291,6 +313,14 @@ class _Parser:
         if reason := refusal(token.value):
             raise self.error(reason, token)
         return Node("name", token.value, (), token.line, token.column)
+
+
+def call_text(function: str, argument: str, *numbers: str) -> str:
+    """How a call is written: `tanh(a)`, `elu(a, 0.5)`, `step(a, slope=triangle(0.5))`."""
+    if not function.startswith(f"{STEP}_"):
+        return f"{function}({', '.join((argument, *numbers))})"
+    given = f"({', '.join(numbers)})" if numbers else ""
+    return f"{STEP}({argument}, slope={function.removeprefix(f'{STEP}_')}{given})"
 
 
 def refusal(name: str) -> str:

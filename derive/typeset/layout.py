@@ -48,7 +48,7 @@ from derive.language.expr import (
     size_name,
     split_coefficient,
 )
-from derive.language.functions import ElementwiseFunction
+from derive.language.functions import ElementwiseFunction, slope_name
 from derive.language.maps import LinearMap, Vec
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from derive.language.reductions import Extent
@@ -195,7 +195,9 @@ class Layout:
         return made if binds >= level else Fenced(made)
 
     def function(self, row_: ElementwiseFunction, primed: bool = False) -> Box:
-        """φ or φ′."""
+        """φ or φ′; ψ with its name where the slope is declared."""
+        if primed and row_.surrogate is not None:
+            return sub("psi", Symbol(slope_name(row_).replace("_", " ")))
         name = parse_latex(row_.latex)
         return sup(name, PRIME) if primed else name
 
@@ -371,7 +373,8 @@ class Layout:
     def _applied(self, expr: Elementwise | Slope) -> Box:
         name = self.function(expr.function, isinstance(expr, Slope))
         inside = [self.of(expr.argument)]
-        for number in expr.parameters:
+        plain = isinstance(expr, Elementwise) and expr.function.surrogate is not None
+        for number in () if plain else expr.parameters:
             inside += [Operator(";" if len(inside) == 1 else ","), self._number(number)[0]]
         return row(name, Fenced(row(*inside)))
 

@@ -7,6 +7,7 @@ from that source alone.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any, Final
 
+from derive.calculus.surrogates import surrogate_note
 from derive.calculus.through_time import derivation_of
 from derive.cell import Cell, cell_of, declared
 from derive.language.expr import size_name
@@ -242,6 +244,7 @@ def _header_lines(cell: Cell, style: Style, program: Program, verified: str) -> 
         *(f"    {line.strip()}" for line in cell.text.split("\n") if line.strip()),
         "",
         f"Cell digest {cell.digest}, style {style.name}{in_target}.",
+        *textwrap.wrap(surrogate_note(cell), 96),
         *(f"Error of {name}: {style.spelling(name).error}." for name in sorted(used)),
         f"{VOLATILE[0]}{DISTRIBUTION} {toolkit_version()}.",
         *([f"{VOLATILE[1]}{verified}."] if verified else []),

@@ -25,6 +25,7 @@ from sympy import (
     Min,
     Mul,
     Not,
+    Number,
     Or,
     Piecewise,
     Pow,
@@ -35,7 +36,7 @@ from sympy import (
 )
 from sympy.logic.boolalg import Boolean, BooleanTrue
 
-from derive.language.functions import X
+from derive.language.functions import ElementwiseFunction, X
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.primitives import ufunc_name
 
@@ -69,6 +70,25 @@ def formula_of(formula: Basic, arithmetic: Arithmetic) -> Scalar:
         if isinstance(formula, kind):
             return rule(formula, arithmetic)
     raise TypeError(f"no number for {type(formula).__name__}: {formula}")
+
+
+def function_of(
+    row: ElementwiseFunction, parameters: tuple[Number, ...], arithmetic: Arithmetic
+) -> Scalar:
+    """φ of every entry; numbers that carry derivatives get the slope that is declared, if one is.
+
+    Where s′ is declared as the slope of φ, that is φ(x) + s(x) − s, the last one a constant.
+    """
+    value = formula_of(row.bind(row.formula, parameters), arithmetic)
+    if row.surrogate is None or not arithmetic.differentiates:
+        return value
+    surrogate = formula_of(row.bind(row.surrogate, parameters), arithmetic)
+
+    def declared(x: Array) -> Array:
+        moving = surrogate(x)
+        return value(x) + (moving - arithmetic.constant(moving))
+
+    return declared
 
 
 def joined(

@@ -47,7 +47,7 @@ from derive.language.expr import (
 from derive.language.maps import LinearMap, Vec
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from derive.language.reductions import Extent
-from numeric.meaning.formulas import formula_of, joined
+from numeric.meaning.formulas import Scalar, formula_of, function_of, joined
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
 
@@ -274,18 +274,19 @@ def _softmax(node: Softmax, of: Meaning) -> Valued:
 
 
 def _elementwise(node: Elementwise, of: Meaning) -> Valued:
-    function = node.function
-    return _applied(function.bind(function.formula, node.parameters), of(node.argument), of)
+    value = function_of(node.function, node.parameters, of.arithmetic)
+    return _applied(value, of(node.argument), of)
 
 
 def _slope(node: Slope, of: Meaning) -> Valued:
     function = node.function
-    return _applied(function.bind(function.slope, node.parameters), of(node.argument), of)
+    slope = formula_of(function.bind(function.slope, node.parameters), of.arithmetic)
+    return _applied(slope, of(node.argument), of)
 
 
-def _applied(formula: Expr, inner: Valued, of: Meaning) -> Valued:
-    """The formula at every entry; a number in every entry where it does not depend on them."""
-    function, zero = formula_of(formula, of.arithmetic), of.arithmetic.number(Integer(0))
+def _applied(function: Scalar, inner: Valued, of: Meaning) -> Valued:
+    """The function of every entry; a number everywhere where it does not depend on them."""
+    zero = of.arithmetic.number(Integer(0))
 
     def value(step: Step) -> Array:
         argument = inner(step)

@@ -36,6 +36,11 @@ class Arithmetic:
     shifted: bool = False
     functions: Mapping[str, Callable[[Array], Array]] = field(default_factory=lambda: NOT_IN_NUMPY)
 
+    @property
+    def differentiates(self) -> bool:
+        """Whether its numbers carry derivatives."""
+        return self.constant is not np.asarray
+
     def function(self, name: str) -> Callable[[Array], Array] | None:
         """A function of one array by NumPy's name; None if there is none."""
         return getattr(self.namespace, name, None) or self.functions.get(name)

@@ -71,7 +71,7 @@ class Forward(Element):
         return Forward(value, None if moved is None else _multiply(moved, slope))
 
     def __neg__(self) -> Forward:
-        return self._chain(_CONTEXT.minus(self.value), -_ONE)
+        return self._chain(self.value.copy_negate(), -_ONE)  # a − a is 0, however long a is
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, np.ndarray):

@@ -15,7 +15,15 @@ from typing import Final
 import numpy as np
 
 from derive.cell import Cell
-from derive.language.syntax import PREVIOUS, Assignment, CellError, Node, parse, states_of
+from derive.language.syntax import (
+    PREVIOUS,
+    Assignment,
+    CellError,
+    Node,
+    call_text,
+    parse,
+    states_of,
+)
 from derive.saying import Said, said
 
 FUNCTIONS: Final = ("tanh", "sigmoid", "relu", "softplus", "sin", "identity", "softsign")
@@ -293,7 +301,7 @@ def written(node: Node) -> str:
         case "name" | "number":
             return node.value
         case "call":
-            return f"{node.value}({', '.join(map(written, node.children))})"
+            return call_text(node.value, *map(written, node.children))
         case "negate":
             return f"-{_inside(node.children[0], 2)}"
         case "transpose":

@@ -15,8 +15,11 @@ from derive.language.expr import VECTOR_FUNCTIONS
 from derive.language.functions import FUNCTIONS
 from derive.language.pairs import PAIR_FUNCTIONS
 from derive.language.reductions import REDUCTIONS
+from derive.language.syntax import call_text
 
-TAME: Final = tuple(n for n, row in FUNCTIONS.items() if n != "exp" and not row.needs)
+_PLAIN: Final = {name: row for name, row in FUNCTIONS.items() if row.surrogate is None}
+TAME: Final = tuple(name for name, row in _PLAIN.items() if name != "exp" and not row.needs)
+STEPS: Final = tuple(name for name, row in FUNCTIONS.items() if row.surrogate is not None)
 REDUCED: Final = tuple(row for row in REDUCTIONS.values() if row.name != "norm")
 CHOOSY: Final = tuple(name for name, row in FUNCTIONS.items() if row.needs)
 NUMBERS: Final = ("2", "0.5", "0.3", "1.25")
@@ -86,6 +89,12 @@ class Writer:
 def _call(write: Writer, depth: int) -> str:
     argument = write.vector(depth)
     return f"{TAME[write.choices.whole(len(TAME) - 1)]}({argument})"
+
+
+def _step(write: Writer, depth: int) -> str:
+    """A step with one of the slopes that may be declared for it."""
+    argument = write.vector(depth)
+    return call_text(STEPS[write.choices.whole(len(STEPS) - 1)], f"{argument} - {NUMBERS[2]}")
 
 
 def _choosy(write: Writer, depth: int) -> str:
@@ -228,7 +237,7 @@ def _turned(write: Writer, one: str) -> str:
 _KEYS: Final = ("{}", "tanh({})", "l2norm({}, 0.3)", "softmax({})")
 _RULES: Final[tuple[Callable[[Writer, int], str], ...]] = (  # each after what it shrinks to
     _call, _square, _skew, _sum, _hadamard, _number, _scalar, _reduced, _quotient, _whole, _concat,
-    _inner, _twice, _power, _residual, _heun, _pair, _choosy, _call, _read, _read,
+    _inner, _twice, _power, _residual, _heun, _pair, _choosy, _step, _call, _read, _read,
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from derive.calculus.surrogates import surrogate_note
 from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
@@ -31,7 +32,7 @@ from reports.arguments.given_files import given_layers, normal_inputs, studied_i
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.which_cell import computed_cell
 from reports.document.words import Speaker
-from reports.terminal.answer import first
+from reports.terminal.answer import first, fitted
 from reports.terminal.bounds import Measured, stack_text
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
 from reports.terminal.progress import progress
@@ -95,11 +96,16 @@ def run(arguments: Namespace) -> Answer:
     text = ""
     if not arguments.json:
         named = arguments.inputs.name if arguments.inputs else ""
-        opening = first(stack, found, batch, named, say, overflow)
+        declared = surrogate_note(stack.found[0].cell)
+        opening = [
+            *fitted([say.phrase(declared), ""] if declared else []),
+            *first(stack, found, batch, named, say, overflow),
+        ]
         told = stack, measured, parameters, left, everything, say
         text = stack_text(*told, opening, arguments.clip)
     data = _data(stack, measured, parameters, left, arguments, asked)
     data["answer"] = None if found is None else found.to_dict()
+    data["surrogate"] = surrogate_note(stack.found[0].cell) or None
     if batch is not None:
         data["sequences"] = batch.to_dict()
     return Answer(text=text, data=data)

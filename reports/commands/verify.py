@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from derive.calculus.surrogates import surrogate_note
 from derive.cell import Cell, catalogue
 from derive.network import Network
 from derive.typeset.layout import Layout
@@ -36,6 +37,7 @@ from reports.arguments.segment_flags import segments_asked
 from reports.arguments.which_cell import checked_cell, computed_cell
 from reports.commands.verify_all import Job, verify_all
 from reports.document.words import Speaker
+from reports.terminal.answer import fitted
 from reports.terminal.console import Answer, CommandError, columns, painted, why
 from reports.terminal.progress import progress
 
@@ -78,6 +80,9 @@ def run(arguments: Namespace) -> Answer:
     say = Speaker(Layout(), language=arguments.language)
     text = painted(say.words("verify.named").format(name, say.phrase(found["status"])), say.phrase)
     notes = [*_lines(verdicts, found, say), *missing.values()]
+    if declared := surrogate_note(cell):
+        data["surrogate"] = declared
+        notes += fitted([say.phrase(declared)])
     return Answer(found["status"], text, "\n".join(notes), data)
 
 

@@ -5,13 +5,15 @@ In: functions of the table with their parameters. Out: rows of equations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sympy import (
     And,
     Expr,
     Heaviside,
+    Max,
+    Min,
     Piecewise,
     Rational,
     ceiling,
@@ -44,7 +46,7 @@ from derive.typeset.boxes import (
     width,
 )
 from derive.typeset.layout import Layout
-from reports.document.model import EquationRow, Inlines
+from reports.document.model import EquationRow, Inlines, Paragraph
 from reports.document.words import Speaker
 
 WIDEST: Final = 26.0
@@ -82,6 +84,20 @@ def slope_rows(
             parts += [say("{0}", _between(slope, *bounds))] if bounds else []
             parts += [say(function.kink)] if function.kink else []
         yield EquationRow(slope, box, note=say.listed(parts, "words.semicolon"))
+
+
+def surrogate(say: Speaker, functions: Iterable[ElementwiseFunction]) -> Iterator[Paragraph]:
+    """What all that follows is the gradient of, where slopes are declared."""
+    declared = {f.name: f for f in functions if f.surrogate is not None}
+    if not declared:
+        return
+    slopes = say.listed([say("{0}", say.layout.function(f, True)) for f in declared.values()])
+    (step, *_) = (say.layout.function(f) for f in declared.values())
+    a, fixed = Symbol("a"), sup(Symbol("a"), Operator("∘"))
+    stands_in = Sum((("+", row(step, Fenced(fixed))), ("+", row("s", Fenced(a))),
+                     ("−", row("s", Fenced(fixed)))))  # fmt: skip
+    yield Paragraph(say.sentence("slopes.surrogate", slopes, step, row("s"), stands_in,
+                                 row(step, Fenced(a)), fixed, a))  # fmt: skip
 
 
 def _given(
@@ -165,6 +181,10 @@ def _box(expr: Expr) -> Box:
         return Layout().of(expr)
     if isinstance(expr, exp):
         return sup(Symbol("e"), _box(expr.args[0]))
+    if isinstance(expr, (Max, Min)):
+        parts = sorted(expr.args, key=lambda part: (part.is_number, str(part)))
+        inside = [item for part in parts for item in (Operator(","), _box(part))][1:]
+        return row(Symbol(type(expr).__name__.lower()), Fenced(row(*inside)))
     if isinstance(expr, Function):
         return row(Symbol(type(expr).__name__), Fenced(_box(expr.args[0])))
     top, bottom = fraction(expr)

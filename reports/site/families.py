@@ -15,7 +15,7 @@ FAMILIES: Final = {
     "rnn": "index.rnn", "lstm": "index.lstm", "greff": "index.greff", "gru": "index.gru",
     "minimal": "index.minimal", "highway": "index.highway",
     "multiplicative": "index.multiplicative", "mutants": "index.mutants",
-    "dynamics": "index.dynamics", "scans": "index.scans",
+    "dynamics": "index.dynamics", "scans": "index.scans", "spiking": "index.spiking",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from sympy import MatrixSymbol
 
+from derive.calculus.surrogates import surrogate_note
 from derive.calculus.through_time import Step, differentiate
 from derive.cell import Cell, cell_of
 from derive.network import Network
@@ -24,6 +25,7 @@ from reports.sections.derivation import rule_note
 from reports.sections.facts import Facts, notation_of
 from reports.sections.network_facts import NetworkFacts, network_count
 from reports.sections.page_one import count
+from reports.terminal.answer import fitted
 from reports.terminal.console import columns
 
 PARTS: Final = {
@@ -59,6 +61,8 @@ def show_text(cell: Cell | str, mark: tuple[str, str] = ("", ""), language: str 
         for role, symbols in _roles(cell)
     ], "  ")  # fmt: skip
     lines.append("  " + say.words("show.count").format(plain(count(cell.parameters))))
+    if note := surrogate_note(cell):
+        lines += ["", *fitted([f"  {say.phrase(note)}"])]
     for part, title in PARTS.items():
         steps = derivation.part(part)
         if steps:

@@ -125,6 +125,8 @@ def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> P
     Raises:
         UnprovedError: where there is none.
     """
+    if curvature.declared:
+        raise UnprovedError(curvature.declared)
     if curvature.kinks:
         why = said("no Lipschitz constant: {0} has a kink, where the step Jacobian jumps",
                    ", ".join(curvature.kinks))  # fmt: skip

@@ -65,6 +65,8 @@ def predicted(
     setting: Setting, curvature: StepCurvature, guess: Guess, tolerance: float
 ) -> tuple[Promise | None, str]:
     """The count and what it leaves, and ""; or None and why there is none."""
+    if curvature.declared:
+        return None, curvature.declared
     if curvature.kinks:
         return None, said("the step Jacobian jumps at the kink of {0}", ", ".join(curvature.kinks))
     ranges = Ranges(setting)

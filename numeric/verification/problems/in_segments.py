@@ -24,10 +24,9 @@ class SegmentedProblem(CellProblem):
     segments: Segments = field(default=Segments(0))
 
     @property
-    def checks(self) -> frozenset[str]:  # type: ignore[override]
+    def checks(self) -> frozenset[str]:
         """Those of a cell; the complex step goes through forward code, which knows no cut."""
-        whole = CellProblem.checks
-        return whole - {"complex_step"} if self.segments.cut else whole
+        return super().checks - ({"complex_step"} if self.segments.cut else set())
 
     def unusual_cases(self, *, seed: int = 0) -> Iterator[Case]:
         """Those of a cell, and calls of two segments and a step more."""

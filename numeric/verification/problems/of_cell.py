@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from sympy import MatrixSymbol, OneMatrix, preorder_traversal
 
+from derive.calculus.surrogates import declared_slopes
 from derive.cell import Cell, declared
 from derive.language.expr import Elementwise
 from numeric.meaning.default_constants import default_constants
@@ -43,8 +44,13 @@ class CellProblem:
     cell: Cell
     scope: Scope = WHOLE
     functions: ClassVar = CELL_FUNCTIONS
-    checks: ClassVar = frozenset({"autograd", "high_precision", "complex_step", "exact"})
     every_step: ClassVar = True
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """All; the complex step goes through forward code, which knows no declared slope."""
+        known = {"complex_step"} if not declared_slopes(self.cell) else set()
+        return frozenset({"autograd", "high_precision", "exact", *known})
 
     def within(self, scope: Scope) -> CellProblem:
         """The same problem, in that scope."""

@@ -169,9 +169,44 @@ def para_gru(p, x, s):
     return {"h": z * new + (1 - z) * h}
 
 
+class Fires(torch.autograd.Function):
+    """1 above the threshold; backwards as its authors' code has it: γ max(0, 1 − |a|)."""
+
+    @staticmethod
+    def forward(context, a):
+        context.save_for_backward(a)
+        return (a > 0).to(a.dtype)
+
+    @staticmethod
+    def backward(context, y_bar):
+        (a,) = context.saved_tensors
+        return y_bar * 0.3 * torch.clamp(1 - a.abs(), min=0)
+
+
+class FiresFast(Fires):
+    """The same with the slope 1/(1 + 100 |a|)²."""
+
+    @staticmethod
+    def backward(context, y_bar):
+        (a,) = context.saved_tensors
+        return y_bar / (100 * a.abs() + 1) ** 2
+
+
+def lif(p, x, s):
+    i = s["alpha"] * s["i"] + p["W"] @ x + p["V"] @ s["s"]
+    u = s["beta"] * s["u"] + s["i"] - s["s"]
+    return {"i": i, "u": u, "s": FiresFast.apply(u - 1)}
+
+
+def alif(p, x, s):
+    a = s["rho"] * s["a"] + s["z"]
+    v = s["alpha"] * s["v"] + p["W_rec"] @ s["z"] + p["W_in"] @ x - s["z"]
+    return {"a": a, "v": v, "z": Fires.apply(v - (1 + s["beta"] * a))}
+
+
 STEPS = (
     delta_net, kda, gated_delta_net_2, delta_product, comba, momentum_delta_net, ttt_linear,
-    mlstm_stabilised, mamba3, preconditioned_gated_delta_net, s5, hgrn, t_lstm, para_gru,
+    mlstm_stabilised, mamba3, preconditioned_gated_delta_net, s5, hgrn, t_lstm, para_gru, lif, alif,
 )  # fmt: skip
 
 

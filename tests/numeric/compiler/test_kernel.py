@@ -13,6 +13,7 @@ from sympy import Rational, S
 
 from derive.cell import Cell, catalogue
 from derive.language.functions import FUNCTIONS, X
+from derive.language.syntax import call_text
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network, same_code, without_volatile
 from numeric.compiler.targets import STYLES
@@ -177,7 +178,7 @@ def test_every_function_has_a_spelling_in_every_style():
 
 
 def module_of(name, style, slope):
-    cell = Cell.parse(name="probe", equations=f"h = {name}(x) + 0 * h_prev")
+    cell = Cell.parse(name="probe", equations=f"h = {call_text(name, 'x')} + 0 * h_prev")
     kernel = compile_cell(cell, style)
     if not slope:
         return lambda a: kernel.forward({}, {"x": a[None, None]})[0]["h"][0, 0]

@@ -44,7 +44,8 @@ def bare(node):
 
 
 @pytest.mark.parametrize("text", ["a - (b - c)", "a / (b * c)", "-(a + b) * c", "(a * b).T @ c",
-                                  "a - -b", "(a + b) @ c"])  # fmt: skip
+                                  "a - -b", "(a + b) @ c", "step(a - 1, slope=arctan)",
+                                  "step(a + b, slope=triangle(0.5)) * c"])  # fmt: skip
 def test_brackets_are_kept_where_they_matter(text: str) -> None:
     (line,) = parse(f"h = {text}")
     (again,) = parse(f"h = {written(line.value)}")

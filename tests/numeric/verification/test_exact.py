@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from derive import Cell, catalogue
 from derive.language.functions import FUNCTIONS
+from derive.language.syntax import call_text
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
 from numeric.numbers.degree import error_probability, variables
@@ -165,7 +166,7 @@ def test_a_long_wide_case_takes_under_two_seconds() -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_of_the_table_is_proved(name: str) -> None:
-    cell = Cell.parse(name="f", equations=f"h = {name}(W @ h_prev + U @ x + b)")
+    cell = Cell.parse(name="f", equations=f"h = {call_text(name, 'W @ h_prev + U @ x + b')}")
     guard = Guard(subject_of(compile_cell(cell, "textbook")))
     for seed in range(2):
         found = exact_check(CellProblem(cell), guard, {"n": 2, "m": 3}, steps=3, batch=2, seed=seed)

@@ -6,6 +6,7 @@ import pytest
 from c_code import loaded, needs_compiler
 
 from derive.cell import Cell
+from derive.language.syntax import call_text
 from numeric.compiler.kernel import compile_cell
 
 pytestmark = needs_compiler
@@ -28,7 +29,7 @@ MUTANTS = [
 
 
 def source_of(name):
-    cell = Cell.parse(name=f"only_{name}", equations=f"h = {name}(x) + 0 * h_prev")
+    cell = Cell.parse(name=f"only_{name}", equations=f"h = {call_text(name, 'x')} + 0 * h_prev")
     return compile_cell(cell, "fused", "c").source
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sympy import And, Max, Min, Ne, Or, Piecewise, Rational, S, Si, atan, erf, exp, pi, sin, sqrt
 
+from derive import Cell
 from derive.language.functions import ALPHA, FUNCTIONS, X, Y
+from numeric import compile_cell
 from numeric.compiler.targets import STYLES
 from numeric.compiler.to_numpy.expressions import spell
 from numeric.compiler.to_numpy.formula import spelled, written
@@ -88,3 +90,11 @@ def test_a_style_spells_by_formula_what_it_has_no_own_way_for() -> None:
         assert style.spelling("relu6").value == "np.minimum(np.maximum(a, 0), 6)"
         assert style.spelling("relu6").error == "a few u everywhere"
         assert "sums" in style.spelling("arctan").error
+
+
+@pytest.mark.parametrize("number", ["0.0000001", "300000000000000000000000", "1e-30"])
+def test_numbers_of_a_function_make_a_name_whatever_their_size(number: str) -> None:
+    cell = Cell.parse(name="leak", equations=f"h = leaky_relu(W @ h_prev + x, {number})")
+    kernel = compile_cell(cell)
+    states, _ = kernel.forward({"W": np.eye(2)}, {"x": -np.ones((1, 1, 2))})
+    np.testing.assert_allclose(states["h"], -float(number) * np.ones((1, 1, 2)))
