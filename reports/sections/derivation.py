@@ -36,7 +36,7 @@ from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
 from reports.sections.literature import dropped, drops
 from reports.sections.patterns import groups, pattern_row
-from reports.sections.slopes import slope_rows, surrogate
+from reports.sections.slopes import declared_rule, slope_rows
 from reports.sections.stages import at_ends, part_note
 from reports.sections.written_out import short_and_long
 
@@ -153,7 +153,7 @@ def _functions(facts: Facts) -> Iterator[Paragraph | Equations]:
     if rows:
         yield Paragraph(facts.say.sentence("forward.slopes"))
         yield Equations(tuple(rows))
-    yield from surrogate(facts.say, (FUNCTIONS[name] for name, _ in used))
+    yield from declared_rule(facts.say, (FUNCTIONS[name] for name, _ in used))
 
 
 def one_step_back(facts: Facts) -> Section:

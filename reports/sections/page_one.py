@@ -12,6 +12,7 @@ from typing import Final
 
 from sympy import MatrixSymbol, expand
 
+from derive.calculus.surrogates import surrogate_note
 from derive.language.defaults import RULES
 from derive.language.expr import Blocks, Columns, Concat, Quotient, Rows, size
 from derive.language.syntax import BAR, CARRY, DOT, PREVIOUS
@@ -77,6 +78,8 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         Equations((jacobian_row(facts),)),
         Paragraph(say.line(*claim.verdict), say.words("glance.lead_gradients")),
         Paragraph(summary(facts), say.words("glance.lead_verified")),
+        *((Paragraph(say("{0}.", say.phrase(note)), say.words("glance.lead_declared")),)
+          if (note := surrogate_note(cell)) else ()),
         conventions(facts),
     ))  # fmt: skip
 

@@ -6,6 +6,7 @@ In: functions of the table with their parameters. Out: rows of equations.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from sympy import (
@@ -60,14 +61,18 @@ def slope_rows(
     say: Speaker, function: ElementwiseFunction, parameters: tuple[SympyNumber, ...] = ()
 ) -> Iterator[EquationRow]:
     """φ′(u) = …, through y = φ(u) where that is shorter, a row for each piece."""
+    if function.surrogate is not None:  # its numbers as they are: it has no letters for them
+        slope, surrogate = (function.bind(formula, parameters)
+                            for formula in (function.slope, function.surrogate))  # fmt: skip
+        function = replace(function, slope=slope, surrogate=surrogate, parameters=())
     made = _pieces(function)
     plain, primed = (say.layout.function(function, primed) for primed in (False, True))
-    slope, value = row(primed, Fenced(Symbol("u"))), row(plain, Fenced(Symbol("u")))
+    left, value = row(primed, Fenced(Symbol("u"))), row(plain, Fenced(Symbol("u")))
     bounds = None if parameters else _range(function)
     if made is None:
         if bounds and bounds[0] and bounds[1]:
             yield EquationRow(
-                slope, bounds[1], note=say.sentence("slopes.at_least", bounds[0]), sign="≤"
+                left, bounds[1], note=say.sentence("slopes.at_least", bounds[0]), sign="≤"
             )
         return
     pieces, through = made
@@ -81,22 +86,22 @@ def slope_rows(
             parts += [say("{0}", row(str(symbol), "=", Layout().of(number)))
                       for symbol, number in _given(function, parameters)]  # fmt: skip
         if place == len(pieces) - 1:
-            parts += [say("{0}", _between(slope, *bounds))] if bounds else []
-            parts += [say(function.kink)] if function.kink else []
-        yield EquationRow(slope, box, note=say.listed(parts, "words.semicolon"))
+            parts += [say("{0}", _between(left, *bounds))] if bounds else []
+            parts += [say("{0}", say.phrase(function.kink))] if function.kink else []
+        yield EquationRow(left, box, note=say.listed(parts, "words.semicolon"))
 
 
-def surrogate(say: Speaker, functions: Iterable[ElementwiseFunction]) -> Iterator[Paragraph]:
+def declared_rule(say: Speaker, functions: Iterable[ElementwiseFunction]) -> Iterator[Paragraph]:
     """What all that follows is the gradient of, where slopes are declared."""
     declared = {f.name: f for f in functions if f.surrogate is not None}
     if not declared:
         return
     slopes = say.listed([say("{0}", say.layout.function(f, True)) for f in declared.values()])
     (step, *_) = (say.layout.function(f) for f in declared.values())
-    a, fixed = Symbol("a"), sup(Symbol("a"), Operator("∘"))
-    stands_in = Sum((("+", row(step, Fenced(fixed))), ("+", row("s", Fenced(a))),
-                     ("−", row("s", Fenced(fixed)))))  # fmt: skip
-    yield Paragraph(say.sentence("slopes.surrogate", slopes, step, row("s"), stands_in,
+    a, fixed, whole = Symbol("xi"), sup(Symbol("xi"), Operator("∘")), Symbol("Psi")
+    stands_in = Sum((("+", row(step, Fenced(fixed))), ("+", row(whole, Fenced(a))),
+                     ("−", row(whole, Fenced(fixed)))))  # fmt: skip
+    yield Paragraph(say.sentence("slopes.surrogate", slopes, step, whole, stands_in,
                                  row(step, Fenced(a)), fixed, a))  # fmt: skip
 
 
@@ -205,7 +210,8 @@ def _box(expr: Expr) -> Box:
         number, rest = expr.as_coeff_Mul()
         if number == -1:
             return Sum((("−", _box(rest)),))
-        parts = [_box(part) for part in sorted(expr.args, key=lambda part: part.is_Add)]
+        order = sorted(expr.args, key=lambda part: (part.is_Add, part.has(_U)))
+        parts = [_box(part) for part in order]
         return row(*(Fenced(part) if isinstance(part, Sum) else part for part in parts))
     if expr.is_Rational and expr.q > 10:
         return Layout().of(expr)

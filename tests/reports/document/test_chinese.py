@@ -22,6 +22,7 @@ from derive import Cell, catalogue
 from derive.calculus.joins import Joined
 from derive.calculus.through_time import derivation_of
 from derive.language.defaults import RULES
+from derive.language.functions import FUNCTIONS
 from derive.network import Network
 from derive.saying import in_words, said
 from derive.theorems.sentences import languages
@@ -196,7 +197,8 @@ def test_every_phrase_of_a_computation_is_said_in_every_language():
     parts = {name for cell in catalogue.values() for name in cell.parts.values()}
     stages = {text for cell in catalogue.values() for stage in cell.stages
               for text in (stage.name, stage.says)}  # fmt: skip
-    asked = rules | titles | notes | in_code | checks | parts | stages | {*RULES.values()}
+    kinks = {row.kink for row in FUNCTIONS.values() if row.kink}
+    asked = rules | titles | notes | in_code | checks | parts | stages | kinks | {*RULES.values()}
     literals = {text(node) for tree in trees for node in ast.walk(tree)}
     for language in languages():
         if language != "en":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from sympy import Rational
 
 from derive.language.functions import FUNCTIONS
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout
+from derive.typeset.text import Text
+from reports.document.model import Words
 from reports.document.words import Speaker
-from reports.sections.slopes import slope_rows
+from reports.sections.slopes import declared_rule, slope_rows
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -22,3 +25,16 @@ def test_every_function_has_its_slope_or_its_range(name: str) -> None:
 def test_roots_and_pi_are_written_as_such() -> None:
     (row,) = slope_rows(Speaker(Layout()), FUNCTIONS["erf"])
     assert Latex()(row.right) == r"\frac{2}{\sqrt{\pi }\,e^{u^{2}}}"
+
+
+def test_a_declared_slope_is_written_with_its_numbers_and_said_to_be_declared() -> None:
+    say, triangle = Speaker(Layout()), FUNCTIONS["step_triangle"]
+    (row,) = slope_rows(say, triangle, (Rational(1, 2),))
+    assert Text()(row.left) == "ψ_triangle (u)"
+    assert "max(min(" in Text()(row.right)
+    assert "α" not in Text()(row.right)
+    (told,) = declared_rule(say, [triangle, FUNCTIONS["tanh"]])
+    words = "".join(p.text if isinstance(p, Words) else Text()(p.box) for p in told.content)
+    assert "+ Ψ(ξ) − Ψ(ξ" in words
+    assert "not the derivative of the loss" in words
+    assert [*declared_rule(say, [FUNCTIONS["tanh"]])] == []
