@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from profiles import by_day
 
-from derive import catalogue
+from derive import Cell, catalogue
 from numeric import exported
 from numeric.compiler.to_onnx import operations
 from numeric.exported import WrongModelError, export
@@ -45,3 +45,12 @@ def test_a_matrix_the_other_way_round_is_seen(monkeypatch: pytest.MonkeyPatch) -
 def test_the_reference_evaluator_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exported, "onnxruntime", None)
     assert export(catalogue["rnn"]).engine.startswith("the reference evaluator of onnx")
+
+
+def test_functions_that_a_runtime_lacks_in_float64_are_run_by_the_reference() -> None:
+    pytest.importorskip("onnxruntime")
+    cell = Cell.parse(name="soft", equations="h = erf(softplus(W @ h_prev + U @ x))")
+    made = export(cell)
+    assert made.engine.startswith("the reference evaluator of onnx")
+    assert made.difference < 1e-12
+    assert export(catalogue["rnn"]).engine.startswith("onnxruntime")

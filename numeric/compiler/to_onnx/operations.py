@@ -31,7 +31,7 @@ from sympy import (
 from derive.language.functions import FUNCTIONS, X
 from numeric.compiler.to_onnx.graph import Graph
 
-_DIRECT: Final = {  # nodes that runtimes have in float64 as well
+_DIRECT: Final = {
     "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "exp": "Exp", "log": "Log",
     "sqrt": "Sqrt", "abs": "Abs", "softplus": "Softplus",
 }  # fmt: skip

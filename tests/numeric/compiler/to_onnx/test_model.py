@@ -8,6 +8,7 @@ import pytest
 from derive import Cell, catalogue
 from derive.calculus.through_time import derivation_of
 from derive.language.functions import FUNCTIONS
+from derive.language.syntax import call_text
 from numeric.compiler.lower import lower
 from numeric.compiler.target import MissingError
 from numeric.compiler.to_onnx.graph import onnx
@@ -44,7 +45,8 @@ def test_a_model_names_what_it_takes_and_gives() -> None:
 @with_onnx
 @pytest.mark.parametrize("name", [name for name, row in FUNCTIONS.items() if not row.parameters])
 def test_every_function_has_nodes(name: str) -> None:
-    cell = Cell.parse(name="toy", equations=f"h = {name}(W @ h_prev + U @ x)", source="a test")
+    cell = Cell.parse(name="toy", equations=f"h = {call_text(name, 'W @ h_prev + U @ x')}",
+                      source="a test")  # fmt: skip
     onnx.checker.check_model(model_of(cell), full_check=True)
 
 
