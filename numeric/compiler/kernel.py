@@ -194,9 +194,10 @@ def _carried(
 
 @lru_cache(maxsize=64)
 def compile_network(
-    network: Network, style: str = "fused", target: str = NUMPY.name, *, verified: str = ""
-) -> NetworkKernel:
-    """The kernel of a network.
+    network: Network, style: str = "fused", target: str = NUMPY.name, *, verified: str = "",
+    predicts: bool = True,
+) -> NetworkKernel:  # fmt: skip
+    """The kernel of a network; with or without its forward pass alone, `predict`.
 
     Raises:
         ValueError: naming what there is, if the style or the target is unknown.
@@ -205,7 +206,7 @@ def compile_network(
     program = masked(optimise(compose(network, chosen.slope_from), chosen.passes))
     title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
     lines = _header_lines(network.cell, chosen, program, verified)
-    alone = optimise(predicting(network), chosen.passes)
+    alone = optimise(predicting(network), chosen.passes) if predicts else None
     declared_names = declared_network(network, program)
     header = Header(title, lines, declared_names, network.name, prediction=alone)
     lead = ("B",) if network.loss_at == "last" else ("T", "B")

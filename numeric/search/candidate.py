@@ -164,7 +164,7 @@ def _train(cell: Cell, candidate: Candidate, record: Record) -> None:
             continue
         task, longer = TASKS[name](lag), TASKS[name](_LAG)
         if place == 0:
-            module = compile_network(network_of(cell, task)).module
+            module = compile_network(network_of(cell, task), predicts=False).module
             sizes = sizes_for(module, task, budget.size)
             first = initial(module, sizes, gates, 0.0, candidate.seed)
             record["parameters"] = count_of(module, sizes)

@@ -139,7 +139,7 @@ def count_of(module: Any, sizes: Mapping[str, int]) -> int:
 
 def size_with(cell: Cell, task: Task, parameters: int) -> int:
     """How many hidden units give a network with about so many numbers as parameters."""
-    module = compile_network(network_of(cell, task)).module
+    module = compile_network(network_of(cell, task), predicts=False).module
 
     def apart(size: int) -> int:
         return abs(count_of(module, sizes_for(module, task, size)) - parameters)
@@ -180,7 +180,7 @@ def train(
     Raises:
         CellError: if the cell makes no network for the task.
     """
-    module = compile_network(network_of(cell, task)).module
+    module = compile_network(network_of(cell, task), predicts=False).module
     sizes = sizes_for(module, task, size)
     held_out = task.draw(_HELD_OUT, np.random.default_rng([seed, 1]))
     grid = settings or [

@@ -66,13 +66,14 @@ def use_of_network(header: Header) -> tuple[str, ...]:
         kept = [key for key in header.declared["CONSTANTS"] if key not in masks]
         given = ", ".join(f'"{key}": constants["{key}"]' for key in kept)
         own = f", constants={{{given}}}" if kept else ""
+    predicted = (f"outputs = predict(params, inputs{own})",) if header.prediction else ()
     return (
         "for step in range(100):",
         f"    loss, gradients = loss_and_gradient(params, inputs, targets{constants})",
         "    for name, slope in gradients[\"params\"].items():",
         "        params[name] -= 0.01 * slope",
         "    print(step, loss)",
-        f"outputs = predict(params, inputs{own})",
+        *predicted,
     )  # fmt: skip
 
 
