@@ -202,7 +202,7 @@ def _oracle_is_right(session: Session, case: Case, found: Answer, want: Answer) 
     if bounds is None:
         return False
     found_too = differences(as_result(found), want, bounds[0], ORACLE_ERROR)
-    return all(difference.explained <= 1 for difference in found_too)
+    return all(difference.right(0.0) for difference in found_too)
 
 
 _CHECKS: Final[Mapping[str, Callable[[Session, Profile], Check]]] = {

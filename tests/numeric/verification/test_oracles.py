@@ -19,7 +19,7 @@ from numeric.verification.compare import agreement, as_result
 from numeric.verification.oracles import Answer, autograd_answer, complex_step, precise_answer
 from numeric.verification.problems.of_cell import CellProblem, make_case
 from numeric.verification.problems.of_network import NetworkProblem
-from numeric.verification.verify import verify
+from numeric.verification.verify import _oracle_is_right, verify
 
 ALL = {
     "rnn": catalogue["rnn"],
@@ -189,3 +189,16 @@ def test_every_style_runs_on_every_case(monkeypatch) -> None:
         counts.append(len(seen))
     assert min(counts) > 150
     assert max(counts) - min(counts) < 20
+
+
+@pytest.mark.parametrize(("off", "right"), [(0.5, True), (2.0, False)])
+def test_an_oracle_is_believed_as_far_as_rounding_goes_beside_zeros_that_agree(
+    off: float, right: bool
+) -> None:
+    zero, bound = np.zeros(2), 1e-11
+    gradients = {"params": {"b": zero}, "inputs": {}, "initial": {}}
+    want = Answer({"L": np.array(1.0)}, gradients)
+    found = Answer({"L": np.array(1.0 + off * bound)}, gradients)
+    session = SimpleNamespace(trusted=lambda case: (({"L": bound}, gradients), True))
+    case = make_case(catalogue["rnn"], {"n": 2, "m": 1}, steps=1, batch=1)
+    assert _oracle_is_right(session, case, found, want) == right
