@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -47,7 +48,7 @@ class Statement:
     accumulate: bool = False
     comment: str = ""
 
-    @property
+    @cached_property
     def reads(self) -> tuple[str, ...]:
         """The names it needs."""
         return tuple(operand for operand in self.operands if isinstance(operand, str))

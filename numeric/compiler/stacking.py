@@ -165,22 +165,22 @@ class _Stacker:
     def ordered(self, statements: list[Statement]) -> list[Statement] | None:
         """The statements, each after what it reads, else as they stand; none if they circle."""
         program = replace(self.program, dims=self.dims, views=self.views, blocks=(), results=())
-        waiting = list(statements)
-        done: list[Statement] = []
+        makers: defaultdict[str, list[int]] = defaultdict(list)
+        for place, statement in enumerate(statements):
+            makers[program.extent(statement.target)[0]].append(place)
+        needs = [
+            {other for read in statement.reads for other in makers[program.extent(read)[0]]
+             if other != place and program.overlap(read, statements[other].target)}
+            for place, statement in enumerate(statements)
+        ]  # fmt: skip
+        waiting, done = [*range(len(statements))], dict[int, None]()
         while waiting:
-            for statement in waiting:
-                blockers = (other for other in waiting if other is not statement)
-                if not any(
-                    program.overlap(read, other.target)
-                    for other in blockers
-                    for read in statement.reads
-                ):
-                    break
-            else:
+            free = next((place for place in waiting if needs[place] <= done.keys()), None)
+            if free is None:
                 return None
-            waiting.remove(statement)
-            done.append(statement)
-        return done
+            waiting.remove(free)
+            done[free] = None
+        return [statements[place] for place in done]
 
     # ---- the four rewritings ----------------------------------------------------------------
 
