@@ -72,13 +72,15 @@ def _chance(codes: Array, depth: int) -> float:
 def written(length: int, depth: int, rng: np.random.Generator) -> Array:
     """So many characters of the grammar, as codes."""
     codes: list[int] = []
-    opened: list[Array] = []
+    opened: list[list[int]] = []
     low, slash, high = range(len(_LETTERS), _KINDS)
-    while len(codes) < length:
-        closes = opened and (len(opened) >= depth or rng.random() < 0.5)
-        if closes:
+    most = length // (_NAME + 2) + 1  # tags: the shortest opens
+    names = rng.integers(len(_LETTERS), size=(most, _NAME)).tolist()
+    closing = (rng.random(most) < 0.5).tolist()
+    for name, closes in zip(names, closing, strict=True):
+        if opened and (closes or len(opened) >= depth):
             codes += [low, slash, *opened.pop(), high]
         else:
-            opened.append(rng.integers(len(_LETTERS), size=_NAME))
-            codes += [low, *opened[-1], high]
+            opened.append(name)
+            codes += [low, *name, high]
     return np.array(codes[:length])
