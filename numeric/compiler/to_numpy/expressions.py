@@ -294,7 +294,7 @@ def _defaults(name: str) -> dict[str, str]:
 def size_text(extent: Expr) -> str:
     """A size as Python source."""
     terms = extent.as_ordered_terms()[::-1] if extent.is_Add else [extent]
-    return " + ".join(str(term).replace("*", " * ") for term in terms)
+    return " + ".join(re.sub(r"\*+", r" \g<0> ", str(term)) for term in terms)
 
 
 def _product_text(dims: Dims) -> str:

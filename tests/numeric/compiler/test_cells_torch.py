@@ -82,10 +82,18 @@ def momentum_delta_net(p, x, s):
     beta = torch.sin(theta) ** 2 * torch.sigmoid(p["w_beta"] @ x)
     alpha = torch.cos(theta) ** 2 * gate(p, x, "w_alpha", "b_alpha")
     mu = torch.exp(-p["mu_log"].exp() * F.softplus(p["w_mu"] @ x + p["b_mu"]))
-    M = mu * s["M"] + eta * torch.outer(s["S"] @ k - v, k)
+    M = mu * s["M"] + eta * torch.outer(alpha * s["S"] @ k - v, k)
     S = alpha * s["S"] - beta * M
     q = unit(F.silu(p["W_q"] @ x) - p["d_log"].exp() * F.silu(p["W_k"] @ x))
     return {"M": M, "S": S, "y": S @ q}
+
+
+def m2rnn(p, x, s):
+    """Keys × values, as in its paper: W and the candidate are on the side of the values."""
+    f = torch.sigmoid(p["w_f"] @ x + p["b_f"])
+    Z = torch.tanh(s["S"] @ p["W"] + torch.outer(p["W_k"] @ x, p["W_v"] @ x))
+    S = f * s["S"] + (1 - f) * Z
+    return {"S": S, "y": (p["W_q"] @ x) @ S}
 
 
 def ttt_linear(p, x, s):
@@ -205,8 +213,9 @@ def alif(p, x, s):
 
 
 STEPS = (
-    delta_net, kda, gated_delta_net_2, delta_product, comba, momentum_delta_net, ttt_linear,
-    mlstm_stabilised, mamba3, preconditioned_gated_delta_net, s5, hgrn, t_lstm, para_gru, lif, alif,
+    delta_net, kda, gated_delta_net_2, delta_product, comba, momentum_delta_net, m2rnn,
+    ttt_linear, mlstm_stabilised, mamba3, preconditioned_gated_delta_net, s5, hgrn, t_lstm,
+    para_gru, lif, alif,
 )  # fmt: skip
 
 
