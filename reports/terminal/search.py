@@ -42,7 +42,8 @@ def found_text(
     right = sum(record["verdict"] == "right" for record in records)
     lines = [
         f"{len(records)} candidates, {right} proved right", "", *columns(rows, "  "), "",
-        "A task's column: the error as a share of guessing's, * where it was learnt.",
+        "A task's column: of the error what is left, 1 for guessing, 0 for who knows the rule; * where "
+        "it was learnt.",
         "certified, measured: log10 of the norm of the Jacobian over 20 steps, weights drawn.",
     ]  # fmt: skip
     if best:
@@ -66,7 +67,7 @@ def _log(value: float | None) -> str:
 
 def comparison_text(rows: Sequence[Row]) -> str:
     """A line for each cell and task."""
-    table = [("cell", "task", "lag", "error / guessing", "± 95 %", "learnt", "numbers")]
+    table = [("cell", "task", "lag", "error left", "± 95 %", "learnt", "numbers")]
     for row in rows:
         table.append((
             row.cell, row.task, str(row.lag),
