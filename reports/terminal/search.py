@@ -42,8 +42,8 @@ def found_text(
     right = sum(record["verdict"] == "right" for record in records)
     lines = [
         f"{len(records)} candidates, {right} proved right", "", *columns(rows, "  "), "",
-        "A task's column: of the error what is left, 1 for guessing, 0 for who knows the rule; * where "
-        "it was learnt.",
+        "A task's column: what is left of the error, 1 for guessing, 0 for who knows the rule;",
+        "* where it was learnt.",
         "certified, measured: log10 of the norm of the Jacobian over 20 steps, weights drawn.",
     ]  # fmt: skip
     if best:
