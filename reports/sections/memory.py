@@ -82,7 +82,7 @@ def _biases(pages: Pages, found: Keeping, norm: str) -> Iterator[Block]:
     )
     lag = str(found.plain.lags[-1])
     label = Latex()(bias).strip()
-    picture = norms_by_bias(found, label, norm, pages.facts.labels)
+    picture = norms_by_bias(found, label, norm, pages.labels)
     yield pages.figure("memory", picture, say.sentence(
         "memory.figure", bias, facts.symbol(found.kept.gate), figures(gap, UP, 1), lag),
         say.words("memory.described"))  # fmt: skip
@@ -166,6 +166,6 @@ def _gain(pages: Pages, found: ByGain, norm: str) -> Iterator[Block]:
                                   power_of_ten(found.measured[k], NEAR)))  # fmt: skip
     yield Paragraph(say.sentence("gain.opening"))
     yield Bullets(tuple(items))
-    picture = norms_by_gain(found, norm, pages.facts.labels)
+    picture = norms_by_gain(found, norm, pages.labels)
     caption = say.sentence("gain.figure", lag)
     yield pages.figure("gain", picture, caption, say.words("gain.described"))
