@@ -40,11 +40,14 @@ from reports.document.words import spoken
 
 LINE: Final = 34.0
 """Where a long right side is broken, in em."""
+NOTED: Final = 25.0
+"""The same where a remark stands beside it."""
 NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
 _SOURCE: Final = Latex()
-_MARKS: Final = re.compile(r"[,.;:)]+")
+_MARKS: Final = re.compile("[,.;:)，。；：、）”]+")
+_OPENING: Final = re.compile("[(（“]$")
 _ALIGNED: Final = {"l": "", "p": ' class="text"', "c": ' class="mid"', "r": ' class="end"'}
 Say = Callable[[str], str]
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
@@ -82,18 +85,27 @@ def pieces(box: Box) -> tuple[Box, ...]:
 
 
 def said(parts: Inlines) -> str:
-    """A sentence; a formula stays on the line of the mark that follows it."""
+    """A sentence; a formula stays on the line of the mark after it and the bracket before it."""
     made = [inline(part) for part in parts]
-    for place in range(len(parts) - 1):
-        after = parts[place + 1]
-        if isinstance(parts[place], Math) and isinstance(after, Words) and not after.style:
-            mark = _MARKS.match(after.text)
-            if mark:
-                *before, last = made[place].rsplit("<wbr>", 1)
-                last = f'<span class="whole">{last}{escape(mark[0])}</span>'
-                made[place] = "<wbr>".join((*before, last))
-                made[place + 1] = escape(after.text[mark.end() :])
+    for place, part in enumerate(parts):
+        if not isinstance(part, Math):
+            continue
+        first, *rest = made[place].split("<wbr>")
+        if place and (opened := _OPENING.search(_plain(parts[place - 1]))):
+            made[place - 1] = made[place - 1].removesuffix(escape(opened[0]))
+            first = f'<span class="whole">{escape(opened[0])}{first}</span>'
+        *before, last = first, *rest
+        after = _plain(parts[place + 1]) if place + 1 < len(parts) else ""
+        if mark := _MARKS.match(after):
+            last = f'<span class="whole">{last}{escape(mark[0])}</span>'
+            made[place + 1] = escape(after[mark.end() :])
+        made[place] = "<wbr>".join((*before, last))
     return "".join(made)
+
+
+def _plain(part: Inline) -> str:
+    """The text of words without a style."""
+    return part.text if isinstance(part, Words) and not part.style else ""
 
 
 def equations(group: Equations, names: Iterator[int] | None = None) -> str:
@@ -111,7 +123,7 @@ def equations(group: Equations, names: Iterator[int] | None = None) -> str:
 def _row(
     row: EquationRow, note: bool, space: bool, number: bool, names: Iterator[int] | None
 ) -> str:
-    first, *rest = lines(row.right, LINE)
+    first, *rest = lines(row.right, NOTED if note else LINE)
     shown = [_MATH.element(first, sign=row.sign)]
     shown += [_MATH.element(part) for part in rest]
     right = "".join(f"<div{' class=more' * bool(k)}>{part}</div>" for k, part in enumerate(shown))

@@ -93,7 +93,9 @@ def _layers(pages: Pages) -> Iterator[Block]:
     head = say.heads("one_sequence.layer", "one_sequence.verdict", "growth.measured",
                      "all_inputs.at_most", "one_sequence.at_least", "one_sequence.rate",
                      "one_sequence.carried")  # fmt: skip
-    yield pages.table(say.sentence("one_sequence.layers"), head, rows, "llrrrrl")
+    both = any(layer.reverse for layer in stack.layers)
+    caption = say.sentence("one_sequence.layers_both" if both else "one_sequence.layers")
+    yield pages.table(caption, head, rows, "llrrrrl")
 
 
 def _decimal(pages: Pages, value: float, way: str) -> Inlines:

@@ -14,7 +14,7 @@ from derive.typeset.boxes import Fenced, Number, Operator, Row, Sum, Symbol, wid
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
 from reports.document.figures import gradient_norms, label_ends, labels
-from reports.document.html import html, inline, pieces
+from reports.document.html import html, inline, pieces, said
 from reports.document.model import EquationRow, Equations, Math, Reference, Table, Words
 from reports.document.tex import escape
 from reports.document.words import listed
@@ -131,6 +131,13 @@ def test_a_wide_formula_in_the_line_is_cut_before_its_relation_and_signs():
     )
     assert pieces(Symbol("alpha")) == (Symbol("alpha"),)
     assert inline(Math(wide)).count("<wbr>") == len(made) - 1
+
+
+def test_a_formula_stays_with_the_mark_after_it_and_the_bracket_before_it():
+    a, b = Math(Symbol("a")), Math(Symbol("b"))
+    made = said((Words("x ("), a, Words("), y"), b, Words("。z（"), a, Words("）；")))
+    short = re.sub("<math>.*?</math>", "M", made).replace('<span class="whole">', "<")
+    assert short.replace("</span>", ">") == "x <<(M>),> y<M。>z<<（M>）；>"
 
 
 def test_a_table_refuses_ragged_rows():
