@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
-from profiles import by_day
+from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
 
@@ -162,6 +162,13 @@ def test_write_report_writes_whole_files(tmp_path):
     assert all(path.stat().st_size > 1000 for path in paths)
     assert not list((tmp_path / "out").rglob("*.part"))
     assert told[0] == "rnn: derive"
+
+
+@night_alone
+@pytest.mark.parametrize("name", ["lstm_fgr", "nas"])
+def test_the_longest_pages_stay_below_half_a_megabyte(tmp_path, name):
+    write_report(name, tmp_path, formats=("html",), verdict=verdict(name))
+    assert 100_000 < (tmp_path / f"{name}.html").stat().st_size < 500_000
 
 
 def test_a_missing_engine_is_one_line_with_a_hint(tmp_path, monkeypatch):
