@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from importlib import import_module
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, Generic, TypeVar
@@ -24,10 +25,6 @@ try:
     import resource
 except ImportError:  # no POSIX system
     resource = None  # type: ignore[assignment]
-try:
-    import distributed
-except ImportError:
-    distributed = None
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -81,8 +78,11 @@ class Engine:
         """
         one_thread(loops=True)
         if self.scheduler is not None:
-            if distributed is None:
-                raise MissingError("--scheduler needs dask: pip install 'bptt-toolkit[cluster]'")
+            try:  # only here: it takes longer to import than a report's figures to draw
+                distributed = import_module("distributed")
+            except ImportError:
+                hint = "--scheduler needs dask: pip install 'bptt-toolkit[cluster]'"
+                raise MissingError(hint) from None
             self._client = distributed.Client(self.scheduler)
         return self
 

@@ -62,6 +62,7 @@ LAZY = {
     "derive/lazy.py", "bptt/__init__.py", "bptt/__main__.py", "bptt/pytest_plugin.py",
     "numeric/compiler/to_jax/stand_in.py",  # hands on what NumPy itself imports
     "numeric/verification/frameworks/framework.py",
+    "numeric/engine.py",  # dask, where a cluster is named
     "reports/cli.py", "reports/arguments/which_cell.py", "reports/arguments/network_flags.py",
 }  # fmt: skip
 BY_NAME = {"import_module", "__import__"}

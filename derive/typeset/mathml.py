@@ -53,17 +53,11 @@ class MathML:
                 return f"<mn>{escape(text)}</mn>"
             case Operator(sign):
                 return self._sign(sign)
-            case Row(items):
-                thin = '<mspace width="0.17em"/>'
-                return _mrow(*(thin * gap + self(part) for part, gap in spaced(items)))
-            case Sum(terms):
-                lead = '<mo form="prefix">−</mo>' if terms[0][0] == "−" else ""
-                more = (self._sign(sign) + self(term) for sign, term in terms[1:])
-                return _mrow(lead + self(terms[0][1]), *more)
+            case Row() | Sum() | Fenced() | Grid():
+                return _mrow(*self._parts(item))
             case Script(base, sub, sup):
                 primed, sup = _unprimed(sup)
-                mark = '<mo lspace="0" rspace="0">′</mo>' if primed else ""
-                body = _mrow(self(base), mark) if primed else self(base)
+                body = _mrow(self(base), "<mo>′</mo>") if primed else self(base)
                 if not sub and not sup:
                     return body
                 parts = body + "".join(self._small(part) for part in (sub, sup) if part)
@@ -77,29 +71,55 @@ class MathML:
                 return f"<mfrac>{self(top)}{self(bottom)}</mfrac>"
             case Root(body):
                 return f"<msqrt>{self(body)}</msqrt>"
-            case Fenced(body, opening, closing):
-                return _mrow(_mathml_fence(opening, "prefix", tall(body)), self(body),
-                             _mathml_fence(closing, "postfix", tall(body)))  # fmt: skip
             case Delimiter(sign, _, closing):
-                return _mathml_fence(sign, "postfix" if closing else "prefix", grown=False)
+                form = "postfix" if closing else "prefix"
+                return f'<mo form="{form}" stretchy="false">{sign}</mo>'
             case Large(sign, lower, upper):
                 limits = self._small(lower) + (self._small(upper) if upper else "")
                 kind = "munderover" if upper else "munder"
                 return f"<{kind}><mo>{sign}</mo>{limits}</{kind}>"
+            case Marked(body):
+                return f'<mrow class="{self.mark}">{self(body)}</mrow>' if self.mark else self(body)
+
+    def element(self, item: Box, sign: str = "") -> str:
+        """The box in a <math> of its own, after a sign."""
+        parts = (self._sign(sign), self(item)) if sign else self._parts(item)
+        return f"<math>{''.join(parts)}</math>"
+
+    def _parts(self, item: Box) -> tuple[str, ...]:
+        """What stands in the row of the box, which a <math> is already.
+
+        A browser knows the form of a sign by its place, first, last or between, in its row: it is
+        written where the place says another.
+        """
+        match item:
+            case Row(items):
+                thin = '<mspace width="0.17em"/>'
+                ends = {0, len(items) - 1}
+                return tuple(
+                    thin * gap + (self._sign(part.sign, place in ends)
+                                  if isinstance(part, Operator) else self(part))
+                    for place, (part, gap) in enumerate(spaced(items))
+                )  # fmt: skip
+            case Sum(terms):
+                lead = "<mo>−</mo>" if terms[0][0] == "−" else ""
+                more = (self._sign(sign, end=False) + self(term) for sign, term in terms[1:])
+                return lead, self(terms[0][1]), *more
+            case Fenced(body, opening, closing):
+                grown = tall(body)
+                return _mathml_fence(opening, grown), self(body), _mathml_fence(closing, grown)
             case Grid(rows):
                 inside = "".join(
                     "<mtr>" + "".join(f"<mtd>{self(part)}</mtd>" for part in line) + "</mtr>"
                     for line in rows
                 )
-                table = f'<mtable displaystyle="true">{inside}</mtable>'
-                return _mrow('<mo form="prefix">[</mo>', table, '<mo form="postfix">]</mo>')
-            case Marked(body):
-                return f'<mrow class="{self.mark}">{self(body)}</mrow>' if self.mark else self(body)
+                return "<mo>[</mo>", f'<mtable displaystyle="true">{inside}</mtable>', "<mo>]</mo>"
+        return (self(item),)
 
     def _small(self, item: Box) -> str:
         return replace(self, tight=True)(item)
 
-    def _sign(self, sign: str) -> str:
+    def _sign(self, sign: str, end: bool = True) -> str:
         if sign in "∂∞":
             return f"<mi>{sign}</mi>"
         if sign in "⊤…⋯":
@@ -108,7 +128,7 @@ class MathML:
             after = "0" if self.tight or sign in ",:/" else "0.17em"
             return f'<mo lspace="0" rspace="{after}">{sign.strip()}</mo>'
         space = ' lspace="0" rspace="0"' if self.tight else ""
-        form = ' form="infix"' if sign in "+−" else ""
+        form = ' form="infix"' if end and sign in "+−" else ""
         return f"<mo{form}{space}>{escape(sign)}</mo>"
 
 
@@ -126,12 +146,6 @@ def _mrow(*parts: str) -> str:
     return f"<mrow>{''.join(parts)}</mrow>"
 
 
-def _mathml_fence(sign: str, form: str, grown: bool) -> str:
+def _mathml_fence(sign: str, grown: bool) -> str:
     stretch = "" if grown else ' stretchy="false"'
-    return f'<mo form="{form}"{stretch}>{sign}</mo>' if sign else ""
-
-
-def math_element(body: str, display: bool = False) -> str:
-    """A <math> element of its own; display style without the block's centring."""
-    style = ' displaystyle="true"' if display else ""
-    return f"<math{style}>{body}</math>"
+    return f"<mo{stretch}>{sign}</mo>" if sign else ""

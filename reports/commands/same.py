@@ -52,7 +52,7 @@ def _data(verdict: Sameness, seed: int) -> dict[str, Any]:
         "counterexample": counterexample(source, target, failing) if different else None,
         "least_difference": failing.least if different else None,
         "no_map": [source.name, target.name] if different else None,
-        "searched": failing.searched or verdict.there.searched,
+        "searched": failing.searched or verdict.there.searched or None,
         "assumptions": _assumptions(verdict, spoken("en").texts.__getitem__),
         "reason": failing.reason or None,
         "seed": seed,
@@ -92,7 +92,9 @@ def _lines(verdict: Sameness, say: Speaker) -> list[str]:
         return [words("same.same").format(*names), *found]
     failing = verdict.failing
     source, target = _ends(verdict, failing)
-    searched = words("same.searched").format(say.phrase(failing.searched))
+    searched = words("same.not_searched")
+    if failing.searched:
+        searched = words("same.searched").format(say.phrase(failing.searched))
     why = say.phrase(failing.reason)
     if verdict.status != DIFFERENT:
         return [words("same.undecided").format(*names, why), searched]

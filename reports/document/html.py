@@ -14,7 +14,8 @@ from typing import Final
 
 from derive.typeset.boxes import RELATIONS, Box, Operator, Row, lines, row, width
 from derive.typeset.latex import Latex
-from derive.typeset.mathml import MathML, math_element
+from derive.typeset.mathml import MathML
+from reports.document.inline_svg import Drawings
 from reports.document.model import (
     Beside,
     Block,
@@ -39,19 +40,14 @@ from reports.document.words import spoken
 
 LINE: Final = 34.0
 """Where a long right side is broken, in em."""
-COLOURS: Final = (
-    "000000", "ffffff", "4a4a4a", "6a6a6a", "8a8a8a", "aaaaaa", "bbbbbb", "d5d5d5", "dddddd",
-    "b3261e",
-)  # fmt: skip
-"""The colours of figures, each a variable of the page's style."""
-_COLOUR: Final = re.compile(rf"#({'|'.join(COLOURS)})\b", re.IGNORECASE)
+NOTED: Final = 25.0
+"""The same where a remark stands beside it."""
 NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
 _SOURCE: Final = Latex()
-_LETTER: Final = re.compile(r'\s*<path id="([^"]*)" (d="[^"]*" transform="scale[^>]*)/>')
-_USED: Final = re.compile(r'xlink:href="#([^"]*)"')
-_MARKS: Final = re.compile(r"[,.;:)]+")
+_MARKS: Final = re.compile("[,.;:)，。；：、）”]+")
+_OPENING: Final = re.compile("[(（“]$")
 _ALIGNED: Final = {"l": "", "p": ' class="text"', "c": ' class="mid"', "r": ' class="end"'}
 Say = Callable[[str], str]
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
@@ -67,7 +63,7 @@ def inline(part: Inline) -> str:
     """A part of a line."""
     match part:
         case Math(box):
-            return "<wbr>".join(math_element(_MATH(piece)) for piece in pieces(box))
+            return "<wbr>".join(_MATH.element(piece) for piece in pieces(box))
         case Reference(anchor, text):
             return f'<a href="#{anchor}">{escape(text)}</a>'
         case Words(text, "code"):
@@ -89,18 +85,27 @@ def pieces(box: Box) -> tuple[Box, ...]:
 
 
 def said(parts: Inlines) -> str:
-    """A sentence; a formula stays on the line of the mark that follows it."""
+    """A sentence; a formula stays on the line of the mark after it and the bracket before it."""
     made = [inline(part) for part in parts]
-    for place in range(len(parts) - 1):
-        after = parts[place + 1]
-        if isinstance(parts[place], Math) and isinstance(after, Words) and not after.style:
-            mark = _MARKS.match(after.text)
-            if mark:
-                *before, last = made[place].rsplit("<wbr>", 1)
-                last = f'<span class="whole">{last}{escape(mark[0])}</span>'
-                made[place] = "<wbr>".join((*before, last))
-                made[place + 1] = escape(after.text[mark.end() :])
+    for place, part in enumerate(parts):
+        if not isinstance(part, Math):
+            continue
+        first, *rest = made[place].split("<wbr>")
+        if place and (opened := _OPENING.search(_plain(parts[place - 1]))):
+            made[place - 1] = made[place - 1].removesuffix(escape(opened[0]))
+            first = f'<span class="whole">{escape(opened[0])}{first}</span>'
+        *before, last = first, *rest
+        after = _plain(parts[place + 1]) if place + 1 < len(parts) else ""
+        if mark := _MARKS.match(after):
+            last = f'<span class="whole">{last}{escape(mark[0])}</span>'
+            made[place + 1] = escape(after[mark.end() :])
+        made[place] = "<wbr>".join((*before, last))
     return "".join(made)
+
+
+def _plain(part: Inline) -> str:
+    """The text of words without a style."""
+    return part.text if isinstance(part, Words) and not part.style else ""
 
 
 def equations(group: Equations, names: Iterator[int] | None = None) -> str:
@@ -118,19 +123,18 @@ def equations(group: Equations, names: Iterator[int] | None = None) -> str:
 def _row(
     row: EquationRow, note: bool, space: bool, number: bool, names: Iterator[int] | None
 ) -> str:
-    first, *rest = lines(row.right, LINE)
-    sign = _MATH(Operator(row.sign))
-    shown = [math_element(f"<mrow>{sign}{_MATH(first)}</mrow>", display=True)]
-    shown += [math_element(_MATH(part), display=True) for part in rest]
+    first, *rest = lines(row.right, NOTED if note else LINE)
+    shown = [_MATH.element(first, sign=row.sign)]
+    shown += [_MATH.element(part) for part in rest]
     right = "".join(f"<div{' class=more' * bool(k)}>{part}</div>" for k, part in enumerate(shown))
     cells = [
-        f'<td class="left">{math_element(_MATH(row.left), display=True)}</td>',
+        f'<td class="left">{_MATH.element(row.left)}</td>',
         f'<td class="right">{right}</td>',
     ]
     if note:
         cells.append(f'<td class="note">{said(row.note)}</td>')
     if space:
-        made = math_element(_MATH(row.space)) if row.space else ""
+        made = _MATH.element(row.space) if row.space else ""
         cells.append(f'<td class="space">{made}</td>')
     if number:
         link = f'<a href="#eq-{row.number}">{row.shown}</a>' if row.number else ""
@@ -167,54 +171,10 @@ def table(block: Table, say: Say) -> str:
     )
 
 
-def inline_svg(
-    text: str, stem: str, description: str, known: dict[str, str] | None = None
-) -> str:  # fmt: skip
-    """The <svg> element of a file, its ids made the figure's own, its size left to the page.
-
-    `known` holds the letters that an earlier figure of the page has drawn, which are used again.
-    Colours that the page knows become its variables, which a dark page sets otherwise.
-    """
-    body = text[text.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'\bid="', f'id="{stem}-', body)
-    body = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{stem}-", body)
-    body = _shared(body, {} if known is None else known)
-    body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", body, count=1)
-    body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1)
-    body = _COLOUR.sub(lambda found: f"var(--c{found[1].lower()}, {found[0]})", body)
-    label = f'<svg role="img" aria-label="{escape(description)}"'
-    return _lean(body).replace("<svg", label, 1).strip()
-
-
-def _lean(body: str) -> str:
-    """The figure without remarks, unused names, empty lists and white space between its tags."""
-    used = set(_USED.findall(body))
-    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r'<g id="([^"]*)"', lambda g: g[0] if g[1] in used else "<g", body)
-    body = re.sub(r">\s+<", "><", body)
-    return body.replace("<defs></defs>", "")
-
-
-def _shared(body: str, known: dict[str, str]) -> str:
-    """The figure without the letters that are drawn in an earlier one, which it refers to."""
-    others: dict[str, str] = {}
-
-    def kept(found: re.Match[str]) -> str:
-        first = known.setdefault(found[2], found[1])
-        if first == found[1]:
-            return found[0]
-        others[found[1]] = first
-        return ""
-
-    body = _LETTER.sub(kept, body)
-    return _USED.sub(lambda found: f'xlink:href="#{others.get(found[1], found[1])}"', body)
-
-
 class _Writer:
     def __init__(self, figures: Mapping[str, str], say: Say) -> None:
         self.figures, self.say = figures, say
-        self.letters: dict[str, str] = {}
+        self.draw = Drawings()
         self.names = count(1)
 
     def __call__(self, block: Block) -> str:
@@ -236,7 +196,7 @@ class _Writer:
             case Table():
                 return table(block, self.say)
             case Figure(number, stem, caption, description):
-                picture = inline_svg(self.figures[stem], stem, description, self.letters)
+                picture = self.draw(self.figures[stem], description)
                 return (
                     f'<figure id="figure-{number}">\n<div class="scroll" tabindex="0">{picture}'
                     "</div>\n<figcaption>"
@@ -297,6 +257,7 @@ def html(document: Document, figures: Mapping[str, str] | None = None, home: str
 <title>{escape(title)}</title>
 <style>
 {STYLE.read_text(encoding="utf-8").strip()}
+{write.draw.style()}
 </style>
 </head>
 <body>

@@ -52,10 +52,20 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \setlength{\LTpost}{0.2em}
 \setlength{\emergencystretch}{3em}
 \newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
-  \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi}
+  \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi
+  \ifdim\pagetotal=0pt\ifdim\vsize<#1\null\vfil\penalty-10000\fi\fi} % figures that wait come first
+\newsavebox{\whole}
 \makeatletter
-\newcommand{\mayend}{\par\if@nobreak\else\hrule height0pt\penalty0 \fi} % a page, before a table,
-  % below figures too; after no title
+\newcommand{\placed}{\par\if@nobreak\else\need{\dimexpr\ht\whole+\dp\whole+2em\relax}\fi
+  \begin{center}\usebox{\whole}\end{center}} % a table on the page that has room for it
+\let\startlong\longtable % forgets figures above it, and puts none on the next page
+\let\stoplong\endlongtable
+\let\pageout\@outputpage
+\newcommand{\nextpage}{\pageout\global\@textfloatsheight0pt\@floatplacement\@startcolumn
+  \@whilesw\if@fcolmade\fi{\pageout\@floatplacement\@startcolumn}}
+\def\longtable{\par\xdef\hadroom{\the\@colroom}\xdef\hadpage{\the\c@page}%
+  \let\@outputpage\nextpage\startlong}
+\def\endlongtable{\stoplong\ifnum\c@page=\hadpage\relax\global\@colroom\hadroom\fi}
 \@beginparpenalty=10000
 \def\@listi{\leftmargin\leftmargini\topsep0.1em\partopsep0pt\parsep0.15em\itemsep0.1em}
 \let\@listI\@listi

@@ -52,7 +52,7 @@ from reports.document.words import spoken
 
 TEXT_WIDTH: Final = 46.5
 """The line, in em."""
-LONG, TALL = 8, 40  # rows of sentences, or of numbers, from which on a table may go over a page
+LONG, TALL = 8, 10  # rows of sentences, or of numbers, from which on a table may go over a page
 """A table of sentences with more rows breaks over pages."""
 BREAK: Final = r"\allowbreak{}"
 CODE_WIDTH: Final = 104
@@ -61,8 +61,8 @@ Say = Callable[[str], str]
 _CHINESE: Final = re.compile(f"[{CHINESE}]")
 _DISPLAY: Final = Latex(r"\ct")
 _INLINE: Final = Latex(r"\ct", display=False)
-_TOGETHER: Final = r"\begin{center}\begin{minipage}{\textwidth}\centering"
-_APART: Final = r"\end{minipage}\end{center}"
+_TOGETHER: Final = r"\sbox{\whole}{\begin{minipage}{\textwidth}\centering"
+_APART: Final = r"\end{minipage}}\placed"
 _SPECIAL: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\^{}", "~": r"\~{}", "–": "--", "—": "---",
@@ -174,22 +174,32 @@ def table(block: Table, say: Say) -> str:
     """A table with its caption above."""
     align = "".join(r"p{0.58\textwidth}" if c == "p" else c for c in block.align)
     head = " & ".join(rf"\textit{{{said(cell)}}}" for cell in block.head)
-    body = " \\tabularnewline\n".join(" & ".join(map(said, cells)) for cells in block.rows)
+    rows = [" & ".join(map(said, cells)) for cells in block.rows]
     strut = r"\rule{0pt}{1.2em}"
     named = say("page.table").format(block.number)
     caption = rf"\anchor{{table-{block.number}}}\small {named} {said(block.caption)}"
     top = (r"\hline", strut + head + r" \tabularnewline", r"\hline")
-    lines = (strut + body + r" \tabularnewline[0.2em]", r"\hline")
-    if len(block.rows) > (LONG if "p" in block.align else TALL):
+    last = (r" \tabularnewline[0.2em]", r"\hline")
+    if _breaks(block):
+        held = {0, len(rows) - 3, len(rows) - 2}  # no row stands alone on a page
+        ends = (r" \tabularnewline" + "*" * (k in held) for k in range(len(rows) - 1))
+        body = "\n".join(row + end for row, end in zip(rows, (*ends, last[0]), strict=True))
+        lines = strut + body, last[1]
         return "\n".join((
-            rf"\need{{8em}}{{\centering {caption}\par}}\nopagebreak", r"{\small",
+            rf"\need{{12em}}{{\centering {caption}\par}}\nopagebreak", r"{\small",
             rf"\begin{{longtable}}[c]{{{align}}}", *top, r"\noalign{\vskip0.2em}\endhead", *lines,
             r"\end{longtable}}",
         ))  # fmt: skip
+    lines = strut + " \\tabularnewline\n".join(rows) + last[0], last[1]
     return "\n".join((
-        r"\mayend", _TOGETHER, rf"{caption}\\[0.4em]", rf"\begin{{tabular}}{{{align}}}",
+        _TOGETHER, rf"{caption}\\[0.4em]", rf"\begin{{tabular}}{{{align}}}",
         *top, *lines, r"\end{tabular}", _APART,
     ))  # fmt: skip
+
+
+def _breaks(block: Table) -> bool:
+    """Whether a table may go over a page."""
+    return len(block.rows) > (LONG if "p" in block.align else TALL)
 
 
 def listing(block: Listing) -> str:
@@ -281,10 +291,13 @@ def section(part: Section, say: Say) -> str:
         for place, (block, after) in enumerate(pairwise((*part.blocks, None)))
         if block is not None
     )
-    room = {Theorem: 14, Figure: 26}.get(type(part.blocks[0]), 8)
+    first = part.blocks[0]
+    room = {Theorem: 14.0, Figure: 26.0}.get(type(first), 8.0)
+    if isinstance(first, Table) and not _breaks(first):
+        room = 10 + 1.4 * len(first.rows) * (2.5 if "p" in first.align else 1)
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"
     text = f"{{\\small\n{blocks}\n\n}}" if part.small else blocks
-    return f"\\need{{{room}em}}\n{head}\n\n{text}\n"
+    return f"\\need{{{room:g}em}}\n{head}\n\n{text}\n"
 
 
 def tex(document: Document) -> str:

@@ -17,7 +17,6 @@ from derive.typeset.boxes import Box, Symbol
 from derive.typeset.layout import Layout, Notation
 from numeric.bounds.one_sequence.measured import Measurement
 from numeric.verification.verdict import Verdict
-from reports.document.figures import Labels, labels
 from reports.document.words import Speaker
 
 
@@ -69,11 +68,6 @@ class Facts:
     def earlier(self) -> Box:
         """The letter of a time before t."""
         return Symbol(self.layout.notation.earlier)
-
-    @property
-    def labels(self) -> Labels:
-        """What the figures say."""
-        return labels(self.language, self.layout.notation.earlier)
 
     def symbol(self, name: str) -> Box:
         """A symbol of the cell by its name, without time."""

@@ -59,14 +59,16 @@ def _direct(pages: Pages, found: Keeping) -> Iterator[Block]:
     assert own is not None
     before, factor = own
     clock = derivation.clock
-    yield Paragraph(say.sentence("memory.direct", layout.of(equation.target), layout.of(before),
-                                 layout.of(factor)))  # fmt: skip
+    state = found.kept.state
+    alone = derivation.step_jacobian.blocks[state, state] == factor
+    key = "memory.direct_alone" if alone else "memory.direct"
+    yield Paragraph(say.sentence(key, *map(layout.of, (equation.target, before, factor))))
     now, then = clock.at(equation.target, TIME), clock.at(equation.target, EARLIER)
     step = Partial(now, clock.at(equation.target, TIME - 1))
     product = TimeProduct(clock.at(factor, FACTOR), FACTOR, TIME, EARLIER + 1)
-    more = row(layout.of(clock.at(factor, TIME)), "+", "⋯")
+    own_step = layout.of(clock.at(factor, TIME))
     yield Equations((
-        EquationRow(layout.of(step), more),
+        EquationRow(layout.of(step), own_step if alone else row(own_step, "+", "⋯")),
         EquationRow(layout.of(Partial(now, then)), row(layout.of(product), "+", "⋯")),
     ))  # fmt: skip
     yield Paragraph(say.sentence("memory.no_weights", layout.of(clock.at(factor, TIME))))
@@ -82,7 +84,7 @@ def _biases(pages: Pages, found: Keeping, norm: str) -> Iterator[Block]:
     )
     lag = str(found.plain.lags[-1])
     label = Latex()(bias).strip()
-    picture = norms_by_bias(found, label, norm, pages.facts.labels)
+    picture = norms_by_bias(found, label, norm, pages.labels)
     yield pages.figure("memory", picture, say.sentence(
         "memory.figure", bias, facts.symbol(found.kept.gate), figures(gap, UP, 1), lag),
         say.words("memory.described"))  # fmt: skip
@@ -166,6 +168,6 @@ def _gain(pages: Pages, found: ByGain, norm: str) -> Iterator[Block]:
                                   power_of_ten(found.measured[k], NEAR)))  # fmt: skip
     yield Paragraph(say.sentence("gain.opening"))
     yield Bullets(tuple(items))
-    picture = norms_by_gain(found, norm, pages.facts.labels)
+    picture = norms_by_gain(found, norm, pages.labels)
     caption = say.sentence("gain.figure", lag)
     yield pages.figure("gain", picture, caption, say.words("gain.described"))

@@ -104,7 +104,7 @@ def _glance(facts: NetworkFacts) -> Section:
         EquationRow(layout_row.left, layout_row.right, space=layout_row.space)
         for layout_row in facts.rows(ups).rows
     )
-    box = conventions(cell)
+    box = conventions(cell, stacked=facts.network.layers > 1)
     bullets = box.content[0]
     more = tuple(_letters(facts))
     if isinstance(bullets, Bullets):

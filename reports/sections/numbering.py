@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from derive.typeset.boxes import Box, Number, Symbol, row
 from numeric.bounds.study import Study
-from reports.document.figures import Picture
+from reports.document.figures import Labels, Picture, labels
 from reports.document.method_names import method_name
 from reports.document.model import Figure, Inlines, Table
 from reports.sections.facts import Facts
@@ -41,6 +41,11 @@ class Pages:
         stem = f"{self.name}-{kind}"
         self.pictures[stem] = picture
         return Figure(self.figures, stem, caption, description)
+
+    @property
+    def labels(self) -> Labels:
+        """What the figures say."""
+        return labels(self.facts.language, self.facts.layout.notation.earlier)
 
     def method(self, name: str) -> str:
         """What a method of bounding is called."""

@@ -93,7 +93,9 @@ def _layers(pages: Pages) -> Iterator[Block]:
     head = say.heads("one_sequence.layer", "one_sequence.verdict", "growth.measured",
                      "all_inputs.at_most", "one_sequence.at_least", "one_sequence.rate",
                      "one_sequence.carried")  # fmt: skip
-    yield pages.table(say.sentence("one_sequence.layers"), head, rows, "llrrrrl")
+    both = any(layer.reverse for layer in stack.layers)
+    caption = say.sentence("one_sequence.layers_both" if both else "one_sequence.layers")
+    yield pages.table(caption, head, rows, "llrrrrl")
 
 
 def _decimal(pages: Pages, value: float, way: str) -> Inlines:
@@ -115,7 +117,7 @@ def _lag(pages: Pages, norm: str) -> Iterator[Block]:
         single = one.log10_upper.get("window_1", (math.nan,))[-1] - exact
         message = say.sentence(
             "one_sequence.bounds_within", places(gap, 1, UP), places(single, 1, UP))  # fmt: skip
-    yield pages.figure("bounds", bounds_over_lag(one, norm, pages.facts.labels),
+    yield pages.figure("bounds", bounds_over_lag(one, norm, pages.labels),
                        say.together([message, say.sentence("one_sequence.bounds_read")]),
                        say.words("one_sequence.bounds_described"))  # fmt: skip
 
@@ -184,7 +186,7 @@ def times_figure(pages: Pages, norm: str) -> Iterator[Block]:
     held = [v for v in study.heat.ravel() if math.isfinite(v)]
     if len(study.times) < 3 or not held:
         return
-    picture = norms_over_times(study.times, study.heat, norm, pages.facts.labels)
+    picture = norms_over_times(study.times, study.heat, norm, pages.labels)
     yield pages.figure("times", picture,
                        say.sentence("one_sequence.times", pages.facts.earlier, Symbol("t")),
                        say.words("one_sequence.times_described"))  # fmt: skip

@@ -195,7 +195,7 @@ def _monomial(number: int, letters: tuple[str, ...]) -> Box:
     return row(*parts)
 
 
-def conventions(facts: Facts) -> Callout:
+def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
     """What the letters, marks and signs mean."""
     derivation, say = facts.derivation, facts.say
     cell = derivation.cell
@@ -211,7 +211,6 @@ def conventions(facts: Facts) -> Callout:
     ]
     shapes = [say("{0}", row(facts.symbol(s.name), "∈", space_of(s)))
               for s in (*cell.states, *cell.inputs) if s.shape[1] == 1]  # fmt: skip
-    loss = sub("L", "t")
     items: list[Inlines] = [
         say.sentence("conventions.columns", say.listed(shapes),
             say.listed([*names, say("{0}", row("T"))])),
@@ -221,10 +220,7 @@ def conventions(facts: Facts) -> Callout:
         *_matrices(facts),
         say.sentence("conventions.latest", _chain_example(facts), row(facts.earlier, "=", "t"),
             row("I")),
-        say.sentence("conventions.loss_of_outputs" if cell.outputs else "conventions.loss",
-            _loss_sum(), loss, row("t"),
-            *([say.listed([say("{0}", sub(facts.symbol(y.name), "t")) for y in cell.outputs])]
-              if cell.outputs else [])),
+        _loss(facts, stacked),
         say.sentence("conventions.bar", bar, row("L"), sub(h, "t"), carried,
             Sum((("+", Symbol("t")), ("+", Number("1"))))),
         say.sentence("conventions.signs",
@@ -238,6 +234,18 @@ def conventions(facts: Facts) -> Callout:
     if facts.uses(Quotient):
         items.append(say.sentence("conventions.quotient"))
     return Callout(say.words("conventions.title"), (Bullets(tuple(items)),))
+
+
+def _loss(facts: Facts, stacked: bool) -> Inlines:
+    """What the loss is a sum of, and what each term depends on."""
+    say, cell = facts.say, facts.derivation.cell
+    slots = _loss_sum(), sub("L", "t"), row("t")
+    if stacked:
+        return say.sentence("conventions.loss_of_layer", *slots)
+    if not cell.outputs:
+        return say.sentence("conventions.loss", *slots)
+    outputs = say.listed([say("{0}", sub(facts.symbol(y.name), "t")) for y in cell.outputs])
+    return say.sentence("conventions.loss_of_outputs", *slots, outputs)
 
 
 def _matrices(facts: Facts) -> tuple[Inlines, ...]:

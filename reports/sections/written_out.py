@@ -25,7 +25,10 @@ def short_and_long(facts: Facts) -> Iterator[Paragraph | Equations]:
     if not found:
         return
     loss = sub("L", "t")
-    if (readout := readout_of(derivation)) is not None:
+    if facts.flags:
+        said = say.sentence("written_out.short_in_network", loss, row("t"))
+        yield Paragraph(said, say.words("written_out.lead"))
+    elif (readout := readout_of(derivation)) is not None:
         layout = Layout(readout.joined.notation)
         matrix = layout.of(readout.joined.free["V"])
         yield Paragraph(

@@ -22,7 +22,7 @@ from numeric.bounds.stack import Stack
 from numeric.numbers.printed import decimal
 from reports.document.model import Words
 from reports.document.words import Speaker
-from reports.sections.answer import Line, batch_line, lines
+from reports.sections.answer_lines import Line, batch_line, lines
 
 WIDTH: Final = 80
 VERDICTS: Final = {

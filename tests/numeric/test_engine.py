@@ -54,12 +54,18 @@ def test_a_call_that_raises_costs_its_own_candidate() -> None:
 
 
 def test_a_cluster_needs_dask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("numeric.engine.distributed", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     with (
         pytest.raises(MissingError, match=r"bptt-toolkit\[cluster\]"),
         Engine(scheduler="tcp://x:1"),
     ):
         pass
+
+
+def test_a_command_without_a_cluster_does_not_import_dask() -> None:
+    asked = "import sys, reports.commands.report; print('distributed' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_results_come_as_they_are_ready() -> None:

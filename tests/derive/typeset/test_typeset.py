@@ -42,6 +42,7 @@ from derive.language.expr import (
 from derive.language.functions import FUNCTIONS
 from derive.language.norms import BlockBound, Largest, MaxAbs, Norm, Radius
 from derive.typeset import boxes
+from derive.typeset.boxes import Delimiter, Operator, Row, Sum, Symbol
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout, Notation, size_box, space_of
 from derive.typeset.letters import parse_latex
@@ -249,11 +250,24 @@ def test_mathml_of_a_fraction_sum_and_accent():
     low = '<mrow><mi>t</mi><mo lspace="0" rspace="0">=</mo><mn>1</mn></mrow>'
     head = f"<munderover><mo>∑</mo>{low}<mi>T</mi></munderover>"
     assert summed == f"<mrow>{head}<msub><mi>a</mi><mi>t</mi></msub></mrow>"
-    before = '<mrow><mi>t</mi><mo form="infix" lspace="0" rspace="0">−</mo><mn>1</mn></mrow>'
+    before = '<mrow><mi>t</mi><mo lspace="0" rspace="0">−</mo><mn>1</mn></mrow>'
     now, then = "<msub><mi>h</mi><mi>t</mi></msub>", f"<msub><mi>h</mi>{before}</msub>"
     upper, lower = f"<mrow><mi>∂</mi>{now}</mrow>", f"<mrow><mi>∂</mi>{then}</mrow>"
     made = MathML()(Layout().of(Partial(At(h, t), At(h, t - 1))))
     assert made == f"<mfrac>{upper}{lower}</mfrac>"
+
+
+def test_mathml_names_the_form_of_a_sign_where_its_place_says_another():
+    a, b, plus = Symbol("a"), Symbol("b"), Operator("+")
+    assert MathML()(Sum((("−", a), ("+", b)))) == (
+        "<mrow><mo>−</mo><mi>a</mi><mo>+</mo><mi>b</mi></mrow>"
+    )
+    continued = '<mrow><mo form="infix">+</mo><mi>b</mi></mrow>'
+    assert MathML()(Row((plus, b))) == continued
+    assert MathML().element(Row((a, plus, b))) == "<math><mi>a</mi><mo>+</mo><mi>b</mi></math>"
+    assert MathML().element(Row((a, b)), "=").startswith("<math><mo>=</mo><mrow>")
+    opened = Delimiter("(", tall=False)
+    assert MathML()(opened) == '<mo form="prefix" stretchy="false">(</mo>'
 
 
 def test_cotangents_are_marked_in_each_back_end():

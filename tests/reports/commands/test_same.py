@@ -51,6 +51,15 @@ def test_kinks_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert "relu: equal on the pieces" in out
 
 
+def test_where_nothing_was_searched_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out = said(capsys, "mlstm", "lstm")
+    assert status == 3
+    assert "no map was searched for" in out
+    assert "searched: " not in out
+    assert json.loads(said(capsys, "mlstm", "lstm", "--json")[1])["searched"] is None
+    assert "searched: maps" in said(capsys, "lstm", "gru")[1]
+
+
 @pytest.mark.parametrize(("pair", "says"), [
     (("torch_gru", "gru_reset_after"), "同一个函数"), (("rnn", "gru"), "反例"),
     (("gru", "mut1"), "不能对应"), (("mlstm", "lstm"), "没有结论"), (("lstm", "rnn"), "不同"),

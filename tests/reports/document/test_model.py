@@ -7,14 +7,14 @@ import re
 import pytest
 from matplotlib.figure import Figure as Drawing
 from reading import text_of
-from samples import CELLS, SVG, measurement, page, source, verdict
+from samples import CELLS, measurement, page, source, verdict
 
 from derive import catalogue, differentiate
 from derive.typeset.boxes import Fenced, Number, Operator, Row, Sum, Symbol, width
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
 from reports.document.figures import gradient_norms, label_ends, labels
-from reports.document.html import COLOURS, STYLE, html, inline, inline_svg, pieces
+from reports.document.html import html, inline, pieces, said
 from reports.document.model import EquationRow, Equations, Math, Reference, Table, Words
 from reports.document.tex import escape
 from reports.document.words import listed
@@ -133,6 +133,13 @@ def test_a_wide_formula_in_the_line_is_cut_before_its_relation_and_signs():
     assert inline(Math(wide)).count("<wbr>") == len(made) - 1
 
 
+def test_a_formula_stays_with_the_mark_after_it_and_the_bracket_before_it():
+    a, b = Math(Symbol("a")), Math(Symbol("b"))
+    made = said((Words("x ("), a, Words("), y"), b, Words("。z（"), a, Words("）；")))
+    short = re.sub("<math>.*?</math>", "M", made).replace('<span class="whole">', "<")
+    assert short.replace("</span>", ">") == "x <<(M>),> y<M。>z<<（M>）；>"
+
+
 def test_a_table_refuses_ragged_rows():
     cell = (Words("a"),)
     with pytest.raises(ValueError, match="2 cells"):
@@ -165,13 +172,6 @@ def test_a_label_that_is_moved_has_a_leader_line(heights, lines):
     assert all(line.get_xdata()[0] == 10 for line in axes.lines)
 
 
-def test_an_inlined_svg_keeps_its_ids_to_itself():
-    made = inline_svg(SVG, "f", "a picture")
-    assert made.startswith('<svg role="img" aria-label="a picture">')
-    assert 'id="f-a"' in made
-    assert 'href="#f-a"' in made
-
-
 def test_every_equation_shows_its_latex_source():
     made = page("rnn")
     names = re.findall(r'popovertarget="([^"]+)"', made)
@@ -181,24 +181,6 @@ def test_every_equation_shows_its_latex_source():
     assert r"h_{t} = \tanh (a_{t})" in shown.values()
     assert not any("\\ct" in text for text in shown.values())
     assert "<script" not in made
-
-
-def test_a_figure_loses_remarks_and_names_that_nothing_uses():
-    figure = '<svg><!-- a\n-->\n <g id="a">\n<defs>\n</defs> </g><use xlink:href="#a"/></svg>'
-    kept = inline_svg(figure, "f", "")
-    assert kept.endswith('><g id="f-a"></g><use xlink:href="#f-a"/></svg>')
-    unused = inline_svg(figure.replace('<use xlink:href="#a"/>', ""), "f", "")
-    assert unused.endswith("><g></g></svg>")
-
-
-def test_colours_of_figures_are_variables_that_a_dark_page_sets():
-    figure = SVG.replace("<g ", '<g style="fill: #BBBBBB; stroke: #000000; color: #123456" ')
-    made = inline_svg(figure, "f", "a picture")
-    assert "fill: var(--cbbbbbb, #BBBBBB); stroke: var(--c000000, #000000)" in made
-    assert "color: #123456" in made
-    style = STYLE.read_text(encoding="utf-8")
-    assert all(f"--c{colour}: #" in style for colour in COLOURS)
-    assert "invert(" not in style
 
 
 def test_a_verdict_may_be_inconclusive():

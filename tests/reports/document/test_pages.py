@@ -7,16 +7,25 @@ from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
-from profiles import by_day
+from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
 
 from derive import catalogue
+from derive.typeset.boxes import Symbol
 from reports import write_report
 from reports.document.figures import gradient_norms, labels
 from reports.document.graph_layout import find_graphviz
 from reports.document.html import html
-from reports.document.model import Figure, Paragraph, Section, Table, Words
+from reports.document.model import (
+    EquationRow,
+    Equations,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+    Words,
+)
 from reports.document.pdf import EngineError, compile_pdf, find_engine
 from reports.document.tex import tex
 from reports.write import write_files
@@ -43,6 +52,7 @@ def test_tex_compiles_with_no_box_above_five_points(written):
     assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
     assert max(wide, default=0.0) <= ALLOWED_OVERFULL
+    assert r"Overfull \vbox" not in log
     assert "LaTeX Warning" not in log
     assert "multiply defined" not in log
     assert not list(folder.glob("*.part"))
@@ -78,6 +88,34 @@ def test_a_tall_table_below_figures_stays_on_its_pages(tmp_path, rows):
         tmp_path / "figures" / "any.pdf": picture.pdf, tmp_path / "any.tex": tex(made).encode()
     })  # fmt: skip
     assert "Overfull" not in compile_pdf(tmp_path / "any.tex")
+
+
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+def test_no_table_runs_off_its_page_wherever_figures_go(tmp_path):
+    """Equations are long tables, which would forget the figures at the top of their page."""
+
+    def words(text: str) -> tuple[Words, ...]:
+        return (Words(text),)
+
+    picture = gradient_norms(measurement(CELLS["rnn"]), r"\|J\|_2", labels("en"))
+    head, sections = (words("a"), words("b")), []
+    line = Equations((EquationRow(Symbol("a"), Symbol("b")),))
+    for place in range(8):
+        rows = tuple((words(f"row {k}"), words("1")) for k in range((8, 10, 11, 25)[place % 4]))
+        sections.append(Section(f"s{place}", "One", (
+            *(Paragraph(words("text " * 60)) for _ in range(2 * place + 3)),
+            Figure(2 * place + 1, "any", words("one " * 40), "one"), line,
+            Paragraph(words("text " * 90)), line,
+            Figure(2 * place + 2, "any", words("two " * 40), "two"),
+            Table(place + 1, words("three"), head, rows, "lr"),
+        )))  # fmt: skip
+    made = replace(document("rnn"), sections=tuple(sections))
+    path = tmp_path / "any.tex"
+    write_files({tmp_path / "figures" / "any.pdf": picture.pdf, path: tex(made).encode()})
+    assert "Overfull" not in compile_pdf(path)
+    plain = path.read_text().replace(r"\global\@colroom\hadroom", "")
+    path.write_text(plain)
+    assert r"Overfull \vbox" in compile_pdf(path)
 
 
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
@@ -124,6 +162,13 @@ def test_write_report_writes_whole_files(tmp_path):
     assert all(path.stat().st_size > 1000 for path in paths)
     assert not list((tmp_path / "out").rglob("*.part"))
     assert told[0] == "rnn: derive"
+
+
+@night_alone
+@pytest.mark.parametrize("name", ["lstm_fgr", "nas"])
+def test_the_longest_pages_stay_below_half_a_megabyte(tmp_path, name):
+    write_report(name, tmp_path, formats=("html",), verdict=verdict(name))
+    assert 100_000 < (tmp_path / f"{name}.html").stat().st_size < 500_000
 
 
 def test_a_missing_engine_is_one_line_with_a_hint(tmp_path, monkeypatch):

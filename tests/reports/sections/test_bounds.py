@@ -14,12 +14,13 @@ from samples import measurement, verdict
 from studies import chapter_of, small_study, study_of
 
 from derive import Cell, catalogue, differentiate
+from derive.typeset.text import Text
 from numeric.bounds import sensitivity
 from reports import write
 from reports.cli import main
 from reports.commands import report
 from reports.document.html import html
-from reports.document.model import Document, Figure, Table
+from reports.document.model import Document, Equations, Figure, Table
 from reports.document.tex import tex
 from reports.sections.bounds import chapter, placed
 from reports.sections.cell import build
@@ -83,7 +84,7 @@ def test_numbers_and_verdicts_are_those_of_the_study(lstm):
     assert f"So at g={low:g} the gradient vanishes, for all inputs in the box" in text
     assert "So at g=1 this decides nothing" in text
     assert "ωβ | ≤" in text
-    assert "2.2 times as large as that of Miller and Hardt. It holds all of it." in text
+    assert "2.2 times as large as that of Miller and Hardt. It contains all of that one." in text
     assert f"the gradient {found.one.verdict}" in text
 
 
@@ -97,6 +98,17 @@ def test_every_bound_is_in_the_table_with_its_distance():
     assert len(table.rows) == single + len(upper) + len(one.log10_lower)
     best = [row for row in table.rows if getattr(row[0][0], "style", "") == "emphasis"]
     assert [row[0][0].text for row in best] == ["whole product"]
+
+
+@pytest.mark.parametrize(("name", "alone"), [("lstm", True), ("gru", False)])
+def test_the_step_of_a_kept_state_has_dots_where_its_jacobian_has_more(name, alone):
+    """∂c_t/∂c_{t−1} is diag(f_t) in the section on the step Jacobian: so it is in this one."""
+    section = next(s for s in chapter_of(small_study(name)).sections if s.anchor == "memory")
+    step, several = next(b for b in section.blocks if isinstance(b, Equations)).rows
+    assert ("⋯" in Text()(step.right)) is not alone
+    assert "⋯" in Text()(several.right)
+    said = "".join(getattr(part, "text", "") for part in section.blocks[0].content)
+    assert ("within one step it is the only one" in said) is alone
 
 
 def test_known_cells_stand_beside_this_one():

@@ -9,7 +9,6 @@ from reports.document import graph_layout
 from reports.document.figures import by_steps, shortened
 from reports.document.graph_figures import readable
 from reports.document.graph_layout import NoLayoutError, find_graphviz, laid_out
-from reports.document.html import inline_svg
 from reports.document.model import Figure
 from reports.sections.facts import Facts
 from reports.sections.picture import pictures
@@ -87,18 +86,3 @@ def test_steps_do_not_drift():
     path = "M 0 0 " + " ".join(f"L {x} 0" for x in places)
     steps = [float(part.split()[0]) for part in by_steps(path, 2).split("l")[1:]]
     assert abs(sum(steps) - places[-1]) <= 0.005
-
-
-def test_letters_are_drawn_once_a_page():
-    def svg(shift: int) -> str:
-        return (f'<svg width="1pt" height="1pt"><defs>\n<path id="A" d="M {shift} 1" '
-                'transform="scale(0.1)"/></defs><use xlink:href="#A"/></svg>')  # fmt: skip
-
-    known: dict[str, str] = {}
-    first, second = (inline_svg(svg(1), stem, "", known) for stem in ("one", "two"))
-    assert first.count("<path") == 1
-    assert second.count("<path") == 0
-    assert 'xlink:href="#one-A"' in second
-    other = inline_svg(svg(2), "three", "", known)
-    assert 'id="three-A"' in other
-    assert 'xlink:href="#three-A"' in other
