@@ -184,7 +184,7 @@ _ROWS = (
         domain=Interval(0, S.Infinity),
     ),
     ElementwiseFunction(
-        "abs", Piecewise((X, X > 0), (-X, True)),
+        "abs", Piecewise((X, X > 0), (-X, X < 0), (0, True)),
         Piecewise((1, X > 0), (-1, X < 0), (0, True)), None,
         Interval(0, S.Infinity), Interval(-1, 1), r"\operatorname{abs}",
         kink="slope 0 at 0",

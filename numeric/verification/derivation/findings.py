@@ -12,6 +12,7 @@ from sympy import MatrixSymbol
 
 from derive.calculus.through_time import Derivation, Step
 from derive.cell import Cell, Equation, timeless_symbols
+from derive.language.expr import symbols_of
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 from numeric.numbers.moving import Moving
@@ -57,6 +58,19 @@ class Findings:
         if not right:
             name = self._called(what) if isinstance(what, Step) else what
             self.wrong[f"{name}: {why}"] = None
+
+    def idle(self) -> set[int]:
+        """The lines, forward and back, that were zero at every step, as relu of negative numbers.
+
+        What they are made of has shown nowhere: they held whatever it is.
+        """
+        found = set()
+        for step in (*self.derivation.part("forward"), *self.derivation.part("adjoint")):
+            name = next(iter(symbols_of(step.equation.target))).name
+            values = [value for (other, t), value in self.path.timed.items() if other == name and t]
+            if all(self.moving.equal(value, value - value) for value in values):
+                found.add(step.number)
+        return found
 
     def _called(self, step: Step) -> str:
         left = Text()(Layout(self.cell.notation).of(step.equation.target))

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from derive import catalogue
+from derive import catalogue, differentiate
 from derive.calculus.surrogates import declared_slopes, surrogate_note
 from derive.cell import Cell
 from derive.language.syntax import CellError
 from numeric import compile_cell, verify
-from numeric.verification.problems.of_cell import make_case, ordinary_sizes
+from numeric.verification.derivation.check import examine
+from numeric.verification.oracles import autograd_answer
+from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 
 FIRES = "u = 0.9 * u_prev + W @ x - s_prev\ns = step(u - 1, slope={})"
 
@@ -92,3 +94,16 @@ def test_what_is_no_declaration_is_told(written: str, said: str) -> None:
     with pytest.raises(CellError) as raised:
         Cell.parse(name="odd", equations=f"u = u_prev + x\ns = {written}\nh = s + h_prev")
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("kinked", ["abs", "relu", "hard_tanh", "leaky_relu", "elu", "relu6"])
+def test_a_kink_that_a_step_stands_on_has_the_stated_slope(kinked: str) -> None:
+    """What a step gives is exactly 0, where others are almost never."""
+    text = f"s = step(h_prev - 0.3, slope=straight_through)\nh = {kinked}(s) + W @ x"
+    cell = Cell.parse(name="standing", equations=text)
+    assert examine(differentiate(cell)).wrong == ()
+    case = make_case(cell, ordinary_sizes(cell), steps=4, batch=2, seed=4)
+    _, tape = (kernel := compile_cell(cell)).forward(case.params, case.inputs, case.initial)
+    got = kernel.backward(case.params, tape, case.cotangents)
+    want = autograd_answer(CellProblem(cell), case).gradients
+    np.testing.assert_allclose(got["params"]["W"], want["params"]["W"], rtol=1e-12, atol=1e-14)

@@ -26,9 +26,9 @@ from derive.language.expr import (
     Elementwise,
     operands,
     scale,
-    split_coefficient,
     symbols_of,
 )
+from derive.language.syntax import Node, parse
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
 from numeric.compiler.target import Header, load
@@ -138,15 +138,11 @@ def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:
 def operations(cell: Cell) -> int:
     """The operations that a cell's equations write: sums, products, functions and the like."""
 
-    def count(node: MatrixExpr) -> int:
-        if isinstance(node, MatrixSymbol):
-            return 0
-        number, rest = split_coefficient(node)
-        scaled = number != 1 and not isinstance(rest, MatMul)
-        own = 0 if scaled or isinstance(node, Broadcast) else 1
-        return own + sum(count(part) for part in node.args if isinstance(part, MatrixExpr))
+    def counts(node: Node) -> bool:
+        scaled = node.kind in "*/" and any(part.kind == "number" for part in node.children)
+        return bool(node.children) and node.kind != "negate" and not scaled
 
-    return sum(count(equation.value) for equation in cell.equations)
+    return sum(counts(node) for line in parse(cell.text) for node in line.value.walk())
 
 
 def beside(cell: Cell) -> int:

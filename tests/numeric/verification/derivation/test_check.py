@@ -94,6 +94,18 @@ def test_any_line_doubled_is_found(name):
     assert missed == []
 
 
+@pytest.mark.parametrize("name", ["ligru", "lif"])
+def test_a_line_that_the_first_numbers_left_at_zero_is_examined_with_others(name):
+    """A relu of negative numbers alone, a neuron that never fires: then any line holds."""
+    derivation = differentiate(catalogue[name])
+    idle = check._sure(derivation, 0).idle()
+    assert idle
+    for step in (one for one in derivation.steps if one.number in idle):
+        spoilt = with_step(derivation, step, scale(2, step.equation.value))
+        assert check._sure(spoilt, 0).wrong == {}
+        assert examine(spoilt).wrong
+
+
 def test_fifty_digits_find_it_too(monkeypatch):
     derivation = differentiate(catalogue["gru"])
     assert not check._lines(derivation, DIGITS, 0)[0].wrong
