@@ -31,8 +31,8 @@ _multiply: Final = np.frompyfunc(_CONTEXT.multiply, 2, 1)
 
 
 def fifty(number: Any) -> Decimal:
-    """A float or an integer as it is, without any rounding."""
-    return Decimal(number if isinstance(number, int | Decimal) else float(number))
+    """A float or an integer, rounded once: an exact one has more digits, and w − 1·w were not 0."""
+    return _CONTEXT.create_decimal(number if isinstance(number, int | Decimal) else float(number))
 
 
 def distance(one: Decimal, other: Decimal) -> Decimal:
