@@ -51,7 +51,7 @@ ONLY_IN = {
     "rich": {"reports/terminal/progress.py"},
     "torch": {"numeric/verification/frameworks/with_torch.py"},
     "jax": {"numeric/verification/frameworks/with_jax.py"},
-    "h5py": {"numeric/weights/formats/keras.py"},
+    "h5py": {"numeric/weights/formats/keras.py", "numeric/weights/formats/keras_writing.py"},
     "safetensors": {"numeric/weights/formats/safetensors.py"},
     "distributed": {"numeric/engine.py"},
     "onnx": {"numeric/compiler/to_onnx/graph.py", "numeric/exported.py"},

@@ -9,6 +9,7 @@ agree in float64. A bias that is a sum of two is rounded; whole numbers of fifty
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -28,17 +29,17 @@ from numeric.numbers.prime_field import FIELD, DualArray, random_duals
 from numeric.numbers.random_functions import PRIME, RandomFunctions, random_functions
 from numeric.verification.exact import constants_of
 from numeric.weights.formats.stored import Arrays
+from numeric.weights.laid_out import FRAMEWORK, OURS, Written, laid_out
 from numeric.weights.layer_weights import is_floating
+from numeric.weights.layouts import layer_prefix
 from numeric.weights.mapping import chosen_module, map_weights, whole_arrays
 from numeric.weights.module import Module
-from numeric.weights.modules import PYTORCH_KEY
-from numeric.weights.written import OURS, PYTORCH, Written, laid_out
+from numeric.weights.modules import PYTORCH_KEY, modules_of
 
 Array = Any
 BITS: Final = 50  # of the whole numbers in place of weights: sums of two are exact in float64
 SEEDS: Final = 2
 STEPS, BATCH = 3, 2
-_FRAMEWORK: Final = {PYTORCH: "PyTorch"}
 
 
 class NotProvedError(ValueError):
@@ -57,7 +58,8 @@ class Agreement:
 class Converted:
     """Arrays by name, what each is made of, whose equations were compared, and the proof.
 
-    `rounding`: the largest relative change of an entry by the type of the file.
+    `rounding`: the largest relative change of an entry by the type of the file; `narrowed` where
+    that type is narrower than that of the file read.
     """
 
     cell: Cell
@@ -66,16 +68,18 @@ class Converted:
     functions: tuple[str, ...]
     proof: Agreement
     rounding: float
+    narrowed: bool = False
 
 
 def convert(
     cell: Cell, arrays: Mapping[str, Array], layout: str = OURS, module: str | None = None,
-    seed: int = 0,
+    seed: int = 0, widest: type[np.floating[Any]] = np.float64,
 ) -> Converted:  # fmt: skip
     """The parameters of the cell in a file's arrays, as a layout names them, proved.
 
     Raises:
-        ValueError: for what cannot be mapped; for equations that are not known.
+        ValueError: for what cannot be mapped; for equations that are not known; for numbers that
+            the widest type that is asked for has not.
         NotProvedError: if two of the functions differ.
     """
     whole = whole_arrays(cell, arrays)
@@ -89,15 +93,30 @@ def convert(
         chance *= _over_the_field(cell, whole, chosen, layout, module, seed + turn)
     read = [value.dtype for name, value in whole.items()
             if is_floating(value) and (chosen is None or name in chosen.names)]  # fmt: skip
-    kind = np.result_type(np.float32, *read)
-    cast = {name: np.asarray(value, kind) for name, value in written.arrays.items()}
+    own = np.result_type(np.float32, *read)
+    kind = min(own, np.dtype(widest), key=lambda one: one.itemsize)
+    cast = Arrays({name: _cast(name, value, kind) for name, value in written.arrays.items()},
+                  getattr(written.arrays, "modules", None))  # fmt: skip
     rounding = max(_change(cast[name], value) for name, value in written.arrays.items())
     names = [f"{framework}'s {dialect(framework, cell.name)[0].name}"] if framework else []
     names.append(cell.name)
     if layout != OURS:
-        names.append(f"{_FRAMEWORK[layout]}'s {dialect(_FRAMEWORK[layout], cell.name)[0].name}")
+        names.append(f"{FRAMEWORK[layout]}'s {dialect(FRAMEWORK[layout], cell.name)[0].name}")
     return Converted(cell, framework or OURS, Written(cast, written.origin), tuple(names),
-                     Agreement(chance, agreement), rounding)  # fmt: skip
+                     Agreement(chance, agreement), rounding, kind != own)  # fmt: skip
+
+
+def _cast(name: str, value: Array, kind: np.dtype[Any]) -> Array:
+    """The entries in that type.
+
+    Raises:
+        ValueError: if one is too large for it.
+    """
+    with np.errstate(over="ignore"):
+        cast = np.asarray(value, kind)
+    if not np.isfinite(cast).all():
+        raise ValueError(f"{name}: an entry is too large for {kind}, which the file has to hold")
+    return cast
 
 
 def _change(cast: Array, value: Array) -> float:
@@ -128,7 +147,7 @@ def _functions(
     """For each layer and direction: the framework's function, the cell's, and the layout's."""
     layers = map_weights(cell, arrays, module)
     given = _stacked(chosen, arrays) if chosen else {}
-    there = _torch_stacked(laid_out(cell.name, layers, layout).arrays) if layout != OURS else {}
+    there = _every(laid_out(cell.name, layers, layout).arrays) if layout != OURS else {}
     for layer in layers:
         same = []
         if chosen:
@@ -139,10 +158,22 @@ def _functions(
             _Function(cell.name, cell, layer.parameters, {s.name: s.name for s in cell.states})
         )
         if layout != OURS:
-            own, form = dialect(_FRAMEWORK[layout], cell.name)
+            own, form = dialect(FRAMEWORK[layout], cell.name)
             held = parameters_of(own, form, there[layer.prefix or "layer0."])
-            same.append(_Function(_FRAMEWORK[layout], own, held, form.states))
+            same.append(_Function(FRAMEWORK[layout], own, held, form.states))
         yield same
+
+
+def _every(arrays: Mapping[str, Array]) -> dict[str, Stacked]:
+    """The stacked arrays of all layers that a reader finds in a file, whatever module each is."""
+    found, above = {}, 0
+    for module in modules_of(arrays):
+        for prefix, held in _stacked(module, arrays).items():
+            depth, reverse = re.findall(r"\d+", prefix), "reverse" in prefix
+            own = int(depth[0]) if depth else 0
+            found[layer_prefix(above + own, reverse=reverse)] = held
+        above += module.depth
+    return found
 
 
 def _stacked(chosen: Module, arrays: Mapping[str, Array]) -> dict[str, Stacked]:
@@ -259,7 +290,8 @@ def _agreement(
     worst = 0.0
     for same in _functions(cell, arrays, chosen, layout, module):
         drawn = _drawn(same[0], lambda shape: rng.normal(size=shape), STEPS, BATCH)
-        first, *others = [_run(one, drawn, FLOATS) for one in same]
+        with np.errstate(over="ignore"):  # a gate of a large weight is 0 or 1
+            first, *others = [_run(one, drawn, FLOATS) for one in same]
         for one, found in zip(same[1:], others, strict=True):
             for got, want in zip(found, first, strict=True):
                 scale = np.max(np.abs(want), initial=0.0)

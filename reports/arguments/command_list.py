@@ -305,19 +305,21 @@ COMMANDS: Final = (
     Command(
         "convert", "weights of one file in another, with the proof that both are one function",
         "Reads the weights of a recurrent module, whatever framework wrote FROM, and writes them\n"
-        "to TO under our names or PyTorch's. Prints what each array is made of. The framework's\n"
-        "equations, the cell's and those of the file written are compared over the prime field,\n"
-        "on whole numbers in place of the weights, and in float64 with the weights; where they\n"
-        "differ, nothing is written.",
+        "to TO under our names or PyTorch's, as Keras saves a Sequential model of such layers, or\n"
+        "as an ONNX model of a node for each layer. Prints what each array is made of and what\n"
+        "opens the file. The framework's equations, the cell's and those of the file written are\n"
+        "compared over the prime field, on whole numbers in place of the weights, and in float64\n"
+        "with the weights; where they differ, nothing is written.",
         "bptt convert model.onnx weights.safetensors --module encoder.lstm",
         (
             _argument("source", metavar="FROM", type=Path, help=_WEIGHTS),
-            _argument("target", metavar="TO", type=Path, help=".npz, .safetensors, .pt or .pth"),
+            _argument("target", metavar="TO", type=Path, help=_WEIGHTS),
             _argument("--cell", dest="of", metavar="CELL",
                       help="the cell that it is, where the file does not say"),
             _argument("--module", metavar="NAME", help="which recurrent module of FROM"),
-            _argument("--layout", choices=("ours", "pytorch"),
-                      help="whose names TO has (ours; pytorch in .pt and .pth)"),
+            _argument("--layout", choices=("ours", "pytorch", "keras", "onnx"),
+                      help="whose names TO has (ours; pytorch in .pt and .pth; a file of Keras or "
+                           "ONNX has theirs alone)"),
             _argument("--force", action="store_true", help="write over a file that is there"),
             _SEED,
         ),

@@ -6,7 +6,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +15,10 @@ from numeric.dialects.conversion import Converted, convert
 from numeric.weights.formats.readers import read_arrays
 from numeric.weights.module import Module
 from numeric.weights.modules import modules_of
-from numeric.weights.written import OURS, PYTORCH, WRITERS, write_arrays
+from numeric.weights.written import FORMATS, ending, reads_as, write_arrays
 from reports.arguments.which_cell import find_cell
 from reports.document.special_files import special
 from reports.terminal.console import Answer, CommandError, columns, toolkit_version, why
-
-_LAYOUT_OF: Final = {".npz": OURS, ".safetensors": OURS, ".pt": PYTORCH, ".pth": PYTORCH}
 
 
 def run(arguments: Namespace) -> Answer:
@@ -30,26 +28,46 @@ def run(arguments: Namespace) -> Answer:
         CommandError: for what cannot be read, mapped, proved or written.
     """
     source, target = arguments.source, arguments.target
-    if target.suffix not in WRITERS:
-        raise CommandError(
-            f"{target}: expected a name that ends in {', '.join(WRITERS)}, came {target.suffix!r}"
-        )
+    try:
+        kind = FORMATS[ending(target)]
+    except ValueError as problem:
+        raise CommandError(f"{target}: {problem}{_keras_has(target)}") from None
     if target.exists() and not arguments.force and not special(target):
         raise CommandError(
             f"{target}: there is a file; name another, or write over it with --force"
         )
-    layout = arguments.layout or _LAYOUT_OF[target.suffix]
+    layout = arguments.layout or kind.layouts[0]
+    if layout not in kind.layouts:
+        raise CommandError(_other_names(target, layout))
     try:
         arrays = read_arrays(source)
         cell = _cell(arguments, arrays)
-        converted = convert(cell, arrays, layout, arguments.module, arguments.seed)
-        _write(target, converted.written.arrays)
+        converted = convert(cell, arrays, layout, arguments.module, arguments.seed,
+                            kind.widest)  # fmt: skip
+        _write(target, converted.written.arrays, cell)
     except ValueError as problem:
         raise CommandError(f"{source}: {problem}") from None
     except OSError as problem:
         raise CommandError(f"bptt convert: {why(problem)}") from None
-    data = _data(converted, arguments, layout)
-    return Answer(text="" if arguments.json else "\n".join(_lines(converted, target)), data=data)
+    opened = kind.opened(converted.written.arrays)
+    data = _data(converted, arguments, layout) | {"opened": opened or None}
+    lines = [*_lines(converted, target), *([opened] if opened else [])]
+    return Answer(text="" if arguments.json else "\n".join(lines), data=data)
+
+
+def _keras_has(target: Path) -> str:
+    """The name that Keras reads in its present form; of `.h5` alone it expects its old one."""
+    if target.suffix != ".h5":
+        return ""
+    return f"; Keras reads {target.with_suffix('.weights.h5').name}"
+
+
+def _other_names(target: Path, layout: str) -> str:
+    """Why the file has not that layout's names, and which files have."""
+    held = " or ".join(FORMATS[ending(target)].layouts)
+    files = ", ".join(name for name, kind in FORMATS.items() if layout in kind.layouts)
+    return (f"{target}: such a file has names of the layout {held}, not {layout}: leave --layout "
+            f"away, or write {files}")  # fmt: skip
 
 
 def _cell(arguments: Namespace, arrays: Mapping[str, Any]) -> Cell:
@@ -82,19 +100,18 @@ def _only(module: Module, path: Path) -> str:
     return module.cells[0]
 
 
-def _write(path: Path, arrays: Mapping[str, Any]) -> None:
+def _write(path: Path, arrays: Mapping[str, Any], cell: Cell) -> None:
     """The file, once it reads as what was meant; whole or not at all.
 
     Raises:
         ValueError: if it reads otherwise.
     """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".converting-") as room:
-        made = Path(room) / f"weights{path.suffix}"
-        write_arrays(made, path.suffix, arrays)
+        made = Path(room) / f"weights{ending(path)}"
+        write_arrays(made, arrays)
         again = read_arrays(made)
-        for name, value in arrays.items():
-            if name not in again or not np.array_equal(np.asarray(again[name]), value):
-                raise ValueError(f"{path.name}: {name} reads otherwise than it was written")
+        if other := reads_as(again, arrays, cell.name):
+            raise ValueError(f"{path.name}: {other}")
         del again
         made.replace(path)
 
@@ -130,5 +147,6 @@ def _lines(converted: Converted, target: Path) -> list[str]:
         )
     if converted.rounding:
         kind = next(iter(converted.written.arrays.values())).dtype
-        lines.append(f"sums are rounded to {kind} by at most {converted.rounding:.0e} of an entry")
+        what = "entries are" if converted.narrowed else "sums are"
+        lines.append(f"{what} rounded to {kind} by at most {converted.rounding:.0e} of an entry")
     return lines

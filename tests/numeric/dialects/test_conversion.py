@@ -64,6 +64,54 @@ def test_gates_in_another_order_are_not_proved(monkeypatch: pytest.MonkeyPatch) 
             convert(catalogue["lstm"], lstm_arrays(), layout)
 
 
+@pytest.mark.parametrize(("layout", "framework"), [("keras", "Keras"), ("onnx", "ONNX")])
+def test_gates_of_the_file_written_in_another_order_are_not_proved(
+    monkeypatch: pytest.MonkeyPatch, layout: str, framework: str
+) -> None:
+    table = getattr(layouts, layout.upper())
+    monkeypatch.setitem(table, "lstm", table["lstm"][::-1])
+    with pytest.raises(NotProvedError, match=f"{framework} and PyTorch differ"):
+        convert(catalogue["lstm"], lstm_arrays(), layout)
+    arrays = {name: np.zeros_like(value) for name, value in lstm_arrays().items()}
+    with pytest.raises(NotProvedError, match=f"{framework} and PyTorch differ over the prime"):
+        convert(catalogue["lstm"], arrays, layout)
+
+
+@pytest.mark.parametrize("layout", ["keras", "onnx"])
+@pytest.mark.parametrize(
+    ("file", "module", "cell"), [GIVEN[0], *by_day(GIVEN[1:4], 2), ("net.pt", "plain", "irnn")]
+)
+def test_every_layer_of_another_layout_is_proved(
+    file: str, module: str, cell: str, layout: str
+) -> None:
+    if (cell, layout) == ("peephole_lstm", "keras"):
+        with pytest.raises(ValueError, match="whose p_i, p_o, p_f have no place there"):
+            convert(catalogue[cell], read_arrays(FILES / file), layout, module)
+        return
+    found = convert(catalogue[cell], read_arrays(FILES / file), layout, module)
+    assert len(found.functions) == 3
+    assert found.proof.error_probability < 1e-15
+    assert found.proof.agreement < 1e-12
+    if layout == "onnx":  # what a reader takes for one module
+        layers = map_weights(catalogue[cell], read_arrays(FILES / file), module)
+        again = map_weights(catalogue[cell], found.written.arrays)
+        for layer, other in zip(layers, again, strict=True):
+            for name, value in layer.parameters.items():
+                off = np.max(np.abs(other.parameters[name] - value), initial=0.0)
+                assert off <= 1e-7 * np.max(np.abs(value))
+
+
+def test_numbers_too_large_for_the_file_are_refused() -> None:
+    arrays = lstm_arrays()
+    found = convert(catalogue["lstm"], arrays, "onnx", widest=np.float32)
+    assert found.narrowed
+    assert 0 < found.rounding <= 2.0**-24
+    assert {value.dtype for value in found.written.arrays.values()} == {np.dtype(np.float32)}
+    arrays["weight_ih_l0"][0, 0] = 1e39
+    with pytest.raises(ValueError, match=r"lstm\.W: an entry is too large for float32"):
+        convert(catalogue["lstm"], arrays, "onnx", widest=np.float32)
+
+
 def test_a_sign_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     table = modules._TABLES["ONNX"]
     keep, *others = table["gru"]

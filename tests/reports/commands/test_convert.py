@@ -45,6 +45,66 @@ def test_what_is_not_proved_is_not_written(
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.parametrize(
+    ("words", "file", "said"),
+    [
+        (["gru_before.onnx"], "w.weights.h5",
+         "keras.Sequential([keras.Input((None, 3)), keras.layers.GRU(2, reset_after=False, "
+         "return_sequences=True)]).load_weights takes it"),
+        (["net.pt", "--module", "encoder.lstm"], "w.keras",
+         "keras.models.load_model opens it: keras.layers.Bidirectional(keras.layers.LSTM(2"),
+        (["net.pt", "--module", "plain", "--cell", "irnn"], "w.onnx",
+         "an ONNX model of opset 14: from X (T, B, 3), initial_h (1, B, 2) to Y (T, 1, B, 2)"),
+        (["jax.npz", "--module", "eqx.LSTMCell"], "w.onnx",
+         "entries are rounded to float32 by at most"),
+    ],
+)  # fmt: skip
+def test_a_frameworks_file_says_what_opens_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], file: str, said: str
+) -> None:
+    if not file.endswith(".onnx"):
+        pytest.importorskip("h5py")
+    given, made = [str(FILES / words[0]), *words[1:]], str(tmp_path / file)
+    assert main(["convert", given[0], made, *given[1:]]) == 0
+    assert said in capsys.readouterr().out
+    assert main(["convert", given[0], made, *given[1:], "--force", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {*found["map"]} <= {*read_arrays(tmp_path / file)}
+    assert found["layout"] == {"w.onnx": "onnx"}.get(file, "keras")
+    assert found["opened"]
+
+
+def test_a_frameworks_wrong_order_is_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, reset, new = layouts.ONNX["gru_reset_after"]
+    monkeypatch.setitem(layouts.ONNX, "gru_reset_after", (reset, keep, new))
+    words = ["convert", str(FILES / "net.pt"), str(tmp_path / "w.onnx"), "--module", "encoder.gru"]
+    assert main(words) == 2
+    assert "ONNX and PyTorch differ" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_a_file_has_no_place_for_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peepholes = str(FILES / "peepholes.onnx")
+    for words, said in (
+        (["w.keras"], "not peephole_lstm, whose p_i, p_o, p_f have no place there: write .npz"),
+        (["w.pt"], "PyTorch has one of rnn, irnn, lstm, gru_reset_after, not peephole_lstm"),
+        (
+            ["w.keras", "--layout", "ours"],
+            "has names of the layout keras, not ours: leave --layout away, or write .npz",
+        ),
+        (["w.npz", "--layout", "onnx"], "names of the layout ours or pytorch, not onnx: leave"),
+        (["w.h5"], "came '.h5'; Keras reads w.weights.h5"),
+    ):
+        made = str(tmp_path / words[0])
+        assert main(["convert", peepholes, made, *words[1:]]) == 2
+        assert said in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_which_module_and_which_cell_are_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
