@@ -2,7 +2,8 @@
 
 In: a cell. Out: `Exported`: the model's bytes in float32, and what was checked. The same model in
 float64 is run on random sequences, and its states are those of the author's equations; in float32
-it is run once, and its form is checked by the package onnx.
+it is run once, and its form is checked by the package onnx. Of models with an RNN, GRU or LSTM node
+runtimes have float32 alone: these states are compared in both, each by who computes it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
 from derive.cell import Cell, declared
 from numeric.compiler.argument_checks import each_sample
+from numeric.compiler.recurrent_node import RecurrentNode
+from numeric.compiler.target import MissingError
 from numeric.compiler.to_onnx.model import model_of
+from numeric.compiler.to_onnx.node import node_model
 from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import size_names
 from numeric.numbers.primitives import NOT_IN_NUMPY
@@ -46,7 +51,7 @@ except ImportError:
 
 Array = Any
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
-CLOSE: Final = 1e-9  # of an array's largest entry, in float64
+CLOSE: Final[Mapping[str, float]] = {"float64": 1e-9, "float32": 1e-5}  # of the largest entry
 SHAPES: Final = ((4, 2, 3), (1, 1, 1), (7, 3, 2))  # steps, batch, the smallest size
 
 
@@ -55,32 +60,73 @@ class WrongModelError(ValueError):
 
 
 @dataclass(frozen=True)
-class Exported:
-    """The model's bytes, what ran it, and the largest relative difference in float64."""
+class Ran:
+    """What ran the model, in which numbers, and the largest relative difference."""
 
-    model: bytes
     engine: str
+    numbers: str
     difference: float
 
 
-def export(cell: Cell, about: str = "", seed: int = 0) -> Exported:
-    """The cell's model in float32.
+@dataclass(frozen=True)
+class Exported:
+    """The model's bytes, and how its states were compared with those of the equations."""
+
+    model: bytes
+    runs: tuple[Ran, ...]
+
+
+def export(
+    cell: Cell, about: str = "", seed: int = 0, node: RecurrentNode | None = None
+) -> Exported:
+    """The cell's model in float32: its steps written out, or with that node.
 
     Raises:
         ValueError: for an operation or a function that has no nodes.
-        MissingError: if the package onnx is not installed.
+        MissingError: if the package onnx is not installed, or nothing that runs such a node.
         WrongModelError: if it computes something else.
     """
-    wide, narrow = model_of(cell, np.float64, about), model_of(cell, np.float32, about)
+    made = partial(model_of, cell) if node is None else partial(node_model, cell, node)
+    wide, narrow = made(np.float64, about), made(np.float32, about)
     onnx.checker.check_model(narrow, full_check=True)
-    cases = [_case(cell, shape, seed + turn) for turn, shape in enumerate(SHAPES)]
+    fixed = {node.hidden: node.units} if node else {}
+    cases = [_case(cell, shape, seed + turn, fixed) for turn, shape in enumerate(SHAPES)]
+    if node is not None:
+        return Exported(narrow.SerializeToString(), _node_runs(cell, node, wide, narrow, cases))
     run, engine = opened(wide)
-    found = difference(cell, run, cases)
+    ran = Ran(engine, "float64", difference(cell, run, cases))
     fed = {n: np.asarray(v, np.float32) for n, v in inputs_of(cell, cases[0]).items()}
     for name, value in opened(narrow)[0](fed).items():
         if value.dtype != np.float32 or not np.isfinite(value).all():
             raise WrongModelError(f"{cell.name}: {name} is no float32 array of numbers")
-    return Exported(narrow.SerializeToString(), engine, found)
+    return Exported(narrow.SerializeToString(), (ran,))
+
+
+def _node_runs(
+    cell: Cell, node: RecurrentNode, wide: Any, narrow: Any, cases: list[Case]
+) -> tuple[Ran, ...]:
+    """The model in float64 by the reference evaluator, in float32 by onnxruntime.
+
+    The reference knows no activations but a node's own; onnxruntime has no such node of doubles.
+
+    Raises:
+        MissingError: if neither runs it.
+        WrongModelError: if it computes something else.
+    """
+    runs = []
+    if "activations" not in node.attributes:
+        run, engine = _evaluated(wide)
+        runs.append(Ran(engine, "float64", difference(cell, run, cases, node.last)))
+    if onnxruntime is not None:
+        engine = f"onnxruntime {onnxruntime.__version__}"
+        off = difference(cell, _session(narrow), cases, node.last, "float32")
+        runs.append(Ran(engine, "float32", off))
+    if not runs:
+        raise MissingError(
+            "onnxruntime is not installed, and nothing else here runs a node with activations of "
+            "its own; run pip install 'bptt-toolkit[onnx]'; nothing is written unverified"
+        )
+    return tuple(runs)
 
 
 def opened(model: Any) -> tuple[Run, str]:
@@ -92,6 +138,11 @@ def opened(model: Any) -> tuple[Run, str]:
     if onnxruntime is not None:
         with suppress(LacksNodeError):
             return _session(model), f"onnxruntime {onnxruntime.__version__}"
+    return _evaluated(model)
+
+
+def _evaluated(model: Any) -> tuple[Run, str]:
+    """The model by the reference evaluator, and what that is called."""
     evaluator = ReferenceEvaluator(model, new_ops=[Erf])
     names = evaluator.output_names
 
@@ -112,8 +163,12 @@ def _session(model: Any) -> Run:
     )
 
 
-def difference(cell: Cell, run: Run, cases: list[Case]) -> float:
+def difference(
+    cell: Cell, run: Run, cases: list[Case], last: str | None = None, numbers: str = "float64"
+) -> float:
     """How far the model's states are from those of the equations, relative to each array.
+
+    `last` is the output that holds a state after the last step alone, `c_last`.
 
     Raises:
         WrongModelError: if that is more than rounding.
@@ -121,13 +176,15 @@ def difference(cell: Cell, run: Run, cases: list[Case]) -> float:
     worst = 0.0
     for case in cases:
         want = run_cell(cell, case.params, case.inputs, case.initial, case.constants)
-        got = run(inputs_of(cell, case))
+        given = inputs_of(cell, case)
+        got = run({name: np.asarray(value, numbers) for name, value in given.items()})
         for name, steps in want.items():
-            rows = np.stack(steps)
+            alone = last == f"{name}_last"
+            rows, name = (steps[-1], str(last)) if alone else (np.stack(steps), name)
             scale = np.max(np.abs(rows), initial=0.0)
             off = np.max(np.abs(got[name] - rows), initial=0.0)
             off = off / scale if scale else float(off > 0)
-            if got[name].shape != rows.shape or not off <= CLOSE:
+            if got[name].shape != rows.shape or not off <= CLOSE[numbers]:
                 raise WrongModelError(
                     f"{cell.name}: the model's {name} differs from the equations' by {off:.1e}; "
                     "nothing is written"
@@ -148,7 +205,7 @@ def inputs_of(cell: Cell, case: Case) -> dict[str, Array]:
     return {name: np.ascontiguousarray(v).reshape(np.shape(v)) for name, v in given.items()}
 
 
-def _case(cell: Cell, shape: tuple[int, int, int], seed: int) -> Case:
+def _case(cell: Cell, shape: tuple[int, int, int], seed: int, fixed: Mapping[str, int]) -> Case:
     steps, batch, least = shape
     sizes = {name: least + place * (least > 1) for place, name in enumerate(size_names(cell))}
-    return CellProblem(cell).case(sizes, steps=steps, batch=batch, seed=seed)
+    return CellProblem(cell).case({**sizes, **fixed}, steps=steps, batch=batch, seed=seed)

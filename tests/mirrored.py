@@ -133,6 +133,8 @@ THROUGH: Final = (
             ("numeric/compiler/to_jax/calls.py", "numeric/compiler/to_jax/target.py")),
     Through("numeric/compiler/to_onnx/test_model.py", "a model is right as a whole",
             ("numeric/compiler/to_onnx/graph.py", "numeric/compiler/to_onnx/operations.py")),
+    Through("numeric/compiler/to_onnx/test_node.py", "a node is what its model makes of it",
+            ("numeric/compiler/recurrent_node.py",)),
     Through("numeric/weights/test_written.py", "files read as they were written",
             ("numeric/weights/formats/pytorch_writing.py",)),
     Through("numeric/compiler/to_torch/test_module.py", "an emitted file is right as a whole",

@@ -76,8 +76,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "numeric.verification.process",
     ),
     "numeric.exported": (
-        "numeric.compiler", "numeric.compiler.to_*", "numeric.meaning", "numeric.verification",
-        "numeric.verification.problems",
+        "numeric.compiler", "numeric.compiler.to_*", "numeric.meaning", "numeric.numbers",
+        "numeric.verification", "numeric.verification.problems",
     ),
     "numeric.checked": ("numeric.bounds", "numeric.verification"),
     "numeric.strategies": ("numeric.verification",),

@@ -128,7 +128,7 @@ def _keras_settings(cell: str, gates: int) -> dict[str, Any]:
 def _onnx(cell: str, layers: Layers) -> Written:
     """A node for each layer, by the names that a reader of the model gives its arrays."""
     gates, params, depths = layouts.ONNX[cell], _prefixed(layers), by_depth(layers)
-    said, kind = _said(gates, "below"), _NODES[len(gates)]
+    said, kind = _said(gates, "below"), node_of(cell)[0]
     names = {"W": said.W, "R": said.R, "B": f"{said.first}; {said.second}",
              "P": ", ".join(layouts.ONNX_PEEPHOLES.get(cell, ()))}  # fmt: skip
     module, found, origin, nodes = kind.lower(), Arrays(), {}, []
@@ -138,15 +138,22 @@ def _onnx(cell: str, layers: Layers) -> Written:
             found[f"{prefix}.{name}"] = value
             origin[f"{prefix}.{name}"] = names[name]
         ways = len(prefixes)
-        node = {"prefix": prefix, "hidden_size": found[f"{prefix}.R"].shape[2],
-                "direction": "bidirectional" if ways > 1 else "forward"}  # fmt: skip
-        if cell == "irnn":
-            node["activations"] = ["Relu"] * ways
-        if kind == "GRU":
-            node["linear_before_reset"] = int(cell == "gru_reset_after")
-        nodes.append(node)
+        nodes.append({
+            "prefix": prefix, "hidden_size": found[f"{prefix}.R"].shape[2],
+            "direction": "bidirectional" if ways > 1 else "forward", **node_of(cell, ways)[1],
+        })  # fmt: skip
     found.modules[module] = {"framework": "ONNX", "kind": kind, "layers": nodes}
     return Written(found, origin)
+
+
+def node_of(cell: str, ways: int = 1) -> tuple[str, dict[str, Any]]:
+    """ONNX's operator that computes the cell, and the attributes that make it do so."""
+    kind = _NODES[len(layouts.ONNX[cell])]
+    if cell == "irnn":
+        return kind, {"activations": ["Relu"] * ways}
+    if kind == "GRU":
+        return kind, {"linear_before_reset": int(cell == "gru_reset_after")}
+    return kind, {}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Final
 
 from reports.arguments.engine_flags import add_engine_flags
 from reports.arguments.network_flags import add_all_network_flags, add_network_flags
-from reports.arguments.numbers import seconds, whole_number
+from reports.arguments.numbers import count, seconds, whole_number
 from reports.arguments.segment_flags import add_segment_flags
 from reports.terminal.completion import SHELLS
 
@@ -113,6 +113,9 @@ COMMANDS: Final = (
             _argument("--target", choices=(*TARGETS, "onnx"),
                       help="the language; of c, -o FILE.c writes FILE.h beside it; onnx is a "
                            "model of the forward pass (numpy; with --check, what FILE.py says)"),
+            _argument("--node", type=count, metavar="n",
+                      help="of onnx: an RNN, GRU or LSTM node of n units in place of the loop, "
+                           "where the cell is one"),
             _argument("--force", action="store_true",
                       help="write over a file that this command did not write"),
             _argument("--main", action="store_true",

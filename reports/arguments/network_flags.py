@@ -6,9 +6,11 @@ needs no SymPy, so that `bptt --help` answers at once.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+from reports.arguments.numbers import count
 
 if TYPE_CHECKING:
     from derive.cell import Cell
@@ -36,7 +38,7 @@ def add_network_flags(parser: ArgumentParser) -> Any:
     group = parser.add_argument_group(
         "a network of the cell", "Any of these asks for layers of the cell, a readout and a loss."
     )
-    group.add_argument("--layers", type=_layers, metavar="L", help="how many layers (1)")
+    group.add_argument("--layers", type=count, metavar="L", help="how many layers (1)")
     group.add_argument(
         "--bidirectional", action="store_true",
         help="two directions in each layer, with their own parameters",
@@ -100,14 +102,3 @@ def flags(arguments: Namespace) -> list[str]:
 
 def _on(arguments: Namespace, name: str) -> bool:
     return bool(getattr(arguments, name, False))
-
-
-def _layers(text: str) -> int:
-    """A number of layers.
-
-    Raises:
-        ArgumentTypeError: if it is no whole number from 1 up.
-    """
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"expected a whole number from 1 up, came {text!r}")
-    return int(text)

@@ -33,3 +33,14 @@ def seconds(text: str) -> float:
     if not found > 0:
         raise argparse.ArgumentTypeError(f"expected seconds, a number above 0, came {text!r}")
     return found
+
+
+def count(text: str) -> int:
+    """How many, from 1 up.
+
+    Raises:
+        ArgumentTypeError: if it is no whole number from 1 up.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, came {text!r}")
+    return int(text)

@@ -38,6 +38,8 @@ def run(arguments: Namespace) -> Answer:
     arguments.style, arguments.target = arguments.style or "fused", arguments.target or NUMPY.name
     if arguments.main and arguments.target != "c":
         raise CommandError("bptt emit: --main goes with --target c: a NumPy module needs none")
+    if arguments.node is not None and arguments.target != "onnx":
+        raise CommandError("bptt emit: --node goes with --target onnx: other targets have no nodes")
     if arguments.check and arguments.output is None:
         raise CommandError("bptt emit: --check compares with a file: say which with -o FILE.py")
     cell = computed_cell(arguments.cell)

@@ -46,8 +46,14 @@ class Graph:
     def add(self, op: str, given: Sequence[str], made: str = "", **attributes: Any) -> str:
         """A node's one result."""
         made = made or self.name(op)
-        self.nodes.append(helper.make_node(op, [*given], [made], **attributes))
+        self.add_node(op, given, [made], **attributes)
         return made
+
+    def add_node(
+        self, op: str, given: Sequence[str], made: Sequence[str], **attributes: Any
+    ) -> None:
+        """A node of several results."""
+        self.nodes.append(helper.make_node(op, [*given], [*made], **attributes))
 
     def constant(self, value: Any, kind: Any = None) -> str:
         """A constant of the graph's type, or of another."""

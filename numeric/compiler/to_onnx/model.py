@@ -20,6 +20,7 @@ from numeric.compiler.target import MissingError
 from numeric.compiler.to_onnx.graph import IR_VERSION, OPSET, Graph, helper, onnx
 from numeric.compiler.to_onnx.operations import write
 
+Values = dict[str, tuple[Any, ...]]
 _GROUPS: Final = ("params", "constants", "inputs", "initial")
 
 
@@ -45,11 +46,8 @@ def model_of(cell: Cell, kind: Any = np.float32, about: str = "") -> Any:
     ready()
     program = lower(derivation_of(cell), "output")
     top = Graph(np.dtype(kind))
-    given = {a.name: a for a in program.arguments if a.group in _GROUPS}
-    dims = {name: program.dims[name] for name in given}
-    shown = {name: _shown(a.group, a.key) for name, a in given.items()}
-    top.know_sizes({shown[name]: dims[name] for name in given})
-    names = dict(shown)
+    top.know_sizes(given_of(program))
+    names = {a.name: _shown(a.group, a.key) for a in program.arguments if a.group in _GROUPS}
     results = {r.name: r.key for r in program.results if r.group == "states"}
     for block in program.blocks:
         if block.phase == "forward":
@@ -57,17 +55,34 @@ def model_of(cell: Cell, kind: Any = np.float32, about: str = "") -> Any:
                 _scan(top, program, block, names, results)
             else:
                 _written(top, block, names)
+    made = {key: program.dims[name] for name, key in results.items()}
+    return modelled(top, cell, given_of(program), made, about)
+
+
+def given_of(program: Program) -> Values:
+    """The model's inputs by name."""
+    return {_shown(a.group, a.key): program.dims[a.name]
+            for a in program.arguments if a.group in _GROUPS}  # fmt: skip
+
+
+def modelled(top: Graph, cell: Cell, given: Values, made: Values, about: str) -> Any:
+    """The model of a graph with its inputs and outputs."""
     numbers = helper.np_dtype_to_tensor_dtype(top.kind)
-    values = [helper.make_tensor_value_info(shown[n], numbers, [*map(str, dims[n])]) for n in given]
-    states = [
-        helper.make_tensor_value_info(key, numbers, [*map(str, program.dims[name])])
-        for name, key in results.items()
-    ]
+    inputs, outputs = (
+        [helper.make_tensor_value_info(name, numbers, [*map(_extent, dims)])
+         for name, dims in values.items()]
+        for values in (given, made)
+    )  # fmt: skip
     graph = helper.make_graph(
-        top.nodes, cell.name, values, states, [*top.held.values()], doc_string=about or cell.text
+        top.nodes, cell.name, inputs, outputs, [*top.held.values()], doc_string=about or cell.text
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],
                              ir_version=IR_VERSION, producer_name="bptt-toolkit")  # fmt: skip
+
+
+def _extent(size: Any) -> str | int:
+    """A size that is known, or its name."""
+    return int(size) if size.is_Integer else str(size)
 
 
 def _shown(group: str, key: str) -> str:

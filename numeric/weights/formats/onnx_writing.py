@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 Array = Any
+PRODUCER: Final = "bptt convert"  # not what emit calls itself: it writes over its own files alone
 OPSET: Final = 14  # the first in which the nodes have all attributes that they have today
 IR_VERSION: Final = 7
 LARGEST: Final = (1 << 31) - 1  # bytes of a message of protocol buffers
@@ -35,7 +36,7 @@ def write(path: Path, arrays: Mapping[str, Array]) -> None:
     ((module, said),) = _modules(arrays).items()
     graph = b"".join(_graph(module, said["kind"], said["layers"], arrays))
     opset = _number(2, OPSET)
-    path.write_bytes(_number(1, IR_VERSION) + _text(2, "bptt-toolkit") + _bytes(7, graph)
+    path.write_bytes(_number(1, IR_VERSION) + _text(2, PRODUCER) + _bytes(7, graph)
                      + _bytes(8, opset))  # fmt: skip
 
 

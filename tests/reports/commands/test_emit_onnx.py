@@ -28,6 +28,50 @@ def test_a_model_is_run_and_written(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert made.read_bytes() == b"something else"
 
 
+@with_onnx
+def test_a_node_says_what_it_is_made_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "lstm.onnx"
+    words = ["emit", "lstm", "--target", "onnx", "--node", "4", "-o", str(made)]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "forward pass by one LSTM of 4 units; of c a node gives the last value alone" in said
+    assert "R_f   = W_fh" in said
+    assert "lstm and onnx_lstm: one function over the prime field" in said
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["node"]["outputs"] == ["h", "c_last"]
+    assert found["node"]["map"]["W_o"] == "W_ox"
+    assert found["node"]["proof"]["exact"]
+    assert found["runs"][0]["numbers"] == "float64"
+
+
+@with_onnx
+def test_a_cell_that_is_no_node_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = str(tmp_path / "w.onnx")
+    assert main(["emit", "ugrnn", "--target", "onnx", "--node", "4", "-o", made]) == 2
+    assert "no RNN, GRU or LSTM node of ONNX is known to compute" in capsys.readouterr().err
+    assert main(["emit", "rnn", "--node", "4"]) == 2
+    assert "--node goes with --target onnx" in capsys.readouterr().err
+    assert main(["emit", "rnn", "--target", "onnx", "--node", "0", "-o", made]) == 2
+    assert "expected a whole number from 1 up, came '0'" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+
+
+@with_onnx
+def test_converted_weights_are_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "w.onnx"
+    files = Path(__file__).parents[2] / "numeric" / "weights" / "files"
+    assert main(["convert", str(files / "rnn.onnx"), str(made)]) == 0
+    held = made.read_bytes()
+    assert main(["emit", "rnn", "--target", "onnx", "-o", str(made)]) == 2
+    assert "there is a file; name another" in capsys.readouterr().err
+    assert made.read_bytes() == held
+
+
 def test_what_a_model_has_no_place_for_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
