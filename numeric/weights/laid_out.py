@@ -70,12 +70,29 @@ def _prefixed(layers: Layers) -> dict[str, Array]:
     return {f"{one.prefix}{name}": v for one in layers for name, v in one.parameters.items()}
 
 
-def by_depth(layers: Layers) -> list[list[str]]:
-    """Our prefixes of the layers in order, forward before reverse."""
-    depths: dict[str, list[str]] = {}
+def _stacked(layers: Layers, gate: Gate) -> list[list[str]]:
+    """Our prefixes of the layers from below, forward before reverse, as a model stacks them.
+
+    Raises:
+        ValueError: if one runs from the last step to the first alone, or takes other than what the
+            one below gives.
+    """
+    depths: dict[str, list[LayerWeights]] = {}
     for layer in sorted(layers, key=lambda one: one.reverse):
-        depths.setdefault(layer.prefix.removesuffix("reverse."), []).append(layer.prefix)
-    return [depths[prefix] for prefix in sorted(depths, key=lambda one: (len(one), one))]
+        depths.setdefault(layer.prefix.removesuffix("reverse."), []).append(layer)
+    found, given = [], None
+    for prefix in sorted(depths, key=lambda one: (len(one), one)):
+        if depths[prefix][0].reverse:
+            raise ValueError(f"{prefix}: the weights of the direction from the last step to the "
+                             "first alone, for which a reader has no cell")  # fmt: skip
+        for layer in depths[prefix]:
+            taken = layer.parameters[gate.input].shape[1]
+            if taken != (given or taken):
+                raise ValueError(f"{layer.prefix}{gate.input}: it takes {taken} numbers, and the "
+                                 f"layer below gives {given}; convert them one by one")  # fmt: skip
+        given = sum(layer.parameters[gate.recurrent].shape[1] for layer in depths[prefix])
+        found.append([layer.prefix for layer in depths[prefix]])
+    return found
 
 
 def _ours(cell: str, layers: Layers) -> Written:
@@ -97,7 +114,7 @@ def _keras(cell: str, layers: Layers) -> Written:
     kind, word = _KERAS_LAYERS[len(gates)]
     both = f"{said.first}; {said.second}" if any(g.recurrent_bias for g in gates) else said.first
     found, origin = Arrays(), {}
-    for depth, prefixes in enumerate(by_depth(layers)):
+    for depth, prefixes in enumerate(_stacked(layers, gates[0])):
         two = len(prefixes) > 1
         name = ("bidirectional" if two else word) + f"_{depth}" * (depth > 0)
         if two:
@@ -127,7 +144,8 @@ def _keras_settings(cell: str, gates: int) -> dict[str, Any]:
 
 def _onnx(cell: str, layers: Layers) -> Written:
     """A node for each layer, by the names that a reader of the model gives its arrays."""
-    gates, params, depths = layouts.ONNX[cell], _prefixed(layers), by_depth(layers)
+    gates, params = layouts.ONNX[cell], _prefixed(layers)
+    depths = _stacked(layers, gates[0])
     said, kind = _said(gates, "below"), node_of(cell)[0]
     names = {"W": said.W, "R": said.R, "B": f"{said.first}; {said.second}",
              "P": ", ".join(layouts.ONNX_PEEPHOLES.get(cell, ()))}  # fmt: skip

@@ -50,6 +50,15 @@ def test_layers_are_in_order_and_directions_together() -> None:
     assert np.array_equal(back[:, :2].T, by_prefix["layer10.reverse."]["W_ix"])
 
 
+@pytest.mark.parametrize("layout", [KERAS, ONNX])
+def test_layers_that_no_model_stacks_are_refused(layout: str) -> None:
+    two = layers_of("lstm", 2, both=True)
+    with pytest.raises(ValueError, match=r"layer1\.W_ix: it takes 4 numbers, .* below gives 2"):
+        laid_out("lstm", [two[0], *two[2:]], layout)
+    with pytest.raises(ValueError, match=r"layer1\.: the weights of the direction from the last"):
+        laid_out("lstm", [*two[:2], two[3]], layout)
+
+
 @pytest.mark.parametrize(
     ("cell", "layout", "said"),
     [
