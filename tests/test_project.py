@@ -196,6 +196,9 @@ def test_dependencies_are_those_that_are_imported() -> None:
                     imported |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom):
                     imported.add(str(node.module).split(".")[0])
+                elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
+                    imported |= {str(a.value).split(".")[0] for a in node.args
+                                 if isinstance(a, ast.Constant)}  # fmt: skip
     others = imported - sys.stdlib_module_names - {*PACKAGES}
     extras = PYPROJECT["project"]["optional-dependencies"]
     imported_there = ("cluster", "keras", "torch", "jax", "onnx")

@@ -84,8 +84,9 @@ class Stepper:
         for state in self.cell.states:
             values[previous(state).name] = given[state.name]
         step = Step(values, sizes)
-        for name, equation in self.equations:
-            values[name] = equation(step)
+        with np.errstate(all="ignore"):  # parameters of zero may leave no value: 0 / 0
+            for name, equation in self.equations:
+                values[name] = equation(step)
         count = max((len(value) for value in parameters.values()), default=1)
         samples = next(iter(given.values())).shape[-1]
         rows = {s.name: extent_of(s.shape[0], sizes) for s in results_of(self.cell)}
