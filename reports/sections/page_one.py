@@ -221,6 +221,8 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
         say.sentence("conventions.latest", _chain_example(facts), row(facts.earlier, "=", "t"),
             row("I")),
         _loss(facts, stacked),
+        *([say.sentence("conventions.held", sub("L", "t"), row("t"))]
+          if len(cell.states) > 1 else []),
         say.sentence("conventions.bar", bar, row("L"), sub(h, "t"), carried,
             Sum((("+", Symbol("t")), ("+", Number("1"))))),
         say.sentence("conventions.signs",

@@ -82,13 +82,24 @@ def slope_rows(
             parts.append(say.sentence("slopes.elsewhere") if condition is None else
                          say.sentence("slopes.piece", condition))  # fmt: skip
         if not place:
-            parts += [say.sentence("slopes.through", row("y", "=", value))] if through else []
+            defined = _definition(function)
+            parts += [say.sentence("slopes.through", row("y", "=", value, *defined))
+                      ] if through else []  # fmt: skip
             parts += [say("{0}", row(str(symbol), "=", Layout().of(number)))
                       for symbol, number in _given(function, parameters)]  # fmt: skip
         if place == len(pieces) - 1:
             parts += [say("{0}", _between(left, *bounds))] if bounds else []
             parts += [say("{0}", say.phrase(function.kink))] if function.kink else []
         yield EquationRow(left, box, note=say.listed(parts, "words.semicolon"))
+
+
+def _definition(function: ElementwiseFunction) -> tuple[str | Box, ...]:
+    """What a function is, where it is one formula and no letter of its own says it."""
+    formula = function.formula.subs(X, _U)
+    named = isinstance(formula, Function) and formula.args == (_U,)
+    if named or formula == _U or formula.has(Piecewise):
+        return ()
+    return "=", _box(formula)
 
 
 def declared_rule(say: Speaker, functions: Iterable[ElementwiseFunction]) -> Iterator[Paragraph]:
