@@ -14,7 +14,7 @@ from derive.theorems.gradient_totals import total_gradient
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_sum_over_pairs_stays_below_both_bounds(name, seed):
     """L_t = ⟨q_t, s_t⟩, and any matrices for the derivative within a step."""
-    path = walk(name, seed, gain=0.15, steps=7)
+    path = walk(name, seed, gain=0.03, steps=7)
     found = closed_condition(path.derivation)
     N = np.array(Numbers(path, found.definitions)(found.matrix)).reshape(found.order, -1)
     assert np.abs(np.linalg.eigvals(N)).max() < 1

@@ -262,8 +262,8 @@ def test_what_is_no_number_is_null_with_a_reason(capsys, tmp_path):
 @pytest.mark.parametrize("cell", catalogue if NIGHTLY else ["nas"])
 def test_cells_of_every_kind_are_bounded(capsys, cell):
     found = data(capsys, cell, "--size", "3", "--lag", "4", "--window", "1,2")
-    assert found["cell"] == cell
-    assert found["path_shares"] is not None
+    matrices = any(1 not in state.shape for state in catalogue[cell].states)
+    assert (found["path_shares"] is None) == (matrices or found["log10_measured"][-1] is None)
 
 
 def test_a_fresh_cell_file_is_bounded(capsys, tmp_path):
