@@ -81,9 +81,21 @@ def decay(derivation: Derivation) -> MatrixSymbol | None:
     for state in derivation.cell.states:
         block = derivation.step_jacobian.expanded(state.name, state.name)
         symbols = {symbol for column in columns_in(block) for symbol in symbols_of(column)}
-        if symbols and symbols <= fixed and _entrywise(block):
+        if symbols <= fixed and _entrywise(block) and _is_learnt(derivation, symbols):
             return state
     return None
+
+
+def _is_learnt(derivation: Derivation, symbols: set[MatrixSymbol]) -> bool:
+    """Whether a parameter is among them, or what they are made of: a constant has no gradient."""
+    made = {e.target: symbols_of(e.value) for e in derivation.forward}
+    waiting, seen = list(symbols), set[MatrixSymbol]()
+    while waiting:
+        symbol = waiting.pop()
+        if symbol not in seen:
+            seen.add(symbol)
+            waiting += made.get(symbol, ())
+    return not seen.isdisjoint(derivation.cell.parameters)
 
 
 def _entrywise(block: MatrixExpr) -> bool:

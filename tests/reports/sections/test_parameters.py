@@ -28,6 +28,8 @@ def test_the_states_that_the_catalogue_keeps_so() -> None:
     assert str(decay(differentiate(catalogue["lru"]))) == "re"
     assert decay(differentiate(catalogue["lstm"])) is None
     assert decay(differentiate(catalogue["rg_lru"])) is None
+    for name in ("scrn", "lif", "alif"):  # what scales their states is given, not learned
+        assert decay(differentiate(catalogue[name])) is None
 
 
 @pytest.mark.parametrize("factor", [0.3, 0.9, 0.99])
