@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from sympy import MatAdd, MatrixExpr, MatrixSymbol, preorder_traversal
 from sympy.matrices.expressions import HadamardProduct
@@ -19,6 +20,7 @@ from derive.language.expr import Elementwise, VectorFunction, symbols_of
 from derive.language.syntax import BAR, PREVIOUS
 
 GIVEN, RESULT, STATE, LOSS, LATER, STEP = "given", "result", "state", "loss", "later", "step"
+AT_LOSS: Final = " loss"  # a key that no author's symbol has
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,10 @@ def cell_graph(derivation: Derivation) -> Graph:
     ]  # fmt: skip
     learned = {s.name for s in (*cell.inputs, *values, *map(previous, cell.states))}
     found = [Edge(a, b, a in learned) for a, b in edges]
-    nodes += [Node("", LATER), Node("L", LOSS)]
+    nodes += [Node("", LATER), Node(AT_LOSS, LOSS)]
     for state in cell.states:
-        found += [Edge(state.name, "", symbol=state), Edge(state.name, "L")]
-    found += [Edge(output.name, "L") for output in cell.outputs]
+        found += [Edge(state.name, "", symbol=state), Edge(state.name, AT_LOSS)]
+    found += [Edge(output.name, AT_LOSS) for output in cell.outputs]
     return Graph(tuple(nodes), tuple(found))
 
 
@@ -109,15 +111,15 @@ def chain_graph(derivation: Derivation, steps: int = 3) -> Graph:
     nodes = [Node(f"{s.name} 0", GIVEN, s) for s in cell.states]
     edges: list[Edge] = []
     for k in range(1, steps + 1):
-        here = f"step {k}"
+        here = f" step {k}"
         nodes.append(Node(here, STEP, step=k))
         for symbol in cell.inputs:
             nodes.append(Node(f"{symbol.name} {k}", GIVEN, symbol, step=k))
             edges.append(Edge(f"{symbol.name} {k}", here))
-        nodes.append(Node(f"L {k}", LOSS, step=k))
-        edges.append(Edge(here, f"L {k}", step=k))
+        nodes.append(Node(f"{AT_LOSS} {k}", LOSS, step=k))
+        edges.append(Edge(here, f"{AT_LOSS} {k}", step=k))
         for state in cell.states:
-            start = f"step {k - 1}" if k > 1 else f"{state.name} 0"
+            start = f" step {k - 1}" if k > 1 else f"{state.name} 0"
             edges.append(Edge(start, here, symbol=state if k > 1 else None, step=k - 1))
     return Graph(tuple(nodes), tuple(edges))
 

@@ -11,7 +11,7 @@ from typing import Final
 from derive.calculus.through_time import Derivation
 from numeric.bounds.one_sequence.measured import Measurement
 from numeric.verification.verdict import Verdict
-from reports.document.model import Document
+from reports.document.model import Document, counted
 from reports.sections.derivation import derived
 from reports.sections.facts import Facts
 from reports.sections.growth import proved
@@ -36,6 +36,6 @@ def build(
         subtitle=words("document.subtitle"),
         author=AUTHOR,
         keywords=(cell.name, words("document.through_time"), words("document.gradients")),
-        sections=(glance(facts), *derived(facts), *proved(facts)),
+        sections=counted((glance(facts), *derived(facts), *proved(facts))),
         language=language,
     )
