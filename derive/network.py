@@ -41,7 +41,8 @@ class Network:
     """Stacked layers of one cell, a readout of the top one, a loss summed over time and batch.
 
     L = Σ_t L_t with loss_at "all", L = L_T with "last". Cross-entropy −log p_t[target] needs the
-    softmax readout; squared error is ½‖·‖².
+    softmax readout; squared error is ½‖·‖². With `final`, the states in which a sequence ends are
+    results, with cotangents of their own: those of what comes later.
     """
 
     cell: Cell
@@ -52,6 +53,7 @@ class Network:
     loss_at: str = "all"
     embedding: bool = False
     dropout: bool = False
+    final: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning.
@@ -120,7 +122,8 @@ class Network:
         parts = [self.cell.name, f"{self.layers}l"]
         parts += ["bi"] * self.bidirectional
         parts += [self.readout, self.loss, self.loss_at]
-        return "_".join([*parts, *["embedding"] * self.embedding, *["dropout"] * self.dropout])
+        switched = [name for name in ("embedding", "dropout", "final") if getattr(self, name)]
+        return "_".join([*parts, *switched])
 
     @property
     def output(self) -> MatrixSymbol:

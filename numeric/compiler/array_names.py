@@ -29,7 +29,7 @@ _HELPER: Final = re.compile(
 )
 _NETWORK: Final = re.compile(
     r"layer\d+_\w*|(readout|embedding|top|error)(_\w+)?|\w+_indices|outside(_each)?|targets|ends|loss"
-    r"|ragged|lengths|logits|outputs|column|last|nearest"
+    r"|ragged|lengths|logits|outputs|column|last|nearest|final_cotangents"
     r"|inside|scatter|from_end|cross_entropy\w*"
 )
 

@@ -94,8 +94,8 @@ class NetworkKernel:
         """Build the module from the source alone."""
         object.__setattr__(self, "module", _loaded(self, self.network.name))
 
-    def loss_and_gradient(self, *arguments: Any, **named: Any) -> tuple[Any, dict[str, Any]]:
-        """L summed over time and batch, and its gradients.
+    def loss_and_gradient(self, *arguments: Any, **named: Any) -> tuple[Any, ...]:
+        """L summed over time and batch, its gradients, and the final states where asked for.
 
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
@@ -200,15 +200,23 @@ def compile_network(
     """The kernel of a network; with or without its forward pass alone, `predict`.
 
     Raises:
-        ValueError: naming what there is, if the style or the target is unknown.
+        ValueError: naming what there is, if the style or the target is unknown; if final states
+            are asked of a target whose networks return none.
     """
     chosen = find_style(style, target)
+    if network.final and chosen.target is not NUMPY:
+        raise ValueError(
+            f"target {target}: its networks return no final states; take target numpy, or leave "
+            "the final states out"
+        )
     program = masked(optimise(compose(network, chosen.slope_from), chosen.passes))
     title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
     lines = _header_lines(network.cell, chosen, program, verified)
     alone = optimise(predicting(network), chosen.passes) if predicts else None
     declared_names = declared_network(network, program)
-    header = Header(title, lines, declared_names, network.name, prediction=alone)
+    header = Header(
+        title, lines, declared_names, network.name, prediction=alone, final=network.final
+    )
     lead = ("B",) if network.loss_at == "last" else ("T", "B")
     source = chosen.target.emit_network(program, chosen, header, lead)
     return NetworkKernel(network, style, source, target)

@@ -18,6 +18,7 @@ from derive.calculus.through_time import derivation_of
 from derive.language.expr import size
 from derive.network import Layer, Network
 from numeric.compiler.array_names import local
+from numeric.compiler.final_states import with_final_states
 from numeric.compiler.lower import lower
 from numeric.compiler.padding import INSIDE, OUTSIDE, OUTSIDE_EACH
 from numeric.compiler.program import (
@@ -274,8 +275,7 @@ class _Composer:
         else:
             self.argue("targets", TARGETS, TARGETS, dims)
             slope = self.squared_error(logits, dims, masked)
-        grow = self.put
-        rows = LENGTH, BATCH
+        grow, rows = self.put, (LENGTH, BATCH)
         grow(both, "backward", "readout_V_bar", "outer", (slope, top), (OUTPUTS, width))
         grow(both, "backward", "readout_c_bar", "gather", (slope,), (OUTPUTS,), OUTPUTS)
         self.results += [Argument("loss", LOSS, LOSS)]
@@ -395,5 +395,6 @@ def _named(arrays: tuple[Argument, ...], group: str, symbol: MatrixSymbol) -> st
 
 
 def compose(network: Network, slope_from: str = "output") -> Program:
-    """The program of the loss and all its gradients."""
-    return _Composer(network, lower(derivation_of(network.cell), slope_from)).run()
+    """The program of the loss and all its gradients; of the final states where they are asked."""
+    program = _Composer(network, lower(derivation_of(network.cell), slope_from)).run()
+    return with_final_states(program) if network.final else program

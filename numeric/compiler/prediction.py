@@ -32,7 +32,7 @@ def predicting(network: Network) -> Program:
 
     Shapes: (T, B, q), zero where a sample has ended; (B, q) with a loss at the last step.
     """
-    program = _needed_for(_LOGITS, compose(replace(network, dropout=False)))
+    program = _needed_for(_LOGITS, compose(replace(network, dropout=False, final=False)))
     dims, blocks = dict(program.dims), [*program.blocks]
     made, shape = _LOGITS, dims[_LOGITS]
 

@@ -25,6 +25,7 @@ BATCH: Final = Symbol("B", integer=True)
 TEMPORARY: Final = "tmp_"  # how a name begins that no equation has
 WHOLE: Final = "_all"  # how the name of an array ends that others are parts of
 INITIAL: Final = "_initial"
+FINAL: Final = "final"  # the group of results that are the last row of a state
 _ENDINGS: Final = {LOSS: "_bars", CARRY: "_bar_carry", BAR: "_bar"}
 AS_THEY_ARE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -56,10 +57,14 @@ class Statement:
 
 @dataclass(frozen=True)
 class Carry:
-    """A loop's `name`, zero before the first turn, takes the value of `update` after each."""
+    """A loop's `name` takes the value of `update` after each turn.
+
+    Before the first it is `start`, an argument that may be missing, or zero where there is none.
+    """
 
     name: str
     update: str
+    start: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ class Program:
     array of T+1 rows whose first row is the initial state. `views` maps a name to the array
     whose columns, from a start on and so many, it is another name for: either is assigned.
     `backwards` holds the states that run from T to 1: there "previous" is one step later.
+    A result of the group FINAL is the state after the last step done: the other end of that array.
     `comments` holds the equation of each name that has one.
     """
 
@@ -109,6 +115,8 @@ class Program:
         """
         known = {argument.name for argument in self.arguments} | {*self.shifted}
         for block in self.blocks:
+            if missing := {carry.start for carry in block.carries} - known - {""}:
+                raise ValueError(f"a carry starts from {missing}, never given")
             known |= {carry.name for carry in block.carries}
             for statement in block.statements:
                 if missing := {r for r in statement.reads if not self._is_known(r, known)}:

@@ -14,6 +14,7 @@ from sympy import Expr
 from numeric.compiler.operations import OPERATIONS
 from numeric.compiler.program import (
     BATCH,
+    FINAL,
     LENGTH,
     Array,
     Dims,
@@ -37,12 +38,14 @@ def run_program(
         return tuple(int(extent.subs(at)) for extent in dims)
 
     values: dict[str, Array] = dict(given)
+    whole_of: dict[str, Array] = {}
     for previous, state in program.shifted.items():
         rows = np.zeros((sizes["T"] + 1, *shape(program.dims[state])[1:]))
         values[previous], values[state] = rows[:-1], rows[1:]
         if state in program.backwards:
             values[previous], values[state] = rows[1:], rows[:-1]
         rows[-1 if state in program.backwards else 0] = given[initial_name(state)]
+        whole_of[state] = rows
 
     def store(name: str) -> Array:
         whole, start, size = program.extent(name)
@@ -82,6 +85,8 @@ def run_program(
     for block in program.blocks:
         for carry in block.carries:
             values[carry.name] = np.zeros(shape(program.dims[carry.name]))
+            if carry.start:
+                values[carry.name] = given[carry.start]
         for target in {s.target for s in block.statements if program.is_sequence(s.target)}:
             values.setdefault(target, np.zeros(shape(program.dims[target])))
         for t in _times(block.loop, sizes["T"]):
@@ -89,7 +94,12 @@ def run_program(
                 step(statement, t)
             for carry in block.carries:
                 values[carry.name] = values[carry.update]
-    return {result.name: values[result.name] for result in program.results}
+    return {
+        result.name: whole_of[result.name][0 if result.name in program.backwards else -1]
+        if result.group == FINAL
+        else values[result.name]
+        for result in program.results
+    }
 
 
 def _times(loop: str, length: int) -> Iterator[int | None]:

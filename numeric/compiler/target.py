@@ -45,7 +45,7 @@ class Header:
     `segments`: how the code goes through time, if in parts. `carried`: the source in another
     language that the file takes along. `at_once`: the structure of the step Jacobian, where all
     steps are found together; empty where one comes after the other. `prediction`: the forward pass
-    of a network alone.
+    of a network alone. `final`: it returns its final states and takes their cotangents.
     """
 
     title: str
@@ -56,6 +56,7 @@ class Header:
     carried: str = ""
     at_once: str = ""
     prediction: Program | None = None
+    final: bool = False
 
     def unused(self, program: Program) -> list[str]:
         """The constants that the program does not take."""

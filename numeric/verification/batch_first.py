@@ -35,15 +35,15 @@ def batch_first(subject: Subject, *, every_step: bool = True) -> Subject:
 
     def loss_and_gradient(
         params: Any, inputs: Any, targets: Any, initial: Any = None, constants: Any = None,
-        lengths: Any = None,
+        lengths: Any = None, *more: Any,
     ) -> Any:  # fmt: skip
         targets = turned(targets) if every_step else targets
         found = functions["loss_and_gradient"](
-            params, _all_turned(inputs), targets, initial, constants, lengths
+            params, _all_turned(inputs), targets, initial, constants, lengths, *more
         )
-        if not isinstance(found, tuple) or len(found) != 2:
+        if not isinstance(found, tuple) or len(found) != 2 + len(more):
             return found
-        return found[0], _inputs_turned(found[1])
+        return found[0], _inputs_turned(found[1]), *found[2:]
 
     def predict(
         params: Any, inputs: Any, initial: Any = None, constants: Any = None, lengths: Any = None

@@ -17,7 +17,15 @@ REMEMBERED: Final = 40
 GROUPS: Final = {
     "forward": ("params", "inputs", "initial", "constants"),
     "backward": ("params", "tape", "cotangents"),
-    "loss_and_gradient": ("params", "inputs", "targets", "initial", "constants", "lengths"),
+    "loss_and_gradient": (
+        "params",
+        "inputs",
+        "targets",
+        "initial",
+        "constants",
+        "lengths",
+        "final_cotangents",
+    ),
     "predict": ("params", "inputs", "initial", "constants", "lengths"),
 }
 
@@ -113,6 +121,15 @@ def predicts(module: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return first == ["params", "inputs"]
+
+
+def takes_final_cotangents(module: Any) -> bool:
+    """Whether the function of a network's module takes cotangents of final states, by that name."""
+    function = getattr(module, "loss_and_gradient", None)
+    try:
+        return callable(function) and "final_cotangents" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def given(name: str, arguments: tuple[Any, ...]) -> dict[str, Any]:

@@ -62,7 +62,8 @@ class Case:
     """What a module's functions are called with; all floating arrays of one dtype.
 
     Of a cell: with `cotangents` of its states. Of a network: with `targets`, and `lengths` or
-    None; inputs and targets may be integers.
+    None, and with `cotangents` of its final states where these are asked for; inputs and targets
+    may be integers.
     Shapes: lengths (B,).
     """
 
@@ -147,8 +148,9 @@ class Case:
 
     @property
     def empty(self) -> bool:
-        """Whether there is no step of any sample."""
-        return not np.any(self.ends)
+        """Whether there is no step of any sample, and no state that is its own final one."""
+        given = any(np.size(bar) for bar in self.cotangents.values())
+        return not np.any(self.ends) and not given
 
     @property
     def outside(self) -> Any:

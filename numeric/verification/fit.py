@@ -247,7 +247,7 @@ class _Asking:
         """Whether right gradients are clipped; then they are judged below the limit."""
         if "float64" not in self.fit.scope.dtypes:
             return
-        if not self.case.cotangents:
+        if self.case.targets is not None:
             self._settle_limits_of_network()
             return
         wrong = {factor: self._wrong_at(factor) for factor in (1.0, LARGE, SMALL)}
@@ -269,7 +269,8 @@ class _Asking:
         result = self.call(case)
         if result is None or not self.wrong(result, self.truth(case), case.dtype, states=False):
             return
-        audit = Audit(self.problem, audited(self.problem, self.guard), self.seed)
+        asked = self.problem.explained
+        audit = Audit(asked, audited(asked, self.guard), self.seed)
         if audit.wrong_outputs:
             return
         for limit in limits_of(audit):
@@ -297,7 +298,7 @@ def fitted(problem: Problem, guard: Guard, seed: int) -> Fit:
             asking.settle_names()
             asking.settle_initial()
             asking.settle_lengths()
-            if asking.case.cotangents and not problem.scope.framework:
+            if asking.case.targets is None and not problem.scope.framework:
                 asking.settle_cotangents()
             asking.settle_limits()
         else:

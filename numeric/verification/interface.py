@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from numeric.verification.caller import predicts
+from derive.network import Network
+from numeric.verification.caller import predicts, takes_final_cotangents
 from numeric.verification.compare import differences, within
 from numeric.verification.fit import RIGHT, Fit, fitted
+from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem
 from numeric.verification.promises import (
     broken_promises,
@@ -19,6 +21,7 @@ from numeric.verification.promises import (
     check_padding,
     check_promises,
 )
+from numeric.verification.scope import Scope
 from numeric.verification.session import Session
 from numeric.verification.verdict import FAIL, PARTIAL, PASS, Check
 from numeric.verification.watch import (
@@ -70,6 +73,23 @@ def offers_prediction(module: Any) -> bool:
     return hasattr(inner, PREDICT) and predicts(getattr(inner, "module", inner))
 
 
+def offers_final_states(module: Any) -> bool:
+    """Whether somebody's code of a network takes cotangents of final states."""
+    try:
+        inner = getattr(module, "subject", module)
+    except Misbehaviour:
+        return False
+    if isinstance(inner, Subject):
+        return inner.final
+    return takes_final_cotangents(getattr(inner, "module", inner))
+
+
+def network_problem(network: Network, scope: Scope, module: Any, *, ours: bool) -> NetworkProblem:
+    """What code of a network is asked for: of somebody's, final states if it knows of them."""
+    final = network.final and (ours or offers_final_states(module))
+    return NetworkProblem(network, scope, offers_prediction(module), final)
+
+
 def strict(module: Any, problem: Problem, plain: Any, *, ours: bool, seed: int) -> Audited:
     """The session of code that has to keep every promise: ours."""
     misfit: Misbehaviour | None = None
@@ -104,7 +124,7 @@ def audit_of(module: Any, whole: Problem, plain: Any, seed: int) -> Audited:
     problem = whole.within(fit.scope)
     session = Session(
         problem, guard.within(fit.scope.lacks), stand_in, seed, forgiving=True,
-        unjudged=fit.unjudged, misshapen=fit.misshapen, stopped=fit.stopped,
+        unjudged={**fit.unjudged, **whole.unasked}, misshapen=fit.misshapen, stopped=fit.stopped,
     )  # fmt: skip
     try:
         check_declared(whole, Guard(subject))

@@ -124,7 +124,7 @@ def _check_repeated(problem: Problem, guard: Guard) -> None:
 
 
 def _check_empty(problem: Problem, guard: Guard, steps: int, batch: int) -> None:
-    """Without steps or samples, gradients are zeros of full shape.
+    """Without steps or samples, gradients are zeros of full shape; final states initial ones.
 
     Raises:
         WrongValue: if one is not.
@@ -134,8 +134,11 @@ def _check_empty(problem: Problem, guard: Guard, steps: int, batch: int) -> None
     found = {problem.output_word(name): value for name, value in outputs.items()}
     found |= {f"{group}[{name!r}]": array for group in ("params", "initial")
               for name, array in gradients[group].items()}  # fmt: skip
+    ends = problem.without_steps(case)
     for label, value in found.items():
-        if np.any(value):
+        if label in ends and not np.array_equal(value, ends[label]):
+            raise WrongValue(f"{label} is not what was given at T = {steps}, B = {batch}")
+        if label not in ends and np.any(value):
             raise WrongValue(f"{label} is not zero at T = {steps}, B = {batch}")
 
 
@@ -230,6 +233,18 @@ def _check_initial(problem: Problem, guard: Guard) -> None:
         )  # fmt: skip
 
 
+def _check_final(problem: Problem, guard: Guard) -> None:
+    """A cotangent of a final state that is missing counts as zero."""
+    case = _ordinary(problem, 2)
+    for name, value in case.cotangents.items():
+        less = {other: array for other, array in case.cotangents.items() if other != name}
+        zero = replace(case, cotangents={**less, name: np.zeros_like(value)})
+        _require_equal(
+            problem, problem.call(guard, zero), problem.call(guard, replace(case, cotangents=less)),
+            f"without final_cotangents[{name!r}]:",
+        )  # fmt: skip
+
+
 def _check_lengths(problem: Problem, guard: Guard) -> None:
     """Missing lengths stand for full ones."""
     for dtype, slack in _SLACK.items():
@@ -247,6 +262,7 @@ _PROMISES: Final[Mapping[str, tuple[str, Callable[[Problem, Guard], None]]]] = {
     "lengths": ("calls without lengths", _check_lengths),
     "missing": ("calls without an argument", _check_missing),
     "initial": ("calls without an initial state", _check_initial),
+    "final": ("calls without a cotangent of a final state", _check_final),
     "linear": ("cotangents of another size", _check_linear),
 }
 

@@ -45,14 +45,13 @@ from numeric.verification.fit import audited
 from numeric.verification.interface import (
     arguments,
     audit_of,
-    offers_prediction,
+    network_problem,
     padding,
     strict,
 )
 from numeric.verification.oracles import Answer
 from numeric.verification.problems.in_segments import SegmentedProblem
 from numeric.verification.problems.of_cell import CellProblem
-from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem, Result
 from numeric.verification.profiles import NETWORK_PROFILES, PROFILES, Profile, profile_of
 from numeric.verification.scope import WHOLE, Scope
@@ -306,7 +305,10 @@ def _asked(
             else compile_network(network, "fused")
         )
     if network is not None:
-        return NetworkProblem(network, scope, offers_prediction(module)), plain
+        problem = network_problem(network, scope, module, ours=ours)
+        if problem.unasked:  # plain code that is called as the module is
+            plain = compile_network(replace(network, final=False), "fused")
+        return problem, plain
     if through is not None:
         return SegmentedProblem(cell, scope, segments=through), plain
     return CellProblem(cell, scope), plain
@@ -336,6 +338,7 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
     problem = session.problem
     if isinstance(problem, SegmentedProblem) and problem.segments.cut:
         return session.gradients()  # diagnosis knows whole gradients
+    problem = problem.explained
     call = audited(problem, session.guard)
     try:
         with precision(problem.scope.dtype("float64")):

@@ -7,7 +7,7 @@ arrays of the right names, shapes and dtype.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import numpy as np
 from numeric.numbers.elements import Element, ElementArray
 from numeric.verification.caller import Caller, Misbehaviour, Raised, labelled, one_line
 from numeric.verification.caller import given as given_to
+from numeric.verification.returned import extent_in, kind_of, sizes_in
 
 __all__ = ["Guard", "Misbehaviour", "Raised", "Stopped", "Subject", "WatchedTape", "one_line"]
 
@@ -38,13 +39,15 @@ class Subject:
     """The code under test: what it declares, and its functions by name.
 
     `noticed` are broken promises that whoever calls the functions for us has seen, `causes` what
-    is known to be wrong with gradients before they are compared.
+    is known to be wrong with gradients before they are compared. `final`: a network's function
+    takes cotangents of final states.
     """
 
     declared: Declared
     functions: Mapping[str, Callable[..., Any]]
     noticed: list[str] = field(default_factory=list)
     causes: tuple[str, ...] = ()
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,20 +200,23 @@ class Guard:
     def loss_and_gradient(
         self, params: Mapping[str, Any], inputs: Mapping[str, Any], targets: Any,
         initial: Mapping[str, Any] | None = None, constants: Mapping[str, Any] | None = None,
-        lengths: Any = None,
-    ) -> tuple[Any, dict[str, dict[str, Any]]]:  # fmt: skip
-        """Loss and gradients.
+        lengths: Any = None, *later: Any,
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:  # fmt: skip
+        """The loss by its name, and gradients.
+
+        With one argument more, the cotangents of final states, these states are there as well.
 
         Raises:
             Misbehaviour: if the module writes to an argument or returns something else.
         """
         (name,) = NETWORK_FUNCTIONS
-        arguments = (params, inputs, targets, initial, constants or None, lengths)
+        arguments = (params, inputs, targets, initial, constants or None, lengths, *later)
         given = given_to(name, arguments)
         result = self._caller(name, arguments)
-        if not isinstance(result, tuple) or len(result) != 2:
-            raise Misbehaviour(f"{name} returned {kind_of(result)}: expected (loss, gradients)")
-        loss, gradients = result
+        if not isinstance(result, tuple) or len(result) != 2 + len(later):
+            parts = f"(loss, gradients{', final' * len(later)})"
+            raise Misbehaviour(f"{name} returned {kind_of(result)}: expected {parts}")
+        loss, gradients, *ends = result
         if self.forgiving and isinstance(gradients, Mapping):
             if more := {*map(str, gradients)} - {*_GROUPS}:
                 self._tell(f"{name} returned {', '.join(sorted(more))} too")
@@ -230,7 +236,9 @@ class Guard:
         if LOSS not in found:
             raise Misbehaviour(f"loss: expected a number, came {kind_of(loss)}")
         shapes = self._shapes(params, inputs, initial or {})
-        return found[LOSS], {
+        for final in ends:
+            found |= self._check("final", final, shapes["initial"], dtype, given)
+        return found, {
             group: self._check(group, gradients[group], expected, dtype, given)
             for group, expected in shapes.items()
         }
@@ -314,7 +322,8 @@ class Guard:
         wanted = [name for name in shapes if f"{group}.{name}" not in lacks]
         if self.lacks is None and isinstance(found, Mapping):
             for name in {*wanted} - {*found}:
-                home = "forward" if group == "states" else [*self.subject.functions][-1]
+                home = {"states": "forward", PREDICT: PREDICT}.get(group)
+                home = home or [f for f in self.subject.functions if f != PREDICT][-1]
                 self.missing[f"{group}.{name}"] = f"{home} returns no {group}[{name!r}]"
         elif not isinstance(found, Mapping) or {*found} != {*wanted}:
             raise Misbehaviour(
@@ -361,23 +370,6 @@ class Guard:
         self.noted.setdefault(what)
 
 
-def sizes_in(declared: Mapping[str, Iterable[str]], arrays: Mapping[str, Any]) -> dict[str, int]:
-    """The sizes that the arrays have, by the names declared for their last axes."""
-    found: dict[str, int] = {}
-    for name, array in arrays.items():
-        names = tuple(declared.get(name, ()))
-        shape = np.shape(array)
-        found.update(zip(names, shape[len(shape) - len(names) :], strict=False))
-    return found
-
-
-def extent_in(size: str, sizes: Mapping[str, int]) -> int:
-    """The number that a size name stands for, "n+m" a sum; −1 where it is unknown."""
-    if size in sizes:
-        return sizes[size]
-    return sum(int(part) if part.isdigit() else sizes.get(part, -1) for part in size.split("+"))
-
-
 def _require_kind(label: str, array: Any, given: Mapping[str, Any]) -> None:
     """The elements are of the kind that went in, or plain numbers.
 
@@ -390,10 +382,3 @@ def _require_kind(label: str, array: Any, given: Mapping[str, Any]) -> None:
             kind.of(array)
         except TypeError as problem:
             raise Misbehaviour(f"{label}: an entry is none of this call: {problem}") from problem
-
-
-def kind_of(value: Any) -> str:
-    """What a value is, in words."""
-    if isinstance(value, Mapping):
-        return "a dict with the keys " + (", ".join(map(str, value)) or "none")
-    return f"{type(value).__name__}"

@@ -29,7 +29,7 @@ def check_arguments(problem: Problem, guard: Guard) -> int:
     if case.targets is not None:
         case = replace(case, lengths=np.array([3, 2]))
     known = {name for _, name, _ in case.groups()} | {*case.constants, *case.cotangents}
-    first, last = problem.functions[0], problem.functions[-1]
+    first, last = problem.functions[0], problem.functions[-1 if case.targets is None else 0]
     for name, what, wrong in wrong_calls(problem, case):
         count += 1
         refusing = first if wrong.cotangents is case.cotangents else last

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from reports.arguments.engine_flags import add_engine_flags
-from reports.arguments.network_flags import add_all_network_flags, add_network_flags
+from reports.arguments.network_flags import (
+    add_all_network_flags,
+    add_code_network_flags,
+    add_network_flags,
+)
 from reports.arguments.numbers import count, seconds, whole_number
 from reports.arguments.segment_flags import add_segment_flags
 from reports.terminal.completion import SHELLS
@@ -123,7 +127,7 @@ COMMANDS: Final = (
             _argument("--check", action="store_true",
                       help="write nothing; exit status 1 if FILE.py is out of date, its lines on "
                            "versions and verification apart"),
-            _SEED, add_segment_flags, add_all_network_flags,
+            _SEED, add_segment_flags, add_code_network_flags,
         ),
     ),
     Command(
@@ -150,7 +154,7 @@ COMMANDS: Final = (
                       help="sequences in FILE.py are (B, T, m), not (T, B, m)"),
             _argument("--timeout", type=seconds, metavar="SECONDS",
                       help="how long FILE.py may take in all (600; no limit in nightly)"),
-            _LANGUAGE, add_segment_flags, add_all_network_flags,
+            _LANGUAGE, add_segment_flags, add_code_network_flags,
         ),
     ),
     Command(

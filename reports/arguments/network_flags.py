@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from reports.arguments.numbers import count
+from reports.terminal.console import CommandError
 
 if TYPE_CHECKING:
     from derive.cell import Cell
@@ -20,9 +21,19 @@ READOUTS: Final = ("softmax", "linear")
 LOSSES: Final = ("cross_entropy", "squared_error")
 PLACES: Final = ("all", "last")
 SWITCHES: Final = ("bidirectional", "embedding", "dropout")
+FINAL: Final = "final_states"
 
 
-def add_all_network_flags(parser: ArgumentParser) -> None:
+def add_code_network_flags(parser: ArgumentParser) -> None:
+    """The flags of a network, and those that say what its code returns besides."""
+    add_all_network_flags(parser).add_argument(
+        "--final-states", action="store_true",
+        help="return the states in which a sequence ends, and take cotangents of them: training "
+             "over segments",
+    )  # fmt: skip
+
+
+def add_all_network_flags(parser: ArgumentParser) -> Any:
     """The flags of a network; any of them given asks for one."""
     group = add_network_flags(parser)
     group.add_argument(
@@ -31,6 +42,7 @@ def add_all_network_flags(parser: ArgumentParser) -> None:
     group.add_argument(
         "--dropout", action="store_true", help="a mask between layers, given as a constant"
     )
+    return group
 
 
 def add_network_flags(parser: ArgumentParser) -> Any:
@@ -57,7 +69,7 @@ def add_network_flags(parser: ArgumentParser) -> Any:
 def asks_for_network(arguments: Namespace) -> bool:
     """Whether any of the flags was given."""
     given = (arguments.layers, arguments.readout, arguments.loss, arguments.loss_at)
-    switched = any(_on(arguments, name) for name in SWITCHES)
+    switched = any(_on(arguments, name) for name in (*SWITCHES, FINAL))
     return switched or any(value is not None for value in given)
 
 
@@ -66,9 +78,16 @@ def network_from(arguments: Namespace, cell: Cell) -> Network | None:
 
     Raises:
         CellError: if the settings do not go together.
+        CommandError: if final states are asked of a target whose networks return none.
     """
     if not asks_for_network(arguments):
         return None
+    if _on(arguments, FINAL) and arguments.target not in {None, "numpy"}:
+        again = " ".join(["bptt", arguments.command, str(arguments.cell), *flags(arguments)])
+        raise CommandError(
+            f"bptt {arguments.command}: --final-states goes with --target numpy, came "
+            f"{arguments.target}; run `{again}`"
+        )
     readout, loss = arguments.readout, arguments.loss
     if readout is None:
         readout = "linear" if loss == "squared_error" else "softmax"
@@ -81,6 +100,7 @@ def network_from(arguments: Namespace, cell: Cell) -> Network | None:
         loss=loss,
         loss_at=arguments.loss_at or "all",
         **{name: _on(arguments, name) for name in SWITCHES},
+        final=_on(arguments, FINAL),
     )
     return found
 
@@ -88,7 +108,8 @@ def network_from(arguments: Namespace, cell: Cell) -> Network | None:
 def settings(network: Network) -> dict[str, object]:
     """What the flags say of the network, as plain data, and its name."""
     names = ("name", "layers", "readout", "loss", "loss_at", *SWITCHES)
-    return {name: getattr(network, name) for name in names}
+    found = {name: getattr(network, name) for name in names}
+    return found | ({FINAL: True} if network.final else {})
 
 
 def flags(arguments: Namespace) -> list[str]:
@@ -97,7 +118,7 @@ def flags(arguments: Namespace) -> list[str]:
     for name in ("layers", "readout", "loss", "loss_at"):
         if (value := getattr(arguments, name)) is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]
-    return words
+    return words + ["--final-states"] * _on(arguments, FINAL)
 
 
 def _on(arguments: Namespace, name: str) -> bool:

@@ -125,13 +125,15 @@ def network_usage(network: Network, words: Callable[[str], str]) -> str:
     settings += [f'readout="{network.readout}"', f'loss="{network.loss}"']
     settings += [f'loss_at="{network.loss_at}"']
     settings += ["embedding=True"] * network.embedding + ["dropout=True"] * network.dropout
+    settings += ["final=True"] * network.final
+    returned = ", ".join(["loss", "gradients", *["final"] * network.final])
     return "\n".join((
         *_given(network.cell, words),
         "from derive import Network",
         "from numeric import compile_network",
         f"network = Network({_name(network.cell)}, {', '.join(settings)})",
         'kernel = compile_network(network, style="textbook")',
-        "loss, gradients = kernel.loss_and_gradient(params, inputs, targets, lengths=lengths)",
+        f"{returned} = kernel.loss_and_gradient(params, inputs, targets, lengths=lengths)",
         "outputs = kernel.predict(params, inputs, lengths=lengths)",
     ))  # fmt: skip
 

@@ -285,7 +285,8 @@ def _code(facts: NetworkFacts) -> Section | None:
         return None
     say, network = facts.say, facts.network
     first = network.cell.parameters[0].name if network.cell.parameters else ""
-    command = f"bptt emit {network.cell.name} {flags(network)} --style textbook"
+    asked = flags(network) + " --final-states" * network.final
+    command = f"bptt emit {network.cell.name} {asked} --style textbook"
     names = [f"layer0.{first}"] if first else []
     names += [f"layer0.reverse.{first}"] * (network.bidirectional and bool(first))
     names += ["readout.V", "readout.c"]

@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from numeric.compiler.program import TEMPORARY, WHOLE, Block, Dims, Operand, Program, Statement
+from numeric.compiler.program import (
+    TEMPORARY,
+    WHOLE,
+    Block,
+    Carry,
+    Dims,
+    Operand,
+    Program,
+    Statement,
+)
 from numeric.compiler.to_numpy.expressions import KINDS, Spelled, shape_text, slice_text
 
 _FRESH: Final = frozenset({"apply", "pull", "product"})  # results that are no view of another
@@ -24,6 +33,16 @@ def allocated(program: Program, block: Block) -> Iterator[str]:
     for name in dict.fromkeys(wholes):
         if program.is_sequence(name) and name not in program.shifted.values():
             yield name
+
+
+def begun(program: Program, carry: Carry) -> Iterator[str]:
+    """What a carry is before the first turn of its loop: zero, or a copy of what is given."""
+    shape = shape_text(program.dims[carry.name])
+    if not carry.start:
+        yield f"{carry.name} = np.zeros_like(like, shape={shape})"
+        return
+    yield f"{carry.name} = np.empty_like(like, shape={shape})"
+    yield f"{carry.name}[...] = {carry.start}"
 
 
 @dataclass
@@ -111,7 +130,7 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
     buffers = _Buffers(program, block)
     spelled.terms |= buffers.terms
     for carry in block.carries:
-        yield f"{carry.name} = np.zeros_like(like, shape={shape_text(program.dims[carry.name])})"
+        yield from begun(program, carry)
         spelled.renamed[carry.update] = carry.name
     for name, dims in buffers.shapes.items():
         if name not in {carry.update for carry in block.carries}:

@@ -14,10 +14,17 @@ from collections.abc import Callable, Iterator
 
 from numeric.compiler.argument_checks import CHECKS, WHOLE_NUMBERS
 from numeric.compiler.at_once import NUMPY_LOOP, at_once, renamed
+from numeric.compiler.final_states import FINAL_COTANGENTS
 from numeric.compiler.program import LENGTH, TEMPORARY, Block, Program, initial_name
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
-from numeric.compiler.to_numpy.in_place import allocated, write_in_place
+from numeric.compiler.to_numpy.final_states import (
+    cotangents_checked,
+    returned,
+    said_of_loss,
+    taken,
+)
+from numeric.compiler.to_numpy.in_place import allocated, begun, write_in_place
 from numeric.compiler.to_numpy.own_names import Cleared, cleared
 from numeric.compiler.to_numpy.segments import segmented
 from numeric.compiler.to_numpy.usage import docstring, shapes, use_of_cell, use_of_network
@@ -121,6 +128,8 @@ def bindings(program: Program, needed: set[str]) -> list[str]:
                 f"{name} = np.broadcast_to({name} if {name}.ndim == 3 else {name}[:, None], "
                 f"{shape_text(dims)})",
             ]
+        elif argument.group == FINAL_COTANGENTS:
+            body.append(f'{name} = {FINAL_COTANGENTS}.get("{key}", 0)')
         elif argument.group in {"params", "inputs", "constants"} and name in needed:
             body.append(f'{name} = {argument.group}["{key}"]')
     return body
@@ -226,12 +235,12 @@ def _network(
     body = bound
     for phase in ("forward", "backward"):
         body += _blocks(program, spelled, write, phase)
-    body += ["return loss, {", *gradients(program), "}"]
+    body += ["return loss, {", *gradients(program), *returned(program)]
     return [
         "def loss_and_gradient(",
-        "    params, inputs, targets, initial=None, constants=None, lengths=None",
+        f"    params, inputs, targets, initial=None, constants=None, lengths=None{taken(program)}",
         "):",
-        '    """L summed over time and batch, and its gradients: params, inputs, initial."""',
+        *(f"    {line}" for line in said_of_loss(program)),
         *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
 
@@ -294,6 +303,7 @@ def _network_arguments(program: Program, header: Header) -> tuple[list[str], lis
             '    raise ValueError("lengths: a loss at the last step needs lengths of 1 or more")',
             "ends = lengths - 1",
         ]
+    check += cotangents_checked(program)
     bound = bindings(program, needed)
     for argument in whole:
         bound.append(f'{argument.name} = _whole("inputs[\'{argument.key}\']", {argument.name}, '
@@ -350,8 +360,7 @@ def write_expressions(spelled: Spelled, block: Block) -> Iterator[str]:
         for name in allocated(program, block):
             yield f"{name} = np.empty_like(like, shape={shape_text(program.dims[name])})"
         for carry in block.carries:
-            shape = shape_text(program.dims[carry.name])
-            yield f"{carry.name} = np.zeros_like(like, shape={shape})"
+            yield from begun(program, carry)
             spelled.renamed[carry.update] = carry.name
         yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
         indent = "    "

@@ -109,7 +109,8 @@ def _with_arrays(program: Program, names: Mapping[str, str]) -> Program:
                 block,
                 statements=tuple(map(written, block.statements)),
                 carries=tuple(
-                    replace(c, name=of(c.name), update=of(c.update)) for c in block.carries
+                    replace(c, name=of(c.name), update=of(c.update), start=of(c.start))
+                    for c in block.carries
                 ),
             )
             for block in program.blocks

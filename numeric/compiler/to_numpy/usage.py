@@ -15,12 +15,12 @@ LICENCE: Final = "SPDX-License-Identifier: MIT"
 _WIDTH: Final = 96
 _HARD: Final = "\u00a0"  # a space at which no line ends
 _LEADS: Final[Mapping[str, tuple[str, ...]]] = {
-    "params": (), "inputs": ("T", "B"), "initial": ("B",), "constants": (),
+    "params": (), "inputs": ("T", "B"), "initial": ("B",), "final": ("B",), "constants": (),
     "cotangents": ("T", "B"), "states": ("T", "B"),
 }  # fmt: skip
 _DECLARED: Final = {
     "params": "PARAMETERS", "inputs": "INPUTS", "initial": "STATES", "constants": "CONSTANTS",
-    "cotangents": "STATES", "states": "STATES",
+    "cotangents": "STATES", "states": "STATES", "final": "STATES",
 }  # fmt: skip
 
 
@@ -66,15 +66,47 @@ def use_of_network(header: Header) -> tuple[str, ...]:
         kept = [key for key in header.declared["CONSTANTS"] if key not in masks]
         given = ", ".join(f'"{key}": constants["{key}"]' for key in kept)
         own = f", constants={{{given}}}" if kept else ""
+    given = "loss, gradients, final" if header.final else "loss, gradients"
     predicted = (f"outputs = predict(params, inputs{own})",) if header.prediction else ()
     return (
         "for step in range(100):",
-        f"    loss, gradients = loss_and_gradient(params, inputs, targets{constants})",
+        f"    {given} = loss_and_gradient(params, inputs, targets{constants})",
         "    for name, slope in gradients[\"params\"].items():",
         "        params[name] -= 0.01 * slope",
         "    print(step, loss)",
         *predicted,
+        *(_over_segments(header, constants) if header.final else ()),
     )  # fmt: skip
+
+
+def _over_segments(header: Header, constants: str) -> tuple[str, ...]:
+    """How to go through a long sequence in segments, and the gradient over two of them."""
+    if any(".reverse." in name for name in header.declared["STATES"]):
+        return (
+            "",
+            "# A reverse layer begins where the sequence ends: cut into segments this is another",
+            "# network, and final must not be carried over as initial. A loss of the final states",
+            "# gives its derivatives by them as final_cotangents.",
+        )
+    return (
+        "",
+        "# a long sequence in segments: each starts from the states in which the last one ended",
+        "final = None",
+        "for inputs, targets in segments:",
+        "    loss, gradients, final = loss_and_gradient(",
+        f"        params, inputs, targets, initial=final{constants}",
+        "    )",
+        "",
+        "# the gradient over two segments: what the second one says of its initial states goes to",
+        "# the first as final_cotangents; the sum of both gradients of params is the whole one",
+        f"_, _, final = loss_and_gradient(params, inputs_1, targets_1{constants})",
+        "_, second, _ = loss_and_gradient(",
+        f"    params, inputs_2, targets_2, initial=final{constants}",
+        ")",
+        "_, first, _ = loss_and_gradient(",
+        f'    params, inputs_1, targets_1{constants}, final_cotangents=second["initial"]',
+        ")",
+    )
 
 
 def docstring(header: Header, use: tuple[str, ...]) -> list[str]:
@@ -82,5 +114,6 @@ def docstring(header: Header, use: tuple[str, ...]) -> list[str]:
     return [
         "", "Arrays are of one dtype, float32 or float64; T steps, B samples:", "",
         *(f"    {line}" for line in shapes(header, "params", "inputs", "initial", "constants")),
+        *(f"    {line}" for line in (shapes(header, "final") if header.final else ())),
         "", "To use it:", "", *(f"    {line}" for line in use), "", LICENCE,
     ]  # fmt: skip

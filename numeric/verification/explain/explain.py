@@ -94,6 +94,8 @@ def explain_gradients(
         unusual = {*failing} & {*audit.labels} - {*told}
         told |= _in_other_calls(audit, unusual, counterexample or {})
     usual = ": no term is missing" if audit.anatomy.by_step else " without lengths"
+    if problem.without_later:
+        usual = " without lengths and final_cotangents"
     for label in unusual - {*told}:
         told[label] = Told(
             said(

@@ -18,7 +18,8 @@ from numeric.verification.frameworks.callees import Thing
 from numeric.verification.frameworks.framework import Framework, Function, Key, Pullback, Tensor
 from numeric.verification.frameworks.names import Naming, is_second, own_bias
 from numeric.verification.frameworks.settle import ALIKE, Known, settled
-from numeric.verification.watch import Subject, sizes_in
+from numeric.verification.returned import sizes_in
+from numeric.verification.watch import Subject
 
 Groups = Mapping[str, Mapping[str, Any]]
 _HOMES: Final[Mapping[str, str]] = {

@@ -1,9 +1,9 @@
 """The loss and the outputs of a network by the equations that define it, over any arithmetic.
 
-In: a network and a `Case`. Out: L, and what the readout gives. Each sample is followed up to its
-own length and no further; a layer is its cell's author equations, run by `interpret`; a reverse
-layer runs over the same sequence from its end. Nothing here knows how a module masks, stacks or
-differentiates.
+In: a network and a `Case`. Out: L, what the readout gives, the states at the end. Each sample is
+followed up to its own length and no further; a layer is its cell's author equations, run by
+`interpret`; a reverse layer runs over the same sequence from its end. Nothing here knows how a
+module masks, stacks or differentiates.
 """
 
 from __future__ import annotations
@@ -56,6 +56,19 @@ def loss_and_outputs(
     return total, [space.concatenate(each) if each else zero[:0] for each in rows]
 
 
+def final_states(network: Network, case: Case, arithmetic: Arithmetic) -> dict[str, list[Array]]:
+    """Each state of each layer after a sample's own last step, or in reverse after its first.
+
+    Of no steps it is the initial one. A list over the samples.
+    """
+    found = {name: [*value] for name, value in case.initial.items()}
+    for alone, samples in _by_length(network, case):
+        for name, values in _layers(network, alone, arithmetic)[1].items():
+            for place, sample in enumerate(samples):
+                found[name][sample] = values[place]
+    return found
+
+
 def _target(network: Network, case: Case, t: int) -> Array:
     """What the step should give."""
     return case.targets if network.loss_at == "last" else case.targets[t]
@@ -96,17 +109,18 @@ def _logits(network: Network, case: Case, arithmetic: Arithmetic) -> Iterator[tu
 
     Shapes: (q, B).
     """
-    top = _top(network, case, arithmetic)
+    top, _ = _layers(network, case, arithmetic)
     V, c = case.params["readout.V"], case.params["readout.c"].reshape((-1, 1))
     for t in [case.steps - 1] if network.loss_at == "last" else range(case.steps):
         yield t, V @ top[t].T + c
 
 
-def _top(network: Network, case: Case, arithmetic: Arithmetic) -> Array:
-    """What the top layer hands up.
+def _layers(network: Network, case: Case, arithmetic: Arithmetic) -> tuple[Array, dict[str, Array]]:
+    """What the top layer hands up, and the states in which each layer ends.
 
-    Shapes: (T, B, n), 2n where bidirectional.
+    Shapes: (T, B, n), 2n where bidirectional; (B, n) each.
     """
+    ends: dict[str, Array] = {}
     space = arithmetic.namespace
     first, *others = network.cell.inputs
     inputs = dict(case.inputs)
@@ -123,7 +137,9 @@ def _top(network: Network, case: Case, arithmetic: Arithmetic) -> Array:
                     fed[x.name] = inputs[x.name]
                     if depth and (state := network.lower_state(x)) is not None:
                         fed[x.name] = below[layer.reverse][state.name]
-                states[layer.reverse] = _layer(network, layer, case, fed, arithmetic)
+                made = states[layer.reverse] = _layer(network, layer, case, fed, arithmetic)
+                for own in network.cell.states:
+                    ends[f"{layer.name}.{own.name}"] = made[own.name][0 if layer.reverse else -1]
         output = network.output.name
         parts = [states[reverse][output] for reverse in sorted(states)]
         received = parts[0] if len(parts) == 1 else space.concatenate(parts, axis=-1)
@@ -131,7 +147,7 @@ def _top(network: Network, case: Case, arithmetic: Arithmetic) -> Array:
             mask = case.constants[f"layer{depth}.dropout"]
             received = received * (mask if np.ndim(mask) == 3 else mask[:, None])
         below = states
-    return received
+    return received, ends
 
 
 def _layer(

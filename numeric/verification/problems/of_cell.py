@@ -155,6 +155,25 @@ class CellProblem:
         """T and B of calls without steps or without samples: any."""
         return ((0, 2), (3, 0), (0, 0))
 
+    def without_steps(self, case: Case) -> Mapping[str, Any]:
+        """Nothing: without steps there are no states."""
+        return {}
+
+    @property
+    def without_later(self) -> bool:
+        """Its cotangents are all there is."""
+        return False
+
+    @property
+    def unasked(self) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
+
+    @property
+    def explained(self) -> CellProblem:
+        """The problem itself: its loss is linear in the states."""
+        return self
+
     def call(self, guard: Guard, case: Case) -> Result:
         """States and gradients of the case.
 

@@ -19,7 +19,11 @@ from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, pushed, regimes_at_zero
-from numeric.verification.problems.network_loss import loss_and_outputs, network_loss
+from numeric.verification.problems.network_loss import (
+    final_states,
+    loss_and_outputs,
+    network_loss,
+)
 from numeric.verification.problems.of_cell import enough, least_size
 from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
 from numeric.verification.scope import WHOLE, Scope
@@ -34,12 +38,15 @@ _SMALL: Final = 2
 class NetworkProblem:
     """The loss of a network and its gradients; `scope` says how much of that is asked for.
 
-    With `predicts`, the code has besides the forward pass alone.
+    With `predicts`, the code has besides the forward pass alone. With `final`, it returns the final
+    states as well, and its gradients are those of L + Σ⟨c, final⟩; `weighs`: the c are not zero.
     """
 
     network: Network
     scope: Scope = WHOLE
     predicts: bool = False
+    final: bool = False
+    weighs: bool = True
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -61,7 +68,8 @@ class NetworkProblem:
     def promises(self) -> frozenset[str]:
         """The promises of the interface."""
         lengths = {"lengths"} if self.scope.lengths else set()
-        return frozenset({"repeated", "initial", "empty", *lengths})
+        final = {"final"} if self.final else set()
+        return frozenset({"repeated", "initial", "empty", *lengths, *final})
 
     @property
     def cell(self) -> Cell:
@@ -92,15 +100,17 @@ class NetworkProblem:
 
     def judged(self, group: str, name: str) -> bool:
         """Whether the code returns that gradient, or output; the loss it always does."""
-        return self.scope.judged(PREDICT if name == OUTPUTS else group, name)
+        if group == "states" and name != LOSS:
+            group = PREDICT if name == OUTPUTS else "final"
+        return self.scope.judged(group, name)
 
     def moves(self, group: str, name: str) -> bool:
         """Whether the loss shows what the array does, and its gradient is there."""
         return self.scope.moves(group, name) and self.scope.judged(group, name)
 
     def output_word(self, name: str) -> str:
-        """The outputs are the loss, and what `predict` returns."""
-        return PREDICT if name == OUTPUTS else "loss"
+        """The outputs are the loss, what `predict` returns, and final states."""
+        return {LOSS: "loss", OUTPUTS: PREDICT}.get(name, f"final[{name!r}]")
 
     def ordinary_sizes(self, largest: int | None = None) -> dict[str, int]:
         """Sizes that tell a matrix from its transpose: neighbours differ."""
@@ -116,9 +126,10 @@ class NetworkProblem:
     ) -> Case:  # fmt: skip
         """The call of these sizes, its values from the seed."""
         dtype = self.scope.dtype(dtype)
-        return self.asked(make_network_case(
+        made = make_network_case(
             self.network, sizes, steps=steps, batch=batch, seed=seed, regime=regime, dtype=dtype
-        ))  # fmt: skip
+        )
+        return self.asked(with_cotangents(made) if self.final and self.weighs else made)
 
     def undefined(self, case: Case) -> str:
         """Nothing: what is not finite is beyond the oracle's range."""
@@ -162,40 +173,74 @@ class NetworkProblem:
         """T and B of calls without steps or samples: a loss at the last step needs a step."""
         return ((0, 2), (3, 0), (0, 0)) if self.network.loss_at == "all" else ((3, 0),)
 
+    def without_steps(self, case: Case) -> Mapping[str, Any]:
+        """A final state is the initial one, and its cotangent that one's gradient."""
+        if case.steps or not self.final:
+            return {}
+        return {self.output_word(name): value for name, value in case.initial.items()} | {
+            f"initial[{name!r}]": bar for name, bar in case.cotangents.items()
+        }
+
+    @property
+    def without_later(self) -> bool:
+        """Whether final states have cotangents, and these are left out."""
+        return self.final and not self.weighs
+
+    @property
+    def unasked(self) -> Mapping[str, str]:
+        """The final states, of code whose function takes no cotangents of them."""
+        if self.final or not self.network.final:
+            return {}
+        return {"final states": "loss_and_gradient takes no final_cotangents"}
+
+    @property
+    def explained(self) -> NetworkProblem:
+        """The problem without what comes later, of which a network's equations know nothing."""
+        return replace(self, weighs=False)
+
     def call(self, guard: Guard, case: Case) -> Result:
         """Loss and gradients of the case, and what is predicted.
 
         Raises:
             Misbehaviour: if the module misbehaves.
         """
-        loss, gradients = guard.loss_and_gradient(
-            case.params, case.inputs, case.targets, case.initial, case.constants, case.lengths
-        )
+        more = (case.cotangents or None,) if self.final else ()
+        found, gradients = guard.loss_and_gradient(
+            case.params, case.inputs, case.targets, case.initial, case.constants, case.lengths,
+            *more,
+        )  # fmt: skip
         if not self.predicts:
-            return {LOSS: loss}, gradients
+            return found, gradients
         own = {name: array for name, array in case.constants.items()
                if name not in _masks(self.network)}  # fmt: skip
         shape = self.output_shapes(case)[OUTPUTS]
         made = guard.predict(
             shape, case.params, case.inputs, case.initial, own or None, case.lengths
         )
-        return {LOSS: loss, **made}, gradients
+        return {**found, **made}, gradients
 
     def outputs(self, case: Case, arithmetic: Arithmetic) -> Outputs:
-        """L, and what the readout gives, by the equations of the network."""
+        """L, what the readout gives and the final states, by the equations of the network."""
+        ends = final_states(self.network, case, arithmetic) if self.final else {}
         if not self.predicts:
-            return {LOSS: [network_loss(self.network, case, arithmetic)]}
+            return {LOSS: [network_loss(self.network, case, arithmetic)], **ends}
         loss, made = loss_and_outputs(self.network, case, arithmetic)
-        return {LOSS: [loss], OUTPUTS: made}
+        return {LOSS: [loss], OUTPUTS: made, **ends}
 
     def output_shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
         """The loss is a number; the outputs have a row for each sample, of every step or once."""
         lead = (case.steps, case.batch) if self.every_step else (case.batch,)
-        return {LOSS: (), **({OUTPUTS: (*lead, case.sizes["q"])} if self.predicts else {})}
+        made = {OUTPUTS: (*lead, case.sizes["q"])} if self.predicts else {}
+        ends = initial_shapes(self.network, case.sizes) if self.final else {}
+        return {LOSS: (), **made, **{name: (case.batch, *own) for name, own in ends.items()}}
 
     def loss(self, case: Case, outputs: Outputs) -> Any:
-        """L itself."""
-        return outputs[LOSS][0]
+        """L itself, and Σ⟨c, final⟩ where what comes later weighs the final states."""
+        total = outputs[LOSS][0]
+        for name, bars in case.cotangents.items():
+            for bar, state in zip(bars, outputs[name], strict=True):
+                total = total + (bar * state).sum()
+        return total
 
 
 def network_sizes(network: Network) -> tuple[str, ...]:
@@ -306,6 +351,14 @@ def make_network_case(
         constants=_constants(network, sizes, steps, batch, seed, normal),
         cotangents={}, targets=targets, lengths=drawn if seed % 4 else None,
     )  # fmt: skip
+
+
+def with_cotangents(case: Case) -> Case:
+    """The case with a cotangent of each final state, whatever the seed drew before."""
+    rng = np.random.default_rng((case.seed, len(case.initial)))
+    drawn = {name: rng.normal(size=np.shape(value)).astype(case.dtype)
+             for name, value in case.initial.items()}  # fmt: skip
+    return replace(case, cotangents=drawn)
 
 
 def _constants(

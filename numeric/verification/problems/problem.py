@@ -124,12 +124,30 @@ class Problem(Protocol):
     def empty_extents(self) -> tuple[tuple[int, int], ...]:
         """T and B of calls without steps or without samples that a module takes."""
 
+    def without_steps(self, case: Case) -> Mapping[str, Array]:
+        """What is not zero of a call without steps: final states, and what comes back by them.
+
+        By the output's word, or by group and name.
+        """
+
     def call(self, guard: Guard, case: Case) -> Result:
         """What the module makes of the case: outputs, and gradients by group and name.
 
         Raises:
             Misbehaviour: if the module misbehaves.
         """
+
+    @property
+    def explained(self) -> Problem:
+        """The problem as a diagnosis asks it: of the loss that the equations have, no other."""
+
+    @property
+    def without_later(self) -> bool:
+        """Whether its calls leave out what comes later, of which code could be told."""
+
+    @property
+    def unasked(self) -> Mapping[str, str]:
+        """What is wanted of the code that it cannot be asked for, and why."""
 
     def undefined(self, case: Case) -> str:
         """The first place where the equations have no value, in words; empty if there is none."""

@@ -97,6 +97,7 @@ class Sandbox:
             self._declared = _declared(answer)
             if PREDICT in answer.get("functions", ()):
                 self._functions = (*self._functions, PREDICT)
+            self._final = bool(answer.get("final"))
             self._causes = tuple(one_line(str(cause)) for cause in answer.get("causes") or ())
         except Misbehaviour as problem:
             self._declared = problem
@@ -114,7 +115,7 @@ class Sandbox:
         if isinstance(self._declared, Misbehaviour):
             raise self._declared
         functions = {name: getattr(self, f"_{name}") for name in self._functions}
-        return Subject(self._declared, functions, self._noticed, self._causes)
+        return Subject(self._declared, functions, self._noticed, self._causes, self._final)
 
     def __enter__(self) -> Self:
         return self
@@ -163,9 +164,10 @@ class Sandbox:
 
     def _loss_and_gradient(self, *arguments: Any) -> Any:
         found = self._call({"call": "loss_and_gradient", "arguments": arguments})
-        if not isinstance(found, dict) or {*found} != {"loss", "gradients"}:
+        parts = ("loss", "gradients", "final")[: 3 if len(arguments) > 6 else 2]
+        if not isinstance(found, dict) or {*found} != {*parts}:
             raise self._end(_NO_ANSWER)
-        return found["loss"], found["gradients"]
+        return tuple(found[part] for part in parts)
 
     def _predict(self, *arguments: Any) -> Any:
         found = self._call({"call": PREDICT, "arguments": arguments})

@@ -22,12 +22,19 @@ import numpy as np
 
 from numeric.numbers.elements import Element
 from numeric.numbers.random_functions import RandomFunctions, random_functions
-from numeric.verification.caller import Caller, Misbehaviour, Raised, predicts
+from numeric.verification.caller import (
+    Caller,
+    Misbehaviour,
+    Raised,
+    predicts,
+    takes_final_cotangents,
+)
 from numeric.verification.frameworks.asked import Asked
 from numeric.verification.frameworks.code import FrameworkCode
 from numeric.verification.frameworks.framework import find_framework
 from numeric.verification.process.wire import encode, receive
-from numeric.verification.watch import declarations, kind_of
+from numeric.verification.returned import kind_of
+from numeric.verification.watch import declarations
 
 _TAPES: Final = 8
 
@@ -92,6 +99,7 @@ class Worker:
         for name in functions:
             if not callable(getattr(module, name, None)):
                 raise Misbehaviour(f"{name}: expected a function of this name, found none")
+        self.final = bool(first["network"]) and takes_final_cotangents(module)
         self.functions = functions + ("predict",) * (bool(first["network"]) and predicts(module))
         self.noticed: list[str] = []
         self.caller = Caller(
@@ -112,8 +120,11 @@ class Worker:
         name = call["call"]
         with random_functions(call["key"], map(Fraction, call["numbers"])) as self.asked:
             if name == "loss_and_gradient":
-                loss, gradients = self._pair(name, "loss, gradients", call["arguments"])
-                return {"loss": loss, "gradients": self._watched(gradients)}
+                parts = ("loss", "gradients", "final")[: 3 if len(call["arguments"]) > 6 else 2]
+                loss, gradients, *ends = self._parts(name, parts, call["arguments"])
+                found = {"loss": loss, "gradients": self._watched(gradients)}
+                final = [self._watched({"final": end}).get("final") for end in ends]
+                return found | dict(zip(parts[2:], final, strict=True))
             if name == "predict":
                 made = self.caller(name, tuple(call["arguments"]))
                 return self._watched({"predict": {"outputs": made}})["predict"]
@@ -121,22 +132,22 @@ class Worker:
                 arguments = (call["params"], self.tapes[call["tape"]], call["cotangents"])
                 return self._watched(self.caller(name, arguments))
             arguments = tuple(call[part] for part in ("params", "inputs", "initial", "constants"))
-            states, tape = self._pair(name, "states, tape", arguments)
+            states, tape = self._parts(name, ("states", "tape"), arguments)
         self.count += 1
         self.tapes[self.count] = tape
         while len(self.tapes) > _TAPES:
             self.tapes.popitem(last=False)
         return {"states": self._watched({"states": states})["states"], "tape": self.count}
 
-    def _pair(self, name: str, parts: str, arguments: Sequence[Any]) -> tuple[Any, Any]:
-        """The two parts that the function returns.
+    def _parts(self, name: str, parts: Sequence[str], arguments: Sequence[Any]) -> tuple[Any, ...]:
+        """The parts that the function returns.
 
         Raises:
-            Misbehaviour: if they are not two.
+            Misbehaviour: if they are not so many.
         """
         result = self.caller(name, tuple(arguments))
-        if not isinstance(result, tuple) or len(result) != 2:
-            raise Misbehaviour(f"{name} returned {kind_of(result)}: expected ({parts})")
+        if not isinstance(result, tuple) or len(result) != len(parts):
+            raise Misbehaviour(f"{name} returned {kind_of(result)}: expected ({', '.join(parts)})")
         return result
 
     def _watched(self, groups: Any) -> Any:
@@ -201,7 +212,7 @@ def serve(requests: BinaryIO, results: BinaryIO) -> None:
     except Misbehaviour as problem:
         send(reply(problem, path))
         return
-    found = {"declared": worker.declared, "causes": worker.causes}
+    found = {"declared": worker.declared, "causes": worker.causes, "final": worker.final}
     send({**found, "functions": worker.functions})
     while True:
         try:

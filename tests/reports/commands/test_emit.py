@@ -93,6 +93,25 @@ def test_a_network_can_have_an_embedding_and_dropout(bptt: Any) -> None:
     assert bptt("bounds", "rnn", "--embedding").status == 2
 
 
+def test_a_network_can_return_its_final_states(bptt: Any) -> None:
+    words = ("emit", "rnn", "--layers", 2, "--final-states", "-o", "f.py")
+    data = bptt(*words, "--json").data
+    assert data["network"]["final_states"] is True
+    network = Network(catalogue["rnn"], 2, final=True)
+    text = Path("f.py").read_text(encoding="utf-8")
+    assert same_code(text, compile_network(network).source)
+    assert bptt(*words, "--check").status == 0
+    Path("f.py").write_text("", encoding="utf-8")
+    assert "bptt emit rnn --layers 2 --final-states --style" in bptt(*words, "--check").out
+    for target, name in (("c", "f.c"), ("jax", "f.py"), ("torch", "f.py"), ("onnx", "f.onnx")):
+        said = bptt("emit", "rnn", "--final-states", "--target", target, "-o", name, "--force")
+        assert said.status == 2
+        assert said.err.strip() == (
+            f"bptt emit: --final-states goes with --target numpy, came {target}; run "
+            "`bptt emit rnn --final-states`"
+        )
+
+
 def test_emit_writes_no_network_that_is_not_verified(
     bptt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

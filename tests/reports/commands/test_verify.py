@@ -61,6 +61,26 @@ def test_verify_checks_a_network_in_every_style(bptt: Any) -> None:
     assert data["checks"]["padding"]["status"] == "pass"
 
 
+def test_verify_checks_final_states(bptt: Any) -> None:
+    data = bptt("verify", "rnn", "--final-states", "--json").data
+    assert data["status"] == "pass"
+    assert data["network"]["final_states"] is True
+    source = compile_network(Network(catalogue["rnn"], final=True), "textbook").source
+    Path("wrong.py").write_text(source.replace("h_all[-1]", "h_all[0]"), encoding="utf-8")
+    plain = compile_network(Network(catalogue["rnn"]), "textbook").source
+    Path("plain.py").write_text(plain, encoding="utf-8")
+    words = ("--cell", "rnn", "--final-states")
+    said = bptt("verify", "wrong.py", *words)
+    assert said.status == 1
+    assert "final['layer0.h']" in said.out
+    said = bptt("verify", "plain.py", *words)
+    assert said.status == 4
+    assert "not judged: final states: loss_and_gradient takes no final_cotangents" in said.out
+    said = bptt("verify", "rnn", "--final-states", "--target", "all")
+    assert said.status == 2
+    assert "run `bptt verify rnn --final-states`" in said.err
+
+
 def test_verify_tells_a_right_network_from_a_wrong_one(bptt: Any) -> None:
     source = compile_network(Network(catalogue["rnn"], 2), "textbook").source
     held = "layer0_h_bar = layer1_x_bar_inside[t] + layer0_h_bar_carry"

@@ -58,7 +58,7 @@ NO_PROSE: Final = {
     "from derive import Network": "code that is shown",
     "from numeric import compile_network": "code that is shown",
     'kernel = compile_network(network, style="textbook")': "code that is shown",
-    "loss, gradients = kernel.loss_and_gradient(params, inputs, targets, lengths=lengths)": "code that is shown",  # noqa: E501
+    " = kernel.loss_and_gradient(params, inputs, targets, lengths=lengths)": "code that is shown",
     "outputs = kernel.predict(params, inputs, lengths=lengths)": "code that is shown",
     "from derive import catalogue": "code that is shown",
     "for t in ": "code that is shown",
