@@ -15,7 +15,9 @@ FAMILIES: Final = {
     "rnn": "index.rnn", "lstm": "index.lstm", "greff": "index.greff", "gru": "index.gru",
     "minimal": "index.minimal", "highway": "index.highway",
     "multiplicative": "index.multiplicative", "mutants": "index.mutants",
-    "dynamics": "index.dynamics", "scans": "index.scans", "spiking": "index.spiking",
+    "dynamics": "index.dynamics", "scans": "index.scans",
+    "matrix_memory": "index.matrix_memory", "state_space": "index.state_space",
+    "spiking": "index.spiking",
 }  # fmt: skip
 
 
