@@ -12,8 +12,9 @@ from derive.calculus.surrogates import declared_slopes, surrogate_note
 from derive.cell import Cell
 from derive.language.syntax import CellError
 from numeric import compile_cell, verify
+from numeric.verification.compare import agreement, as_result
 from numeric.verification.derivation.check import examine
-from numeric.verification.oracles import autograd_answer
+from numeric.verification.oracles import autograd_answer, precise_answer
 from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 
 FIRES = "u = 0.9 * u_prev + W @ x - s_prev\ns = step(u - 1, slope={})"
@@ -107,3 +108,13 @@ def test_a_kink_that_a_step_stands_on_has_the_stated_slope(kinked: str) -> None:
     got = kernel.backward(case.params, tape, case.cotangents)
     want = autograd_answer(CellProblem(cell), case).gradients
     np.testing.assert_allclose(got["params"]["W"], want["params"]["W"], rtol=1e-12, atol=1e-14)
+
+
+def test_a_skew_matrix_has_a_diagonal_of_zeros_in_every_oracle() -> None:
+    """Fifty digits of a float are not all of its digits: w − 1·w once left what was cut off."""
+    text = "u = (V - V.T) @ step(h_prev - 0.3, slope=straight_through)\nh = abs(u) + W @ x"
+    problem = CellProblem(Cell.parse(name="skew", equations=text))
+    case = make_case(problem.cell, {"n": 2, "m": 2}, steps=3, batch=2, seed=44435,
+                     regime="contracting")  # fmt: skip
+    floats, digits = (of(problem, case) for of in (autograd_answer, precise_answer))
+    assert agreement(as_result(floats), digits)[0] < 1e-12
