@@ -200,19 +200,15 @@ def compile_network(
     """The kernel of a network; with or without its forward pass alone, `predict`.
 
     Raises:
-        ValueError: naming what there is, if the style or the target is unknown; if final states
-            are asked of a target whose networks return none.
+        ValueError: naming what there is, if the style or the target is unknown, or has cells only.
     """
     chosen = find_style(style, target)
-    if network.final and chosen.target is not NUMPY:
-        raise ValueError(
-            f"target {target}: its networks return no final states; take target numpy, or leave "
-            "the final states out"
-        )
     program = masked(optimise(compose(network, chosen.slope_from), chosen.passes))
     title = f"Loss and gradients of {network.name}: layers of the cell {network.cell.name!r}."
     lines = _header_lines(network.cell, chosen, program, verified)
-    alone = optimise(predicting(network), chosen.passes) if predicts else None
+    alone = None
+    if predicts and chosen.target is NUMPY:  # others say it is NumPy's alone
+        alone = optimise(predicting(network), chosen.passes)
     declared_names = declared_network(network, program)
     header = Header(
         title, lines, declared_names, network.name, prediction=alone, final=network.final

@@ -15,6 +15,7 @@ import numpy as np
 from derive.cell import Cell
 from derive.network import Network
 from numeric.compiler.argument_checks import each_sample
+from numeric.compiler.final_states import FINAL_COTANGENTS
 from numeric.compiler.kernel import Kernel, NetworkKernel, compile_cell, compile_network
 from numeric.compiler.target import Target
 from numeric.numbers.rounding import BOUNDED
@@ -23,7 +24,7 @@ from numeric.verification.oracles import precise_answer
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.problems.problem import Problem
-from numeric.verification.watch import CELL_FUNCTIONS, LOSS, NETWORK_FUNCTIONS, Guard, subject_of
+from numeric.verification.watch import CELL_FUNCTIONS, NETWORK_FUNCTIONS, Guard, subject_of
 
 Groups = Mapping[str, Any]
 STEPS: Final = 3
@@ -42,7 +43,7 @@ def self_tested(of: Cell | Network, target: Target, source: str, *, seed: int = 
     problem: Problem
     module: Kernel | NetworkKernel
     if isinstance(of, Network):
-        problem, module = NetworkProblem(of), compile_network(of, "textbook")
+        problem, module = NetworkProblem(of, final=of.final), compile_network(of, "textbook")
         plain = subject_of(module, NETWORK_FUNCTIONS)
         seed += seed % 4 == 0  # seeds in which samples have lengths of their own
     else:
@@ -62,6 +63,7 @@ def self_tested(of: Cell | Network, target: Target, source: str, *, seed: int = 
     }  # fmt: skip
     if isinstance(of, Network):
         given["targets"] = {"targets": case.targets}
+        given[FINAL_COTANGENTS] = given.pop("cotangents")
         given["lengths"] = {} if case.lengths is None else {"lengths": case.lengths}
     want = _listed(case.initial, answer.states, answer.gradients)
     explained = [_listed(case.initial, *bound) for bound in bounds]
@@ -80,9 +82,10 @@ def self_tested(of: Cell | Network, target: Target, source: str, *, seed: int = 
 
 def _listed(initial: Groups, outputs: Groups, gradients: Mapping[str, Groups]) -> dict[str, Groups]:
     """Outputs and gradients by the groups of a file's listing."""
-    loss = outputs.get(LOSS) if [*outputs] == [LOSS] and np.ndim(outputs[LOSS]) == 0 else None
-    first = {"loss": {"loss": loss}} if loss is not None else {
-        "states": {name: array for name, array in outputs.items() if name in initial},
-        "outputs": {name: array for name, array in outputs.items() if name not in initial},
-    }  # fmt: skip
-    return {**first, **{f"gradients.{group}": arrays for group, arrays in gradients.items()}}
+    found: dict[str, dict[str, Any]] = {"loss": {}, "states": {}, "outputs": {}}
+    for name, array in outputs.items():
+        if np.ndim(array) == 0:  # a network's; a cell's output of that letter has steps
+            found["loss"]["loss"] = array
+        else:
+            found["states" if name in initial else "outputs"][name] = array
+    return {**found, **{f"gradients.{group}": arrays for group, arrays in gradients.items()}}

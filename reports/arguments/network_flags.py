@@ -11,7 +11,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from reports.arguments.numbers import count
-from reports.terminal.console import CommandError
 
 if TYPE_CHECKING:
     from derive.cell import Cell
@@ -78,16 +77,9 @@ def network_from(arguments: Namespace, cell: Cell) -> Network | None:
 
     Raises:
         CellError: if the settings do not go together.
-        CommandError: if final states are asked of a target whose networks return none.
     """
     if not asks_for_network(arguments):
         return None
-    if _on(arguments, FINAL) and arguments.target not in {None, "numpy"}:
-        again = " ".join(["bptt", arguments.command, str(arguments.cell), *flags(arguments)])
-        raise CommandError(
-            f"bptt {arguments.command}: --final-states goes with --target numpy, came "
-            f"{arguments.target}; run `{again}`"
-        )
     readout, loss = arguments.readout, arguments.loss
     if readout is None:
         readout = "linear" if loss == "squared_error" else "softmax"

@@ -13,10 +13,11 @@ from programs import MATRICES, MIXED
 from derive.cell import catalogue
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.compiler.program import FINAL
 from numeric.compiler.to_c.interface import read
 from numeric.compiler.to_c.loading import load
 from numeric.verification.problems.of_cell import make_case, ordinary_sizes
-from numeric.verification.problems.of_network import make_network_case, network_sizes
+from numeric.verification.problems.of_network import NetworkProblem, network_sizes
 
 BY_DAY = ("rnn", "lstm", "gru_reset_after", "clockwork_rnn")
 OWN = {"mixed": MIXED, "matrices": MATRICES}
@@ -30,6 +31,7 @@ NETWORKS = {
     "a clock": Network(catalogue["clockwork_rnn"], 1, True, loss_at="last"),
     "characters": Network(catalogue["rnn"], 1, embedding=True),
     "of matrices": Network(catalogue["delta_net"], 2, True, embedding=True, dropout=True),
+    "states that go on": Network(catalogue["lstm"], 2, True, final=True),
 }
 DTYPES = ("float32", "float64")
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
@@ -52,14 +54,16 @@ def network_source(name, style="fused"):
 def network_case(network, n, *, steps=4, batch=3, dtype="float64", seed=1):
     """A call in which no two sizes are equal, all near n; one seed in four has no lengths."""
     sizes = {name: max(2, n - place) for place, name in enumerate(network_sizes(network))}
-    return make_network_case(network, sizes, steps=steps, batch=batch, seed=seed, dtype=dtype)
+    problem = NetworkProblem(network, final=network.final)
+    return problem.case(sizes, steps=steps, batch=batch, seed=seed, dtype=dtype)
 
 
 def network_result(module, case):
-    loss, gradients = module.loss_and_gradient(
-        case.params, case.inputs, case.targets, case.initial, case.constants, case.lengths
+    later = [case.cotangents] if case.cotangents else []
+    loss, gradients, *final = module.loss_and_gradient(
+        case.params, case.inputs, case.targets, case.initial, case.constants, case.lengths, *later
     )
-    return {"loss": {"loss": loss}, **gradients}
+    return {"loss": {"loss": loss}, **gradients, **({FINAL: final[0]} if final else {})}
 
 
 def case_of(cell, n, *, steps=3, batch=2, dtype="float64", seed=0, regime="ordinary"):

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from numeric.compiler.final_states import FINAL_COTANGENTS
+
 GIVEN: Final = frozenset({
-    "params", "inputs", "constants", "targets", "lengths", "cotangents",
+    "params", "inputs", "constants", "targets", "lengths", "cotangents", FINAL_COTANGENTS,
 })  # fmt: skip
 IN, OUT, INTEGERS = "in", "out", "integers"  # only read, written, only read and integers
 _ALONE: Final = frozenset({"targets", "lengths", "loss"})  # groups of one array: no struct
@@ -52,6 +54,11 @@ class Interface:
         """Whether it is the interface of a network: the file knows the loss."""
         return any(slot.group == LOSS for slot in self.slots)
 
+    @property
+    def returns_final(self) -> bool:
+        """Whether a network's final states are results, with cotangents of their own."""
+        return any(slot.group == FINAL_COTANGENTS for slot in self.slots)
+
 
 def declarations(interface: Interface) -> str:
     """The struct types for the type of a file, below the listing."""
@@ -67,7 +74,7 @@ def declarations(interface: Interface) -> str:
 
 GROUPS: Final = (
     "params", "inputs", "constants", "targets", "lengths", "states", "outputs", "cotangents",
-    "loss",
+    FINAL_COTANGENTS, "loss",
 )  # fmt: skip
 LOSS: Final = "loss"
 
@@ -76,6 +83,8 @@ def titles(interface: Interface) -> dict[str, str]:
     """What each pass does, as a comment above it."""
     first = "L, the states" if interface.is_network else "The states"
     given = "" if interface.is_network else ", from cotangents[s][t] = ∂L/∂s_t at each step"
+    if interface.returns_final:
+        given = f" + Σ⟨c, final state⟩, the c in {FINAL_COTANGENTS}"
     return {
         "forward": f"/* {first} of every step, and the tape that the backward pass needs. */",
         "backward": f"/* The gradients of L{given}. */",
@@ -121,7 +130,12 @@ def _said(interface: Interface, slot: Slot) -> str:
         length, *rest = slot.dims
         place = "last" if slot.key in interface.late else "first"
         sizes = ", ".join([f"{length} + 1", *rest])
-        return f"({sizes}), the {place} row given: the initial state"
+        last = ""
+        if interface.returns_final:
+            last = f"; the {'first' if slot.key in interface.late else 'last'} is the final state"
+        return f"({sizes}), the {place} row given: the initial state{last}"
+    if slot.group == FINAL_COTANGENTS:
+        return f"({sizes}); NULL: zero"
     if slot.group == "lengths":
         return f"({sizes}), the steps of each sample; NULL: T for all"
     return f"({sizes})" if slot.dims else "one number"

@@ -17,7 +17,9 @@ def load(source: str, name: str) -> ModuleType:
     if interface.is_network:
         network = ThreadedNetworkCalls(source, interface)
         declared = network.declared
-        vars(module).update(loss_and_gradient=network.loss_and_gradient)
+        final = interface.returns_final
+        called = network.with_final_states if final else network.loss_and_gradient
+        vars(module).update(loss_and_gradient=called)
     else:
         calls = ThreadedCalls(source, interface)
         declared = calls.declared

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from derive.language.expr import size_name
+from numeric.compiler.final_states import FINAL_COTANGENTS
 from numeric.compiler.program import BATCH, LENGTH, Program, initial_name
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_c.interface import (
@@ -115,6 +116,8 @@ class _File:
             groups |= {"targets": {"targets": shape}, "lengths": {"lengths": ("B",)}}
         others = {k: ("T", "B", *dims) for k, dims in declared.get("OUTPUTS", {}).items()}
         groups |= {"states": rows, OUTPUTS: others}
+        if self.header.final:
+            groups[FINAL_COTANGENTS] = {key: ("B", *dims) for key, dims in states.items()}
         groups |= {"loss": {"loss": ()}} if targets else {"cotangents": rows | others}
         groups |= {
             "gradients.params": params,
@@ -214,18 +217,16 @@ class _File:
                 f"clear({writer.at(carry.name)}, {writer.step(carry.name)}, "
                 f"{self.sizes.text(rows)}, {writer.step(carry.name)});"
             )
+            if carry.start:
+                yield f"if ({writer.pointer(carry.start)})"
+                yield f"    {self._copied(writer, carry.name, carry.start)}"
         writer.where = CHUNK
         early = [line for unit in stage.early for line in writer.unit(unit)]
         writer.where = STEP
         steps = [line for unit in stage.steps for line in writer.unit(unit)]
         for carry in self.memory.copied:
             if carry in stage.carries:
-                rows, columns = shape(self.program, carry.name)
-                steps.append(
-                    f"copy({writer.at(carry.name)}, {writer.step(carry.name)}, "
-                    f"{writer.at(carry.update)}, {writer.step(carry.update)}, "
-                    f"{self.sizes.text(rows)}, {self.sizes.text(columns)}, 0);"
-                )
+                steps.append(self._copied(writer, carry.name, carry.update))
         writer.where = CHUNK
         late = [line for unit in stage.late for line in writer.unit(unit)]
         writer.where = ONCE
@@ -251,6 +252,14 @@ class _File:
         yield "}"
         yield from writer.last
         writer.last.clear()
+
+    def _copied(self, writer: Writer, target: str, source: str) -> str:
+        """The line that makes the one array what the other is."""
+        rows, columns = shape(self.program, target)
+        return (
+            f"copy({writer.at(target)}, {writer.step(target)}, {writer.at(source)}, "
+            f"{writer.step(source)}, {self.sizes.text(rows)}, {self.sizes.text(columns)}, 0);"
+        )
 
     def _prologue(self, writer: Writer, phase: str, used: str) -> Iterator[str]:
         """The sizes, pointers and row steps that the body names."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from numeric.compiler.argument_checks import WHOLE_NUMBERS, each_sample
+from numeric.compiler.final_states import FINAL_COTANGENTS
 from numeric.compiler.to_c.calls import GRADIENTS, Calls, Known, in_order, native, take
 from numeric.compiler.to_c.interface import INTEGERS, LOSS
 from numeric.compiler.to_c.pools import Array
@@ -19,6 +20,7 @@ _CHECKS: Final[dict[str, Any]] = {"np": np}
 exec(compile(WHOLE_NUMBERS, "<checks of integers>", "exec"), _CHECKS)
 _whole: Final = _CHECKS["_whole"]
 _RESULTS: Final = ("states", LOSS, *GRADIENTS)
+Answer = tuple[Any, dict[str, dict[str, Array]], dict[str, Array]]
 
 
 class NetworkCalls(Calls):
@@ -33,7 +35,31 @@ class NetworkCalls(Calls):
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        known, groups, initial = self.given(params, inputs, targets, initial, constants, lengths)
+        return self.answer(params, inputs, targets, initial, constants, lengths, None)[:2]
+
+    def with_final_states(
+        self, params: Any, inputs: Any, targets: Any, initial: Any = None, constants: Any = None,
+        lengths: Any = None, final_cotangents: Any = None,
+    ) -> Answer:  # fmt: skip
+        """L, the gradients of L + Σ⟨c, final⟩, the c in final_cotangents, and the final states.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        return self.answer(params, inputs, targets, initial, constants, lengths, final_cotangents)
+
+    def answer(
+        self, params: Any, inputs: Any, targets: Any, initial: Any, constants: Any, lengths: Any,
+        final_cotangents: Any,
+    ) -> Answer:  # fmt: skip
+        """Loss, gradients, and each state as its sample ends.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        known, groups, initial = self.given(
+            params, inputs, targets, initial, constants, lengths, final_cotangents
+        )
         pointers = self.pointers()
         self.point(pointers, groups)
         block, made = self.results(known, pointers, _RESULTS)
@@ -44,11 +70,14 @@ class NetworkCalls(Calls):
             self.run(known, number, pointers, address)
         del tape, block
         gradients = {group.removeprefix("gradients."): made.get(group, {}) for group in GRADIENTS}
-        return made[LOSS][LOSS][()], gradients
+        late = self.interface.late
+        final = {n: rows[0 if n in late else -1].copy() for n, rows in made["states"].items()}
+        return made[LOSS][LOSS][()], gradients, final
 
     def given(
-        self, params: Any, inputs: Any, targets: Any, initial: Any, constants: Any, lengths: Any
-    ) -> tuple[Known, dict[str, dict[str, Array]], dict[str, Array]]:
+        self, params: Any, inputs: Any, targets: Any, initial: Any, constants: Any, lengths: Any,
+        final_cotangents: Any,
+    ) -> tuple[Known, dict[str, dict[str, Array]], dict[str, Array]]:  # fmt: skip
         """The arguments as C wants them, and what is known of their shapes.
 
         Raises:
@@ -69,6 +98,9 @@ class NetworkCalls(Calls):
         groups["inputs"] = take("inputs", inputs, real, ("T", "B"), sizes, kinds)
         initial = take("initial", initial, held["STATES"], ("B",), sizes, kinds, optional=True)
         constants = take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
+        groups[FINAL_COTANGENTS] = take(
+            FINAL_COTANGENTS, final_cotangents, held["STATES"], ("B",), sizes, kinds, optional=True
+        )
         dtype = native(kinds)
         groups["constants"] = {
             name: each_sample(array, held["CONSTANTS"][name], sizes["B"])

@@ -80,8 +80,9 @@ def _lines(
         size = np.size(want[slot.group][slot.key])
         single, double = (_literal(limit) for limit in allowed[slot.group][slot.key])
         place = ""
-        if slot.group == "states" and slot.key not in interface.late:
-            place = f" + {np.size(given[slot.group][slot.key])}"
+        if slot.group == "states" and slot.key not in interface.late:  # the answer's rows are last
+            rows = (sizes["T"] + 1) * np.size(given[slot.group][slot.key])
+            place = f" + {rows - size}"
         yield (
             f'    wrong += compare("{slot.path}", {_name(slot)}{place}, '
             f"want_{_name(slot)}, {size}, {single}, {double});"

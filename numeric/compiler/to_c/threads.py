@@ -17,9 +17,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from numeric.compiler.final_states import FINAL_COTANGENTS
 from numeric.compiler.to_c.calls import Calls, Known
 from numeric.compiler.to_c.interface import Interface
-from numeric.compiler.to_c.network_calls import NetworkCalls
+from numeric.compiler.to_c.network_calls import Answer, NetworkCalls
 from numeric.compiler.to_c.pools import Array
 
 LEAST: Final = 1e8  # multiplications of one forward pass: below, threads cost what they save
@@ -181,19 +182,23 @@ class ThreadedNetworkCalls(NetworkCalls):
         super().__post_init__()
         self.along = axes(self.interface)
 
-    def loss_and_gradient(
-        self, params: Any, inputs: Any, targets: Any, initial: Any = None, constants: Any = None,
-        lengths: Any = None,
-    ) -> tuple[Any, Gradients]:  # fmt: skip
-        """L summed over time and batch, and its gradients: params, inputs, initial.
+    def answer(
+        self, params: Any, inputs: Any, targets: Any, initial: Any, constants: Any, lengths: Any,
+        final_cotangents: Any,
+    ) -> Answer:  # fmt: skip
+        """Loss, gradients, and each state as its sample ends.
 
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
         split = parts(params, inputs)
         if len(split) < 2:
-            return super().loss_and_gradient(params, inputs, targets, initial, constants, lengths)
-        _, groups, initial = self.given(params, inputs, targets, initial, constants, lengths)
+            return super().answer(
+                params, inputs, targets, initial, constants, lengths, final_cotangents
+            )
+        _, groups, initial = self.given(
+            params, inputs, targets, initial, constants, lengths, final_cotangents
+        )
         while len(self.others) < len(split):
             self.others.append(NetworkCalls(self.source, self.interface))
 
@@ -201,11 +206,13 @@ class ThreadedNetworkCalls(NetworkCalls):
             own: Groups = {g: cut(arrays, g, self.along, part) for g, arrays in groups.items()}
             start = cut(initial, "initial", self.along, part)
             ends = own.get("lengths", {}).get("lengths")
-            return lambda: self.others[number].loss_and_gradient(
+            return lambda: self.others[number].answer(
                 own["params"], own["inputs"], own["targets"]["targets"], start,
-                own["constants"], ends,
+                own["constants"], ends, own[FINAL_COTANGENTS],
             )  # fmt: skip
 
         found = side_by_side([job(number, part) for number, part in enumerate(split)])
-        losses = [loss for loss, _ in found]
-        return sum(losses[1:], losses[0]), merged([bars for _, bars in found], self.along)
+        losses = [loss for loss, *_ in found]
+        final = {name: np.concatenate([end[name] for *_, end in found]) for name in found[0][2]}
+        gradients = merged([bars for _, bars, _ in found], self.along)
+        return sum(losses[1:], losses[0]), gradients, final

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from c_code import DTYPES, largest_error, needs_compiler, network_case, network_result
 from profiles import by_day
 
 from derive.cell import Cell, catalogue
@@ -17,6 +18,7 @@ from numeric.compiler.program import FINAL, Carry, initial_name
 from numeric.compiler.reference import run_program
 from numeric.verification.cases import Case
 from numeric.verification.problems.of_network import NetworkProblem
+from numeric.verification.verify import TOLERANCES
 from numeric.verification.watch import Guard, subject_of
 
 STYLES = ("textbook", "fused", "stable")
@@ -253,10 +255,29 @@ def test_wrong_cotangents_are_refused_by_name(given, says: str) -> None:
         )
 
 
-def test_other_targets_refuse_them_and_name_the_one_that_has_them() -> None:
-    for target in ("c", "jax", "torch"):
-        with pytest.raises(ValueError, match=f"target {target}: .*take target numpy"):
-            compile_network(Network(catalogue["rnn"], final=True), "fused", target)
+@needs_compiler
+@pytest.mark.parametrize("kind", by_day(KINDS, 2))
+def test_c_means_what_numpy_means(kind: str) -> None:
+    network = KINDS[kind]
+    plain, compiled = (compile_network(network, "fused", target) for target in ("numpy", "c"))
+    for dtype in DTYPES:
+        for steps, batch in ((4, 3), (40, 7)):
+            for bars in (lambda all_of: all_of, lambda all_of: dict([*all_of.items()][1:])):
+                case = network_case(network, 9, steps=steps, batch=batch, dtype=dtype)
+                case = replace(case, cotangents=bars(case.cotangents))
+                want, got = (network_result(kernel, case) for kernel in (plain, compiled))
+                assert {*got} == {"loss", "params", "inputs", "initial", FINAL}
+                assert largest_error(got, want) < 10 * TOLERANCES[dtype], (dtype, steps)
+
+
+@needs_compiler
+def test_final_states_in_c_are_nobody_elses_memory() -> None:
+    network = KINDS["gru, two layers"]
+    module, case = compile_network(network, "fused", "c").module, case_of(network)
+    _, _, first = call(module, case)
+    kept = {name: array.copy() for name, array in first.items()}
+    call(module, case_of(network, seed=2))
+    agree(first, kept, 0)
 
 
 @pytest.mark.parametrize("style", STYLES)

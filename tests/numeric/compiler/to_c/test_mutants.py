@@ -78,6 +78,15 @@ OF_NETWORKS = [
 ]  # fmt: skip
 
 
+OF_FINAL_STATES = [
+    ("what comes later is never taken", "if (layer1_h_bar_carry_initial_at)", "if (0)"),
+    ("it is another state's", "= given->final_cotangents.layer1_c;",
+     "= given->final_cotangents.layer1_h;"),
+    ("a reverse layer takes what its neighbour does", "final_cotangents.layer0_reverse_h;",
+     "final_cotangents.layer0_h;"),
+]  # fmt: skip
+
+
 def test_mutants_are_of_the_text_that_every_file_shares():
     shared = "".join(text for text, _ in {**PRODUCTS, **HELPERS}.values())
     assert sum(old in shared for _, old, _ in MUTANTS) >= 15
@@ -116,8 +125,8 @@ def test_a_mistake_is_noticed(what, old, new):
         assert noticed(source.replace(old, new)), what
 
 
-def noticed_in_network(source):
-    network = NETWORKS["deep"]
+def noticed_in_network(source, name="deep"):
+    network = NETWORKS[name]
     module, plain = loaded(source), compile_network(network, "textbook")
     for seed, steps, batch in ((1, 4, 3), (2, 40, 7)):
         case = network_case(network, 9, steps=steps, batch=batch, dtype="float32", seed=seed)
@@ -138,9 +147,21 @@ def test_a_mistake_in_a_network_is_noticed(what, old, new):
         assert noticed_in_network(source.replace(old, new)), what
 
 
+@pytest.mark.parametrize(
+    ("what", "old", "new"),
+    by_day(OF_FINAL_STATES, 2),
+    ids=[m[0] for m in by_day(OF_FINAL_STATES, 2)],
+)
+def test_a_mistake_about_final_states_is_noticed(what, old, new):
+    source = network_source("states that go on")
+    assert source.count(old) == 1, "the mutant's place is gone"
+    assert noticed_in_network(source.replace(old, new), "states that go on"), what
+
+
 @night_alone
-def test_the_network_as_it_is_is_right():
-    assert not noticed_in_network(network_source("deep"))
+@pytest.mark.parametrize("name", ["deep", "states that go on"])
+def test_the_network_as_it_is_is_right(name):
+    assert not noticed_in_network(network_source(name), name)
 
 
 def test_the_code_as_it_is_is_right():
