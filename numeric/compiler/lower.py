@@ -36,6 +36,7 @@ from derive.language.expr import (
     Slope,
     VectorFunction,
     negate,
+    scale,
     split_coefficient,
     symbols_of,
 )
@@ -124,6 +125,8 @@ class _Lowering:
         if isinstance(rest, (OneMatrix, ZeroMatrix)):
             value = number if isinstance(rest, OneMatrix) else S.Zero
             return self.emit("spread", [value], dims, *dims, name=name) if name else value
+        if isinstance(rest, Broadcast):
+            return self.spread(scale(number, rest.args[0]), rest, dims, name)
         if number != 1:
             if number == -1:
                 return self.emit("add", [self.value(rest)], dims, -1, name=name)
@@ -149,11 +152,6 @@ class _Lowering:
                 return self.slope(rest, dims, name)
             case VectorFunction():
                 return self.emit(rest.name, [self.full(rest.args[0])], dims, name=name)
-            case Broadcast():
-                scalar = self.value(rest.args[0])
-                if len(dims) > 2 and not self.is_timeless(rest):
-                    scalar = self.emit("lift", [scalar], (BATCH, S.One, S.One))
-                return self.emit("spread", [scalar], dims, *dims, name=name) if name else scalar
             case Concat():
                 part_of = self.full if self.is_timeless(rest) else self.rows
                 parts = [part_of(part) for part in rest.args]
@@ -170,6 +168,13 @@ class _Lowering:
             case MatMul():
                 return product(self, rest.args, dims, name)
         raise TypeError(f"no lowering for {type(rest).__name__}: add one to `_Lowering`")
+
+    def spread(self, number: MatrixExpr, expr: Broadcast, dims: Dims, name: str) -> Operand:
+        """A number at every entry: spread where that has a name, else as operations take it."""
+        scalar = self.value(number)
+        if len(dims) > 2 and not self.is_timeless(expr):
+            scalar = self.emit("lift", [scalar], (BATCH, S.One, S.One))
+        return self.emit("spread", [scalar], dims, *dims, name=name) if name else scalar
 
     def full(self, expr: MatrixExpr) -> Operand:
         """The operand in its full shape, where an operation looks at the shape."""

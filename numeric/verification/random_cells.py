@@ -207,11 +207,10 @@ def _read(write: Writer, depth: int) -> str:
     return f"({memory} @ {write.key(depth)})"
 
 
-def _memory(write: Writer, depth: int, name: str) -> str:
-    """A matrix state anew: what is kept of it, and what is written."""
-    before = f"{name}_prev"
+def _kept(write: Writer, depth: int, before: str) -> str:
+    """What is kept of a matrix state."""
     gate, key = write.vector(depth), write.key(depth)
-    kept = (
+    return (
         before,
         f"sigmoid(dot({gate}, {gate})) * {before}",
         f"{before} @ diag({key})",
@@ -220,7 +219,13 @@ def _memory(write: Writer, depth: int, name: str) -> str:
         f"tanh({write.matrix(('n', 'n'), 'W')} @ {before})",
         f"sigmoid({before}) * {before}",
     )[write.choices.whole(6)]
-    value, under = write.vector(depth), write.key(depth)
+
+
+def _memory(write: Writer, depth: int, name: str) -> str:
+    """A matrix state anew: what is kept of it, in one way or several, and what is written."""
+    before = f"{name}_prev"
+    gate, value, under = write.vector(depth), write.vector(depth), write.key(depth)
+    kept = " + ".join(_kept(write, depth, before) for _ in range(1 + write.choices.whole(2)))
     written = (
         f"outer({value}, {under})",
         f"outer({value} - {before} @ {under}, {under})",
@@ -257,14 +262,14 @@ def cell_text(choices: Choices, depth: int) -> CellText:
     """One to three states of one size, each a squashed expression of all that comes before.
 
     Results that several lines share come between them, alone or as a turned pair, an output of a
-    size of its own after them. One cell in three has a matrix state besides, which the others may
+    size of its own after them. One cell in two has a matrix state besides, which the others may
     read.
     """
     states = [f"s{number + 1}" for number in range(1 + choices.whole(2))]
     inputs = [f"x{number + 1}" for number in range(1 + choices.whole(1))]
     write = Writer(choices, [f"{state}_prev" for state in states], inputs)
     lines: list[list[str]] = []
-    matrices = ("S",) * (choices.whole(2) == 2)
+    matrices = ("S",) * choices.whole(1)
     for memory in matrices:
         write.memories.append(f"{memory}_prev")
         lines.append([memory, _memory(write, min(depth - 1, 1), memory)])

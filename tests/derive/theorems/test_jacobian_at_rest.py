@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from on_paths import derived, walk
 from profiles import NIGHTLY, by_day
@@ -44,7 +44,7 @@ def test_it_is_the_jacobian_of_the_equations_at_zero(name):
         )
 
 
-@settings(max_examples=500 if NIGHTLY else 8)
+@settings(max_examples=500 if NIGHTLY else 8, suppress_health_check=[HealthCheck.filter_too_much])
 @given(cell=cells(), seed=st.integers(0, 1000))
 def test_it_is_that_of_any_cell_that_can_rest(cell, seed):
     found = rest(differentiate(cell))

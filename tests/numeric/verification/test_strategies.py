@@ -148,7 +148,7 @@ def test_random_cells_reach_every_node_and_function() -> None:
 @pytest.mark.parametrize("word", by_day(["softmax", "concat", "relu(", "W1.T"], 4, 2))
 def test_a_random_cell_shrinks_to_few_operations(word: str) -> None:
     many = settings(database=None, max_examples=1000)
-    found = find(cells(), lambda cell: word in cell.text, settings=many, random=Random(0))
+    found = find(cells(), lambda cell: word in cell.text, settings=many, random=Random(1))
     assert len(found.states) == 1
     assert found.text.count("tanh") <= 1
     assert found.text.count("(") <= 4
