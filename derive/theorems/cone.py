@@ -12,7 +12,7 @@ from sympy import Add, Expr, MatrixSymbol, Mul, OneMatrix, Pow, Rational, S, Sym
 from sympy import ZeroMatrix as Zero
 
 from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
-from derive.language.expr import At, Partial, add, hadamard, product
+from derive.language.expr import At, Elementwise, Partial, add, hadamard, product
 from derive.language.norms import Infimum, Norm, SingularMin, Smallest
 from derive.theorems.carousel import Carousel, find_carousel
 from derive.theorems.certified_rate import carousel_letters
@@ -58,10 +58,19 @@ def kept_state(derivation: Derivation) -> Theorem | None:
     norm, _ = chain_norm(derivation)
     rate = Symbol(letter(derivation, "r", "q", "kappa"))
     ours = (beta, omega) if alone else (alpha, beta, omega)
+    below, at_most_one = Relation(LAMBDA, "≤", low), Relation(low, "≤", S.One)
+    grows = low != 1 and not _at_most_one(derivation, found)
+    if low == 1:
+        silent = Line("kept_state.silent_growth", (below,))
+    else:
+        silent = Line(
+            "kept_state.silent_growth_below_one" if grows else "kept_state.silent_growth_bounded",
+            (below, at_most_one),
+        )
     consequences: list[Part] = [
-        Line("kept_state.decay" if low == 1 else "kept_state.decay_or_growth",
+        Line("kept_state.decay_or_growth" if grows else "kept_state.decay",
              (At(p, EARLIER), At(p, TIME), Pow(LAMBDA, LAG), norm,
-              *(() if low == 1 else (Relation(LAMBDA, ">", S.One),)))),
+              *((Relation(LAMBDA, ">", S.One),) if grows else ()))),
         Line("kept_state.enclosed", (rate, Relation(Norm(target), "≤", Pow(rate, LAG)), target)),
     ]  # fmt: skip
     return Theorem(
@@ -78,9 +87,7 @@ def kept_state(derivation: Derivation) -> Theorem | None:
         consequences=tuple(consequences),
         proof=_proof(derivation, found, low, eta, tau, quadratic if not alone else None, trace),
         silent=(
-            Line("kept_state.silent_growth_below_one", (Relation(LAMBDA, "≤", low),
-                  Relation(low, "≤", S.One)))
-            if low != 1 else Line("kept_state.silent_growth", (Relation(LAMBDA, "≤", low),)),
+            silent,
             Line("kept_state.silent_paths", (q,)),
         ),
         sources=(HOCHREITER,),
@@ -93,6 +100,14 @@ def _lowest(derivation: Derivation, found: Carousel) -> Expr:
         return S.One
     plain = found.kept.name if isinstance(found.kept, MatrixSymbol) else "a"
     return Symbol(letter(derivation, f"{plain}_min", "kappa_min"), nonnegative=True)
+
+
+def _at_most_one(derivation: Derivation, found: Carousel) -> bool:
+    """Whether a is a gate whose function never exceeds 1."""
+    value = next((e.value for e in derivation.forward if e.target == found.kept), None)
+    if not isinstance(value, Elementwise) or value.parameters:
+        return False
+    return bool(value.function.range.sup <= 1)
 
 
 def _proof(
