@@ -5,6 +5,7 @@ In: records of a search. Out: blocks of its report, and their figure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,6 +40,8 @@ _NAMED: Final = {
 }  # fmt: skip
 
 
+_DRAWN: Final = 1500  # about so many points a panel: more make a file of megabytes
+_FEW: Final = 150  # a family of so many is drawn whole
 _IN_FAMILIES: Final = ("certified", "stepwise", "apart")
 
 
@@ -71,16 +74,18 @@ def foretold(
     families = families_of(records)
     outcomes = [first, *(_Outcome(name, True) for name in names[1:] if name in several)]
     success = "search.largest" if first.lags else "search.gone"
+    shown, one_in = thinned(records, families)
     panels = [Panel(words(_NAMED[measure, when]),
-                    [*_points(records, families, first, measure, when)])
+                    [*_points(shown, families, first, measure, when)])
               for measure in ("certified", "stepwise") for when in TIMES]  # fmt: skip
     verdict = _verdict(*(_correlation(_points(records, families, first, measure, "start"))
                          for measure in ("certified", "apart")))  # fmt: skip
-    caption = "search.lags" if first.lags else "search.scatter"
+    caption = [say.sentence("search.lags" if first.lags else "search.scatter", names[0])]
+    if one_in > 1:
+        caption.append(say.sentence("search.thinned", one_in, _FEW))
     blocks = (
         Paragraph(say.sentence("search.question")),
-        Figure(2, f"{stem}-scatter", say.sentence(caption, names[0]),
-               say.words("search.scatter_seen")),
+        Figure(2, f"{stem}-scatter", say.together(caption), say.words("search.scatter_seen")),
         Table(2, say.sentence("search.correlations"),
               (*say.heads("search.foreteller"), *(_heading(say, one) for one in outcomes)),
               tuple(_rows(say, records, families, outcomes)), "l" + "r" * len(outcomes)),
@@ -113,6 +118,19 @@ def families_of(records: Sequence[Record]) -> dict[str, str]:
         parent = record["parent"]
         found[record["name"]] = found[parent] if parent in found else record["name"]
     return found
+
+
+def thinned(records: Sequence[Record], families: Mapping[str, str]) -> tuple[Sequence[Record], int]:
+    """The records that a figure shows: one in so many of each large family, of the others all."""
+    one_in = -(-len(records) // _DRAWN)
+    sizes, met = Counter(families.values()), Counter[str]()
+    shown = []
+    for record in records:
+        family = families[record["name"]]
+        if sizes[family] <= _FEW or met[family] % one_in == 0:
+            shown.append(record)
+        met[family] += 1
+    return shown, one_in
 
 
 def _points(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -10,6 +11,7 @@ from reports.document.graph_layout import find_graphviz
 from reports.document.html import html
 from reports.document.tex import tex
 from reports.sections.search import build_search
+from reports.sections.search_foretold import families_of, thinned
 
 TASKS = [["adding", 10], ["parity", 4], ["adding", 30]]
 
@@ -76,6 +78,20 @@ def test_growth_that_decides_nothing_is_not(records) -> None:
     even = [{**one, "growth": {"start": {"certified": float(k % 3)}}}
             for k, one in enumerate(records)]  # fmt: skip
     assert "before training contains 0" in words(build_search(even, {"tasks": TASKS})[0])
+
+
+def test_a_figure_of_thousands_is_thinned_and_says_so(records) -> None:
+    many = [records[0], record("gru", "", "", 0.0, 1)]
+    many += [record(f"g{k}", "gru", "h to x", 0.1, k % 3) for k in range(3000)]
+    many += [record(f"r{k}", "rnn", "h to x", 0.1, 1) for k in range(100)]
+    document, pictures = build_search(many, {"tasks": TASKS})
+    assert "One in 3 is drawn, of families of at most 150 all." in words(document)
+    families = families_of(many)
+    shown, one_in = thinned(many, families)
+    assert one_in == 3
+    assert Counter(families[one["name"]] for one in shown) == {"gru": 1001, "rnn": 101}
+    assert len(pictures["search-scatter"].svg) < 1_300_000
+    assert thinned(records, families_of(records)) == (records, 1)
 
 
 def test_mutations_are_said_in_chinese(records) -> None:
