@@ -5,17 +5,21 @@ In: a problem and a guarded module of ours. Out: how many wrong calls were refus
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
+from derive.cell import Cell
 from numeric.verification.cases import GROUPS, Case, whole
 from numeric.verification.problems.problem import Problem
 from numeric.verification.watch import Guard, Misbehaviour, Raised
 
 _LONGER: Final = "an entry too many"
+_LAYER: Final = re.compile(r"^layer\d+\.(reverse\.)?")
 
 
 def check_arguments(problem: Problem, guard: Guard) -> int:
@@ -51,12 +55,13 @@ def check_arguments(problem: Problem, guard: Guard) -> int:
 
 def wrong_calls(problem: Problem, case: Case) -> Iterator[tuple[str, str, Case]]:
     """Calls with one thing wrong: the name that must be said, what is wrong, the call."""
+    alone = _of_its_own_size(problem.cell)
     for group in (*GROUPS, "constants", "cotangents"):
         arrays = getattr(case, group)
         for name, array in arrays.items():
             for what, value in _wrong_arrays(array):
                 yield name, what, _with(case, group, {**arrays, name: value})
-            if array.ndim and not whole(array):
+            if array.ndim and not whole(array) and _LAYER.sub("", name) not in alone:
                 longer = np.concatenate([array, array[..., :1]], axis=-1)
                 yield name, _LONGER, _with(case, group, {**arrays, name: longer})
             if group not in {"initial", "cotangents"}:
@@ -68,6 +73,16 @@ def wrong_calls(problem: Problem, case: Case) -> Iterator[tuple[str, str, Case]]
             yield "no_such_name", "an unknown name", _with(case, group, more)
     if case.targets is not None:
         yield from _wrong_ends(case, problem.every_step)
+
+
+def _of_its_own_size(cell: Cell) -> frozenset[str]:
+    """The arrays whose last size no other shows, as of x in mean(x): one entry more is right."""
+    arrays = (*cell.inputs, *cell.parameters, *cell.constants, *cell.states)
+    shown = Counter(
+        size for array in arrays for extent in array.shape for size in extent.free_symbols
+    )
+    last = {array.name: array.shape[array.shape[1] != 1] for array in arrays}
+    return frozenset(name for name, extent in last.items() if shown[extent] == 1)
 
 
 def _wrong_ends(case: Case, every_step: bool) -> Iterator[tuple[str, str, Case]]:

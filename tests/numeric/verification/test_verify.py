@@ -323,6 +323,12 @@ def test_abs_in_the_forward_code_is_no_matter_of_the_complex_step() -> None:
     assert stable.checks["complex_step"].status in {"pass", "not_applicable"}
 
 
+def test_a_size_that_one_array_alone_shows_may_be_any() -> None:
+    text = "h = tanh(W @ h_prev + b * mean(x) + c * mean(p) + V @ y)"
+    verdict = verify(compile_cell(Cell.parse(name="own", equations=text, inputs=("x", "y"))))
+    assert verdict.checks["arguments"].status == "pass", verdict.summary()
+
+
 def test_a_wrong_argument_that_is_accepted_fails() -> None:
     kernel = compile_cell(catalogue["rnn"], "textbook")
     lenient = SimpleNamespace(
