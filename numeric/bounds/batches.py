@@ -82,7 +82,7 @@ def _runs(
         if layer.depth != depth:
             below, depth, before = handed_up(network, made[before:]), layer.depth, len(made)
         signal = {name: value[::-1] if layer.reverse else value for name, value in below.items()}
-        own = sizes_of_layer(network.cell, held, sizes)
+        own = sizes_of_layer(network.cell, held, sizes, signal)
         require_fit(layer, signal, own)
         steps = len(next(iter(signal.values())))
         constants = default_constants(network.cell, {**own, "T": steps})

@@ -93,15 +93,57 @@ def network_of(cell: Cell, layers: Sequence[LayerWeights]) -> Network:
     return network
 
 
-def sizes_of_layer(cell: Cell, layer: LayerWeights, given: Mapping[str, int]) -> dict[str, int]:
-    """The sizes that the parameters have; `given` for those that no parameter has."""
-    sizes: dict[str, int] = {}
-    for symbol in cell.parameters:
-        shape = np.shape(layer.parameters[symbol.name])
-        for extent, count in zip(symbol.shape, shape, strict=False):
-            if extent.is_Symbol:
-                sizes[size_name(extent)] = count
-    return {**{name: given[name] for name in size_names(cell) if name in given}, **sizes}
+def sizes_of_layer(
+    cell: Cell,
+    layer: LayerWeights,
+    given: Mapping[str, int],
+    inputs: Mapping[str, Array] | None = None,
+) -> dict[str, int]:
+    """The sizes that the parameters have, then those of inputs; `given` for what neither shows.
+
+    Of a sum of sizes, as columns behind `concat` have, the last that is not known follows.
+
+    Shapes: inputs (T, m).
+
+    Raises:
+        ValueError: if a sum is known and its parts are not, or leave nothing for one.
+    """
+    shown = [
+        (symbol, extent, count)
+        for symbol in cell.parameters
+        for extent, count in zip(symbol.shape, np.shape(layer.parameters[symbol.name]),
+                                 strict=False)
+    ]  # fmt: skip
+    sizes = {size_name(extent): count for _, extent, count in shown if extent.is_Symbol}
+    for name, value in (inputs or {}).items():
+        (extent,) = (symbol.shape[0] for symbol in cell.inputs if symbol.name == name)
+        if extent.is_Symbol:
+            sizes.setdefault(size_name(extent), np.shape(value)[-1])
+    sums = [one for one in shown if one[1].is_Add]
+    for _ in sums:  # each turn makes one more known, if any
+        for symbol, extent, count in sums:
+            unknown = [part for part in extent.free_symbols if size_name(part) not in sizes]
+            if len(unknown) == 1:
+                (part,) = unknown
+                times = extent.coeff(part)
+                rest = count - extent_of(extent - times * part, sizes)
+                if rest <= 0 or rest % times:
+                    raise ValueError(
+                        f"{symbol.name}: expected shape ({', '.join(dimensions(symbol))}), came "
+                        f"{np.shape(layer.parameters[symbol.name])}: that leaves {rest} for "
+                        f"{' + '.join([size_name(part)] * int(times))}"
+                    )
+                sizes[size_name(part)] = int(rest / times)
+    found = {**{name: given[name] for name in size_names(cell) if name in given}, **sizes}
+    for symbol, extent, count in sums:
+        names = sorted(size_name(part) for part in extent.free_symbols)
+        apart = [name for name in names if name not in sizes]
+        if apart and all(name in found for name in names) and extent_of(extent, found) != count:
+            raise ValueError(
+                f"{symbol.name}: {' + '.join(names)} = {count}, and no parameter shows "
+                f"{' and '.join(apart)} apart: give the inputs"
+            )
+    return found
 
 
 def diagnose_layers(
@@ -137,11 +179,12 @@ def diagnose_layers(
                 below = handed_up(network, [one.run for one in lower if one.run is not None])
             box = None if input_box is None else _range(network, lower)
             depth, before = layer.depth, len(found)
-        own = sizes_of_layer(cell, held, sizes)
         signal = None
         if below is not None:
             signal = {name: value[::-1] if layer.reverse else value
                       for name, value in below.items()}  # fmt: skip
+        own = sizes_of_layer(cell, held, sizes, signal)
+        if signal is not None:
             require_fit(layer, signal, own)
         steps = lag or _STEPS if signal is None else len(next(iter(signal.values())))
         found.append(diagnose(

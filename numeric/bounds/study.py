@@ -16,7 +16,6 @@ import numpy as np
 
 from derive.calculus.through_time import derivation_of
 from derive.cell import Cell, catalogue
-from derive.language.expr import size_name
 from derive.network import Network
 from derive.theorems.certified_rate import closed_condition
 from numeric.bounds.all_inputs.clock_modules import ModuleRates, module_rates, modules_of
@@ -151,9 +150,7 @@ def study_given(
         ValueError: for parameters or inputs that do not fit each other.
     """
     cell = network.cell
-    sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
-    for symbol in cell.inputs:
-        sizes[size_name(symbol.shape[0])] = np.shape(inputs[symbol.name])[1]
+    sizes = sizes_of_layer(cell, layers[0], sizes_for(cell), inputs)
     values = np.concatenate([np.ravel(value) for value in inputs.values()])
     box = float(values.min()), float(values.max())
     stack, overflow = _diagnosed(network, layers, sizes, inputs, box)

@@ -58,16 +58,31 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
         array = arrays[name]
         for extent, size in zip(array.shape, names):
             unknown = [part for part in size.split("+") if part not in sizes]
-            if unknown and array.ndim == len(names) and len(set(unknown)) == 1:
+            if len(set(unknown)) > 1 and array.ndim == len(names):  # their sum is all it shows
+                sizes.setdefault(size, extent)
+            elif unknown and array.ndim == len(names):
                 known = sum(sizes.get(part, 0) for part in size.split("+"))
                 sizes[unknown[0]] = (extent - known) // len(unknown)
-        expected = tuple(sum(sizes.get(p, -1) for p in size.split("+")) for size in names)
+        expected = tuple(
+            sizes[size] if size in sizes else sum(sizes.get(p, -1) for p in size.split("+"))
+            for size in names
+        )
         if array.shape != expected:
             spelled = ", ".join(names) + ("," if len(names) == 1 else "")
             values = "" if min(expected, default=0) < 0 else f" = {expected}"
             raise ValueError(
                 f"{group}[{name!r}]: expected shape ({spelled}){values}, came {array.shape}"
             )
+    for size, extent in sizes.items():
+        parts = size.split("+") if "+" in size else ()
+        if parts and all(part in sizes for part in parts):
+            found = sum(sizes[part] for part in parts)
+            if found != extent:
+                name = next(name for name, names in shapes.items() if {*names} & {*parts})
+                raise ValueError(
+                    f"{group}[{name!r}]: expected {size} = {extent} as arrays before have it, "
+                    f"came {found}"
+                )
     return arrays
 '''
 

@@ -82,11 +82,13 @@ def _given(
             raise ValueError(f"{arguments.weights} holds {len(layers)} layers ({names}): expected "
                              "one; each layer is a trajectory of its own")  # fmt: skip
         (layer,) = layers
-    sizes = sizes_of_layer(cell, layer, usual_sizes(cell, arguments.size or _SIZE, _INPUT_SIZE))
+    usual = usual_sizes(cell, arguments.size or _SIZE, _INPUT_SIZE)
     if arguments.inputs is None:
+        sizes = sizes_of_layer(cell, layer, usual)
         inputs = normal_inputs(cell, sizes, arguments.steps or _STEPS, arguments.seed)
     else:
         inputs = given_inputs(cell, arguments.inputs)
+        sizes = sizes_of_layer(cell, layer, usual, inputs)
         if arguments.steps is not None:
             inputs = {name: value[: arguments.steps] for name, value in inputs.items()}
     for symbol in cell.inputs:

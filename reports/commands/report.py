@@ -144,12 +144,12 @@ def _given(
     (cell,) = cells
     try:
         network, layers, _ = given_layers(cell, arguments)
-        sizes = {**sizes_for(cell), **sizes_of_layer(cell, layers[0], {})}
         asked = Asked(arguments.weights.name)
         if arguments.inputs is not None:
-            inputs, batch = studied_inputs(network, layers, sizes, arguments, tell)
+            inputs, batch = studied_inputs(network, layers, sizes_for(cell), arguments, tell)
             asked = replace(asked, inputs=arguments.inputs.name, batch=batch)
         else:
+            sizes = sizes_of_layer(cell, layers[0], sizes_for(cell))
             inputs = normal_inputs(cell, sizes, STEPS, arguments.seed)
         tell(f"{arguments.weights.name}: bound")
         return study_given(network, layers, inputs, arguments.seed,

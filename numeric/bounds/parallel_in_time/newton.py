@@ -24,6 +24,7 @@ from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.bounds.parallel_in_time.distance import Roundings, Step, UnprovedError, prove
 from numeric.bounds.parallel_in_time.predicted import Guess, Promise, predicted
+from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import UNIT, gamma
 from numeric.numbers.matrices import raised
 
@@ -183,7 +184,7 @@ def _zeros(
     from_arrays = Run(derivation, groups[0], groups[1], {}, groups[2]).sizes
     found = {}
     for state in derivation.cell.states:
-        width = from_arrays[str(state.shape[0])]
+        width = extent_of(state.shape[0], from_arrays)
         held = np.zeros((steps + 1, width))
         if (given := first[state.name]) is not None:
             held[0] = given

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from derive import catalogue
+from derive import Cell, catalogue
 from derive.network import Network
-from numeric.bounds.stack import diagnose_layers, draw_layers, network_of
+from numeric.bounds.stack import diagnose_layers, draw_layers, network_of, sizes_of_layer
 from numeric.numbers.printed import box_text
 from numeric.weights.layer_weights import LayerWeights
 from numeric.weights.mapping import map_weights
@@ -50,6 +50,25 @@ def test_the_box_of_a_higher_layer_is_the_invariant_set_of_the_lower():
                            draw_layers(Network(catalogue["irnn"], layers=2), SIZES, 5.0, 0),
                            SIZES, input_box=(-2.0, 2.0), lag=3)  # fmt: skip
     assert "[-inf, inf]" in free.found[1].assumptions[1]
+
+
+def test_what_is_left_of_a_sum_of_sizes_is_the_size_that_no_array_has():
+    one = Cell.parse(name="one", equations="h = tanh(W @ concat(h_prev, x, x) + b)")
+    layer = LayerWeights("", {"W": np.zeros((4, 10)), "b": np.zeros(4)}, {})
+    assert sizes_of_layer(one, layer, {"m": 8}) == {"n": 4, "m": 3}
+    for width, left in ((9, r"leaves 5 for m \+ m"), (3, r"leaves -1 for m \+ m")):
+        layer = LayerWeights("", {"W": np.zeros((4, width)), "b": np.zeros(4)}, {})
+        with pytest.raises(ValueError, match=rf"W: expected shape \(n, n\+m\+m\), came .*{left}"):
+            sizes_of_layer(one, layer, {})
+
+
+def test_two_sizes_that_the_parameters_show_added_up_are_those_of_inputs():
+    two = Cell.parse(name="two", equations="h = tanh(W @ concat(h_prev, x, y))", inputs=("x", "y"))
+    layer = LayerWeights("", {"W": np.zeros((4, 9))}, {})
+    assert sizes_of_layer(two, layer, {}, {"x": np.zeros((5, 2))}) == {"n": 4, "m": 2, "m_y": 3}
+    assert sizes_of_layer(two, layer, {"m": 1, "m_y": 4}) == {"n": 4, "m": 1, "m_y": 4}
+    with pytest.raises(ValueError, match=r"W: m . m_y . n = 9, and no parameter shows m and m_y"):
+        sizes_of_layer(two, layer, {"m": 8, "m_y": 8})
 
 
 def test_the_layer_that_decides_is_the_one_that_does_not_vanish():

@@ -75,6 +75,21 @@ def test_a_wrong_argument_is_named(style, group, change, says):
 
 
 @STYLED
+def test_a_sum_of_sizes_is_held_to_its_parts_where_these_are_known(style):
+    cell = Cell.parse(name="two", equations="h = tanh(W @ concat(h_prev, x, y))", inputs=("x", "y"))
+    kernel = compile_cell(cell, style)
+    case = make_case(cell, {"n": 4, "m": 2, "m_y": 3}, steps=3, batch=2, seed=0)
+    states, tape = kernel.forward(case.params, case.inputs)
+    for wider, says in ((10, r"n\+m\+m_y = 10 as arrays before have it, came 9"), (8, "came 9")):
+        with pytest.raises(ValueError, match=says):
+            kernel.forward({"W": np.zeros((4, wider))}, case.inputs)
+    with pytest.raises(ValueError, match=r"inputs\['x'\]: expected n\+m\+m_y = 9 .* came 10"):
+        kernel.forward(case.params, case.inputs | {"y": np.zeros((3, 2, 4))})
+    with pytest.raises(ValueError, match=r"params\['W'\].* = \(4, 9\), came \(4, 8\)"):
+        kernel.backward({"W": np.zeros((4, 8))}, tape, {"h": states["h"]})
+
+
+@STYLED
 def test_a_missing_parameter_and_a_foreign_tape_are_named(style):
     kernel = compile_cell(catalogue["rnn"], style)
     given, _ = arguments(catalogue["rnn"])
@@ -258,6 +273,8 @@ ONCE_WRONG = {
     "an input that does not matter": "s = tanh(W @ s_prev + b) + 0 * x",
     "a gate of a gate, all three stacked": "s = sigmoid(sigmoid(A @ s_prev + U @ x) * (B @ s_prev) "
     "+ V @ x) * (C @ s_prev) + W @ x",
+    "one number at every entry, with a minus": "a = U @ x\ns = tanh(s_prev * (1 - sum(a)) + b)",
+    "sizes that inputs alone tell apart": "s = tanh(V @ concat(s_prev, x, y)) + b",
     "zeros made by a function": "s = elu(W @ s_prev + U @ x) + tanh(relu(s_prev))",
 }
 
@@ -266,7 +283,9 @@ ONCE_WRONG = {
 @pytest.mark.parametrize("what", ONCE_WRONG)
 def test_cells_that_were_wrong_once_are_right(what, style):
     text = ONCE_WRONG[what]
-    cell = Cell.parse(name="once", equations=text, scalars=["g"] if "g *" in text else [])
+    inputs = ["x", "y"] if "y)" in text else ["x"]
+    cell = Cell.parse(name="once", equations=text, inputs=inputs,
+                      scalars=["g"] if "g *" in text else [])  # fmt: skip
     kernel = compile_cell(cell, style)
     case = make_case(cell, ordinary_sizes(cell), steps=4, batch=3, seed=1)
     before = {name: value.copy() for name, value in case.params.items()}

@@ -119,6 +119,17 @@ def test_a_state_that_nothing_moves_is_guessed_at_every_step() -> None:
     np.testing.assert_array_equal(found.states["s"][1:], np.full((6, 2), [1.0, 0.25]))
 
 
+@pytest.mark.parametrize(
+    ("equations", "scalars"),
+    [("h = tanh(concat(W @ h_prev, V @ x))", ()), ("h = 0.5 * h_prev + sum(U @ x)", ("h",))],
+)
+def test_a_state_of_a_sum_of_sizes_or_of_one_number_has_a_first_guess(equations, scalars) -> None:
+    cell = Cell.parse(name="odd", equations=equations, scalars=scalars)
+    made = draw(cell, usual_sizes(cell, 3, 2), 0.5, 6, 0, 1.0)
+    found = sweeps(derivation_of(cell), made["parameters"], made["inputs"], made["initial"], {})
+    assert found.converged
+
+
 def test_more_entries_than_fit_are_refused() -> None:
     cell = catalogue["rnn"]
     made = draw(cell, usual_sizes(cell, 2000, 2), 0.8, 100, 0, 1.0)
