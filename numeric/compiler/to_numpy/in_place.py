@@ -166,12 +166,14 @@ def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
     for place, statement in enumerate(block.statements):
         yield from _views(spelled, (statement,))
         target = spelled.operand(statement.target, in_loop=False)[0]
+        part = statement.target in program.views  # of an array that stands already
         first = statement.operands[0] if statement.operands else None
         if statement.op in KINDS:
             name, *parameters = statement.settings
             call = spelled.helper(name, KINDS[statement.op], tuple(parameters))
             source = spelled.operand(first, in_loop=False)[0] if first is not None else ""
-            yield f"{target} = np.empty_like({source})"
+            if not part:
+                yield f"{target} = np.empty_like({source})"
             yield f"{call}({source}, {target})"
             continue
         later = {
@@ -196,7 +198,8 @@ def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
             yield from _sum(first, operands, statement.settings)
             continue
         text, _ = spelled.expression(statement, in_loop=False)
-        yield f"{target} {'+=' if statement.accumulate else '='} {text}"
+        into = f"{target}[...]" if part and not statement.accumulate else target
+        yield f"{into} {'+=' if statement.accumulate else '='} {text}"
 
 
 def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:

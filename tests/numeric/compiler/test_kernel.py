@@ -275,6 +275,8 @@ ONCE_WRONG = {
     "+ V @ x) * (C @ s_prev) + W @ x",
     "one number at every entry, with a minus": "a = U @ x\ns = tanh(s_prev * (1 - sum(a)) + b)",
     "sizes that inputs alone tell apart": "s = tanh(V @ concat(s_prev, x, y)) + b",
+    "one of two stacked cotangents is made after the loop": "s = (2 - W.T @ (2 + U @ x)) + s_prev + "
+    "r_prev + y\nr = U @ x",
     "zeros made by a function": "s = elu(W @ s_prev + U @ x) + tanh(relu(s_prev))",
 }
 
@@ -283,7 +285,7 @@ ONCE_WRONG = {
 @pytest.mark.parametrize("what", ONCE_WRONG)
 def test_cells_that_were_wrong_once_are_right(what, style):
     text = ONCE_WRONG[what]
-    inputs = ["x", "y"] if "y)" in text else ["x"]
+    inputs = ["x", "y"] if "y" in text else ["x"]
     cell = Cell.parse(name="once", equations=text, inputs=inputs,
                       scalars=["g"] if "g *" in text else [])  # fmt: skip
     kernel = compile_cell(cell, style)
