@@ -275,8 +275,8 @@ ONCE_WRONG = {
     "+ V @ x) * (C @ s_prev) + W @ x",
     "one number at every entry, with a minus": "a = U @ x\ns = tanh(s_prev * (1 - sum(a)) + b)",
     "sizes that inputs alone tell apart": "s = tanh(V @ concat(s_prev, x, y)) + b",
-    "one of two stacked cotangents is made after the loop": "s = (2 - W.T @ (2 + U @ x)) + s_prev + "
-    "r_prev + y\nr = U @ x",
+    "one of two stacked cotangents is made after the loop": "s = (2 - W.T @ (2 + U @ x)) + s_prev "
+    "+ r_prev + y\nr = U @ x",
     "zeros made by a function": "s = elu(W @ s_prev + U @ x) + tanh(relu(s_prev))",
 }
 
