@@ -224,7 +224,10 @@ def initial_name(state: str) -> str:
 
 
 def promoted(program: Program) -> Program:
-    """The same program, with a row for each t of every loop value that another block reads."""
+    """The same program, with a row for each t of every loop value that another block reads.
+
+    An array has such rows if any part of it has, and every part if the array has.
+    """
     home = {
         name: number
         for number, block in enumerate(program.blocks)
@@ -242,6 +245,7 @@ def promoted(program: Program) -> Program:
         if home.get(name, number) != number
     }
     needed |= {result.name for result in program.results if result.name in home}
+    needed |= {name for name in program.dims if program.is_sequence(name)}
     wholes = {program.extent(name)[0] for name in needed}
     needed |= wholes | {view for view, (whole, *_) in program.views.items() if whole in wholes}
     dims = {

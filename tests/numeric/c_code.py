@@ -10,7 +10,7 @@ import pytest
 from profiles import NIGHTLY
 from programs import MATRICES, MIXED
 
-from derive.cell import catalogue
+from derive.cell import Cell, catalogue
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.program import FINAL
@@ -20,7 +20,11 @@ from numeric.verification.problems.of_cell import make_case, ordinary_sizes
 from numeric.verification.problems.of_network import NetworkProblem, network_sizes
 
 BY_DAY = ("rnn", "lstm", "gru_reset_after", "clockwork_rnn")
-OWN = {"mixed": MIXED, "matrices": MATRICES}
+# two products whose parts are stacked, done after the loop
+LATE = Cell.parse(
+    name="late", equations="s = (2 - W.T @ (U @ x + 1)) + s_prev + (3 - V.T @ (B @ x + 1))"
+)
+OWN = {"mixed": MIXED, "matrices": MATRICES, "late": LATE}
 CELLS = [*(catalogue if NIGHTLY else BY_DAY), *OWN]
 SIZES = (1, 7, 8, 9, 15, 16, 17, 31, 33)
 NETWORKS = {
