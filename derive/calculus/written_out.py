@@ -64,12 +64,17 @@ def _without_identities(expr: MatrixExpr) -> MatrixExpr:
 
 
 def written_out(derivation: Derivation, step: int) -> tuple[tuple[Expr, MatrixExpr], ...]:
-    """The symbol of each parameter and the sum of its terms for the loss at one step."""
+    """The symbol of each parameter and the sum of its terms for the loss at one step.
+
+    Parameters that are used once besides, before the steps, have a share that is in no such sum;
+    they are left out.
+    """
     symbols = {symbol.name: symbol for symbol in derivation.cell.parameters}
     return tuple(
         (symbols[name], add(*terms_at(s.equation.value, step)))
         for s in derivation.part("pairs")
         if (name := s.equation.target.name.removesuffix(BAR)) in symbols
+        and isinstance(s.equation.value, TimeSum)
         and isinstance(s.equation.value.args[0], TimeSum)
     )
 

@@ -132,15 +132,21 @@ def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
         ]
     return Theorem(
         name="certified_rate",
-        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE, *_erasing(derivation)),
+        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE, *_erasing(derivation),
+                     *([] if found.names == tuple(states) else [
+                         Line("certified_rate.order", (N, tuple(states[n] for n in found.names)))
+                     ])),
         statement=(Line("certified_rate.matrix",
                         (N, v, below, Relation(EARLIER, "<", TIME), str(order))),),
         bound=Bound(block, "upper", Mul(ratio, shrunk, evaluate=False)),
         entries=(Relation(N, "=", found.matrix), *found.definitions),
         consequences=tuple(consequences),
         proof=(
-            Line("certified_rate.norms_of_blocks" if found.carousel is None else
-                 "certified_rate.norms_of_carousel", (*INEQUALITIES, step.number, N)),
+            Line("certified_rate.norms_of_blocks", (*INEQUALITIES, step.number, N))
+            if found.carousel is None else
+            Line("certified_rate.norms_of_carousel",
+                 (*INEQUALITIES, step.number, N, states[found.carousel.reader],
+                  states[found.carousel.keeper])),
             Line("certified_rate.blocks_of_product", (LAG, chain.number, target, power)),
             Line("certified_rate.powers", (
                 N, below, Relation(MatMul(power, v), "≤", MatMul(shrunk, v)), power, a, Letter("b"),

@@ -72,7 +72,7 @@ def total_gradient(derivation: Derivation) -> Theorem | None:
             Line("total_gradient.one_step", (*bounds, Immediate(At(state, TIME), theta)))
             if order == 1 else
             Line("total_gradient.one_step_of_states",
-                 (*bounds, Immediate(At(state, TIME), theta), g, e)),
+                 (*bounds, Immediate(At(state, TIME), theta), g, e, N)),
         ),
         statement=(Line("total_gradient.then"),),
         bound=Bound(Norm(gradient), "upper", total),

@@ -202,7 +202,8 @@ def _reduction(derivation: Derivation, found: Rest, J: MatrixSymbol) -> tuple[Li
     pair = find_carousel(derivation)
     if pair is None:
         return ()
+    states = {state.name: state for state in derivation.cell.states}
     first = (found.blocks[pair.keeper, pair.keeper], found.blocks[pair.keeper, pair.reader])
     return (
-        Line("at_rest.reduced", (J, *first)),
+        Line("at_rest.reduced", (J, *first, states[pair.reader], states[pair.keeper])),
     )  # fmt: skip

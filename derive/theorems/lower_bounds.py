@@ -131,7 +131,7 @@ def volume(derivation: Derivation) -> Theorem | None:
         proof=(
             Line("volume.geometric_mean", (size,)),
             Line("volume.product", (chain.number,)),
-            Line("volume.diagonal") if single else Line("volume.triangular", (_matrix(found),)),
+            _one_step(found, single=single),
         ),
         silent=(
             Line("volume.silent"),
@@ -151,9 +151,12 @@ def _absolute(expr: Expr) -> Expr:
     return Mul(*(Abs(factor, evaluate=False) for factor in factors), evaluate=False)
 
 
-def _matrix(expr: Expr) -> MatrixExpr:
-    (found,) = expr.atoms(Determinant)
-    return found.args[0]
+def _one_step(expr: Expr, *, single: bool) -> Line:
+    """Why one step has that determinant."""
+    if single:
+        return Line("volume.diagonal")
+    found = [determinant.args[0] for determinant in expr.atoms(Determinant)]
+    return Line("volume.triangular", (found[0],)) if found else Line("volume.diagonals")
 
 
 def no_uniform_explosion(derivation: Derivation) -> Theorem | None:

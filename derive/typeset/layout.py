@@ -269,12 +269,11 @@ class Layout:
             case Vec(args=(argument,)):
                 return row("vec", Fenced(self.of(argument))), ATOM
             case TimeSum(args=(body, index, first, last)):
-                letter = Symbol(str(index))
-                return self._large("∑", letter, self.time(first), self.time(last), body), PRODUCT
+                limits = self.time(first), self.time(last)
+                return self._large("∑", self.time(index), *limits, body), PRODUCT
             case TimeProduct(args=(body, index, latest, earliest)):
-                letter = Symbol(str(index))
                 limits = self.time(latest), self.time(earliest)
-                return self._large("∏", letter, *limits, body), PRODUCT
+                return self._large("∏", self.time(index), *limits, body), PRODUCT
         found = scalar_box(self, expr)
         if found is not None:
             return found

@@ -51,6 +51,7 @@ from derive.language.norms import (
     StepProduct,
     Supremum,
 )
+from derive.language.reductions import Extent
 from derive.typeset.boxes import (
     Box,
     Fenced,
@@ -59,6 +60,7 @@ from derive.typeset.boxes import (
     Large,
     Number,
     Operator,
+    Root,
     Row,
     Script,
     Sum,
@@ -121,6 +123,8 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
             return write.time(expr), ATOM
         case SympySymbol():
             return spelled(str(expr)), ATOM
+        case Norm(args=(OneMatrix(args=(rows, columns)),)):
+            return Root(write.of(Extent(rows if columns == 1 else columns))), ATOM
         case Norm(args=(matrix,)):
             return sub(Fenced(write.of(matrix), "‖", "‖"), "2"), ATOM
         case MaxAbs(args=(column,)) if is_uniform(column):

@@ -212,11 +212,8 @@ def through_time(facts: Facts) -> Section:
 def _not_alone(facts: Facts) -> Iterator[Paragraph]:
     """What a recursion of one state's cotangent alone, as tutorials copy it, leaves out."""
     if drops(facts):
-        _, alone, _, lost, number = dropped(facts)
-        last = facts.derivation.cell.states[-1]
-        yield Paragraph(
-            facts.say.sentence("through_time.dropped", At(last, TIME), alone, lost, number)
-        )
+        read, alone, _, lost, number = dropped(facts)
+        yield Paragraph(facts.say.sentence("through_time.dropped", read, alone, lost, number))
 
 
 def _lost(facts: Facts) -> Iterator[Paragraph]:

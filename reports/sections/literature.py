@@ -80,17 +80,19 @@ def drops(facts: Facts) -> bool:
 
 
 def dropped(facts: Facts) -> tuple[Any, ...]:
-    """The last state, the recursion of it alone, the path that drops: from, to, and its equation.
+    """The state that is read, its recursion alone, the path that drops: from, to, its equation.
 
     The letter δ is that of common notes.
     """
-    states = facts.derivation.cell.states
-    hidden, inner = states[-1], states[0]
+    pair, states = find_carousel(facts.derivation), facts.derivation.cell.states
+    assert pair is not None
+    names = [state.name for state in states]
+    hidden, inner = (states[names.index(name)] for name in (pair.reader, pair.keeper))
     jacobian = next(
         s.equation.target for s in facts.derivation.part("jacobian")
         if s.equation.target.args == (At(hidden, TIME), At(hidden, TIME - 1))
     )  # fmt: skip
     turned = Script(Fenced(facts.layout.of(jacobian)), sup=Operator("⊤"))
     alone = row(sub("δ", "t", "−", "1"), "=", turned, sub("δ", "t"))
-    step = facts.derivation.part("recursion")[-2]
+    step = facts.derivation.part("recursion")[names.index(pair.keeper) - len(states)]
     return At(hidden, TIME), alone, At(inner, TIME - 1), At(inner, TIME), step.number

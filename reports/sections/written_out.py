@@ -21,7 +21,8 @@ _SHOWN: Final = 2
 def short_and_long(facts: Facts) -> Iterator[Paragraph | Equations]:
     """A readout's gradient by one step; those of the cell by all before, for three steps."""
     derivation, say = facts.derivation, facts.say
-    found = written_out(derivation, _STEP)[:_SHOWN]
+    every = written_out(derivation, _STEP)
+    found = every[:_SHOWN]
     if not found:
         return
     loss = sub("L", "t")
@@ -44,7 +45,7 @@ def short_and_long(facts: Facts) -> Iterator[Paragraph | Equations]:
         EquationRow(_by(last, facts.layout.of(symbol)), facts.layout.of(value))
         for symbol, value in found
     ))  # fmt: skip
-    if len(derivation.cell.parameters) > len(found):
+    if len(derivation.cell.parameters) == len(every) > len(found):
         yield Paragraph(say.sentence("written_out.others"))
 
 

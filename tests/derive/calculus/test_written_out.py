@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sympy import Transpose
 
-from derive import catalogue, differentiate
+from derive import Cell, catalogue, differentiate
 from derive.calculus.written_out import readout_of, terms_at, written_out
 from derive.language.expr import Partial, symbols_of
 
@@ -34,6 +34,13 @@ def test_each_earlier_step_has_one_term_and_the_own_step_no_chain(name):
         times = [tuple((int(n.args[0].args[1]), int(n.args[1].args[1])) for n in found)
                  for found in chains]  # fmt: skip
         assert times == [(), ((3, 2),), ((3, 1),)]
+
+
+def test_a_parameter_that_is_used_once_besides_is_left_out():
+    derivation = differentiate(
+        Cell.parse(name="twice", equations="M = W @ W\nh = tanh(M @ h_prev + W @ x + U @ x)")
+    )
+    assert [symbol.name for symbol, _ in written_out(derivation, 3)] == ["U"]
 
 
 def test_the_plain_network_s_gradient_in_numbers():

@@ -16,6 +16,8 @@ from derive.theorems.certified_rate import LAMBDA, closed_condition
 from derive.theorems.claims import Display, Line
 from derive.theorems.suprema import Quantities, letter
 from derive.theorems.theorems import theorems
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
 from numeric.strategies import cells
 
 
@@ -147,3 +149,21 @@ def test_no_such_verdict_where_a_rate_may_be_larger():
     assert all(line.key != "shared.bounded"
                for name in ("retnet", "rwkv7", "lstm", "gated_delta_net")
                for line in theorems(differentiate(catalogue[name]))[0].verdict)  # fmt: skip
+
+
+def test_a_pair_of_states_the_other_way_round_says_the_order_of_its_matrix():
+    text = "f = sigmoid(F @ x)\nq = s * (f * c_prev + W @ q_prev)\nc = f * c_prev + W @ q_prev"
+    turned = Cell.parse(name="turned", equations=f"s = sigmoid(S @ x)\n{text}")
+    for cell, names in ((turned, [["c", "q"]]), (catalogue["lstm"], [])):
+        rate = next(t for t in theorems(differentiate(cell)) if t.name == "certified_rate")
+        orders = [a.slots[1] for a in rate.assumptions
+                  if isinstance(a, Line) and a.key == "certified_rate.order"]  # fmt: skip
+        assert [[state.name for state in order] for order in orders] == names
+
+
+def test_the_norm_of_ones_is_a_root():
+    cell = Cell.parse(name="less", equations="h = tanh(W @ h_prev) - mean(h_prev) + U @ x")
+    rate = next(one for one in theorems(differentiate(cell)) if one.name == "certified_rate")
+    assert Text()(Layout(cell.notation).of(rate.entries[0].right)).endswith(
+        "sqrt(n) ‖1/n‖_∞ sqrt(n)"
+    )

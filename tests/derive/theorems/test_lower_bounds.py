@@ -14,6 +14,7 @@ from derive.calculus.through_time import EARLIER, TIME
 from derive.cell import previous
 from derive.language.expr import At, replace
 from derive.language.functions import FUNCTIONS, X
+from derive.theorems.claims import Line
 from derive.theorems.lower_bounds import (
     determinant,
     no_uniform_explosion,
@@ -162,3 +163,11 @@ def test_a_cell_without_a_closed_form_gets_none():
     assert determinant(differentiate(catalogue["gru"])) is None
     leaky = Cell.parse(name="leaky", equations="h = h_prev + tanh(W @ h_prev + x)")
     assert determinant(differentiate(leaky)) is None
+
+
+def test_a_volume_of_diagonal_blocks_alone_has_its_own_sentence():
+    text = "f = sigmoid(F @ x)\ng = sigmoid(G @ x)\ni = sigmoid(V @ h_prev + I @ x)\n" + (
+        "c = f * c_prev + i * tanh(U @ h_prev)\nh = f * tanh(c) + g * h_prev"
+    )
+    found = volume(differentiate(Cell.parse(name="diagonals", equations=text)))
+    assert found.proof[-1] == Line("volume.diagonals")

@@ -35,6 +35,17 @@ h = f * tanh(c)"""),
     Cell.parse(name="erasing", equations="""
 k = tanh(K @ x)
 S = S_prev + outer(b * (V @ x - S_prev @ k), k)"""),
+    Cell.parse(name="turned", equations="""
+s = sigmoid(W_s @ x)
+f = sigmoid(W_f @ x)
+q = s * (f * c_prev + W @ q_prev)
+c = f * c_prev + W @ q_prev"""),
+    Cell.parse(name="diagonals", equations="""
+f = sigmoid(W_f @ x)
+g = sigmoid(W_g @ x)
+i = sigmoid(U_i @ h_prev + W_i @ x)
+c = f * c_prev + i * tanh(U @ h_prev)
+h = f * tanh(c) + g * h_prev"""),
 )  # fmt: skip
 
 

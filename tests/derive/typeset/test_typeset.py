@@ -378,4 +378,6 @@ def test_a_time_has_another_letter_where_the_cell_has_its_own_k():
         assert Latex()(layout.of(derivation.chain.target)) == chain
         assert Text()(layout.of(k + 1)) == steps
     assert Text()(Layout(catalogue["delta_net"].notation).of(M("k", size("k"), 1))) == "k_t"
+    pairs = differentiate(catalogue["star"]).part("pairs")[0].equation.value
+    assert "∑_{τ=1}^{t} diag(tanh′(a_{h,τ})" in Text()(Layout(catalogue["star"].notation).of(pairs))
     assert Text()(space_of(M("k", size("k"), 1))) == "ℝ^k"
