@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sympy import Integer, MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
+from sympy import Integer, MatMul, MatrixExpr, MatrixSymbol, Number, OneMatrix, Rational, zoo
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.language.expr import (
@@ -25,11 +25,13 @@ from derive.language.expr import (
     product,
     quotient,
     scale,
+    split_coefficient,
+    symbols_of,
     transpose,
 )
 from derive.language.matrices import DIAG, OUTER
 from derive.language.pairs import PAIR_FUNCTIONS
-from derive.language.reductions import REDUCTIONS
+from derive.language.reductions import REDUCTIONS, total
 from derive.language.shapes import Shapes
 from derive.language.syntax import PREVIOUS, Assignment, Node
 
@@ -50,9 +52,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Builder:
-    """Builds the expression of each node from its shape and its parts."""
+    """Builds the expression of each node from its shape and its parts.
+
+    `given` holds the names that are no parameters: what may change with time.
+    """
 
     shapes: Shapes
+    given: frozenset[str]
 
     def build(self, node: Node) -> MatrixExpr | Number:
         """The expression of a node; numbers stay numbers until they meet a matrix."""
@@ -70,10 +76,25 @@ class _Builder:
                 left, right = (self.matrix(part, node) for part in parts)
                 if isinstance(left, DiagMatrix) and right.shape[1] == 1:
                     return hadamard(left.args[0], right)
-                return product(left, right)
+                return self.applied(left, right)
             case "call":
                 return self.build_call(node, parts)
         return self.combine(node, parts[0], parts[1])
+
+    def applied(self, left: MatrixExpr, right: MatrixExpr) -> MatrixExpr:
+        """The product; of u vᵀ and w, in which something may change with time, u times vᵀw."""
+        number, rest = split_coefficient(left)
+        factors = rest.args if isinstance(rest, MatMul) else (rest,)
+        rows = [place for place, factor in enumerate(factors) if factor.shape[0] == 1]
+        names = {symbol.name.removesuffix(PREVIOUS) for symbol in symbols_of(left)}
+        if not rows or right.shape[1] != 1 or right.shape[0] == 1 or not names & self.given:
+            return product(left, right)
+        row, before = product(*factors[rows[-1] :]), factors[: rows[-1]]
+        whole = total(hadamard(transpose(row), right))
+        if before:
+            column = product(*before)
+            whole = hadamard(column, broadcast(whole, column.shape))
+        return scale(number, whole)
 
     def combine(
         self, node: Node, left: MatrixExpr | Number, right: MatrixExpr | Number
@@ -181,13 +202,13 @@ def read(
         assignments, inputs, constants, scalars, matrices, sizes or {}, cell, text, outputs
     )
     shapes.run()
-    builder = _Builder(shapes)
+    given = {*inputs, *constants, *(assignment.target.value for assignment in assignments)}
+    builder = _Builder(shapes, frozenset(given))
     equations = []
     for assignment in assignments:
         target = shapes.symbol(assignment.target.value)
         value = builder.matrix(builder.build(assignment.value), assignment.value)
         equations.append((target, broadcast(value, target.shape)))
-    given = {*inputs, *constants, *(assignment.target.value for assignment in assignments)}
     free = (
         node.value
         for assignment in assignments

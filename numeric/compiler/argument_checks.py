@@ -73,16 +73,18 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
             raise ValueError(
                 f"{group}[{name!r}]: expected shape ({spelled}){values}, came {array.shape}"
             )
-    for size, extent in sizes.items():
-        parts = size.split("+") if "+" in size else ()
-        if parts and all(part in sizes for part in parts):
-            found = sum(sizes[part] for part in parts)
-            if found != extent:
-                name = next(name for name, names in shapes.items() if {*names} & {*parts})
-                raise ValueError(
-                    f"{group}[{name!r}]: expected {size} = {extent} as arrays before have it, "
-                    f"came {found}"
-                )
+    for size, extent in [item for item in sizes.items() if "+" in item[0]]:
+        parts = size.split("+")
+        unknown = [part for part in parts if part not in sizes]
+        found = sum(sizes.get(part, 0) for part in parts)
+        if len(set(unknown)) == 1:
+            sizes[unknown[0]] = (extent - found) // len(unknown)
+        elif not unknown and found != extent:
+            name = next(name for name, names in shapes.items() if {*names} & {*parts})
+            raise ValueError(
+                f"{group}[{name!r}]: expected {size} = {extent} as arrays before have it, "
+                f"came {found}"
+            )
     return arrays
 '''
 

@@ -237,6 +237,8 @@ class _Lowering:
     def function(self, expr: Elementwise, dims: Dims, name: str) -> str:
         """φ(a), kept under a name of its own so that the backward pass finds it."""
         argument = self.value(expr.argument)
+        if not isinstance(argument, str):
+            argument = self.full(expr.argument)
         if not name:
             spelled = f"{expr.function.name}_{argument}"
             name = "" if spelled in self.dims or spelled in self.reserved else spelled
@@ -281,6 +283,8 @@ class _Lowering:
                 continue
             made = summed(self, term.value) if each_step else None
             made = self.value(term.value) if made is None else made
+            if isinstance(made, str) and BATCH in self.dims[made]:  # samples are added, not entries
+                made = self.full(term.value) if self.dims[made][-1:] == (S.One,) else made
             comment = self.comments.get(target, "")
             reduced = isinstance(made, str) and self.dims[made] == self.dims[target]
             last = self.statements[-1] if self.statements else None

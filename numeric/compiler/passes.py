@@ -83,9 +83,10 @@ def hoist(program: Program) -> Program:
         before: list[Statement] = []
         inside: list[Statement] = []
         early: set[str] = set()
+        kept = {*program.shifted.values(), *(carry.update for carry in block.carries)}
         for statement in block.statements:
             ready = not statement.accumulate and available.issuperset(statement.reads)
-            ready = ready and statement.target not in program.shifted.values()
+            ready = ready and statement.target not in kept
             if (
                 ready
                 and statement.op in {"apply", "pull"}

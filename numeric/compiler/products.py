@@ -60,7 +60,8 @@ def product(work: Lowering, factors: tuple[MatrixExpr, ...], dims: Dims, name: s
         entries = work.full(right)
         if not isinstance(left, OneMatrix):
             both = [work.full(transpose(left)), entries]
-            entries = work.emit("multiply", both, work.layout(right))
+            moving = transpose(left) if work.is_timeless(right) else right
+            entries = work.emit("multiply", both, work.layout(moving))
         return work.emit("total" if dims else "gather", [entries], dims, name=name)
     if right.shape[1] == 1:
         return vector(work, left, right, dims, name)

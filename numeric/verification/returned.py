@@ -21,6 +21,18 @@ def sizes_in(declared: Mapping[str, Iterable[str]], arrays: Mapping[str, Any]) -
     return found
 
 
+def solved(sizes: Mapping[str, int]) -> dict[str, int]:
+    """The sizes, and the one that a sum of sizes leaves where it has one unknown part."""
+    found = dict(sizes)
+    for size, extent in sizes.items():
+        parts = size.split("+")
+        unknown = [part for part in parts if part not in found and not part.isdigit()]
+        if len(set(unknown)) == 1:
+            known = sum(extent_in(part, found) for part in parts if part not in unknown)
+            found[unknown[0]] = (extent - known) // len(unknown)
+    return found
+
+
 def extent_in(size: str, sizes: Mapping[str, int]) -> int:
     """The number that a size name stands for, "n+m" a sum; −1 where it is unknown."""
     if size in sizes:

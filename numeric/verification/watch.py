@@ -16,7 +16,7 @@ import numpy as np
 from numeric.numbers.elements import Element, ElementArray
 from numeric.verification.caller import Caller, Misbehaviour, Raised, labelled, one_line
 from numeric.verification.caller import given as given_to
-from numeric.verification.returned import extent_in, kind_of, sizes_in
+from numeric.verification.returned import extent_in, kind_of, sizes_in, solved
 
 __all__ = ["Guard", "Misbehaviour", "Raised", "Stopped", "Subject", "WatchedTape", "one_line"]
 
@@ -161,7 +161,7 @@ class Guard:
         sizes = sizes_in(self.subject.declared["CONSTANTS"], constants or {})
         sizes |= sizes_in(self.subject.declared["PARAMETERS"], params)
         sizes |= sizes_in(self.subject.declared["INPUTS"], inputs)
-        sizes |= sizes_in(self.subject.declared["STATES"], initial or {})
+        sizes = solved(sizes | sizes_in(self.subject.declared["STATES"], initial or {}))
         shapes = {}
         initials = self.subject.declared["STATES"]
         for name, names in {**initials, **self.subject.declared.get("OUTPUTS", {})}.items():
@@ -265,7 +265,7 @@ class Guard:
         declared = self.subject.declared
         batch = next(iter(inputs.values())).shape[1]
         sizes = sizes_in(declared["PARAMETERS"], params) | sizes_in(declared["INPUTS"], inputs)
-        sizes |= sizes_in(declared["STATES"], initial)
+        sizes = solved(sizes | sizes_in(declared["STATES"], initial))
         return {
             "params": {name: np.shape(array) for name, array in params.items()},
             "inputs": {n: np.shape(a) for n, a in inputs.items() if a.dtype.kind not in "iu"},

@@ -40,7 +40,9 @@ class _Driver:
         """How many numbers an array of these sizes has."""
         factors = []
         for size in dims:
-            terms = [f"sizes->{self.sizes[part]}" for part in size.split("+")]
+            terms = [
+                "1" if part == "1" else f"sizes->{self.sizes[part]}" for part in size.split("+")
+            ]
             factors.append(terms[0] if len(terms) == 1 else f"({' + '.join(terms)})")
         return " * ".join(factors) or "1"
 

@@ -365,10 +365,12 @@ def write_expressions(spelled: Spelled, block: Block) -> Iterator[str]:
         yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
         indent = "    "
     uses = Counter(name for s in block.statements for name in s.reads)
+    every = Counter(name for other in program.blocks for s in other.statements for name in s.reads)
     for statement in block.statements:
         text, binds = spelled.expression(statement, bool(block.loop))
         target = statement.target
-        if target.startswith(TEMPORARY) and uses[target] == 1 and not statement.accumulate:
+        once = uses[target] == every[target] == 1
+        if target.startswith(TEMPORARY) and once and not statement.accumulate:
             spelled.inlined[target] = (text, binds)
             continue
         if statement.comment:

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from sympy import MatAdd
+from sympy import MatAdd, Transpose, preorder_traversal
 
+from derive.calculus.through_time import differentiate
 from derive.cell import Cell, catalogue, dimensions
 from derive.language.syntax import MAX_TEXT, CellError
 from numeric.meaning.interpret import evaluate
+from numeric.meaning.sizes import size_names
 
 
 def parse(equations, **declared):
@@ -203,3 +205,29 @@ def test_a_rotation_is_two_equations():
     turned = [float(evaluate(e.value, columns, {"n": 1})[0, 0]) for e in cell.equations[:2]]
     wanted = (3 + 4j) * np.exp(1j * np.pi / 6)
     np.testing.assert_allclose(turned, [wanted.real, wanted.imag], rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("written", "by_hand"),
+    [
+        ("(x.T @ W @ h_prev) * h_prev", lambda h, x, b, W: (x.T @ W @ h) * h),
+        ("outer(h_prev, x) @ b", lambda h, x, b, W: h @ x.T @ b),
+        ("outer(W @ x, b).T @ (W @ x)", lambda h, x, b, W: ((W @ x) @ b.T).T @ (W @ x)),
+        ("2 * outer(b, x) @ x + h_prev", lambda h, x, b, W: 2 * (b @ x.T) @ x + h),
+        ("W @ outer(h_prev, x) @ b", lambda h, x, b, W: W @ (h @ x.T) @ b),
+    ],
+)
+def test_columns_times_rows_in_time_are_numbers_times_columns(written, by_hand):
+    rng = np.random.default_rng(0)
+    h, x, b = rng.normal(size=(3, 3, 1))
+    W = rng.normal(size=(3, 3))
+    cell = parse(f"h = {written} + 0 * h_prev")
+    given = {"h_prev": h, "x": x, "b": b, "W": W}
+    got = evaluate(cell.equations[0].value, given, dict.fromkeys(size_names(cell), 3))
+    np.testing.assert_allclose(got, by_hand(h, x, b, W), rtol=1e-12)
+    assert not differentiate(cell).has_matrices
+
+
+def test_a_row_of_parameters_stays_a_row():
+    value = parse("h = (p.T @ h_prev) * x + V @ x").equations[0].value
+    assert any(isinstance(n, Transpose) and n.arg.name == "p" for n in preorder_traversal(value))

@@ -277,6 +277,15 @@ ONCE_WRONG = {
     "sizes that inputs alone tell apart": "s = tanh(V @ concat(s_prev, x, y)) + b",
     "one of two stacked cotangents is made after the loop": "s = (2 - W.T @ (2 + U @ x)) + s_prev "
     "+ r_prev + y\nr = U @ x",
+    "a cotangent handed back that needs no state": "s = W @ x\no = V @ s_prev",
+    "a sum of a parameter's entries in time": "s = (sum(x) + sum(b)) * s_prev",
+    "one function of one argument twice": "a = W @ s_prev + U @ x\ns = elu(a) + elu(a, 2)",
+    "a name that a temporary would take": "a = W @ s_prev + U @ x\ntanh_a = V @ x\n"
+    "s = tanh(a) * tanh_a",
+    "a function of a number": "s = sigmoid(0.5 + 0 * x) * s_prev + x",
+    "a function of zeros": "s = sigmoid(0 * x) * s_prev + x",
+    "a row in time and a parameter": "s = (x.T @ b) * s_prev",
+    "a size that a sum leaves": "r = tanh(r_prev)\ns = tanh(W @ concat(r, x)) + s_prev + b",
     "zeros made by a function": "s = elu(W @ s_prev + U @ x) + tanh(relu(s_prev))",
 }
 
@@ -286,7 +295,8 @@ ONCE_WRONG = {
 def test_cells_that_were_wrong_once_are_right(what, style):
     text = ONCE_WRONG[what]
     inputs = ["x", "y"] if "y" in text else ["x"]
-    cell = Cell.parse(name="once", equations=text, inputs=inputs,
+    outputs = ["o"] if "\no = " in text else []
+    cell = Cell.parse(name="once", equations=text, inputs=inputs, outputs=outputs,
                       scalars=["g"] if "g *" in text else [])  # fmt: skip
     kernel = compile_cell(cell, style)
     case = make_case(cell, ordinary_sizes(cell), steps=4, batch=3, seed=1)

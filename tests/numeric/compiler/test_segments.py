@@ -120,11 +120,18 @@ WITH_OUTPUT = Cell.parse(
 )  # fmt: skip
 
 
+ONE_NUMBER = Cell.parse(
+    name="one", equations="h = g * h_prev + v\ny = sum(b) * h", scalars=["h", "g", "v"],
+    inputs=["v"], outputs=["y"],
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("target", TARGETS)
-def test_outputs_that_are_no_states_go_with_them(target):
-    kernel = compile_cell(WITH_OUTPUT, "fused", target, checkpoint=3)
-    case = case_of(WITH_OUTPUT, 4, steps=8)
-    want = result(compile_cell(WITH_OUTPUT, "textbook"), case)
+@pytest.mark.parametrize("cell", [WITH_OUTPUT, ONE_NUMBER], ids=lambda cell: cell.name)
+def test_outputs_that_are_no_states_go_with_them(cell, target):
+    kernel = compile_cell(cell, "fused", target, checkpoint=3)
+    case = case_of(cell, 4, steps=8)
+    want = result(compile_cell(cell, "textbook"), case)
     assert {*want["states"]} == {"h", "y"}
     assert largest_error(result(kernel, case), want) < 1e-13
 
