@@ -35,6 +35,11 @@ h = f * tanh(c)"""),
     Cell.parse(name="erasing", equations="""
 k = tanh(K @ x)
 S = S_prev + outer(b * (V @ x - S_prev @ k), k)"""),
+    *(Cell.parse(name="always", equations=equations) for equations in (
+        "h = 0.5 * h_prev + U @ x", "h = 2 * h_prev + U @ x", "h = W @ h_prev + U @ x",
+        "a = 0.5 * b_prev + U @ x\nb = a_prev", "a = W @ b_prev + U @ x\nb = a_prev",
+        "a = a_prev + b_prev + U @ x\nb = a_prev",
+    )),
 )  # fmt: skip
 
 
