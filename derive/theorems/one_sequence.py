@@ -51,7 +51,6 @@ NORMS: Final = Line("shared.norms", (Norm(_M), MaxAbs(_D)))
 _ALONG: Final = Line("shared.along", (EARLIER + 1, TIME))
 _ONE_TRAJECTORY: Final = Line("shared.silent_one_trajectory")
 _LOOSE: Final = Line("shared.silent_loose")
-BOUNDING: Final = ("N", "D")  # the letter of a matrix of norms
 
 
 def of_maps(derivation: Derivation) -> tuple[Line, ...]:
@@ -140,7 +139,7 @@ def _undecided(derivation: Derivation, along: Line, constant: Line) -> tuple[Lin
 def bounding_matrix(derivation: Derivation) -> MatrixSymbol:
     """N of the matrices N_t."""
     order = len(derivation.cell.states)
-    return MatrixSymbol(letter(derivation, *BOUNDING), order, order)
+    return MatrixSymbol(derivation.cell.notation.norms, order, order)
 
 
 def block_domination(derivation: Derivation) -> Theorem:
