@@ -39,6 +39,7 @@ S = S_prev + outer(b * (V @ x - S_prev @ k), k)"""),
         "h = 0.5 * h_prev + U @ x", "h = 2 * h_prev + U @ x", "h = W @ h_prev + U @ x",
         "a = 0.5 * b_prev + U @ x\nb = a_prev", "a = W @ b_prev + U @ x\nb = a_prev",
         "a = a_prev + b_prev + U @ x\nb = a_prev",
+        "h = step(W @ h_prev + U @ x, slope=straight_through)",
     )),
 )  # fmt: skip
 
