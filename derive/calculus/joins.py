@@ -7,6 +7,7 @@ cotangent comes from the cell's derivation or from the rules of the nodes.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,7 +111,7 @@ class Joined:
                     base = parse_latex(given) if given else spelled(name)
                     made = _marked(base, above) if above else base
                     letters[name + tag + REVERSE * reverse] = made
-        return Notation(cell.latex, frozenset(), letters=letters)
+        return dataclasses.replace(cell.notation, timed=frozenset(), letters=letters, earlier="k")
 
     @cached_property
     def _indices(self) -> dict[str, Box | None]:

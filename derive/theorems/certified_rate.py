@@ -111,7 +111,7 @@ def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
     small = Relation(Radius(N), "<", S.One)
     step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
     power = MatPow(N, LAG)
-    ones = MatrixSymbol("u", order, 1)
+    ones = MatrixSymbol(letter(derivation, "u", "e", "p"), order, 1)
     a, v_a = Letter("a"), Letter(f"{v.name}_a")
     share = Mul(S.NegativeOne, Pow(Extreme("max", a, v_a), -1), evaluate=False)
     consequences: list[Part] = [
@@ -206,7 +206,9 @@ def _flat(terms: tuple[Expr, ...]) -> Expr:
     return Add(*parts, evaluate=False)
 
 
-LAMBDA = Letter("lambda")
+def eigenvalue(derivation: Derivation) -> Letter:
+    """λ, or another where the cell has this."""
+    return Letter(letter(derivation, "lambda", "zeta", "xi"))
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ class ClosedCondition:
 def closed_condition(derivation: Derivation) -> ClosedCondition:
     """N of the cell, from its step Jacobian."""
     names = tuple(state.name for state in derivation.cell.states)
-    symbol = MatrixSymbol(letter(derivation, "N", "D"), len(names), len(names))
+    symbol = MatrixSymbol(derivation.cell.notation.norms, len(names), len(names))
     quantities = Quantities(derivation)
     found = find_carousel(derivation)
     if found is not None:
@@ -255,7 +257,8 @@ def closed_condition(derivation: Derivation) -> ClosedCondition:
     stuck = next((a for a in names if _at_least_one(values[a, a])), None)
     shown = tuple(r for r in rows if r.right != 0)
     matrix = Entries(*(entry[a, b] for a in names for b in names))
-    polynomial, conditions = _two_by_two(*matrix.args) if len(names) == 2 else (None, ())
+    root = eigenvalue(derivation)
+    polynomial, conditions = _two_by_two(root, *matrix.args) if len(names) == 2 else (None, ())
     return ClosedCondition(
         names, symbol, matrix, (*shown, *quantities.relations()), polynomial,
         () if stuck else conditions, stuck, None,
@@ -289,6 +292,7 @@ def _of_carousel(
         else quantities.name(found.kept, "a_hat")
     )  # fmt: skip
     alpha, beta, omega = carousel_letters(derivation)
+    root = eigenvalue(derivation)
     quantities.name(found.readout, omega.name)
     through = named.get(found.coupling, found.coupling)
     rows = [Relation(beta, "=", quantities.of(through))]
@@ -305,7 +309,7 @@ def _of_carousel(
     conditions: tuple[Relation, ...] = (Relation(keep, "<", S.One),)
     if rest == 0:
         conditions += (Relation(product, "<", unit),)
-        polynomial = Add(Pow(LAMBDA, 2), _minus((keep, product)), evaluate=False)
+        polynomial = Add(Pow(root, 2), _minus(root, (keep, product)), evaluate=False)
     else:
         other = Add(S.One, -alpha, evaluate=False)
         conditions += (
@@ -313,7 +317,7 @@ def _of_carousel(
             Relation(product, "<", Mul(unit, other, evaluate=False)),
         )
         last = Mul(keep, alpha, evaluate=False)
-        polynomial = Add(Pow(LAMBDA, 2), _minus((keep, alpha, product)), last, evaluate=False)
+        polynomial = Add(Pow(root, 2), _minus(root, (keep, alpha, product)), last, evaluate=False)
     return ClosedCondition(
         (found.keeper, found.reader), symbol, Entries(keep, beta, turned, corner),
         (*rows, *quantities.relations()), polynomial, () if stuck else conditions, stuck, found,
@@ -331,14 +335,16 @@ def carousel_letters(derivation: Derivation) -> tuple[Letter, Letter, Letter]:
     return first, second, third
 
 
-def _minus(terms: tuple[Expr, ...]) -> Expr:
-    return Mul(S.NegativeOne, Add(*terms, evaluate=False), LAMBDA, evaluate=False)
+def _minus(root: Letter, terms: tuple[Expr, ...]) -> Expr:
+    return Mul(S.NegativeOne, Add(*terms, evaluate=False), root, evaluate=False)
 
 
-def _two_by_two(a: Expr, b: Expr, c: Expr, d: Expr) -> tuple[Expr, tuple[Relation, ...]]:
+def _two_by_two(
+    root: Letter, a: Expr, b: Expr, c: Expr, d: Expr
+) -> tuple[Expr, tuple[Relation, ...]]:
     """det(λI − N), and what holds if and only if ρ(N) < 1."""
     diagonal = tuple(entry for entry in (a, d) if entry != 0)
-    terms = [Pow(LAMBDA, 2)] + ([_minus(diagonal)] if diagonal else [])
+    terms = [Pow(root, 2)] + ([_minus(root, diagonal)] if diagonal else [])
     if len(diagonal) == 2:
         terms.append(Mul(a, d, evaluate=False))
     if b != 0 and c != 0:

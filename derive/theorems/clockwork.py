@@ -79,7 +79,7 @@ def clock_rate(derivation: Derivation) -> Theorem | None:
     clock = derivation.clock
     kappa = clock.at(found.clock, TIME)
     slope = Slope(found.function, clock.at(found.argument, TIME))
-    N, Q = Symbol(letter(derivation, "N", "D")), MatrixSymbol(letter(derivation, "Q", "Z"), 2, 2)
+    N, Q = Symbol(derivation.cell.notation.norms), MatrixSymbol(letter(derivation, "Q", "Z"), 2, 2)
     step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
     return Theorem(
         name="clockwork",

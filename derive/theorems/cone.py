@@ -15,12 +15,11 @@ from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
 from derive.language.expr import At, Elementwise, Partial, add, hadamard, product
 from derive.language.norms import Infimum, Norm, SingularMin, Smallest
 from derive.theorems.carousel import Carousel, find_carousel
-from derive.theorems.certified_rate import carousel_letters
+from derive.theorems.certified_rate import carousel_letters, eigenvalue
 from derive.theorems.claims import HOCHREITER, Bound, Line, Part, Relation, Theorem
 from derive.theorems.one_sequence import chain_norm
 from derive.theorems.suprema import letter
 
-LAMBDA: Final = Symbol("lambda")
 _HALF: Final = Rational(1, 2)
 
 
@@ -33,6 +32,7 @@ def kept_state(derivation: Derivation) -> Theorem | None:
     p, q = states[found.keeper], states[found.reader]
     low = _lowest(derivation, found)
     alpha, beta, omega = carousel_letters(derivation)
+    root = eigenvalue(derivation)
     loss = Mul(omega, beta, evaluate=False)
     eta, tau = (Symbol(letter(derivation, *names)) for names in (("eta", "xi"), ("tau", "kappa")))
     alone = isinstance(found.rest, Zero)
@@ -47,18 +47,18 @@ def kept_state(derivation: Derivation) -> Theorem | None:
                 evaluate=False)  # fmt: skip
     larger = Mul(_HALF, Add(tau, Pow(inner, _HALF), evaluate=False), evaluate=False)
     quadratic = Add(
-        Pow(LAMBDA, 2), Mul(S.NegativeOne, tau, LAMBDA, evaluate=False), last, evaluate=False
+        Pow(root, 2), Mul(S.NegativeOne, tau, root, evaluate=False), last, evaluate=False
     )
     entries = [] if low == 1 else [Relation(low, "=", Infimum(Smallest(found.kept)))]
     entries += (
-        [Relation(LAMBDA, "=", trace)] if alone
-        else [Relation(LAMBDA, "=", larger), Relation(tau, "=", trace)]
+        [Relation(root, "=", trace)] if alone
+        else [Relation(root, "=", larger), Relation(tau, "=", trace)]
     )  # fmt: skip
     target = Partial(At(p, TIME), At(p, EARLIER))
     norm, _ = chain_norm(derivation)
     rate = Symbol(letter(derivation, "r", "q", "kappa"))
     ours = (beta, omega) if alone else (alpha, beta, omega)
-    below, at_most_one = Relation(LAMBDA, "≤", low), Relation(low, "≤", S.One)
+    below, at_most_one = Relation(root, "≤", low), Relation(low, "≤", S.One)
     grows = low != 1 and not _at_most_one(derivation, found)
     if low == 1:
         silent = Line("kept_state.silent_growth", (below,))
@@ -69,8 +69,8 @@ def kept_state(derivation: Derivation) -> Theorem | None:
         )
     consequences: list[Part] = [
         Line("kept_state.decay_or_growth" if grows else "kept_state.decay",
-             (At(p, EARLIER), At(p, TIME), Pow(LAMBDA, LAG), norm,
-              *((Relation(LAMBDA, ">", S.One),) if grows else ()))),
+             (At(p, EARLIER), At(p, TIME), Pow(root, LAG), norm,
+              *((Relation(root, ">", S.One),) if grows else ()))),
         Line("kept_state.enclosed", (rate, Relation(Norm(target), "≤", Pow(rate, LAG)), target)),
     ]  # fmt: skip
     return Theorem(
@@ -82,7 +82,7 @@ def kept_state(derivation: Derivation) -> Theorem | None:
             Line("kept_state.condition", (condition,)),
         ),
         statement=(Line("shared.for_all", (Relation(EARLIER, "<", TIME),)),),
-        bound=Bound(SingularMin(target), "lower", Pow(LAMBDA, LAG)),
+        bound=Bound(SingularMin(target), "lower", Pow(root, LAG)),
         entries=tuple(entries),
         consequences=tuple(consequences),
         proof=_proof(derivation, found, low, eta, tau, quadratic if not alone else None, trace),
@@ -117,6 +117,7 @@ def _proof(
     states = {state.name: state for state in derivation.cell.states}
     p, q = states[found.keeper], states[found.reader]
     alpha, beta, omega = carousel_letters(derivation)
+    root = eigenvalue(derivation)
     clock = derivation.clock
     kept, readout, rest = (clock.at(e, TIME) for e in (found.kept, found.readout, found.rest))
     through = Partial(At(p, TIME), At(q, TIME - 1))
@@ -143,11 +144,11 @@ def _proof(
         (now_p, now_q, At(dot_p, EARLIER), At(p, EARLIER), jacobian, first, second, lower, upper),
     )
     inside = Relation(w_then, "≤", Mul(eta, u_then, evaluate=False))
-    grown = Relation(u, "≥", Mul(LAMBDA, u_then, evaluate=False))
+    grown = Relation(u, "≥", Mul(root, u_then, evaluate=False))
     start_p, start_q = At(dot_p, EARLIER), At(dot_q, EARLIER)
     small = Relation(Norm(start_q), "≤", Mul(eta, Norm(start_p), evaluate=False))
     carried = (
-        Relation(u, "≥", Mul(Pow(LAMBDA, LAG), Norm(start_p), evaluate=False)),
+        Relation(u, "≥", Mul(Pow(root, LAG), Norm(start_p), evaluate=False)),
         Relation(now_p, "=", product(Partial(At(p, TIME), At(p, EARLIER)), start_p)),
     )
     closing = Line("kept_state.induction", (EARLIER, q, small, *carried))
@@ -155,24 +156,24 @@ def _proof(
         return (
             opening,
             Line("kept_state.at_once", (Relation(w_then, "≤", Mul(omega, u_then, evaluate=False)),
-                  Relation(u, "≥", Mul(LAMBDA, u_then, evaluate=False)))),
+                  Relation(u, "≥", Mul(root, u_then, evaluate=False)))),
             Line("kept_state.again", (EARLIER, q, *carried)),
         )  # fmt: skip
-    bracket = Add(omega, Mul(alpha, eta, Pow(LAMBDA, -1), evaluate=False), evaluate=False)
-    gap = Add(low, Mul(S.NegativeOne, LAMBDA, evaluate=False), evaluate=False)
+    bracket = Add(omega, Mul(alpha, eta, Pow(root, -1), evaluate=False), evaluate=False)
+    gap = Add(low, Mul(S.NegativeOne, root, evaluate=False), evaluate=False)
     choice = Relation(eta, "=", Mul(gap, Pow(beta, -1), evaluate=False))
     last = alpha if low == 1 else Mul(alpha, low, evaluate=False)
     return (
         opening,
-        Line("kept_state.root", (LAMBDA, Relation(quadratic, "=", S.Zero),
+        Line("kept_state.root", (root, Relation(quadratic, "=", S.Zero),
               Relation(tau, "=", trace), low,
               Mul(omega, beta, *(() if low == 1 else (low,)), evaluate=False),
-              Relation(LAMBDA, "≤", low), LAMBDA, beta, Relation(LAMBDA, "=", low),
+              Relation(root, "≤", low), root, beta, Relation(root, "=", low),
               Relation(tau, "≥", Mul(2, Pow(last, _HALF, evaluate=False), evaluate=False)),
               Relation(alpha, "≤", low))),
         Line("kept_state.inside", (choice, inside, grown,
               Relation(w, "≤", Mul(bracket, u, evaluate=False)))),
-        Line("kept_state.later", (Relation(bracket, "=", eta), Mul(beta, LAMBDA, evaluate=False),
-              LAMBDA, Relation(w, "≤", Mul(eta, u, evaluate=False)))),
+        Line("kept_state.later", (Relation(bracket, "=", eta), Mul(beta, root, evaluate=False),
+              root, Relation(w, "≤", Mul(eta, u, evaluate=False)))),
         closing,
     )  # fmt: skip

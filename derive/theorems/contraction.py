@@ -78,6 +78,8 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
             Line("contraction.chain", (chain.number, LAG)),
         ),
         silent=(
+            Line("contraction.silent_norms", (Relation(rate, ">", S.One), matrix))
+            if slope.function.slope_range.measure == 0 else
             Line("contraction.silent_slopes", (Relation(rate, ">", S.One), slope_j, gamma, matrix)),
             Line("contraction.silent_eigenvalues", (matrix,)),
             Line("contraction.silent_sum", (At(state, EARLIER), now, EARLIER, TIME)),

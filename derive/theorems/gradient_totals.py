@@ -16,8 +16,6 @@ from derive.theorems.certified_rate import closed_condition
 from derive.theorems.claims import MILLER, Bound, Display, Line, Relation, Theorem
 from derive.theorems.suprema import letter
 
-CUT = Symbol("K", integer=True)
-
 
 def total_gradient(derivation: Derivation) -> Theorem | None:
     """The theorem; None where ρ(N) < 1 is out of reach or no parameter is learned."""
@@ -25,15 +23,20 @@ def total_gradient(derivation: Derivation) -> Theorem | None:
     if found.stuck or not derivation.cell.parameters:
         return None
     order, N = found.order, found.symbol
-    loss, theta = MatrixSymbol("L", 1, 1), MatrixSymbol(letter(derivation, "theta", "w"), 1, 1)
+    reach = Symbol(letter(derivation, "K", "Q", "V"), integer=True)
+    loss = MatrixSymbol(derivation.cell.notation.loss, 1, 1)
+    theta = MatrixSymbol(letter(derivation, "theta", "w"), 1, 1)
     whole = derivation.chain.target.args[0].args[0]
     hats = tuple(f"{name}_hat" for name in (letter(derivation, "g", "ell"),
                                             letter(derivation, "e", "eta")))  # fmt: skip
     g, e = MatrixSymbol(hats[0], 1, order), MatrixSymbol(hats[1], order, 1)
     left = MatMul(LENGTH, g)
     geometric = MatPow(MatAdd(Identity(order), -N), -1)
-    power = MatPow(N, CUT + 1)
-    gradient, cut = Partial(loss, theta), MatrixSymbol("G_K", 1, 1)
+    power = MatPow(N, reach + 1)
+    gradient, cut = (
+        Partial(loss, theta),
+        MatrixSymbol(f"{letter(derivation, 'G', 'H', 'Y')}_{reach}", 1, 1),
+    )
     lag = Relation(FACTOR, "=", TIME - EARLIER)
     state = derivation.cell.states[0]
     a = state.name
@@ -43,10 +46,10 @@ def total_gradient(derivation: Derivation) -> Theorem | None:
         number = Symbol(N.name)
         rest = Pow(Sum(S.One, -number, evaluate=False), -1)
         total = Mul(LENGTH, one, each, rest, evaluate=False)
-        error = Mul(LENGTH, one, each, Pow(number, CUT + 1), rest, evaluate=False)
+        error = Mul(LENGTH, one, each, Pow(number, reach + 1), rest, evaluate=False)
         single = Mul(one, Pow(number, FACTOR), each, evaluate=False)
         of_loss, of_step = one, each
-        summed, tail = rest, Mul(Pow(number, CUT + 1), rest, evaluate=False)
+        summed, tail = rest, Mul(Pow(number, reach + 1), rest, evaluate=False)
     else:
         total = MatMul(*left.args, geometric, e)
         error = MatMul(*left.args, power, geometric, e)
@@ -77,8 +80,8 @@ def total_gradient(derivation: Derivation) -> Theorem | None:
         statement=(Line("total_gradient.then"),),
         bound=Bound(Norm(gradient), "upper", total),
         consequences=(
-            Line("total_gradient.truncated", (cut, At(loss, TIME), CUT,
-                  Relation(TIME - EARLIER, "≤", CUT))),
+            Line("total_gradient.truncated", (cut, At(loss, TIME), reach,
+                  Relation(TIME - EARLIER, "≤", reach))),
             Display((Relation(Norm(MatAdd(gradient, MatMul(-1, cut))), "≤", error),)),
         ),
         proof=(
@@ -86,7 +89,7 @@ def total_gradient(derivation: Derivation) -> Theorem | None:
             Line("total_gradient.one_lag", (lag, single)),
             Line("total_gradient.all_lags", (LENGTH, N, Relation(FACTOR, "=", S.Zero), summed,
                   small)),
-            Line("total_gradient.left_out", (cut, CUT + 1, tail)),
+            Line("total_gradient.left_out", (cut, reach + 1, tail)),
         ),
         silent=(
             Line("total_gradient.silent_norm"),

@@ -177,6 +177,7 @@ def no_uniform_explosion(derivation: Derivation) -> Theorem | None:
     _, target = chain_norm(derivation)
     least = SingularMin(target)
     unit = MatrixSymbol(letter(derivation, "u", "w"), *state.shape)
+    box = Symbol(letter(derivation, "B", "Q", "Z"))
     map_ = Elementwise(function.name, add(product(matrix, state), unit))
     any_ = Elementwise(function.name, MatrixSymbol("y", 1, 1))
     step = derivation.part("jacobian")[-1]
@@ -185,19 +186,19 @@ def no_uniform_explosion(derivation: Derivation) -> Theorem | None:
         assumptions=(
             Line("no_uniform_explosion.invertible", (matrix, Relation(least, "=", S.Zero),
                   Relation(EARLIER, "<", TIME))),
-            Line("no_uniform_explosion.box", (Symbol("B"), low, high)),
+            Line("no_uniform_explosion.box", (box, low, high)),
         ),
         statement=(Line("no_uniform_explosion.statement", (Relation(EARLIER, "<", TIME),
-                         At(state, EARLIER), Symbol("B"))),),
+                         At(state, EARLIER), box)),),
         bound=Bound(least, "upper", S.One),
         consequences=(
             Line("no_uniform_explosion.no_certificate", (least,)),
         ),
         proof=(
-            Line("no_uniform_explosion.one_step", (map_, unit, state, any_, matrix, Symbol("B"),
+            Line("no_uniform_explosion.one_step", (map_, unit, state, any_, matrix, box,
                   LAG)),
             Line("no_uniform_explosion.integral", (Abs(Determinant(target), evaluate=False),
-                  Symbol("B"))),
+                  box)),
             Line("no_uniform_explosion.smallest", (step.number,)),
         ),
         silent=(

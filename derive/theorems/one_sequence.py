@@ -6,6 +6,7 @@ In: a `Derivation`. Out: N_ab,t = Σ ‖d_j‖_∞ ‖M_j‖₂ of each block Σ
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Final
 
 from sympy import (
@@ -27,8 +28,9 @@ from sympy import (
 )
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 
+from derive.calculus.jacobian import change_of
 from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Derivation
-from derive.language.expr import At, Partial, TimeProduct
+from derive.language.expr import At, Partial, TimeProduct, symbols_of
 from derive.language.maps import Vec
 from derive.language.norms import BlockBound, MaxAbs, Norm, Radius
 from derive.theorems.claims import BONASSI, MILLER, TERZI, Bound, Line, Relation, Theorem
@@ -49,7 +51,6 @@ NORMS: Final = Line("shared.norms", (Norm(_M), MaxAbs(_D)))
 _ALONG: Final = Line("shared.along", (EARLIER + 1, TIME))
 _ONE_TRAJECTORY: Final = Line("shared.silent_one_trajectory")
 _LOOSE: Final = Line("shared.silent_loose")
-_UNDECIDED: Final = Line("shared.undecided")
 
 
 def of_maps(derivation: Derivation) -> tuple[Line, ...]:
@@ -115,14 +116,41 @@ def chain_norm(derivation: Derivation) -> tuple[Expr, Partial]:
     return Norm(target), target
 
 
+def _moved_by(derivation: Derivation) -> set[MatrixSymbol]:
+    """The symbols that the step Jacobian depends on."""
+    jacobian, cell = derivation.step_jacobian, derivation.cell
+    found = (symbols_of(jacobian.expanded(*pair)) for pair in jacobian.blocks)
+    return {*chain(*found)} - {*map(change_of, cell.previous_states)}
+
+
+def is_constant(derivation: Derivation) -> bool:
+    """Whether the step Jacobian is the same at every step, whatever the inputs."""
+    return derivation.timeless.issuperset(_moved_by(derivation))
+
+
+def _undecided(derivation: Derivation, along: Line, constant: Line) -> tuple[Line, ...]:
+    """What a verdict needs, and how it then comes out: along a trajectory, or of a constant J."""
+    if not is_constant(derivation):
+        return Line("shared.undecided"), along
+    needs = "shared.undecided_weights" if _moved_by(derivation) else "shared.undecided_norms"
+    return Line(needs), constant
+
+
+def bounding_matrix(derivation: Derivation) -> MatrixSymbol:
+    """N of the matrices N_t."""
+    order = len(derivation.cell.states)
+    return MatrixSymbol(derivation.cell.notation.norms, order, order)
+
+
 def block_domination(derivation: Derivation) -> Theorem:
     """‖∂s_t/∂s_k‖₂ ≤ ‖N_t ⋯ N_{k+1}‖₂, by blocks and as a whole."""
     states = derivation.cell.states
     order = len(states)
     norm, target = chain_norm(derivation)
-    bounding, fixed = MatrixSymbol("N", order, order), MatrixSymbol("N_hat", order, order)
+    bounding = bounding_matrix(derivation)
+    fixed = MatrixSymbol(f"{bounding.name}_hat", order, order)
     whole = TimeProduct(At(bounding, FACTOR), FACTOR, TIME, EARLIER + 1)
-    step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
+    step, whole_chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
     small = Relation(Radius(fixed), "<", S.One)
     pair = Relation(EARLIER, "<", TIME)
     below = Relation(At(bounding, TIME), "≤", fixed)
@@ -149,14 +177,18 @@ def block_domination(derivation: Derivation) -> Theorem:
         proof=(
             Line("block_domination.blocks", (*INEQUALITIES, step.number,
                   Relation(one_block, "≤", BlockBound(first.name, last.name, TIME)))),
-            Line("block_domination.product", (chain.number, target, whole)),
+            Line("block_domination.product", (whole_chain.number, target, whole)),
             Line("block_domination.lengths", (_Y, MatMul(target, _Y), whole)),
             Line("block_domination.nonnegative", (below,
                   Relation(bounded, "≤", Norm(MatPow(fixed, LAG))), small)),
         ),
         silent=(_ONE_TRAJECTORY, _LOOSE, *_carousel(derivation)),
-        verdict=(_UNDECIDED, Line("block_domination.along", (At(bounding, TIME), fixed, small))),
-        advice=(Line("shared.advice", (norm,)),),
+        verdict=_undecided(
+            derivation,
+            Line("block_domination.along", (At(bounding, TIME), fixed, small)),
+            Line("block_domination.constant", (At(bounding, TIME),)),
+        ),
+        advice=(Line("block_domination.advice", (norm,)),),
         sources=(MILLER, TERZI, BONASSI),
         entries=domination(derivation),
     )  # fmt: skip
@@ -166,7 +198,7 @@ def stepwise(derivation: Derivation) -> Theorem:
     """‖∂h_t/∂h_k‖₂ ≤ N_t ⋯ N_{k+1}, numbers; for one state."""
     state = derivation.cell.states[0]
     norm, _ = chain_norm(derivation)
-    step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
+    step, whole_chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
     entry = BlockBound(state.name, state.name, TIME)
     entry_j = BlockBound(state.name, state.name, FACTOR)
     whole = TimeProduct(entry_j, FACTOR, TIME, EARLIER + 1)
@@ -190,11 +222,15 @@ def stepwise(derivation: Derivation) -> Theorem:
         ),
         proof=(
             Line("stepwise.step", (*INEQUALITIES, step.number, Relation(one, "≤", entry))),
-            Line("stepwise.product", (chain.number,)),
+            Line("stepwise.product", (whole_chain.number,)),
         ),
         silent=(_ONE_TRAJECTORY, _LOOSE),
-        verdict=(_UNDECIDED, Line("stepwise.along", (entry, small))),
-        advice=(Line("shared.advice", (norm,)),),
+        verdict=_undecided(
+            derivation,
+            Line("stepwise.along", (entry, small)),
+            Line("stepwise.constant", (Relation(entry, "<", S.One),)),
+        ),
+        advice=(Line("stepwise.advice", (norm,)),),
         sources=(BONASSI,),
         entries=domination(derivation),
     )  # fmt: skip

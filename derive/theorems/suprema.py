@@ -37,6 +37,7 @@ from derive.language.maps import LinearMap
 from derive.language.norms import BlockSup, MaxAbs, Norm, Supremum
 from derive.language.syntax import PREVIOUS
 from derive.theorems.claims import Relation
+from derive.typeset.layout import PLAIN
 
 _UNDER_A_HAT = frozenset(("prev", "tilde"))  # a hat over a subscript would be misread
 _NUMBERED = ("d", "delta", "q", "supremum")
@@ -55,6 +56,8 @@ def letter(derivation: Derivation, *choices: str) -> str:
     A cell that uses all of them gets the first one with a subscript.
     """
     used = {name.split("_")[0] for name in taken(derivation)} | taken(derivation)
+    ours, usual = ({n.loss, n.length, n.norms} for n in (derivation.cell.notation, PLAIN))
+    used |= ours - usual
     return next((c for c in choices if c not in used), f"{choices[0]}_star")
 
 

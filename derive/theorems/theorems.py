@@ -12,6 +12,7 @@ from sympy import S
 
 from derive.calculus.through_time import Derivation
 from derive.language.norms import Radius
+from derive.theorems.by_ranges import bounded_advice, foretold
 from derive.theorems.certified_rate import certified_rate, closed_condition
 from derive.theorems.claims import Line, Relation, Theorem
 from derive.theorems.clockwork import clock_rate
@@ -26,6 +27,7 @@ from derive.theorems.one_sequence import (
     chain_norm,
     dominate,
     domination,
+    is_constant,
     stepwise,
 )
 from derive.theorems.scaled_norm import scaled_norm
@@ -71,12 +73,22 @@ def theorems(derivation: Derivation) -> tuple[Theorem, ...]:
 
 
 def _with_certificate(derivation: Derivation, first: Theorem) -> Theorem:
-    """The first theorem, its verdict completed by what the second can prove for sets of inputs."""
+    """The first theorem, its verdict completed by what holds for all weights or for sets of inputs.
+
+    The advice is of what is not excluded.
+    """
+    if first.rate is not None:
+        return first
     made = closed_condition(derivation)
     if made.order == 1 and made.matrix == S.One:
         norm, _ = chain_norm(derivation)
-        return replace(first, verdict=(Line("shared.bounded", (Relation(norm, "≤", S.One),)),))
-    if first.rate is not None or made.stuck:
+        bounded = Line("shared.bounded", (Relation(norm, "≤", S.One),))
+        return replace(first, verdict=(bounded,), advice=bounded_advice(derivation))
+    found = foretold(derivation)
+    if found is not None:
+        first = replace(first, verdict=found.verdict, advice=found.advice)
+    decided = is_constant(derivation) if found is None else found.settled
+    if decided or made.stuck:
         return first
     condition = Relation(made.symbol if made.order == 1 else Radius(made.symbol), "<", S.One)
     return replace(first, verdict=(*first.verdict, Line("shared.over_sets", (condition,))))

@@ -87,7 +87,8 @@ class Notation:
 
     `timed` holds the names that change with time; the plain symbol then means step `now`.
     `letters` gives the box of a name outright, before anything else is asked. `earlier` is the
-    letter of a time before t, where a Jacobian is of two.
+    letter of a time before t, where a Jacobian is of two; `loss`, `length` and `norms` are those
+    of the loss, of the last time and of bounds on blocks.
     """
 
     latex: Mapping[str, str] = field(default_factory=dict)
@@ -95,6 +96,9 @@ class Notation:
     now: str = "t"
     letters: Mapping[str, Box] = field(default_factory=dict)
     earlier: str = "k"
+    loss: str = "L"
+    length: str = "T"
+    norms: str = "N"
 
 
 PLAIN: Final = Notation()
@@ -152,7 +156,7 @@ class Layout:
     """Builds the boxes of expressions, symbols and equations in one cell's notation."""
 
     def __init__(self, notation: Notation = PLAIN) -> None:
-        self.notation = notation
+        self.notation, self.norms = notation, notation.norms
 
     def symbol(self, name: str, time: Box | None = None) -> Box:
         """A symbol by name, at a time or none: primal, cotangent, or a part of a cotangent."""
@@ -168,7 +172,7 @@ class Layout:
             given = self.notation.latex.get(base)
             made = parse_latex(given) if given else spelled(base)
         if ending == LOSS:
-            loss = row("∂", sub("L", time or now))
+            loss = row("∂", sub(self.notation.loss, time or now))
             return Marked(Fraction(loss, row("∂", sub(made, time or now))))
         kind = {BAR: "bar", CARRY: "carry", PREVIOUS + BAR: "carry", DOT: "dot",
                 PREVIOUS + DOT: "dot"}.get(ending)  # fmt: skip
@@ -183,7 +187,7 @@ class Layout:
 
     def time(self, time: Expr) -> Box:
         """A time or a lag, in the letters of the notation."""
-        return time_box(time, self.notation.earlier)
+        return time_box(time, {"k": self.notation.earlier, "T": self.notation.length})
 
     def plain(self, name: str) -> Box:
         """A symbol by name, as its author writes it, without time."""

@@ -8,13 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from derive.typeset import boxes
 from derive.typeset.boxes import ACCENTS, GREEK, PRIME, Box, Number, Symbol, row, sub, sup
 
 MAX_LATEX: Final = 100
-_TIMES: Final = ("k", "tau", "s", "r")  # letters of a time before t, the usual one first
+# Letters of a time before t, the loss, the last time, bounds on norms: the usual ones first.
+_OWN: Final = {
+    "earlier": ("k", "tau", "s", "r"), "loss": ("L", "E", "C"), "length": ("T", "H", "P"),
+    "norms": ("N", "D", "Z"),
+}  # fmt: skip
 _TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
 _WRITTEN: Final = frozenset(ACCENTS) - {"bar", "carry"}  # those two say what a cotangent is
 _FUNCTIONS: Final = frozenset(("tanh", "exp", "sin", "cos", "log", "max", "min"))
@@ -115,7 +119,11 @@ def _latex_atom(tokens: list[str], text: str) -> tuple[Box, list[str]]:
     raise ValueError(f"the LaTeX {text!r} uses {head}; known are letters, accents and \\mathrm")
 
 
-def earlier(names: Iterable[str]) -> str:
-    """The letter of a time before t: the first that begins none of the names."""
+def own(names: Iterable[str]) -> dict[str, Any]:
+    """Our letters beside these names: each the first that begins none of them."""
     heads = {name.split("_")[0] for name in names}
-    return next((letter for letter in _TIMES if letter not in heads), _TIMES[0])
+    heads |= {head.rstrip("0123456789") for head in heads if head[:1].isupper()}
+    return {
+        what: next((letter for letter in letters if letter not in heads), letters[0])
+        for what, letters in _OWN.items()
+    }

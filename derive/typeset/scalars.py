@@ -6,6 +6,7 @@ which they bind; sums and products in the order in which the expression stores t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from sympy import (
@@ -78,6 +79,10 @@ _INDEX: Final = "i"
 class Writer(Protocol):
     """What writes the matrices inside a scalar."""
 
+    @property
+    def norms(self) -> str:
+        """The letter of bounds on blocks."""
+
     def of(self, expr: Basic) -> Box:
         """The box of an expression."""
 
@@ -91,12 +96,12 @@ class Writer(Protocol):
         """The box of a symbol, without time."""
 
 
-def time_box(time: Expr, earlier: str) -> Box:
-    """A time or a lag: t, t − 1, k + 1, t − k, 0, where k, the earlier time, is a letter given."""
+def time_box(time: Expr, letters: Mapping[str, str]) -> Box:
+    """A time or a lag: t, t − 1, k + 1, t − k, 0, T, of which some have letters given."""
 
     def lettered(symbol: Expr) -> Box:
         size = symbol.is_positive  # a size may have the letter of a time
-        return Symbol(earlier if str(symbol) == "k" and not size else str(symbol))
+        return Symbol(str(symbol) if size else letters.get(str(symbol), str(symbol)))
 
     if not time.is_Add:
         return Number(str(time)) if time.is_Number else lettered(time)
@@ -145,9 +150,9 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
             return row(sub("sigma", "min"), Fenced(write.of(matrix))), ATOM
         case BlockBound(args=(of, by, time)):
             index = row(write.plain(of.name), write.plain(by.name))
-            return sub(Symbol("N"), index, ",", write.time(time)), ATOM
+            return sub(Symbol(write.norms), index, ",", write.time(time)), ATOM
         case BlockSup(args=(of, by)):
-            return sub(Symbol("N"), row(write.plain(of.name), write.plain(by.name))), ATOM
+            return sub(Symbol(write.norms), row(write.plain(of.name), write.plain(by.name))), ATOM
         case Component(args=(vector, state)):
             return sub(spelled(vector.name), write.plain(state.name)), ATOM
         case Radius(args=(matrix,)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from derive.saying import in_words
 from derive.theorems.claims import Line, Relation
 from derive.theorems.sentences import Sentences, sentences
 from derive.typeset.boxes import Operator, Row, row
-from derive.typeset.layout import Layout, Notation
+from derive.typeset.layout import Layout
 from reports.document.model import Inline, Inlines, Math, Reference, Words
 
 FOLDER: Final = Path(__file__).parents[1] / "languages"
@@ -67,7 +68,7 @@ class Speaker:
     def line(self, *lines: Line) -> Inlines:
         """A sentence of a theorem, or several, one after the other."""
         notation = self.layout.notation
-        plain = Layout(Notation(notation.latex, earlier=notation.earlier))
+        plain = Layout(replace(notation, timed=frozenset(), letters={}))
         say = Speaker(plain, self.number, self.language)
         return self.together([
             say.sentence(line.key, *(

@@ -197,7 +197,7 @@ def through_time(facts: Facts) -> Section:
         Paragraph(say.sentence("through_time.opening", Symbol("t"), row("t", "−", Number("1")))),
         Equations(tuple(equation_row(facts, s, rule_note(say, s)) for s in handed)),
         Paragraph(say.sentence("through_time.joined",
-                               row("t", "=", "T", "−", "1", ", ", "…", ", ", "1"))),
+                               row("t", "=", facts.length, "−", "1", ", ", "…", ", ", "1"))),
         Equations(tuple(equation_row(facts, s) for s in joined)),
         *_not_alone(facts),
         *_lost(facts),
@@ -253,7 +253,7 @@ def gathered(
 
 def _loss_symbol(facts: Facts) -> Box:
     handed = facts.derivation.cell.returned[-1]
-    return Layout(Notation(facts.derivation.cell.latex)).symbol(handed.name + LOSS)
+    return Layout(replace(facts.layout.notation, timed=frozenset())).symbol(handed.name + LOSS)
 
 
 def step_jacobian(facts: Facts) -> Section:

@@ -5,7 +5,7 @@ In: values of `derive` and `numeric`. Out: `Facts`, with the cell's notation rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sympy import preorder_traversal
@@ -69,6 +69,16 @@ class Facts:
         """The letter of a time before t."""
         return Symbol(self.layout.notation.earlier)
 
+    @property
+    def loss(self) -> Box:
+        """The letter of the loss."""
+        return Symbol(self.layout.notation.loss)
+
+    @property
+    def length(self) -> Box:
+        """The letter of the last time."""
+        return Symbol(self.layout.notation.length)
+
     def symbol(self, name: str) -> Box:
         """A symbol of the cell by its name, without time."""
         return Layout(Notation(self.derivation.cell.latex)).symbol(name)
@@ -90,4 +100,4 @@ def notation_of(derivation: Derivation) -> Notation:
     }
     named = {equation.target.name for equation in derivation.forward}
     timed = (cell.notation.timed | named) - timeless
-    return Notation(cell.latex, timed, earlier=cell.notation.earlier)
+    return replace(cell.notation, timed=timed)

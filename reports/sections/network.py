@@ -112,7 +112,8 @@ def _glance(facts: NetworkFacts) -> Section:
     return Section("glance", say.words("glance.title"), (
         *((Paragraph(say("{0}.", say.phrase(source).rstrip(".")), say.words("glance.source")),)
           if source else ()),
-        Paragraph(cell.say.sentence("network.step", row("T")), say.words("network.lead_layer")),
+        Paragraph(cell.say.sentence("network.step", row(cell.length)),
+                  say.words("network.lead_layer")),
         Equations(authored),
         Paragraph(say.sentence("network.joining"), say.words("network.lead_network")),
         Equations((*joining, *_loss_rows(facts))),
@@ -129,20 +130,23 @@ def _glance(facts: NetworkFacts) -> Section:
 def _letters(facts: NetworkFacts) -> Iterator[Inlines]:
     """What marks of layers and directions mean."""
     network, say = facts.network, facts.say
-    h = facts.cell.symbol(network.output.name)
+    h, loss = facts.cell.symbol(network.output.name), facts.cell.loss
     if network.layers > 1:
         yield say.sentence("network.superscript", sup(h, Fenced(Number("1"))))
     if network.bidirectional:
-        yield say.sentence("network.prime", row("T"), sup(h, row("′")))
+        yield say.sentence("network.prime", row(facts.cell.length), sup(h, row("′")))
     if network.loss_at == "last":
-        yield say.sentence("network.last", row("L", "=", sub("L", "T")), sub("L", "t"))
+        yield say.sentence(
+            "network.last", row(loss, "=", sub(loss, facts.cell.length)), sub(loss, "t")
+        )
 
 
 def _loss_rows(facts: NetworkFacts) -> Iterator[EquationRow]:
     """The loss, as it is defined."""
     network, layout, free = facts.network, facts.layout, facts.joined.free
     now = LENGTH if network.loss_at == "last" else TIME
-    time = Letter("T") if network.loss_at == "last" else Letter("t")
+    loss, length = facts.cell.loss, facts.cell.length
+    time = length if network.loss_at == "last" else Letter("t")
     out = free["p" if network.readout == "softmax" else "o"]
     y, made = layout.of(At(free["y"], now)), layout.of(At(out, now))
     if network.loss == "cross_entropy":
@@ -151,11 +155,11 @@ def _loss_rows(facts: NetworkFacts) -> Iterator[EquationRow]:
     else:
         norm = sup(sub(Fenced(Sum((("+", made), ("−", y))), "‖", "‖"), "2"), "2")
         value = row(Fraction(Number("1"), Number("2")), norm)
-    yield EquationRow(sub("L", time), value, space=Letter("ℝ"))
-    total: Box = sub("L", "T")
+    yield EquationRow(sub(loss, time), value, space=Letter("ℝ"))
+    total: Box = sub(loss, length)
     if network.loss_at == "all":
-        total = row(Large("∑", row("t", "=", "1"), Letter("T")), sub("L", "t"))
-    yield EquationRow(Letter("L"), total, space=Letter("ℝ"))
+        total = row(Large("∑", row("t", "=", "1"), length), sub(loss, "t"))
+    yield EquationRow(loss, total, space=Letter("ℝ"))
 
 
 def _forward(facts: NetworkFacts) -> Section:
@@ -190,7 +194,7 @@ def _forward(facts: NetworkFacts) -> Section:
     reads = say.sentence("network.reads_both" if network.bidirectional else "network.reads")
     if last:
         key = "network.reads_both_last" if network.bidirectional else "network.reads_last"
-        reads = say.sentence(key, row("T"))
+        reads = say.sentence(key, row(facts.cell.length))
     blocks += [
         Paragraph(reads),
         facts.rows(part("readout")),
@@ -216,7 +220,9 @@ def _errors(facts: NetworkFacts) -> Section:
     ]  # fmt: skip
     if others or last:
         zero = [say.sentence("errors.other_states")] if others else []
-        zero += [say.sentence("errors.other_steps", row("t", "<", "T"))] if last else []
+        zero += (
+            [say.sentence("errors.other_steps", row("t", "<", facts.cell.length))] if last else []
+        )
         blocks.append(Paragraph(say.sentence("errors.zero", tail, say.listed(zero))))
     blocks.append(Paragraph(say.sentence("errors.follow")))
     return Section("errors", say.words("errors.title"), tuple(blocks))
@@ -256,12 +262,12 @@ def _reverse(facts: NetworkFacts) -> Section | None:
     """The equations of a layer that runs from T to 1."""
     if not facts.turned:
         return None
-    say, state = facts.say, facts.network.output
+    say, state, last = facts.say, facts.network.output, facts.cell.length
     now = At(MatrixSymbol(state.name + TURNED + REVERSE, *state.shape), Symbol("T") + 1)
     return Section("reverse", say.words("reverse.title"), (
         Paragraph(say.sentence(
             "reverse.opening",
-            row("T"), row("t"), row("T", "+", "1", "−", "t"), row("t", "−", "1"),
+            row(last), row("t"), row(last, "+", "1", "−", "t"), row("t", "−", "1"),
             row("t", "+", "1"), now)),
         facts.turned_rows(),
         Paragraph(say.sentence("reverse.within")),
@@ -271,7 +277,7 @@ def _reverse(facts: NetworkFacts) -> Section | None:
 def _lengths(facts: NetworkFacts) -> Section:
     """What happens where sequences of a batch differ in length."""
     say, network = facts.say, facts.network
-    words = [say.sentence("lengths.padding", row(sub("ℓ", "b"), "≤", "T"))]
+    words = [say.sentence("lengths.padding", row(sub("ℓ", "b"), "≤", facts.cell.length))]
     if network.bidirectional:
         words.append(say.sentence("lengths.reverse", row("t", "=", sub("ℓ", "b"))))
     if network.loss_at == "last":

@@ -61,7 +61,7 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
     )
     claim = facts.claim
     step = (
-        Paragraph(say.sentence("glance.one_step", row("t", "=", "1", ", ", "…", ", ", "T"),
+        Paragraph(say.sentence("glance.one_step", row("t", "=", "1", ", ", "…", ", ", facts.length),
                       say.listed([say("{0}", s) for s in cell.previous_states]),
                       say.listed([say("{0}", s) for s in cell.inputs])),
                   say.words("glance.lead_step")),
@@ -213,17 +213,17 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
               for s in (*cell.states, *cell.inputs) if s.shape[1] == 1]  # fmt: skip
     items: list[Inlines] = [
         say.sentence("conventions.columns", say.listed(shapes),
-            say.listed([*names, say("{0}", row("T"))])),
+            say.listed([*names, say("{0}", row(facts.length))])),
         say.sentence("conventions.numerator",
             _derivative("u", "v"), _derivative(sub("u", "i"), sub("v", "j")), row("i"), row("j"),
-            row("L")),
+            row(facts.loss)),
         *_matrices(facts),
         say.sentence("conventions.latest", _chain_example(facts), row(facts.earlier, "=", "t"),
             row("I")),
         _loss(facts, stacked),
-        *([say.sentence("conventions.held", sub("L", "t"), row("t"))]
+        *([say.sentence("conventions.held", sub(facts.loss, "t"), row("t"))]
           if len(cell.states) > 1 else []),
-        say.sentence("conventions.bar", bar, row("L"), sub(h, "t"), carried,
+        say.sentence("conventions.bar", bar, row(facts.loss), sub(h, "t"), carried,
             Sum((("+", Symbol("t")), ("+", Number("1"))))),
         say.sentence("conventions.signs",
             row("⊙"), row("diag", Fenced(row("·"))), sup("φ", row("′")), row("φ"), row("t")),
@@ -241,7 +241,7 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
 def _loss(facts: Facts, stacked: bool) -> Inlines:
     """What the loss is a sum of, and what each term depends on."""
     say, cell = facts.say, facts.derivation.cell
-    slots = _loss_sum(), sub("L", "t"), row("t")
+    slots = _loss_sum(facts), sub(facts.loss, "t"), row("t")
     if stacked:
         return say.sentence("conventions.loss_of_layer", *slots)
     if not cell.outputs:
@@ -271,8 +271,9 @@ def _derivative(of: Box | str, by: Box | str) -> Box:
     return Fraction(row("∂", of), row("∂", by))
 
 
-def _loss_sum() -> Box:
-    return row("L", "=", Large("∑", row("t", "=", "1"), Symbol("T")), sub("L", "t"))
+def _loss_sum(facts: Facts) -> Box:
+    total = Large("∑", row("t", "=", "1"), facts.length)
+    return row(facts.loss, "=", total, sub(facts.loss, "t"))
 
 
 def _chain_example(facts: Facts) -> Box:

@@ -25,7 +25,7 @@ def short_and_long(facts: Facts) -> Iterator[Paragraph | Equations]:
     found = every[:_SHOWN]
     if not found:
         return
-    loss = sub("L", "t")
+    loss = sub(facts.loss, "t")
     if facts.flags:
         said = say.sentence("written_out.short_in_network", loss, row("t"))
         yield Paragraph(said, say.words("written_out.lead"))
@@ -39,7 +39,7 @@ def short_and_long(facts: Facts) -> Iterator[Paragraph | Equations]:
             EquationRow(layout.of(readout.output.target), layout.of(readout.output.value)),
             EquationRow(_by(loss, matrix), layout.of(readout.gradient.value)),
         ))  # fmt: skip
-    last = sub("L", str(_STEP))
+    last = sub(facts.loss, str(_STEP))
     yield Paragraph(say.sentence("written_out.long", last, str(_STEP)))
     yield Equations(tuple(
         EquationRow(_by(last, facts.layout.of(symbol)), facts.layout.of(value))

@@ -5,6 +5,7 @@ In: a derivation. Out: `EquationNames`, which writes a part of an equation as `b
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from derive.calculus.through_time import TIME, Clock, Derivation
 from derive.cell import timeless_symbols
 from derive.language.expr import At, replace, symbols_of
 from derive.saying import said
-from derive.typeset.layout import Layout, Notation
+from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 from numeric.compiler.comments import numbered_equations
 from numeric.verification.explain.change import EARLIER, LATER
@@ -31,7 +32,8 @@ class EquationNames:
         """Number the equations, and learn how the cell's symbols are written."""
         cell = self.derivation.cell
         self.equations = {s.name: text for s, text in numbered_equations(self.derivation)}
-        self._layout, self._text = Layout(Notation(cell.latex)), Text()
+        plain = dataclasses.replace(cell.notation, timed=frozenset())
+        self._layout, self._text = Layout(plain), Text()
         self._clock = Clock(cell, timeless_symbols(cell, self.derivation.forward))
 
     def __call__(self, expression: MatrixExpr) -> str:

@@ -12,7 +12,7 @@ from sympy import Symbol, lambdify
 
 from derive import Cell, catalogue, differentiate
 from derive.language.norms import BlockSup
-from derive.theorems.certified_rate import LAMBDA, closed_condition
+from derive.theorems.certified_rate import closed_condition, eigenvalue
 from derive.theorems.claims import Display, Line
 from derive.theorems.suprema import Quantities, letter
 from derive.theorems.theorems import theorems
@@ -80,7 +80,9 @@ def test_the_closed_condition_holds_if_and_only_if_the_radius_is_below_one(name)
     matrix = found.matrix.xreplace(plain)
     letters = sorted(matrix.atoms(Symbol), key=str)
     entries = lambdify(letters, list(matrix.args), "numpy")
-    polynomial = lambdify([LAMBDA, *letters], found.polynomial.xreplace(plain), "numpy")
+    polynomial = lambdify(
+        [eigenvalue(derived(name)), *letters], found.polynomial.xreplace(plain), "numpy"
+    )
     conditions = [lambdify(letters, (r.right - r.left).xreplace(plain), "numpy")
                   for r in found.conditions]  # fmt: skip
     rng = np.random.default_rng(0)

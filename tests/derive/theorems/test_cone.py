@@ -13,8 +13,8 @@ from derive import catalogue
 from derive.language.expr import replace
 from derive.language.norms import Infimum, Smallest
 from derive.theorems.carousel import find_carousel
-from derive.theorems.certified_rate import carousel_letters, closed_condition
-from derive.theorems.cone import LAMBDA, kept_state
+from derive.theorems.certified_rate import carousel_letters, closed_condition, eigenvalue
+from derive.theorems.cone import kept_state
 from numeric.meaning.interpret import evaluate
 
 CAROUSELS = [n for n in by_day(catalogue, 4, 1) if find_carousel(derived(n))]
@@ -51,7 +51,7 @@ def test_the_kept_state_decays_no_faster(name, seed):
     alpha, beta, omega = (numbers.get(symbol) for symbol in carousel_letters(path.derivation))
     assert low > 0
     assert math.sqrt(low) >= math.sqrt(alpha) + math.sqrt(omega * beta)
-    rate = numbers(LAMBDA)
+    rate = numbers(eigenvalue(path.derivation))
     quadratic = rate**2 - (low + alpha - omega * beta) * rate + alpha * low
     assert quadratic == pytest.approx(0, abs=1e-12)
     assert low / 4 < rate <= low + 1e-15

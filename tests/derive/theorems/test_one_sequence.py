@@ -41,6 +41,14 @@ def test_contraction_takes_the_supremum_of_the_table(function, supremum):
     assert isinstance(made.rate.args[0], Largest)
 
 
+@pytest.mark.parametrize(("function", "key"), [
+    ("tanh(W @ h_prev + x)", "silent_slopes"),
+    ("step(W @ h_prev + x, slope=straight_through)", "silent_norms"),
+])  # fmt: skip
+def test_a_slope_that_is_always_one_is_not_said_to_lie_below(function, key):
+    assert claim(f"h = {function}").silent[0].key == f"contraction.{key}"
+
+
 def test_an_unbounded_slope_gives_no_uniform_rate():
     assert claim(ELMAN.format("exp")).rate is None
 

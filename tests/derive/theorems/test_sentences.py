@@ -46,6 +46,12 @@ g = sigmoid(W_g @ x)
 i = sigmoid(U_i @ h_prev + W_i @ x)
 c = f * c_prev + i * tanh(U @ h_prev)
 h = f * tanh(c) + g * h_prev"""),
+    *(Cell.parse(name="always", equations=equations) for equations in (
+        "h = 0.5 * h_prev + U @ x", "h = 2 * h_prev + U @ x", "h = W @ h_prev + U @ x",
+        "a = 0.5 * b_prev + U @ x\nb = a_prev", "a = W @ b_prev + U @ x\nb = a_prev",
+        "a = a_prev + b_prev + U @ x\nb = a_prev",
+        "h = step(W @ h_prev + U @ x, slope=straight_through)",
+    )),
 )  # fmt: skip
 
 

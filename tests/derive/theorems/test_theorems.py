@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import cache
 
 import pytest
 from on_paths import derived
+from sympy import Basic, MatrixSymbol, Symbol
 
-from derive import catalogue, differentiate
+from derive import Cell, catalogue, differentiate
+from derive.calculus.through_time import LENGTH
 from derive.theorems.certified_rate import closed_condition
 from derive.theorems.claims import Display, Line, Relation
 from derive.theorems.theorems import theorems
@@ -92,3 +95,56 @@ def test_theorems_are_derived_in_no_time():
     start = time.perf_counter()
     theorems(derivation)
     assert time.perf_counter() - start < 1.0
+
+
+COLLIDING = {
+    "loss": "h = tanh(L @ h_prev + T @ x + B)",
+    "two states": "c = sigmoid(N @ x) * c_prev + K @ x\nh = tanh(G @ h_prev + M @ c + u)",
+}
+
+
+def said(claim):
+    """Each formula of a theorem, as it is written in the cell's own notation."""
+    parts = (*claim.statement, *claim.consequences, *claim.assumptions, *claim.proof)
+    slots = [slot for part in parts if isinstance(part, Line) for slot in part.slots]
+    slots += [r for part in parts if isinstance(part, Display) for r in part.relations]
+    slots += [claim.bound.relation] if claim.bound else []
+    return [*slots, *claim.entries]
+
+
+@pytest.mark.parametrize("equations", COLLIDING.values(), ids=COLLIDING)
+def test_a_letter_of_a_theorem_is_none_of_the_cell(equations):
+    derivation = differentiate(Cell.parse(name="c", equations=equations, matrices=("L",)
+                                          if "L @" in equations else ()))  # fmt: skip
+    meant = {p.name: p for p in derivation.cell.parameters}
+    any_matrix = {MatrixSymbol(name, 2, 2) for name in "ABM"}  # of ‖A + B‖ ≤ ‖A‖ + ‖B‖
+    layout = Layout(replace(derivation.cell.notation, timed=frozenset()))
+    for claim in theorems(derivation):
+        for slot in said(claim):
+            sides = (slot.left, slot.right) if isinstance(slot, Relation) else (slot,)
+            for side in (s for s in sides if isinstance(s, Basic)):
+                for symbol in side.atoms(MatrixSymbol, Symbol) - any_matrix - {LENGTH}:
+                    assert meant.get(symbol.name, symbol) == symbol, (claim.name, slot)
+                assert TEXT(layout.of(side))
+
+
+def test_the_loss_and_the_last_time_give_way_to_the_cell():
+    cell = Cell.parse(name="c", equations=COLLIDING["loss"], matrices=("L",))
+    derivation = differentiate(cell)
+    layout = Layout(cell.notation)
+    gradients = [TEXT(layout.of(s.equation.value)) for s in derivation.part("gradients")]
+    assert gradients[0] == "∑_{t=1}^{H} ā_{h,t} h_{t−1}ᵀ"
+    assert not any("{T}" in text or "∂L" in text for text in gradients)
+    carried = [s.equation for s in derivation.part("recursion")]
+    assert TEXT(layout.of(carried[-1].value)).startswith("∂E_t/∂h_t")
+    found = next(c for c in theorems(derivation) if c.name == "total_gradient")
+    assert TEXT(layout.of(found.bound.quantity)) == "‖∂E/∂θ‖₂"
+    assert TEXT(layout.of(found.bound.expression)) == "H ĝ ê (1 − N)^{−1}"
+
+
+def test_bounds_on_blocks_give_way_to_the_cell():
+    cell = Cell.parse(name="c", equations=COLLIDING["two states"])
+    first = theorems(differentiate(cell))[0]
+    layout = Layout(cell.notation)
+    assert TEXT(layout.of(first.entries[0].left)) == "D_{cc,t}"
+    assert TEXT(layout.of(first.statement[0].slots[0])) == "D_t"

@@ -8,6 +8,7 @@ from profiles import by_day
 from derive import Cell, catalogue, differentiate
 from derive.typeset.boxes import Grid
 from reports.document.model import EquationRow
+from reports.document.words import spoken
 from reports.sections.cell import build
 from reports.sections.dictionary import dictionary, notations
 from reports.sections.facts import Facts
@@ -66,3 +67,13 @@ def test_a_cell_that_notes_do_not_write_about_has_none():
 def test_every_cell_has_a_report(name):
     anchors = [part.anchor for part in build(differentiate(catalogue[name])).sections]
     assert {"glance", "forward", "through-time", "growth"} <= {*anchors}
+
+
+@pytest.mark.parametrize("equations", ["h = tanh(p * h_prev + U @ x + b)",
+                                       "h = tanh(W.T @ h_prev + U @ x + b)"])  # fmt: skip
+def test_the_pattern_is_not_said_of_what_has_a_line_of_its_own(equations):
+    steps = differentiate(Cell.parse(name="c", equations=equations)).part("gradients")
+    sizes = [len(group) for group in groups(steps)]
+    assert max(sizes) > 1
+    assert min(sizes) == 1
+    assert "any other on a line of its own" in spoken("en").texts["patterns.opening"]
