@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sympy import MatrixSymbol, preorder_traversal
+from sympy import MatAdd, MatrixSymbol, preorder_traversal
 
-from derive.cell import Cell
+from derive.cell import Cell, Equation
+from derive.language.expr import Elementwise, VectorFunction, symbols_of
 from numeric.bounds.all_inputs.gain_scan import recurrent, scaled
 from numeric.bounds.drawn import multipliers
 from numeric.bounds.one_sequence.measured_norms import measured_norms
@@ -108,6 +109,18 @@ def biases(cell: Cell) -> dict[MatrixSymbol, str]:
                         found.setdefault(term, equation.target.name)
     order = {symbol: place for place, symbol in enumerate(cell.parameters)}
     return dict(sorted(found.items(), key=lambda item: order[item[0]]))
+
+
+def is_bias_of(symbol: MatrixSymbol, equation: Equation) -> bool:
+    """Whether the symbol is one term of what the equation's function takes, or of its sum itself.
+
+    Times a number, inside another function, or in two places, it is no bias of the target.
+    """
+    value = equation.value
+    if isinstance(value, (Elementwise, VectorFunction)):
+        value = value.args[-1] if isinstance(value, VectorFunction) else value.argument
+    terms = value.args if isinstance(value, MatAdd) else ()
+    return [term for term in terms if symbol in {*symbols_of(term)}] == [symbol]
 
 
 def measured_norm(path: Run, lag: int) -> float:
