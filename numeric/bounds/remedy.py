@@ -39,6 +39,9 @@ _WIDE: Final = 100
 _ENCLOSED: Final = 1024
 """Of states of more entries than this the effect is measured, not bounded."""
 _BEST: Final = 0.9
+"""A remedy leaves at most this share of the decades between the norm and 1."""
+_NONE: Final = 0.005
+"""A norm of fewer decades than this, 1 as it is printed, asks for no remedy."""
 _FEW: Final = 2
 
 
@@ -76,9 +79,14 @@ class Remedies:
     lower: float
 
     @property
+    def needed(self) -> bool:
+        """Whether the norm differs from 1."""
+        return abs(self.before) >= _NONE
+
+    @property
     def best(self) -> tuple[Change, float] | None:
-        """The change that comes nearest to 1, if it comes nearer than no change."""
-        if not self.tried:
+        """The change that comes nearest to 1, if it takes a tenth of the decades away."""
+        if not self.tried or not self.needed:
             return None
         change, after = self.tried[0]
         if math.isfinite(self.before) and abs(after) > _BEST * abs(self.before):
