@@ -98,7 +98,7 @@ def kept_state(cell: Cell) -> Kept | None:
             continue
         factor = found[1].args[0]
         gate = next(symbols_of(factor), None)
-        if gate not in gates(cell) or factor not in _shares(gate):
+        if gate is None or gate not in gates(cell) or factor not in _shares(gate):
             continue
         own = [b for b, target in biases(cell).items()
                if target == gate.name and is_bias_of(b, equations[gate])]  # fmt: skip
