@@ -25,6 +25,7 @@ from sympy.matrices.expressions import DiagMatrix, HadamardProduct
 from derive.cell import Cell, Equation, previous
 from derive.language.expr import (
     Elementwise,
+    Quotient,
     add,
     diagonal,
     hadamard,
@@ -34,6 +35,7 @@ from derive.language.expr import (
     split_coefficient,
     symbols_of,
 )
+from derive.language.functions import X
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,15 @@ def _between(value: MatrixExpr) -> bool:
 
 
 def ends(cell: Cell, gate: MatrixSymbol) -> tuple[End, ...]:
-    """The equations that the gate is a factor in, at 0 and at 1."""
+    """The equations that the gate is a factor in, at 0 and at 1, where they have a value there."""
     made = []
     for equation in cell.equations:
         if gate == equation.target or gate not in {*symbols_of(equation.value)}:
             continue
         for value, whole in ((0, ZeroMatrix), (1, OneMatrix)):
             there = {gate: whole(*gate.shape)}
+            if _without_value(replace(equation.value, there)):
+                continue
             direct = _direct(cell, equation, gate)
             if direct is not None:
                 direct = direct[0], limit(replace(direct[1], there))
@@ -121,6 +125,20 @@ def _direct(
 ) -> tuple[MatrixSymbol, MatrixExpr] | None:
     found = kept(cell, equation)
     return found if found is not None and gate in {*symbols_of(found[1])} else None
+
+
+def _without_value(expr: MatrixExpr) -> bool:
+    """Whether something is divided by zero, or a function taken where it has no value."""
+    for node in preorder_traversal(expr):
+        if isinstance(node, Quotient) and isinstance(limit(node.args[1]), ZeroMatrix):
+            return True
+        if isinstance(node, Elementwise):
+            for whole, value in ((ZeroMatrix, 0), (OneMatrix, 1)):
+                if isinstance(limit(node.argument), whole):
+                    made = node.function.formula.subs(X, value)
+                    if made.is_finite is False:
+                        return True
+    return False
 
 
 def limit(expr: MatrixExpr) -> MatrixExpr:

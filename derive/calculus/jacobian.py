@@ -57,6 +57,18 @@ class StepJacobian:
             written[name] = replace(value, written)
         return replace(self.blocks[of, by], written)
 
+    def reached(self, by: str) -> frozenset[str]:
+        """The states that paths from a state before lead to, over one step or several."""
+        found: set[str] = set()
+        ahead = [by]
+        while ahead:
+            last = ahead.pop()
+            new = {of for (of, source), block in self.blocks.items()
+                   if source == last and not isinstance(block, ZeroMatrix)} - found  # fmt: skip
+            found |= new
+            ahead += sorted(new)
+        return frozenset(found)
+
 
 def change_of(symbol: MatrixSymbol) -> MatrixSymbol:
     """A small change of a symbol, of its shape."""

@@ -9,11 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from numeric.bounds.diagnosis import Diagnosis
-from numeric.bounds.one_sequence.path_shares import PathShare, UnitShare
+from numeric.bounds.one_sequence.path_shares import PathShare, PathShares, UnitShare
 from numeric.bounds.remedy import Remedies, remedies
+
+_APART: Final = 1e-3
+"""By so much at least the largest singular value exceeds the next, as a share, to name a unit."""
+_HALF: Final = 0.505
+_Share = TypeVar("_Share", PathShare, UnitShare)
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said first about weights; `path`, `unit`, `span` and `remedy` are measured."""
+    """What is said first about weights; `path`, `unit`, `span` and `remedy` are measured.
+
+    `most`: the path alone carries more than half, and more than all others together. No `unit`
+    where other vectors are stretched as much: units then carry as a vector is chosen.
+    """
 
     one: Diagnosis
     lag: int
@@ -41,6 +50,7 @@ class Answer:
     unit: UnitShare | None
     span: Span | None
     remedy: Remedies | None
+    most: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
@@ -64,15 +74,28 @@ def answer(one: Diagnosis, *, cure: bool = True) -> Answer | None:
     if one.run is None or one.log10_measured is None:
         return None
     lag, shares = one.lags[-1], one.shares
+    clear = one.track is not None and one.track.gap > _APART
+    path = _largest(shares.paths) if shares and len(shares.paths) > 1 else None
+    unit = _largest(shares.units) if shares and clear else None
     found = None
     if cure and one.track is not None:
         found = remedies(one.run, lag, shares.by_name() if shares else None, one.track)
     return Answer(
         one, lag, one.log10_measured[-1],
-        shares.paths[0] if shares and len(shares.paths) > 1 else None,
-        shares.units[0] if shares and shares.units else None,
-        span_of(one.log10_measured, one.run.steps), found,
+        path, unit, span_of(one.log10_measured, one.run.steps), found,
+        clear and shares is not None and path is not None and _most(path, shares),
     )  # fmt: skip
+
+
+def _largest(found: Sequence[_Share]) -> _Share | None:
+    """The one with the largest share; one below 0 works against the others."""
+    return max(found, key=lambda one: one.share, default=None)
+
+
+def _most(path: PathShare, shares: PathShares) -> bool:
+    """Whether a path carries more than half, as printed, and more than the others together."""
+    others = sum(abs(other.share) for other in shares.paths if other is not path)
+    return path.share >= _HALF and path.share > others
 
 
 def span_of(logs: Sequence[float], last: int) -> Span | None:

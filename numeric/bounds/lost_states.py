@@ -1,8 +1,9 @@
-"""States whose value reaches nothing that a layer hands up: their paths cancel, exactly.
+"""States whose value reaches nothing that a layer hands up: no path leads there, or all cancel.
 
 In: a derivation. Out: `LostState`s. With a loss on what is handed up alone, the cotangent of such a
-state is 0 at every step, though paths lead from it: a running maximum that is taken from exponents
-and added again, a scale that is divided out. Cotangents are computed by the adjoint equations over
+state is 0 at every step. Where no path leads from it the adjoint equations show that by what they
+read. Where paths do they cancel, exactly: a running maximum that is taken from exponents and added
+again, a scale that is divided out. Cotangents are computed by the adjoint equations over
 a prime field, functions being random: an expression that is not 0 would be so by chance, at about
 its degree / 2⁶¹, and one that is 0 here at every draw is 0 whatever the weights.
 """
@@ -20,6 +21,7 @@ from sympy import Integer, MatrixSymbol
 from derive.calculus.adjoint import bar, carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.cell import previous
+from derive.language.expr import symbols_of
 from derive.network import Network
 from numeric.meaning.over_time import Line
 from numeric.meaning.sizes import extent_of, size_names
@@ -36,6 +38,7 @@ _DEVIATION: Final = 0.7
 class LostState:
     """A state, what is handed up, and over how many steps its cotangent is 0 at each.
 
+    `cancels`: whether paths lead from it, which cancel; else there are none, over any steps.
     `first`: whether its initial value changes what is handed up; `first_from_zero`: whether it does
     where the other states begin at zero.
     """
@@ -45,11 +48,13 @@ class LostState:
     steps: int
     first: bool
     first_from_zero: bool
+    cancels: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
         return {
             "state": self.state, "read": self.read, "steps": self.steps,
+            "paths_cancel": self.cancels,
             "initial_value_matters": self.first,
             "initial_value_matters_from_zero": self.first_from_zero,
         }  # fmt: skip
@@ -71,11 +76,13 @@ def lost_states(derivation: Derivation) -> tuple[LostState, ...]:
     except (TypeError, ZeroDivisionError):
         return ()
     drawn, begun = runs[:_DRAWS], runs[_DRAWS:]
+    joined = _joined(derivation, read)
     return tuple(
         LostState(
             state.name, read.name, STEPS,
             any(not run[state.name, 0] for run in drawn),
             any(not run[state.name, 0] for run in begun),
+            state in joined,
         )
         for state in cell.states
         if all(run[state.name, t] for run in drawn for t in range(1, STEPS + 1))
@@ -86,6 +93,21 @@ def _hands_up(derivation: Derivation) -> bool:
     """Whether a layer of the cell would hand up a vector."""
     cell = derivation.cell
     return bool(cell.outputs) or any(state.shape[1] == 1 for state in cell.states)
+
+
+def _joined(derivation: Derivation, read: MatrixSymbol) -> frozenset[MatrixSymbol]:
+    """The states from which paths lead to what is read, over any number of steps."""
+    states = derivation.cell.states
+    joined, before = {from_loss(read)}, -1
+    while len(joined) > before:
+        before = len(joined)
+        for equation in derivation.adjoint:
+            if not joined.isdisjoint(symbols_of(equation.value)):
+                joined.add(equation.target)
+        for state, equation in zip(states, derivation.carries, strict=True):
+            if not joined.isdisjoint(symbols_of(equation.value)):
+                joined.add(carry(state))
+    return frozenset(state for state in states if bar(state) in joined)
 
 
 def _cotangents(

@@ -13,21 +13,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sympy import MatAdd, MatrixSymbol, OneMatrix
+from sympy import MatAdd, MatrixExpr, MatrixSymbol, OneMatrix
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.gates import gates, kept
 from derive.calculus.through_time import derivation_of
-from derive.cell import Cell, catalogue
-from derive.language.expr import Elementwise, symbols_of
+from derive.cell import Cell, Equation, catalogue
+from derive.language.expr import Elementwise, negate, symbols_of
 from derive.language.functions import X
 from numeric.bounds.all_inputs.gain_scan import CLOSED, REST, Scan, scaled
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import Run, StateOverflowError, run
 from numeric.bounds.one_sequence.tracks import Track, follow
-from numeric.bounds.remedy import biases, measured_norm
+from numeric.bounds.remedy import biases, is_bias_of, measured_norm
 from numeric.meaning.default_constants import default_constants
-from numeric.meaning.sizes import extent_of
+from numeric.meaning.interpret import Step, compiled
+from numeric.meaning.run_cell import run_cell
+from numeric.meaning.sizes import extent_of, usual_sizes
+from numeric.numbers.arithmetic import FLOATS
 from numeric.numbers.matrices import up
 
 Array = Any
@@ -88,22 +91,42 @@ class ByGain:
 
 def kept_state(cell: Cell) -> Kept | None:
     """The first state that a gate with a bias keeps."""
-    own = {target: symbol for symbol, target in biases(cell).items()}
+    equations = {equation.target: equation for equation in cell.equations}
     for equation in cell.equations:
         found = kept(cell, equation)
         if found is None or not isinstance(found[1], DiagMatrix):
             continue
         factor = found[1].args[0]
-        opposite = isinstance(factor, MatAdd) and any(
-            isinstance(term, OneMatrix) for term in factor.args
-        )
-        names = [*symbols_of(factor)]
-        if not isinstance(factor, MatrixSymbol) and not (opposite and len(names) == 1):
+        gate = next(symbols_of(factor), None)
+        if gate is None or gate not in gates(cell) or factor not in _shares(gate):
             continue
-        (gate,) = names
-        if gate in gates(cell) and gate.name in own:
-            return Kept(equation.target.name, gate.name, own[gate.name].name, opposite)
+        own = [b for b, target in biases(cell).items()
+               if target == gate.name and is_bias_of(b, equations[gate])]  # fmt: skip
+        if own and _silent(cell, equations[gate]):
+            return Kept(equation.target.name, gate.name, own[0].name, factor != gate)
     return None
+
+
+def _shares(gate: MatrixSymbol) -> tuple[MatrixExpr, ...]:
+    """What a gate keeps of a state: itself, or 1 − gate, however that is written."""
+    one, less = OneMatrix(*gate.shape), negate(gate)
+    return gate, MatAdd(one, less), MatAdd(less, one)
+
+
+def _silent(cell: Cell, gate: Equation) -> bool:
+    """Whether the gate's function takes 0 where inputs, states and biases are 0."""
+    sizes = usual_sizes(cell, 3, 2)
+    drawn = draw(cell, sizes, 1.0, 1, 0, 1.0)
+    inputs = {name: 0 * value[:, None] for name, value in drawn["inputs"].items()}
+    initial = {name: 0 * value[None] for name, value in drawn["initial"].items()}
+    taken: list[Array] = []
+
+    def look(_: int, step: Step) -> None:
+        taken.append(compiled(gate.value.argument, FLOATS)(step))
+
+    with np.errstate(all="ignore"):
+        run_cell(cell, drawn["parameters"], inputs, initial, drawn["constants"], look=look)
+    return not np.any(taken)
 
 
 def keeping(

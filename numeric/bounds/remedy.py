@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sympy import MatrixSymbol, preorder_traversal
+from sympy import MatAdd, MatrixSymbol, preorder_traversal
 
-from derive.cell import Cell
+from derive.cell import Cell, Equation
+from derive.language.expr import Elementwise, VectorFunction, symbols_of
 from numeric.bounds.all_inputs.gain_scan import recurrent, scaled
 from numeric.bounds.drawn import multipliers
 from numeric.bounds.one_sequence.measured_norms import measured_norms
@@ -38,6 +39,9 @@ _WIDE: Final = 100
 _ENCLOSED: Final = 1024
 """Of states of more entries than this the effect is measured, not bounded."""
 _BEST: Final = 0.9
+"""A remedy leaves at most this share of the decades between the norm and 1."""
+_NONE: Final = 0.005
+"""A norm of fewer decades than this, 1 as it is printed, asks for no remedy."""
 _FEW: Final = 2
 
 
@@ -75,9 +79,14 @@ class Remedies:
     lower: float
 
     @property
+    def needed(self) -> bool:
+        """Whether the norm differs from 1."""
+        return abs(self.before) >= _NONE
+
+    @property
     def best(self) -> tuple[Change, float] | None:
-        """The change that comes nearest to 1, if it comes nearer than no change."""
-        if not self.tried:
+        """The change that comes nearest to 1, if it takes a tenth of the decades away."""
+        if not self.tried or not self.needed:
             return None
         change, after = self.tried[0]
         if math.isfinite(self.before) and abs(after) > _BEST * abs(self.before):
@@ -108,6 +117,18 @@ def biases(cell: Cell) -> dict[MatrixSymbol, str]:
                         found.setdefault(term, equation.target.name)
     order = {symbol: place for place, symbol in enumerate(cell.parameters)}
     return dict(sorted(found.items(), key=lambda item: order[item[0]]))
+
+
+def is_bias_of(symbol: MatrixSymbol, equation: Equation) -> bool:
+    """Whether the symbol is one term of what the equation's function takes, or of its sum itself.
+
+    Times a number, inside another function, or in two places, it is no bias of the target.
+    """
+    value = equation.value
+    if isinstance(value, (Elementwise, VectorFunction)):
+        value = value.args[-1] if isinstance(value, VectorFunction) else value.argument
+    terms = value.args if isinstance(value, MatAdd) else ()
+    return [term for term in terms if symbol in {*symbols_of(term)}] == [symbol]
 
 
 def measured_norm(path: Run, lag: int) -> float:

@@ -60,6 +60,11 @@ class Boxes:
         symbol = say("{0}", self.symbol(name))
         return say.sentence("answer.part", symbol, say.phrase(called)) if called else symbol
 
+    def bias(self, name: str, target: str, own: bool) -> Inlines:
+        """A bias, and the symbol that it is the bias of, if it is its own, or is added for."""
+        key = "answer.bias" if own else "answer.bias_within"
+        return self.facts.say.sentence(key, self.symbol(name), self.part(target))
+
     def path(self, route: Route) -> Inlines:
         """A path through one step."""
         return path_words(self.facts, route)

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from derive.calculus.paths import Route
+from derive.cell import Cell
 from numeric.bounds.answer import Answer
 from numeric.bounds.diagnosis import EXPLODES, VANISHES
-from numeric.bounds.remedy import MULTIPLY, Change
+from numeric.bounds.remedy import MULTIPLY, Change, is_bias_of
 from reports.document.model import Words
 from reports.document.numerals import DOWN, NEAR, UP
 
@@ -43,8 +44,8 @@ class Letters(Protocol):
     def unit(self, name: str, index: int) -> Any:
         """An entry of a state."""
 
-    def part(self, name: str) -> Any:
-        """A symbol with what the cell calls it, where it says so."""
+    def bias(self, name: str, target: str, own: bool) -> Any:
+        """A bias, and the symbol that it is the bias of, if it is its own, or is added for."""
 
     def path(self, route: Route) -> Any:
         """A path through one step."""
@@ -54,7 +55,7 @@ def lines(found: Answer, letters: Letters) -> Iterator[Line]:
     """The sentences of an answer: verdict, path, unit, time, remedy."""
     yield _verdict(found, letters)
     if found.path is not None:
-        yield "answer.path", (letters.path(found.path.route),
+        yield "answer.path" if found.most else "answer.path_among", (letters.path(found.path.route),
                               letters.decimal(100 * found.path.share, 0, NEAR),
                               letters.figures(found.path.growth))  # fmt: skip
     if found.unit is not None:
@@ -88,10 +89,10 @@ def _verdict(found: Answer, letters: Letters) -> Line:
 
 def _remedy(found: Answer, letters: Letters) -> Iterator[Line]:
     tried = found.remedy
-    if tried is None or not tried.tried:
+    if tried is None or not tried.tried or not tried.needed:
         return
     if tried.best is None:
-        yield "answer.no_remedy", (str(len(tried.tried)),)
+        yield _no_remedy([change for change, _ in tried.tried], letters)
         return
     change, after = tried.best
     ends: tuple[Any, ...] = (letters.power(tried.before, NEAR), letters.power(after, NEAR))
@@ -101,15 +102,30 @@ def _remedy(found: Answer, letters: Letters) -> Iterator[Line]:
     if bounded:
         ends += letters.power(tried.lower, DOWN), letters.power(tried.upper, UP)
     keys = _MULTIPLY if change.kind == MULTIPLY else _ADD if change.amount > 0 else _TAKE
-    yield keys[not bounded], (*_changed(change, letters), *ends)
+    yield keys[not bounded], (*_changed(change, found.one.cell, letters), *ends)
 
 
-def _changed(change: Change, letters: Letters) -> tuple[Any, ...]:
-    """The amount, what is changed, and the symbol whose bias it is."""
+def _no_remedy(tried: Sequence[Change], letters: Letters) -> Line:
+    """What was tried: biases, the recurrent weights, or both."""
+    scaled = [change for change in tried if change.kind == MULTIPLY]
+    shifts = str(len(tried) - len(scaled))
+    if not scaled:
+        return "answer.no_bias", (shifts,)
+    amount, names = f"{scaled[0].amount:g}", [letters.symbol(name) for name in scaled[0].names]
+    if len(scaled) == len(tried):
+        return "answer.no_weights", (amount, names)
+    return "answer.no_remedy", (amount, names, shifts)
+
+
+def _changed(change: Change, cell: Cell, letters: Letters) -> tuple[Any, ...]:
+    """The amount, and what is changed: of a bias with the symbol whose it is."""
     if change.kind == MULTIPLY:
         return f"{change.amount:g}", [letters.symbol(name) for name in change.names]
     (name,) = change.names
-    return f"{abs(change.amount):g}", letters.symbol(name), letters.part(change.target)
+    equation = next(e for e in cell.equations if e.target.name == change.target)
+    symbol = next(s for s in cell.parameters if s.name == name)
+    own = is_bias_of(symbol, equation)
+    return f"{abs(change.amount):g}", letters.bias(name, change.target, own)
 
 
 def batch_line(file: str, norms: Sequence[float], shown: int, steps: str, letters: Letters) -> Line:

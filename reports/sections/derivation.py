@@ -217,12 +217,17 @@ def _not_alone(facts: Facts) -> Iterator[Paragraph]:
 
 
 def _lost(facts: Facts) -> Iterator[Paragraph]:
-    """Which states' paths cancel, and whether their initial values count."""
+    """Which states' paths cancel, or are none, and whether their initial values count."""
     say, cell = facts.say, facts.derivation.cell
     symbols = {symbol.name: symbol for symbol in cell.returned}
     for found in lost_states(facts.derivation):
         state, read = symbols[found.state], symbols[found.read]
         nothing = Relation(At(bar(state), TIME), "=", S.Zero)
+        if not found.cancels:
+            yield Paragraph(
+                say.sentence("through_time.apart", At(read, TIME), nothing, state, read)
+            )
+            continue
         words = [
             say.sentence("through_time.lost", At(read, TIME), nothing, state, str(found.steps))
         ]

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from derive.calculus.gates import kept
+from derive.calculus.jacobian import StepJacobian
 from derive.calculus.through_time import EARLIER, FACTOR, TIME
-from derive.language.expr import Partial, TimeProduct
+from derive.cell import Cell
+from derive.language.expr import Partial, TimeProduct, symbols_of
 from derive.typeset.boxes import Box, Number, row
 from derive.typeset.latex import Latex
-from numeric.bounds.memory import ByGain, Keeping
+from numeric.bounds.memory import ByGain, Keeping, Kept
 from numeric.bounds.one_sequence.tracks import Track
 from reports.document.memory_figures import norms_by_bias, norms_by_gain
 from reports.document.model import (
@@ -61,17 +63,24 @@ def _direct(pages: Pages, found: Keeping) -> Iterator[Block]:
     clock = derivation.clock
     state = found.kept.state
     alone = derivation.step_jacobian.blocks[state, state] == factor
+    only = alone and not _returns(derivation.step_jacobian, state)
     key = "memory.direct_alone" if alone else "memory.direct"
+    key = "memory.direct_only" if only else key
     yield Paragraph(say.sentence(key, *map(layout.of, (equation.target, before, factor))))
     now, then = clock.at(equation.target, TIME), clock.at(equation.target, EARLIER)
     step = Partial(now, clock.at(equation.target, TIME - 1))
     product = TimeProduct(clock.at(factor, FACTOR), FACTOR, TIME, EARLIER + 1)
-    own_step = layout.of(clock.at(factor, TIME))
+    own_step, over_time = layout.of(clock.at(factor, TIME)), layout.of(product)
     yield Equations((
         EquationRow(layout.of(step), own_step if alone else row(own_step, "+", "⋯")),
-        EquationRow(layout.of(Partial(now, then)), row(layout.of(product), "+", "⋯")),
+        EquationRow(layout.of(Partial(now, then)), over_time if only else row(over_time, "+", "⋯")),
     ))  # fmt: skip
     yield Paragraph(say.sentence("memory.no_weights", layout.of(clock.at(factor, TIME))))
+
+
+def _returns(jacobian: StepJacobian, state: str) -> bool:
+    """Whether a path leads from the state to another one and back."""
+    return any(state in jacobian.reached(other) for other in jacobian.reached(state) - {state})
 
 
 def _biases(pages: Pages, found: Keeping, norm: str) -> Iterator[Block]:
@@ -99,7 +108,7 @@ def _row(pages: Pages, found: Keeping, shift: float, track: Track) -> tuple[Inli
     """A bias, what a gate at rest keeps with it, that to the power of the lag, the norms."""
     say, cell = pages.facts.say, pages.facts.derivation.cell
     share = found.kept.at(cell, shift)
-    alone = track.lags[-1] * math.log10(share)
+    alone = track.lags[-1] * math.log10(share) if share else -math.inf
     return (say("{0}", _shift(found, shift)), say("{0}", figures(share)),
             say("{0}", places(alone, 1, NEAR)), *_ends(pages, track))  # fmt: skip
 
@@ -127,14 +136,38 @@ def _caveats(pages: Pages, found: Keeping) -> Iterator[Block]:
     items: list[Inlines] = []
     if none < plain - _WORTH:
         share = figures(found.kept.at(facts.derivation.cell, 0.0))
-        ends = power_of_ten(none, NEAR), power_of_ten(plain, NEAR)
-        items.append(say.sentence("memory.faster", row(bias, "=", "0"), share, *ends, lag))
+        ends = [power_of_ten(v, NEAR) if math.isfinite(v) else Number("0") for v in (none, plain)]
+        items.append(say.sentence("memory.faster", row(bias, "=", "0"), share, *ends, lag,
+                                  _whole(found.kept)))  # fmt: skip
     if last > _WORTH:
         items.append(say.sentence("memory.grows", row(bias, "=", _shift(found, most)),
                                   power_of_ten(last, NEAR)))  # fmt: skip
-    items.append(say.sentence("memory.closes", facts.symbol(found.kept.gate)))
-    yield Paragraph((), say.words("memory.caveats"))
-    yield Bullets(tuple(items))
+    if read := _read_by(facts.derivation.cell, found.kept.gate):
+        items.append(say.sentence("memory.closes", facts.symbol(found.kept.gate), say.words(read),
+                                  _whole(found.kept, shut=True)))  # fmt: skip
+    if items:
+        yield Paragraph((), say.words("memory.caveats"))
+        yield Bullets(tuple(items))
+
+
+def _whole(kept: Kept, *, shut: bool = False) -> str:
+    """The value of the gate at which the direct path is whole, or, if `shut`, cut."""
+    return "0" if kept.opposite is not shut else "1"
+
+
+def _read_by(cell: Cell, gate: str) -> str:
+    """The words for what the gate is made of, through all equations of a step; none if nothing."""
+    values = {equation.target: equation.value for equation in cell.equations}
+    ahead = [target for target in values if target.name == gate]
+    found = {*ahead}
+    while ahead:
+        new = {*symbols_of(values[ahead.pop()])} - found
+        found |= new
+        ahead += [symbol for symbol in new if symbol in values]
+    inputs = not found.isdisjoint(cell.inputs)
+    if found.isdisjoint((*cell.states, *cell.previous_states)):
+        return "memory.inputs" if inputs else ""
+    return "memory.inputs_and_states" if inputs else "memory.states"
 
 
 # ---- a gain ------------------------------------------------------------------------------------

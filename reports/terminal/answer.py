@@ -66,6 +66,11 @@ class Text:
         named = self.say.words("answer.part").format(name, self.say.phrase(called))
         return named if called else name
 
+    def bias(self, name: str, target: str, own: bool) -> str:
+        """A bias, and the symbol that it is the bias of, if it is its own, or is added for."""
+        said = self.say.words("answer.bias" if own else "answer.bias_within")
+        return said.format(name, self.part(target))
+
     def path(self, route: Route) -> str:
         """A path through one step."""
         return route.label

@@ -109,8 +109,9 @@ def _at_length(
         lines += _certificate(one.certificate, words)
     if one.lower_rate is not None:
         lines.append("  " + words("bounds.at_rest").format(rate_down(one.lower_rate)))
-    lines += ["  " + words("bounds.lost").format(found.read, found.state, found.steps)
-              for found in lost_states(derivation_of(one.cell))]  # fmt: skip
+    for found in lost_states(derivation_of(one.cell)):
+        said = words("bounds.lost" if found.cancels else "bounds.apart")
+        lines.append("  " + said.format(found.read, found.state, found.steps))
     if one.track is not None and len(one.track.blocks) > 1:
         held = ", ".join(f"∂{a}/∂{b} {number(v, words)}" for (a, b), v in one.track.blocks.items())
         lines.append("  " + words("bounds.blocks").format(held))

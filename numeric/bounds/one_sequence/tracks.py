@@ -43,9 +43,10 @@ class Track:
 
     A lower bound of −∞ or an upper one of +∞ says nothing. `blocks` are measured block norms of
     the longest product, log10, row state by column state; `direction` is about the unit vector
-    that the longest product stretches most. `parameters` where they were summed along the way;
-    `segments`, of states that are wide, are products that make up the whole one: the lag at which
-    each ends, with what has been multiplied out.
+    that the longest product stretches most, and `gap` how much more than any at right angles to
+    it, about, as a share: at 0 another vector is stretched as much. `parameters` where they were
+    summed along the way; `segments`, of states that are wide, are products that make up the whole
+    one: the lag at which each ends, with what has been multiplied out.
     """
 
     lags: tuple[int, ...]
@@ -56,6 +57,7 @@ class Track:
     direction: Array | None = field(default=None, repr=False, compare=False)
     parameters: Mapping[str, ParameterNorm | None] | None = field(default=None, compare=False)
     segments: tuple[tuple[int, Near], ...] = field(default=(), repr=False, compare=False)
+    gap: float = field(default=0.0, compare=False)
 
 
 def follow(
@@ -124,8 +126,20 @@ def follow(
     return Track(
         tuple(range(1, count + 1)), tuple(measured), above, {"direction": tuple(lower)},
         _blocks(jacobians, product), direction, None if sums is None else sums.norms(),
-        products.segments() if products.kept else (),
+        products.segments() if products.kept else (), _gap(product, direction),
     )  # fmt: skip
+
+
+def _gap(product: Near | None, direction: Array | None) -> float:
+    """1 − σ₂/σ₁ of the product, σ₂ measured on what is at right angles to the direction."""
+    if product is None or direction is None:
+        return 0.0
+    image = product.matrix @ direction
+    size = float(np.linalg.norm(image))
+    if not size:
+        return 0.0
+    other, _ = top(product.matrix - np.outer(image, direction))
+    return max(0.0, 1 - other / size)
 
 
 def enclosed(run: Run, lag: int) -> tuple[float, float]:

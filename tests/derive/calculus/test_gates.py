@@ -95,6 +95,18 @@ def test_what_is_no_gate_is_none():
     assert gates(free) == ()
 
 
+@pytest.mark.parametrize(("term", "values"), [
+    ("maximum(z * h_prev, W @ x) + h_prev / z", [1]), ("z * (h_prev / z)", [1]),
+    ("z * h_prev + W @ x / (1 - z)", [0]), ("z * h_prev + W @ x / (1 + z)", [0, 1]),
+    ("z * h_prev + log(z)", [1]), ("z * h_prev + log(1 - z)", [0]),
+    ("z * h_prev + log(1 + z)", [0, 1]),
+])  # fmt: skip
+def test_an_end_without_a_value_is_passed_over(term, values):
+    cell = Cell.parse(name="pole", equations=f"z = sigmoid(W_z @ x + b_z)\nh = {term}")
+    (gate,) = gates(cell)
+    assert [end.value for end in ends(cell, gate)] == values
+
+
 def test_ones_cancel_only_where_they_do():
     n = size("n")
     one, z = OneMatrix(n, 1), MatrixSymbol("z", n, 1)

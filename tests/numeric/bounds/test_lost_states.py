@@ -54,6 +54,19 @@ def test_a_stabiliser_that_is_not_taken_out_again_counts(cell):
     assert lost_states(differentiate(cell)) == ()
 
 
+@pytest.mark.parametrize(("equations", "lost"), [
+    ("c = 0.5 * c_prev + U @ x\nh = tanh(W @ h_prev + V @ x)", {"c": False}),
+    ("c = 0.5 * c_prev + U @ x\nh = tanh(W @ h_prev + V @ x + c_prev - c_prev)", {"c": True}),
+    ("a = 0.5 * a_prev + U @ x\nc = a_prev + c_prev\nh = tanh(W @ h_prev + V @ x)",
+     {"a": False, "c": False}),
+    ("c = 0.5 * c_prev + U @ x\nd = c_prev\ne = d_prev\nh = tanh(W @ h_prev + e_prev)", {}),
+])  # fmt: skip
+def test_where_no_path_leads_none_is_said_to_cancel(equations, lost):
+    found = lost_states(differentiate(Cell.parse(name="apart", equations=equations)))
+    assert {one.state: one.cancels for one in found} == lost
+    assert not any(one.first for one in found if not one.cancels)
+
+
 def test_another_choice_of_the_stabiliser_gives_the_same_h():
     """What is said, by the equations in floats: from zero states any shift of m leaves h."""
     cell, other = catalogue["slstm"], changed("slstm", ("f + m_prev, i)", "f + m_prev, i) - 0.3"))

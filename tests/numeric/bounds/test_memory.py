@@ -27,6 +27,27 @@ def test_the_gate_that_keeps_a_state_is_found(name, wanted):
     assert (found and (found.state, found.gate, found.bias, found.opposite)) == wanted
 
 
+GATE = "z = sigmoid(W_z @ x + b_z)"
+
+
+@pytest.mark.parametrize(("gate", "share", "opposite"), [
+    (GATE, "z", False), (GATE, "(1 - z)", True), (GATE, "(-z + 1)", True),
+    ("z = sigmoid(b_z + W_z @ x)", "z", False),
+    (GATE, "(1 + z)", None), (GATE, "(1 - 0.5 * z)", None), (GATE, "(1 - z * z)", None),
+    (GATE, "(2 - z)", None), ("z = sigmoid(V @ tanh(W_z @ x + b_z))", "z", None),
+    ("z = sigmoid(2 * (W_z @ x + b_z))", "z", None),
+    ("z = sigmoid(1 - (W_z @ x + b_z))", "z", None),
+    ("z = sigmoid(W_z @ x + b_z + 1)", "z", None), ("z = sigmoid(W_z @ x + b_z + b_z)", "z", None),
+    ("z = sigmoid(exp(W_z @ h_prev) + b_z)", "z", None),
+])  # fmt: skip
+def test_what_is_kept_is_the_gate_of_its_bias_or_one_less_that(gate, share, opposite):
+    cell = Cell.parse(name="made", equations=f"{gate}\nh = {share} * h_prev + W @ x")
+    found = kept_state(cell)
+    assert (found and found.opposite) is opposite
+    if found is not None:
+        assert found.at(cell, 3.0) == pytest.approx(1 / (1 + math.exp(-3)), rel=1e-15)
+
+
 def test_more_is_kept_with_a_larger_shift_whatever_the_sign():
     for name in ("lstm", "gru"):
         found = kept_state(catalogue[name])

@@ -12,7 +12,7 @@ from profiles import by_day
 from derive import Cell, catalogue, differentiate
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
-from numeric.bounds.remedy import ADD, MULTIPLY, Change, biases, measured_norm, remedies
+from numeric.bounds.remedy import ADD, MULTIPLY, Change, biases, is_bias_of, measured_norm, remedies
 from numeric.meaning.sizes import usual_sizes
 
 CELLS = by_day(("rnn", "lstm", "gru", "peephole_lstm", "clockwork_rnn", "cornn"), 2)
@@ -38,6 +38,18 @@ def test_biases_are_what_is_added_alone():
         "b_f": "f", "b_i": "i", "b_c": "c_tilde", "b_o": "o"}  # fmt: skip
     assert biases(catalogue["indrnn"]) == {catalogue["indrnn"].parameters[-1]: "h"}
     assert biases(Cell.parse(name="bare", equations="h = tanh(W @ h_prev + U @ x)")) == {}
+
+
+@pytest.mark.parametrize(("value", "own"), [
+    ("sigmoid(W @ x + b)", True), ("W @ x + b", True), ("softmax(W @ x + b)", True),
+    ("sigmoid(W @ x - b)", False), ("sigmoid(2 * (W @ x + b))", False),
+    ("2 * tanh(W @ x + b)", False),
+    ("sigmoid(V @ tanh(W @ x + b))", False), ("sigmoid(W @ x + b + tanh(b))", False),
+])  # fmt: skip
+def test_the_bias_of_a_symbol_is_a_term_of_what_its_function_takes(value, own):
+    cell = Cell.parse(name="made", equations=f"z = {value}\nh = z * h_prev")
+    (bias,) = [symbol for symbol in cell.parameters if symbol.name == "b"]
+    assert is_bias_of(bias, cell.equations[0]) is own
 
 
 def test_a_change_changes_what_it_names_and_nothing_else():

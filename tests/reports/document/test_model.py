@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Drawing
 from reading import text_of
 from samples import CELLS, measurement, page, source, verdict
 
-from derive import catalogue, differentiate
+from derive import Cell, catalogue, differentiate
 from derive.typeset.boxes import Fenced, Number, Operator, Row, Sum, Symbol, width
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
@@ -83,6 +83,18 @@ def test_a_failure_is_said_on_page_one():
     made = text_of(html(build(differentiate(catalogue["rnn"]), "", wrong)))
     assert "Status fail: autograd" in made
     assert "Not proved right: params.W" in made
+
+
+@pytest.mark.parametrize(("reads", "words"), [
+    ("V @ x", "at every step: no path leads from c"),
+    ("c - c", "at every step: the paths from c"),
+])  # fmt: skip
+def test_paths_are_said_to_cancel_where_there_are_any(reads, words):
+    cell = Cell.parse(name="apart", equations=f"""
+c = 0.5 * c_prev + U @ x
+h = tanh(W @ h_prev + {reads})""")  # fmt: skip
+    made = text_of(html(build(differentiate(cell))))
+    assert words in made
 
 
 def test_the_listing_bears_the_numbers_of_its_equations():

@@ -51,6 +51,15 @@ def test_states_that_do_not_mix_are_measured_by_their_own_products():
         assert track.log10_lower["direction"][place] <= logs.max() + 1e-9
 
 
+@pytest.mark.parametrize(("name", "n"), [("rnn", 4), ("lstm", 3), ("rnn", 60), ("lru", 4)])
+def test_the_gap_is_that_of_the_two_largest_singular_values(name, n):
+    found = path(name, n=n, steps=6)
+    product = np.linalg.multi_dot([f.matrix for f in Jacobians(found).backwards()])
+    first, second, *_ = np.linalg.svd(product, compute_uv=False)
+    gap = follow(found, windows=(), dominate=False).gap
+    assert gap == pytest.approx(1 - second / first, abs=1e-6)
+
+
 def test_the_rnn_is_checked_again_in_rationals():
     """‖J_T⋯J_1‖_F² in exact rationals at slopes of 40 digits; ‖·‖₂ ≤ ‖·‖_F ≤ √n ‖·‖₂."""
     import mpmath

@@ -1,0 +1,83 @@
+"""What is said first of weights: no more than was measured and tried."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from derive import Cell, differentiate
+from numeric.bounds.answer import answer
+from numeric.bounds.diagnosis import diagnose
+from numeric.meaning.sizes import shape_of, usual_sizes
+from reports.sections.answer_lines import lines
+from reports.sections.facts import Facts
+from reports.terminal.answer import Text, sentence
+
+FADING = """
+z = sigmoid(W_z @ x + b_z)
+h = 0.01 * z * h_prev + U @ x"""
+
+
+def said(equations: str, language: str = "en", **given: np.ndarray) -> str:
+    """The sentences on a small net along twelve steps, as a terminal has them."""
+    cell = Cell.parse(name="made", equations=equations)
+    rng, sizes = np.random.default_rng(0), usual_sizes(cell, 3, 2)
+    parameters = {s.name: given.get(s.name, 0.3 * rng.normal(size=shape_of(s, sizes)))
+                  for s in cell.parameters}  # fmt: skip
+    one = diagnose(cell, parameters, sizes, inputs={"x": rng.normal(size=(12, 2))}, windows=(1,))
+    say = Facts(differentiate(cell), language=language).say
+    found = answer(one)
+    assert found is not None
+    return " ".join(" ".join(sentence(line, say).split()) for line in lines(found, Text(say, cell)))
+
+
+@pytest.mark.parametrize(("equations", "tried"), [
+    (FADING, "tried: 2 of biases, 1 up or down. None"),
+    ("h = tanh(1e-9 * (W @ h_prev) + U @ x)", "A change that was tried: W times 2. It does not"),
+    ("h = tanh(1e-9 * (W @ h_prev) + U @ x + b)", "tried: 2 of biases, 1 up or down, and W times"),
+])  # fmt: skip
+def test_only_what_was_tried_is_named_where_nothing_takes_a_tenth_away(equations, tried):
+    text = said(equations)
+    assert tried in text
+    assert "a tenth of the decades between the norm and 1 (measured)." in text
+    assert "nearer to 1" not in text
+
+
+def test_a_norm_of_one_asks_for_no_remedy():
+    text = said("h = h_prev + tanh(U @ x + b)")
+    assert "emedy" not in text
+    assert "tried" not in text
+
+
+def test_half_of_the_norm_is_not_most_of_it():
+    text = said("a = b_prev + U @ x\nb = a_prev")
+    assert "Most of it" not in text
+    assert "No path carries more than " in text
+    assert "50 % of the norm" in text
+
+
+def test_a_path_is_not_most_of_it_where_other_vectors_take_another():
+    assert "Most of it" not in said("a = a_prev + U @ x\nb = b_prev + V @ x")
+    text = said("a = p * a_prev + U @ x\nb = 0.5 * b_prev + V @ x", p=np.array([0.2, 0.9, 0.5]))
+    assert "Most of it goes along a → a" in text
+
+
+@pytest.mark.parametrize(("equations", "named"), [
+    ("h = h_prev + U @ x", False), ("h = 0.5 * h_prev + U @ x", False),
+    ("h = p * h_prev + U @ x", True),
+])  # fmt: skip
+def test_a_unit_is_named_where_one_vector_alone_is_stretched_most(equations, named):
+    text = said(equations, p=np.array([0.2, 0.9, 0.5]))
+    assert ("The unit that carries most is h[2], with 100 %" in text) is named
+    assert ("unit" in text) is named
+
+
+@pytest.mark.parametrize(("gate", "whose"), [
+    ("W_z @ x + b_z", "b_z, the bias of z;"),
+    ("3 * tanh(W_z @ x + b_z)", "b_z, which is added within z;"),
+])  # fmt: skip
+def test_a_bias_is_that_of_a_symbol_whose_function_takes_it(gate, whose):
+    text = said(f"z = sigmoid({gate})\nh = z * h_prev + U @ x", b_z=np.zeros(3))
+    assert f"to every entry of {whose}" in text
+    chinese = said(f"z = sigmoid({gate})\nh = z * h_prev + U @ x", "zh", b_z=np.zeros(3))
+    assert ("z 的偏置 b_z" in chinese) is ("bias of" in whose)

@@ -1,0 +1,78 @@
+"""Why a cell keeps gradients: which end of the gate keeps, what it reads, what the product is."""
+
+from __future__ import annotations
+
+import pytest
+from studies import chapter_of, small_study, study_of
+
+from derive import Cell, differentiate
+from derive.typeset.text import Text
+from reports.document.model import Bullets, Equations, Math, Section, Table, Words
+from reports.sections.memory import _read_by
+
+
+def section_of(name: str) -> Section:
+    """The section of a small drawn net."""
+    return next(s for s in chapter_of(small_study(name)).sections if s.anchor == "memory")
+
+
+def said(content) -> str:
+    """Inline text with its formulas."""
+    texts = (part.text if isinstance(part, Words) else Text()(part.box) for part in content
+             if isinstance(part, (Words, Math)))  # fmt: skip
+    return " ".join("".join(texts).split())
+
+
+@pytest.mark.parametrize(("name", "reads", "cuts"), [
+    ("lstm", "inputs and states", "0"), ("gru", "inputs and states", "1"),
+    ("min_gru", "inputs", "1"), ("mut1", "inputs", "1"), ("t_rnn", "inputs", "0"),
+])  # fmt: skip
+def test_the_end_at_which_a_gate_cuts_is_that_of_its_factor(name, reads, cuts):
+    items = [said(item) for block in section_of(name).blocks if isinstance(block, Bullets)
+             for item in block.items]  # fmt: skip
+    assert f"it depends on {reads}, and one step at which it is near {cuts} cuts" in items[-1]
+    whole = "10"[int(cuts)]
+    assert all(f"brings it near {whole}." in item for item in items if "a step, and" in item)
+
+
+@pytest.mark.parametrize(("name", "exact"), [("min_gru", True), ("t_rnn", True), ("lstm", False)])
+def test_a_product_without_other_paths_has_no_dots(name, exact):
+    section = section_of(name)
+    _, several = next(b for b in section.blocks if isinstance(b, Equations)).rows
+    assert ("⋯" not in Text()(several.right)) is exact
+    assert ("others join it" not in said(section.blocks[0].content)) is exact
+
+
+def test_paths_that_leave_a_state_for_good_do_not_come_back():
+    cell = Cell.parse(name="read", equations="""
+z = sigmoid(W_z @ x + b_z)
+c = z * c_prev + U @ x
+h = tanh(W @ h_prev + V @ c_prev)""")  # fmt: skip
+    jacobian = differentiate(cell).step_jacobian
+    assert (jacobian.reached("c"), jacobian.reached("h")) == ({"c", "h"}, {"h"})
+    back = Cell.parse(name="back", equations=cell.text.replace("U @ x", "U @ h_prev"))
+    assert differentiate(back).step_jacobian.reached("h") == {"c", "h"}
+
+
+@pytest.mark.parametrize(("gate", "reads"), [
+    ("sigmoid(W_z @ x + b_z)", "memory.inputs"), ("sigmoid(q + b_z)", "memory.inputs_and_states"),
+    ("sigmoid(W_z @ h_prev + b_z)", "memory.states"), ("sigmoid(p + b_z)", ""),
+])  # fmt: skip
+def test_what_a_gate_reads_is_followed_through_the_equations(gate, reads):
+    cell = Cell.parse(name="reads", equations=f"""
+q = tanh(Q @ h_prev) * (V @ x)
+z = {gate}
+h = z * h_prev + q""")  # fmt: skip
+    assert _read_by(cell, "z") == reads
+
+
+def test_a_gate_that_keeps_nothing_at_rest_has_a_row():
+    cell = Cell.parse(name="jumps", equations="""
+z = step(W_z @ x + b_z, slope=triangle)
+h = z * h_prev + W @ x""")  # fmt: skip
+    section = next(s for s in chapter_of(study_of(cell)).sections if s.anchor == "memory")
+    table = next(block for block in section.blocks if isinstance(block, Table))
+    _, share, alone, *_ = map(said, table.rows[0])
+    assert (share, alone) == ("0", "−∞")
+    items = next(block for block in section.blocks if isinstance(block, Bullets)).items
+    assert "in the plain network: 0 against" in said(items[0])
