@@ -76,9 +76,13 @@ def test_verify_checks_final_states(bptt: Any) -> None:
     said = bptt("verify", "plain.py", *words)
     assert said.status == 4
     assert "not judged: final states: loss_and_gradient takes no final_cotangents" in said.out
-    said = bptt("verify", "rnn", "--final-states", "--target", "all")
-    assert said.status == 2
-    assert "run `bptt verify rnn --final-states`" in said.err
+
+
+@needs_compiler
+def test_verify_checks_final_states_in_c(bptt: Any) -> None:
+    data = bptt("verify", "rnn", "--final-states", "--target", "c", "--json").data
+    assert data["status"] == "pass"
+    assert data["network"]["final_states"] is True
 
 
 def test_verify_tells_a_right_network_from_a_wrong_one(bptt: Any) -> None:
