@@ -124,7 +124,8 @@ def _image(function: ElementwiseFunction, argument: Range) -> Range:
     whole = _outwards(function.range.inf, function.range.sup)
     if function.name == "identity":
         return argument
-    if function.surrogate is not None or not bool(function.slope_range.inf >= 0):
+    rises = function.surrogate is None and bool(function.slope_range.inf >= 0)
+    if not rises or function.formula.free_symbols != {X}:  # letters stand for its own numbers
         return whole
     ends = [
         function.formula.subs(X, end) if end.is_finite and function.domain.contains(end) == S.true

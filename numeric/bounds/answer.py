@@ -15,8 +15,7 @@ from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.path_shares import PathShare, PathShares, UnitShare
 from numeric.bounds.remedy import Remedies, remedies
 
-_APART: Final = 1e-3
-"""By so much at least the largest singular value exceeds the next, as a share, to name a unit."""
+_APART: Final = 1e-3  # by this share the largest singular value exceeds the next, to name a unit
 _HALF: Final = 0.505
 _Share = TypeVar("_Share", PathShare, UnitShare)
 

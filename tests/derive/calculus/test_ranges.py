@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sympy import S
+from sympy import Rational, S
 
 from derive import Cell, differentiate
 from derive.calculus.ranges import ANY, Ranges
@@ -21,6 +21,7 @@ from derive.calculus.ranges import ANY, Ranges
     ("maximum(tanh(x), sigmoid(x))", 0, 1),
     ("softmax(x)", 0, 1),
     ("scaled_tanh(x, 3.0, 1.0)", *ANY),
+    ("scaled_tanh(tanh(x))", Rational(-17159, 10000), Rational(17159, 10000)),
     ("x", *ANY),
 ])  # fmt: skip
 def test_the_range_of_an_expression(value, low, high):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from on_paths import derived
+from hypothesis import given, settings
+from on_paths import derived, walk
+from profiles import NIGHTLY, by_day
 from sympy import Matrix, Rational, S
 
-from derive import Cell, differentiate
-from derive.theorems.by_ranges import tends_to_zero
+from derive import Cell, catalogue, differentiate
+from derive.calculus.ranges import Ranges
+from derive.theorems.by_ranges import Largest, tends_to_zero
 from derive.theorems.theorems import theorems
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
+from numeric.strategies import cells
 
 GATE = "z = sigmoid(W @ x)\n"
 
@@ -111,3 +116,44 @@ def test_a_constant_jacobian_needs_the_weights():
 ])  # fmt: skip
 def test_powers_of_a_nonnegative_matrix(rows, small):
     assert tends_to_zero(Matrix(rows)) is small
+
+
+def values_and_blocks_lie_within(cell):
+    """Compare what the ranges say with drawn trajectories; how many blocks had a finite bound."""
+    compared = 0
+    for seed, gain in ((1, 0.5), (2, 3.0), (3, 20.0)):
+        with np.errstate(all="ignore"):
+            path = walk(cell, seed, gain=gain, steps=4)
+        derivation = path.derivation
+        ranges, largest = Ranges(derivation.forward), Largest(derivation)
+        for values in path.values:
+            for target in (e.target for e in derivation.forward):
+                (low, high), value = map(float, ranges.of(target)), values[target.name]
+                value = value[np.isfinite(value)]
+                slack = 1e-9 * max(1, np.abs(value).max(initial=0))
+                assert np.all((value >= low - slack) & (value <= high + slack)), target
+        for (of, by), block in derivation.step_jacobian.blocks.items():
+            most = float(largest.of(block))
+            for found in (path.block(jacobian, of, by) for jacobian in path.jacobians):
+                if np.isfinite(most) and np.all(np.isfinite(found)):
+                    assert np.linalg.norm(found, 2) <= most * (1 + 1e-9) + 1e-12, (of, by)
+                    compared += 1
+    return compared
+
+
+@pytest.mark.parametrize("name", by_day(catalogue, 8))
+def test_no_trajectory_of_the_catalogue_leaves_the_ranges(name):
+    values_and_blocks_lie_within(name)
+
+
+@settings(max_examples=300 if NIGHTLY else 10, deadline=None)
+@given(cells())
+def test_no_trajectory_of_any_cell_leaves_the_ranges(cell):
+    values_and_blocks_lie_within(cell)
+
+
+def test_a_range_that_is_too_small_is_noticed(monkeypatch):
+    assert values_and_blocks_lie_within("min_gru")
+    monkeypatch.setattr(Ranges, "largest", lambda self, node: Rational(1, 2))
+    with pytest.raises(AssertionError):
+        values_and_blocks_lie_within("min_gru")

@@ -90,6 +90,14 @@ def test_a_sum_of_sizes_is_held_to_its_parts_where_these_are_known(style):
 
 
 @STYLED
+def test_a_size_that_a_sum_leaves_is_known_without_initial_states(style):
+    text = "r = tanh(r_prev)\nh = tanh(W @ concat(r, x)) + h_prev + b"
+    kernel = compile_cell(Cell.parse(name="left", equations=text), style)
+    params, x = {"W": np.ones((4, 5)), "b": np.ones(4)}, np.ones((3, 2, 2))
+    assert kernel.forward(params, {"x": x})[0]["r"].shape == (3, 2, 3)
+
+
+@STYLED
 def test_a_missing_parameter_and_a_foreign_tape_are_named(style):
     kernel = compile_cell(catalogue["rnn"], style)
     given, _ = arguments(catalogue["rnn"])
@@ -285,7 +293,6 @@ ONCE_WRONG = {
     "a function of a number": "s = sigmoid(0.5 + 0 * x) * s_prev + x",
     "a function of zeros": "s = sigmoid(0 * x) * s_prev + x",
     "a row in time and a parameter": "s = (x.T @ b) * s_prev",
-    "a size that a sum leaves": "r = tanh(r_prev)\ns = tanh(W @ concat(r, x)) + s_prev + b",
     "zeros made by a function": "s = elu(W @ s_prev + U @ x) + tanh(relu(s_prev))",
 }
 
