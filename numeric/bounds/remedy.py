@@ -196,7 +196,7 @@ def remedies(
     order = [k for k in np.argsort(np.abs(after), kind="stable") if math.isfinite(after[k])]
     upper, lower = math.inf, -math.inf
     if order and _entries(path) <= _ENCLOSED:
-        upper, lower = enclosed(runs[order[0]], lag)
+        upper, lower, *_ = enclosed(runs[order[0]], lag)
     return Remedies(before, tuple((made[k][0], after[k]) for k in order), upper, lower)
 
 

@@ -56,6 +56,8 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
         sizes.setdefault(size, max(found, key=found.count))
     for name, names in shapes.items():
         array = arrays[name]
+        if array.shape == tuple(map(sizes.get, names)):
+            continue
         for extent, size in zip(array.shape, names):
             unknown = [part for part in size.split("+") if part not in sizes]
             if len(set(unknown)) > 1 and array.ndim == len(names):  # their sum is all it shows

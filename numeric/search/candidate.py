@@ -21,7 +21,7 @@ from derive.cell import Cell
 from derive.language.expr import Elementwise, symbols_of
 from derive.language.syntax import CellError
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError, run
-from numeric.bounds.one_sequence.tracks import follow
+from numeric.bounds.one_sequence.tracks import enclosed
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.meaning.domains import UndefinedError
 from numeric.meaning.sizes import usual_sizes
@@ -44,7 +44,6 @@ from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
 Record = dict[str, Any]
 _LAG: Final = 20
-_WINDOWS: Final = (1, _LAG)
 _EXACT: Final = {"n": 3, "m": 2}
 
 
@@ -114,8 +113,8 @@ def _prove(cell: Cell, seed: int, record: Record) -> None:
 def growth(cell: Cell, params: Arrays, task: Task, seed: int) -> dict[str, float | None]:
     """log10 ‖∂s_t/∂s_k‖₂ at a lag of 20 along a sequence of the task, by a network's parameters.
 
-    Certified is the smallest upper bound along the sequence, measured the norm, stepwise the
-    certified product of the norms of single steps. None where states overflow. Bounds for all
+    Certified is the upper bound of the product, measured its norm, stepwise the certified product
+    of the norms of single steps. None where states overflow. Bounds for all
     inputs, which cost ten times as much, are what `bptt bounds` gives of a cell that was found.
     """
     x, _ = task.draw(1, np.random.default_rng([seed, 3]))
@@ -132,11 +131,10 @@ def _growth_along(
     cell: Cell, parameters: Mapping[str, Any], inputs: Mapping[str, Any]
 ) -> dict[str, float | None]:
     path = run(derivation_of(cell), parameters, inputs)
-    track = follow(path, lags=_LAG, windows=_WINDOWS, dominate=False)
-    certified = min(values[-1] for values in track.log10_upper.values())
+    found = enclosed(path, _LAG)
     return {
-        "certified": _finite(certified), "measured": _finite(track.log10_measured[-1]),
-        "stepwise": _finite(track.log10_upper["window_1"][-1]),
+        "certified": _finite(found.upper), "measured": _finite(found.measured),
+        "stepwise": _finite(found.stepwise),
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ Array = Any
 Arrays = dict[str, Array]
 BATCH: Final = 16
 _HELD_OUT: Final = 128
+_KEPT: Final = 16  # tasks of which sequences are kept, a few megabytes each
 _CLIP: Final = 1.0
 _BETAS: Final = (0.9, 0.999)
 _TINY: Final = 1e-8
@@ -59,6 +61,29 @@ class Learnt:
     params: Arrays = field(repr=False, compare=False)
 
 
+class _Sequences:
+    """Those of a task and a seed: for a look at the error, and one batch after another to learn.
+
+    All settings and all candidates are shown the same, so they are drawn once.
+    """
+
+    def __init__(self, task: Task, seed: int) -> None:
+        self.held_out = task.draw(_HELD_OUT, np.random.default_rng([seed, 1]))
+        self._batches: list[tuple[Array, Array]] = []
+        self._task, self._rng = task, np.random.default_rng([seed, 2])
+
+    def batch(self, number: int) -> tuple[Array, Array]:
+        """The inputs and targets of the update with this number, from 0."""
+        while len(self._batches) <= number:
+            self._batches.append(self._task.draw(BATCH, self._rng))
+        return self._batches[number]
+
+
+@lru_cache(maxsize=_KEPT)
+def _sequences(task: Task, seed: int) -> _Sequences:
+    return _Sequences(task, seed)
+
+
 @dataclass
 class _Runner:
     """One training under way."""
@@ -67,8 +92,7 @@ class _Runner:
     task: Task
     settings: Settings
     params: Arrays
-    held_out: tuple[Array, Array]
-    rng: np.random.Generator
+    sequences: _Sequences
     count: int = 0
     curve: list[tuple[int, float]] = field(default_factory=list)
 
@@ -93,7 +117,7 @@ class _Runner:
 
     def look(self) -> float:
         """The share of the held-out error that is left; ∞ where it is no number."""
-        error, _ = self.loss(*self.held_out)
+        error, _ = self.loss(*self.sequences.held_out)
         share = self.task.share(error)
         self.curve.append((self.count, share if math.isfinite(share) else math.inf))
         return self.curve[-1][1]
@@ -101,7 +125,7 @@ class _Runner:
     def go(self, updates: int) -> float:
         """So many more updates."""
         for _ in range(updates):
-            self._update(self.loss(*self.task.draw(BATCH, self.rng))[1])
+            self._update(self.loss(*self.sequences.batch(self.count))[1])
             self.count += 1
         return self.look()
 
@@ -182,13 +206,12 @@ def train(
     """
     module = compile_network(network_of(cell, task), predicts=False).module
     sizes = sizes_for(module, task, size)
-    held_out = task.draw(_HELD_OUT, np.random.default_rng([seed, 1]))
     grid = settings or [
         Settings(rate, bias) for rate, bias in product(RATES, BIASES if gates else (0.0,))
     ]
     runners = [
-        _Runner(module, task, one, initial(module, sizes, gates, one.bias, seed), held_out,
-                np.random.default_rng([seed, 2]))
+        _Runner(module, task, one, initial(module, sizes, gates, one.bias, seed),
+                _sequences(task, seed))
         for one in grid
     ]  # fmt: skip
     total = 0

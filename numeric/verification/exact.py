@@ -19,7 +19,7 @@ import numpy as np
 from sympy import Rational, preorder_traversal
 
 from derive.calculus.surrogates import declared_slopes
-from derive.calculus.through_time import differentiate
+from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from numeric.numbers.degree import error_probability, variables
 from numeric.numbers.prime_field import FIELD, Dual, DualArray, random_duals, with_tangents
@@ -51,7 +51,7 @@ class ExactResult:
 @lru_cache(maxsize=64)
 def constants_of(cell: Cell) -> tuple[Fraction, ...]:
     """The numbers of a cell, and what its backward pass makes of them: its products."""
-    derivation = differentiate(cell)
+    derivation = derivation_of(cell)
     lines = (
         *cell.equations, *derivation.forward, *derivation.adjoint, *derivation.carries,
         *derivation.inputs, *derivation.parameters,

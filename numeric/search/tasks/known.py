@@ -1,8 +1,9 @@
-"""The tasks by name."""
+"""The tasks by name; of a name and a lag always the same value, for which things can be kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from numeric.search.tasks.adding import adding
@@ -13,7 +14,10 @@ from numeric.search.tasks.parity import parity
 from numeric.search.tasks.reading import reading
 from numeric.search.tasks.task import Task
 
-TASKS: Final[Mapping[str, Callable[[int], Task]]] = {
+_KINDS: Final = {
     "adding": adding, "copy": copying, "arithmetic": arithmetic, "xml": brackets,
     "text": reading, "parity": parity,
 }  # fmt: skip
+TASKS: Final[Mapping[str, Callable[[int], Task]]] = {
+    name: lru_cache(maxsize=16)(kind) for name, kind in _KINDS.items()
+}

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from profiles import night_alone
 
@@ -18,6 +19,8 @@ from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.found import BEST, found_cell, is_search, records_of
 from numeric.search.search import Plan, Work, drawn_from, given, ranked, search
 from numeric.search.store import Store
+from numeric.search.tasks.known import TASKS
+from numeric.search.training import BATCH, _sequences
 
 PLAN = Plan(given("rnn", "mgu"), (("adding", 6), ("parity", 4)), 4, 3, Budget(4, 4))
 
@@ -33,6 +36,19 @@ def found(tmp_path_factory):
     with Engine() as engine:
         search(PLAN, folder, engine)
     return folder
+
+
+def test_all_settings_are_shown_the_sequences_of_the_seed() -> None:
+    task, rng = TASKS["xml"](8), np.random.default_rng([5, 2])
+    kept = _sequences(task, 5)
+    assert kept is _sequences(TASKS["xml"](8), 5)
+    drawn = [task.draw(BATCH, rng) for _ in range(3)]
+    for number in (2, 0, 1):
+        for ours, theirs in zip(kept.batch(number), drawn[number], strict=True):
+            assert np.array_equal(ours, theirs)
+    for ours, theirs in zip(kept.held_out, task.draw(128, np.random.default_rng([5, 1])),
+                            strict=True):  # fmt: skip
+        assert np.array_equal(ours, theirs)
 
 
 def test_every_candidate_is_proved_bounded_and_trained(found: Path) -> None:

@@ -13,7 +13,7 @@ from profiles import NIGHTLY, by_day
 from trajectories import CELLS, drawn, path
 
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
-from numeric.bounds.one_sequence.tracks import follow, lyapunov_exponents
+from numeric.bounds.one_sequence.tracks import enclosed, follow, lyapunov_exponents
 from numeric.bounds.one_sequence.windows import Windows, scaled_columns
 from numeric.numbers.matrices import Near
 
@@ -37,6 +37,16 @@ def test_no_bound_is_violated_at_any_lag(name, seed, gain):
             for method, values in methods.items():
                 assert side * (values[place] - scale) >= -1e-9, method
         assert track.log10_measured[place] == pytest.approx(scale, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", by_day(CELLS, 10))
+def test_one_lag_alone_is_what_all_lags_end_in(name):
+    found = path(name, steps=12)
+    track, alone = follow(found, windows=(1,), dominate=False), enclosed(found, 12)
+    assert alone.stepwise == pytest.approx(track.log10_upper["window_1"][-1], abs=1e-9)
+    assert alone.lower <= alone.measured <= alone.upper <= alone.stepwise
+    assert alone.measured == pytest.approx(track.log10_measured[-1], abs=1e-6)
+    assert alone.upper == pytest.approx(min(v[-1] for v in track.log10_upper.values()), abs=1e-6)
 
 
 def test_states_that_do_not_mix_are_measured_by_their_own_products():
