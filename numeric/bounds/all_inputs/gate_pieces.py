@@ -153,6 +153,7 @@ class _Rows(Algebra[_Acts]):
         """The value's shape if its columns are as long as the pivot's, else None."""
         return value.shape if extent_of(value.shape[0], self.sizes) == self.shape[0] else None
 
+    @np.errstate(over="ignore", invalid="ignore")
     def rows(self, state: str, v: Mapping[str, Array]) -> Array:
         """At least Σ_j |J_ij| v_j for each row i of a state."""
         terms = [block.on(v[by][:, None], True)
@@ -217,4 +218,5 @@ _LOCAL: Final = {"HadamardProduct", "Quotient", "MatrixSymbol", "Str"}
 
 def _up(value: Array, terms: int) -> Array:
     found = np.asarray(value * (1 + gamma(terms + 8)))
+    found = np.where(np.isnan(found), np.inf, found)  # 0 times no bound: nothing is known
     return np.where(found == 0, 0.0, np.maximum(found, _FLOOR))

@@ -7,7 +7,7 @@ import pytest
 
 from derive import Cell, differentiate
 from numeric.bounds.all_inputs.gate_pieces import split_rate
-from numeric.bounds.all_inputs.ranges import Ranges, Setting
+from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
 
 MIXED = "a = h_prev + x + b\nh = W @ tanh(a)"
 GATED = "a = h_prev + x + b\nh = tanh(a) * sigmoid(a)"
@@ -39,3 +39,21 @@ def test_a_gate_alone_is_taken_at_one_value_at_a_time():
     exact = np.max(np.abs((1 - y * y) * s + y * s * (1 - s)))
     apart = np.max(s) + np.max(np.abs(y)) * 0.25
     assert exact <= rate(GATED, b=np.zeros(2)) < 0.85 * apart
+
+
+def test_nothing_is_claimed_where_a_diagonal_has_no_bound_and_a_weight_is_zero():
+    """J_cc = diag(1 − c²) W diag(−c/√(1 − c²)) grows without end as c nears 1; h comes first.
+
+    In each row of W one unbounded factor is met by 0, and 0 · ∞ is no number.
+    """
+    cell = Cell.parse(
+        name="steep", sizes={name: "n" for name in "xcg"},
+        equations="a = 0.5 * h_prev + x\nh = tanh(a)\ng = sqrt(1 - c_prev * c_prev)\n"
+                  "c = tanh(W @ g)",
+    )  # fmt: skip
+    weights = {"W": np.array([[0.0, 0.5], [0.0, 0.5]])}
+    setting = Setting(differentiate(cell), weights, {"n": 2}, (-1.0, 1.0), (0.0, 1.0), {})
+    ranges = Ranges(setting)
+    box = invariant_box(ranges)
+    assert box is not None
+    assert not [*split_rate(ranges, ranges.values(box), 1)]
