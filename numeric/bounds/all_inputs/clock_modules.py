@@ -57,9 +57,12 @@ def modules_of(setting: Setting) -> tuple[str, tuple[int, ...]] | None:
 
 
 def module_rates(setting: Setting, box: Box | None) -> ModuleRates | None:
-    """The rates; None without modules or an invariant box, or for a period too long."""
+    """The rates; None without modules or an invariant box, or for a period too long.
+
+    None of matrices: parts of their rows are not those of their columns, which R mixes in S R.
+    """
     found = modules_of(setting)
-    if found is None or box is None:
+    if found is None or box is None or setting.derivation.has_matrices:
         return None
     given = [len(setting.constants[name]) for name in setting.derivation.cell.sequences]
     period = period_of(setting, min(given))

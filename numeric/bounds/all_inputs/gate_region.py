@@ -120,9 +120,9 @@ def _quantities(
     fixed, found = {*derivation.cell.parameters}, {}
     for unit in _units(domination):
         body = meaning.get(unit, unit)
-        of_weights = isinstance(body, MaxAbs) and {*symbols_of(body.args[0])} <= fixed
-        is_norm = isinstance(body, Norm) or of_weights
-        found[unit] = math.nan if is_norm else _bounded(body, values)
+        inner = {*symbols_of(body.args[0])} if isinstance(body, (MaxAbs, Norm)) else set()
+        of_weights = bool(inner) and (isinstance(body, Norm) or inner <= fixed)
+        found[unit] = math.nan if of_weights else _bounded(body, values)
     return found if all(not math.isinf(value) for value in found.values()) else None
 
 
@@ -218,8 +218,13 @@ def _entry(value: MatrixExpr, values: Box) -> Interval:
 
 
 def _bounded(meaning: Basic, values: Box) -> float:
-    """A bound of a supremum of entries, whatever the sizes are; infinite for that of a norm."""
+    """A bound of a supremum of entries, whatever the sizes are; infinite for that of a norm.
+
+    The ∞-norm of a row, as of ones that sum the units, grows with its length.
+    """
     while not isinstance(meaning, MatrixExpr):
+        if isinstance(meaning, Norm):
+            return math.inf
         (meaning,) = meaning.args
     if meaning.shape[1] != 1:
         return math.inf

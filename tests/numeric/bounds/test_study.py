@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from derive import catalogue, differentiate
+from derive import Cell, catalogue, differentiate
 from numeric.bounds.all_inputs.certify import certify, period_of
 from numeric.bounds.all_inputs.clock_modules import module_rates, modules_of
 from numeric.bounds.all_inputs.gain_scan import (
@@ -127,3 +127,37 @@ def test_a_period_divides_the_steps_or_is_all_of_them():
     short = setting("clockwork_rnn", steps=12)
     assert period_of(short, 12) == 12
     assert module_rates(short, certify(short, 1).box).acting == (12, 6, 3, 1)
+
+
+def test_modules_of_a_matrix_have_no_rates():
+    """L S + S R: parts of rows and parts of columns are not the same parts.
+
+    With L = diag(0.6, 0) and R = diag(0, 0.6) one entry of S is multiplied by 1.2 at each step.
+    """
+    cell = Cell.parse(name="sides", equations="S = L @ S_prev + S_prev @ R + outer(tick, x)",
+                      sizes={"x": "n"}, constants=["tick[t]"], matrices=["L", "R"])  # fmt: skip
+    weights = {"L": np.diag([0.6, 0.0]), "R": np.diag([0.0, 0.6])}
+    made = Setting(differentiate(cell), weights, {"n": 2}, constants={"tick": np.eye(2)[:1]})
+    assert modules_of(made) == ("n", (1, 1))
+    assert module_rates(made, made.box(cell.states, (-9.0, 9.0))) is None
+
+
+def test_a_sum_over_the_units_is_no_weight_of_the_regions_size():
+    """Through b 𝟙ᵀ diag(k) the growth is n times that of b: no size of weights is enough."""
+    cell = Cell.parse(name="summed", equations="""
+k = tanh(W_k @ x)
+f = sigmoid(W_f @ x + U_f @ q_prev)
+i = sigmoid(W_i @ x)
+o = sigmoid(W_o @ x)
+z = tanh(W_z @ x + b * dot(k, q_prev))
+p = f * p_prev + i * z
+q = o * tanh(p)""")
+    derivation, n = differentiate(cell), 40
+    weights = {s.name: np.zeros([n if str(e) == "n" else 1 for e in s.shape if e != 1])
+               for s in cell.parameters}  # fmt: skip
+    weights |= {name: np.full((n, 1), 9.0) for name in ("W_k", "W_i", "W_o")}
+    weights |= {"W_f": np.full((n, 1), -9.0), "b": np.full(n, 0.2)}
+    path = run(derivation, weights, {"x": np.ones((6, 1))})
+    assert follow(path, windows=(), dominate=False).log10_lower["direction"][-1] > 4
+    found = region(derivation)
+    assert found is None or found.ours[1] < 0.2
