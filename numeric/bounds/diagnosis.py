@@ -150,18 +150,9 @@ def diagnose(
             raise ValueError(f"lag: expected 1 to {path.steps}, the steps there are, came {count}")
         entries = sum(value.shape[1] for value in path.states.values())
         track = follow(path, lags=count, windows=windows, parameters=entries > _WIDE)
-        values = np.concatenate([np.ravel(value) for value in path.inputs.values()])
-        box = (float(values.min(initial=0.0)), float(values.max(initial=0.0)))
-        if input_box is not None and not (input_box[0] <= box[0] and box[1] <= input_box[1]):
-            raise ValueError(f"inputs: expected entries in {box_text(*input_box)}, the input box, "
-                             f"came {box[0]!r} to {box[1]!r}")  # fmt: skip
-        start = np.concatenate([np.ravel(value[0]) for value in path.states.values()])
-        first = (float(start.min(initial=0.0)), float(start.max(initial=0.0)))
-        if initial_box is not None and not (
-            initial_box[0] <= first[0] and first[1] <= initial_box[1]
-        ):
-            raise ValueError(f"initial states: expected entries in {box_text(*initial_box)}, the "
-                             f"initial box, came {first[0]!r} to {first[1]!r}")  # fmt: skip
+        box = _around_all("inputs", "the input box", path.inputs, input_box)
+        begun = {name: value[0] for name, value in path.states.items()}
+        first = _around_all("initial states", "the initial box", begun, initial_box)
         told.append(said(
             "{0}, {1} steps: the trajectory bounds hold for the product of the exact step "
             "Jacobians at the stored float64 states",
@@ -203,6 +194,19 @@ def diagnose(
     )  # fmt: skip
     verdict, because = _verdict(found, _floors(certificate))
     return replace(found, verdict=verdict, because=because)
+
+
+def _around_all(what: str, named: str, arrays: Arrays, box: Ends | None) -> Ends:
+    """The smallest interval that all entries, and 0, lie in.
+
+    Raises:
+        ValueError: for entries outside the box, where one is given.
+    """
+    values = np.concatenate([np.ravel(value) for value in arrays.values()])
+    if box is not None and not np.all((box[0] <= values) & (values <= box[1])):
+        raise ValueError(f"{what}: expected entries in {box_text(*box)}, {named}, "
+                         f"came {float(values.min())!r} to {float(values.max())!r}")  # fmt: skip
+    return float(values.min(initial=0.0)), float(values.max(initial=0.0))
 
 
 def _a_priori(found: Certificate) -> dict[str, tuple[float, ...]]:

@@ -50,8 +50,8 @@ class Stack:
         def key(place: int) -> tuple[int, float]:
             one = self.found[place]
             rank = {EXPLODES: 2, VANISHES: 0}.get(one.verdict, 1)
-            size = one.log10_measured[-1] if one.log10_measured else one.rate or np.inf
-            return rank, float(size)
+            size = np.inf if one.rate is None else one.rate
+            return rank, float(one.log10_measured[-1] if one.log10_measured else size)
 
         return max(range(len(self.found)), key=key)
 
@@ -160,8 +160,9 @@ def diagnose_layers(
 ) -> Stack:
     """Each layer's diagnosis on what the layers below hand up.
 
-    `sizes` are for what no parameter fixes. Where an input box is given, that of a higher layer
-    is the range of the states handed up: their invariant set, or all numbers without one.
+    `sizes` are for what no parameter fixes. Where an input box is given, or nothing, that of a
+    higher layer is the range of the states handed up: their invariant set, or all numbers without
+    one.
 
     Shapes: inputs (T, m).
 
@@ -177,7 +178,7 @@ def diagnose_layers(
             lower = found[before:]
             if below is not None:
                 below = handed_up(network, [one.run for one in lower if one.run is not None])
-            box = None if input_box is None else _range(network, lower)
+            box = None if input_box is None and below is not None else _range(network, lower)
             depth, before = layer.depth, len(found)
         signal = None
         if below is not None:

@@ -93,3 +93,35 @@ def test_twelve_layers_come_in_their_order_and_a_gap_is_named():
     assert network_of(cell, layers).layers == 12
     with pytest.raises(ValueError, match="expected layer0"):
         network_of(cell, layers[1:3])
+
+
+def test_a_layer_that_forgets_at_once_does_not_decide():
+    """W = 0 has the rate 0, which is a rate."""
+    network = Network(catalogue["rnn"], layers=2)
+    first, second = draw_layers(network, {"n": 3, "m": 3}, 0.2, 0)
+    still = dict(first.parameters) | {"W": np.zeros((3, 3))}
+    layers = (LayerWeights(first.prefix, still, {}), second)
+    stack = diagnose_layers(network, layers, {"n": 3, "m": 3}, input_box=(-1.0, 1.0), lag=2)
+    assert stack.found[0].rate == 0.0 < stack.found[1].rate < 1
+    assert stack.decisive == 1
+
+
+def test_without_inputs_and_box_a_higher_layer_is_given_what_the_lower_can_hand_up():
+    network = Network(catalogue["irnn"], layers=2)
+    lower = {"W": np.zeros((3, 3)), "U": 2 * np.eye(3), "b": np.ones(3)}
+    upper = {"W": 0.1 * np.eye(3), "U": np.eye(3), "b": np.zeros(3)}
+    layers = tuple(LayerWeights(f"{layer.name}.", held, {})
+                   for layer, held in zip(network.stack, (lower, upper), strict=True))  # fmt: skip
+    found = diagnose_layers(network, layers, {"n": 3, "m": 3}, lag=2).found
+    assert found[0].setting.input_box == (-1.0, 1.0)
+    assert found[1].setting.input_box[1] >= 3.0
+
+
+def test_inputs_that_lie_in_the_box_are_taken_where_0_does_not():
+    network = Network(catalogue["rnn"])
+    layers = draw_layers(network, SIZES, 0.2, 0)
+    x = np.array([[0.5, 0.75]] * 3)
+    (one,) = diagnose_layers(network, layers, SIZES, inputs={"x": x}, input_box=(0.5, 1.0)).found
+    assert one.setting.input_box == (0.5, 1.0)
+    with pytest.raises(ValueError, match=r"came 0\.5 to 0\.75"):
+        diagnose_layers(network, layers, SIZES, inputs={"x": x}, input_box=(0.6, 1.0))
