@@ -292,13 +292,13 @@ def modules(pages: Pages) -> Iterator[Block]:
     say, found = pages.facts.say, pages.study.modules
     if found is None:
         return
-    between = [say.sentence("all_inputs.between")]
+    key, between = "all_inputs.whole", [say.sentence("all_inputs.between")]
     if found.triangular:
         symbol = pages.study.worked[0][1].certificate.symbol
-        between = [say.sentence("all_inputs.triangular", symbol)]
+        key, between = "all_inputs.slowest", [say.sentence("all_inputs.triangular", symbol)]
     yield pages.figure(
         "modules", rates_by_module(found, labels(say.language)),
-        say.together([say.sentence("all_inputs.slowest", at(1.0), rate(found.whole)),
+        say.together([say.sentence(key, at(1.0), rate(found.whole)),
                       say.sentence("all_inputs.bars_modules", str(found.period)), *between]),
         say.words("all_inputs.modules_described"),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 In: a `Fractional`, G = [A B; C D] closed by a diagonal Δ. Out: `ScaledNorm`: r, an invertible T of
 the state and an S that commutes with every Δ, with
 
-    ‖ diag(T, S) · G · diag(T / r, S)⁻¹ ‖₂ ≤ 1.
+    ‖ diag(T, S) · G · diag(r T, S)⁻¹ ‖₂ ≤ 1.
 
 Then r is a rate. Let y = A x + B p, q = C x + D p, p = Δ q with |Δ| ≤ 1. The norm says that
 ‖T y‖² + ‖S q‖² ≤ r² ‖T x‖² + ‖S p‖², and ‖S p‖ = ‖Δ S q‖ ≤ ‖S q‖, so ‖T J x‖ ≤ r ‖T x‖ for every

@@ -144,14 +144,17 @@ def test_modules_of_a_matrix_have_no_rates():
 
 def test_a_sum_over_the_units_is_no_weight_of_the_regions_size():
     """Through b 𝟙ᵀ diag(k) the growth is n times that of b: no size of weights is enough."""
-    cell = Cell.parse(name="summed", equations="""
+    cell = Cell.parse(
+        name="summed",
+        equations="""
 k = tanh(W_k @ x)
 f = sigmoid(W_f @ x + U_f @ q_prev)
 i = sigmoid(W_i @ x)
 o = sigmoid(W_o @ x)
 z = tanh(W_z @ x + b * dot(k, q_prev))
 p = f * p_prev + i * z
-q = o * tanh(p)""")
+q = o * tanh(p)""",
+    )
     derivation, n = differentiate(cell), 40
     weights = {s.name: np.zeros([n if str(e) == "n" else 1 for e in s.shape if e != 1])
                for s in cell.parameters}  # fmt: skip

@@ -14,6 +14,7 @@ from samples import measurement, verdict
 from studies import chapter_of, small_study, study_of
 
 from derive import Cell, catalogue, differentiate
+from derive.language.defaults import CLOCK
 from derive.typeset.text import Text
 from numeric.bounds import sensitivity
 from reports import write
@@ -148,6 +149,19 @@ def test_modules_have_their_rates():
                         {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
     assert "slowest to forget of the modules decides" in text
     assert "period of 8 steps" in text
+
+
+def test_the_slowest_module_decides_only_where_the_others_do_not_act_on_it():
+    cell = Cell.parse(
+        name="woven", constants=["tick[t]"], defaults={"tick": CLOCK},
+        equations="h = tick * tanh(W @ h_prev + U @ x) + (1 - tick) * h_prev",
+    )  # fmt: skip
+    made = chapter_of(study_of(cell))
+    text = text_of(html(Document("w", "t", "s", "a", (), made.sections),
+                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    assert "Blocks between modules act as well" in text
+    assert "the rate of the whole state is certified" in text
+    assert "slowest to forget" not in text
 
 
 def test_what_has_no_bound_is_said_so():
