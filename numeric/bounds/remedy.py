@@ -183,7 +183,9 @@ def remedies(
     `named` are shares of the norm by symbol, for large states; `track` what is known of the run.
     """
     known = track is not None and _wide(path)
-    before = track.log10_measured[-1] if track and known else measured_norm(path, lag)
+    before = math.inf if known else measured_norm(path, lag)
+    if track is not None and before == math.inf:  # it is no float, its logarithm is
+        before = track.log10_measured[-1]
     made: list[tuple[Change, Run]] = []
     for change in _changes(path, before, lag, named or {}):
         with suppress(StateOverflowError):

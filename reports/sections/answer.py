@@ -36,7 +36,9 @@ class Boxes:
 
     def power(self, value: float, way: str) -> Box:
         """10 to the value, rounded."""
-        return power_of_ten(value, way) if math.isfinite(value) else Number("0")
+        if not math.isfinite(value):
+            return Number("∞" if value > 0 else "0")
+        return power_of_ten(value, way)
 
     def decimal(self, value: float, digits: int, way: str) -> Box:
         """The value with so many decimal places."""

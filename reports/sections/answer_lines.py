@@ -96,8 +96,6 @@ def _remedy(found: Answer, letters: Letters) -> Iterator[Line]:
         return
     change, after = tried.best
     ends: tuple[Any, ...] = (letters.power(tried.before, NEAR), letters.power(after, NEAR))
-    if not math.isfinite(tried.before):
-        ends = ("0", ends[1])
     bounded = math.isfinite(tried.upper) and math.isfinite(tried.lower)
     if bounded:
         ends += letters.power(tried.lower, DOWN), letters.power(tried.upper, UP)

@@ -42,7 +42,9 @@ class Text:
 
     def power(self, value: float, way: str) -> str:
         """10 to the value, rounded."""
-        return f"10^{decimal(value, 2, way):f}" if math.isfinite(value) else "0"
+        if not math.isfinite(value):
+            return "∞" if value > 0 else "0"
+        return f"10^{decimal(value, 2, way):f}"
 
     def decimal(self, value: float, digits: int, way: str) -> str:
         """The value with so many decimal places."""

@@ -9,7 +9,7 @@ from derive import Cell, differentiate
 from numeric.bounds.answer import answer
 from numeric.bounds.diagnosis import diagnose
 from numeric.meaning.sizes import shape_of, usual_sizes
-from reports.sections.answer_lines import lines
+from reports.sections.answer_lines import batch_line, lines
 from reports.sections.facts import Facts
 from reports.terminal.answer import Text, sentence
 
@@ -81,3 +81,19 @@ def test_a_bias_is_that_of_a_symbol_whose_function_takes_it(gate, whose):
     assert f"to every entry of {whose}" in text
     chinese = said(f"z = sigmoid({gate})\nh = z * h_prev + U @ x", "zh", b_z=np.zeros(3))
     assert ("z 的偏置 b_z" in chinese) is ("bias of" in whose)
+
+
+def test_a_norm_beyond_the_largest_float_is_not_called_zero():
+    """Twelve steps of 0.5e26 are 10^308.4, and with a smaller gate 10^305."""
+    text = said("z = sigmoid(W_z @ x + b_z)\nh = z * (V @ h_prev) + U @ x", V=1e26 * np.eye(3),
+                U=np.zeros((3, 2)), W_z=np.zeros((3, 2)), b_z=np.zeros(3))  # fmt: skip
+    assert "explodes" in text
+    assert "0 becomes" not in text
+    assert "tried" in text
+
+
+def test_of_sequences_one_that_overflows_is_the_largest_and_not_zero():
+    cell = Cell.parse(name="made", equations="h = h_prev + U @ x")
+    say = Facts(differentiate(cell)).say
+    line = batch_line("x.npy", (-1.0, np.inf), 1, "3", Text(say, cell))
+    assert "between 10^-1.00 and ∞" in " ".join(sentence(line, say).split())
