@@ -24,7 +24,7 @@ from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.through_time import Derivation
 from derive.cell import previous
-from derive.language.expr import Elementwise, Softmax, symbols_of
+from derive.language.expr import Elementwise, Softmax, split_coefficient, symbols_of
 from derive.language.expr import replace as exchange
 from derive.language.norms import MaxAbs, Norm, Supremum
 from derive.theorems.carousel import Carousel, find_carousel
@@ -240,7 +240,7 @@ def _of_any_size(value: MatrixExpr, values: Box) -> tuple[MatrixExpr, Box]:
     ranges = dict(values)
     written: dict[MatrixExpr, MatrixExpr] = {}
     for node in preorder_traversal(value):
-        mixes = isinstance(node, MatMul) and not node.args[0].is_number
+        mixes = isinstance(node, MatMul) and isinstance(split_coefficient(node)[1], MatMul)
         if (mixes or isinstance(node, Softmax)) and node.shape[1] == 1:
             name = f"mixed_{len(written)}"
             written[node] = MatrixSymbol(name, *node.shape)

@@ -142,24 +142,25 @@ def test_modules_of_a_matrix_have_no_rates():
     assert module_rates(made, made.box(cell.states, (-9.0, 9.0))) is None
 
 
-def test_a_sum_over_the_units_is_no_weight_of_the_regions_size():
-    """Through b 𝟙ᵀ diag(k) the growth is n times that of b: no size of weights is enough."""
-    cell = Cell.parse(
-        name="summed",
-        equations="""
+@pytest.mark.parametrize(("by", "inner"), [
+    ("sigmoid(W_i @ x)", "b * dot(k, q_prev)"), ("2 * dot(k, k)", "U @ q_prev"),
+])  # fmt: skip
+def test_a_sum_over_the_units_has_no_size_of_its_own(by, inner):
+    """Through b 𝟙ᵀ diag(k), or times 2 kᵀk, the growth is n times that of one unit's weights."""
+    cell = Cell.parse(name="summed", equations=f"""
 k = tanh(W_k @ x)
 f = sigmoid(W_f @ x + U_f @ q_prev)
-i = sigmoid(W_i @ x)
+i = {by}
 o = sigmoid(W_o @ x)
-z = tanh(W_z @ x + b * dot(k, q_prev))
+z = tanh(W_z @ x + {inner})
 p = f * p_prev + i * z
-q = o * tanh(p)""",
-    )
+q = o * tanh(p)""")  # fmt: skip
     derivation, n = differentiate(cell), 40
-    weights = {s.name: np.zeros([n if str(e) == "n" else 1 for e in s.shape if e != 1])
+    own = {"b": np.full(n, 0.2), "U": 0.2 * np.eye(n), "W_f": np.full((n, 1), -9.0)}
+    own |= {name: np.full((n, 1), 9.0) for name in ("W_k", "W_i", "W_o")}
+    sizes = {"n": n, "k1": n, "m": 1}
+    weights = {s.name: own.get(s.name, np.zeros([sizes[str(e)] for e in s.shape if e != 1]))
                for s in cell.parameters}  # fmt: skip
-    weights |= {name: np.full((n, 1), 9.0) for name in ("W_k", "W_i", "W_o")}
-    weights |= {"W_f": np.full((n, 1), -9.0), "b": np.full(n, 0.2)}
     path = run(derivation, weights, {"x": np.ones((6, 1))})
     assert follow(path, windows=(), dominate=False).log10_lower["direction"][-1] > 4
     found = region(derivation)
