@@ -131,7 +131,9 @@ def sweeps(
             break
         run = replace(run, states=moved)
     setting = Setting(derivation, parameters, run.sizes, _box(inputs), _box(initial), constants)
-    promise, why = predicted(setting, curvature, Guess(guess.states, found[0].residual,
+    # what the sweep rounds holds what the residual as computed is off by
+    residual = raised(found[0].residual + float(found[0].rounded.max(initial=0.0)), 2 * _ENTRIES)
+    promise, why = predicted(setting, curvature, Guess(guess.states, residual,
                            found[0].rounded, found[0].granted), tolerance)  # fmt: skip
     found = [_kept(found, place) for place in range(len(found))]
     if promise is not None and not _granted(found):

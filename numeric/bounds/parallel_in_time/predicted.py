@@ -50,7 +50,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Guess:
-    """The first iterate: its states, max‖r_t‖₂, what its sweep rounds, and what later ones may.
+    """The first iterate: its states, at least max‖r_t‖₂, what its sweep rounds, what later may.
 
     Shapes: states (T + 1, n), the initial state first; rounded (T,).
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -166,3 +167,20 @@ def carried(derivation, given, states, loss):
     for t in range(len(loss) - 2, -1, -1):
         found[t] += near[t + 1].matrix.T @ found[t + 1]
     return found
+
+
+def test_a_promise_begins_with_no_less_than_the_exact_residual(monkeypatch):
+    """Of h = p h_prev + x the guess is x_t, and r_t = p x_{t−1}, small beside x_t."""
+    cell, given = Cell.parse(name="small", equations="h = p * h_prev + x"), []
+
+    def seen(setting, curvature, guess, tolerance):
+        given.append(guess.residual)
+        return None, ""
+
+    monkeypatch.setattr(newton, "predicted", seen)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        p, x = 1e-9 * rng.uniform(size=1), rng.uniform(size=(6, 1))
+        sweeps(derivation_of(cell), {"p": p}, {"x": x}, {}, {})
+        exact = max(Fraction(float(p[0])) * Fraction(float(value)) for value in x[:-1, 0])
+        assert exact <= Fraction(given[-1]) <= exact * Fraction(101, 100)
