@@ -5,7 +5,8 @@ state is 0 at every step. Where no path leads from it the adjoint equations show
 read. Where paths do they cancel, exactly: a running maximum that is taken from exponents and added
 again, a scale that is divided out. Cotangents are computed by the adjoint equations over
 a prime field, functions being random: an expression that is not 0 would be so by chance, at about
-its degree / 2⁶¹, and one that is 0 here at every draw is 0 whatever the weights.
+its degree / 2⁶¹, and one that is 0 here at every draw is 0 whatever the weights. Comparisons turn
+either way at random: a piece of a function that small numbers never meet is met as well.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ from derive.network import Network
 from numeric.meaning.over_time import Line
 from numeric.meaning.sizes import extent_of, size_names
 from numeric.numbers.moving import EXACT
+from numeric.numbers.prime_field import Dual, DualArray
+from numeric.numbers.random_functions import CURRENT, PRIME
 
 Array = Any
 STEPS: Final = 6
 _DRAWS: Final = 6
 _SMALL: Final = (2, 3)
-_DEVIATION: Final = 0.7
+_DECADES: Final = (-3, 6)  # of the sizes that comparisons see
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class _Run:
             now |= {previous(s).name: state[s.name] for s in cell.states}
             line = self.line(now)
             for equation in derivation.forward:
-                now[equation.target.name] = line(equation.value)
+                now[equation.target.name] = _scattered(line(equation.value))
             state = {s.name: now[s.name] for s in cell.states}
             self.values.append(now)
 
@@ -148,7 +151,7 @@ class _Run:
 
     def drawn(self, symbol: MatrixSymbol) -> Array:
         """Elements for the symbol."""
-        return EXACT.draw(self.rng, self.shape(symbol), _DEVIATION)
+        return _scattered(EXACT.draw(self.rng, self.shape(symbol), 1.0))
 
     def nothing(self, symbol: MatrixSymbol) -> Array:
         """Zero for the symbol."""
@@ -177,6 +180,23 @@ class _Run:
                 handed[state.name] = line(equation.value)
                 found[state.name, t] = _is_zero(now[bar(state).name])
         return found | {(name, 0): _is_zero(value) for name, value in handed.items()}
+
+
+def _scattered(array: Array) -> Array:
+    """The elements, each compared as a float of any size and sign: the same for equal ones."""
+    held = DualArray.of(array)
+    flat = np.empty(held.size, dtype=object)
+    flat[:] = [Dual(e.value, e.tangent, _somewhere(e.value)) for e in held.ravel()]
+    return flat.reshape(held.shape).view(DualArray)
+
+
+def _somewhere(value: int) -> float:
+    """A random odd function: 0 at 0, else between so many decades on either side."""
+    found = CURRENT.get().odd(b"size", value)
+    share = (found if found <= PRIME // 2 else found - PRIME) / (PRIME // 2)
+    least, most = _DECADES
+    size = 10.0 ** (least + (most - least) * abs(share))
+    return float(np.copysign(size, share)) if share else 0.0
 
 
 def _is_zero(array: Array) -> bool:

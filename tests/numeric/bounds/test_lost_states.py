@@ -67,6 +67,14 @@ def test_where_no_path_leads_none_is_said_to_cancel(equations, lost):
     assert not any(one.first for one in found if not one.cancels)
 
 
+@pytest.mark.parametrize("far", [
+    "relu(c - 50)", "hard_tanh(c + 80)", "maximum(c, x - 50) - c", "abs(c + 50) - c",
+])  # fmt: skip
+def test_a_piece_that_small_numbers_do_not_meet_is_a_path(far):
+    cell = Cell.parse(name="far", equations=f"c = 0.5 * c_prev + x\nh = tanh(W @ h_prev) + {far}")
+    assert lost_states(differentiate(cell)) == ()
+
+
 def test_another_choice_of_the_stabiliser_gives_the_same_h():
     """What is said, by the equations in floats: from zero states any shift of m leaves h."""
     cell, other = catalogue["slstm"], changed("slstm", ("f + m_prev, i)", "f + m_prev, i) - 0.3"))
