@@ -16,7 +16,7 @@ from derive.calculus.through_time import derivation_of
 from derive.network import Network
 from numeric.bounds.one_sequence.step_jacobians import Run, StateOverflowError, run
 from numeric.bounds.remedy import measured_norm
-from numeric.bounds.stack import handed_up, require_fit, sizes_of_layer
+from numeric.bounds.stack import received, require_fit, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
 from numeric.weights.layer_weights import LayerWeights
 
@@ -76,12 +76,12 @@ def _runs(
     inputs: Mapping[str, Array],
 ) -> list[Run]:  # fmt: skip
     """Every layer and direction along the sequence."""
-    derivation, below, made = derivation_of(network.cell), inputs, list[Run]()
-    depth, before = 0, 0
+    derivation, made = derivation_of(network.cell), list[Run]()
+    lower, depth, before = list[Run](), 0, 0
     for layer, held in zip(network.stack, layers, strict=True):
         if layer.depth != depth:
-            below, depth, before = handed_up(network, made[before:]), layer.depth, len(made)
-        signal = {name: value[::-1] if layer.reverse else value for name, value in below.items()}
+            lower, depth, before = made[before:], layer.depth, len(made)
+        signal = received(network, layer, lower, inputs)
         own = sizes_of_layer(network.cell, held, sizes, signal)
         require_fit(layer, signal, own)
         steps = len(next(iter(signal.values())))

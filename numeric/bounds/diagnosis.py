@@ -35,6 +35,8 @@ EXPLODES: Final = "explodes"
 UNDECIDED: Final = "undecided"
 EXACT: Final = said("the parameters are exactly the given float64 numbers")
 FINITE: Final = "a_priori_finite"
+WHOLE: Final = (-1.0, 1.0)
+"""The box of the inputs where nothing is said of them."""
 _LARGEST: Final = 2100
 _WIDE: Final = 100  # from here products cost so much that the sums use those there are
 
@@ -159,7 +161,7 @@ def diagnose(
             drawn or said("the given input sequence"), path.steps,
         ))  # fmt: skip
     else:
-        count, box, first = lag or 60, (-1.0, 1.0), (0.0, 0.0)
+        count, box, first = lag or 60, WHOLE, (0.0, 0.0)
         if count < 1:
             raise ValueError(f"lag: expected a whole number from 1, came {count}")
         told += [drawn] if drawn else []

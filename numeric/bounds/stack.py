@@ -18,7 +18,7 @@ from derive.cell import Cell, dimensions
 from derive.language.expr import size_name
 from derive.network import Layer, Network
 from derive.saying import said
-from numeric.bounds.diagnosis import EXACT, EXPLODES, VANISHES, Diagnosis, Ends, diagnose
+from numeric.bounds.diagnosis import EXACT, EXPLODES, VANISHES, WHOLE, Diagnosis, Ends, diagnose
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import Run
 from numeric.meaning.default_constants import default_constants
@@ -171,19 +171,15 @@ def diagnose_layers(
     """
     cell = network.cell
     found: list[Diagnosis] = []
-    below: dict[str, Array] | None = dict(inputs) if inputs is not None else None
+    runs: list[Run] = []
     box, depth, before = input_box, 0, 0
     for layer, held in zip(network.stack, layers, strict=True):
         if layer.depth != depth:
             lower = found[before:]
-            if below is not None:
-                below = handed_up(network, [one.run for one in lower if one.run is not None])
-            box = None if input_box is None and below is not None else _range(network, lower)
+            runs = [one.run for one in lower if one.run is not None]
+            box = _range(network, lower, input_box or WHOLE) if input_box or not inputs else None
             depth, before = layer.depth, len(found)
-        signal = None
-        if below is not None:
-            signal = {name: value[::-1] if layer.reverse else value
-                      for name, value in below.items()}  # fmt: skip
+        signal = None if inputs is None else received(network, layer, runs, inputs)
         own = sizes_of_layer(cell, held, sizes, signal)
         if signal is not None:
             require_fit(layer, signal, own)
@@ -213,33 +209,37 @@ def require_fit(layer: Layer, signal: Mapping[str, Array], sizes: Mapping[str, i
             )
 
 
-def handed_up(network: Network, lower: Sequence[Run]) -> dict[str, Array]:
-    """The states of a layer as the inputs of the next, both directions side by side.
+def received(
+    network: Network, layer: Layer, lower: Sequence[Run], inputs: Mapping[str, Array]
+) -> dict[str, Array]:
+    """What a layer is given, in the order of its steps; `lower` are the runs of the layer below.
 
-    Raises:
-        ValueError: for an input that no state feeds.
+    The first input is what that hands up, both directions side by side; an extra one the state of
+    the same direction that feeds it, or what the network is given where none does.
+
+    Shapes: inputs (T, m).
     """
-    first, *others = network.cell.inputs
-    made = {}
-    for symbol in (first, *others):
-        state = network.output if symbol == first else network.lower_state(symbol)
-        if state is None:
-            raise ValueError(f"the input {symbol.name} of a higher layer: expected a state of the "
-                             "layer below")  # fmt: skip
-        parts = []
-        for place, path in enumerate(lower):
-            handed = path.handed_up(state.name)
-            parts.append(handed[::-1] if place else handed)
-        made[symbol.name] = np.concatenate(parts, axis=1)
-    return made
+    made = dict(inputs)
+    if layer.depth:
+        first, *others = network.cell.inputs
+        parts = [path.handed_up(network.output.name) for path in lower]
+        turned = [part[::-1] if place else part for place, part in enumerate(parts)]
+        made[first.name] = np.concatenate(turned, axis=1)
+        for symbol in others:
+            if (state := network.lower_state(symbol)) is not None:
+                handed = lower[layer.reverse].handed_up(state.name)
+                made[symbol.name] = handed[::-1] if layer.reverse else handed
+    return {name: value[::-1] if layer.reverse else value for name, value in made.items()}
 
 
-def _range(network: Network, lower: Sequence[Diagnosis]) -> Ends:
-    """One box for all inputs that holds all that a layer can hand up, and its float states."""
-    read = {network.output.name, *(
-        state.name for x in network.cell.inputs[1:] if (state := network.lower_state(x)) is not None
-    )}  # fmt: skip
-    ends: list[float] = []
+def _range(network: Network, lower: Sequence[Diagnosis], given: Ends) -> Ends:
+    """One box for all inputs that holds all that a layer can hand up, and its float states.
+
+    It holds the box of what the network is given, if an input is fed by no state.
+    """
+    fed = [network.lower_state(x) for x in network.cell.inputs[1:]]
+    read = {network.output.name, *(state.name for state in fed if state is not None)}
+    ends = [*given] if None in fed else []
     for one in lower:
         box = one.certificate.box if one.certificate is not None else None
         if box is None or not read <= {*box}:

@@ -37,6 +37,16 @@ def test_a_cell_state_goes_up_where_the_cell_asks_for_it():
     np.testing.assert_array_equal(upper.run.inputs["c_below"], lower.run.states["c"][1:])
 
 
+def test_of_two_directions_each_hands_its_own_cell_state_up():
+    network = Network(catalogue["depth_gated_lstm"], layers=2, bidirectional=True)
+    layers = draw_layers(network, {"n": 3, "m": 3}, 1.0, 0)
+    rng = np.random.default_rng(0)
+    inputs = {x.name: rng.normal(size=(5, 3)) for x in network.cell.inputs}
+    found = diagnose_layers(network, layers, {"n": 3, "m": 3}, inputs=inputs, windows=(1,)).found
+    for lower, upper in zip(found[:2], found[2:], strict=True):
+        np.testing.assert_array_equal(upper.run.inputs["c_below"], lower.run.states["c"][1:])
+
+
 def test_the_box_of_a_higher_layer_is_the_invariant_set_of_the_lower():
     network = Network(catalogue["gru"], layers=2)
     layers = draw_layers(network, SIZES, 0.2, 0)
@@ -125,3 +135,19 @@ def test_inputs_that_lie_in_the_box_are_taken_where_0_does_not():
     assert one.setting.input_box == (0.5, 1.0)
     with pytest.raises(ValueError, match=r"came 0\.5 to 0\.75"):
         diagnose_layers(network, layers, SIZES, inputs={"x": x}, input_box=(0.6, 1.0))
+
+
+def test_an_input_of_every_layer_lies_in_the_box_of_the_inputs_in_each():
+    """What no state feeds comes from outside, to a higher layer too: here it is a factor."""
+    cell = Cell.parse(name="driven", equations="h = tanh(u * (W @ h_prev) + U @ x)",
+                      inputs=("x", "u"), sizes={"u": "n"})  # fmt: skip
+    network = Network(cell, layers=2)
+    held = {"W": 0.5 * np.eye(3), "U": 0.1 * np.eye(3)}
+    layers = tuple(LayerWeights(f"{layer.name}.", held, {}) for layer in network.stack)
+    found = diagnose_layers(network, layers, {"n": 3, "m": 3}, input_box=(-4.0, 4.0), lag=2).found
+    assert found[1].setting.input_box[0] <= -4.0
+    assert found[1].setting.input_box[1] >= 4.0
+    assert found[1].rate >= 2.0
+    x, u = np.random.default_rng(0).normal(size=(2, 5, 3))
+    found = diagnose_layers(network, layers, {"n": 3}, inputs={"x": x, "u": u}, windows=(1,)).found
+    np.testing.assert_array_equal(found[1].run.inputs["u"], u)
