@@ -196,4 +196,5 @@ def by_gain(path: Run, found: Scan, lag: int) -> ByGain | None:
         return None
     factors, measured, above, below = zip(*points, strict=True)
     grown = next((f for f, _, _, value in points if value > 0), None)
-    return ByGain(lag, factors, measured, above, below, found.certified(CLOSED), grown)
+    calm = found.certified(CLOSED)
+    return ByGain(lag, factors, measured, above, below, calm if calm in factors else None, grown)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from studies_of_runs import diagnosed
 
 from derive import Cell, catalogue
-from numeric.bounds.all_inputs.gain_scan import scan
+from numeric.bounds.all_inputs.gain_scan import CLOSED, FACTORS, scan
 from numeric.bounds.drawn import draw
 from numeric.bounds.memory import SHIFTS, by_gain, keeping, kept_state
 from numeric.bounds.one_sequence.step_jacobians import run
@@ -86,6 +87,14 @@ def test_the_norm_over_the_gain_lies_where_the_bounds_say():
         path = run(found.run.derivation, scaled, rest)
         assert lower <= measured_norm(path, 9)
     assert by_gain(diagnosed("lstm").run, scan(diagnosed("lstm").setting), 9) is None
+
+
+def test_a_gain_that_is_not_among_those_of_the_curve_is_not_named():
+    found = diagnosed("rnn")
+    tried = scan(found.setting, found.certificate)
+    short = replace(tried, upper={**tried.upper, CLOSED: (0.5, 1.5)})
+    assert short.certified(CLOSED) == FACTORS[0]
+    assert by_gain(found.run, short, 9).certified is None
 
 
 def test_a_gate_without_a_bias_of_its_own_is_passed_over():
