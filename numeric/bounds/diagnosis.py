@@ -234,9 +234,9 @@ def _conditions(found: Certificate, box: Ends, first: Ends, cell: Cell) -> list[
     )]  # fmt: skip
     if cell.constants and cell.sequences and found.unlimited:
         told.append(said(
-            "the constants are the given ones, repeated as a whole without end"))  # fmt: skip
+            "the constants are the ones in use, repeated as a whole without end"))  # fmt: skip
     elif cell.constants:
-        told.append(said("the constants are the given ones"))
+        told.append(said("the constants are the ones in use"))
     short = said("holds for sequences that start at step 0 and have at most {0} steps", found.steps)
     if not found.unlimited:
         told.append(said("no invariant set of the states was found: a_priori {0}, and there is no "

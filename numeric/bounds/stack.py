@@ -170,6 +170,7 @@ def diagnose_layers(
         ValueError: as `diagnose`; and for parameters that do not fit what the layer is given.
     """
     cell = network.cell
+    without = ", ".join(s.name for s in cell.constants if s.name not in cell.defaults)
     found: list[Diagnosis] = []
     runs: list[Run] = []
     box, depth, before = input_box, 0, 0
@@ -188,9 +189,18 @@ def diagnose_layers(
             cell, held.parameters, own, inputs=signal,
             constants=default_constants(cell, {**own, "T": steps}),
             input_box=box, initial_box=initial_box, lag=lag, windows=windows, drawn=drawn,
-            weights=EXACT if held.exact else ROUNDED,
+            weights=_told(EXACT if held.exact else ROUNDED, without),
         ))  # fmt: skip
     return Stack(network, tuple(layers), tuple(found))
+
+
+def _told(weights: str, constants: str) -> str:
+    """What is said of the parameters, and of constants that have no value of their own."""
+    if not constants:
+        return weights
+    return said("{0}; {1}", weights, said(
+        "the cell file gives no value to {0}: standard normal ones are drawn", constants
+    ))  # fmt: skip
 
 
 def require_fit(layer: Layer, signal: Mapping[str, Array], sizes: Mapping[str, int]) -> None:

@@ -151,3 +151,17 @@ def test_an_input_of_every_layer_lies_in_the_box_of_the_inputs_in_each():
     x, u = np.random.default_rng(0).normal(size=(2, 5, 3))
     found = diagnose_layers(network, layers, {"n": 3}, inputs={"x": x, "u": u}, windows=(1,)).found
     np.testing.assert_array_equal(found[1].run.inputs["u"], u)
+
+
+def test_constants_that_are_drawn_are_not_called_given():
+    cell = Cell.parse(name="timed", equations="h = k * tanh(W @ h_prev + U @ x)",
+                      constants=["k"], sizes={"k": "n"})  # fmt: skip
+    layers = (LayerWeights("", {"W": 0.1 * np.eye(2), "U": np.eye(2)}, {}),)
+    found = diagnose_layers(Network(cell), layers, {"n": 2, "m": 2}, input_box=(-1.0, 1.0), lag=2)
+    told = "; ".join(found.found[0].assumptions)
+    assert "no value to k: standard normal ones are drawn" in told
+    assert "given ones" not in told
+    held = Cell.parse(name="timed", equations="h = k * tanh(W @ h_prev + U @ x)",
+                      constants=["k"], sizes={"k": "n"}, defaults={"k": 0.5})  # fmt: skip
+    found = diagnose_layers(Network(held), layers, {"n": 2, "m": 2}, input_box=(-1.0, 1.0), lag=2)
+    assert "drawn" not in "; ".join(found.found[0].assumptions)
