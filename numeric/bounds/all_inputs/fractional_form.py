@@ -148,7 +148,7 @@ class _Pulled(Algebra[_Map]):
         self.unknowns: dict[tuple[MatrixExpr, int], Unknown] = {}
         self._places: dict[tuple[MatrixExpr, int], int] = {}
         self._made: dict[tuple[MatrixExpr, bytes, bytes], Interval] = {}
-        self._named: dict[tuple[MatrixExpr, bytes], Interval] = {}
+        self._named: dict[tuple[MatrixExpr, bytes, bytes], Interval] = {}
 
     # ---- forms of blocks ---------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ class _Pulled(Algebra[_Map]):
         meant = self.of(self.written[block])
 
         def on(x: Interval) -> list[_Term]:
-            key = (block, x.lo.tobytes())
+            key = (block, x.lo.tobytes(), x.hi.tobytes())
             if key not in self._named:
                 self._named[key] = self.joined(meant.on(x), meant.height)
             return [_Term(None, self._named[key])]

@@ -15,7 +15,7 @@ from numeric.bounds.all_inputs import fractional_form as source
 from numeric.bounds.all_inputs.fractional_form import fractional_form
 from numeric.bounds.all_inputs.ranges import Ranges, Setting
 from numeric.meaning.enclose import enclose
-from numeric.numbers.intervals import interval
+from numeric.numbers.intervals import Interval, interval
 
 STEPS = 3
 
@@ -139,3 +139,15 @@ def test_a_jacobian_of_zeros_is_square_too():
     form = shapes("a = h_prev - h_prev\nh = tanh(U @ x) + a", U=U)
     assert form.matrix.shape == (2, 2)
     assert not form.matrix.magnitude.any()
+
+
+def test_a_named_block_is_worked_out_anew_for_rows_with_another_upper_end():
+    """∂u/∂v X is kept for X: rows from 0 to 1 are other rows than those that are 0."""
+    found = setting("lstm", 0.7, 3, start=(-0.5, 0.5))
+    values = Ranges(found).values(found.initial())
+    made = source._Pulled(found.derivation, values, found.sizes, 1)
+    block = made.named(found.derivation.step_jacobian.named[0][0])
+    low = np.zeros((found.sizes["n"], 1))
+    (nothing,), (some,) = block.on(interval(low)), block.on(Interval(low, low + 1))
+    assert not nothing.rows.magnitude.any()
+    assert some.rows.magnitude.any()
