@@ -32,6 +32,7 @@ UNDECIDED: Final = "inconclusive"
 _CORRESPONDENCE: Final = said("maps that rename states, inputs, constants and sizes one to one")
 _COUNTED: Final = {"states": said("states"), "outputs": said("outputs"), "inputs": said("inputs"),
                    "constants": said("constants")}  # fmt: skip
+_TOO_MANY: Final = "{0} has {1} {2}: more than {3} are not tried in every order"
 _TRIED: Final = 8  # maps that no point tells apart and no proof holds of
 
 
@@ -121,8 +122,9 @@ def _too_many(cell: Cell) -> str:
     for what in _COUNTED:
         if (count := len(getattr(cell, what))) > MOST:
             named = _COUNTED[what]
-            return said("{0} has {1} {2}: more than {3} are not tried in every order", cell.name,
-                        count, named, MOST)  # fmt: skip
+            return said(_TOO_MANY, cell.name, count, named, MOST)
+    if (count := len(cell.returned)) > MOST:
+        return said(_TOO_MANY, cell.name, count, said("states and outputs"), MOST)
     return ""
 
 

@@ -197,7 +197,11 @@ def test_an_output_is_no_state_of_another_cell() -> None:
 def test_cells_without_parameters_are_compared() -> None:
     one, two, three = (
         Cell.parse(name=name, equations=f"h = tanh({text})")
-        for name, text in (("one", "x + h_prev"), ("two", "h_prev + x"), ("three", "c * x + h_prev"))
+        for name, text in (
+            ("one", "x + h_prev"),
+            ("two", "h_prev + x"),
+            ("three", "c * x + h_prev"),
+        )
     )
     assert same(one, two).status == "same"
     verdict = same(one, three)
@@ -241,3 +245,11 @@ def test_too_many_states_are_undecided() -> None:
     verdict = same(many, many)
     assert verdict.status == "inconclusive"
     assert "7 states" in verdict.failing.reason
+
+
+def test_states_and_outputs_are_counted_together() -> None:
+    outputs = [f"y{k}" for k in range(4)]
+    text = "\n".join(["h = tanh(W @ x + h_prev)", *(f"{y} = {y}w * h" for y in outputs)])
+    text += "\n" + "\n".join(f"s{k} = tanh(s{k}_prev + x)" for k in range(3))
+    many = Cell.parse(name="many", equations=text, outputs=outputs)
+    assert "8 states and outputs" in same(many, many).failing.reason

@@ -162,3 +162,10 @@ def test_a_tied_tensor_is_the_one_that_is_kept(tmp_path: Path) -> None:
     (layer,) = map_weights(RNN, read_arrays(tmp_path / "w.safetensors"))
     assert np.array_equal(layer.parameters["b"], 2 * state["bias_hh_l0"])
     assert np.array_equal(layer.parameters["W"], state["weight_hh_l0"])
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="there are no wider floats")
+def test_floats_that_would_be_rounded_are_refused() -> None:
+    state = torch_rnn(1) | {"bias_hh_l0": np.ones(3, np.longdouble)}
+    with pytest.raises(ValueError, match="of 16, 32 or 64 bits, came"):
+        map_weights(RNN, state)
