@@ -141,7 +141,7 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
     for path, ways in held.items():
         stacks: list[Stack] = []
         names: list[str] = []
-        found: list[Computed] = []
+        computed: list[Computed] = []
         sizes = (0, 0)
         for way in ("", "forward", "backward"):
             if way not in ways:
@@ -166,11 +166,11 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
                                 Part((f"{base}/1",), _transposed), biases))  # fmt: skip
             settings = said.get(base.removesuffix("/vars").removesuffix("/cell"), {})
             cells, why = _keras_cells(R[1] // R[0], None if bias is None else two, settings)
-            found.append((cells, why or _backwards(settings, way)))
+            computed.append((cells, why or _backwards(settings, way)))
             sizes = (R[0], K[0])
         if stacks:
             name = said.get(path, {}).get("name") or path
-            cells, why = _of_all(found, "directions")
+            cells, why = _of_all(computed, "directions")
             yield Module(name, "Keras", cells, sizes, 1, len(stacks) > 1, frozenset(names),
                          tuple(stacks), why)  # fmt: skip
 
@@ -248,7 +248,7 @@ def _onnx(arrays: Arrays) -> Iterator[Module]:
             direction = layer.get("direction", "forward")
             why = _onnx_wrong(said["kind"], one, direction, arrays)
             if why or W is None or R is None:
-                computed.append(((), why or f"{one}.W or .R is no array of the file"))
+                computed.append(((), why))
                 break
             both = direction == "bidirectional"
             computed.append(_onnx_cells(said["kind"], layer, f"{one}.P" in arrays))
@@ -268,17 +268,19 @@ def _onnx_wrong(kind: str, one: str, direction: str, arrays: Arrays) -> str:
         return f"direction {direction!r}: it runs from the last step to the first"
     ways = 2 if direction == "bidirectional" else 1
     rows = {"RNN": 1, "GRU": 3, "LSTM": 4}[kind]
-    R = arrays.get(f"{one}.R")
-    n = R.shape[2] if R is not None and len(R.shape) == 3 else None
-    for letter, wanted in (("R", (ways, rows, None)), ("W", (ways, rows, None)),
-                           ("B", (ways, 2 * rows)), ("P", (ways, 3))):  # fmt: skip
+    W, R = arrays.get(f"{one}.W"), arrays.get(f"{one}.R")
+    if W is None or R is None:
+        return f"{one}.W or .R is no array of the file"
+    n = R.shape[2] if len(R.shape) == 3 else 0
+    for letter, wanted in (("R", (ways, rows, 0)), ("W", (ways, rows, 0)), ("B", (ways, 2 * rows)),
+                           ("P", (ways, 3))):  # fmt: skip
         array = arrays.get(f"{one}.{letter}")
         if array is None:
             continue
         if isinstance(array, Unread):
             return f"{one}.{letter}: expected numbers, came {array.dtype}"
-        fits = len(array.shape) == len(wanted) and n is not None
-        if not fits or array.shape[:2] != (ways, wanted[1] * n):
+        fits = len(array.shape) == len(wanted) and array.shape[:2] == (ways, wanted[1] * n)
+        if not fits:
             return (f"{one}.{letter} has the shape {array.shape}, and a node {kind} with the "
                     f"direction {direction} another")  # fmt: skip
     return ""
