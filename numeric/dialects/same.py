@@ -32,7 +32,6 @@ UNDECIDED: Final = "inconclusive"
 _CORRESPONDENCE: Final = said("maps that rename states, inputs, constants and sizes one to one")
 _COUNTED: Final = {"states": said("states"), "outputs": said("outputs"), "inputs": said("inputs"),
                    "constants": said("constants")}  # fmt: skip
-_TOO_MANY: Final = "{0} has {1} {2}: more than {3} are not tried in every order"
 _TRIED: Final = 8  # maps that no point tells apart and no proof holds of
 
 
@@ -121,11 +120,15 @@ def _too_many(cell: Cell) -> str:
         return said("{0} has states that are matrices, which are not searched", cell.name)
     for what in _COUNTED:
         if (count := len(getattr(cell, what))) > MOST:
-            named = _COUNTED[what]
-            return said(_TOO_MANY, cell.name, count, named, MOST)
+            return _not_tried(cell, count, _COUNTED[what])
     if (count := len(cell.returned)) > MOST:
-        return said(_TOO_MANY, cell.name, count, said("states and outputs"), MOST)
+        return _not_tried(cell, count, said("states and outputs"))
     return ""
+
+
+def _not_tried(cell: Cell, count: int, what: str) -> str:
+    return said("{0} has {1} {2}: more than {3} are not tried in every order", cell.name, count,
+                what, MOST)  # fmt: skip
 
 
 def _unlike(source: Cell, target: Cell) -> str:
