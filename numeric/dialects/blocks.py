@@ -112,8 +112,11 @@ class Frame:
 
 
 def frames(source: Cell, target: Cell) -> Iterator[Frame]:
-    """Every way in which states, inputs, constants and sizes may correspond, equal names first."""
-    for states in _bijections(results_of(source), results_of(target)):
+    """Every way in which states, inputs, constants and sizes may correspond, equal names first.
+
+    An output is no state: the next step does not read it.
+    """
+    for states in _results(source, target):
         for inputs in _bijections(source.inputs, target.inputs):
             for constants in _bijections(source.constants, target.constants):
                 pairs = {**states, **inputs, **constants}
@@ -130,6 +133,12 @@ def frames(source: Cell, target: Cell) -> Iterator[Frame]:
 def results_of(cell: Cell) -> tuple[MatrixSymbol, ...]:
     """What a step of the cell is compared by."""
     return cell.returned
+
+
+def _results(source: Cell, target: Cell) -> Iterator[dict[MatrixSymbol, MatrixSymbol]]:
+    for states in _bijections(source.states, target.states):
+        for outputs in _bijections(source.outputs, target.outputs):
+            yield states | outputs
 
 
 def _timed(cell: Cell, symbol: MatrixSymbol) -> bool:

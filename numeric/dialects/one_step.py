@@ -70,6 +70,20 @@ class Stepper:
         made = tuple((e.target.name, compiled(e.value)) for e in self.cell.equations)
         object.__setattr__(self, "equations", made)
 
+    def values(
+        self, parameters: Mapping[str, Array], given: Mapping[str, Array], sizes: Mapping[str, int]
+    ) -> dict[str, Array]:
+        """All that has a name in the step, by its name."""
+        values = {**parameters}
+        for symbol in (*self.cell.inputs, *self.cell.constants):
+            values[symbol.name] = given[symbol.name]
+        for state in self.cell.states:
+            values[previous(state).name] = given[state.name]
+        step = Step(values, sizes)
+        for name, equation in self.equations:
+            values[name] = equation(step)
+        return values
+
     def __call__(
         self, parameters: Mapping[str, Array], given: Mapping[str, Array],
         sizes: Mapping[str, int], order: Sequence[str],
@@ -78,21 +92,30 @@ class Stepper:
 
         Shapes: parameters (K, rows, columns), given (rows, samples), result (K, all, samples).
         """
-        values = {**parameters}
-        for symbol in (*self.cell.inputs, *self.cell.constants):
-            values[symbol.name] = given[symbol.name]
-        for state in self.cell.states:
-            values[previous(state).name] = given[state.name]
-        step = Step(values, sizes)
         with np.errstate(all="ignore"):  # parameters of zero may leave no value: 0 / 0
-            for name, equation in self.equations:
-                values[name] = equation(step)
+            values = self.values(parameters, given, sizes)
         count = max((len(value) for value in parameters.values()), default=1)
         samples = next(iter(given.values())).shape[-1]
         rows = {s.name: extent_of(s.shape[0], sizes) for s in results_of(self.cell)}
         return np.concatenate(
             [np.broadcast_to(values[name], (count, rows[name], samples)) for name in order], axis=1
         )
+
+
+def has_values_at_zero(cell: Cell) -> bool:
+    """Whether a step is a number where all parameters are zero, and none was divided by there.
+
+    Where one was, cells that are equal elsewhere may differ: x / b and −(x / −b) are infinities of
+    two signs at b = 0.
+    """
+    point = draw(cell, np.random.default_rng(0))
+    zeros = {name: np.zeros((1, *np.shape(value))) for name, value in point.parameters.items()}
+    try:
+        with np.errstate(divide="raise", invalid="raise", over="ignore", under="ignore"):
+            Stepper(cell).values(zeros, point.given, point.sizes)
+    except FloatingPointError:
+        return False
+    return True
 
 
 Partial = Mapping[Block, tuple[Move, ...]]

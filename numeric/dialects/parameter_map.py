@@ -59,7 +59,8 @@ class ParameterMap:
         The entries may be of any kind that adds; `number` makes one of an offset.
         """
         own = self.target_sizes(sizes)
-        kind = np.result_type(*(np.asarray(value).dtype for value in parameters.values()))
+        least = np.float64 if number is float else np.object_  # of cells without parameters
+        kind = np.result_type(least, *(np.asarray(value).dtype for value in parameters.values()))
         matrices = {}
         for symbol in self.target.parameters:
             extents = tuple(extent_of(extent, own) for extent in symbol.shape)

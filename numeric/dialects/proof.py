@@ -17,9 +17,9 @@ import numpy as np
 
 from derive.cell import Cell
 from numeric.compiler.kernel import compile_cell
-from numeric.dialects.blocks import results_of
+from numeric.dialects.blocks import blocks_of, frames, results_of
 from numeric.dialects.one_step import distinct_sizes
-from numeric.dialects.parameter_map import ParameterMap
+from numeric.dialects.parameter_map import Move, ParameterMap
 from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import shape_of
 from numeric.numbers.arithmetic import Arithmetic
@@ -73,6 +73,23 @@ def prove(found: ParameterMap, seed: int = 0) -> Proof:
         exact = exact and equal
         chances.append(chance)
     return Proof(exact, float(np.prod(chances)), _in_floats(found, seed))
+
+
+def equal_by_name(source: Cell, target: Cell, seed: int = 0) -> bool:
+    """Whether the cells are one function where equal names mean equal arrays."""
+    if source.equations == target.equations:
+        return True
+    own, other = ({b.text: b for b in blocks_of(cell)} for cell in (source, target))
+    for frame in frames(source, target):
+        pairs = {**frame.states, **frame.inputs, **frame.constants}.items()
+        named = own.keys() == other.keys() and all(a == b for a, b in pairs)
+        if named and all(
+            tuple(map(frame.in_source, other[name].shape)) == block.shape
+            for name, block in own.items()
+        ):
+            moves = tuple(Move(block, other[name]) for name, block in own.items())
+            return prove(ParameterMap(source, target, frame, moves), seed).holds
+    return False
 
 
 def _over_the_field(found: ParameterMap, seed: int) -> tuple[bool, float]:

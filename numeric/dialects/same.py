@@ -20,7 +20,7 @@ from derive.language.expr import Elementwise
 from derive.language.maps import has_moving_matrix
 from derive.saying import said
 from numeric.dialects.blocks import MOST, frames, results_of
-from numeric.dialects.one_step import Comparison
+from numeric.dialects.one_step import Comparison, has_values_at_zero
 from numeric.dialects.parameter_map import ParameterMap, cut
 from numeric.dialects.proof import Proof, prove
 from numeric.dialects.search import Difference, ExhaustedError, Search
@@ -71,8 +71,10 @@ class Sameness:
 
     @property
     def failing(self) -> OneWay:
-        """The way in which there is no map."""
-        return self.there if self.there.found is None or self.back is None else self.back
+        """The way in which there is no map, or none is known."""
+        ways = [self.there, *([self.back] if self.back else [])]
+        without = [way for way in ways if way.found is None] or ways[-1:]
+        return next((way for way in without if way.finished), without[0])
 
 
 def same(first: Cell, second: Cell, seed: int = 0) -> Sameness:
@@ -97,9 +99,16 @@ def one_way(source: Cell, target: Cell, seed: int = 0) -> OneWay:
         return OneWay(None, None, _CORRESPONDENCE, True, reason=reason)
     narrow = Search(source, target, seed=seed)
     found = _proved(narrow, seed)
-    if found.found is not None or not found.finished or not narrow.few():
-        return found
-    return _proved(Search(source, target, several=True, seed=seed), seed)
+    if found.found is None and found.finished and narrow.few():
+        found = _proved(Search(source, target, several=True, seed=seed), seed)
+    for cell in (source, target):
+        if found.found is None and found.finished and not has_values_at_zero(cell):
+            reason = said(
+                "{0} divides by zero where its parameters are zero, and there the search begins",
+                cell.name,
+            )  # fmt: skip
+            return OneWay(None, None, found.searched, False, reason=reason)
+    return found
 
 
 def _too_many(cell: Cell) -> str:
@@ -109,12 +118,17 @@ def _too_many(cell: Cell) -> str:
         return said("{0} has matrices that change with time, which are not searched", cell.name)
     if any(symbol.shape[1] != 1 for symbol in (*cell.returned, *cell.inputs)):
         return said("{0} has states that are matrices, which are not searched", cell.name)
-    for what in ("states", "inputs", "constants"):
+    for what in _COUNTED:
         if (count := len(getattr(cell, what))) > MOST:
-            named = _COUNTED[what]
-            return said("{0} has {1} {2}: more than {3} are not tried in every order", cell.name,
-                        count, named, MOST)  # fmt: skip
+            return _not_tried(cell, count, _COUNTED[what])
+    if (count := len(cell.returned)) > MOST:
+        return _not_tried(cell, count, said("states and outputs"))
     return ""
+
+
+def _not_tried(cell: Cell, count: int, what: str) -> str:
+    return said("{0} has {1} {2}: more than {3} are not tried in every order", cell.name, count,
+                what, MOST)  # fmt: skip
 
 
 def _unlike(source: Cell, target: Cell) -> str:

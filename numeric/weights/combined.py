@@ -35,7 +35,8 @@ class Combined:
 def combined(arrays: Mapping[str, Array], wanted: Callable[[str], bool]) -> Combined:
     """Pruned arrays as mask times original, weight-normed ones as g v / ‖v‖.
 
-    `wanted` says of a name whether it is one that is looked for; other parts are left alone.
+    `wanted` says of a name whether it is one that is looked for; other parts are left alone, and
+    so is what is looked for itself: a cell may have a W and a W_v.
 
     Raises:
         ValueError: naming the parts of an array that cannot be put together, and what to run.
@@ -43,7 +44,7 @@ def combined(arrays: Mapping[str, Array], wanted: Callable[[str], bool]) -> Comb
     parts: dict[str, dict[str, str]] = {}
     for name in arrays:
         found = _PART.fullmatch(name)
-        if found is None:
+        if found is None or wanted(name):
             continue
         whole = (found["module"] or "") + (found["whole"] or found["base"])
         if wanted(whole):

@@ -39,8 +39,10 @@ def equinox_modules(arrays: Arrays) -> Iterator[Module]:
             second = Part((last,), lambda b: np.concatenate([np.zeros(2 * len(b)), b]))
         stack = Stack("", Part((keys["weight_ih"],)), Part((keys["weight_hh"],)),
                       (Part((keys["bias"],)), second))  # fmt: skip
-        yield Module(module.strip("."), "Equinox", CELLS_OF.get(gates, ()), (R[1], W[1]), 1, False,
-                     frozenset(keys.values()), (stack,))  # fmt: skip
+        cells = CELLS_OF.get(gates, ())
+        yield Module(module.strip("."), "Equinox", cells, (R[1], W[1]), 1, False,
+                     frozenset(keys.values()), (stack,), "" if cells else f"{gates} gates"
+                     )  # fmt: skip
 
 
 _ORDERS: Final = {4: "ifgo", 3: "rzn", 1: ""}

@@ -101,6 +101,19 @@ def _ours(cell: str, layers: Layers) -> Written:
 
 
 def _pytorch(cell: str, layers: Layers) -> Written:
+    """The state dictionary of one module.
+
+    Raises:
+        ValueError: for layers that differ in their units or directions, as no module has them.
+    """
+    (gate, *_), depths = layouts.TORCH[cell], _stacked(layers, layouts.TORCH[cell][0])
+    units = {one.parameters[gate.recurrent].shape[1] for one in layers}
+    if len(units) > 1 or len({*map(len, depths)}) > 1:
+        held = "; ".join(
+            f"{one.prefix}{gate.recurrent} {one.parameters[gate.recurrent].shape}" for one in layers
+        )
+        raise ValueError(f"{held}: the layers of a module of PyTorch have all as many units, and "
+                         "one direction or all both; convert them one by one")  # fmt: skip
     arrays, said = to_torch(_prefixed(layers), cell), _said(layouts.TORCH[cell], "below")
     names = {"weight_ih": said.W, "weight_hh": said.R, "bias_ih": said.first,
              "bias_hh": said.second}  # fmt: skip

@@ -45,7 +45,7 @@ def checked(name: str, value: Array) -> Array:
     Raises:
         ValueError: if it holds no floating-point numbers, or some that are NaN or infinite.
     """
-    if not is_floating(value):
+    if not is_floating(value) or value.dtype.itemsize > 8:  # wider ones would be rounded
         raise ValueError(
             f"{name}: expected floating-point numbers of 16, 32 or 64 bits, came "
             f"{value.dtype}; save the weights as float32"

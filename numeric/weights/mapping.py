@@ -17,7 +17,7 @@ from derive.cell import Cell, dimensions
 from numeric.weights.combined import combined
 from numeric.weights.formats.stored import Arrays
 from numeric.weights.layer_weights import LayerWeights, checked, is_floating
-from numeric.weights.layouts import TORCH
+from numeric.weights.layouts import TORCH, layer_prefix
 from numeric.weights.module import Module
 from numeric.weights.modules import PYTORCH_KEY, layers_of, modules_of
 from numeric.weights.pytorch_names import KINDS, from_pytorch
@@ -40,7 +40,12 @@ def map_weights(
             may be those under other names; several modules where none is named.
     """
     whole, made = _whole(cell, arrays)
-    chosen = _chosen(cell, whole, module)
+    chosen = _chosen(whole, module)
+    if chosen is not None and module is None and _named_as_ours(cell, whole):
+        raise ValueError(
+            f"the parameters of {cell.name} by its own names, and beside them {chosen.text}: "
+            "choose that with --module NAME, or keep one of the two"
+        )
     if chosen is None:
         for name in whole:
             if _known(cell, name):
@@ -64,7 +69,7 @@ def map_weights(
 def unused(cell: Cell, arrays: Mapping[str, Array], module: str | None = None) -> tuple[str, ...]:
     """The arrays that `map_weights` leaves alone: a readout, an embedding, another module's."""
     whole, _ = _whole(cell, arrays)
-    chosen = _chosen(cell, whole, module)
+    chosen = _chosen(whole, module)
     return tuple(name for name in whole
                  if not (name in chosen.names if chosen else _known(cell, name)))  # fmt: skip
 
@@ -82,7 +87,25 @@ def chosen_module(
     Raises:
         ValueError: if there is none of that name, or none is named of several.
     """
-    return _chosen(cell, whole_arrays(cell, arrays), module)
+    return _chosen(whole_arrays(cell, arrays), module)
+
+
+def only_module(arrays: Mapping[str, Array], module: str | None = None) -> Module | None:
+    """The module of that name, or the only one, whatever cell it is; None if there is none.
+
+    Raises:
+        ValueError: if there is none of that name, or none is named of several.
+    """
+    found = combined(arrays, lambda name: bool(PYTORCH_KEY.fullmatch(name)))
+    return _chosen(Arrays(found.arrays, getattr(arrays, "modules", None)), module)
+
+
+def _named_as_ours(cell: Cell, arrays: Mapping[str, Array]) -> bool:
+    """Whether every parameter of the cell, or of a first layer, is there by its own name."""
+    return any(
+        all(f"{prefix}{symbol.name}" in arrays for symbol in cell.parameters)
+        for prefix in ("", layer_prefix(0))
+    )
 
 
 def _whole(
@@ -93,7 +116,7 @@ def _whole(
     return Arrays(found.arrays, getattr(arrays, "modules", None)), found.made
 
 
-def _chosen(cell: Cell, arrays: Mapping[str, Array], name: str | None) -> Module | None:
+def _chosen(arrays: Mapping[str, Array], name: str | None) -> Module | None:
     """The module that is meant; None where the arrays are named as ours.
 
     Raises:
@@ -184,6 +207,8 @@ def _check(cell: Cell, layer: LayerWeights) -> None:
     for symbol in cell.parameters:
         names, shape = dimensions(symbol), np.shape(layer.parameters[symbol.name])
         wrong = len(names) != len(shape)
+        if 0 in shape:
+            raise ValueError(f"{layer.prefix}{symbol.name}: the shape {shape} leaves no network")
         for size, extent in zip(names, shape, strict=False):
             known = sizes.setdefault(size, (extent, symbol.name)) if size.isidentifier() else None
             wrong = wrong or (known is not None and known[0] != extent)

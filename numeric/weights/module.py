@@ -28,9 +28,16 @@ class Part:
         """The array in float64.
 
         Raises:
-            ValueError: if a number of it is none.
+            ValueError: if a number of it is none, or the shapes do not go together.
         """
-        return self.make(*(checked(name, arrays[name]) for name in self.names))
+        held = [checked(name, arrays[name]) for name in self.names]
+        try:
+            return self.make(*held)
+        except (ValueError, IndexError, TypeError):
+            came = ", ".join(str(array.shape) for array in held)
+            raise ValueError(
+                f"{self.text}: the shape{'s'[: len(held) > 1]} {came} cannot be those of a layer"
+            ) from None
 
     @property
     def text(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from numeric.weights.formats.stored import Unread
 from numeric.weights.jax_modules import equinox_modules, flax_modules
 from numeric.weights.layer_weights import LayerWeights, exact_sum
 from numeric.weights.layouts import (
@@ -109,8 +110,25 @@ def _pytorch(arrays: Arrays) -> Iterator[Module]:
 # ---- Keras -----------------------------------------------------------------------------------
 
 
+Computed = tuple[tuple[str, ...], str]  # the cells that a layer may be, or why it is none
+_KERAS_KINDS: Final = {
+    "SimpleRNN": 1, "GRU": 3, "LSTM": 4, "SimpleRNNCell": 1, "GRUCell": 3, "LSTMCell": 4,
+}  # fmt: skip
+
+
 def _transposed(array: Array) -> Array:
     return array.T
+
+
+def _of_all(found: Sequence[Computed], what: str) -> Computed:
+    """The cells that every layer or direction of a module may be."""
+    if why := next((why for _, why in found if why), ""):
+        return (), why
+    cells = (
+        tuple(one for one in found[0][0] if all(one in own for own, _ in found)) if found else ()
+    )
+    each = " and ".join(dict.fromkeys(" or ".join(own) for own, _ in found))
+    return cells, "" if cells else f"its {what} are {each}"
 
 
 def _keras(arrays: Arrays) -> Iterator[Module]:
@@ -123,8 +141,8 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
     for path, ways in held.items():
         stacks: list[Stack] = []
         names: list[str] = []
-        cells: tuple[str, ...] = ()
-        sizes, why = (0, 0), ""
+        computed: list[Computed] = []
+        sizes = (0, 0)
         for way in ("", "forward", "backward"):
             if way not in ways:
                 continue
@@ -133,6 +151,7 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
             if (
                 K is None
                 or R is None
+                or not R[0]
                 or R[1] % R[0]
                 or K[1] != R[1]
                 or R[1] // R[0] not in CELLS_OF
@@ -147,12 +166,13 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
                                 Part((f"{base}/1",), _transposed), biases))  # fmt: skip
             settings = said.get(base.removesuffix("/vars").removesuffix("/cell"), {})
             cells, why = _keras_cells(R[1] // R[0], None if bias is None else two, settings)
-            why = why or _backwards(settings, way)
+            computed.append((cells, why or _backwards(settings, way)))
             sizes = (R[0], K[0])
         if stacks:
             name = said.get(path, {}).get("name") or path
-            yield Module(name, "Keras", () if why else cells, sizes, 1, len(stacks) > 1,
-                         frozenset(names), tuple(stacks), why)  # fmt: skip
+            cells, why = _of_all(computed, "directions")
+            yield Module(name, "Keras", cells, sizes, 1, len(stacks) > 1, frozenset(names),
+                         tuple(stacks), why)  # fmt: skip
 
 
 def _keras_biases(name: str, two: bool | None) -> tuple[Part | None, Part | None]:
@@ -171,20 +191,38 @@ def _backwards(settings: Mapping[str, Any], way: str) -> str:
 def _keras_cells(
     gates: int, two: bool | None, settings: Mapping[str, Any]
 ) -> tuple[tuple[str, ...], str]:
-    """The cells that a layer computes by its count of gates, its bias and its settings."""
-    activation = settings.get("activation", "tanh" if settings.get("kind") else None)
+    """The cells that a layer computes by its count of gates, its bias and its settings.
+
+    A file of weights alone has no settings, and says no kind.
+    """
+    kind = settings.get("kind", "")
+    if why := settings.get("why"):
+        return (), why
+    if kind and _KERAS_KINDS.get(kind) != gates:
+        return (), f"it is of the class {kind}, whose equations are not known here"
+    activation = settings.get("activation", "tanh")
     inner = settings.get("recurrent_activation", "sigmoid")
     if gates == 1:
-        by = {"tanh": ("rnn",), "relu": ("irnn",), None: ("rnn", "irnn")}
-        return by.get(activation, ()), "" if activation in by else f"activation {activation!r}"
-    if activation not in {"tanh", None} or inner != "sigmoid":
-        return (), f"activation {activation!r}, recurrent_activation {inner!r}"
+        if not kind:
+            return ("rnn", "irnn"), ""
+        cell = {"tanh": "rnn", "relu": "irnn"}.get(str(activation))
+        return ((cell,), "") if cell else ((), f"activation {_short(activation)}")
+    if activation != "tanh" or inner != "sigmoid":
+        return (), f"activation {_short(activation)}, recurrent_activation {_short(inner)}"
     if gates == 4:
         return ("lstm",), ""
     after = settings.get("reset_after", two)
-    return {True: ("gru_reset_after",), False: ("gru",), None: ("gru_reset_after", "gru")}[
-        after
-    ], ""
+    if after is None:
+        return ("gru_reset_after", "gru"), ""
+    return ("gru_reset_after" if after else "gru",), ""
+
+
+def _short(value: Any) -> str:
+    """An activation for people; one of the user's own is a dictionary that names it."""
+    if isinstance(value, dict):
+        config = value.get("config")
+        value = config if isinstance(config, str) else value.get("class_name")
+    return f"{value!r:.60}"
 
 
 # ---- ONNX ------------------------------------------------------------------------------------
@@ -200,29 +238,52 @@ def _onnx(arrays: Arrays) -> Iterator[Module]:
         if said.get("framework") != "ONNX":
             continue
         stacks: list[Stack] = []
-        cells: tuple[str, ...] = ()
-        why, both, sizes = "", False, (0, 0)
+        computed: list[Computed] = []
+        both, sizes = False, (0, 0)
         names = [f"{layer['prefix']}.{part}" for layer in said["layers"] for part in "WRBP"]
         names = [one for one in names if one in arrays]
         for depth, layer in enumerate(said["layers"]):
             one = layer["prefix"]
             W, R = shape_of(arrays, f"{one}.W", 3), shape_of(arrays, f"{one}.R", 3)
             direction = layer.get("direction", "forward")
-            if W is None or R is None:
-                why = f"{one}.W or .R is no array of the file"
-            elif direction not in {"forward", "bidirectional"}:
-                why = f"direction {direction!r}: it runs from the last step to the first"
+            why = _onnx_wrong(said["kind"], one, direction, arrays)
             if why or W is None or R is None:
+                computed.append(((), why))
                 break
             both = direction == "bidirectional"
-            cells, why = _onnx_cells(said["kind"], layer, f"{one}.P" in arrays)
+            computed.append(_onnx_cells(said["kind"], layer, f"{one}.P" in arrays))
             sizes = sizes if depth else (R[2], W[2])
             for way in range(R[0]):
                 alone = len(said["layers"]) == 1 and R[0] == 1
                 prefix = "" if alone else layer_prefix(depth, reverse=bool(way))
                 stacks.append(_onnx_stack(one, prefix, way, R[1], arrays))
-        yield Module(name, "ONNX", () if why else cells, sizes, len(said["layers"]), both,
-                     frozenset(names), tuple(stacks), why)  # fmt: skip
+        cells, why = _of_all(computed, "layers")
+        yield Module(name, "ONNX", cells, sizes, len(said["layers"]), both, frozenset(names),
+                     tuple(stacks), why)  # fmt: skip
+
+
+def _onnx_wrong(kind: str, one: str, direction: str, arrays: Arrays) -> str:
+    """What of a node's arrays or direction no cell has; empty where all is well."""
+    if direction not in {"forward", "bidirectional"}:
+        return f"direction {direction!r}: it runs from the last step to the first"
+    ways = 2 if direction == "bidirectional" else 1
+    rows = {"RNN": 1, "GRU": 3, "LSTM": 4}[kind]
+    W, R = arrays.get(f"{one}.W"), arrays.get(f"{one}.R")
+    if W is None or R is None:
+        return f"{one}.W or .R is no array of the file"
+    n = R.shape[2] if len(R.shape) == 3 else 0
+    for letter, wanted in (("R", (ways, rows, 0)), ("W", (ways, rows, 0)), ("B", (ways, 2 * rows)),
+                           ("P", (ways, 3))):  # fmt: skip
+        array = arrays.get(f"{one}.{letter}")
+        if array is None:
+            continue
+        if isinstance(array, Unread):
+            return f"{one}.{letter}: expected numbers, came {array.dtype}"
+        fits = len(array.shape) == len(wanted) and array.shape[:2] == (ways, wanted[1] * n)
+        if not fits:
+            return (f"{one}.{letter} has the shape {array.shape}, and a node {kind} with the "
+                    f"direction {direction} another")  # fmt: skip
+    return ""
 
 
 def _onnx_stack(one: str, prefix: str, way: int, rows: int, arrays: Arrays) -> Stack:

@@ -12,12 +12,13 @@ from typing import Any, Final
 import numpy as np
 
 from derive.cell import Cell
-from numeric.weights.layer_weights import LayerWeights, exact_sum
+from numeric.weights.layer_weights import LayerWeights, exact_sum, is_floating
 from numeric.weights.layouts import PROJECTED, TORCH, from_torch, layer_prefix, unstacked
 from numeric.weights.module import Module
 from numeric.weights.modules import PYTORCH_KEY
 
 Array = Any
+_SCALE: Final = re.compile(r"\w+(\.\d+)?\.weight")
 KINDS: Final = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 PROJECTED_CELL: Final = "projected_lstm"
 _OURS: Final = re.compile(r"(?P<prefix>(?:layer\d+\.(?:reverse\.)?)?)(?P<name>\w+)")
@@ -41,12 +42,13 @@ def from_pytorch(
         raise ValueError(
             f"PyTorch's names, but {cell.name} is none of its cells{why}: {', '.join(fits)}"
         )
+    module = next(iter(torch.values()))["module"] or ""
     if projected:
+        _nothing_within(module, arrays)
         return tuple(_projected(arrays, torch, made))
     _check_torch(cell, {found["key"]: np.shape(arrays[name]) for name, found in torch.items()})
     state = {found["key"]: np.asarray(arrays[name], np.float64) for name, found in torch.items()}
     params = from_torch(state, cell.name)
-    module = next(iter(torch.values()))["module"] or ""
     layers: dict[str, dict[str, Array]] = {}
     for name, value in params.items():
         found = _OURS.fullmatch(name)
@@ -62,6 +64,7 @@ def from_pytorch(
         exact = exact_sum(arrays.get(names["bias_ih"]), arrays.get(names["bias_hh"]))
         exact = exact and not any(name in made for name in names.values())
         found_layers.append(LayerWeights(prefix, values, origin, exact))
+    _nothing_within(module, arrays)
     return tuple(found_layers)
 
 
@@ -85,6 +88,32 @@ def _said(
     absent = [kind for kind in kinds if names[kind] not in arrays]
     said = f"rows of {' + '.join(there)}" if there else "0"
     return said + (f"; the file has no {' or '.join(absent)} here" if absent else "")
+
+
+def _nothing_within(module: str, arrays: Mapping[str, Array]) -> None:
+    """Refuse a module with more than PyTorch's cells have: a normalisation within, or peepholes.
+
+    The scale of a normalisation is a vector `weight` of a module within, as in PyTorch's own
+    custom_lstms.py. Peepholes are vectors beside the matrices, as long as a gate or several; where
+    layers are numbered and the module has no name, a readout may stand there.
+
+    Raises:
+        ValueError: naming the array.
+    """
+    here = {name.removeprefix(module): value for name, value in arrays.items()
+            if name.startswith(module)}  # fmt: skip
+    rows = np.shape(here.get("weight_hh", here.get("weight_hh_l0", np.zeros((0, 1)))))[-1]
+    for name, value in here.items():
+        if PYTORCH_KEY.fullmatch(name) or not is_floating(value) or len(value.shape) != 1:
+            continue
+        scale = _SCALE.fullmatch(name) is not None
+        beside = "." not in name and (module or "weight_hh" in here)
+        if scale or (beside and value.shape[0] in {rows * gates for gates in (1, 2, 3, 4)}):
+            what = "a scale within" if scale else "a vector of"
+            raise ValueError(
+                f"{module}{name}: {what} the recurrent module, which no cell of PyTorch's has; if "
+                "its step does without, drop or rename it"
+            )
 
 
 def _nothing_beside(module: str, arrays: Mapping[str, Array], missing: list[str]) -> None:
@@ -114,7 +143,7 @@ def _check_torch(cell: Cell, shapes: Mapping[str, tuple[int, ...]]) -> None:
         for kind in ("weight_hh", "weight_ih"):
             if f"{kind}{suffix}" not in shapes:
                 raise ValueError(f"{kind}{suffix} is missing")
-        rows, *columns = shapes[f"weight_hh{suffix}"]
+        rows, *columns = shapes[f"weight_hh{suffix}"] or (0,)
         if len(columns) != 1 or rows != gates * columns[0]:
             raise ValueError(
                 f"weight_hh{suffix}: expected the shape ({gates}·n, n), since {cell.name} stacks "
@@ -142,6 +171,8 @@ def _projected(
     """
     found = {match["key"]: name for name, match in torch.items()}
     for key in sorted(found):
+        if (last := re.sub("^[a-z]+_[a-z]+", "weight_hr", key)) not in found:
+            raise ValueError(f"{last} is missing, beside {key}")
         if not key.startswith("weight_hr"):
             continue
         end = key.removeprefix("weight_hr")

@@ -12,14 +12,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from derive.cell import Cell
+from derive.cell import Cell, catalogue
 from derive.network import Network
 from numeric.bounds.batches import Batch, largest_of
 from numeric.bounds.stack import network_of
+from numeric.dialects.proof import equal_by_name
 from numeric.meaning.sizes import extent_of
 from numeric.weights.formats.readers import read_arrays
 from numeric.weights.layer_weights import LayerWeights
-from numeric.weights.mapping import map_weights, unused
+from numeric.weights.mapping import chosen_module, map_weights, unused
 from reports.arguments.sequences import read_sequences
 
 Array = Any
@@ -56,11 +57,20 @@ def read_layers(
     `module` names one of several recurrent modules.
 
     Raises:
-        ValueError: for what cannot be mapped.
+        ValueError: for what cannot be mapped, or a framework's weights where the cell is another
+            than the one of its name that the framework computes.
         OSError: if the file cannot be read.
     """
     arrays = read_arrays(path)
-    return map_weights(cell, arrays, module), unused(cell, arrays, module)
+    layers = map_weights(cell, arrays, module)
+    chosen = chosen_module(cell, arrays, module)
+    if chosen is not None and not equal_by_name(cell, catalogue[cell.name]):
+        raise ValueError(
+            f"{path}: the weights of a {cell.name} of {chosen.framework}, and the cell given is "
+            f"called {cell.name} but computes another function; convert them with --cell "
+            f"{cell.name} to .npz, where they have the names of the cell's parameters"
+        )
+    return layers, unused(cell, arrays, module)
 
 
 def given_inputs(cell: Cell, path: Path) -> dict[str, Array]:

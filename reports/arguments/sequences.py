@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
 
 import numpy as np
 
 from derive.cell import Cell
+from numeric.weights.formats.numpy import DAMAGED
 
 Array = Any
 _NUMBERS: Final = (np.floating, np.integer)
@@ -71,7 +71,7 @@ def _npy(path: Path) -> Mapping[str, Array]:
             if isinstance(value, np.ndarray):
                 return {"": value}
             return {name: value[name] for name in value.files}
-    except (ValueError, EOFError, BadZipFile):
+    except DAMAGED:
         raise ValueError(
             f"{path}: expected numbers as .npy, .npz or .csv, came another kind of file"
         ) from None

@@ -13,8 +13,8 @@ import numpy as np
 from derive.cell import Cell
 from numeric.dialects.conversion import Converted, convert
 from numeric.weights.formats.readers import read_arrays
+from numeric.weights.mapping import only_module
 from numeric.weights.module import Module
-from numeric.weights.modules import modules_of
 from numeric.weights.written import FORMATS, ending, reads_as, write_arrays
 from reports.arguments.which_cell import find_cell
 from reports.document.special_files import special
@@ -75,18 +75,17 @@ def _cell(arguments: Namespace, arrays: Mapping[str, Any]) -> Cell:
 
     Raises:
         CommandError: if it is not known which.
+        ValueError: if it is not known which module.
     """
     if arguments.of is not None:
         return find_cell(arguments.of)
-    found = [m for m in modules_of(arrays) if arguments.module in {None, m.name}]
-    found = found or [m for m in modules_of(arrays) if m.name.endswith(f".{arguments.module}")]
-    if len(found) != 1:
-        shown = "; ".join(module.text for module in found) or "arrays of no framework's names"
+    found = only_module(arrays, arguments.module)
+    if found is None:
         raise CommandError(
-            f"{arguments.source}: which cell is not known: {shown}; "
-            + ("choose one with --module NAME" if found else "say it with --cell CELL")
+            f"{arguments.source}: which cell is not known: arrays of no framework's names; say it "
+            "with --cell CELL"
         )
-    return find_cell(_only(found[0], arguments.source))
+    return find_cell(_only(found, arguments.source))
 
 
 def _only(module: Module, path: Path) -> str:

@@ -3,13 +3,19 @@
 In: an HDF5 file, or the archive that holds one beside the layers' configuration. Out: arrays by
 their paths, `layers/lstm/cell/vars/0`, and for each recurrent layer its name and settings. Links
 to other files and arrays that are made from them are refused.
+
+A layer's settings are found by the name that its variables bear; older versions of Keras wrote
+none, and then all layers of its class and size must have the same.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
+import re
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -27,17 +33,29 @@ except ModuleNotFoundError:  # an extra: the other formats need none
 Array = Any
 DEEPEST: Final = 40
 _HDF5: Final = "model.weights.h5"
-_KINDS: Final = {"SimpleRNN", "LSTM", "GRU", "SimpleRNNCell", "LSTMCell", "GRUCell"}
+_GATES: Final = {
+    "SimpleRNN": 1, "GRU": 3, "LSTM": 4, "SimpleRNNCell": 1, "GRUCell": 3, "LSTMCell": 4,
+}  # fmt: skip
+_OLD: Final = re.compile(r"/recurrent_kernel(:0)?$")  # where variables have numbers now
+_DECIDES: Final = ("activation", "recurrent_activation", "reset_after", "go_backwards")
+Layer = Mapping[str, Any]
 
 
 def read_h5(path: Path) -> Arrays:
     """The arrays of a `.weights.h5` file.
 
     Raises:
-        ValueError: if it is none, or the library that reads it is missing.
+        ValueError: if it is none, or the library that reads it is missing; for the form that
+            Keras wrote before.
     """
     _present(path)
-    return _arrays(path, path, {})
+    found = _arrays(path, path, None)
+    if any(_OLD.search(name) for name in found):
+        raise ValueError(
+            f"{path.name}: Keras's old form of .h5; run keras.models.load_model(FILE)"
+            ".save_weights(OTHER), with OTHER ending in .weights.h5"
+        )
+    return found
 
 
 def read_keras(path: Path) -> Arrays:
@@ -54,13 +72,10 @@ def read_keras(path: Path) -> Arrays:
                 raise ValueError(f"{path.name}: expected config.json and {_HDF5} in the archive")
             if archive.getinfo("config.json").file_size > LARGEST >> 6:
                 raise ValueError(f"{path.name}: config.json is too long")
-            settings = {
-                layer["config"]["name"]: layer
-                for layer in _layers(json.loads(archive.read("config.json")), 0)
-            }
+            layers = [*_layers(json.loads(archive.read("config.json")), 0)]
             with archive.open(_HDF5) as file:
-                return _arrays(file, path, settings)
-    except zipfile.BadZipFile:
+                return _arrays(file, path, layers)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError):
         raise ValueError(f"{path.name}: no .keras archive, or one that is damaged") from None
     except (json.JSONDecodeError, RecursionError, UnicodeDecodeError):
         raise ValueError(f"{path.name}: its config.json is no JSON") from None
@@ -73,22 +88,57 @@ def _present(path: Path) -> None:
         )
 
 
-def _layers(value: Any, depth: int) -> Iterator[dict[str, Any]]:
-    """Every layer's configuration, inside other layers' too."""
+def _layers(value: Any, depth: int, backwards: Any = False) -> Iterator[Layer]:
+    """Every layer's settings and class, inside other layers' too.
+
+    The layer RNN computes what its cell does, and the cell runs as the layer says.
+    """
     if depth > DEEPEST:
         return
     if isinstance(value, dict):
-        config = value.get("config")
+        config, kind = value.get("config"), str(value.get("class_name"))
         if isinstance(config, dict) and isinstance(config.get("name"), str):
-            yield value
+            cell = config.get("cell")
+            if kind == "RNN":
+                backwards = config.get("go_backwards", False)
+            if kind == "RNN" and isinstance(cell, dict) and isinstance(cell.get("config"), dict):
+                config = {**config, **cell["config"], "name": config["name"]}
+                kind = str(cell.get("class_name"))
+            yield {"go_backwards": backwards, **config, "framework": "Keras", "kind": kind}
         for held in value.values():
-            yield from _layers(held, depth + 1)
+            yield from _layers(held, depth + 1, backwards)
     elif isinstance(value, list):
         for held in value:
-            yield from _layers(held, depth + 1)
+            yield from _layers(held, depth + 1, backwards)
 
 
-def _arrays(file: Any, path: Path, settings: dict[str, Any]) -> Arrays:
+def _settings(where: str, name: str, layers: Sequence[Layer], shape: Sequence[int]) -> Layer:
+    """What the configuration says of the layer at a path; `why` not, where it says several things.
+
+    Shapes: shape, of the recurrent kernel, (n, g·n); empty where there is none.
+    """
+    own = {"framework": "Keras", "kind": "", "name": name}
+    found = [layer for layer in layers if layer["name"] == name]
+    if not name:
+        n, columns = shape
+        found = [
+            layer
+            for layer in layers
+            if layer.get("units") == n and _GATES.get(layer["kind"], 0) * n == columns
+        ]
+        way = where.rpartition("/")[2]
+        if way in {"forward_layer", "backward_layer"}:  # they run as Bidirectional says
+            found = [{**layer, "go_backwards": way == "backward_layer"} for layer in found]
+    if not found:
+        return own if name else {**own, "why": f"config.json has no layer that {where} may be"}
+    if any(layer["kind"] != found[0]["kind"] or any(layer.get(one) != found[0].get(one)
+           for one in _DECIDES) for layer in found):  # fmt: skip
+        said = f"of the name {name!r}" if name else f"that {where} may be"
+        return {**own, "why": f"config.json has several layers {said}, which differ"}
+    return {**found[0], "name": name}
+
+
+def _arrays(file: Any, path: Path, layers: Sequence[Layer] | None) -> Arrays:
     """The arrays in an open file or at a path; read again from there when asked for.
 
     Raises:
@@ -102,17 +152,22 @@ def _arrays(file: Any, path: Path, settings: dict[str, Any]) -> Arrays:
                     found[where] = _one(item, where, path)
                 elif "name" in item.attrs:
                     names[where.removesuffix("/vars")] = str(item.attrs["name"])
-    except (OSError, RuntimeError, KeyError):
+    except (OSError, RuntimeError, KeyError, TypeError):
         raise ValueError(f"{path.name}: no HDF5 file, or one that is damaged") from None
-    for where, name in names.items():
-        layer = settings.get(name)
-        kind = str(layer.get("class_name")) if layer else ""
-        if kind in _KINDS:
-            config = layer["config"] if layer else {}
-            found.modules[where] = {"framework": "Keras", "kind": kind, "name": name, **config}
-        else:
-            found.modules[where] = {"framework": "Keras", "kind": "", "name": name}
+    kernels = {} if layers is None else _recurrent_kernels(found)
+    for where in {**names, **kernels}:
+        name = names.get(where, "")
+        found.modules[where] = _settings(where, name, layers or (), kernels.get(where, ()))
     return found
+
+
+def _recurrent_kernels(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    """The shapes of second variables that may be recurrent kernels, by their layers' paths."""
+    return {
+        name.removesuffix("/vars/1").removesuffix("/cell"): value.shape
+        for name, value in arrays.items()
+        if name.endswith("/vars/1") and len(value.shape) == 2 and value.shape[0]
+    }
 
 
 def _walk(group: Any, where: str, depth: int) -> Iterator[tuple[str, Any]]:
@@ -145,9 +200,18 @@ def _one(item: Any, where: str, path: Path) -> Array:
 
 
 def _again(path: Path, where: str) -> Array:
-    """The entries of one array, from the file."""
-    with ExitStack() as stack:
-        file: Any = path
-        if path.suffix == ".keras":
-            file = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(_HDF5))
-        return np.asarray(stack.enter_context(h5py.File(file, "r"))[where][()])
+    """The entries of one array, from the file.
+
+    Raises:
+        ValueError: if they are damaged, or packed in a way that is not known here.
+    """
+    try:
+        with ExitStack() as stack:
+            file: Any = path
+            if path.suffix == ".keras":
+                file = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(_HDF5))
+            return np.asarray(stack.enter_context(h5py.File(file, "r"))[where][()])
+    except (OSError, RuntimeError, KeyError):
+        raise ValueError(
+            f"{path.name}: {where} is damaged, or packed in a way that is not known here"
+        ) from None

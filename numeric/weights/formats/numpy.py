@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import lzma
+import math
+import tokenize
 import zipfile
+import zlib
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from numeric.weights.formats.stored import Arrays, Stored, checked_shape
+from numeric.weights.formats.stored import LARGEST, Arrays, Stored, Unread, checked_shape
 
 Array = Any
+# what zipfile and NumPy raise for an archive that is packed in another way, or damaged
+DAMAGED: Final = (
+    ValueError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error,
+    lzma.LZMAError, tokenize.TokenError, SyntaxError, KeyError,
+)  # fmt: skip
 
 
 def read(path: Path) -> Arrays:
@@ -26,8 +35,8 @@ def read(path: Path) -> Arrays:
     found = Arrays()
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                own = name.removesuffix(".npy")
+            for info in archive.infolist():
+                name, own = info.filename, info.filename.removesuffix(".npy")
                 with archive.open(name) as file:
                     version = np.lib.format.read_magic(file)
                     head = (np.lib.format.read_array_header_1_0 if version == (1, 0)
@@ -35,8 +44,13 @@ def read(path: Path) -> Arrays:
                     shape, _, dtype = head(file)
                 if dtype.hasobject:
                     raise damaged
-                found[own] = Stored(checked_shape(shape, own), dtype, partial(_again, path, own))
-    except (ValueError, zipfile.BadZipFile, EOFError, NotImplementedError):
+                shape, size = checked_shape(shape, own), math.prod(shape) * dtype.itemsize
+                packed = info.compress_type != zipfile.ZIP_STORED
+                found[own] = (
+                    Unread(f"{size} bytes when unpacked", shape) if packed and size > LARGEST
+                    else Stored(shape, dtype, partial(_again, path, own))
+                )  # fmt: skip
+    except DAMAGED:
         raise damaged from None
     return found
 
@@ -50,5 +64,5 @@ def _again(path: Path, name: str) -> Array:
     try:
         with np.load(path, allow_pickle=False) as held:
             return held[name]
-    except (ValueError, zipfile.BadZipFile, EOFError):
+    except DAMAGED:
         raise ValueError(f"{path.name}: {name} is damaged") from None

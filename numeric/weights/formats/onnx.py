@@ -21,6 +21,12 @@ from numeric.weights.formats.stored import Arrays, Unread, checked_shape, mapped
 
 Array = Any
 RECURRENT: Final = ("RNN", "GRU", "LSTM")
+_OWN: Final = ("", "ai.onnx")  # the domain of ONNX's operators, by both of its names
+_DECIDES: Final[Mapping[str, type | tuple[type, ...]]] = {  # on a node's function: their types
+    "activations": list, "activation_alpha": list, "activation_beta": list, "clip": (float, int),
+    "input_forget": int, "linear_before_reset": int,
+}  # fmt: skip
+_NO_MESSAGE: Final = "it is no message of protocol buffers"
 _PLACES: Final = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 _PASS: Final = frozenset({
     "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "Flatten",
@@ -61,7 +67,7 @@ def read(path: Path) -> Arrays:
     except (ValueError, IndexError, struct.error, UnicodeDecodeError) as problem:
         said = str(problem) if type(problem) is ValueError else "it is damaged"
         raise ValueError(f"{path.name}: no ONNX model that can be read: {said}") from None
-    nodes = [node for node in graph.nodes if node.kind in RECURRENT and not node.domain]
+    nodes = [node for node in graph.nodes if node.kind in RECURRENT and node.domain in _OWN]
     if not nodes:
         raise ValueError(
             f"{path.name}: expected a node {', '.join(RECURRENT)}, came none; an exporter that "
@@ -78,12 +84,14 @@ def _named(graph: _Graph, nodes: Sequence[_Node]) -> Arrays:
     for node in nodes:
         before = _behind(node.inputs[0] if node.inputs else "", makers)
         home = next((chain for chain in chains if chain[-1] is before), None)
-        if before is not None and home is not None and home[-1].kind == node.kind:
+        if before is not None and home is not None and _alike(before, node):
             home.append(node)
         else:
             chains.append([node])
     for place, chain in enumerate(chains):
         module = chain[0].name or f"{chain[0].kind}_{place}"
+        while module in found.modules:  # two nodes of one name are two modules
+            module = f"{module}_{place}"
         layers = []
         for depth, node in enumerate(chain):
             prefix = f"{module}.{depth}" if len(chain) > 1 else module
@@ -93,10 +101,18 @@ def _named(graph: _Graph, nodes: Sequence[_Node]) -> Arrays:
                     taken.add(given)
                 elif name in {"W", "R", "B", "P"} and given:
                     found[f"{prefix}.{name}"] = Unread("computed in the graph", ())
-            layers.append({"prefix": prefix, **node.attributes})
+            layers.append({**node.attributes, "prefix": prefix})
         found.modules[module] = {"framework": "ONNX", "kind": chain[0].kind, "layers": layers}
-    return Arrays({**found, **{n: v for n, v in graph.held.items() if n not in taken}},
-                  found.modules)  # fmt: skip
+    rest = {n: v for n, v in graph.held.items() if n not in taken and n not in found}
+    return Arrays({**found, **rest}, found.modules)
+
+
+def _alike(one: _Node, other: _Node) -> bool:
+    """Whether both compute the same function of their own weights."""
+    return one.kind == other.kind and all(
+        (one.attributes.get(name) or None) == (other.attributes.get(name) or None)
+        for name in _DECIDES
+    )
 
 
 def _behind(name: str, makers: Mapping[str, _Node]) -> _Node | None:
@@ -120,7 +136,7 @@ def _fields(data: Array) -> Iterator[tuple[int, Any]]:
     Raises:
         ValueError: if the bytes are no message.
     """
-    at = 0
+    data, at = _bytes(data), 0
     while at < len(data):
         key, at = _varint(data, at)
         number, wire = key >> 3, key & 7
@@ -133,7 +149,7 @@ def _fields(data: Array) -> Iterator[tuple[int, Any]]:
         elif wire in {1, 5}:
             length = 8 if wire == 1 else 4
         else:
-            raise ValueError("it is no message of protocol buffers")
+            raise ValueError(_NO_MESSAGE)
         if length > len(data) - at:
             raise ValueError("it is cut short")
         yield number, data[at : at + length]
@@ -148,15 +164,33 @@ def _varint(data: Array, at: int) -> tuple[int, int]:
         value |= (byte & 127) << shift
         if byte < 128:
             return value, at
-    raise ValueError("it is no message of protocol buffers")
+    raise ValueError(_NO_MESSAGE)
 
 
-def _signed(value: int) -> int:
+def _bytes(value: Any) -> Array:
+    """The bytes of a field.
+
+    Raises:
+        ValueError: if it is a number: bytes(value) would be so many zeros.
+    """
+    if isinstance(value, int):
+        raise ValueError(_NO_MESSAGE)
+    return value
+
+
+def _signed(value: Any) -> int:
+    """The number of a field.
+
+    Raises:
+        ValueError: if it is bytes.
+    """
+    if not isinstance(value, int):
+        raise ValueError(_NO_MESSAGE)
     return value - (1 << 64) if value >> 63 else value
 
 
-def _text(value: Array) -> str:
-    return bytes(value).decode()
+def _text(value: Any) -> str:
+    return bytes(_bytes(value)).decode()
 
 
 def _read_graph(data: Array, graph: _Graph, path: Path) -> None:
@@ -187,7 +221,21 @@ def _read_node(data: Array, path: Path) -> _Node:
             node.attributes[name] = held
         elif number == 7:
             node.domain = _text(value)
+    if node.kind in RECURRENT:
+        _check_attributes(node)
     return node
+
+
+def _check_attributes(node: _Node) -> None:
+    """Refuse attributes of a recurrent node that are of another type than the operator's.
+
+    Raises:
+        ValueError: naming the attribute.
+    """
+    for name, kind in {**_DECIDES, "direction": str}.items():
+        held = node.attributes.get(name)
+        if held is not None and not isinstance(held, kind):
+            raise ValueError(f"the attribute {name} of {node.name or node.kind} is {held!r:.40}")
 
 
 def _read_attribute(data: Array, path: Path) -> tuple[str, Any]:
@@ -196,19 +244,19 @@ def _read_attribute(data: Array, path: Path) -> tuple[str, Any]:
         if number == 1:
             name = _text(value)
         elif number == 2:
-            held = struct.unpack("<f", bytes(value))[0]
+            held = struct.unpack("<f", bytes(_bytes(value)))[0]
         elif number == 3:
             held = _signed(value)
         elif number == 4:
-            held = bytes(value).decode(errors="replace")
+            held = bytes(_bytes(value)).decode(errors="replace")
         elif number == 5:
             held = _read_tensor(value, path)[1]
         elif number == 7:
-            many += np.frombuffer(bytes(value), "<f4").tolist()
+            many += np.frombuffer(bytes(_bytes(value)), "<f4").tolist()
         elif number == 8:
             many += _packed(value)
         elif number == 9:
-            many.append(bytes(value).decode(errors="replace"))
+            many.append(bytes(_bytes(value)).decode(errors="replace"))
     return name, many or held
 
 
@@ -231,6 +279,7 @@ def _read_tensor(data: Array, path: Path) -> tuple[str, Array]:
     shape: list[int] = []
     name, kind, elsewhere = "", "0", 0
     raw: Array = None
+    parts: list[Array] = []
     outside: dict[str, str] = {}
     for number, value in _fields(data):
         if number == 1:
@@ -238,17 +287,18 @@ def _read_tensor(data: Array, path: Path) -> tuple[str, Array]:
         elif number == 2:
             kind = str(value)
         elif number in {4, 10}:
-            part = np.asarray(value)
-            raw = part if raw is None else np.concatenate([raw, part])
+            parts.append(np.asarray(_bytes(value)))
         elif number == 8:
             name = _text(value)
         elif number == 9:
-            raw = value
+            raw = _bytes(value)
         elif number == 13:
             key, said = (_text(v) for _, v in _fields(value))
             outside[key] = said
         elif number == 14:
-            elsewhere = value
+            elsewhere = _signed(value)
+    if parts:
+        raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
     where = name or "a tensor"
     if elsewhere:
         raw = _beside(outside, path, where)

@@ -11,12 +11,14 @@ pickletools, whose parser only reads.
 
 from __future__ import annotations
 
+import math
 import pickletools
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +26,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from numeric.weights.formats.stored import (
+    LARGEST,
     Arrays,
     Stored,
     Unread,
@@ -36,6 +39,7 @@ from numeric.weights.formats.stored import (
 Array = Any
 LONGEST: Final = 1 << 26  # bytes of data.pkl
 DEEPEST: Final = 20
+MOST: Final = 1 << 20  # entries of dictionaries, of which one may stand in many places
 _TYPES: Final = {
     "DoubleStorage": "f8", "FloatStorage": "f4", "HalfStorage": "f2", "BFloat16Storage": "bf16",
     "LongStorage": "i8", "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1",
@@ -43,7 +47,8 @@ _TYPES: Final = {
     "ComplexDoubleStorage": "c16",
 }  # fmt: skip
 _TENSOR: Final = "torch._utils _rebuild_tensor_v2"
-_PARAMETER: Final = "torch._utils _rebuild_parameter"
+_PARAMETER: Final = ("torch._utils _rebuild_parameter",
+                     "torch._utils _rebuild_parameter_with_state")  # fmt: skip
 _DICTIONARY: Final = "collections OrderedDict"
 
 
@@ -111,7 +116,7 @@ def read(path: Path) -> Arrays:
                 order = bytes(_short(archive, f"{root}byteorder", whole)).strip()
             tree = _run(pickled)
             found = Arrays()
-            for name, value in _flat(tree, "", 0):
+            for name, value in _flat(tree, "", 0, count()):
                 found[name] = (
                     _array(value, archive, root, whole, order == b"big", name)
                     if isinstance(value, _Tensor) else Unread(_said(value), ())
@@ -141,17 +146,19 @@ def _said(value: Any) -> str:
     return value.text.split()[-1] if isinstance(value, _Object) else type(value).__name__
 
 
-def _flat(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
+def _flat(value: Any, name: str, depth: int, met: Iterator[int]) -> Iterator[tuple[str, Any]]:
     """The leaves by their names; lists and numbers are left out.
 
     Raises:
-        ValueError: if they lie too deep.
+        ValueError: if they lie too deep, or are too many.
     """
     if depth > DEEPEST:
         raise ValueError(f"dictionaries in dictionaries, more than {DEEPEST} deep")
+    if next(met) > MOST:
+        raise ValueError(f"dictionaries with more than {MOST} entries")
     if isinstance(value, dict):
         for key, held in value.items():
-            yield from _flat(held, f"{name}.{key}" if name else str(key), depth + 1)
+            yield from _flat(held, f"{name}.{key}" if name else str(key), depth + 1, met)
     elif isinstance(value, _Tensor) or (isinstance(value, _Object) and name):
         yield name, value
 
@@ -182,6 +189,8 @@ def _array(
         return np.zeros(shape, np.float32 if kind == "bf16" else dtype)
     if last >= len(data):
         raise ValueError(f"{name}: the archive holds fewer numbers than its shape {shape} needs")
+    if math.prod(shape) > max(len(data), LARGEST // 8):
+        raise ValueError(f"{name}: the shape {shape}, of {len(data)} numbers in the archive")
     held = as_strided(data[offset:], shape, [step * dtype.itemsize for step in strides],
                       writeable=False)  # fmt: skip
     if kind == "bf16":
@@ -266,7 +275,8 @@ def _set_items(machine: _Machine, items: list[Any]) -> None:
     target = machine.stack[-1]
     if isinstance(target, dict):
         for key, value in zip(items[::2], items[1::2], strict=True):
-            target[key if isinstance(key, (str, int, float)) else repr(key)] = value
+            plain = isinstance(key, (str, int, float))
+            target[key if plain else f"{type(key).__name__} {len(target)}"] = value
 
 
 def _append(machine: _Machine, items: list[Any]) -> None:
@@ -307,9 +317,11 @@ def _reduce(machine: _Machine, argument: Any) -> None:
         raise TypeError
     if name.text == _DICTIONARY and given == ():
         made = {}
+    elif name.text == _TENSOR and any(given[6:]):
+        made = _Object("negated_or_conjugated_view")
     elif name.text == _TENSOR:
         made = _Tensor(*given[:4])
-    elif name.text == _PARAMETER:
+    elif name.text in _PARAMETER:
         made = given[0]
     elif name.text == "torch Size":
         made = tuple(given[0])

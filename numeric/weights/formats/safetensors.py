@@ -38,12 +38,15 @@ def read(path: Path) -> Arrays:
     whole = mapped(path)
     length = int.from_bytes(bytes(whole[:8]), "little")
     header: dict[str, Any] = json.loads(bytes(whole[8 : 8 + length]))
-    header.pop("__metadata__", None)
+    also: dict[str, str] = header.pop("__metadata__", {})
     body = whole[8 + length :]
     found = Arrays()
     for name, held in header.items():
         start, end = held["data_offsets"]
         found[name] = tensor(body[start:end], held["shape"], held["dtype"], _TYPES, name)
+    for name, kept in also.items():
+        if kept in header and name not in header:  # of tied tensors save_model keeps one
+            found[name] = found[kept]
     return found
 
 

@@ -6,6 +6,7 @@ when NumPy asks; `Unread` for what NumPy has no type for; `Arrays`, a file's arr
 
 from __future__ import annotations
 
+import lzma
 import math
 import zipfile
 import zlib
@@ -128,5 +129,6 @@ def member(archive: zipfile.ZipFile, name: str, whole: Array) -> Array:
         raise ValueError(f"{name}: {info.file_size} bytes when unpacked: too many")
     try:
         return np.frombuffer(archive.read(name), np.uint8)
-    except (NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error,
+            lzma.LZMAError):  # fmt: skip
         raise ValueError(f"{name}: the archive is damaged, or packed in another way") from None

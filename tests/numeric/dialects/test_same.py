@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from derive.cells import tables
 from numeric import compile_cell
 from numeric.dialects.parameter_map import Move, ParameterMap
 from numeric.dialects.proof import prove
-from numeric.dialects.same import counterexample, one_way, same
+from numeric.dialects.same import OneWay, Sameness, counterexample, one_way, same
 
 SAME = (
     ("torch_lstm", "lstm"), ("torch_gru", "gru_reset_after"), ("keras_gru", "gru"),
@@ -181,9 +182,74 @@ def test_outputs_are_compared_as_states_are() -> None:
     assert same(one, three).status == "different"
 
 
+def test_an_output_is_no_state_of_another_cell() -> None:
+    text = "h = tanh(W @ h_prev + U @ x)\ny = {}V @ h)"
+    one, two = (
+        Cell.parse(name=name, equations=text.format(by), outputs=["y"])
+        for name, by in (("one", "1 * ("), ("two", "tanh("))
+    )
+    verdict = same(one, two)
+    assert verdict.status == "different"
+    assert verdict.failing.closest is not None
+    assert verdict.failing.closest.frame.states == {"h": "h", "y": "y"}
+
+
+def test_cells_without_parameters_are_compared() -> None:
+    one, two, three = (
+        Cell.parse(name=name, equations=f"h = tanh({text})")
+        for name, text in (
+            ("one", "x + h_prev"),
+            ("two", "h_prev + x"),
+            ("three", "c * x + h_prev"),
+        )
+    )
+    assert same(one, two).status == "same"
+    verdict = same(one, three)
+    assert verdict.status == "different"
+
+
+def test_where_zero_is_divided_by_nothing_is_known_of_maps_that_are_not_found() -> None:
+    one, two = (
+        Cell.parse(name=name, equations=f"h = tanh({text})")
+        for name, text in (("one", "x / b + U @ h_prev"), ("two", "U @ h_prev - x / b"))
+    )
+    negated = one_way(one, one).found
+    assert negated is not None
+    moves = tuple(replace(m, sign=-1 if m.source.parameter == "b" else 1) for m in negated.moves)
+    assert prove(ParameterMap(one, two, negated.frame, moves)).holds
+    verdict = same(one, two)
+    assert verdict.status == "inconclusive"
+    assert "divides by zero" in verdict.failing.reason
+
+
+def test_the_way_that_has_no_map_is_the_one_that_is_shown() -> None:
+    open_way = OneWay(None, None, "", False, reason="ended")
+    none = OneWay(None, None, "", True, least=0.1)
+    verdict = Sameness(catalogue["rnn"], catalogue["irnn"], open_way, none)
+    assert verdict.status == "different"
+    assert verdict.failing is none
+
+
+def test_too_many_outputs_are_undecided() -> None:
+    outputs = [f"y{k}" for k in range(7)]
+    text = "\n".join(["h = tanh(W @ x + h_prev)", *(f"{y} = {y}w * h" for y in outputs)])
+    many = Cell.parse(name="many", equations=text, outputs=outputs)
+    verdict = same(many, many)
+    assert verdict.status == "inconclusive"
+    assert "7 outputs" in verdict.failing.reason
+
+
 def test_too_many_states_are_undecided() -> None:
     states = "\n".join(f"s{k} = tanh(W{k} @ x + s{k}_prev)" for k in range(7))
     many = Cell.parse(name="many", equations=states)
     verdict = same(many, many)
     assert verdict.status == "inconclusive"
     assert "7 states" in verdict.failing.reason
+
+
+def test_states_and_outputs_are_counted_together() -> None:
+    outputs = [f"y{k}" for k in range(4)]
+    text = "\n".join(["h = tanh(W @ x + h_prev)", *(f"{y} = {y}w * h" for y in outputs)])
+    text += "\n" + "\n".join(f"s{k} = tanh(s{k}_prev + x)" for k in range(3))
+    many = Cell.parse(name="many", equations=text, outputs=outputs)
+    assert "8 states and outputs" in same(many, many).failing.reason

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from derive import catalogue
+from derive.cell import dimensions
 from numeric.weights.mapping import map_weights, unused
 
 N, M = 3, 2
@@ -104,3 +105,51 @@ def test_the_two_biases_of_a_candidate_are_named_apart():
 def test_a_sum_of_biases_that_rounds_is_not_said_to_be_exact(b, exact):
     arrays = layer(1) | {"bias_ih_l0": np.full(N, 1.0), "bias_hh_l0": np.full(N, b)}
     assert mapped(arrays).exact is exact
+
+
+def test_a_cell_may_have_parameters_that_are_called_like_parts():
+    cell = catalogue["m2rnn"]
+    shapes = {s.name: tuple(map(str, s.shape)) for s in cell.parameters}
+    assert {"W", "W_v"} <= {*shapes}
+    rng, sizes = np.random.default_rng(0), {"n": 2, "m": 3, "k": 4}
+    arrays = {s.name: rng.normal(size=[sizes[name] for name in dimensions(s)])
+              for s in cell.parameters}  # fmt: skip
+    (found,) = map_weights(cell, arrays)
+    for name, value in arrays.items():
+        assert np.array_equal(found.parameters[name], value)
+
+
+def test_what_a_plain_cell_has_not_is_no_part_of_one():
+    norm = {"cell.norm_i.weight": np.ones(N), "cell.norm_i.bias": np.ones(N)}
+    for more in (norm, {"cell.w_c": np.ones(N)}):
+        with pytest.raises(ValueError, match=r"cell\.(norm_i\.weight|w_c): a .* the recurrent"):
+            mapped(layer(1, "cell.") | more)
+    outside = {"norm.weight": np.ones(N), "cell2.norm.weight": np.ones(N), "cell.mask": np.ones(7)}
+    assert mapped(layer(1, "cell.") | outside).prefix == "layer0."
+
+
+def test_a_layer_without_its_projection_is_not_dropped():
+    arrays = {"weight_ih_l0": np.ones((16, 3)), "weight_hh_l0": np.ones((16, 2)),
+              "weight_hr_l0": np.ones((2, 4)), "weight_ih_l1": np.ones((16, 2)),
+              "weight_hh_l1": np.ones((16, 4))}  # fmt: skip
+    with pytest.raises(ValueError, match="weight_hr_l1 is missing"):
+        map_weights(catalogue["projected_lstm"], arrays)
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"weight_hh_l0": np.ones(())}, r"expected the shape \(1·n, n\)"),
+    ({name: np.ones((0, N) if "weight" in name else 0) for name in layer(1)} |
+     {"weight_hh_l0": np.ones((0, 0))}, "leaves no network"),
+    ({"weight_ih_l0": np.ones((N, 0))}, "leaves no network"),
+])  # fmt: skip
+def test_shapes_of_no_network_are_refused(change, said):
+    with pytest.raises(ValueError, match=said):
+        mapped(layer(1) | change)
+
+
+def test_names_of_ours_beside_a_module_are_not_passed_over():
+    own = {"W": np.ones((N, N)), "U": np.ones((N, N)), "b": np.ones(N)}
+    with pytest.raises(ValueError, match="by its own names, and beside them net"):
+        mapped(own | layer(1, "net."))
+    (found,) = map_weights(catalogue["rnn"], own | layer(1, "net."), "net")
+    assert found.origin["W"] == "rows of net.weight_hh_l0"

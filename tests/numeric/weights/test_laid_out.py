@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from weights_of_cells import layers_of
@@ -70,3 +72,15 @@ def test_layers_that_no_model_stacks_are_refused(layout: str) -> None:
 def test_a_cell_without_a_place_is_refused(cell: str, layout: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         laid_out(cell, layers_of(cell), layout)
+
+
+def test_layers_that_no_module_of_pytorch_has_are_refused() -> None:
+    below, above = layers_of("rnn", 2)
+    wide = {"W": np.ones((5, 5)), "U": np.ones((5, 2)), "b": np.ones(5)}
+    assert [*laid_out("rnn", [below, above], PYTORCH).arrays][-1] == "bias_hh_l1"
+    with pytest.raises(ValueError, match="all as many units"):
+        laid_out("rnn", [below, replace(above, parameters=wide)], PYTORCH)
+    first, back, _, _ = layers_of("rnn", 2, both=True)
+    above = replace(above, parameters=above.parameters | {"U": np.ones((2, 4))})
+    with pytest.raises(ValueError, match="one direction or all both"):
+        laid_out("rnn", [first, back, above], PYTORCH)

@@ -70,3 +70,13 @@ def test_another_kind_of_file_is_refused(tmp_path):
     (tmp_path / "x.npy").write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(ValueError, match="another kind of file"):
         read_sequences(RNN, tmp_path / "x.npy")
+
+
+def test_a_damaged_archive_is_said(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, x=np.random.default_rng(0).normal(size=(40, 40)))
+    held = bytearray(path.read_bytes())
+    held[36:80] = b"\xff" * 44
+    path.write_bytes(held)
+    with pytest.raises(ValueError, match="came another kind of file"):
+        read_sequences(catalogue["rnn"], path)

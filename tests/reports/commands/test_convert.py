@@ -115,3 +115,21 @@ def test_which_module_and_which_cell_are_asked_for(
     assert "rnn or irnn); say which with --cell" in capsys.readouterr().err
     assert main(["convert", str(FILES / "net.pt"), str(tmp_path / "w.bin")]) == 2
     assert "expected a name that ends in .npz" in capsys.readouterr().err
+
+
+def test_arrays_in_parts_and_modules_in_folders_are_found_without_a_cell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng, made = np.random.default_rng(0), str(tmp_path / "made.npz")
+    shapes = {"weight_ih_l0": (12, 2), "weight_hh_l0_v": (12, 3), "weight_hh_l0_g": (12, 1)}
+    normed = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    np.savez(tmp_path / "normed.npz", **normed)
+    assert main(["convert", str(tmp_path / "normed.npz"), made]) == 0
+    shapes = {f"{side}{gate}/kernel": (3, 3) for side in "ih" for gate in "ifgo"}
+    flax = {f"params/{cell}/{name}": rng.normal(size=shape) for name, shape in shapes.items()
+            for cell in ("one", "two")}  # fmt: skip
+    np.savez(tmp_path / "flax.npz", **flax)
+    words = ["convert", str(tmp_path / "flax.npz"), made, "--force", "--module"]
+    assert main([*words, "two"]) == 0
+    assert main([*words, "three"]) == 2
+    assert "no recurrent module of that name; there are params/one" in capsys.readouterr().err

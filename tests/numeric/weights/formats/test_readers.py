@@ -152,3 +152,20 @@ def test_a_tensor_that_its_shape_does_not_fit_is_refused(tmp_path: Path) -> None
     write_raw(tmp_path / "w.safetensors", {"W": ("F32", [3, 3], bytes(35))})
     with pytest.raises(ValueError, match=r"w\.safetensors"):
         read_arrays(tmp_path / "w.safetensors")
+
+
+def test_a_tied_tensor_is_the_one_that_is_kept(tmp_path: Path) -> None:
+    state = torch_rnn(1) | {"bias_hh_l0": np.ones(3, "f4")}
+    kept = {name: value for name, value in state.items() if name != "bias_ih_l0"}
+    tied = {"bias_ih_l0": "bias_hh_l0", "format": "pt", "weight_hh_l0": "bias_hh_l0"}
+    save_file(kept, tmp_path / "w.safetensors", metadata=tied)
+    (layer,) = map_weights(RNN, read_arrays(tmp_path / "w.safetensors"))
+    assert np.array_equal(layer.parameters["b"], 2 * state["bias_hh_l0"])
+    assert np.array_equal(layer.parameters["W"], state["weight_hh_l0"])
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="there are no wider floats")
+def test_floats_that_would_be_rounded_are_refused() -> None:
+    state = torch_rnn(1) | {"bias_hh_l0": np.ones(3, np.longdouble)}
+    with pytest.raises(ValueError, match="of 16, 32 or 64 bits, came"):
+        map_weights(RNN, state)

@@ -1,0 +1,29 @@
+"""Weights of a file for a cell of the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from library_files import FOLDER
+
+from derive import Cell, catalogue
+from derive.cells import tables
+from reports.arguments.given_files import read_layers
+
+GRU = tables()["gru"]["equations"]
+
+
+def test_a_frameworks_weights_are_not_those_of_another_cell_of_its_name(tmp_path: Path) -> None:
+    path = FOLDER / "gru_before.onnx"
+    layers, _ = read_layers(catalogue["gru"], path)
+    turned = GRU.replace("(1 - z) * h_prev + z *", "z * h_prev + (1 - z) *")
+    assert turned != GRU
+    other = Cell.parse(name="gru", equations=turned)
+    with pytest.raises(ValueError, match="is called gru but computes another function"):
+        read_layers(other, path)
+    again = Cell.parse(name="gru", equations=GRU.replace("z = ", "z = 0 * b_z + "))
+    assert len(read_layers(again, path)[0]) == len(layers)
+    np.savez(tmp_path / "own.npz", **layers[0].parameters)
+    assert len(read_layers(other, tmp_path / "own.npz")[0]) == 1
