@@ -118,15 +118,21 @@ def taken(
         return arguments, {}, ""
     expected = GROUPS.get(name, ())
     given = dict(zip(expected, arguments, strict=False))
-    places = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     by_name = {p.name: given[p.name] for p in parameters
                if p.kind is p.KEYWORD_ONLY and p.name in given}  # fmt: skip
-    known = len(places) > 1 and {*places} <= {*given}
-    chosen = tuple(given[p] for p in places) if known else arguments[: max(2, len(places))]
-    if not by_name and (not known or places == [*expected[: len(places)]]):
+    known = [*places]
+    while known and known[-1].name not in given and known[-1].default is not known[-1].empty:
+        known.pop()  # a setting of its own, unless it stands where something is given
+    names = [p.name for p in known]
+    chosen = arguments[: max(2, len(places))]
+    reordered = names != [*expected[: len(names)]] and {*names} <= {*given}
+    if reordered:
+        chosen = tuple(given[name] for name in names)
+    if not by_name and not reordered:
         return chosen, {}, ""
-    names = ", ".join([*places, *(["*", *by_name] if by_name else [])])
-    return chosen, by_name, f"{name} takes {names}: expected by place {', '.join(expected)}"
+    told = ", ".join([*names, *(["*", *by_name] if by_name else [])])
+    return chosen, by_name, f"{name} takes {told}: expected by place {', '.join(expected)}"
 
 
 def predicts(module: Any) -> bool:

@@ -35,6 +35,7 @@ from numeric.verification.explain.misplaced import (
     kept_from_before,
     misplaced,
     nearly_right,
+    of_all_steps,
     returned_for,
     turned_axes,
     with_weights,
@@ -104,6 +105,9 @@ def explain_gradients(
         unusual = failing & {*audit.labels} - {*told}
         if unusual and audit.anatomy.by_step and (words := forgets(audit)):
             told |= {label: _of(label, words) for label in unusual}
+        if unusual and not audit.anatomy.by_step:
+            found = of_all_steps(audit, unusual)
+            told |= {label: _of(label, words) for label, words in found.items()}
         unusual -= {*told}
         told |= _in_other_calls(audit, unusual, counterexample or {})
         if not audit.wrong and (words := nearly_right(audit, failing)):

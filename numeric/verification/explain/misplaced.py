@@ -22,6 +22,7 @@ from numeric.verification.cases import LONG
 from numeric.verification.explain.anatomy import CellAnatomy, labelled
 from numeric.verification.explain.audit import Audit, equal
 from numeric.verification.explain.change import SCALES
+from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.scope import Scope
 from numeric.verification.verdict import gradient_name
@@ -40,6 +41,10 @@ IN_TIME: Final[Mapping[str, Callable[[Any], Any]]] = {
 TURNED: Final = (
     "the forward pass takes the first two axes of every sequence for each other: --batch-first "
     "says that they are (B, T, …), without it they are (T, B, …)"
+)
+ALL_STEPS: Final = (
+    "in calls with lengths it is the gradient of all T steps: what stands after a sample's end "
+    "counts as well"
 )
 ROUNDING: Final = 1e-13  # of the largest entry, in a call of a few steps
 TABLE: Final = "embedding.E"
@@ -104,6 +109,25 @@ def misplaced(audit: Audit, label: str) -> str:
         if other != label and all(equal(got[label], want[other]) for got, want in pairs):
             return said("it is {0}, returned in its place", gradient_name(other))
     return ""
+
+
+def of_all_steps(audit: Audit, labels: set[str]) -> dict[str, str]:
+    """The gradients of a network that are those of a loss at every step, where samples end."""
+    problem = audit.problem
+    case = problem.case(problem.ordinary_sizes(), steps=4, batch=3, seed=audit.seed)
+    case = replace(case.widened(), dtype="float64", lengths=np.array([4, 2, 1]))
+    try:
+        got = labelled(audit.call(case)[1])
+    except Misbehaviour:
+        return {}
+    right, whole = (
+        labelled(autograd_answer(problem, one).gradients)
+        for one in (case, replace(case, lengths=None))
+    )
+    return {
+        label: said(ALL_STEPS) for label in labels
+        if equal(got[label], whole[label]) and not equal(got[label], right[label])
+    }  # fmt: skip
 
 
 def forgets(audit: Audit) -> str:

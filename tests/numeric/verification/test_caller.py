@@ -37,6 +37,15 @@ def by_name(params: Any, inputs: Any, *, initial: Any = None) -> Any:
     return params, inputs, initial, None
 
 
+def other_last_name(params: Any, inputs: Any, h0: Any = None) -> Any:
+    return params, inputs, h0, None
+
+
+def with_a_setting(inputs: Any, params: Any, verbose: bool = False) -> Any:
+    assert not verbose
+    return params, inputs, None, None
+
+
 def mixed(p: Any, x: Any, *, initial: Any = None) -> Any:
     return p, x, initial, None
 
@@ -48,6 +57,8 @@ def mixed(p: Any, x: Any, *, initial: Any = None) -> Any:
         (other_order, (0, 1, 2), "forward takes inputs, params, initial: expected by place "),
         (without_initial, (0, 1, 3), "forward takes params, inputs, constants: "),
         (by_name, (0, 1, 2), "forward takes params, inputs, *, initial: "),
+        (other_last_name, (0, 1, 2), ""),
+        (with_a_setting, (0, 1), "forward takes inputs, params: "),
         (mixed, (0, 1, 2), "forward takes p, x, *, initial: "),
     ],
 )  # fmt: skip

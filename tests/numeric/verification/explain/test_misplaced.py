@@ -138,6 +138,23 @@ def test_a_gradient_returned_under_another_name_is_told() -> None:
     assert said == "it is dW of layer1, returned in its place"
 
 
+def test_gradients_that_forget_where_samples_end_are_told() -> None:
+    """The loss regards lengths, its gradient does not: in calls without them both are right."""
+    network = Network(RNN)
+    problem, kernel = NetworkProblem(network), compile_network(network)
+
+    def careless(*arguments: Any) -> Any:
+        loss, _ = kernel.loss_and_gradient(*arguments)
+        return loss, kernel.loss_and_gradient(*arguments[:5])[1]
+
+    guard = Guard(Subject(subject_of(kernel, problem.functions).declared,
+                          {"loss_and_gradient": careless}))  # fmt: skip
+    label = "params.layer0.W"
+    found = explain_gradients(problem, lambda case: problem.call(guard, case), failing=(label,))
+    assert not found[label].wrong
+    assert "of all T steps" in str(found[label].sentence)
+
+
 def test_states_returned_in_place_of_others_leave_right_gradients_right() -> None:
     """h_{t−1} returned as h_t: the states are wrong, and no gradient is called so."""
     forward, backward = by_hand(states=lambda h: h[:-1].copy())
