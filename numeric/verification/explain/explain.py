@@ -228,24 +228,38 @@ def _explained(
     """What is wrong in a backward pass whose forward pass is right."""
     if not wrong:
         return {}  # without making the list of all mistakes
-    found = {
-        label: _sentence(audit, label, chosen)
-        for label, chosen in Search(audit, wrong).explanations().items()
-    }
+    chosen = Search(audit, wrong).explanations()
+    found = {label: _sentence(audit, label, mistakes) for label, mistakes in chosen.items()}
     for label in wrong - {*found}:
-        if words := scaled(audit, label) or misplaced(audit, label):
+        if words := scaled(audit, label) or misplaced(audit, label, audit.right()):
             found[label] = _of(label, words)
-    parting = first_parting(audit) if wrong - {*found} else ""
-    for label in wrong - {*found}:
+    found |= _beside(audit, wrong - {*found}, chosen)
+    left = wrong - {*found}
+    parting = first_parting(audit, left) if left else ""
+    for label in left:
         found[label] = Told(_unexplained(label, steps[label], parting, counterexample))
     return found
 
 
+def _beside(
+    audit: Audit, labels: set[str], chosen: Mapping[str, tuple[Mistake, ...]]
+) -> dict[str, Told]:
+    """Gradients that have the mistakes of others, and stand in a wrong place besides."""
+    used = [*dict.fromkeys(mistake for mistakes in chosen.values() for mistake in mistakes)]
+    if not used or not labels:
+        return {}
+    made = [audit.anatomy.made_by(tape, *used) for tape in audit.tapes]
+    causes = [_cause(audit, mistake) for mistake in used]
+    found = {}
+    for label in labels:
+        if words := misplaced(audit, label, made):
+            whole = reduce(partial(said, "{0}, and {1}"), [words, *causes])
+            found[label] = Told(said("{0}: {1}", gradient_name(label), whole), (words, *causes))
+    return found
+
+
 def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> Told:
-    words = []
-    for mistake in chosen:
-        where = audit.anatomy.where(mistake)
-        words.append(said("{0} ({1})", mistake.what, where) if where else mistake.what)
+    words = [_cause(audit, mistake) for mistake in chosen]
     return Told(
         said(
             "{0} equals the gradient {1}",
@@ -254,6 +268,12 @@ def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> Told:
         ),
         (*words,),
     )
+
+
+def _cause(audit: Audit, mistake: Mistake) -> str:
+    """The mistake and its place."""
+    where = audit.anatomy.where(mistake)
+    return said("{0} ({1})", mistake.what, where) if where else mistake.what
 
 
 # ---- the forward pass is another --------------------------------------------------------

@@ -6,7 +6,7 @@ blame: a name, an order, or what was in the array before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
@@ -19,7 +19,7 @@ from derive.saying import said
 from numeric.numbers.arithmetic import FLOATS
 from numeric.verification.batch_first import turned
 from numeric.verification.cases import LONG
-from numeric.verification.explain.anatomy import CellAnatomy, labelled
+from numeric.verification.explain.anatomy import CellAnatomy, Labels, labelled
 from numeric.verification.explain.audit import Audit, equal
 from numeric.verification.explain.change import SCALES
 from numeric.verification.oracles import autograd_answer
@@ -31,11 +31,11 @@ from numeric.verification.watch import LOSS, Misbehaviour
 NICE: Final = 10_000  # a number is printed as a fraction up to this denominator
 SMALLEST: Final = 1e-9  # a share of the weights below it is none
 IN_TIME: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "it is the right gradient in reverse order of time: what belongs to step t stands at T + 1 − t":
+    "it stands in reverse order of time: what belongs to step t is at T + 1 − t":
         lambda array: array[::-1],
-    "it is the right gradient one step late: what belongs to step t stands at t + 1":
+    "it stands one step late: what belongs to step t is at t + 1":
         lambda array: np.roll(array, 1, axis=0),
-    "it is the right gradient one step early: what belongs to step t stands at t − 1":
+    "it stands one step early: what belongs to step t is at t − 1":
         lambda array: np.roll(array, -1, axis=0),
 }  # fmt: skip
 TURNED: Final = (
@@ -94,18 +94,16 @@ def with_weights(audit: Audit, label: str) -> str:
     )
 
 
-def misplaced(audit: Audit, label: str) -> str:
-    """What of the right gradients stands where this one belongs; "" if none does."""
-    right = audit.right()
+def misplaced(audit: Audit, label: str, made: Sequence[Labels]) -> str:
+    """What of the gradients made at each seed stands where this one belongs; "" if none does."""
     if words := in_the_table(audit, label):
         return words
+    pairs = [*zip(audit.got, made, strict=True)]
     if label.startswith("inputs."):
         for words, moved in IN_TIME.items():
-            pairs = zip(audit.got, right, strict=True)
             if all(equal(got[label], moved(want[label])) for got, want in pairs):
                 return said(words)
     for other in audit.labels:
-        pairs = zip(audit.got, right, strict=True)
         if other != label and all(equal(got[label], want[other]) for got, want in pairs):
             return said("it is {0}, returned in its place", gradient_name(other))
     return ""

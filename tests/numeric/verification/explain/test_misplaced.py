@@ -120,6 +120,21 @@ def test_what_happened_to_a_right_gradient_is_the_cause(
     assert "equation" not in str(found[label].sentence)
 
 
+def slope_dropped(gradients: dict[str, Any], params: dict[str, Any]) -> None:
+    """One mistake that every parameter has, and the order of time besides."""
+    for array in (*gradients["params"].values(), gradients["initial"]["h"]):
+        array *= 2
+    gradients["inputs"]["x"] = 2 * gradients["inputs"]["x"][::-1]
+
+
+def test_another_order_of_time_beside_another_mistake_is_told() -> None:
+    """Dx has both; with one step it has the other alone, whose place is not its own."""
+    found = found_in(*by_hand(slope_dropped))
+    causes = found["inputs.x"].causes
+    assert "it stands in reverse order of time" in causes[0]
+    assert set(causes[1:]) == {*found["params.W"].causes}
+
+
 def test_a_gradient_returned_under_another_name_is_told() -> None:
     """Of two layers of equal size: no equation of either is to blame."""
     network = Network(RNN, 2)
@@ -134,7 +149,7 @@ def test_a_gradient_returned_under_another_name_is_told() -> None:
                           {"loss_and_gradient": swapped}))  # fmt: skip
     audit = Audit(problem, lambda case: problem.call(guard, case), 0)
     assert audit.wrong == {"params.layer0.W"}
-    said = misplaced(audit, "params.layer0.W")
+    said = misplaced(audit, "params.layer0.W", audit.right())
     assert said == "it is dW of layer1, returned in its place"
 
 
