@@ -25,7 +25,8 @@ class Arithmetic:
 
     `number` reads an exact constant; `decide` gives what a comparison looks at; `constant` the
     value of an array without what differentiates it. `shifted` says whether softmax subtracts the
-    largest entry first, which only a random exponential can see. `functions` are those that the
+    largest entry first, `of_probabilities` whether a cross-entropy is the logarithm of what softmax
+    gives, which only random exponentials and logarithms can see. `functions` are those that the
     namespace has not.
     """
 
@@ -34,6 +35,7 @@ class Arithmetic:
     decide: Callable[[Array], Array] = np.asarray
     constant: Callable[[Array], Array] = np.asarray
     shifted: bool = False
+    of_probabilities: bool = False
     functions: Mapping[str, Callable[[Array], Array]] = field(default_factory=lambda: NOT_IN_NUMPY)
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from numeric.verification.caller import taken
 from numeric.verification.watch import Subject
 
 
@@ -20,17 +21,24 @@ def batch_first(subject: Subject, *, every_step: bool = True) -> Subject:
 
     Of a network, targets are turned too if there is one for `every_step`.
     """
-    functions = subject.functions
+
+    def call(name: str, *arguments: Any) -> Any:
+        """The function with what it takes of the arguments, as whoever calls it else does."""
+        function = subject.functions[name]
+        chosen, by_name, unusual = taken(function, name, arguments)
+        if unusual and unusual not in subject.noticed:
+            subject.noticed.append(unusual)
+        return function(*chosen, **by_name)
 
     def forward(params: Any, inputs: Any, initial: Any = None, constants: Any = None) -> Any:
         given = {name: turned(a) if np.ndim(a) == 3 else a for name, a in (constants or {}).items()}
-        found = functions["forward"](params, _all_turned(inputs), initial, given or None)
+        found = call("forward", params, _all_turned(inputs), initial, given or None)
         if not isinstance(found, tuple) or len(found) != 2:
             return found
         return _all_turned(found[0]), found[1]
 
     def backward(params: Any, tape: Any, cotangents: Any) -> Any:
-        found = functions["backward"](params, tape, _all_turned(cotangents))
+        found = call("backward", params, tape, _all_turned(cotangents))
         return _inputs_turned(found)
 
     def loss_and_gradient(
@@ -38,9 +46,8 @@ def batch_first(subject: Subject, *, every_step: bool = True) -> Subject:
         lengths: Any = None, *more: Any,
     ) -> Any:  # fmt: skip
         targets = turned(targets) if every_step else targets
-        found = functions["loss_and_gradient"](
-            params, _all_turned(inputs), targets, initial, constants, lengths, *more
-        )
+        given = (params, _all_turned(inputs), targets, initial, constants, lengths, *more)
+        found = call("loss_and_gradient", *given)
         if not isinstance(found, tuple) or len(found) != 2 + len(more):
             return found
         return found[0], _inputs_turned(found[1]), *found[2:]
@@ -48,14 +55,14 @@ def batch_first(subject: Subject, *, every_step: bool = True) -> Subject:
     def predict(
         params: Any, inputs: Any, initial: Any = None, constants: Any = None, lengths: Any = None
     ) -> Any:
-        made = functions["predict"](params, _all_turned(inputs), initial, constants, lengths)
+        made = call("predict", params, _all_turned(inputs), initial, constants, lengths)
         return turned(made) if every_step else made
 
     turning: dict[str, Callable[..., Any]] = {
         "forward": forward, "backward": backward, "loss_and_gradient": loss_and_gradient,
         "predict": predict,
     }  # fmt: skip
-    return replace(subject, functions={name: turning[name] for name in functions})
+    return replace(subject, functions={name: turning[name] for name in subject.functions})
 
 
 def turned(array: Any) -> Any:

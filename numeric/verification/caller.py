@@ -72,9 +72,12 @@ class Caller:
             before, after = {label: array.copy() for label, array in before.items()}, before
         self._given = after
         function = self.functions[name]
+        arguments, by_name, unusual = taken(function, name, arguments)
+        if unusual:
+            self.tell(unusual)
         try:
             with np.errstate(all="ignore"):
-                result = function(*arguments[: accepted(function, len(arguments))])
+                result = function(*arguments, **by_name)
         except Misbehaviour:
             raise
         except (Exception, SystemExit) as problem:
@@ -99,16 +102,37 @@ class Caller:
         self._returned += [(n, array, np.array(array, copy=True)) for n, array in returned.items()]
 
 
-def accepted(function: Callable[..., Any], count: int) -> int:
-    """How many of the arguments the function takes: one that has no last ones is not given any."""
+def taken(
+    function: Callable[..., Any], name: str, arguments: tuple[Any, ...]
+) -> tuple[tuple[Any, ...], dict[str, Any], str]:
+    """The arguments that the function takes: by place, by name alone, and what is unusual in that.
+
+    One that has no last ones is not given any; one that has them by their names in another order
+    is given them in that order.
+    """
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = [*inspect.signature(function).parameters.values()]
     except (TypeError, ValueError):
-        return count
+        return arguments, {}, ""
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return count
-    places = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
-    return min(count, max(2, places))
+        return arguments, {}, ""
+    expected = GROUPS.get(name, ())
+    given = dict(zip(expected, arguments, strict=False))
+    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    by_name = {p.name: given[p.name] for p in parameters
+               if p.kind is p.KEYWORD_ONLY and p.name in given}  # fmt: skip
+    known = [*places]
+    while known and known[-1].name not in given and known[-1].default is not known[-1].empty:
+        known.pop()  # a setting of its own, unless it stands where something is given
+    names = [p.name for p in known]
+    chosen = arguments[: max(2, len(places))]
+    reordered = names != [*expected[: len(names)]] and {*names} <= {*given}
+    if reordered:
+        chosen = tuple(given[name] for name in names)
+    if not by_name and not reordered:
+        return chosen, {}, ""
+    told = ", ".join([*names, *(["*", *by_name] if by_name else [])])
+    return chosen, by_name, f"{name} takes {told}: expected by place {', '.join(expected)}"
 
 
 def predicts(module: Any) -> bool:

@@ -6,8 +6,8 @@ tolerances themselves are arguments; `verify.py` holds them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -93,6 +93,31 @@ def difference(group: str, name: str, got: Any, want: Any, bound: Any = None) ->
     where = f"[{', '.join(map(str, place))}]" if not scalar else ""
     entry = f"{group}.{name}{where}: got {got[place]:.17g}, want {want[place]:.17g}"
     return Difference(group, name, scaled, explained, entry, undecided, cancelled)
+
+
+def far_steps(
+    got: Result, want: Answer, share: float, known: Callable[[], Result | None]
+) -> Iterator[Difference]:
+    """What is off by such a share of a single step, beyond rounding: of each array the last entry.
+
+    What reaches a step far from every loss is nothing beside what is near one: of the whole array
+    it is no error. Of the gradients of inputs each step is measured by itself, of initial states
+    the whole. `known` gives what rounding explains; where that is not known, nothing is told.
+    """
+    for group in ("inputs", "initial"):
+        for name, value in want.gradients[group].items():
+            own = tuple(range(1, np.ndim(value))) if group == "inputs" else None
+            size = np.max(np.abs(value), axis=own, keepdims=True, initial=0.0)
+            off = np.abs(np.asarray(got[1][group][name]) - value)
+            if not np.any(off > share * size) or (bounds := known()) is None:
+                continue
+            far = np.argwhere((off > share * size) & (off > bounds[1][group][name]))
+            if len(far):
+                found = difference(group, name, got[1][group][name], value)
+                place = tuple(map(int, far[-1]))
+                at = f"[{', '.join(map(str, place))}]"
+                ends = f"got {got[1][group][name][place]:.17g}, want {value[place]:.17g}"
+                yield replace(found, entry=f"{group}.{name}{at}: {ends}")
 
 
 def rounding_bounds(

@@ -13,7 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from derive.saying import said
 from numeric.numbers.arithmetic import FLOATS
+from numeric.verification.batch_first import batch_first
+from numeric.verification.caller import labelled
 from numeric.verification.cases import Case
 from numeric.verification.explain.audit import Audit, Call, relative_error
 from numeric.verification.explain.treated import LARGE, SMALL, clipped, limits_of, said_of
@@ -25,6 +28,10 @@ from numeric.verification.watch import Guard, Misbehaviour, Stopped
 LENGTHS: Final = "lengths"
 RIGHT: Final = {"float64": 1e-8, "float32": 1e-3}
 STEPS, BATCH, MANY = 4, 3, 300
+TURNED: Final = said(
+    "with the first two axes of every sequence exchanged it runs: --batch-first says that they are "
+    "(B, T, …), without it they are (T, B, …)"
+)
 
 
 @dataclass
@@ -104,6 +111,23 @@ class _Asking:
                 if self.fit.first is None:
                     self.fit.first = case, result
         return bool(self.results)
+
+    def why_not(self) -> str:
+        """Why no call gave a result, and what to do, or what it was called with."""
+        why = next(iter(self.failures.values()))
+        every_step = self.problem.every_step
+        turned = batch_first(self.guard.subject, every_step=every_step)
+        other = _Asking(self.whole, Guard(turned, forgiving=True, lacks=None), self.seed)
+        if other.call(other.case) is not None:
+            return said("{0}; {1}", why, TURNED)
+        if " raised " not in why:
+            return why
+        arrays = {"inputs": self.case.inputs, "initial": self.case.initial}
+        shapes = ", ".join(f"{name} {np.shape(a)}" for name, a in labelled(arrays).items())
+        return said(
+            "{0}; the call had T = {1}, B = {2}, params {3}; {4}", why, self.case.steps,
+            self.case.batch, ", ".join(self.case.params), shapes,
+        )  # fmt: skip
 
     def settle_dtypes(self) -> None:
         """Which dtypes the code is judged in."""
@@ -302,7 +326,7 @@ def fitted(problem: Problem, guard: Guard, seed: int) -> Fit:
                 asking.settle_cotangents()
             asking.settle_limits()
         else:
-            why = next(iter(asking.failures.values()))
+            why = asking.why_not()
             asking.fit.unjudged |= dict.fromkeys(_labels(asking.problem), why)
     except Stopped as problem:
         asking.fit.stopped = problem

@@ -16,6 +16,7 @@ from numeric.verification.cases import SATURATED, Case
 from numeric.verification.compare import (
     Difference,
     capped,
+    far_steps,
     finite,
     not_finite,
     rounding_bounds,
@@ -146,6 +147,23 @@ class Session:
         if (trusted := self.trusted(case)) is None or own is None:
             return trusted
         return capped(own[0], trusted[0], credit), trusted[1]
+
+    def far(
+        self, case: Case, got: Result, want: Answer, share: float, credit: float
+    ) -> list[Difference]:
+        """What is off by such a share of what a single step receives, beyond rounding.
+
+        Nothing in float32, where that is zero far from every loss, nor where a comparison may turn
+        round. `credit` is as in `bounds`.
+        """
+        if case.dtype != "float64":
+            return []
+
+        def known() -> Result | None:
+            found = self.bounds(case, credit)
+            return found[0] if found is not None and found[1] else None
+
+        return [*far_steps(got, want, share, known)]
 
     def trusted(self, case: Case) -> tuple[Result, bool] | None:
         """What rounding explains in code of ours, whatever the form of its functions."""

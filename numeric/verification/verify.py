@@ -18,10 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 from hypothesis.errors import UnsatisfiedAssumption
-from sympy import preorder_traversal
 
 from derive.cell import Cell, cell_of
-from derive.language.expr import Elementwise
 from derive.network import Network
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.segments import Segments
@@ -68,6 +66,7 @@ from numeric.verification.verdict import (
     gradient_name,
 )
 from numeric.verification.watch import Misbehaviour
+from numeric.verification.weigh import weighed
 
 __all__ = ["NETWORK_PROFILES", "PROFILES", "Profile", "Verdict", "verify", "versions"]
 
@@ -77,6 +76,7 @@ COMPLEX_STEP_TOLERANCE: Final = 1e-12
 ORACLES_AGREE: Final = 1e-12
 MIN_EXAMPLES: Final = 10
 ORACLE_ERROR: Final = 2.0**-52
+FAR: Final = 0.5  # of what a single step receives: beyond rounding, so far off is wrong
 CREDIT: Final = 64.0  # how far somebody's account of rounding may go beyond that of plain code
 PACKAGES: Final = ("numpy", "sympy", "autograd", "hypothesis", "mpmath")
 
@@ -102,6 +102,7 @@ def _autograd(session: Session, examples: int) -> Check:
         seen, undecided = seen + 1, undecided + any(d.undecided for d in found)
         if case.dtype == "float64":
             doubles, granted = doubles + 1, granted + (agreement(got, want)[0] > tolerance)
+        _require(session, session.far(case, got, want, FAR, CREDIT), -1.0, "autograd")
         return _require(session, found, tolerance, "autograd")
 
     of, seed = session.problem, session.seed
@@ -169,9 +170,8 @@ def _high_precision(session: Session, examples: int) -> Check:
         want = within(session.precise(case), got)
         if case.regime not in SATURATED:
             other, where = agreement(as_result(float_answer), want)
-            if other > ORACLES_AGREE and _oracle_is_right(session, case, float_answer, want):
-                other = 0.0
-            if other > apart:
+            known = other > ORACLES_AGREE and _oracle_is_right(session, case, float_answer, want)
+            if other > apart and not known:
                 apart, place = other, where
         found = _explained(session, case, got, want, list(differences(got, want)))
         explained = [d.explained for d in found]
@@ -273,7 +273,7 @@ def verify(
             if session.stopped is not None:
                 break
     if not ours:
-        checks = _weigh(session, checks)
+        checks = weighed(session, checks)
     gradients = session.gradients()
     if audit.callable and not session.undefined:  # what has no value there is not held against it
         tell("diagnosis")
@@ -370,28 +370,6 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
         said = f"{gradient_name(label)}: {cause}"
         gradients[label] = replace(gradients[label], diagnosis=said, causes=(cause,))
     return gradients
-
-
-def _weigh(session: Session, checks: dict[str, Check]) -> dict[str, Check]:
-    """Where only the field differs, another form of the same function may be the reason.
-
-    Code may use exp(a)exp(b) = exp(a+b), which a random exponential does not obey: the oracles
-    disagree, and that is said instead of a verdict.
-    """
-    exact = checks.get("exact")
-    others = [check.status for name, check in checks.items() if name != "exact"]
-    if exact is None or exact.status != FAIL or FAIL in others:
-        return checks
-    session.wrong = {label: by for label, by in session.wrong.items() if by != "exact"}
-    functions = dict.fromkeys(
-        node.function.name for equation in session.problem.cell.equations
-        for node in preorder_traversal(equation.value) if isinstance(node, Elementwise)
-    )  # fmt: skip
-    reason = (
-        f"{exact.reason}; every floating-point oracle agrees with the code, which may use an "
-        f"identity of {', '.join(functions)} that random functions do not obey"
-    )
-    return {**checks, "exact": replace(exact, status=INCONCLUSIVE, reason=reason)}
 
 
 def versions() -> dict[str, str]:

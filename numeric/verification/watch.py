@@ -26,6 +26,7 @@ MAY_BE_MISSING: Final = ("OUTPUTS", "CONSTANTS")
 CELL_FUNCTIONS: Final = ("forward", "backward")
 NETWORK_FUNCTIONS: Final = ("loss_and_gradient",)
 _GROUPS: Final = ("params", "inputs", "initial")
+NO_FUNCTION: Final = "expected a function of this name, found none"
 PREDICT: Final = "predict"  # what a network's module may have besides
 LOSS, OUTPUTS = "L", "outputs"  # what a network gives, and what it predicts
 
@@ -75,7 +76,7 @@ def subject_of(
     declared = {**(known or {}), **declarations(getattr(thing, "module", thing))}
     for name in functions:
         if not callable(getattr(thing, name, None)):
-            raise Misbehaviour(f"{name}: expected a function of this name, found none")
+            raise Misbehaviour(f"{name}: {NO_FUNCTION}")
     for group in CONSTANT_NAMES:
         if group not in declared:
             raise Misbehaviour(f"{group}: expected a dict, name → tuple of size names")
@@ -185,7 +186,8 @@ class Guard:
         given = labelled({"params": params, "cotangents": cotangents})
         result = self._caller("backward", (params, tape.inner, cotangents))
         known = {*tape.shapes}
-        if not isinstance(result, Mapping) or (not self.forgiving and {*result} != known):
+        usable = isinstance(result, Mapping) and bool({*result} & known)
+        if not usable or (not self.forgiving and {*result} != known):
             raise Misbehaviour(
                 f"backward returned {kind_of(result)}: expected a dict with the keys "
                 + ", ".join(tape.shapes)

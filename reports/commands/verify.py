@@ -31,7 +31,7 @@ from numeric.verification.verdict import (
     not_judged,
 )
 from numeric.verification.verify import verify
-from numeric.verification.watch import Misbehaviour
+from numeric.verification.watch import NO_FUNCTION, Misbehaviour
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.segment_flags import segments_asked
 from reports.arguments.which_cell import checked_cell, computed_cell
@@ -225,7 +225,10 @@ def _verdicts(
     except OSError as problem:
         raise CommandError(f"{path}: cannot be read: {why(problem)}") from None
     except Misbehaviour as problem:
-        raise CommandError(f"{path}: expected {wanted}; {problem}".replace("\n", " ")) from None
+        said = f"{path}: expected {wanted}; {problem}".replace("\n", " ")
+        if NO_FUNCTION in said and network is None:
+            said += f"; bptt write-test {path} --cell {arguments.of} --adapter prints one around it"
+        raise CommandError(said) from None
 
 
 def _missing() -> dict[str, str]:

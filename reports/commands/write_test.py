@@ -32,6 +32,7 @@ _THEIRS: Final = Template('''\
 """The functions of $path compute the states and gradients of the cell '$cell'."""
 
 $imports
+sys.path.insert(0, str(Path($path).resolve().parent))  # what lies beside it may be imported
 SPEC = spec_from_file_location("$name", $path)
 MODULE = module_from_spec(SPEC)
 SPEC.loader.exec_module(MODULE)
@@ -40,6 +41,8 @@ SPEC.loader.exec_module(MODULE)
 def test_gradients_of_$name() -> None:
     verify_gradients($found, MODULE.forward, MODULE.backward, seed=$seed)
 ''')
+
+_STANDARD: Final = frozenset({"importlib.util", "pathlib", "sys"})
 
 
 def run(arguments: Namespace) -> Answer:
@@ -63,6 +66,8 @@ def run(arguments: Namespace) -> Answer:
         template, name = _THEIRS, re.sub(r"\W", "_", path.stem)
         wanted |= {
             "importlib.util": "module_from_spec, spec_from_file_location",
+            "pathlib": "Path",
+            "sys": "",
             "numeric.testing": "verify_gradients",
         }
     source = template.substitute(
@@ -88,8 +93,8 @@ def _spelled(word: str, cell: Cell) -> tuple[str, dict[str, str]]:
 def _imports(wanted: dict[str, str]) -> str:
     """The import lines in three groups: the standard library, pytest, ours and the user's."""
     groups: list[list[str]] = [[], [], []]
-    for module in sorted(wanted):
-        place = 0 if module in {"pathlib", "importlib.util"} else 1 if module == "pytest" else 2
+    for module in sorted(wanted, key=lambda name: (bool(wanted[name]), name)):
+        place = 0 if module in _STANDARD else 1 if module == "pytest" else 2
         names = wanted[module]
         groups[place].append(f"from {module} import {names}" if names else f"import {module}")
     return "\n\n".join("\n".join(group) for group in groups if group) + "\n"

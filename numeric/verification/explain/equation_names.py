@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from sympy import MatrixExpr, MatrixSymbol
 
@@ -19,6 +20,8 @@ from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 from numeric.compiler.comments import numbered_equations
 from numeric.verification.explain.change import EARLIER, LATER
+
+FEW: Final = 6  # steps that are told one by one
 
 
 @dataclass
@@ -63,6 +66,19 @@ class EquationNames:
             first, second = (f"{number}: {text}" for number, text in split)
             return said("adjoint equations {0}; {1}", first, second)
         return said("adjoint equations {0}", listed((str(number) for number, _ in split)))
+
+
+def runs(steps: Iterable[int]) -> list[str]:
+    """The steps as words; of many, those that follow each other as one: 1–25."""
+    found: list[list[int]] = []
+    for step in steps:
+        if found and step == found[-1][-1] + 1:
+            found[-1].append(step)
+        else:
+            found.append([step])
+    if sum(map(len, found)) <= FEW:
+        return [str(step) for run in found for step in run]
+    return [f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in found]
 
 
 def listed(words: Iterable[str]) -> str:

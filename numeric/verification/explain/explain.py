@@ -29,7 +29,17 @@ from numeric.verification.explain.audit import (
     relative_error,
 )
 from numeric.verification.explain.change import Mistake
-from numeric.verification.explain.equation_names import listed
+from numeric.verification.explain.equation_names import listed, runs
+from numeric.verification.explain.misplaced import (
+    forgets,
+    kept_from_before,
+    misplaced,
+    nearly_right,
+    of_all_steps,
+    returned_for,
+    turned_axes,
+    with_weights,
+)
 from numeric.verification.explain.other_cells import Dialect, dialects
 from numeric.verification.explain.place import first_parting
 from numeric.verification.explain.search import Search
@@ -91,8 +101,18 @@ def explain_gradients(
         wrong = audit.wrong
         wrong |= {label for label, found in steps.items() if not all(found.values())}
         told = _told(audit, wrong, steps, counterexample)
-        unusual = {*failing} & {*audit.labels} - {*told}
+        failing = {*failing}
+        unusual = failing & {*audit.labels} - {*told}
+        if unusual and audit.anatomy.by_step and (words := forgets(audit)):
+            told |= {label: _of(label, words) for label in unusual}
+        if unusual and not audit.anatomy.by_step:
+            found = of_all_steps(audit, unusual)
+            told |= {label: _of(label, words) for label, words in found.items()}
+        unusual -= {*told}
         told |= _in_other_calls(audit, unusual, counterexample or {})
+        if not audit.wrong and (words := nearly_right(audit, failing)):
+            told |= {label: Told(said("{0}; {1} is right", words, gradient_name(label)), (words,))
+                     for label in audit.labels if label not in failing}  # fmt: skip
     usual = ": no term is missing" if audit.anatomy.by_step else " without lengths"
     if problem.without_later:
         usual = " without lengths and final_cotangents"
@@ -136,8 +156,23 @@ def _told(
     if single := in_single_precision(audit):
         return {label: _in_single(label, single, audit.errors[label]) for label in audit.labels}
     if audit.wrong_outputs:
-        return _of_another_forward(audit, wrong)
-    found = {label: _of(label, said) for label, said in clipped(audit).items()}
+        return _of_another_forward(audit, wrong, steps, counterexample)
+    return _of_another_backward(audit, wrong, steps, counterexample)
+
+
+def _of_another_backward(
+    audit: Audit,
+    wrong: set[str],
+    steps: Mapping[str, Mapping[int, bool]],
+    counterexample: Mapping[str, Any] | None,
+) -> dict[str, Told]:
+    """What is done to whole gradients, and what is wrong in the others."""
+    treated = clipped(audit)
+    if wrong - {*treated}:
+        treated |= kept_from_before(audit, wrong - {*treated})
+        treated |= {label: words for label in wrong - {*treated}
+                    if (words := with_weights(audit, label))}  # fmt: skip
+    found = {label: _of(label, words) for label, words in treated.items()}
     return found | _explained(audit, wrong - {*found}, steps, counterexample)
 
 
@@ -193,24 +228,38 @@ def _explained(
     """What is wrong in a backward pass whose forward pass is right."""
     if not wrong:
         return {}  # without making the list of all mistakes
-    found = {
-        label: _sentence(audit, label, chosen)
-        for label, chosen in Search(audit, wrong).explanations().items()
-    }
+    chosen = Search(audit, wrong).explanations()
+    found = {label: _sentence(audit, label, mistakes) for label, mistakes in chosen.items()}
     for label in wrong - {*found}:
-        if said := scaled(audit, label):
-            found[label] = _of(label, said)
-    parting = first_parting(audit) if wrong - {*found} else ""
-    for label in wrong - {*found}:
+        if words := scaled(audit, label) or misplaced(audit, label, audit.right()):
+            found[label] = _of(label, words)
+    found |= _beside(audit, wrong - {*found}, chosen)
+    left = wrong - {*found}
+    parting = first_parting(audit, left) if left else ""
+    for label in left:
         found[label] = Told(_unexplained(label, steps[label], parting, counterexample))
     return found
 
 
+def _beside(
+    audit: Audit, labels: set[str], chosen: Mapping[str, tuple[Mistake, ...]]
+) -> dict[str, Told]:
+    """Gradients that have the mistakes of others, and stand in a wrong place besides."""
+    used = [*dict.fromkeys(mistake for mistakes in chosen.values() for mistake in mistakes)]
+    if not used or not labels:
+        return {}
+    made = [audit.anatomy.made_by(tape, *used) for tape in audit.tapes]
+    causes = [_cause(audit, mistake) for mistake in used]
+    found = {}
+    for label in labels:
+        if words := misplaced(audit, label, made):
+            whole = reduce(partial(said, "{0}, and {1}"), [words, *causes])
+            found[label] = Told(said("{0}: {1}", gradient_name(label), whole), (words, *causes))
+    return found
+
+
 def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> Told:
-    words = []
-    for mistake in chosen:
-        where = audit.anatomy.where(mistake)
-        words.append(said("{0} ({1})", mistake.what, where) if where else mistake.what)
+    words = [_cause(audit, mistake) for mistake in chosen]
     return Told(
         said(
             "{0} equals the gradient {1}",
@@ -221,26 +270,48 @@ def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> Told:
     )
 
 
+def _cause(audit: Audit, mistake: Mistake) -> str:
+    """The mistake and its place."""
+    where = audit.anatomy.where(mistake)
+    return said("{0} ({1})", mistake.what, where) if where else mistake.what
+
+
 # ---- the forward pass is another --------------------------------------------------------
 
 
-def _of_another_forward(audit: Audit, wrong: set[str]) -> dict[str, Told]:
+def _of_another_forward(
+    audit: Audit,
+    wrong: set[str],
+    steps: Mapping[str, Mapping[int, bool]],
+    counterexample: Mapping[str, Any] | None,
+) -> dict[str, Told]:
+    if words := turned_axes(audit):
+        return dict.fromkeys(audit.labels, _once(words))
     dialect = _dialect(audit)
     if dialect is None:
+        returned = returned_for(audit)
         name, step = min(audit.wrong_outputs.items(), key=lambda item: item[1])
         of_cell = audit.anatomy.by_step
-        what = (
+        what = returned or (
             said("the forward pass computes another {0}, from t = {1} on", name, step) if of_cell
             else said("the forward pass computes another {0}", audit.problem.output_word(name))
         )  # fmt: skip
-        if follows_its_forward(audit):
+        if wrong and follows_its_forward(audit):
             whole = said("{0}; the backward pass is the gradient of that forward pass", what)
             return dict.fromkeys(audit.labels, _once(whole))
         whose = "is not a gradient of this cell" if of_cell else "is not a gradient of this network"
-        return {
+        found = {
             label: Told(said("{0}: {1} {2}", what, gradient_name(label), whose), (what,))
-            for label in (audit.labels if of_cell else wrong)  # a loss may be wrong by itself
+            for label in wrong
         }
+        if returned:  # what the backward pass goes by may be right all the same
+            found = _of_another_backward(audit, wrong, steps, counterexample)
+            found = {label: Told(said("{0}; {1}", what, told.sentence), (what, *told.causes))
+                     for label, told in found.items()}  # fmt: skip
+        return found | {
+            label: Told(said("{0}; {1} is right", what, gradient_name(label)), (what,))
+            for label in audit.labels if label not in found
+        }  # fmt: skip
     forward = said("your forward is this cell {0}", dialect.what)
     assert isinstance(audit.problem, CellProblem)
     problem = replace(audit.problem, cell=dialect.cell)
@@ -293,8 +364,8 @@ def _unexplained(
     counterexample: Mapping[str, Any] | None,
 ) -> str:
     """No set of mistakes explains it: what is known of the place where it goes wrong."""
-    good = [str(k) for k, fine in steps.items() if fine]
-    bad = [str(k) for k, fine in steps.items() if not fine]
+    good = runs(k for k, fine in steps.items() if fine)
+    bad = runs(k for k, fine in steps.items() if not fine)
     parts: list[str] = [
         said("{0} equals no gradient with one or two terms changed", gradient_name(label))
     ]

@@ -253,6 +253,10 @@ class NetworkGradients:
         first = self.tape.network.cell.inputs[0].name
         return self.tape._masked(depth, self._input(first, [depth + 1]))
 
+    def received(self, name: str) -> Array:
+        """The cotangent of what the lowest layer receives as that input, rows of a table too."""
+        return self._input(name, [0])
+
     def _input(self, name: str, depths: Any) -> Array:
         """The cotangent of an input of these layers, all directions added, in order of time."""
         layers = [layer for depth in depths for layer in self.tape.layers(depth)]
@@ -275,7 +279,7 @@ class NetworkGradients:
         part, _, own = name.rpartition(".")
         if part == EMBEDDING:
             table = np.zeros(self.tape.case.params[name].shape)
-            np.add.at(table, self.tape.case.inputs[first.name], self._input(first.name, [0]))
+            np.add.at(table, self.tape.case.inputs[first.name], self.received(first.name))
             return table
         if part == READOUT:
             V, c = self.tape.readout.cell.parameters

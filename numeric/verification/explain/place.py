@@ -23,8 +23,11 @@ from numeric.verification.verdict import gradient_name
 from numeric.verification.watch import Misbehaviour
 
 
-def first_parting(audit: Audit) -> str:
-    """The shortest sequence on which a gradient is wrong, and the place that shows it."""
+def first_parting(audit: Audit, labels: set[str]) -> str:
+    """The shortest sequence on which one of the gradients is wrong, and the place that shows it.
+
+    What is wrong besides is explained already.
+    """
     for length in range(1, STEPS + 1):
         case = audit.case(length, audit.seed)
         try:
@@ -35,9 +38,10 @@ def first_parting(audit: Audit) -> str:
         wrong = {
             label for label, off in gradient_errors(got, want).items() if off > agreement().wrong
         }
-        if not wrong:
+        if not wrong & labels:
             continue
-        inputs = [label for label in got if label in wrong and label.startswith("inputs.")]
+        own = wrong & labels
+        inputs = [label for label in got if label in own and label.startswith("inputs.")]
         steps = [
             t + 1 for t in range(length)
             if any(
@@ -53,13 +57,13 @@ def first_parting(audit: Audit) -> str:
             if steps
             else ""
         )
-        return said("{0}: {1}{2}", shows, at, _place(audit, wrong, handed_on=length > 1))
+        return said("{0}: {1}{2}", shows, at, _place(audit, wrong, own, handed_on=length > 1))
     return ""
 
 
-def _place(audit: Audit, wrong: set[str], *, handed_on: bool) -> str:
+def _place(audit: Audit, wrong: set[str], own: set[str], *, handed_on: bool) -> str:
     """The equations that are wrong; the gradients, where no equation explains them."""
-    names = said("in {0}", listed(gradient_name(label) for label in sorted(wrong)))
+    names = said("in {0}", listed(gradient_name(label) for label in sorted(own)))
     if handed_on:
         return said(
             "{0}; one step alone is right, so it is what passes between steps, or is taken "
@@ -67,7 +71,7 @@ def _place(audit: Audit, wrong: set[str], *, handed_on: bool) -> str:
             names,
         )
     found: list[str] = []
-    left = {*wrong}
+    left = {*own}
     while left:
         groups = _explaining(audit, wrong, left)
         if not groups:

@@ -180,6 +180,9 @@ def _loss(network: Network, o: Array, target: Array, arithmetic: Arithmetic) -> 
     Shapes: o (q, B), target (B,) or (B, q).
     """
     space = arithmetic.namespace
+    if network.loss == "cross_entropy" and arithmetic.of_probabilities:
+        p = _probabilities(o, arithmetic)
+        return -space.log(p[target, np.arange(len(target))]).sum()
     if network.loss == "cross_entropy":
         o = _shifted(o, arithmetic)
         picked = o[target, np.arange(len(target))]

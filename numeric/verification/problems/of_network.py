@@ -149,11 +149,13 @@ class NetworkProblem:
                 )  # fmt: skip
 
     def unusual_cases(self, *, seed: int = 0) -> Iterator[Case]:
-        """A wide one, a long one, and zeros: code may be right as long as everything is usual."""
+        """A wide one, long ones, and zeros: code may be right as long as everything is usual."""
         usual = self.ordinary_sizes()
         wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(usual)}
         for sizes, steps, batch in ((wide, 3, 9), (usual, LONG // 2, 2)):
             yield self.case(sizes, steps=steps, batch=batch, seed=seed + 1, regime="contracting")
+        kept = self.case(usual, steps=LONG // 2, batch=2, seed=seed + 1)
+        yield replace(kept, lengths=None)  # where a late loss still shows at the first steps
         for regime in regimes_at_zero(self.cell):
             yield self.case(usual, steps=3, batch=2, seed=seed + 1, regime=regime)
 

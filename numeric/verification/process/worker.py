@@ -34,7 +34,7 @@ from numeric.verification.frameworks.code import FrameworkCode
 from numeric.verification.frameworks.framework import find_framework
 from numeric.verification.process.wire import encode, receive
 from numeric.verification.returned import kind_of
-from numeric.verification.watch import declarations
+from numeric.verification.watch import NO_FUNCTION, declarations
 
 _TAPES: Final = 8
 
@@ -98,7 +98,7 @@ class Worker:
             self.declared, self.causes = module.declared, module.causes
         for name in functions:
             if not callable(getattr(module, name, None)):
-                raise Misbehaviour(f"{name}: expected a function of this name, found none")
+                raise Misbehaviour(f"{name}: {NO_FUNCTION}")
         self.final = bool(first["network"]) and takes_final_cotangents(module)
         self.functions = functions + ("predict",) * (bool(first["network"]) and predicts(module))
         self.noticed: list[str] = []

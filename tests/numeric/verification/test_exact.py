@@ -11,17 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derive import Cell, catalogue
+from derive import Cell, Network, catalogue
 from derive.language.functions import FUNCTIONS
 from derive.language.syntax import call_text
-from numeric.compiler.kernel import compile_cell
+from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.target import load
 from numeric.numbers.degree import error_probability, variables
 from numeric.numbers.prime_field import Dual, DualArray, random_duals, residue, simplest_rational
 from numeric.numbers.random_functions import PRIME, inverse, random_functions
 from numeric.verification.exact import exact_check
 from numeric.verification.problems.of_cell import CellProblem
-from numeric.verification.watch import Guard, Raised, subject_of
+from numeric.verification.problems.of_network import NetworkProblem
+from numeric.verification.watch import Guard, Raised, Subject, subject_of
 
 elements = st.builds(Dual, st.integers(0, PRIME - 1), st.integers(0, PRIME - 1), st.floats(-9, 9))
 
@@ -212,6 +213,48 @@ def test_another_cell_with_its_own_right_gradient_is_rejected() -> None:
     found = exact_check(CellProblem(catalogue["rnn"]), guard, {"n": 3, "m": 2}, steps=4, batch=2)
     assert all(found.gradients.values())
     assert not any(found.outputs.values())
+
+
+def test_a_right_gradient_beside_another_state_returned_is_right() -> None:
+    """The states are shifted by a step in what forward returns, nowhere else."""
+    module = load(SOURCE, "rnn")
+
+    def forward(params, inputs, initial=None, constants=None):
+        states, tape = module.forward(params, inputs, initial, constants)
+        return {"h": np.concatenate([initial["h"][None], states["h"][:-1]])}, tape
+
+    names = {name: getattr(module, name) for name in ("PARAMETERS", "INPUTS", "STATES")}
+    other = SimpleNamespace(**names, forward=forward, backward=module.backward)
+    found = exact_check(
+        CellProblem(catalogue["rnn"]), Guard(subject_of(other)), {"n": 3, "m": 2}, steps=4, batch=2
+    )
+    assert all(found.gradients.values())
+    assert not any(found.outputs.values())
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_cross_entropy_of_probabilities_is_proved(factor: int) -> None:
+    """−log p[target] and log Σ exp(o) − o[target] are one number; of random functions they are not.
+
+    Where the loss is another, its gradients are held to the equations' own as well.
+    """
+    problem = NetworkProblem(network := Network(catalogue["rnn"]))
+    module = load(compile_network(network).source, "network")
+
+    def loss_and_gradient(params, inputs, targets, initial=None, constants=None, lengths=None):
+        _, gradients = module.loss_and_gradient(
+            params, inputs, targets, initial, constants, lengths
+        )
+        p = module.predict(params, inputs, initial, constants, lengths)
+        ends = [len(p)] * p.shape[1] if lengths is None else lengths
+        places = [(t, b) for b, end in enumerate(ends) for t in range(end)]
+        return -factor * sum(np.log(p[t, b, targets[t, b]]) for t, b in places), gradients
+
+    declared = subject_of(module, problem.functions).declared
+    guard = Guard(Subject(declared, {"loss_and_gradient": loss_and_gradient}))
+    found = exact_check(problem, guard, {"n": 2, "m": 1, "q": 2}, steps=2, batch=2)
+    assert all(found.gradients.values())
+    assert all(found.outputs.values()) is (factor == 1)
 
 
 def test_code_that_casts_to_float_cannot_be_checked() -> None:

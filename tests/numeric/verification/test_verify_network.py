@@ -367,3 +367,14 @@ def test_a_predict_of_somebodys_own_is_left_alone(tmp_path: Path) -> None:
         with Sandbox(tmp_path / "one.py", network=True) as sandbox:
             assert ("predict" in sandbox.subject.functions) == (number > 0)
             assert verify(sandbox, network=network).status == ("fail" if number > 1 else "pass")
+
+
+@pytest.mark.parametrize("cell", [RNN, LSTM])
+def test_in_one_call_a_late_loss_shows_at_the_first_step(cell: Cell) -> None:
+    """Code that goes back a fixed number of steps is wrong there, and nowhere shorter."""
+    problem = NetworkProblem(Network(cell, loss_at="last"))
+    long = [c for c in problem.unusual_cases() if c.steps > 30 and c.regime == "ordinary"]
+    (case,) = long
+    assert case.lengths is None
+    x_bar = autograd_answer(problem, case).gradients["inputs"]["x"]
+    assert np.max(np.abs(x_bar[0])) > 1e3 * verification.TOLERANCES["float64"]

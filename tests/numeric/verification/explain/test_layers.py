@@ -223,19 +223,39 @@ HALF_THE_LOSS = ("return picked.sum(keepdims=True)", "return 0.5 * picked.sum(ke
 def test_the_gradient_of_another_loss_is_told() -> None:
     found = found_in(changed(TWO, HALF_THE_LOSS, ("return slope\n", "return 0.5 * slope\n")), TWO)
     assert said_of(found) == [
-        "the forward pass computes another loss; the backward pass is the gradient of that "
+        "the loss is the right one multiplied by 1/2; the backward pass is the gradient of that "
         "forward pass"
     ]
 
 
 def test_another_loss_and_a_gradient_of_neither_are_told() -> None:
     found = found_in(changed(TWO, HALF_THE_LOSS, ("return slope\n", "return 3 * slope\n")), TWO)
-    sentence = found["params.layer0.W"].sentence or ""
-    assert sentence == (
+    loss, slope = found["params.layer0.W"].causes
+    assert loss == "the loss is the right one multiplied by 1/2"
+    assert "multiplied by 3" in slope
+
+
+def test_another_loss_that_is_no_multiple_is_told_so() -> None:
+    squared = ("return picked.sum(keepdims=True)", "return (picked * picked).sum(keepdims=True)")
+    found = found_in(changed(TWO, squared, ("return slope\n", "return 3 * slope\n")), TWO)
+    assert found["params.layer0.W"].sentence == (
         "the forward pass computes another loss: dW of layer0 is not a gradient of this network"
     )
 
 
 def test_a_loss_that_alone_is_wrong_makes_no_gradient_wrong() -> None:
     found = found_in(changed(TWO, HALF_THE_LOSS), TWO)
-    assert not any(finding.wrong or finding.sentence for finding in found.values())
+    assert not any(finding.wrong for finding in found.values())
+    assert said_of(found) == ["the loss is the right one multiplied by 1/2"]
+
+
+def test_a_row_of_the_table_that_occurs_twice_is_told() -> None:
+    """The layers are right, and no equation of theirs is blamed."""
+    network = Network(RNN, embedding=True)
+    source = changed(network, ("np.add.at(", "_added("))
+    source += "\n\ndef _added(table, rows, shares):\n    table[rows] += shares\n"
+    (sentence,) = said_of(found_in(source, network))
+    assert sentence == (
+        "dE of embedding: a row that occurs twice is added once: table[rows] += … keeps the last, "
+        "np.add.at adds all"
+    )

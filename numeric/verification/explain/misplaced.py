@@ -1,0 +1,285 @@
+"""Right arrays in a wrong place: returned for another, in another order of time, beside others.
+
+In: an audit. Out: sentences. What the code computes is right, and no term of an equation is to
+blame: a name, an order, or what was in the array before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+from sympy import MatrixSymbol
+
+from derive.cell import previous
+from derive.saying import said
+from numeric.numbers.arithmetic import FLOATS
+from numeric.verification.batch_first import turned
+from numeric.verification.cases import LONG
+from numeric.verification.explain.anatomy import CellAnatomy, Labels, labelled
+from numeric.verification.explain.audit import Audit, equal
+from numeric.verification.explain.change import SCALES
+from numeric.verification.oracles import autograd_answer
+from numeric.verification.problems.of_cell import CellProblem
+from numeric.verification.scope import Scope
+from numeric.verification.verdict import gradient_name
+from numeric.verification.watch import LOSS, Misbehaviour
+
+NICE: Final = 10_000  # a number is printed as a fraction up to this denominator
+SMALLEST: Final = 1e-9  # a share of the weights below it is none
+IN_TIME: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "it stands in reverse order of time: what belongs to step t is at T + 1 − t":
+        lambda array: array[::-1],
+    "it stands one step late: what belongs to step t is at t + 1":
+        lambda array: np.roll(array, 1, axis=0),
+    "it stands one step early: what belongs to step t is at t − 1":
+        lambda array: np.roll(array, -1, axis=0),
+}  # fmt: skip
+TURNED: Final = (
+    "the forward pass takes the first two axes of every sequence for each other: --batch-first "
+    "says that they are (B, T, …), without it they are (T, B, …)"
+)
+ALL_STEPS: Final = (
+    "in calls with lengths it is the gradient of all T steps: what stands after a sample's end "
+    "counts as well"
+)
+ROUNDING: Final = 1e-13  # of the largest entry, in a call of a few steps
+TABLE: Final = "embedding.E"
+KEPT: Final = (
+    "it is added to what earlier calls left in it: it is never set to zero between calls; one call "
+    "alone gives it rightly"
+)
+
+
+def kept_from_before(audit: Audit, wrong: set[str]) -> dict[str, str]:
+    """The gradients that grow by the right one at each call."""
+    tape, found = audit.tapes[0], []
+    try:
+        for _ in range(2):
+            found.append({k: np.array(a) for k, a in labelled(audit.call(tape.case)[1]).items()})
+    except Misbehaviour:
+        return {}
+    before, after = found
+    right = audit.gradients(tape)
+    return {
+        label: said(KEPT) for label in wrong
+        if np.any(after[label] != before[label])
+        and equal(after[label] - before[label], right[label])
+    }  # fmt: skip
+
+
+def with_weights(audit: Audit, label: str) -> str:
+    """The share of its own weights that a gradient has beside the right one; else ""."""
+    group, name = label.split(".", 1)
+    if group != "params":
+        return ""
+    share: float | None = None
+    for tape, got, want in zip(audit.tapes, audit.got, audit.right(), strict=True):
+        weights, more = np.asarray(tape.case.params[name]), got[label] - want[label]
+        size = float(np.sum(weights * weights))
+        if not size:
+            return ""
+        share = float(np.sum(more * weights)) / size if share is None else share
+        if abs(share) < SMALLEST or share == 1 or not equal(more, share * weights):
+            return ""
+    near = Fraction(share or 0.0).limit_denominator(NICE)
+    known = f"{float(near) if abs(float(near) - (share or 0)) < SMALLEST else share:.6g}"
+    return said(
+        "it is the right gradient and {0} times the weights themselves: the slope of a penalty on "
+        "them, which is no part of this loss",
+        known,
+    )
+
+
+def misplaced(audit: Audit, label: str, made: Sequence[Labels]) -> str:
+    """What of the gradients made at each seed stands where this one belongs; "" if none does."""
+    if words := in_the_table(audit, label):
+        return words
+    pairs = [*zip(audit.got, made, strict=True)]
+    if label.startswith("inputs."):
+        for words, moved in IN_TIME.items():
+            if all(equal(got[label], moved(want[label])) for got, want in pairs):
+                return said(words)
+    for other in audit.labels:
+        if other != label and all(equal(got[label], want[other]) for got, want in pairs):
+            return said("it is {0}, returned in its place", gradient_name(other))
+    return ""
+
+
+def of_all_steps(audit: Audit, labels: set[str]) -> dict[str, str]:
+    """The gradients of a network that are those of a loss at every step, where samples end."""
+    problem = audit.problem
+    case = problem.case(problem.ordinary_sizes(), steps=4, batch=3, seed=audit.seed)
+    case = replace(case.widened(), dtype="float64", lengths=np.array([4, 2, 1]))
+    try:
+        got = labelled(audit.call(case)[1])
+    except Misbehaviour:
+        return {}
+    right, whole = (
+        labelled(autograd_answer(problem, one).gradients)
+        for one in (case, replace(case, lengths=None))
+    )
+    return {
+        label: said(ALL_STEPS) for label in labels
+        if equal(got[label], whole[label]) and not equal(got[label], right[label])
+    }  # fmt: skip
+
+
+def forgets(audit: Audit) -> str:
+    """How far back a loss goes, where nothing reaches further and something should; else ""."""
+    problem = audit.problem
+    sizes = problem.ordinary_sizes()
+    case = problem.case(sizes, steps=LONG, batch=2, seed=audit.seed, regime="contracting")
+    case = Scope(last_step=True).asked(replace(case.widened(), lengths=None))
+    try:
+        got = labelled(audit.call(case)[1])
+    except Misbehaviour:
+        return ""
+    right = audit.gradients(audit.tape(case))
+    reached = 0
+    for label in (label for label in got if label.startswith("inputs.")):
+        own = tuple(range(1, np.ndim(got[label])))
+        made, wanted = (np.any(array, axis=own) for array in (got[label], right[label]))
+        if not np.any(wanted & ~made):
+            continue
+        first = int(np.argmax(made)) if np.any(made) else LONG
+        if not equal(got[label][first:], right[label][first:]) or not np.all(made[first:]):
+            return ""
+        reached = max(reached, LONG - first)
+    return said("no loss goes back further than {0} steps", reached) if reached else ""
+
+
+def in_the_table(audit: Audit, label: str) -> str:
+    """How a table of embeddings was written to, if not by adding every row; else ""."""
+    if label != f"params.{TABLE}":
+        return ""
+    for words, write in WRITTEN.items():
+        made = []
+        for tape in audit.tapes:
+            first = tape.network.cell.inputs[0].name
+            table = np.zeros(np.shape(tape.case.params[TABLE]))
+            write(table, tape.case.inputs[first], tape.gradients().received(first))
+            made.append(table)
+        if all(equal(got[label], table) for got, table in zip(audit.got, made, strict=True)):
+            return said(words)
+    return ""
+
+
+def _by_step(table: Any, rows: Any, shares: Any) -> None:
+    for t in range(len(rows)):
+        table[rows[t]] += shares[t]
+
+
+def _by_sample(table: Any, rows: Any, shares: Any) -> None:
+    for sample in range(rows.shape[1]):
+        table[rows[:, sample]] += shares[:, sample]
+
+
+def _at_once(table: Any, rows: Any, shares: Any) -> None:
+    table[rows] += shares
+
+
+def _overwritten(table: Any, rows: Any, shares: Any) -> None:
+    for t in reversed(range(len(rows))):
+        table[rows[t]] = shares[t]
+
+
+WRITTEN: Final[Mapping[str, Callable[[Any, Any, Any], None]]] = {
+    "a row that occurs twice among the samples of a step is added once: table[rows] += … keeps the "
+    "last, np.add.at adds all": _by_step,
+    "a row that occurs twice among the steps of a sample is added once: table[rows] += … keeps the "
+    "last, np.add.at adds all": _by_sample,
+    "a row that occurs twice is added once: table[rows] += … keeps the last, np.add.at adds all":
+        _at_once,
+    "a row is overwritten at each step where it occurs, not added to": _overwritten,
+}  # fmt: skip
+
+
+def other_loss(audit: Audit) -> str:
+    """The right loss of a network times a number, if the code's loss is that; else ""."""
+    pairs = [(tape, float(outputs[LOSS]), float(tape.outputs[LOSS]))
+             for tape, outputs in zip(audit.tapes, audit.outputs, strict=True)]  # fmt: skip
+    for how, factor in SCALES.items():
+        made = [want * factor(t.case.steps, t.case.batch) for t, _, want in pairs]
+        if all(equal(got, right) for (_, got, _), right in zip(pairs, made, strict=True)):
+            return said("the loss is the right one {0}", said(how))
+    _, got, want = pairs[0]
+    number = Fraction(got / want).limit_denominator(12) if want else Fraction(0)
+    if number and all(equal(got, float(number) * want) for _, got, want in pairs):
+        return said("the loss is the right one multiplied by {0}", str(number))
+    return ""
+
+
+def nearly_right(audit: Audit, failing: Iterable[str]) -> str:
+    """How near wrong outputs come in usual calls, where that is no rounding; else ""."""
+    found = {name: off for name, off in audit.output_errors.items()
+             if f"states.{name}" in {*failing} and off > ROUNDING}  # fmt: skip
+    if not found or audit.wrong_outputs:
+        return ""
+    name, off = max(found.items(), key=lambda item: item[1])
+    return said(
+        "{0} is right to {1} only, as where a small number is added under a logarithm, a root or "
+        "a fraction",
+        audit.problem.output_word(name),
+        f"{off:.0e}",
+    )
+
+
+def returned_for(audit: Audit) -> str:
+    """What stands where wrong outputs belong, if for all of them that is another value; else ""."""
+    if not isinstance(audit.anatomy, CellAnatomy):
+        return other_loss(audit) if {*audit.wrong_outputs} == {LOSS} else ""
+    words = [_for(audit, audit.anatomy, name) for name in sorted(audit.wrong_outputs)]
+    if not all(words):
+        return ""
+    first, *others = words
+    for one in others:
+        first = said("{0}, and {1}", first, one)
+    return said("forward returns {0}", first)
+
+
+def turned_axes(audit: Audit) -> str:
+    """Whether the states are right once the first two axes of every sequence are exchanged."""
+    case, problem = audit.tapes[0].case, audit.problem
+    if not isinstance(problem, CellProblem) or problem.cell.sequences or problem.scope.lacks:
+        return ""
+    zeros = {name: np.zeros_like(array) for name, array in case.initial.items()}
+    want = problem.outputs(replace(case, initial=zeros), FLOATS)
+    other = replace(
+        case, steps=case.batch, batch=case.steps, initial={},
+        inputs={name: turned(array) for name, array in case.inputs.items()},
+        cotangents={name: turned(array) for name, array in case.cotangents.items()},
+    )  # fmt: skip
+    try:
+        got, _ = audit.call(other)
+    except Misbehaviour:
+        return ""
+    if not all(equal(turned(got[name]), np.stack(values)) for name, values in want.items()):
+        return ""
+    return said(TURNED)
+
+
+def _for(audit: Audit, anatomy: CellAnatomy, name: str) -> str:
+    derivation, naming = anatomy.part.derivation, anatomy.part.naming
+    (symbol,) = (s for s in derivation.cell.returned if s.name == name)
+    made = [previous(s) for s in derivation.cell.states]
+    made += [e.target for e in derivation.forward if e.target.shape == symbol.shape]
+    pairs = [*zip(audit.tapes, audit.outputs, strict=True)]
+
+    def holds(value: MatrixSymbol) -> bool:
+        return all(
+            value.name in tape.whole
+            and tape.whole[value.name].size == outputs[name].size
+            and equal(outputs[name], tape.whole[value.name].reshape(outputs[name].shape))
+            for tape, outputs in pairs
+        )
+
+    for value in made:
+        if value != symbol and holds(value):
+            return said("{0} as {1}", naming(value), naming(symbol))
+    if all(equal(outputs[name], tape.outputs[name][::-1]) for tape, outputs in pairs):
+        return said("{0} in reverse order of time", naming.bare(symbol))
+    return ""
