@@ -14,6 +14,7 @@ from derive.cell import Equation
 from derive.language.expr import At, Slope, product
 from derive.language.norms import Largest, Norm
 from derive.theorems.claims import PASCANU, Bound, Line, Relation, Theorem
+from derive.theorems.letters import Letters
 from derive.theorems.one_sequence import chain_norm
 
 
@@ -53,7 +54,8 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
     chain = derivation.part("chain")[-1]
     local = Equation(*(shifted(side) for side in (step.equation.target, step.equation.value)))
     slope_j = local.value.args[0].args[0]
-    any_slope = Slope(slope.args[0], MatrixSymbol("u", 1, 1))
+    u = Letters(derivation)("u", "v", "xi")
+    any_slope = Slope(slope.args[0], MatrixSymbol(u, 1, 1))
     numbers = Relation(gamma, "=", supremum)
     bound = Bound(norm, "upper", Pow(rate, LAG, evaluate=False))
     now = At(state, TIME)
@@ -61,7 +63,7 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
         name="contraction",
         assumptions=(
             Line("contraction.norm", (Norm(matrix), matrix)),
-            Line("contraction.slope", (any_slope, gamma, Symbol("u"), numbers)),
+            Line("contraction.slope", (any_slope, gamma, Symbol(u), numbers)),
             Line("contraction.nothing_else"),
         ),
         statement=(Line("shared.for_all", (Relation(EARLIER, "≤", TIME),)),),

@@ -20,6 +20,7 @@ from derive.language.expr import At, Elementwise, Partial, Slope
 from derive.language.functions import FUNCTIONS
 from derive.language.syntax import BAR, CARRY, LOSS
 from derive.theorems.claims import Relation
+from derive.theorems.letters import Letters
 from derive.theorems.lower_bounds import determinant
 from derive.typeset.boxes import Box, Fenced, Number, Sum, Symbol, row
 from derive.typeset.layout import Layout, Notation, space_of
@@ -34,9 +35,9 @@ from reports.document.model import (
 )
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
-from reports.sections.literature import dropped, drops
+from reports.sections.literature import delta, dropped, drops, is_lstm
 from reports.sections.patterns import groups, pattern_row
-from reports.sections.slopes import declared_rule, slope_rows
+from reports.sections.slopes import declared_rule, lettered, slope_rows
 from reports.sections.stages import at_ends, part_note
 from reports.sections.written_out import short_and_long
 
@@ -149,11 +150,14 @@ def _functions(facts: Facts) -> Iterator[Paragraph | Equations]:
         for node in preorder_traversal(step.equation.value)
         if isinstance(node, (Elementwise, Slope))
     )
-    rows = [made for name, given in used for made in slope_rows(facts.say, FUNCTIONS[name], given)]
+    own = Letters(facts.derivation)  # of these rows alone
+    rows = [lettered(made, own) for name, given in used
+            for made in slope_rows(facts.say, FUNCTIONS[name], given)]  # fmt: skip
     if rows:
         yield Paragraph(facts.say.sentence("forward.slopes"))
         yield Equations(tuple(rows))
-    yield from declared_rule(facts.say, (FUNCTIONS[name] for name, _ in used))
+    for said in declared_rule(facts.say, (FUNCTIONS[name] for name, _ in used)):
+        yield lettered(said, own)
 
 
 def one_step_back(facts: Facts) -> Section:
@@ -210,10 +214,11 @@ def through_time(facts: Facts) -> Section:
 
 
 def _not_alone(facts: Facts) -> Iterator[Paragraph]:
-    """What a recursion of one state's cotangent alone, as tutorials copy it, leaves out."""
+    """What a recursion of one state's cotangent alone leaves out."""
     if drops(facts):
         read, alone, _, lost, number = dropped(facts)
-        yield Paragraph(facts.say.sentence("through_time.dropped", read, alone, lost, number))
+        key = "through_time.dropped" if is_lstm(facts) else "through_time.dropped_here"
+        yield Paragraph(facts.say.sentence(key, read, alone, lost, number, delta(facts)))
 
 
 def _lost(facts: Facts) -> Iterator[Paragraph]:

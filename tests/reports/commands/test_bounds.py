@@ -256,7 +256,18 @@ def test_what_is_no_number_is_null_with_a_reason(capsys, tmp_path):
     assert found["log10_measured"] == [None] * 3
     assert "log10_measured: the product is zero" in found["reason"]
     assert found["path_shares"] is None
+    assert "path_shares: the product is zero" in found["reason"]
     assert found["verdict"] == "vanishes"
+
+
+@pytest.mark.parametrize(("words", "why"), [
+    (("mlstm", "--size", "2", "--lag", "3"), "has a matrix"),
+    (("rnn", "--size", "2", "--input-box", "1"), "no sequence"),
+])  # fmt: skip
+def test_shares_that_are_null_have_a_reason(capsys, words, why):
+    found = data(capsys, *words)
+    assert found["path_shares"] is None
+    assert why in found["reason"]
 
 
 @pytest.mark.parametrize("cell", catalogue if NIGHTLY else ["nas"])
