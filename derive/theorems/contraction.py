@@ -6,7 +6,9 @@ the theorem of Pascanu, Mikolov and Bengio, with γ the largest slope in absolut
 
 from __future__ import annotations
 
-from sympy import Basic, MatMul, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
+from collections.abc import Iterator
+
+from sympy import Basic, Expr, MatMul, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Derivation
@@ -42,6 +44,28 @@ def diagonal_times_matrix(derivation: Derivation) -> tuple[Slope, MatrixExpr] | 
                 return None
             return slope, matrix
     return None
+
+
+def is_free(derivation: Derivation, matrix: MatrixExpr) -> bool:
+    """Whether M may be any matrix: a weight that is no number.
+
+    What is made of weights may be normal, as W − Wᵀ is: then its eigenvalues give its norm, and
+    the norms of its powers are the powers of its norm.
+    """
+    return matrix in derivation.cell.parameters and matrix.shape[0] != 1
+
+
+def _loose(derivation: Derivation, rate: Expr, slope: Slope, matrix: MatrixExpr) -> Iterator[Line]:
+    """Why the bound may be far from the norm."""
+    above, gamma = Relation(rate, ">", S.One), Largest(slope.function.name)
+    constant = slope.function.slope_range.measure == 0
+    if not is_free(derivation, matrix):
+        if not constant:
+            yield Line("contraction.silent_slopes_alone", (above, slope, gamma))
+    elif constant:
+        yield Line("contraction.silent_norms", (above, matrix))
+    else:
+        yield Line("contraction.silent_slopes", (above, slope, gamma, matrix))
 
 
 def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> Theorem:
@@ -80,10 +104,9 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
             Line("contraction.chain", (chain.number, LAG)),
         ),
         silent=(
-            Line("contraction.silent_norms", (Relation(rate, ">", S.One), matrix))
-            if slope.function.slope_range.measure == 0 else
-            Line("contraction.silent_slopes", (Relation(rate, ">", S.One), slope_j, gamma, matrix)),
-            Line("contraction.silent_eigenvalues", (matrix,)),
+            *_loose(derivation, rate, slope_j, matrix),
+            *((Line("contraction.silent_eigenvalues", (matrix,)),)
+              if is_free(derivation, matrix) else ()),
             Line("contraction.silent_sum", (At(state, EARLIER), now, EARLIER, TIME)),
         ),
         verdict=(

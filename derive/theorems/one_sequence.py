@@ -6,7 +6,7 @@ In: a `Derivation`. Out: N_ab,t = Σ ‖d_j‖_∞ ‖M_j‖₂ of each block Σ
 
 from __future__ import annotations
 
-from itertools import chain, starmap
+from itertools import chain
 from typing import Final
 
 from sympy import (
@@ -78,10 +78,8 @@ def of_maps(derivation: Derivation, letters: Letters) -> tuple[Line, ...]:
     """What a norm is where states are matrices, and how it passes products with a change."""
     if not derivation.has_matrices:
         return ()
-    change, left, right, whole = starmap(
-        letters.matrix,
-        (("D", "X", "Delta"), ("L", "U", "Lambda"), ("R", "V", "Theta"), ("H", "Z", "Xi")),
-    )
+    change, left = letters.matrix("D", "X", "P", "K"), letters.matrix("L", "U", "F", "E")
+    right, whole = letters.matrix("R", "V", "G", "S"), letters.matrix("H", "Z", "Q", "O")
     key, weight = letters.column("k", "xi", "kappa"), letters.column("b", "beta", "nu")
     one = Symbol(f"{weight.name}_{derivation.cell.notation.index}")
     shrunk = Mul(S.NegativeOne, one, Pow(Norm(key), 2, evaluate=False), evaluate=False)

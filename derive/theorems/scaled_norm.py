@@ -22,7 +22,7 @@ from derive.theorems.letters import RATE, Letters
 from derive.theorems.one_sequence import chain_norm, entries_of
 
 
-def _moves(derivation: Derivation) -> bool:
+def moves(derivation: Derivation) -> bool:
     """Whether anything of the step Jacobian but its diagonals changes with time."""
     jacobian = derivation.step_jacobian
     written = (*(value for _, value in jacobian.named), *jacobian.blocks.values())
@@ -46,7 +46,7 @@ def scaled_norm(derivation: Derivation) -> Theorem | None:
     """The theorem; None where the step Jacobian has no diagonal factor, or blocks are maps."""
     if derivation.has_matrices or not diagonal_columns(derivation.step_jacobian):
         return None
-    moving = _moves(derivation)
+    moving = moves(derivation)
 
     letters = Letters(derivation)
     matrix, column = letters.matrix, letters.column

@@ -135,13 +135,16 @@ def _latex_atom(tokens: list[str], text: str) -> tuple[Box, list[str]]:
 def heads(names: Iterable[str], latex: Mapping[str, str]) -> set[str]:
     """The letters that the names are read by: without scripts and accents, as an author has them.
 
-    A symbol with LaTeX of its own is read by that; its name does not reach the page.
+    A symbol with LaTeX of its own is read by that; its name does not reach the page. A small letter
+    with a number, as k₁, is another letter than k.
     """
     found = set()
     for name in names:
         box = parse_latex(latex[name]) if latex.get(name) else spelled(name)
         while not isinstance(box, Symbol):
             match box:
+                case Script(base=Symbol(letter), sub=Number()) if letter.islower():
+                    break
                 case Script(base=inner) | boxes.Accent(base=inner) | boxes.Row(items=(inner, *_)):
                     box = inner
                 case _:

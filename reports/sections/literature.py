@@ -17,6 +17,7 @@ from derive.calculus.through_time import TIME
 from derive.cell import Cell
 from derive.language.expr import At, replace, symbols_of
 from derive.theorems.carousel import find_carousel
+from derive.theorems.contraction import is_free
 from derive.typeset.boxes import Box, Fenced, Operator, Row, Script, Symbol, row, sub, sup
 from derive.typeset.layout import size_box
 from derive.typeset.letters import spelled
@@ -55,14 +56,17 @@ def _corrections(facts: Facts) -> Iterator[Inlines]:
             row(Script(Symbol("W"), sub=Symbol("rec"), sup=Operator("⊤")), slope),
             row(weight, slope),
         )  # fmt: skip
-        yield say.sentence(
-            "sources.entries", claim.rate.args[-1].args[0], row("1", "/", "2"),
-            row(size_box(claim.rate.args[-1].args[0].shape[0]), "/", "2"),
-        )  # fmt: skip
+        matrix = claim.rate.args[-1].args[0]
+        rows = matrix.shape[0]
+        small = rows.is_number and rows <= 2  # then the norm named below does not exceed 1
+        if is_free(facts.derivation, matrix) and not small:
+            yield say.sentence(
+                "sources.entries", matrix, row("1", "/", "2"), row(size_box(rows), "/", "2")
+            )
     if is_lstm(facts):
         yield say.sentence("sources.dropped", *dropped(facts))
-    undecided = claim.verdict[0].key.startswith("shared.undecided")
-    if len(facts.derivation.cell.states) > 1 and undecided and gates(facts.derivation.cell):
+    cell = facts.derivation.cell
+    if len(cell.states) > 1 and claim.is_undecided and gates(cell):
         yield say.sentence("sources.gates", say.reference(claim.name))
 
 

@@ -74,7 +74,8 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         *((Paragraph(say("{0}.", say.phrase(cell.source).rstrip(".")), say.words("glance.source")),)
           if cell.source else ()),
         *(() if brief else step),
-        parameter_table(facts),
+        parameter_table(facts) if cell.parameters else
+        Paragraph(say.sentence("glance.no_parameters")),
         *given(facts),
         Paragraph(say.sentence("glance.step_jacobian",
                       *_state_pair(facts)), say.words("glance.lead_jacobian")),
@@ -208,7 +209,7 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
     carried = sub(facts.symbol(state.name + CARRY), "t")
     letters, (i, j) = facts.letters, map(facts.layout.time, (INDEX, FACTOR))
     u, v, phi = (spelled(letters(*choices)) for choices in (
-        ("u", "y", "xi"), ("v", "z", "zeta"), ("phi", "psi", "chi")))  # fmt: skip
+        ("u", "y", "xi", "p"), ("v", "z", "zeta", "w"), ("phi", "psi", "chi")))  # fmt: skip
     names = [
         say("{0}", size_box(extent))
         for extent in dict.fromkeys(

@@ -55,8 +55,8 @@ WIDEST: Final = 26.0
 """A slope wider than this, in em, is not written out; its range is."""
 _U: Final = SympySymbol("u")
 _OWN: Final = (
-    ("u", "v", "zeta"), ("y", "z", "eta"), ("xi", "chi", "nu"), ("Psi", "Phi", "Xi"),
-    ("alpha", "theta", "mu"), ("beta", "omega", "tau"),
+    ("u", "v", "s", "eta"), ("y", "z", "w", "omega"), ("xi", "chi", "nu"), ("Psi", "Phi", "Xi"),
+    ("alpha", "theta", "mu"), ("beta", "lambda", "tau"),
 )  # fmt: skip
 _SIGMA: Final = SympySymbol("sigma_of_u")
 _SIGNS: Final = {">": ">", "<": "<", ">=": "≥", "<=": "≤"}

@@ -84,7 +84,7 @@ class _Letters:
 
 _CHANGE, _RESIDUAL = ("d", "delta", "epsilon"), ("r", "rho", "chi")
 _WITHIN, _ERROR = ("E", "R", "Y"), ("e", "eta", "zeta")
-_REST, _LIPSCHITZ = ("q", "xi", "psi"), ("Lambda", "K", "Theta")
+_REST, _LIPSCHITZ = ("q", "xi", "psi"), ("M", "K", "F")
 _BEFORE: Final = row("t", "−", "1")
 
 

@@ -84,7 +84,7 @@ NO_PROSE: Final = {
     "readout gradients": "a part of the story, as the derivation names it",
     "table gradients": "a part of the story, as the derivation names it",
     "$N_t\\cdots N_{k+1}$": "a formula",
-    "t \\ k": "a formula",
+    "t \\ ": "a formula",
     r"$\partial h/\partial\lambda$": "a formula",
     r"$\log_{10}\,\mathrm{E}(\partial h/\partial\,\cdot)^2$": "a formula",
     "Date": "a field of a file",

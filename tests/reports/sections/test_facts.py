@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from renamed import ASKED, CELLS, of, one_meaning, symbols
 
-from reports.sections.derivation import _functions
+from derive import Cell, catalogue, differentiate
+from reports.sections.derivation import _functions, step_jacobian, through_time
 from reports.sections.facts import Facts
 from reports.sections.page_one import conventions
 from reports.sections.sweeps import _Letters, _theorem
@@ -33,3 +34,25 @@ def test_the_loss_and_the_lipschitz_constant_have_letters_of_their_own():
     found = written(of(CELLS["plain"], {}))
     assert "L" not in found["sweeps"]
     assert "L" in found["conventions"]
+
+
+@pytest.mark.parametrize(("equations", "scales"), [
+    ("h = tanh(W @ h_prev + U @ x) + h_prev", True),
+    ("h = softmax(W @ h_prev + U @ x)", False),  # h hᵀ scales nothing entry by entry
+    ("h = W @ h_prev + U @ x", False),
+])  # fmt: skip
+def test_a_factor_is_said_to_scale_where_each_term_does(equations, scales):
+    facts = Facts(differentiate(Cell.parse(name="c", equations=equations)))
+    assert ("Each term scales a change" in repr(step_jacobian(facts))) is scales
+
+
+def test_blocks_are_sums_of_diagonals_and_weights_where_nothing_else_moves():
+    text = "g = softmax(W @ h_prev + U @ x)\nh = tanh(V @ g_prev + x)"
+    moving = Facts(differentiate(Cell.parse(name="c", equations=text)))
+    for facts, said in ((moving, False), (Facts(differentiate(catalogue["lstm"])), True)):
+        assert ("diagonal matrices and weights" in repr(step_jacobian(facts))) is said
+
+
+def test_a_cell_without_parameters_is_not_said_to_have_some():
+    facts = Facts(differentiate(Cell.parse(name="c", equations="h = tanh(h_prev + x)")))
+    assert "A parameter serves" not in repr(through_time(facts))

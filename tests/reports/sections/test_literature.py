@@ -66,3 +66,18 @@ def test_that_gates_help_is_not_denied_where_nothing_explodes():
     facts = Facts(differentiate(Cell.parse(name="c", equations=text)))
     assert "vanish" in facts.claim.verdict[0].key or "bounded" in facts.claim.verdict[0].key
     assert "That gates" not in repr(sources(facts))
+
+
+SKEW = "h = tanh((W - W.T) @ h_prev + U @ x)"
+
+
+def test_entries_and_eigenvalues_are_spoken_of_where_the_matrix_is_any():
+    """W − Wᵀ has no entry on its diagonal but 0, and its norm is its largest eigenvalue."""
+    rnn, skew = (Facts(differentiate(cell)) for cell in (
+        catalogue["rnn"], Cell.parse(name="c", equations=SKEW)))  # fmt: skip
+    assert skew.claim.rate is not None
+    for facts, said in ((rnn, True), (skew, False)):
+        assert ("bound no product" in repr(sources(facts))) is said
+        keys = {line.key for line in facts.claim.silent}
+        assert ("contraction.silent_eigenvalues" in keys) is said
+        assert ("contraction.silent_slopes" in keys) is said
