@@ -94,6 +94,11 @@ class Facts:
         return spelled(factor.args[0].name if several else self.letters("J", "F", "G"))
 
     @property
+    def gain(self) -> Box:
+        """The letter of the factor on all recurrent weights."""
+        return spelled(self.letters("g", "omega", "gain"))
+
+    @property
     def whole(self) -> Box:
         """The whole state: the letter of all states together, of one its own."""
         return self.symbol(self.derivation.chain.target.args[0].args[0].name)

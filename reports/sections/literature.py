@@ -102,7 +102,7 @@ def is_lstm(facts: Facts) -> bool:
     factors = value.args if isinstance(value, HadamardProduct) else ()
     read = len(factors) == 2 and any(
         [s.name for s in symbols_of(one)] == [pair.keeper] and _is_gated(other, cell)
-        for one, other in (factors, factors[::-1])
+        for one, other in zip(factors, reversed(factors), strict=True)
     )
     whole = isinstance(pair.kept, OneMatrix)
     return read and (whole or _is_gated(replace(pair.kept, meant), cell))

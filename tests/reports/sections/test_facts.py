@@ -8,6 +8,8 @@ import pytest
 from renamed import ASKED, CELLS, of, one_meaning, symbols
 
 from derive import Cell, catalogue, differentiate
+from derive.typeset.boxes import Symbol
+from reports.document.figures import labels
 from reports.sections.derivation import _functions, step_jacobian, through_time
 from reports.sections.facts import Facts
 from reports.sections.page_one import conventions
@@ -27,6 +29,14 @@ def written(derivation):
 @pytest.mark.parametrize("kind", CELLS)
 def test_a_letter_of_the_authors_means_nothing_else(kind, asked):
     one_meaning(kind, asked, written)
+
+
+def test_the_gain_gives_way_to_a_gate_of_its_name():
+    text = "g = sigmoid(W @ x)\nh = g * h_prev + (1 - g) * x"
+    facts = Facts(differentiate(Cell.parse(name="c", equations=text)))
+    assert facts.gain == Symbol("omega")
+    assert Facts(differentiate(catalogue["rnn"])).gain == Symbol("g")
+    assert labels("en", "k", r"\omega")("figures.gain") == r"gain $\omega$"
 
 
 def test_the_loss_and_the_lipschitz_constant_have_letters_of_their_own():
