@@ -16,7 +16,6 @@ from derive.typeset.layout import PLAIN
 from derive.typeset.letters import heads
 
 THETA: Final = ("theta", "w", "upsilon")  # a parameter
-WHOLE: Final = ("s", "ss", "sss")  # all states together
 RATE: Final = ("r", "q", "kappa")
 KEPT: Final = ("a", "kappa", "pi")  # what a state keeps of itself, where that has no name
 PLACES: Final = (("a", "l", "iota"), ("b", "w", "zeta"))  # the row of an entry, and the column

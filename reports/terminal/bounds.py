@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
-from derive.theorems.letters import THETA, WHOLE, Letters
+from derive.theorems.letters import THETA, Letters
 from derive.typeset.columns import columns_of
 from derive.typeset.letters import spelled
 from derive.typeset.text import Text
@@ -74,8 +74,7 @@ class _Written:
 def _letters(cell: Cell) -> _Written:
     derivation, notation, text = derivation_of(cell), cell.notation, Text()
     give, earlier = Letters(derivation), text(spelled(notation.earlier))
-    whole = derivation.chain.target.args[0].args[0].name
-    state = give(*WHOLE) if len(cell.states) == 1 else whole
+    state = derivation.chain.target.args[0].args[0].name
     times = "t", earlier, notation.length
     now, then, last = (f"{text(spelled(state))}_{time}" for time in times)
     theta, gradient = (text(spelled(give(*choices))) for choices in (THETA, ("g", "w", "chi")))

@@ -345,7 +345,7 @@ def test_a_stable_state_with_an_ill_conditioned_parameter_is_named(capsys, tmp_p
     assert 10 ** held["certified"] == pytest.approx(400, rel=1e-3)
     assert held["amplification"] == pytest.approx(20, rel=1e-3)
     _, out, _ = said(capsys, *words)
-    assert "states stable, parameters ill-conditioned: ∂s_T/∂lam is at least 19.9 times" in out
+    assert "states stable, parameters ill-conditioned: ∂h_T/∂lam is at least 19.9 times" in out
 
 
 def test_a_well_conditioned_parameter_is_not_called_ill(capsys, tmp_path):
