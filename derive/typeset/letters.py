@@ -45,7 +45,8 @@ def spelled(name: str) -> Box:
         return Symbol(name)  # underscores that join nothing are shown
     for place, token in enumerate(name.split("_")):
         if token in _WRITTEN and parts:
-            parts[-1] = boxes.accent(token, parts[-1])
+            over = 0 if parts[-1] == Symbol("prev") else -1  # a hat is of the letter, not of "prev"
+            parts[over] = boxes.accent(token, parts[over])
         else:
             parts.append(word(token) if place == 0 else subscript(token))
     return parts[0] if len(parts) == 1 else join(parts[0], parts[1:])

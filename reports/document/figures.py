@@ -56,6 +56,12 @@ class Labels:
     fonts: tuple[str, ...] = ()
     earlier: str = "k"
     gain: str = "g"
+    norms: str = "N"
+
+    @property
+    def chain(self) -> str:
+        """The product of the matrices that bound norms of blocks."""
+        return rf"${self.norms}_t\cdots{{}}{self.norms}_{{{self.earlier}+1}}$"
 
     def __call__(self, key: str) -> str:
         """The label, with the letter of the gain put in."""
@@ -72,17 +78,17 @@ class Labels:
 
 
 @cache
-def labels(language: str, earlier: str = "k", gain: str = "g") -> Labels:
+def labels(language: str, earlier: str = "k", gain: str = "g", norms: str = "N") -> Labels:
     """The labels of a language; in English where no font has its letters.
 
-    `earlier` is the letter of a time before t, or its name; `gain` is LaTeX.
+    `earlier` is the letter of a time before t, or its name; `gain` and `norms` are LaTeX.
     """
     letter = earlier if len(earlier) == 1 else rf"\{earlier}"
     if language == "en":
-        return Labels(spoken(language).texts.__getitem__, earlier=letter, gain=gain)
+        return Labels(spoken(language).texts.__getitem__, earlier=letter, gain=gain, norms=norms)
     known = {font.name for font in font_manager.fontManager.ttflist}
     fonts = tuple(name for name in CHINESE if name in known)[:1]
-    return Labels(spoken(language if fonts else "en").texts.__getitem__, fonts, letter, gain)
+    return Labels(spoken(language if fonts else "en").texts.__getitem__, fonts, letter, gain, norms)
 
 
 @dataclass(frozen=True)

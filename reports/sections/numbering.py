@@ -46,8 +46,9 @@ class Pages:
     @property
     def labels(self) -> Labels:
         """What the figures say."""
-        return labels(self.facts.language, self.facts.layout.notation.earlier,
-                      Latex()(self.facts.gain).strip())  # fmt: skip
+        notation = self.facts.layout.notation
+        return labels(self.facts.language, notation.earlier, Latex()(self.facts.gain).strip(),
+                      notation.norms)  # fmt: skip
 
     def at(self, factor: float) -> Box:
         """G = 0.5."""

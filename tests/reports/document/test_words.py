@@ -83,7 +83,6 @@ NO_PROSE: Final = {
     "gates split": "a method's name, as it is found",
     "readout gradients": "a part of the story, as the derivation names it",
     "table gradients": "a part of the story, as the derivation names it",
-    "$N_t\\cdots N_{k+1}$": "a formula",
     "t \\ ": "a formula",
     r"$\partial h/\partial\lambda$": "a formula",
     r"$\log_{10}\,\mathrm{E}(\partial h/\partial\,\cdot)^2$": "a formula",
