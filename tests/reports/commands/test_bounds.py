@@ -254,8 +254,7 @@ def test_what_is_no_number_is_null_with_a_reason(capsys, tmp_path):
     np.savez(tmp_path / "w.npz", **dead)
     found = data(capsys, "irnn", "--weights", str(tmp_path / "w.npz"), "--lag", "3")
     assert found["log10_measured"] == [None] * 3
-    zero = "the product is zero"
-    assert f"path_shares: {zero}; null in log10_measured: {zero}" in found["reason"]
+    assert found["reason"].count(": the product is zero") == 2  # of path_shares, log10_measured
     assert found["path_shares"] is None
     assert found["verdict"] == "vanishes"
 
