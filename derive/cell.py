@@ -221,7 +221,7 @@ class Cell:
         timed = frozenset(s.name for s in symbols if s not in fixed)
         held = (*self.parameters, *symbols)
         names = {str(n) for s in held for n in (s.name, *Tuple(*s.shape).free_symbols)}
-        return Notation(self.latex, timed, **own(names))
+        return Notation(self.latex, timed, **own(names, self.latex))
 
     def _repr_latex_(self) -> str:
         return latex_of([(e.target, e.value, None) for e in self.equations], self.notation)

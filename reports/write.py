@@ -94,7 +94,9 @@ def write_report(
     drawn = {}
     if measurement is not None:
         norms = gradient_norms(
-            measurement, norm_label(derivation), labels(language, derivation.cell.notation.earlier)
+            measurement,
+            norm_label(derivation),
+            labels(language, derivation.cell.notation.earlier, Latex()(facts.gain).strip()),
         )
         drawn[f"{cell.name}-{FIGURE}"] = norms
     tell(f"{cell.name}: bound")

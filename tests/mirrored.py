@@ -240,7 +240,7 @@ THROUGH: Final = (
              "reports/sections/answer.py",
              "reports/terminal/answer.py",
              "reports/sections/beside.py",
-             "reports/sections/facts.py", "reports/sections/numbering.py",
+             "reports/sections/numbering.py",
              "reports/sections/one_sequence.py")),
     Through("reports/sections/test_sweeps.py", "the chapter and its figure",
             ("reports/document/sweep_figures.py",)),

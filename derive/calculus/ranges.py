@@ -2,13 +2,15 @@
 
 In: the named forward equations of a cell, an expression over their names. Out: an interval with
 exact or outward rounded ends that holds each entry, wherever it has a value. States before the
-step, inputs and parameters are any numbers; a function with parameters of its own has no range.
+step, inputs and parameters are any numbers.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import reduce
+from itertools import combinations, product
 from typing import Final
 
 from sympy import (
@@ -40,6 +42,9 @@ from derive.language.expr import (
     Rows,
     Slope,
     Softmax,
+    add,
+    hadamard,
+    negate,
     operands,
     split_coefficient,
 )
@@ -90,8 +95,7 @@ class Ranges:
             case OneMatrix():
                 return S.One, S.One
             case MatAdd(args=terms):
-                lows, highs = zip(*map(self.of, terms), strict=True)
-                return sum(lows), sum(highs)
+                return _both(_sum(map(self.of, terms)), self._mixture(terms))
             case HadamardProduct(args=factors):
                 powers = Counter(factors)
                 return reduce(_times, (_power(self.of(f), times) for f, times in powers.items()))
@@ -103,10 +107,10 @@ class Ranges:
                 return chosen(*lows), chosen(*highs)
             case AtLeast() | Below() | Softmax():
                 return UNIT
-            case Elementwise() if not node.parameters:
-                return _image(node.function, self.of(node.argument))
-            case Slope() if not node.parameters:
-                slopes = node.function.slope_range
+            case Elementwise():
+                return _image(node.function.at(node.parameters), self.of(node.argument))
+            case Slope():
+                slopes = node.function.at(node.parameters).slope_range
                 return _outwards(slopes.inf, slopes.sup)
             case Broadcast() | Rows() | Columns() | Vec() | Transpose():
                 return self.of(node.args[0])
@@ -118,6 +122,46 @@ class Ranges:
                 return UNIT if key in self.short else (S.Zero, S.Infinity)
         return ANY
 
+    def _mixture(self, terms: tuple[MatrixExpr, ...]) -> Range:
+        """Of w ⊙ a + (1 − w) ⊙ b with 0 ≤ w ≤ 1, entry by entry, no more than a and b have.
+
+        What the sum has besides is added; no such pair has no range.
+        """
+        for (i, one), (j, two) in combinations(enumerate(terms), 2):
+            (number, left), (other, right) = (split_coefficient(term) for term in (one, two))
+            for w, v in product(_factors(left), _factors(right)):
+                low, high = self.of(w)
+                if low >= 0 and high <= 1 and self._adds_to_one(w, v):
+                    a = _times((number, number), self.of(_without(left, w)))
+                    b = _times((other, other), self.of(_without(right, v)))
+                    rest = (self.of(term) for k, term in enumerate(terms) if k not in {i, j})
+                    return _sum([(min(a[0], b[0]), max(a[1], b[1])), *rest])
+        return ANY
+
+    def _adds_to_one(self, w: MatrixExpr, v: MatrixExpr) -> bool:
+        """Whether one of the columns is 1 less the other, by itself or as it is defined."""
+        ones = OneMatrix(*w.shape)
+        return any(
+            self.meant.get(a, a) in {add(ones, negate(b)), add(ones, negate(self.meant.get(b, b)))}
+            for a, b in ((w, v), (v, w))
+        )
+
+
+def _factors(term: MatrixExpr) -> tuple[MatrixExpr, ...]:
+    return tuple(term.args) if isinstance(term, HadamardProduct) else (term,)
+
+
+def _without(term: MatrixExpr, factor: MatrixExpr) -> MatrixExpr:
+    """The product of the other factors; of none, ones."""
+    others = list(_factors(term))
+    others.remove(factor)
+    return hadamard(*others) if others else OneMatrix(*term.shape)
+
+
+def _sum(ranges: Iterable[Range]) -> Range:
+    lows, highs = zip(*ranges, strict=True)
+    return sum(lows), sum(highs)
+
 
 def _image(function: ElementwiseFunction, argument: Range) -> Range:
     """The function's range; where it rises, no more than its values at the argument's ends."""
@@ -125,7 +169,7 @@ def _image(function: ElementwiseFunction, argument: Range) -> Range:
     if function.name == "identity":
         return argument
     rises = function.surrogate is None and bool(function.slope_range.inf >= 0)
-    if not rises or function.formula.free_symbols != {X}:  # letters stand for its own numbers
+    if not rises:
         return whole
     ends = [
         function.formula.subs(X, end) if end.is_finite and function.domain.contains(end) == S.true

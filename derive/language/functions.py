@@ -6,7 +6,7 @@ language (NumPy, LaTeX) belongs to that language's printer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Final
 
@@ -47,8 +47,9 @@ class ElementwiseFunction:
     """φ applied to every entry: y = φ(x), slope φ′(x), and φ′ through y where that is possible.
 
     Assumes: `range` and `slope_range` hold for the default parameters, where the argument lies in
-    `domain`; at a kink `slope` takes the value stated in `kink` (a subgradient). Where there is a
-    `surrogate`, the slope is declared: the derivative of that formula, not of the function's own.
+    `domain`, and `ranges` are both of them in the letters of the parameters; at a kink `slope`
+    takes the value stated in `kink` (a subgradient). Where there is a `surrogate`, the slope is
+    declared: the derivative of that formula, not of the function's own.
     """
 
     name: str
@@ -62,13 +63,19 @@ class ElementwiseFunction:
     kink: str = ""
     domain: Set = S.Reals
     surrogate: Expr | None = None
+    ranges: tuple[Set, Set] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a row with symbols nobody will bind.
+        """Refuse a row with symbols nobody will bind, or with ranges that disagree.
 
         Raises:
-            ValueError: if a formula uses a symbol other than x, y and the parameters.
+            ValueError: if a formula uses a symbol other than x, y and the parameters, or `ranges`
+                are left out or others at the default parameters.
         """
+        both = self.ranges or ((self.range, self.slope_range) if not self.parameters else ())
+        if tuple(self.bind(one, ()) for one in both) != (self.range, self.slope_range):
+            raise ValueError(f"function {self.name!r}: `ranges` at the defaults: expected "
+                             f"{self.range}, {self.slope_range}, came {self.ranges}")  # fmt: skip
         bound = {symbol for symbol, _ in self.parameters}
         for what, expr, own in (
             ("formula", self.formula, {X}),
@@ -96,6 +103,23 @@ class ElementwiseFunction:
         """Whether 1 − φ(x) = φ(−x)."""
         half = self.formula.subs(X, 0) == Rational(1, 2)
         return bool(half and simplify(self.formula + self.formula.subs(X, -X) - 1) == 0)
+
+    def at(self, parameters: tuple[Number, ...]) -> ElementwiseFunction:
+        """The row of one variable alone: these parameters put in, defaults where none is given."""
+        if not self.parameters:
+            return self
+        held, slopes = self.ranges or (self.range, self.slope_range)
+        through, declared = self.slope_from_output, self.surrogate
+
+        def bound(expr: Expr) -> Expr:
+            return self.bind(expr, parameters)
+
+        return replace(
+            self, formula=bound(self.formula), slope=bound(self.slope),
+            slope_from_output=None if through is None else bound(through),
+            surrogate=None if declared is None else bound(declared),
+            range=bound(held), slope_range=bound(slopes), parameters=(), ranges=None,
+        )  # fmt: skip
 
     def bind(self, expr: Expr, parameters: tuple[Number, ...]) -> Expr:
         """The expression with the parameters put in; defaults where none is given."""
@@ -132,12 +156,14 @@ _ROWS = (
         Piecewise((1, X > 0), (ALPHA, True)), Piecewise((1, Y > 0), (ALPHA, True)),
         S.Reals, Interval(Rational(1, 100), 1), r"\operatorname{lrelu}",
         parameters=((ALPHA, Rational(1, 100)),), kink="slope α at 0",
+        ranges=(S.Reals, Interval(Min(1, ALPHA), Max(1, ALPHA))),
     ),
     ElementwiseFunction(
         "elu", Piecewise((X, X > 0), (ALPHA * (exp(X) - 1), True)),
         Piecewise((1, X > 0), (ALPHA * exp(X), True)), Piecewise((1, Y > 0), (Y + ALPHA, True)),
         Interval(-1, S.Infinity), Interval(0, 1), r"\operatorname{elu}",
         parameters=((ALPHA, S.One),), kink="slope α at 0",
+        ranges=(Interval(-ALPHA, S.Infinity), Interval(0, Max(1, ALPHA))),
     ),
     ElementwiseFunction(
         "softplus", log(1 + exp(X)), _SIGMOID, 1 - exp(-Y),
@@ -169,6 +195,7 @@ _ROWS = (
         Interval(-Rational("1.7159"), Rational("1.7159")),
         Interval(0, Rational("1.7159") * Rational(2, 3)), r"\operatorname{stanh}",
         parameters=((ALPHA, Rational("1.7159")), (BETA, Rational(2, 3))),
+        ranges=(Interval(-ALPHA, ALPHA), Interval(0, ALPHA * BETA)),
     ),
     ElementwiseFunction(
         "exp", exp(X), exp(X), Y,
@@ -239,10 +266,11 @@ def _step(
     *parameters: tuple[Symbol, Number], least: Expr = S.Zero,
 ) -> ElementwiseFunction:  # fmt: skip
     """A step from 0 to 1 above 0, with the slope of that name: the surrogate's derivative."""
+    usual, whole = largest.subs(dict(parameters)), Interval(0, 1)
     return ElementwiseFunction(
-        f"{STEP}_{slope_name}", _STEP, slope, None, Interval(0, 1), Interval(least, largest),
+        f"{STEP}_{slope_name}", _STEP, slope, None, whole, Interval(least, usual),
         r"\operatorname{step}", parameters, kink="declared, since step jumps at 0",
-        surrogate=surrogate,
+        surrogate=surrogate, ranges=(whole, Interval(least, largest)),
     )  # fmt: skip
 
 
@@ -253,12 +281,12 @@ _STEPS: Final = (
     _step("straight_through", X, S.One, S.One, least=S.One),
     _step(
         "rectangle", Min(Max(X, -ALPHA / 2), ALPHA / 2) / ALPHA,
-        Piecewise((1 / ALPHA, (X > -ALPHA / 2) & (X < ALPHA / 2)), (0, True)), S.One,
+        Piecewise((1 / ALPHA, (X > -ALPHA / 2) & (X < ALPHA / 2)), (0, True)), 1 / ALPHA,
         (ALPHA, S.One),
     ),
     _step(
         "triangle", ALPHA * (_ABOVE - _ABOVE**2 / 2 + _BELOW + _BELOW**2 / 2),
-        ALPHA * Max(Min(1 - X, 1 + X), 0), Rational(3, 10), (ALPHA, Rational(3, 10)),
+        ALPHA * Max(Min(1 - X, 1 + X), 0), ALPHA, (ALPHA, Rational(3, 10)),
     ),
     _step(
         "fast_sigmoid",
@@ -267,7 +295,7 @@ _STEPS: Final = (
         (BETA, Number(100)),
     ),
     _step(
-        "sigmoid", 1 / (1 + exp(-BETA * X)), BETA * _POWER / (1 + _POWER) ** 2, S.One,
+        "sigmoid", 1 / (1 + exp(-BETA * X)), BETA * _POWER / (1 + _POWER) ** 2, BETA / 4,
         (BETA, Number(4)),
     ),
     _step("arctan", atan(BETA * X) / BETA, 1 / (1 + (BETA * X) ** 2), S.One, (BETA, Number(3))),
@@ -306,5 +334,5 @@ def function_of(name: str) -> ElementwiseFunction:
     row = function_of(of)
     return ElementwiseFunction(
         name, row.slope, row.slope.diff(X), None, row.slope_range, S.Reals, f"{row.latex}'",
-        row.parameters, row.kink,
+        row.parameters, row.kink, ranges=row.ranges and (row.ranges[1], S.Reals),
     )  # fmt: skip

@@ -8,6 +8,7 @@ vector v for several, with the closed condition for ρ(N) < 1 where there is one
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Final
 
 from sympy import (
@@ -50,8 +51,9 @@ from derive.theorems.claims import (
     Theorem,
 )
 from derive.theorems.contraction import diagonal_times_matrix
-from derive.theorems.one_sequence import INEQUALITIES, NORMS, chain_norm, of_maps
-from derive.theorems.suprema import Quantities, contracting, letter
+from derive.theorems.letters import KEPT, PLACES, RATE, Letters
+from derive.theorems.one_sequence import chain_norm, inequalities, norms, of_maps
+from derive.theorems.suprema import Quantities, contracting
 
 
 def certified_rate(derivation: Derivation) -> Theorem:
@@ -60,6 +62,8 @@ def certified_rate(derivation: Derivation) -> Theorem:
     return _number(derivation, found) if found.order == 1 else _matrix(derivation, found)
 
 
+_CAROUSEL: Final = ("alpha", "mu"), ("beta", "nu"), ("omega", "chi")
+_EIGENVALUE: Final = ("lambda", "zeta", "xi")
 _ADMISSIBLE: Final = Line("certified_rate.admissible", (TIME,))
 _RANGE: Final = Line("certified_rate.range")
 
@@ -69,7 +73,7 @@ def _number(derivation: Derivation, found: ClosedCondition) -> Theorem:
     state = derivation.cell.states[0]
     one = Norm(Partial(At(state, TIME), At(state, TIME - 1)))
     step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
-    N = found.symbol
+    N, letters = found.symbol, Letters(derivation)
     consequences: list[Part] = []
     if found.stuck:
         consequences.append(Line("certified_rate.no_decay", (Relation(N, "≥", S.One),)))
@@ -79,13 +83,14 @@ def _number(derivation: Derivation, found: ClosedCondition) -> Theorem:
     simple = diagonal_times_matrix(derivation) is not None
     return Theorem(
         name="certified_rate",
-        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE, *_erasing(derivation)),
+        assumptions=(norms(letters), *of_maps(derivation, letters), _ADMISSIBLE,
+                     *_erasing(derivation)),
         statement=(Line("certified_rate.number", (N, Relation(EARLIER, "<", TIME))),),
         bound=Bound(norm, "upper", MatPow(N, LAG)),
         entries=(Relation(N, "=", found.matrix), *found.definitions),
         consequences=tuple(consequences),
         proof=(
-            Line("certified_rate.norm_of_step", (*INEQUALITIES, step.number,
+            Line("certified_rate.norm_of_step", (*inequalities(letters), step.number,
                   Relation(one, "≤", N))),
             Line("certified_rate.norm_of_product", (chain.number, LAG)),
         ),
@@ -102,8 +107,9 @@ def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
     order = len(states)
     norm, target = chain_norm(derivation)
     N, first, last = found.symbol, found.names[0], found.names[-1]
-    v = MatrixSymbol(letter(derivation, "v", "w", "q"), order, 1)
-    rate = Letter(letter(derivation, "r", "q", "kappa"))
+    letters = lettered(derivation)
+    rate = letters.number(*RATE)
+    v = MatrixSymbol(letters("v", "w", "p"), order, 1)
     block = Norm(Partial(At(states[first], TIME), At(states[last], EARLIER)))
     ratio = Mul(Component(v.name, first), Pow(Component(v.name, last), -1), evaluate=False)
     shrunk = Pow(rate, LAG, evaluate=False)
@@ -111,8 +117,9 @@ def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
     small = Relation(Radius(N), "<", S.One)
     step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
     power = MatPow(N, LAG)
-    ones = MatrixSymbol(letter(derivation, "u", "e", "p"), order, 1)
-    a, v_a = Letter("a"), Letter(f"{v.name}_a")
+    ones = MatrixSymbol(letters("u", "e", "iota"), order, 1)
+    a, b = starmap(letters.number, PLACES)
+    v_a, v_b = (Letter(f"{v.name}_{place}") for place in (a, b))
     share = Mul(S.NegativeOne, Pow(Extreme("max", a, v_a), -1), evaluate=False)
     consequences: list[Part] = [
         Line("certified_rate.every_pair", (v,)),
@@ -132,7 +139,8 @@ def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
         ]
     return Theorem(
         name="certified_rate",
-        assumptions=(NORMS, *of_maps(derivation), _ADMISSIBLE, *_erasing(derivation),
+        assumptions=(norms(letters), *of_maps(derivation, letters), _ADMISSIBLE,
+                     *_erasing(derivation),
                      *([] if found.names == tuple(states) else [
                          Line("certified_rate.order", (N, tuple(states[n] for n in found.names)))
                      ])),
@@ -142,15 +150,15 @@ def _matrix(derivation: Derivation, found: ClosedCondition) -> Theorem:
         entries=(Relation(N, "=", found.matrix), *found.definitions),
         consequences=tuple(consequences),
         proof=(
-            Line("certified_rate.norms_of_blocks", (*INEQUALITIES, step.number, N))
+            Line("certified_rate.norms_of_blocks", (*inequalities(letters), step.number, N))
             if found.carousel is None else
             Line("certified_rate.norms_of_carousel",
-                 (*INEQUALITIES, step.number, N, states[found.carousel.reader],
+                 (*inequalities(letters), step.number, N, states[found.carousel.reader],
                   states[found.carousel.keeper])),
             Line("certified_rate.blocks_of_product", (LAG, chain.number, target, power)),
             Line("certified_rate.powers", (
-                N, below, Relation(MatMul(power, v), "≤", MatMul(shrunk, v)), power, a, Letter("b"),
-                Letter(f"{v.name}_b"), Mul(shrunk, v_a, evaluate=False))),
+                N, below, Relation(MatMul(power, v), "≤", MatMul(shrunk, v)), power, a, b,
+                v_b, Mul(shrunk, v_a, evaluate=False))),
             Line("certified_rate.resolvent", (
                 small, Relation(v, "=", MatMul(MatPow(MatAdd(Identity(order), -N), -1), ones)),
                 ones, Relation(MatMul(N, v), "=", MatAdd(v, MatMul(-1, ones))), MatMul(rate, v),
@@ -206,9 +214,17 @@ def _flat(terms: tuple[Expr, ...]) -> Expr:
     return Add(*parts, evaluate=False)
 
 
-def eigenvalue(derivation: Derivation) -> Letter:
+def lettered(derivation: Derivation) -> Letters:
+    """Letters of which α, β, ω, λ and r are given: they go from one theorem to another."""
+    letters = Letters(derivation)
+    for choices in (*_CAROUSEL, _EIGENVALUE, RATE):
+        letters(*choices)
+    return letters
+
+
+def eigenvalue(letters: Letters) -> Letter:
     """λ, or another where the cell has this."""
-    return Letter(letter(derivation, "lambda", "zeta", "xi"))
+    return letters.number(*_EIGENVALUE)
 
 
 @dataclass(frozen=True)
@@ -257,7 +273,7 @@ def closed_condition(derivation: Derivation) -> ClosedCondition:
     stuck = next((a for a in names if _at_least_one(values[a, a])), None)
     shown = tuple(r for r in rows if r.right != 0)
     matrix = Entries(*(entry[a, b] for a in names for b in names))
-    root = eigenvalue(derivation)
+    root = eigenvalue(lettered(derivation))
     polynomial, conditions = _two_by_two(root, *matrix.args) if len(names) == 2 else (None, ())
     return ClosedCondition(
         names, symbol, matrix, (*shown, *quantities.relations()), polynomial,
@@ -285,14 +301,14 @@ def _of_carousel(
     derivation: Derivation, symbol: MatrixSymbol, found: Carousel, quantities: Quantities
 ) -> ClosedCondition:
     """N = [[â, β], [ωâ, α + ωβ]] where J_qp = diag(ψ) J_pp and J_qq = R + diag(ψ) J_pq."""
-    named = dict(derivation.step_jacobian.named)
+    named, letters = dict(derivation.step_jacobian.named), lettered(derivation)
     keep = (
         S.One if isinstance(found.kept, OneMatrix)
         else quantities.supremum(found.kept) if isinstance(found.kept, MatrixSymbol)
-        else quantities.name(found.kept, "a_hat")
+        else quantities.name(found.kept, f"{letters(*KEPT)}_hat")
     )  # fmt: skip
-    alpha, beta, omega = carousel_letters(derivation)
-    root = eigenvalue(derivation)
+    alpha, beta, omega = carousel_letters(letters)
+    root = eigenvalue(letters)
     quantities.name(found.readout, omega.name)
     through = named.get(found.coupling, found.coupling)
     rows = [Relation(beta, "=", quantities.of(through))]
@@ -324,14 +340,9 @@ def _of_carousel(
     )  # fmt: skip
 
 
-def carousel_letters(derivation: Derivation) -> tuple[Letter, Letter, Letter]:
+def carousel_letters(letters: Letters) -> tuple[Letter, Letter, Letter]:
     """α, β, ω, or others where the cell has these."""
-    names = (
-        letter(derivation, "alpha", "mu"),
-        letter(derivation, "beta", "nu"),
-        letter(derivation, "omega", "chi"),
-    )
-    first, second, third = (Letter(name, nonnegative=True) for name in names)
+    first, second, third = (letters.number(*choices, nonnegative=True) for choices in _CAROUSEL)
     return first, second, third
 
 

@@ -95,6 +95,11 @@ class Theorem:
     matrices: tuple[MatrixExpr, ...] = ()
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether the verdict needs more than the equations."""
+        return any(line.key.startswith("shared.undecided") for line in self.verdict[:1])
+
+    @property
     def lines(self) -> tuple[Line, ...]:
         """Every sentence of the claim, its proof and its limits."""
         said = (*self.statement, *self.consequences)

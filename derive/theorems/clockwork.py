@@ -8,21 +8,19 @@ the diagonal.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from sympy import Add, Identity, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
 
 from derive.calculus.jacobian import partials
-from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
+from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Derivation
 from derive.language.expr import At, Elementwise, Slope, symbols_of
 from derive.language.functions import FUNCTIONS
 from derive.language.norms import Extreme, Largest, Norm, Radius
 from derive.theorems.claims import KOUTNIK, Bound, Line, Relation, Theorem
 from derive.theorems.convex_update import split_mean
+from derive.theorems.letters import RATE, Letters
 from derive.theorems.one_sequence import chain_norm
-from derive.theorems.suprema import letter
-
-INDEX: Final = Symbol("i")
+from derive.typeset.scalars import INDEX
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,13 @@ def clock_rate(derivation: Derivation) -> Theorem | None:
         return None
     norm, _ = chain_norm(derivation)
     gamma = Largest(found.function)
-    period = Symbol(f"{letter(derivation, 'T', 'P')}_i")
-    whole = Symbol(letter(derivation, "H", "Q"))
-    name = found.matrix.name if isinstance(found.matrix, MatrixSymbol) else "M"
-    own, part = (MatrixSymbol(f"{name}_{ends}", 2, 2) for ends in ("ii", "ij"))
-    rate, constant = Symbol(letter(derivation, "r", "q")), Symbol(letter(derivation, "C", "Q"))
+    letters, notation = Letters(derivation), derivation.cell.notation
+    i, j = notation.index, notation.factor
+    period = Symbol(f"{letters('T', 'P')}_{i}")
+    whole, constant = letters.number("H", "V"), letters.number("C", "R")
+    rate = letters.number(*RATE)
+    name = found.matrix.name if isinstance(found.matrix, MatrixSymbol) else letters("M", "Y")
+    own, part = (MatrixSymbol(f"{name}_{i}{end}", 2, 2) for end in (i, j))
     local = Mul(gamma, Norm(own), evaluate=False)
     slowest = Extreme("max", INDEX, Pow(local, 1 / period, evaluate=False))
     row = Mul(gamma, Norm(part), evaluate=False)
@@ -79,13 +79,13 @@ def clock_rate(derivation: Derivation) -> Theorem | None:
     clock = derivation.clock
     kappa = clock.at(found.clock, TIME)
     slope = Slope(found.function, clock.at(found.argument, TIME))
-    N, Q = Symbol(derivation.cell.notation.norms), MatrixSymbol(letter(derivation, "Q", "Z"), 2, 2)
+    N, Q = Symbol(notation.norms), letters.matrix("Q", "Z", "X")
     step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
     return Theorem(
         name="clockwork",
         assumptions=(
             Line("clockwork.modules", (TIME, kappa, INDEX, period)),
-            Line("clockwork.no_faster", (part, found.matrix, Relation(INDEX, ">", Symbol("j")))),
+            Line("clockwork.no_faster", (part, found.matrix, Relation(INDEX, ">", FACTOR))),
             Line("clockwork.slope", (slope, Relation(gamma, "=", supremum))),
         ),
         statement=(Line("clockwork.statement", (Relation(rate, ">", slowest), constant,
@@ -98,7 +98,7 @@ def clock_rate(derivation: Derivation) -> Theorem | None:
         ),
         proof=(
             Line("clockwork.one_factor", (step.number, At(MatrixSymbol(str(N), 2, 2), TIME), INDEX,
-                  row, Symbol("j"), period)),
+                  row, FACTOR, period)),
             Line("clockwork.common_multiple", (whole,
                   Pow(local, Mul(whole, Pow(period, -1), evaluate=False), evaluate=False), INDEX,
                   Mul(whole, Pow(period, -1), evaluate=False), Q)),

@@ -6,6 +6,7 @@ cone of changes in which the state that is read stays small beside the one that 
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import Final
 
 from sympy import Add, Expr, MatrixSymbol, Mul, OneMatrix, Pow, Rational, S, Symbol
@@ -15,10 +16,10 @@ from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
 from derive.language.expr import At, Elementwise, Partial, add, hadamard, product
 from derive.language.norms import Infimum, Norm, SingularMin, Smallest
 from derive.theorems.carousel import Carousel, find_carousel
-from derive.theorems.certified_rate import carousel_letters, eigenvalue
+from derive.theorems.certified_rate import carousel_letters, eigenvalue, lettered
 from derive.theorems.claims import HOCHREITER, Bound, Line, Part, Relation, Theorem
+from derive.theorems.letters import KEPT, RATE, Letters
 from derive.theorems.one_sequence import chain_norm
-from derive.theorems.suprema import letter
 
 _HALF: Final = Rational(1, 2)
 
@@ -30,11 +31,12 @@ def kept_state(derivation: Derivation) -> Theorem | None:
         return None
     states = {state.name: state for state in derivation.cell.states}
     p, q = states[found.keeper], states[found.reader]
-    low = _lowest(derivation, found)
-    alpha, beta, omega = carousel_letters(derivation)
-    root = eigenvalue(derivation)
+    letters = lettered(derivation)
+    low = _lowest(letters, found)
+    alpha, beta, omega = carousel_letters(letters)
+    root = eigenvalue(letters)
     loss = Mul(omega, beta, evaluate=False)
-    eta, tau = (Symbol(letter(derivation, *names)) for names in (("eta", "xi"), ("tau", "kappa")))
+    eta, tau = starmap(letters.number, (("eta", "psi"), ("tau", "theta")))
     alone = isinstance(found.rest, Zero)
     roots = Pow(alpha, _HALF), Pow(loss, _HALF, evaluate=False)
     condition = Relation(
@@ -56,7 +58,7 @@ def kept_state(derivation: Derivation) -> Theorem | None:
     )  # fmt: skip
     target = Partial(At(p, TIME), At(p, EARLIER))
     norm, _ = chain_norm(derivation)
-    rate = Symbol(letter(derivation, "r", "q", "kappa"))
+    rate = letters.number(*RATE)
     ours = (beta, omega) if alone else (alpha, beta, omega)
     below, at_most_one = Relation(root, "≤", low), Relation(low, "≤", S.One)
     grows = low != 1 and not _at_most_one(derivation, found)
@@ -85,7 +87,8 @@ def kept_state(derivation: Derivation) -> Theorem | None:
         bound=Bound(SingularMin(target), "lower", Pow(root, LAG)),
         entries=tuple(entries),
         consequences=tuple(consequences),
-        proof=_proof(derivation, found, low, eta, tau, quadratic if not alone else None, trace),
+        proof=_proof(derivation, letters, found, low, eta, tau, None if alone else quadratic,
+                     trace),
         silent=(
             silent,
             Line("kept_state.silent_paths", (q,)),
@@ -94,12 +97,12 @@ def kept_state(derivation: Derivation) -> Theorem | None:
     )  # fmt: skip
 
 
-def _lowest(derivation: Derivation, found: Carousel) -> Expr:
+def _lowest(letters: Letters, found: Carousel) -> Expr:
     """The name of inf min_i a_i: f_min for a gate f, a_min else; 1 where a = 𝟙."""
     if isinstance(found.kept, OneMatrix):
         return S.One
-    plain = found.kept.name if isinstance(found.kept, MatrixSymbol) else "a"
-    return Symbol(letter(derivation, f"{plain}_min", "kappa_min"), nonnegative=True)
+    plain = found.kept.name if isinstance(found.kept, MatrixSymbol) else letters(*KEPT)
+    return letters.number(f"{plain}_min", "kappa_min", nonnegative=True)
 
 
 def _at_most_one(derivation: Derivation, found: Carousel) -> bool:
@@ -111,13 +114,13 @@ def _at_most_one(derivation: Derivation, found: Carousel) -> bool:
 
 
 def _proof(
-    derivation: Derivation, found: Carousel, low: Expr, eta: Symbol, tau: Symbol,
-    quadratic: Expr | None, trace: Expr,
+    derivation: Derivation, letters: Letters, found: Carousel, low: Expr, eta: Symbol,
+    tau: Symbol, quadratic: Expr | None, trace: Expr,
 ) -> tuple[Line, ...]:  # fmt: skip
     states = {state.name: state for state in derivation.cell.states}
     p, q = states[found.keeper], states[found.reader]
-    alpha, beta, omega = carousel_letters(derivation)
-    root = eigenvalue(derivation)
+    alpha, beta, omega = carousel_letters(letters)
+    root = eigenvalue(letters)
     clock = derivation.clock
     kept, readout, rest = (clock.at(e, TIME) for e in (found.kept, found.readout, found.rest))
     through = Partial(At(p, TIME), At(q, TIME - 1))

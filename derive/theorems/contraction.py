@@ -6,7 +6,9 @@ the theorem of Pascanu, Mikolov and Bengio, with γ the largest slope in absolut
 
 from __future__ import annotations
 
-from sympy import Basic, MatMul, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
+from collections.abc import Iterator
+
+from sympy import Basic, Expr, MatMul, MatrixExpr, MatrixSymbol, Mul, Pow, S, Symbol
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Derivation
@@ -14,6 +16,7 @@ from derive.cell import Equation
 from derive.language.expr import At, Slope, product
 from derive.language.norms import Largest, Norm
 from derive.theorems.claims import PASCANU, Bound, Line, Relation, Theorem
+from derive.theorems.letters import Letters
 from derive.theorems.one_sequence import chain_norm
 
 
@@ -43,6 +46,28 @@ def diagonal_times_matrix(derivation: Derivation) -> tuple[Slope, MatrixExpr] | 
     return None
 
 
+def is_free(derivation: Derivation, matrix: MatrixExpr) -> bool:
+    """Whether M may be any matrix: a weight that is no number.
+
+    What is made of weights may be normal, as W − Wᵀ is: then its eigenvalues give its norm, and
+    the norms of its powers are the powers of its norm.
+    """
+    return matrix in derivation.cell.parameters and matrix.shape[0] != 1
+
+
+def _loose(derivation: Derivation, rate: Expr, slope: Slope, matrix: MatrixExpr) -> Iterator[Line]:
+    """Why the bound may be far from the norm."""
+    above, gamma = Relation(rate, ">", S.One), Largest(slope.function.name)
+    constant = slope.function.slope_range.measure == 0
+    if not is_free(derivation, matrix):
+        if not constant:
+            yield Line("contraction.silent_slopes_alone", (above, slope, gamma))
+    elif constant:
+        yield Line("contraction.silent_norms", (above, matrix))
+    else:
+        yield Line("contraction.silent_slopes", (above, slope, gamma, matrix))
+
+
 def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> Theorem:
     """‖∂h_t/∂h_k‖₂ ≤ (γ‖W‖₂)^{t−k}."""
     state = derivation.cell.states[0]
@@ -53,7 +78,8 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
     chain = derivation.part("chain")[-1]
     local = Equation(*(shifted(side) for side in (step.equation.target, step.equation.value)))
     slope_j = local.value.args[0].args[0]
-    any_slope = Slope(slope.args[0], MatrixSymbol("u", 1, 1))
+    u = Letters(derivation)("u", "v", "xi")
+    any_slope = Slope(slope.args[0], MatrixSymbol(u, 1, 1))
     numbers = Relation(gamma, "=", supremum)
     bound = Bound(norm, "upper", Pow(rate, LAG, evaluate=False))
     now = At(state, TIME)
@@ -61,7 +87,7 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
         name="contraction",
         assumptions=(
             Line("contraction.norm", (Norm(matrix), matrix)),
-            Line("contraction.slope", (any_slope, gamma, Symbol("u"), numbers)),
+            Line("contraction.slope", (any_slope, gamma, Symbol(u), numbers)),
             Line("contraction.nothing_else"),
         ),
         statement=(Line("shared.for_all", (Relation(EARLIER, "≤", TIME),)),),
@@ -78,10 +104,9 @@ def contraction(derivation: Derivation, slope: Slope, matrix: MatrixExpr) -> The
             Line("contraction.chain", (chain.number, LAG)),
         ),
         silent=(
-            Line("contraction.silent_norms", (Relation(rate, ">", S.One), matrix))
-            if slope.function.slope_range.measure == 0 else
-            Line("contraction.silent_slopes", (Relation(rate, ">", S.One), slope_j, gamma, matrix)),
-            Line("contraction.silent_eigenvalues", (matrix,)),
+            *_loose(derivation, rate, slope_j, matrix),
+            *((Line("contraction.silent_eigenvalues", (matrix,)),)
+              if is_free(derivation, matrix) else ()),
             Line("contraction.silent_sum", (At(state, EARLIER), now, EARLIER, TIME)),
         ),
         verdict=(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final
 
 from sympy import (
     Add,
@@ -49,9 +48,9 @@ from derive.language.expr import (
 )
 from derive.language.norms import EntrywiseAbs, EntrywiseSup, Extreme, Infimum, Norm, RowNorm
 from derive.theorems.claims import BONASSI, Bound, Line, Relation, Theorem
-from derive.theorems.suprema import letter
+from derive.theorems.letters import RATE, Letters
+from derive.typeset.scalars import INDEX
 
-INDEX: Final = Symbol("i")
 Action = Callable[[MatrixExpr], MatrixExpr]
 
 
@@ -165,13 +164,13 @@ def weighted_mean(derivation: Derivation) -> Theorem | None:
     if found is None:
         return None
     state = derivation.cell.states[0]
-    names = (letter(derivation, "A", "P"), letter(derivation, "K", "Q"),
-             letter(derivation, "w", "pi", "kappa"))  # fmt: skip
+    letters, i = Letters(derivation), derivation.cell.notation.index
+    rate = letters.number(*RATE)
+    names = letters("A", "P", "F"), letters("K", "Q", "G"), letters("w", "pi", "upsilon")
     A, K = (MatrixSymbol(name, *state.shape) for name in names[:2])
-    A_i, K_i = (Symbol(f"{name}_i") for name in names[:2])
+    A_i, K_i = (Symbol(f"{name}_{i}") for name in names[:2])
     plain = MatrixSymbol(names[2], *state.shape)
-    w_i, low = Symbol(f"{names[2]}_i"), Symbol(f"{names[2]}_min_i")
-    rate = Symbol(letter(derivation, "r", "q", "kappa"))
+    w_i, low = Symbol(f"{names[2]}_{i}"), Symbol(f"{names[2]}_min_{i}")
     still = isinstance(found.gate_rows, ZeroMatrix)
     bare = isinstance(found.new_rows, ZeroMatrix)
     gap = _plus(S.One, _less(K_i) if not bare else None,
@@ -181,7 +180,7 @@ def weighted_mean(derivation: Derivation) -> Theorem | None:
     left += [] if still else [Mul(_one_minus(low), A_i, evaluate=False)]
     target = Partial(At(state, TIME), At(state, EARLIER))
     one = Partial(At(state, TIME), At(state, TIME - 1))
-    size, any_ = state.shape[0], MatrixSymbol("M", 2, 2)
+    size, any_ = state.shape[0], letters.matrix("M", "Y", "Phi")
     definitions = [Relation(rate, "=", Add(S.One, Mul(S.NegativeOne, Extreme(
         "min", INDEX, inside), evaluate=False), evaluate=False))]  # fmt: skip
     definitions.append(Relation(low, "=", Infimum(w_i)))

@@ -14,7 +14,7 @@ from derive.language.expr import At, Partial, TimeSum, product
 from derive.language.norms import Component, Immediate, Norm, Radius
 from derive.theorems.certified_rate import closed_condition
 from derive.theorems.claims import MILLER, Bound, Display, Line, Relation, Theorem
-from derive.theorems.suprema import letter
+from derive.theorems.letters import THETA, Letters
 
 
 def total_gradient(derivation: Derivation) -> Theorem | None:
@@ -23,19 +23,19 @@ def total_gradient(derivation: Derivation) -> Theorem | None:
     if found.stuck or not derivation.cell.parameters:
         return None
     order, N = found.order, found.symbol
-    reach = Symbol(letter(derivation, "K", "Q", "V"), integer=True)
+    letters = Letters(derivation)
+    reach = letters.number("K", "Q", "V", integer=True)
     loss = MatrixSymbol(derivation.cell.notation.loss, 1, 1)
-    theta = MatrixSymbol(letter(derivation, "theta", "w"), 1, 1)
+    theta = MatrixSymbol(letters(*THETA), 1, 1)
     whole = derivation.chain.target.args[0].args[0]
-    hats = tuple(f"{name}_hat" for name in (letter(derivation, "g", "ell"),
-                                            letter(derivation, "e", "eta")))  # fmt: skip
+    hats = tuple(f"{letters(*names)}_hat" for names in (("g", "l", "chi"), ("e", "eta", "zeta")))
     g, e = MatrixSymbol(hats[0], 1, order), MatrixSymbol(hats[1], order, 1)
     left = MatMul(LENGTH, g)
     geometric = MatPow(MatAdd(Identity(order), -N), -1)
     power = MatPow(N, reach + 1)
     gradient, cut = (
         Partial(loss, theta),
-        MatrixSymbol(f"{letter(derivation, 'G', 'H', 'Y')}_{reach}", 1, 1),
+        MatrixSymbol(f"{letters('G', 'H', 'Y')}_{reach}", 1, 1),
     )
     lag = Relation(FACTOR, "=", TIME - EARLIER)
     state = derivation.cell.states[0]

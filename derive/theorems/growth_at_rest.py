@@ -29,8 +29,8 @@ from derive.language.norms import Norm, Radius
 from derive.theorems.carousel import find_carousel
 from derive.theorems.claims import KANAI, Bound, Line, Part, Relation, Theorem
 from derive.theorems.jacobian_at_rest import Rest, rest
+from derive.theorems.letters import Letters
 from derive.theorems.one_sequence import chain_norm
-from derive.theorems.suprema import letter
 
 
 def at_rest(derivation: Derivation) -> Theorem | None:
@@ -40,7 +40,8 @@ def at_rest(derivation: Derivation) -> Theorem | None:
         return None
     cell = derivation.cell
     norm, target = chain_norm(derivation)
-    J = MatrixSymbol(f"{letter(derivation, 'J', 'Phi')}_0", *target.shape)
+    letters = Letters(derivation)
+    J = MatrixSymbol(f"{letters('J', 'Phi')}_0", *target.shape)
     states = {state.name: state for state in cell.states}
     entries = tuple(found.blocks[a, b] for a in states for b in states)
     grid = len(entries) == 1 or found.reduced is not None
@@ -52,7 +53,7 @@ def at_rest(derivation: Derivation) -> Theorem | None:
     radius = Radius(J)
     consequences: list[Part] = [
         Line("at_rest.growth", (Relation(radius, ">", S.One), Relation(radius, "<", S.One))),
-        *_eigenvalues(derivation, found, J),
+        *_eigenvalues(letters, found, J),
     ]  # fmt: skip
     numbers = _numbers(found.unbiased)
     single = len(cell.states) == 1
@@ -108,12 +109,12 @@ _EIGENVALUES: Final = (
 )
 
 
-def _eigenvalues(derivation: Derivation, found: Rest, J: MatrixSymbol) -> tuple[Line, ...]:
+def _eigenvalues(letters: Letters, found: Rest, J: MatrixSymbol) -> tuple[Line, ...]:
     """What the eigenvalues of J₀ are, as far as one weight matrix decides them."""
     lines = []
     if found.reduced is not None and len(found.blocks) > 1:
         lines.append(Line("at_rest.eigenvalues", (J, found.reduced)))
-    mu = MatrixSymbol(letter(derivation, "mu", "nu"), 1, 1)
+    mu = MatrixSymbol(letters("mu", "nu", "zeta"), 1, 1)
     general = _shape(found.reduced, mu, found.biases)
     numbers = _numbers(found.unbiased)
     plain = _shape(found.unbiased, mu, found.biases)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sympy import Abs, Expr, MatMul, MatrixExpr, MatrixSymbol, Mul, OneMatrix, Pow, S, Symbol
+from sympy import Abs, Expr, MatMul, MatrixExpr, MatrixSymbol, Mul, OneMatrix, Pow, S
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.through_time import EARLIER, FACTOR, LAG, TIME, Derivation
@@ -26,20 +26,21 @@ from derive.language.norms import Determinant, EntryProduct, MinAbs, Norm, Singu
 from derive.theorems.carousel import find_carousel
 from derive.theorems.claims import Bound, Line, Relation, Theorem
 from derive.theorems.contraction import diagonal_times_matrix, shifted
-from derive.theorems.one_sequence import chain_norm
-from derive.theorems.suprema import letter
+from derive.theorems.letters import Letters
+from derive.theorems.one_sequence import chain_norm, direction, entries_of, factors
 
 _ANY_TRAJECTORY: Final = Line("shared.one_trajectory")
-_A, _B = MatrixSymbol("A", 2, 2), MatrixSymbol("B", 2, 2)
-_D = MatrixSymbol("d", 2, 1)
 
 
 def smallest_singular_value(derivation: Derivation) -> Theorem | None:
     """σ_min(∂h_t/∂h_k) ≥ ∏_j min_i |d_j,i| · σ_min(M)^{t−k}, for J = diag(d_j) M and its like."""
-    factors = _product_form(derivation)
-    if factors is None:
+    found = _product_form(derivation)
+    if found is None:
         return None
-    columns, matrices = factors
+    columns, matrices = found
+    letters = Letters(derivation)
+    A, B = factors(letters)
+    d, y = entries_of(letters), direction(letters)
     step, chain = derivation.part("jacobian")[-1], derivation.part("chain")[-1]
     norm, target = chain_norm(derivation)
     slopes = [MinAbs(shifted(column)) for column in columns]
@@ -53,7 +54,7 @@ def smallest_singular_value(derivation: Derivation) -> Theorem | None:
     return Theorem(
         name="smallest_singular_value",
         assumptions=(
-            Line("smallest_singular_value.defined", (SingularMin(_A), _A)),
+            Line("smallest_singular_value.defined", (SingularMin(A), A)),
             _ANY_TRAJECTORY,
         ),
         statement=(Line("shared.for_all", (Relation(EARLIER, "≤", TIME),)),),
@@ -62,12 +63,11 @@ def smallest_singular_value(derivation: Derivation) -> Theorem | None:
             Line("smallest_singular_value.growth", (norm,)),
         ),
         proof=(
-            Line("smallest_singular_value.product", (Relation(SingularMin(MatMul(_A, _B)), "≥",
-                  Mul(SingularMin(_A), SingularMin(_B), evaluate=False)),
-                  Norm(MatMul(_A, _B, MatrixSymbol("y", 2, 1))), SingularMin(_A),
-                  MatMul(_B, MatrixSymbol("y", 2, 1)))),
+            Line("smallest_singular_value.product", (Relation(SingularMin(MatMul(A, B)), "≥",
+                  Mul(SingularMin(A), SingularMin(B), evaluate=False)),
+                  Norm(MatMul(A, B, y)), SingularMin(A), MatMul(B, y))),
             Line("smallest_singular_value.diagonal", (
-                  Relation(SingularMin(DiagMatrix(_D)), "=", MinAbs(_D)),)),
+                  Relation(SingularMin(DiagMatrix(d)), "=", MinAbs(d)),)),
             Line("smallest_singular_value.one_factor", (step.number, Relation(local, "≥", one),
                   chain.number, LAG)),
         ),
@@ -176,10 +176,11 @@ def no_uniform_explosion(derivation: Derivation) -> Theorem | None:
         return None
     _, target = chain_norm(derivation)
     least = SingularMin(target)
-    unit = MatrixSymbol(letter(derivation, "u", "w"), *state.shape)
-    box = Symbol(letter(derivation, "B", "Q", "Z"))
+    letters = Letters(derivation)
+    unit = MatrixSymbol(letters("u", "w", "eta"), *state.shape)
+    box = letters.number("B", "Q", "Z")
     map_ = Elementwise(function.name, add(product(matrix, state), unit))
-    any_ = Elementwise(function.name, MatrixSymbol("y", 1, 1))
+    any_ = Elementwise(function.name, MatrixSymbol(letters("y", "v", "xi"), 1, 1))
     step = derivation.part("jacobian")[-1]
     return Theorem(
         name="no_uniform_explosion",

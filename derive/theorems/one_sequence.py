@@ -34,31 +34,54 @@ from derive.language.expr import At, Partial, TimeProduct, symbols_of
 from derive.language.maps import Vec
 from derive.language.norms import BlockBound, MaxAbs, Norm, Radius
 from derive.theorems.claims import BONASSI, MILLER, TERZI, Bound, Line, Relation, Theorem
-from derive.theorems.suprema import Dominated, letter
+from derive.theorems.letters import RATE, Letters
+from derive.theorems.suprema import Dominated
+from derive.typeset.scalars import INDEX
 
-_A, _B, _M = (MatrixSymbol(name, 2, 2) for name in "ABM")
-_D, _Y = MatrixSymbol("d", 2, 1), MatrixSymbol("y", 2, 1)
-
-
-INEQUALITIES: Final = (
-    Relation(Norm(MatAdd(_A, _B)), "≤", Add(Norm(_A), Norm(_B), evaluate=False)),
-    Relation(Norm(MatMul(_A, _B)), "≤", Mul(Norm(_A), Norm(_B), evaluate=False)),
-    Relation(Norm(DiagMatrix(_D)), "=", MaxAbs(_D)),
-)
-
-
-NORMS: Final = Line("shared.norms", (Norm(_M), MaxAbs(_D)))
 _ALONG: Final = Line("shared.along", (EARLIER + 1, TIME))
 _ONE_TRAJECTORY: Final = Line("shared.silent_one_trajectory")
 _LOOSE: Final = Line("shared.silent_loose")
 
 
-def of_maps(derivation: Derivation) -> tuple[Line, ...]:
+def factors(letters: Letters) -> tuple[MatrixSymbol, MatrixSymbol]:
+    """A and B: any matrices."""
+    return letters.matrix("A", "F", "P"), letters.matrix("B", "G", "Q")
+
+
+def entries_of(letters: Letters) -> MatrixSymbol:
+    """The column d of any diagonal matrix."""
+    return letters.column("d", "delta", "epsilon")
+
+
+def direction(letters: Letters) -> MatrixSymbol:
+    """Any vector y."""
+    return letters.column("y", "zeta", "eta")
+
+
+def inequalities(letters: Letters) -> tuple[Relation, ...]:
+    """‖A + B‖ ≤ ‖A‖ + ‖B‖, ‖AB‖ ≤ ‖A‖‖B‖ and ‖diag(d)‖ = ‖d‖_∞."""
+    A, B = factors(letters)
+    d = entries_of(letters)
+    return (
+        Relation(Norm(MatAdd(A, B)), "≤", Add(Norm(A), Norm(B), evaluate=False)),
+        Relation(Norm(MatMul(A, B)), "≤", Mul(Norm(A), Norm(B), evaluate=False)),
+        Relation(Norm(DiagMatrix(d)), "=", MaxAbs(d)),
+    )
+
+
+def norms(letters: Letters, key: str = "shared.norms") -> Line:
+    """What the two norms are."""
+    return Line(key, (Norm(letters.matrix("M", "Y", "Phi")), MaxAbs(entries_of(letters))))
+
+
+def of_maps(derivation: Derivation, letters: Letters) -> tuple[Line, ...]:
     """What a norm is where states are matrices, and how it passes products with a change."""
     if not derivation.has_matrices:
         return ()
-    change, left, right, whole = (MatrixSymbol(name, 2, 2) for name in ("D", "L", "R", "H"))
-    key, weight, one = MatrixSymbol("k", 2, 1), MatrixSymbol("b", 2, 1), Symbol("b_i")
+    change, left = letters.matrix("D", "X", "P", "K"), letters.matrix("L", "U", "F", "E")
+    right, whole = letters.matrix("R", "V", "G", "S"), letters.matrix("H", "Z", "Q", "O")
+    key, weight = letters.column("k", "xi", "kappa"), letters.column("b", "beta", "nu")
+    one = Symbol(f"{weight.name}_{derivation.cell.notation.index}")
     shrunk = Mul(S.NegativeOne, one, Pow(Norm(key), 2, evaluate=False), evaluate=False)
     factor = Max(S.One, Abs(Add(S.One, shrunk, evaluate=False), evaluate=False), evaluate=False)
     erased = MatAdd(change, MatMul(-1, HadamardProduct(weight, MatMul(change, key)),
@@ -70,7 +93,7 @@ def of_maps(derivation: Derivation) -> tuple[Line, ...]:
             Relation(Norm(Vec(HadamardProduct(whole, change))), "≤",
                      Mul(MaxAbs(Vec(whole)), Norm(Vec(change)), evaluate=False)),
             change)),
-        *((Line("shared.erasing", (erased, change, factor, Symbol("i"))),)
+        *((Line("shared.erasing", (erased, change, factor, INDEX)),)
           if any(r.right.has(Max) for r in domination(derivation)) else ()),
     )  # fmt: skip
 
@@ -158,11 +181,13 @@ def block_domination(derivation: Derivation) -> Theorem:
     block = Norm(Partial(At(first, TIME), At(last, EARLIER)))
     one_block = Norm(Partial(At(first, TIME), At(last, TIME - 1)))
     bounded = Norm(whole)
+    letters = Letters(derivation)
+    y = direction(letters)
     return Theorem(
         name="block_domination",
         assumptions=(
-            Line("block_domination.norms", (Norm(_M), MaxAbs(_D))),
-            *of_maps(derivation),
+            norms(letters, "block_domination.norms"),
+            *of_maps(derivation, letters),
             _ALONG,
         ),
         statement=(
@@ -175,10 +200,10 @@ def block_domination(derivation: Derivation) -> Theorem:
             Line("block_domination.growth", (norm, pair, bounded)),
         ),
         proof=(
-            Line("block_domination.blocks", (*INEQUALITIES, step.number,
+            Line("block_domination.blocks", (*inequalities(letters), step.number,
                   Relation(one_block, "≤", BlockBound(first.name, last.name, TIME)))),
             Line("block_domination.product", (whole_chain.number, target, whole)),
-            Line("block_domination.lengths", (_Y, MatMul(target, _Y), whole)),
+            Line("block_domination.lengths", (y, MatMul(target, y), whole)),
             Line("block_domination.nonnegative", (below,
                   Relation(bounded, "≤", Norm(MatPow(fixed, LAG))), small)),
         ),
@@ -202,7 +227,8 @@ def stepwise(derivation: Derivation) -> Theorem:
     entry = BlockBound(state.name, state.name, TIME)
     entry_j = BlockBound(state.name, state.name, FACTOR)
     whole = TimeProduct(entry_j, FACTOR, TIME, EARLIER + 1)
-    rate = Symbol(letter(derivation, "r", "q", "kappa"))
+    letters = Letters(derivation)
+    rate = letters.number(*RATE)
     small = Relation(rate, "<", S.One)
     pair = Relation(EARLIER, "<", TIME)
     below = Relation(entry, "≤", rate)
@@ -210,8 +236,8 @@ def stepwise(derivation: Derivation) -> Theorem:
     return Theorem(
         name="stepwise",
         assumptions=(
-            NORMS,
-            *of_maps(derivation),
+            norms(letters),
+            *of_maps(derivation, letters),
             _ALONG,
         ),
         statement=(Line("stepwise.statement", (entry, pair)),),
@@ -221,7 +247,8 @@ def stepwise(derivation: Derivation) -> Theorem:
             Line("stepwise.growth", (norm, pair, entry)),
         ),
         proof=(
-            Line("stepwise.step", (*INEQUALITIES, step.number, Relation(one, "≤", entry))),
+            Line("stepwise.step", (*inequalities(letters), step.number,
+                  Relation(one, "≤", entry))),
             Line("stepwise.product", (whole_chain.number,)),
         ),
         silent=(_ONE_TRAJECTORY, _LOOSE),

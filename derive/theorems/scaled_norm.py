@@ -8,37 +8,58 @@ T invertible and S that commutes with Δ,
 
 from __future__ import annotations
 
-from sympy import Add, Integer, MatAdd, MatMul, MatPow, MatrixSymbol, Mul, Pow, S, Symbol
+from collections.abc import Iterator
+
+from sympy import Add, Integer, MatAdd, MatMul, MatPow, MatrixExpr, MatrixSymbol, Mul, Pow, S
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.jacobian import diagonal_columns
 from derive.calculus.through_time import EARLIER, LAG, TIME, Derivation
-from derive.language.expr import At, Blocks
+from derive.language.expr import At, Blocks, Concat, Partial, symbols_of
 from derive.language.norms import Norm
 from derive.theorems.claims import BOYD, PACKARD, Bound, Display, Line, Relation, Theorem
-from derive.theorems.one_sequence import chain_norm
-from derive.theorems.suprema import letter
+from derive.theorems.letters import RATE, Letters
+from derive.theorems.one_sequence import chain_norm, entries_of
+
+
+def moves(derivation: Derivation) -> bool:
+    """Whether anything of the step Jacobian but its diagonals changes with time."""
+    jacobian = derivation.step_jacobian
+    written = (*(value for _, value in jacobian.named), *jacobian.blocks.values())
+    return any(
+        not derivation.timeless.issuperset(symbols_of(part))
+        for block in written for part in _beside_diagonals(block)
+    )  # fmt: skip
+
+
+def _beside_diagonals(block: MatrixExpr) -> Iterator[MatrixExpr]:
+    """The factors and terms of a block that are no diagonal matrix and stand for themselves."""
+    if isinstance(block, (MatAdd, MatMul, Concat)):
+        for part in block.args:
+            if isinstance(part, MatrixExpr):
+                yield from _beside_diagonals(part)
+    elif not isinstance(block, (DiagMatrix, Partial)):
+        yield block
 
 
 def scaled_norm(derivation: Derivation) -> Theorem | None:
     """The theorem; None where the step Jacobian has no diagonal factor, or blocks are maps."""
     if derivation.has_matrices or not diagonal_columns(derivation.step_jacobian):
         return None
+    moving = moves(derivation)
 
-    def matrix(*names: str) -> MatrixSymbol:
-        return MatrixSymbol(letter(derivation, *names), 2, 2)
-
-    def column(*names: str) -> MatrixSymbol:
-        return MatrixSymbol(letter(derivation, *names), 2, 1)
-
-    A, B, C, D = matrix("A", "K"), matrix("B", "E"), matrix("C", "F"), matrix("D", "H")
-    T, scale = matrix("T", "P"), matrix("S", "Q")
-    delta = DiagMatrix(column("delta", "epsilon"))
-    x, y = column("v", "u"), column("w", "eta")
-    p, q = column("p", "xi"), column("q", "zeta")
-    rate = Symbol(letter(derivation, "r", "kappa"))
+    letters = Letters(derivation)
+    matrix, column = letters.matrix, letters.column
+    A, B = matrix("A", "K", "U"), matrix("B", "E", "V")
+    C, D = matrix("C", "F", "X"), matrix("D", "H", "Y")
+    T, scale = matrix("T", "P", "R"), matrix("S", "Q", "Z")
+    delta = DiagMatrix(column("delta", "epsilon", "theta"))
+    x, y = column("v", "u", "chi"), column("w", "eta", "mu")
+    p, q = column("p", "xi", "pi"), column("q", "zeta", "omega")
+    d = entries_of(letters)
+    rate = letters.number(*RATE)
     norm, _ = chain_norm(derivation)
-    jacobian = At(MatrixSymbol(letter(derivation, "J", "M"), 2, 2), TIME)
+    jacobian = At(matrix("J", "M", "G"), TIME)
     chain = derivation.part("chain")[-1]
     back, undone, each = MatPow(T, -1), MatPow(scale, -1), Pow(rate, -1)
     scaled = Blocks(MatMul(each, T, A, back), MatMul(T, B, undone),
@@ -59,16 +80,18 @@ def scaled_norm(derivation: Derivation) -> Theorem | None:
         name="scaled_norm",
         assumptions=(
             Line("scaled_norm.norm", (Norm(T),)),
-            Line("scaled_norm.ranges"),
+            Line("scaled_norm.ranges", (d, DiagMatrix(d))),
         ),
         statement=(
-            Line("scaled_norm.pulled", (delta, jacobian, Relation(y, "=", MatMul(jacobian, x)))),
+            Line("scaled_norm.pulled_moving" if moving else "scaled_norm.pulled",
+                 (delta, jacobian, Relation(y, "=", MatMul(jacobian, x)))),
             Display((
                 Relation(y, "=", MatAdd(MatMul(A, x), MatMul(B, p))),
                 Relation(q, "=", MatAdd(MatMul(C, x), MatMul(D, p))),
                 Relation(p, "=", MatMul(delta, q)),
             )),
-            Line("scaled_norm.scaled", (T, scale, delta, Relation(rate, ">", S.Zero))),
+            Line("scaled_norm.scaled_moving" if moving else "scaled_norm.scaled",
+                 (T, scale, delta, Relation(rate, ">", S.Zero))),
             Display((Relation(Norm(scaled), "≤", S.One),)),
             Line("scaled_norm.then", (Relation(EARLIER, "<", TIME),)),
         ),
@@ -78,7 +101,7 @@ def scaled_norm(derivation: Derivation) -> Theorem | None:
             Line("scaled_norm.search", (T, scale)),
         ),
         proof=(
-            Line("scaled_norm.folded", (delta,)),
+            Line("scaled_norm.folded", (delta, DiagMatrix(d))),
             Line("scaled_norm.commutes", (scale, delta, shorter)),
             Line("scaled_norm.two_squares", (kept, shrinks)),
             Line("scaled_norm.product", (chain.number, LAG, T, back)),

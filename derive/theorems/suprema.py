@@ -37,28 +37,10 @@ from derive.language.maps import LinearMap
 from derive.language.norms import BlockSup, MaxAbs, Norm, Supremum
 from derive.language.syntax import PREVIOUS
 from derive.theorems.claims import Relation
-from derive.typeset.layout import PLAIN
+from derive.theorems.letters import taken
 
 _UNDER_A_HAT = frozenset(("prev", "tilde"))  # a hat over a subscript would be misread
-_NUMBERED = ("d", "delta", "q", "supremum")
-
-
-def taken(derivation: Derivation) -> set[str]:
-    """The names that the cell and its intermediates use."""
-    cell = derivation.cell
-    symbols = (*cell.inputs, *cell.states, *cell.parameters, *cell.constants)
-    return {s.name for s in symbols} | {e.target.name for e in derivation.forward}
-
-
-def letter(derivation: Derivation, *choices: str) -> str:
-    """The first of the names that the cell does not use, neither alone nor under an accent.
-
-    A cell that uses all of them gets the first one with a subscript.
-    """
-    used = {name.split("_")[0] for name in taken(derivation)} | taken(derivation)
-    ours, usual = ({n.loss, n.length, n.norms} for n in (derivation.cell.notation, PLAIN))
-    used |= ours - usual
-    return next((c for c in choices if c not in used), f"{choices[0]}_star")
+_NUMBERED = ("d", "delta", "iota", "supremum")
 
 
 class Dominated(Algebra[Expr]):

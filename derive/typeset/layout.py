@@ -76,7 +76,7 @@ from derive.typeset.boxes import (
 )
 from derive.typeset.forms import decimal, is_cotangent, opens, scaled, squared, two_columns
 from derive.typeset.letters import join, parse_latex, spelled, subscript, word
-from derive.typeset.scalars import ATOM, PRODUCT, SUM, is_uniform, scalar_box, time_box
+from derive.typeset.scalars import ATOM, INDEX, PRODUCT, SUM, is_uniform, scalar_box, time_box
 
 _ENDINGS: Final = (PREVIOUS + BAR, PREVIOUS + DOT, LOSS, CARRY, BAR, DOT, PREVIOUS)
 
@@ -88,7 +88,8 @@ class Notation:
     `timed` holds the names that change with time; the plain symbol then means step `now`.
     `letters` gives the box of a name outright, before anything else is asked. `earlier` is the
     letter of a time before t, where a Jacobian is of two; `loss`, `length` and `norms` are those
-    of the loss, of the last time and of bounds on blocks.
+    of the loss, of the last time and of bounds on blocks, `factor` and `index` those that count
+    the factors of a product and the entries of a column, `largest` is that of a largest slope.
     """
 
     latex: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +100,9 @@ class Notation:
     loss: str = "L"
     length: str = "T"
     norms: str = "N"
+    factor: str = "j"
+    index: str = "i"
+    largest: str = "gamma"
 
 
 PLAIN: Final = Notation()
@@ -156,7 +160,9 @@ class Layout:
     """Builds the boxes of expressions, symbols and equations in one cell's notation."""
 
     def __init__(self, notation: Notation = PLAIN) -> None:
-        self.notation, self.norms = notation, notation.norms
+        self.notation, self.norms, self.largest = notation, notation.norms, notation.largest
+        counts = notation.earlier, notation.length, notation.factor, notation.index
+        self.letters = dict(zip("kTji", counts, strict=True))
 
     def symbol(self, name: str, time: Box | None = None) -> Box:
         """A symbol by name, at a time or none: primal, cotangent, or a part of a cotangent."""
@@ -187,7 +193,7 @@ class Layout:
 
     def time(self, time: Expr) -> Box:
         """A time or a lag, in the letters of the notation."""
-        return time_box(time, {"k": self.notation.earlier, "T": self.notation.length})
+        return time_box(time, self.letters)
 
     def plain(self, name: str) -> Box:
         """A symbol by name, as its author writes it, without time."""
@@ -325,10 +331,9 @@ class Layout:
                 one, two = (self.factor(part, ATOM) for part in pair)
                 return row(*self._lead(number), sup(one, TRANSPOSED), two), PRODUCT
             inner = self.of(factors[1])
-            entry = sub(
-                inner if isinstance(inner, (Symbol, Script, Marked)) else Fenced(inner), "i"
-            )
-            made: list[Box] = [Large("∑", Symbol("i")), entry]
+            bare = isinstance(inner, (Symbol, Script, Marked))
+            entry = sub(inner if bare else Fenced(inner), self.time(INDEX))
+            made: list[Box] = [Large("∑", self.time(INDEX)), entry]
         else:
             scalars = [isinstance(f, DiagMatrix) and is_uniform(f.args[0]) for f in factors]
             if any(scalars) and not all(scalars):

@@ -6,18 +6,31 @@ In: a symbol's name, or a few signs of LaTeX as plain data. Out: presentation bo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
 from derive.typeset import boxes
-from derive.typeset.boxes import ACCENTS, GREEK, PRIME, Box, Number, Symbol, row, sub, sup
+from derive.typeset.boxes import (
+    ACCENTS,
+    GREEK,
+    PRIME,
+    Box,
+    Number,
+    Script,
+    Symbol,
+    row,
+    sub,
+    sup,
+)
 
 MAX_LATEX: Final = 100
-# Letters of a time before t, the loss, the last time, bounds on norms: the usual ones first.
+# Letters of a time before t, the loss, the last time, bounds on norms, a step among several, an
+# entry of a column, the largest slope: the usual ones first.
 _OWN: Final = {
     "earlier": ("k", "tau", "s", "r"), "loss": ("L", "E", "C"), "length": ("T", "H", "P"),
-    "norms": ("N", "D", "Z"),
+    "norms": ("N", "D", "Z"), "factor": ("j", "l", "u"), "index": ("i", "p", "e"),
+    "largest": ("gamma", "Gamma", "upsilon"),
 }  # fmt: skip
 _TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
 _WRITTEN: Final = frozenset(ACCENTS) - {"bar", "carry"}  # those two say what a cotangent is
@@ -32,7 +45,8 @@ def spelled(name: str) -> Box:
         return Symbol(name)  # underscores that join nothing are shown
     for place, token in enumerate(name.split("_")):
         if token in _WRITTEN and parts:
-            parts[-1] = boxes.accent(token, parts[-1])
+            over = 0 if parts[-1] == Symbol("prev") else -1  # a hat is of the letter, not of "prev"
+            parts[over] = boxes.accent(token, parts[over])
         else:
             parts.append(word(token) if place == 0 else subscript(token))
     return parts[0] if len(parts) == 1 else join(parts[0], parts[1:])
@@ -119,11 +133,32 @@ def _latex_atom(tokens: list[str], text: str) -> tuple[Box, list[str]]:
     raise ValueError(f"the LaTeX {text!r} uses {head}; known are letters, accents and \\mathrm")
 
 
-def own(names: Iterable[str]) -> dict[str, Any]:
-    """Our letters beside these names: each the first that begins none of them."""
-    heads = {name.split("_")[0] for name in names}
-    heads |= {head.rstrip("0123456789") for head in heads if head[:1].isupper()}
+def heads(names: Iterable[str], latex: Mapping[str, str]) -> set[str]:
+    """The letters that the names are read by: without scripts and accents, as an author has them.
+
+    A symbol with LaTeX of its own is read by that; its name does not reach the page. A small letter
+    with a number, as k₁, is another letter than k.
+    """
+    found = set()
+    for name in names:
+        box = parse_latex(latex[name]) if latex.get(name) else spelled(name)
+        while not isinstance(box, Symbol):
+            match box:
+                case Script(base=Symbol(letter), sub=Number()) if letter.islower():
+                    break
+                case Script(base=inner) | boxes.Accent(base=inner) | boxes.Row(items=(inner, *_)):
+                    box = inner
+                case _:
+                    break
+        if isinstance(box, Symbol):
+            found.add(box.name)
+    return found
+
+
+def own(names: Iterable[str], latex: Mapping[str, str]) -> dict[str, Any]:
+    """Our letters beside these names: each the first that none of them is read by."""
+    taken = heads(names, latex)
     return {
-        what: next((letter for letter in letters if letter not in heads), letters[0])
+        what: next((letter for letter in letters if letter not in taken), letters[0])
         for what, letters in _OWN.items()
     }

@@ -73,7 +73,8 @@ from derive.typeset.boxes import (
 from derive.typeset.letters import spelled
 
 SUM, PRODUCT, ATOM = 1, 2, 3
-_INDEX: Final = "i"
+INDEX: Final = SympySymbol("i", integer=True)
+"""Counts the entries of a column."""
 
 
 class Writer(Protocol):
@@ -82,6 +83,10 @@ class Writer(Protocol):
     @property
     def norms(self) -> str:
         """The letter of bounds on blocks."""
+
+    @property
+    def largest(self) -> str:
+        """The letter of a function's largest slope."""
 
     def of(self, expr: Basic) -> Box:
         """The box of an expression."""
@@ -137,15 +142,16 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
         case MaxAbs(args=(matrix,)) | RowNorm(args=(matrix,)):
             return sub(Fenced(write.of(matrix), "‖", "‖"), "∞"), ATOM
         case MinAbs(args=(column,)):
-            return row(sub("min", _INDEX), Fenced(_entry(write, column), "|", "|")), PRODUCT
+            inner = Fenced(_entry(write, column), "|", "|")
+            return row(sub("min", write.time(INDEX)), inner), PRODUCT
         case Smallest(args=(column,)):
-            return row(sub("min", _INDEX), _entry(write, column)), PRODUCT
+            return row(sub("min", write.time(INDEX)), _entry(write, column)), PRODUCT
         case Supremum(args=(body,)):
             return row(Symbol("sup"), write.factor(body)), PRODUCT
         case Infimum(args=(body,)):
             return row(Symbol("inf"), write.factor(body)), PRODUCT
         case Extreme(args=(kind, index, body)):
-            return row(sub(kind.name, str(index)), write.factor(body)), PRODUCT
+            return row(sub(kind.name, write.of(index)), write.factor(body)), PRODUCT
         case SingularMin(args=(matrix,)):
             return row(sub("sigma", "min"), Fenced(write.of(matrix))), ATOM
         case BlockBound(args=(of, by, time)):
@@ -160,9 +166,9 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
         case Determinant(args=(matrix,)):
             return row("det", write.factor(matrix, ATOM)), ATOM
         case EntryProduct(args=(column,)):
-            return row(Large("∏", Symbol(_INDEX)), _entry(write, column)), PRODUCT
+            return row(Large("∏", write.time(INDEX)), _entry(write, column)), PRODUCT
         case StepProduct(args=(body, index, latest, earliest)):
-            lower = row(Symbol(str(index)), "=", write.time(latest))
+            lower = row(write.time(index), "=", write.time(latest))
             return row(Large("∏", lower, write.time(earliest)), write.factor(body)), PRODUCT
         case Entries():
             made, order = tuple(map(write.of, expr.args)), expr.order
@@ -176,7 +182,7 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
             top = row(sup(Operator("∂"), Operator("+")), write.of(of))
             return Fraction(top, row("∂", write.of(by))), ATOM
         case Largest():
-            return Symbol("gamma"), ATOM
+            return Symbol(write.largest), ATOM
         case Max(args=bodies):
             first, *others = bodies
             listed = [part for body in others for part in (", ", write.of(body))]
@@ -212,7 +218,7 @@ def _is_time(part: Expr) -> bool:
 
 def _entry(write: Writer, column: MatrixExpr) -> Box:
     inner = write.of(column)
-    return sub(inner if isinstance(inner, Symbol) else Fenced(inner), _INDEX)
+    return sub(inner if isinstance(inner, Symbol) else Fenced(inner), write.time(INDEX))
 
 
 def _signed(write: Writer, term: Expr) -> tuple[str, Box]:

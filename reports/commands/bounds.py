@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from derive.calculus.surrogates import surrogate_note
+from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from derive.language.expr import size_name
 from derive.network import Network
@@ -280,8 +281,18 @@ def _one(one: Diagnosis, held: Measured | None) -> dict[str, Any]:
             "reason": "null where k > t; elsewhere null: the product is zero",
         }  # fmt: skip
         data["lyapunov"] = list(held.exponents)
-    lost = [said for name, said in _NULLS if not all(map(math.isfinite, _numbers(data[name])))]
+    lost = [] if data["path_shares"] else [f"path_shares: {_no_paths(one)}"]
+    lost += [said for name, said in _NULLS if not all(map(math.isfinite, _numbers(data[name])))]
     return data | ({"reason": "; ".join(lost)} if lost else {})
+
+
+def _no_paths(one: Diagnosis) -> str:
+    """Why there are no shares of paths."""
+    if derivation_of(one.cell).has_matrices:
+        return "paths are followed between states that are columns, and this cell has a matrix"
+    if one.run is None:
+        return "there is no sequence along which paths could be followed"
+    return "the product is zero"
 
 
 def _numbers(value: Any) -> list[float]:

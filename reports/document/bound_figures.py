@@ -82,7 +82,7 @@ def _families(one: Diagnosis, words: Labels) -> Any:
     upper, lower = one.log10_upper, one.log10_lower
     named: list[tuple[str | None, str, str, Dash]] = [
         ("a_priori", words("one_sequence.all_inputs"), _GREY, (1, 1.5)),
-        ("trajectory", r"$N_t\cdots N_{k+1}$", _GREY, (6, 2)),
+        ("trajectory", words.chain, _GREY, (6, 2)),
         ("window_1", words("methods.windows").format(1), _DARK, (2, 2)),
         (best_window(one, 10), words("figures.windows").format(10), _DARK, (5, 2)),
         (best_window(one, 20), words("figures.windows").format(20), _BLACK, (8, 2, 1, 2)),

@@ -55,10 +55,17 @@ class Labels:
     words: Callable[[str], str]
     fonts: tuple[str, ...] = ()
     earlier: str = "k"
+    gain: str = "g"
+    norms: str = "N"
+
+    @property
+    def chain(self) -> str:
+        """The product of the matrices that bound norms of blocks."""
+        return rf"${self.norms}_t\cdots{{}}{self.norms}_{{{self.earlier}+1}}$"
 
     def __call__(self, key: str) -> str:
-        """The label."""
-        return self.words(key)
+        """The label, with the letter of the gain put in."""
+        return self.words(key).replace("$g", f"${self.gain}")
 
     def dated(self, key: str) -> str:
         """The label, with the letter of a time before t put in."""
@@ -71,17 +78,17 @@ class Labels:
 
 
 @cache
-def labels(language: str, earlier: str = "k") -> Labels:
+def labels(language: str, earlier: str = "k", gain: str = "g", norms: str = "N") -> Labels:
     """The labels of a language; in English where no font has its letters.
 
-    `earlier` is the letter of a time before t, or its name.
+    `earlier` is the letter of a time before t, or its name; `gain` and `norms` are LaTeX.
     """
     letter = earlier if len(earlier) == 1 else rf"\{earlier}"
     if language == "en":
-        return Labels(spoken(language).texts.__getitem__, earlier=letter)
+        return Labels(spoken(language).texts.__getitem__, earlier=letter, gain=gain, norms=norms)
     known = {font.name for font in font_manager.fontManager.ttflist}
     fonts = tuple(name for name in CHINESE if name in known)[:1]
-    return Labels(spoken(language if fonts else "en").texts.__getitem__, fonts, letter)
+    return Labels(spoken(language if fonts else "en").texts.__getitem__, fonts, letter, gain, norms)
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,7 @@ def _label(
     marks: list[Mark] = []
     low, _ = axes.get_ylim()
     for curve, shade in zip(curves, shades, strict=True):
-        gain = rf", $g={curve.gain:g}$" * (len(curves) > 1)
+        gain = rf", ${words.gain}={curve.gain:g}$" * (len(curves) > 1)
         marks.append((max(curve.log10_measured[-1], low), words("growth.measured") + gain, shade))
         marks.append((max(curve.log10_upper[-1], low), words("growth.bound") + gain, shade))
     label_ends(axes, marks, last * 1.015)

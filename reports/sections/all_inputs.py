@@ -19,7 +19,6 @@ from numeric.bounds.all_inputs.gain_scan import CLOSED, REST, Scan, recurrent
 from numeric.bounds.drawn import multipliers
 from numeric.bounds.study import INPUT_SCALE
 from reports.document.bound_figures import certified_region, critical_gains, rates_by_module
-from reports.document.figures import labels
 from reports.document.method_names import METHODS, method_name
 from reports.document.model import (
     Block,
@@ -33,7 +32,7 @@ from reports.document.model import (
 )
 from reports.document.numerals import DOWN, UP, below, figures, inside, label, rate
 from reports.document.words import listed
-from reports.sections.numbering import Pages, at
+from reports.sections.numbering import Pages
 
 _LONG: Final = 12
 
@@ -70,16 +69,16 @@ def drawn_words(pages: Pages) -> Inlines:
     """How the weights were drawn."""
     say, study = pages.facts.say, pages.study
     cell = pages.facts.derivation.cell
-    square, letters = sup("g", "2"), multipliers(cell)
+    square, letters = sup(pages.facts.gain, "2"), multipliers(cell)
     scale = sup(Number(f"{INPUT_SCALE:g}"), "2")
     words = [say.sentence("all_inputs.drawn", row(square, "/", "n"), scale)]
     if any(letters.values()):
-        words.append(say.sentence("growth.drawn_factors", square, Symbol("g")))
+        words.append(say.sentence("growth.drawn_factors", square, pages.facts.gain))
     if not all(letters.values()):
         words.append(say.sentence("growth.other_factors"))
     sizes = listed([say("{0}", row(_size(name), "=", Number(str(count))))
                     for name, count in study.sizes.items()], ", ")  # fmt: skip
-    words.append(say.sentence("all_inputs.seed", str(study.seed), sizes, row("g", "=", "1")))
+    words.append(say.sentence("all_inputs.seed", str(study.seed), sizes, pages.at(1.0)))
     return say.listed(words, "words.semicolon")
 
 
@@ -125,7 +124,7 @@ def _worked(pages: Pages) -> Iterator[Block]:
         by = best.best.name.startswith(("states", "modules", "units"))
         name = Words(pages.method(best.best.name), "" if by else "emphasis")
         key = "all_inputs.sharpest_by" if by else "all_inputs.sharpest"
-        words = [say.sentence(key, at(1.0), name, rate(best.rate))]
+        words = [say.sentence(key, pages.at(1.0), name, rate(best.rate))]
         form = best.scaled.form if best.scaled is not None else None
         if form is not None and form.unknowns and best.best.name == FRACTIONAL:
             assert best.scaled is not None
@@ -135,7 +134,7 @@ def _worked(pages: Pages) -> Iterator[Block]:
             ))  # fmt: skip
         yield Paragraph(say.together(words))
     elif best is not None:
-        yield Paragraph(say.sentence("all_inputs.no_rate", at(1.0)))
+        yield Paragraph(say.sentence("all_inputs.no_rate", pages.at(1.0)))
 
 
 def _quantities(pages: Pages) -> Table:
@@ -151,7 +150,7 @@ def _quantities(pages: Pages) -> Table:
     ]  # fmt: skip
     head: list[Inlines] = [
         say.sentence("all_inputs.at_most"),
-        *(say("{0}", at(f)) for f, _ in study.worked),
+        *(say("{0}", pages.at(f)) for f, _ in study.worked),
     ]
     align = "l" + "r" * len(study.worked)
     if len(cells) > _LONG:
@@ -162,7 +161,7 @@ def _quantities(pages: Pages) -> Table:
         head, align = head * 2, align * 2
     caption = [say.sentence("all_inputs.letters", study.worked[0][1].certificate.symbol)]
     if study.given:
-        caption.append(say.sentence("all_inputs.scaled", Symbol("g")))
+        caption.append(say.sentence("all_inputs.scaled", pages.facts.gain))
     return pages.table(say.together(caption), head, cells, align)
 
 
@@ -171,12 +170,12 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
     if worked.unbounded:
         names = say.listed([say("{0}", layout.of(name)) for name in worked.unbounded])
         key = "all_inputs.unbounded_many" if len(worked.unbounded) > 1 else "all_inputs.unbounded"
-        yield Paragraph(say.sentence(key, at(factor), names, worked.certificate.symbol))
+        yield Paragraph(say.sentence(key, pages.at(factor), names, worked.certificate.symbol))
         return
     symbol = layout.of(worked.certificate.symbol)
     entries = [[figures(entry, UP) for entry in line] for line in worked.matrix]
     value = Grid(tuple(map(tuple, entries))) if len(entries) > 1 else entries[0][0]
-    where = say.sentence("all_inputs.where", at(factor))
+    where = say.sentence("all_inputs.where", pages.at(factor))
     rows = [_condition(pages, condition) for condition in worked.conditions]
     if worked.certificate.order == 1 and rows:
         rows = [replace(rows[0], note=say.sentence("all_inputs.where_it", where, rows[0].note))]
@@ -187,13 +186,13 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
                                 sign="≤"))  # fmt: skip
     yield Equations(tuple(rows))
     if worked.rate < 1:
-        yield Paragraph(say.sentence("all_inputs.vanishes", at(factor), rate(worked.rate)))
+        yield Paragraph(say.sentence("all_inputs.vanishes", pages.at(factor), rate(worked.rate)))
     else:
         radius = layout.of(Radius(worked.certificate.symbol))
         key, sign = "all_inputs.open", "<"
         if worked.rate == 1:
             key, sign = "all_inputs.bounded", "≤"
-        yield Paragraph(say.sentence(key, at(factor), row(radius, sign, "1")))
+        yield Paragraph(say.sentence(key, pages.at(factor), row(radius, sign, "1")))
 
 
 def _condition(pages: Pages, found: Condition) -> EquationRow:
@@ -231,19 +230,19 @@ def critical(pages: Pages) -> Iterator[Block]:
         key = "all_inputs.none_by_factor" if given else "all_inputs.none_by_gain"
         words = [say.sentence(key, least)]
         if explodes is not None:
-            edge = row("g", "=", figures(explodes, digits=2))
+            edge = row(pages.facts.gain, "=", figures(explodes, digits=2))
             words.append(say.sentence("all_inputs.explodes_from", edge))
         yield Paragraph(say.together(words), say.words("all_inputs.critical"))
         return
     best = max(some, key=lambda name: (found.certified(name), found.crossing(name) or math.inf))
-    most = at(found.certified(best) or found.factors[0])
+    most = pages.at(found.certified(best) or found.factors[0])
     words = [say.sentence("all_inputs.decay", most, names[best]), say.sentence(
         "all_inputs.bars_by_factor" if given else "all_inputs.bars_by_gain")]  # fmt: skip
     if explodes is not None:
         words.append(say.sentence("all_inputs.hatched"))
     if given:
-        words.append(say.sentence("all_inputs.all_scaled", Symbol("g")))
-    words_of_figure = labels(say.language)
+        words.append(say.sentence("all_inputs.all_scaled", pages.facts.gain))
+    words_of_figure = pages.labels
     yield pages.figure(
         "critical", critical_gains(
             found, {name: _plain(method_name(name, words_of_figure)) for name in names},
@@ -279,11 +278,11 @@ def sizes_of_gates(pages: Pages) -> Iterator[Block]:
         words = [say.sentence("all_inputs.region_ratio", symbol, label(found.ratio, 1, DOWN))]
         if found.holds_theirs:
             words.append(say.sentence("all_inputs.region_holds"))
-    words.append(say.sentence("all_inputs.region", gate, Symbol("g")))
+    words.append(say.sentence("all_inputs.region", gate, pages.facts.gain))
     if found.ratio is not None:
         words.append(say.sentence("all_inputs.region_hatched"))
     letter = found.gate if len(found.gate) == 1 else r"\mathrm{" + found.gate.replace("_", "") + "}"
-    yield pages.figure("region", certified_region(found, letter, labels(say.language)),
+    yield pages.figure("region", certified_region(found, letter, pages.labels),
                        say.together(words), say.words("all_inputs.region_described"))  # fmt: skip
 
 
@@ -297,8 +296,8 @@ def modules(pages: Pages) -> Iterator[Block]:
         symbol = pages.study.worked[0][1].certificate.symbol
         key, between = "all_inputs.slowest", [say.sentence("all_inputs.triangular", symbol)]
     yield pages.figure(
-        "modules", rates_by_module(found, labels(say.language)),
-        say.together([say.sentence(key, at(1.0), rate(found.whole)),
+        "modules", rates_by_module(found, pages.labels),
+        say.together([say.sentence(key, pages.at(1.0), rate(found.whole)),
                       say.sentence("all_inputs.bars_modules", str(found.period)), *between]),
         say.words("all_inputs.modules_described"),
     )  # fmt: skip

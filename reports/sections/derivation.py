@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sympy import S, preorder_traversal
+from sympy import Basic, Identity, MatAdd, MatMul, S, ZeroMatrix, preorder_traversal
 from sympy import Symbol as SympySymbol
+from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.adjoint import bar
 from derive.calculus.jacobian import partials
@@ -20,7 +21,9 @@ from derive.language.expr import At, Elementwise, Partial, Slope
 from derive.language.functions import FUNCTIONS
 from derive.language.syntax import BAR, CARRY, LOSS
 from derive.theorems.claims import Relation
+from derive.theorems.letters import Letters
 from derive.theorems.lower_bounds import determinant
+from derive.theorems.scaled_norm import moves
 from derive.typeset.boxes import Box, Fenced, Number, Sum, Symbol, row
 from derive.typeset.layout import Layout, Notation, space_of
 from numeric.bounds.lost_states import lost_states
@@ -34,9 +37,9 @@ from reports.document.model import (
 )
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
-from reports.sections.literature import dropped, drops
+from reports.sections.literature import delta, dropped, drops, is_lstm
 from reports.sections.patterns import groups, pattern_row
-from reports.sections.slopes import declared_rule, slope_rows
+from reports.sections.slopes import declared_rule, lettered, slope_rows
 from reports.sections.stages import at_ends, part_note
 from reports.sections.written_out import short_and_long
 
@@ -149,11 +152,14 @@ def _functions(facts: Facts) -> Iterator[Paragraph | Equations]:
         for node in preorder_traversal(step.equation.value)
         if isinstance(node, (Elementwise, Slope))
     )
-    rows = [made for name, given in used for made in slope_rows(facts.say, FUNCTIONS[name], given)]
+    own = Letters(facts.derivation)  # of these rows alone
+    rows = [lettered(made, own) for name, given in used
+            for made in slope_rows(facts.say, FUNCTIONS[name], given)]  # fmt: skip
     if rows:
         yield Paragraph(facts.say.sentence("forward.slopes"))
         yield Equations(tuple(rows))
-    yield from declared_rule(facts.say, (FUNCTIONS[name] for name, _ in used))
+    for said in declared_rule(facts.say, (FUNCTIONS[name] for name, _ in used)):
+        yield lettered(said, own)
 
 
 def one_step_back(facts: Facts) -> Section:
@@ -201,7 +207,8 @@ def through_time(facts: Facts) -> Section:
         Equations(tuple(equation_row(facts, s) for s in joined)),
         *_not_alone(facts),
         *_lost(facts),
-        Paragraph(say.sentence("through_time.gradients", Symbol("t"))),
+        Paragraph(say.sentence("through_time.gradients", Symbol("t")) if derivation.cell.parameters
+                  else say.sentence("through_time.no_parameters")),
         *gathered(facts, gradients),
         Paragraph(say.sentence(
             "through_time.inputs_of_outputs" if derivation.cell.outputs else "through_time.inputs",
@@ -210,10 +217,11 @@ def through_time(facts: Facts) -> Section:
 
 
 def _not_alone(facts: Facts) -> Iterator[Paragraph]:
-    """What a recursion of one state's cotangent alone, as tutorials copy it, leaves out."""
+    """What a recursion of one state's cotangent alone leaves out."""
     if drops(facts):
         read, alone, _, lost, number = dropped(facts)
-        yield Paragraph(facts.say.sentence("through_time.dropped", read, alone, lost, number))
+        key = "through_time.dropped" if is_lstm(facts) else "through_time.dropped_here"
+        yield Paragraph(facts.say.sentence(key, read, alone, lost, number, delta(facts)))
 
 
 def _lost(facts: Facts) -> Iterator[Paragraph]:
@@ -271,11 +279,13 @@ def step_jacobian(facts: Facts) -> Section:
     return Section("step-jacobian", say.words("step_jacobian.title"), (
         Paragraph(say.sentence(
             "step_jacobian.blocks_of_maps" if several and derivation.has_matrices else
-            "step_jacobian.blocks" if several else "step_jacobian.block")),
+            "step_jacobian.block" if not several else
+            "step_jacobian.blocks_apart" if moves(derivation) else "step_jacobian.blocks")),
         Equations(tuple(equation_row(facts, s) for s in blocks)),
         Paragraph(say.sentence("step_jacobian.maps") if derivation.has_matrices else
                   say.sentence(
-            "step_jacobian.factor" if facts.claim.rate is not None else "step_jacobian.terms",
+            "step_jacobian.factor" if facts.claim.rate is not None else
+            "step_jacobian.terms" if _each_scales(derivation) else "step_jacobian.factors",
             *facts.claim.matrices)),
         Equations(tuple(equation_row(facts, s) for s in chain)),
         *_determinant(facts),
@@ -286,6 +296,20 @@ def step_jacobian(facts: Facts) -> Section:
            Equations(tuple(local))) if local else ()),
         *short_and_long(facts),
     ))  # fmt: skip
+
+
+def _each_scales(derivation: Derivation) -> bool:
+    """Whether each term of the blocks has a diagonal matrix among its factors."""
+
+    def scales(block: Basic) -> bool:
+        if isinstance(block, MatAdd):
+            return all(map(scales, block.args))
+        if isinstance(block, MatMul):
+            return any(map(scales, block.args))
+        return isinstance(block, (DiagMatrix, Identity, ZeroMatrix, Partial))
+
+    jacobian = derivation.step_jacobian
+    return all(map(scales, (*(value for _, value in jacobian.named), *jacobian.blocks.values())))
 
 
 def _determinant(facts: Facts) -> Iterator[Paragraph | Equations]:

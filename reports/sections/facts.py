@@ -12,9 +12,11 @@ from sympy import preorder_traversal
 
 from derive.calculus.through_time import Derivation
 from derive.theorems.claims import Theorem as Claim
+from derive.theorems.letters import Letters
 from derive.theorems.theorems import theorems
 from derive.typeset.boxes import Box, Symbol
 from derive.typeset.layout import Layout, Notation
+from derive.typeset.letters import spelled
 from numeric.bounds.one_sequence.measured import Measurement
 from numeric.verification.verdict import Verdict
 from reports.document.words import Speaker
@@ -78,6 +80,28 @@ class Facts:
     def length(self) -> Box:
         """The letter of the last time."""
         return Symbol(self.layout.notation.length)
+
+    @cached_property
+    def letters(self) -> Letters:
+        """Letters of the report's own, beside those of the cell."""
+        return Letters(self.derivation)
+
+    @property
+    def jacobian(self) -> Box:
+        """The letter of the step Jacobian."""
+        factor = self.derivation.chain.value.args[0]
+        several = len(self.derivation.cell.states) > 1
+        return spelled(factor.args[0].name if several else self.letters("J", "F", "G"))
+
+    @property
+    def gain(self) -> Box:
+        """The letter of the factor on all recurrent weights."""
+        return spelled(self.letters("g", "omega", "gain"))
+
+    @property
+    def whole(self) -> Box:
+        """The whole state: the letter of all states together, of one its own."""
+        return self.symbol(self.derivation.chain.target.args[0].args[0].name)
 
     def symbol(self, name: str) -> Box:
         """A symbol of the cell by its name, without time."""

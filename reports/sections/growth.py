@@ -93,7 +93,7 @@ def _measured(facts: Facts) -> Iterator[Block]:
         return
     say, claim = facts.say, facts.claim
     norm, first = claim.bound.quantity if claim.bound else S.One, measured.curves[0]
-    gain, alone = Symbol("g"), len(measured.curves) == 1
+    gain, alone = facts.gain, len(measured.curves) == 1
     square = sup(gain, Number("2"))
     factors = multipliers(facts.derivation.cell)
     others = row(sup(Number(f"{measured.input_scale:g}"), Number("2")), "/", "m")
@@ -133,7 +133,7 @@ def _message(facts: Facts, measured: Measurement) -> Inlines:
         if curves and len(measured.curves) == 1:
             yield say.sentence(alone)
         elif curves:
-            gains = [say("{0}", row("g", "=", Number(f"{c.gain:g}"))) for c in curves]
+            gains = [say("{0}", row(facts.gain, "=", Number(f"{c.gain:g}"))) for c in curves]
             yield say.sentence(among, say.listed(gains))
 
     proved_ = [c for c in measured.curves if c.log10_upper[-1] < 0]
@@ -154,7 +154,7 @@ def _rate_row(facts: Facts, curve: Curve) -> EquationRow:
     for number in values[1:]:
         middle += [Operator("×"), number]
     key = "growth.rate_below" if product < 1 else "growth.rate_above"
-    gain = row("g", "=", Number(f"{curve.gain:g}"))
+    gain = row(facts.gain, "=", Number(f"{curve.gain:g}"))
     return EquationRow(
         layout.of(claim.rate), row(*middle), sign="≤",
         note=facts.say.sentence(key, gain, _at_most(product)),
@@ -182,7 +182,7 @@ def _table(facts: Facts, measured: Measurement) -> Table:
         for curve in measured.curves for lag in lags
     ]  # fmt: skip
     head: tuple[Inlines, ...] = (
-        say.sentence("growth.gain", Symbol("g")),
+        say.sentence("growth.gain", facts.gain),
         say.sentence("growth.lag", row("t", "−", facts.earlier)),
         *say.heads("growth.measured", "growth.bound", "growth.decades"),
     )  # fmt: skip

@@ -9,11 +9,18 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from sympy import MatrixExpr, OneMatrix, preorder_traversal
+from sympy.matrices.expressions import HadamardProduct
+
+from derive.calculus.gates import gates
 from derive.calculus.through_time import TIME
-from derive.language.expr import At
+from derive.cell import Cell
+from derive.language.expr import At, replace, symbols_of
 from derive.theorems.carousel import find_carousel
-from derive.typeset.boxes import Fenced, Operator, Row, Script, Symbol, row, sub, sup
+from derive.theorems.contraction import is_free
+from derive.typeset.boxes import Box, Fenced, Operator, Row, Script, Symbol, row, sub, sup
 from derive.typeset.layout import size_box
+from derive.typeset.letters import spelled
 from reports.document.model import Bullets, Inlines, Paragraph, Section
 from reports.sections.facts import Facts
 
@@ -49,13 +56,17 @@ def _corrections(facts: Facts) -> Iterator[Inlines]:
             row(Script(Symbol("W"), sub=Symbol("rec"), sup=Operator("⊤")), slope),
             row(weight, slope),
         )  # fmt: skip
-        yield say.sentence(
-            "sources.entries", claim.rate.args[-1].args[0], row("1", "/", "2"),
-            row(size_box(claim.rate.args[-1].args[0].shape[0]), "/", "2"),
-        )  # fmt: skip
-    if drops(facts):
+        matrix = claim.rate.args[-1].args[0]
+        rows = matrix.shape[0]
+        small = rows.is_number and rows <= 2  # then the norm named below does not exceed 1
+        if is_free(facts.derivation, matrix) and not small:
+            yield say.sentence(
+                "sources.entries", matrix, row("1", "/", "2"), row(size_box(rows), "/", "2")
+            )
+    if is_lstm(facts):
         yield say.sentence("sources.dropped", *dropped(facts))
-    if len(facts.derivation.cell.states) > 1 and claim.entries:
+    cell = facts.derivation.cell
+    if len(cell.states) > 1 and claim.is_undecided and gates(cell):
         yield say.sentence("sources.gates", say.reference(claim.name))
 
 
@@ -72,18 +83,45 @@ def apart(sources: str) -> list[str]:
 
 
 def drops(facts: Facts) -> bool:
-    """Whether a recursion of the last state's cotangent alone leaves a path out.
-
-    That is said of the pair of states that an LSTM is, whose tutorials copy it.
-    """
+    """Whether a recursion of the cotangent of the state that is read leaves a path out."""
     return bool(facts.claim.entries) and find_carousel(facts.derivation) is not None
 
 
-def dropped(facts: Facts) -> tuple[Any, ...]:
-    """The state that is read, its recursion alone, the path that drops: from, to, its equation.
+def is_lstm(facts: Facts) -> bool:
+    """Whether the cell is of the kind whose tutorials copy that recursion.
 
-    The letter δ is that of common notes.
+    One state keeps itself, whole or by a gate, and the other is it, or a function of it, let
+    through by a gate.
     """
+    derivation, cell = facts.derivation, facts.derivation.cell
+    pair = find_carousel(derivation)
+    if pair is None or not drops(facts):
+        return False
+    meant = {e.target: e.value for e in cell.equations}
+    value = next(value for target, value in meant.items() if target.name == pair.reader)
+    factors = value.args if isinstance(value, HadamardProduct) else ()
+    read = len(factors) == 2 and any(
+        [s.name for s in symbols_of(one)] == [pair.keeper] and _is_gated(other, cell)
+        for one, other in zip(factors, reversed(factors), strict=True)
+    )
+    whole = isinstance(pair.kept, OneMatrix)
+    return read and (whole or _is_gated(replace(pair.kept, meant), cell))
+
+
+def _is_gated(expr: MatrixExpr, cell: Cell) -> bool:
+    """Whether a gate of the cell, or what it is the value of, is in it."""
+    known = gates(cell)
+    values = {e.value for e in cell.equations if e.target in known}
+    return any(node in known or node in values for node in preorder_traversal(expr))
+
+
+def delta(facts: Facts) -> Box:
+    """The letter that common notes have for such a cotangent, δ."""
+    return spelled(facts.letters("delta", "epsilon", "zeta"))
+
+
+def dropped(facts: Facts) -> tuple[Any, ...]:
+    """The state that is read, its recursion alone, the path that drops: from, to, its equation."""
     pair, states = find_carousel(facts.derivation), facts.derivation.cell.states
     assert pair is not None
     names = [state.name for state in states]
@@ -93,6 +131,6 @@ def dropped(facts: Facts) -> tuple[Any, ...]:
         if s.equation.target.args == (At(hidden, TIME), At(hidden, TIME - 1))
     )  # fmt: skip
     turned = Script(Fenced(facts.layout.of(jacobian)), sup=Operator("⊤"))
-    alone = row(sub("δ", "t", "−", "1"), "=", turned, sub("δ", "t"))
+    alone = row(sub(delta(facts), "t", "−", "1"), "=", turned, sub(delta(facts), "t"))
     step = facts.derivation.part("recursion")[names.index(pair.keeper) - len(states)]
     return At(hidden, TIME), alone, At(inner, TIME - 1), At(inner, TIME), step.number

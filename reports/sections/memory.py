@@ -30,7 +30,7 @@ from reports.document.model import (
     Section,
 )
 from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, signed
-from reports.sections.numbering import Pages, at
+from reports.sections.numbering import Pages
 
 _WORTH: Final = 0.05
 """Decades by which two norms differ before a sentence says which is larger."""
@@ -184,20 +184,20 @@ def _gain(pages: Pages, found: ByGain, norm: str) -> Iterator[Block]:
     assert high is not None
     of = dict(zip(found.factors, range(len(found.factors)), strict=True))
     items = [
-        say.sentence("gain.below", row(rate, "<", "1"), at(low),
+        say.sentence("gain.below", row(rate, "<", "1"), pages.at(low),
                      power_of_ten(found.upper[of[low]], UP), lag),
-        say.sentence("gain.above", at(high), power_of_ten(found.lower[of[high]], DOWN), lag),
+        say.sentence("gain.above", pages.at(high), power_of_ten(found.lower[of[high]], DOWN), lag),
     ]  # fmt: skip
     torn = [k for k, v in enumerate(found.measured) if v < -_WORTH and found.lower[k] > _WORTH]
     if torn:
         k = torn[0]
         items.append(say.sentence(
-            "gain.torn", at(found.factors[k]), power_of_ten(found.measured[k], NEAR),
-            power_of_ten(found.lower[k], DOWN)))  # fmt: skip
+            "gain.torn", pages.at(found.factors[k]), power_of_ten(found.measured[k], NEAR),
+            power_of_ten(found.lower[k], DOWN), row(rate, ">", "1")))  # fmt: skip
     between = [k for k, f in enumerate(found.factors) if low < f < high]
     if between:
         k = between[0]
-        items.append(say.sentence("gain.between", at(found.factors[k]),
+        items.append(say.sentence("gain.between", pages.at(found.factors[k]),
                                   power_of_ten(found.measured[k], NEAR)))  # fmt: skip
     yield Paragraph(say.sentence("gain.opening"))
     yield Bullets(tuple(items))

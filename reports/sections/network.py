@@ -19,6 +19,7 @@ from derive.network import Network
 from derive.typeset.boxes import Box, Fenced, Fraction, Large, Number, Row, Sum, row, sub, sup
 from derive.typeset.boxes import Symbol as Letter
 from derive.typeset.layout import Layout, size_box, space_of
+from derive.typeset.letters import spelled
 from numeric.verification.verdict import Verdict
 from reports.document.model import (
     Block,
@@ -277,9 +278,10 @@ def _reverse(facts: NetworkFacts) -> Section | None:
 def _lengths(facts: NetworkFacts) -> Section:
     """What happens where sequences of a batch differ in length."""
     say, network = facts.say, facts.network
-    words = [say.sentence("lengths.padding", row(sub("ℓ", "b"), "≤", facts.cell.length))]
+    own = sub("ℓ", spelled(facts.cell.letters("b", "s", "nu")))  # of a sample
+    words = [say.sentence("lengths.padding", row(own, "≤", facts.cell.length))]
     if network.bidirectional:
-        words.append(say.sentence("lengths.reverse", row("t", "=", sub("ℓ", "b"))))
+        words.append(say.sentence("lengths.reverse", row("t", "=", own)))
     if network.loss_at == "last":
         words.append(say.sentence("lengths.last"))
         words += [say.sentence("lengths.last_reverse")] * network.bidirectional

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from derive.typeset.boxes import Box, Number, Symbol, row
+from derive.typeset.boxes import Box, Number, row
+from derive.typeset.latex import Latex
 from numeric.bounds.study import Study
 from reports.document.figures import Labels, Picture, labels
 from reports.document.method_names import method_name
@@ -45,13 +46,14 @@ class Pages:
     @property
     def labels(self) -> Labels:
         """What the figures say."""
-        return labels(self.facts.language, self.facts.layout.notation.earlier)
+        notation = self.facts.layout.notation
+        return labels(self.facts.language, notation.earlier, Latex()(self.facts.gain).strip(),
+                      notation.norms)  # fmt: skip
+
+    def at(self, factor: float) -> Box:
+        """G = 0.5."""
+        return row(self.facts.gain, "=", Number(f"{factor:g}"))
 
     def method(self, name: str) -> str:
         """What a method of bounding is called."""
         return method_name(name, self.facts.say.words)
-
-
-def at(factor: float) -> Box:
-    """G = 0.5."""
-    return row(Symbol("g"), "=", Number(f"{factor:g}"))

@@ -13,6 +13,7 @@ from typing import Final
 from sympy import MatrixSymbol, expand
 
 from derive.calculus.surrogates import surrogate_note
+from derive.calculus.through_time import FACTOR
 from derive.language.defaults import RULES
 from derive.language.expr import Blocks, Columns, Concat, Quotient, Rows, size
 from derive.language.syntax import BAR, CARRY, DOT, PREVIOUS
@@ -31,6 +32,8 @@ from derive.typeset.boxes import (
     width,
 )
 from derive.typeset.layout import Layout, Notation, size_box, space_of
+from derive.typeset.letters import spelled
+from derive.typeset.scalars import INDEX
 from reports.document.model import (
     Bullets,
     Callout,
@@ -71,7 +74,8 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         *((Paragraph(say("{0}.", say.phrase(cell.source).rstrip(".")), say.words("glance.source")),)
           if cell.source else ()),
         *(() if brief else step),
-        parameter_table(facts),
+        parameter_table(facts) if cell.parameters else
+        Paragraph(say.sentence("glance.no_parameters")),
         *given(facts),
         Paragraph(say.sentence("glance.step_jacobian",
                       *_state_pair(facts)), say.words("glance.lead_jacobian")),
@@ -203,6 +207,9 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
     h = facts.symbol(state.name)
     bar = sub(facts.symbol(state.name + BAR), "t")
     carried = sub(facts.symbol(state.name + CARRY), "t")
+    letters, (i, j) = facts.letters, map(facts.layout.time, (INDEX, FACTOR))
+    u, v, phi = (spelled(letters(*choices)) for choices in (
+        ("u", "y", "xi", "p"), ("v", "z", "zeta", "w"), ("phi", "psi", "chi")))  # fmt: skip
     names = [
         say("{0}", size_box(extent))
         for extent in dict.fromkeys(
@@ -215,8 +222,7 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
         say.sentence("conventions.columns", say.listed(shapes),
             say.listed([*names, say("{0}", row(facts.length))])),
         say.sentence("conventions.numerator",
-            _derivative("u", "v"), _derivative(sub("u", "i"), sub("v", "j")), row("i"), row("j"),
-            row(facts.loss)),
+            _derivative(u, v), _derivative(sub(u, i), sub(v, j)), i, j, row(facts.loss)),
         *_matrices(facts),
         say.sentence("conventions.latest", _chain_example(facts), row(facts.earlier, "=", "t"),
             row("I")),
@@ -226,13 +232,14 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
         say.sentence("conventions.bar", bar, row(facts.loss), sub(h, "t"), carried,
             Sum((("+", Symbol("t")), ("+", Number("1"))))),
         say.sentence("conventions.signs",
-            row("⊙"), row("diag", Fenced(row("·"))), sup("φ", row("′")), row("φ"), row("t")),
+            row("⊙"), row("diag", Fenced(row("·"))), sup(phi, row("′")), phi, row("t")),
     ]  # fmt: skip
     if facts.uses(Concat):
         items.append(say.sentence("conventions.brackets"))
     if facts.uses(Rows, Columns):
-        items.append(say.sentence("conventions.parts",
-                         _part("v", ""), row("n"), row("v"), _part("M", ":")))  # fmt: skip
+        whole = spelled(letters("M", "Y", "Phi"))
+        items.append(say.sentence(
+            "conventions.parts", _part(v, ""), row("n"), v, _part(whole, ":")))  # fmt: skip
     if facts.uses(Quotient):
         items.append(say.sentence("conventions.quotient"))
     return Callout(say.words("conventions.title"), (Bullets(tuple(items)),))
@@ -262,7 +269,7 @@ def _matrices(facts: Facts) -> tuple[Inlines, ...]:
     return (say.sentence("conventions.maps", listed(held), dot, facts.symbol(state.name)),)
 
 
-def _part(letter: str, lead: str) -> Box:
+def _part(letter: Box, lead: str) -> Box:
     head = (lead, ",") if lead else ()
     return sub(Fenced(row(letter), "[", "]"), *head, "1", ":", "n")
 
@@ -280,5 +287,6 @@ def _chain_example(facts: Facts) -> Box:
     one = Number("1")
     after = Sum((("+", facts.earlier), ("+", one)))
     before = row("t", "−", one)
-    return row(Large("∏", row("j", "=", "t"), after), sub("J", "j"), "=", sub("J", "t"),
-               sub("J", before), "⋯", sub("J", after))  # fmt: skip
+    J, j = facts.jacobian, facts.layout.time(FACTOR)
+    return row(Large("∏", row(j, "=", "t"), after), sub(J, j), "=", sub(J, "t"),
+               sub(J, before), "⋯", sub(J, after))  # fmt: skip

@@ -14,6 +14,7 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.calculus.jacobian import columns_in
 from derive.calculus.through_time import Derivation
 from derive.language.expr import split_coefficient, symbols_of
+from derive.theorems.letters import THETA
 from derive.typeset.boxes import (
     Box,
     Fenced,
@@ -26,6 +27,7 @@ from derive.typeset.boxes import (
     sub,
     sup,
 )  # fmt: skip
+from derive.typeset.letters import spelled
 from numeric.bounds.sensitivity import ill_conditioned, sensitivity
 from reports.document.figures import labels
 from reports.document.memory_figures import decays
@@ -53,8 +55,9 @@ def parameters(pages: Pages) -> Iterator[Block]:
         ))  # fmt: skip
     if not rows:
         return
-    norm = sub(Fenced(row("∂", sub("s", "T"), "/", "∂", "theta"), "‖", "‖"), "2")
-    loss = Fenced(row("∂", "L", "/", "∂", "theta"), "‖", "‖")
+    theta, last = spelled(facts.letters(*THETA)), sub(facts.whole, facts.length)
+    norm = sub(Fenced(row("∂", last, "/", "∂", theta), "‖", "‖"), "2")
+    loss = Fenced(row("∂", facts.loss, "/", "∂", theta), "‖", "‖")
     head = say.heads("bounds.parameter", "growth.measured", "all_inputs.at_most",
                      "one_sequence.at_least", "bounds.every_input", "bounds.times_own")  # fmt: skip
     align = "lrrrrr"
@@ -109,20 +112,21 @@ def _entrywise(block: MatrixExpr) -> bool:
 def _towards_one(pages: Pages, state: MatrixSymbol) -> Iterator[Block]:
     """What the gradient by such a factor comes to near 1, one unit with white inputs."""
     facts = pages.facts
-    say, factor = facts.say, Symbol("lambda")
-    unit, square = Symbol("h"), sup(factor, Number("2"))
+    say, letters, k = facts.say, facts.letters, facts.earlier
+    factor, x = (spelled(letters(*c)) for c in (("lambda", "zeta", "xi"), ("eta", "u", "chi")))
+    unit, square = facts.symbol(state.name), sup(factor, Number("2"))
     rest = Fenced(row("1", "−", square), "(", ")")
     root = Root(row("1", "−", square))
 
     def mean(by: Box | str) -> Box:
         return row("E", sup(Fenced(row("∂", unit, "/", "∂", by), "(", ")"), Number("2")))
 
-    step = row(sub(unit, "t"), "=", factor, sub(unit, row("t", "−", "1")), "+", sub("x", "t"))
+    step = row(sub(unit, "t"), "=", factor, sub(unit, row("t", "−", "1")), "+", sub(x, "t"))
     normed = row(sub(unit, "t"), "=", factor, sub(unit, row("t", "−", "1")), "+", root,
-                 sub("x", "t"))  # fmt: skip
+                 sub(x, "t"))  # fmt: skip
     power = row(factor, "=", Symbol("exp"), Fenced(row("−", sup("e", "w")), "(", ")"))
-    shares = row(Large("∑", row("k", "≥", "1")), sup("k", Number("2")),
-                 sup(factor, row("2", "k", "−", "2")))  # fmt: skip
+    shares = row(Large("∑", row(k, "≥", "1")), sup(k, Number("2")),
+                 sup(factor, row("2", k, "−", "2")))  # fmt: skip
     yield Paragraph(
         say.sentence("decay.one", facts.symbol(state.name), factor, step), say.words("decay.lead")
     )

@@ -41,7 +41,7 @@ def pictures(facts: Facts, name: str) -> tuple[Section, Mapping[str, Picture]] |
     except NoLayoutError:
         return None
     first, second = made
-    product = row(*(sub("J", str(step)) for step in range(_STEPS, 0, -1)))
+    product = row(*(sub(facts.jacobian, str(step)) for step in range(_STEPS, 0, -1)))
     return Section("picture", say.words("picture.title"), (
         Figure(1, first, say.sentence("picture.graph"), say.words("picture.graph_described")),
         Figure(2, second, say.sentence("picture.chain", product),
@@ -54,7 +54,7 @@ def _label(facts: Facts, node: Node) -> str:
     if node.kind == LATER:
         return "$t+1$"
     if node.kind == LOSS or node.symbol is None:
-        return "$L_t$"
+        return _loss(facts, "t")
     return _written(facts.layout.of(node.symbol), node.symbol.name)
 
 
@@ -63,9 +63,13 @@ def _unrolled(facts: Facts, node: Node) -> str:
     if node.kind == STEP:
         return _written(row("t", "=", str(node.step)), str(node.step))
     if node.kind == LOSS or node.symbol is None:
-        return f"$L_{{{node.step}}}$"
+        return _loss(facts, str(node.step))
     symbol = facts.symbol(node.symbol.name)
     return _written(sub(symbol, str(node.step)), node.symbol.name)
+
+
+def _loss(facts: Facts, step: str) -> str:
+    return f"${Latex()(sub(facts.loss, step)).strip()}$"
 
 
 def _handed(facts: Facts, edge: Edge) -> str:

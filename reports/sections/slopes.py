@@ -6,7 +6,7 @@ In: functions of the table with their parameters. Out: rows of equations.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from sympy import (
@@ -33,6 +33,7 @@ from sympy.core.function import Function
 from sympy.core.relational import Relational
 
 from derive.language.functions import FUNCTIONS, ElementwiseFunction, X, Y
+from derive.theorems.letters import Letters
 from derive.typeset.boxes import (
     Box,
     Fenced,
@@ -53,6 +54,10 @@ from reports.document.words import Speaker
 WIDEST: Final = 26.0
 """A slope wider than this, in em, is not written out; its range is."""
 _U: Final = SympySymbol("u")
+_OWN: Final = (
+    ("u", "v", "s", "eta"), ("y", "z", "w", "omega"), ("xi", "chi", "nu"), ("Psi", "Phi", "Xi"),
+    ("alpha", "theta", "mu"), ("beta", "lambda", "tau"),
+)  # fmt: skip
 _SIGMA: Final = SympySymbol("sigma_of_u")
 _SIGNS: Final = {">": ">", "<": "<", ">=": "≥", "<=": "≤"}
 
@@ -62,9 +67,7 @@ def slope_rows(
 ) -> Iterator[EquationRow]:
     """φ′(u) = …, through y = φ(u) where that is shorter, a row for each piece."""
     if function.surrogate is not None:  # its numbers as they are: it has no letters for them
-        slope, surrogate = (function.bind(formula, parameters)
-                            for formula in (function.slope, function.surrogate))  # fmt: skip
-        function = replace(function, slope=slope, surrogate=surrogate, parameters=())
+        function = function.at(parameters)
     made = _pieces(function)
     plain, primed = (say.layout.function(function, primed) for primed in (False, True))
     left, value = row(primed, Fenced(Symbol("u"))), row(plain, Fenced(Symbol("u")))
@@ -91,6 +94,22 @@ def slope_rows(
             parts += [say("{0}", _between(left, *bounds))] if bounds else []
             parts += [say("{0}", say.phrase(function.kink))] if function.kink else []
         yield EquationRow(left, box, note=say.listed(parts, "words.semicolon"))
+
+
+def lettered(row: Any, letters: Letters) -> Any:
+    """A row, or a paragraph, with letters that the cell does not have, for u, y and the like."""
+    names = {choices[0]: letters(*choices) for choices in _OWN}
+
+    def of(part: Any) -> Any:
+        if isinstance(part, Symbol):
+            return Symbol(names.get(part.name, part.name))
+        if isinstance(part, tuple):
+            return tuple(map(of, part))
+        if is_dataclass(part) and not isinstance(part, type):
+            return replace(part, **{one.name: of(getattr(part, one.name)) for one in fields(part)})
+        return part
+
+    return of(row)
 
 
 def _definition(function: ElementwiseFunction) -> tuple[str | Box, ...]:

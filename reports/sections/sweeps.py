@@ -7,6 +7,7 @@ that are long or wide, where the iterates would take longer than all else, and f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from derive.typeset.boxes import (
@@ -21,6 +22,7 @@ from derive.typeset.boxes import (
     sub,
     sup,
 )
+from derive.typeset.letters import spelled
 from numeric.bounds.parallel_in_time.newton import TOLERANCE, Sweeps, sweeps
 from reports.document.figures import labels
 from reports.document.model import (
@@ -33,6 +35,7 @@ from reports.document.model import (
 )
 from reports.document.numerals import NEAR, UP, figures
 from reports.document.sweep_figures import distances
+from reports.sections.facts import Facts
 from reports.sections.numbering import Pages
 
 _WORK: Final = 1 << 20  # entries of all step Jacobians together
@@ -54,7 +57,7 @@ def sweep_section(pages: Pages) -> Section | None:
                    most=_MOST, exact=run.states)  # fmt: skip
     say = pages.facts.say
     return Section("sweeps", say.words("sweeps.title"), (
-        Paragraph(say.sentence("sweeps.method", _step())), _theorem(pages),
+        Paragraph(say.sentence("sweeps.method", _Letters(pages.facts).step())), _theorem(pages),
         *_numbers(pages, found),
     ))  # fmt: skip
 
@@ -62,48 +65,60 @@ def sweep_section(pages: Pages) -> Section | None:
 # ---- the theorem -------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Letters:
+    """The letters of the theorem, beside those of the cell."""
+
+    facts: Facts
+
+    def at(self, choices: tuple[str, ...], time: Box | str = "t") -> Box:
+        """A letter of these at a time."""
+        return sub(spelled(self.facts.letters(*choices)), time)
+
+    def step(self) -> Box:
+        """The equation that an iteration solves."""
+        J = sub(self.facts.jacobian, "t")
+        d = self.at(_CHANGE), self.at(_CHANGE, _BEFORE)
+        return row(d[0], "=", J, d[1], "+", self.at(_RESIDUAL))
+
+
+_CHANGE, _RESIDUAL = ("d", "delta", "epsilon"), ("r", "rho", "chi")
+_WITHIN, _ERROR = ("E", "R", "Y"), ("e", "eta", "zeta")
+_REST, _LIPSCHITZ = ("q", "xi", "psi"), ("M", "K", "F")
+_BEFORE: Final = row("t", "−", "1")
+
+
 def _length(inner: Box) -> Box:
     return Fenced(inner, "‖", "‖")
-
-
-def _at(name: str, *time: str) -> Box:
-    return sub(Symbol(name), *time)
-
-
-def _earlier(name: str, time: str) -> Box:
-    return sub(Symbol(name), row(Symbol(time), "−", "1"))
-
-
-def _step() -> Box:
-    return row(_at("d", "t"), "=", _at("J", "t"), _earlier("d", "t"), "+", _at("r", "t"))
 
 
 def _theorem(pages: Pages) -> Theorem:
     """The bound step after step, and its proof."""
     facts = pages.facts
-    say = facts.say
-    chain = row(_at("J", "t"), "⋯", sub(Symbol("J"), row(Symbol("k"), "+", "1")))
-    upto = row(Symbol("k"), "≤", Symbol("t"))
-    square = Fraction(row(_at("L", "k"), sup(_earlier("E", "k"), Number("2"))), Number("2"))
-    bound = row(_length(_at("d", "t")), "+", Large("∑", upto), _length(chain), square)
-    error = row(_at("e", "t"), "=", _at("J", "t"), _earlier("e", "t"), "+", _at("r", "t"), "+",
-                _at("q", "t"))  # fmt: skip
-    taylor = row(_length(_at("q", "t")), "≤",
-                 Fraction(row(_at("L", "t"), sup(_length(_earlier("e", "t")), Number("2"))),
-                          Number("2")))  # fmt: skip
-    solved = row(_at("e", "t"), "=", _at("d", "t"), "+", Large("∑", upto), chain, _at("q", "k"))
+    say, letters, k = facts.say, _Letters(facts), facts.earlier
+    at, J = letters.at, facts.jacobian
+    d, e, q, radius = at(_CHANGE), at(_ERROR), at(_REST), at(_WITHIN)
+    e_before, most = at(_ERROR, _BEFORE), at(_LIPSCHITZ)
+    chain = row(sub(J, "t"), "⋯", sub(J, row(k, "+", "1")))
+    upto = row(k, "≤", Symbol("t"))
+    before = at(_WITHIN, row(k, "−", "1"))
+    square = Fraction(row(at(_LIPSCHITZ, k), sup(before, Number("2"))), Number("2"))
+    bound = row(_length(d), "+", Large("∑", upto), _length(chain), square)
+    error = row(e, "=", sub(J, "t"), e_before, "+", at(_RESIDUAL), "+", q)
+    taylor = row(_length(q), "≤",
+                 Fraction(row(most, sup(_length(e_before), Number("2"))), Number("2")))  # fmt: skip
+    solved = row(e, "=", d, "+", Large("∑", upto), chain, at(_REST, k))
     return Theorem(
         say.words("sweeps.name"), len(facts.claims) + 1,
         (
-            Paragraph(say.sentence("sweeps.let", _at("d", "t"), _at("L", "t"), _at("J", "t"),
-                                   _earlier("E", "t"))),
-            Equations((EquationRow(_at("E", "t"), bound),)),
-            Paragraph(say.sentence("sweeps.then", row(_at("E", "0"), "=", "0"), _at("E", "t"))),
+            Paragraph(say.sentence("sweeps.let", d, most, sub(J, "t"), at(_WITHIN, _BEFORE))),
+            Equations((EquationRow(radius, bound),)),
+            Paragraph(say.sentence("sweeps.then", row(at(_WITHIN, "0"), "=", "0"), radius)),
         ),
         (
-            say.sentence("sweeps.taylor", _at("e", "t"), error, taylor),
+            say.sentence("sweeps.taylor", e, error, taylor),
             say.sentence("sweeps.solved", solved),
-            say.sentence("sweeps.induction", _at("E", "t")),
+            say.sentence("sweeps.induction", radius),
         ),
     )  # fmt: skip
 

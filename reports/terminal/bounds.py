@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from derive.calculus.through_time import derivation_of
+from derive.cell import Cell
+from derive.theorems.letters import THETA, Letters
 from derive.typeset.columns import columns_of
+from derive.typeset.letters import spelled
+from derive.typeset.text import Text
 from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.diagnosis import Diagnosis
@@ -47,6 +51,34 @@ class Measured:
     times: tuple[int, ...]
     logs: Array
     exponents: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Signs that are no symbols of the cell, in letters that it does not have."""
+
+    now: str
+    then: str
+    last: str
+    loss: str
+    parameter: str
+    gradient: str
+    earlier: str
+
+    @property
+    def lag(self) -> str:
+        """The way from the earlier time to t."""
+        return f"t−{self.earlier}"
+
+
+def _letters(cell: Cell) -> _Written:
+    derivation, notation, text = derivation_of(cell), cell.notation, Text()
+    give, earlier = Letters(derivation), text(spelled(notation.earlier))
+    state = derivation.chain.target.args[0].args[0].name
+    times = "t", earlier, notation.length
+    now, then, last = (f"{text(spelled(state))}_{time}" for time in times)
+    theta, gradient = (text(spelled(give(*choices))) for choices in (THETA, ("g", "w", "chi")))
+    return _Written(now, then, last, notation.loss, theta, gradient, earlier)
 
 
 def stack_text(
@@ -92,7 +124,8 @@ def _layers(stack: Stack, words: Say) -> list[str]:
             ceiling(upper, 2), floor(lower, 2) if math.isfinite(lower) else "",
             "" if one.rate is None else rate_up(one.rate), carried,
         ))  # fmt: skip
-    said = words("bounds.of_layers").format(stack.found[0].lags[-1])
+    held = _letters(stack.found[stack.decisive].cell)
+    said = words("bounds.of_layers").format(stack.found[0].lags[-1], held.now, held.then)
     return [said, *columns(rows, "  "), "  " + words("bounds.slowest"), ""]
 
 
@@ -106,7 +139,7 @@ def _at_length(
     if one.rate is not None and one.certificate is not None:
         lines.append("  " + words("bounds.rate").format(
             rate_up(one.rate), method_name(one.certificate.best.name, words)))  # fmt: skip
-        lines += _certificate(one.certificate, words)
+        lines += _certificate(one.certificate, _letters(one.cell), words)
     if one.lower_rate is not None:
         lines.append("  " + words("bounds.at_rest").format(rate_down(one.lower_rate)))
     for found in lost_states(derivation_of(one.cell)):
@@ -119,10 +152,10 @@ def _at_length(
         exponents = ", ".join(f"{value:.3f}" for value in measured.exponents)
         lines.append("  " + words("bounds.exponents").format(exponents))
     lines += _parameters(one, parameters, words)
-    lines += _clipped(parameters, clip, words) if clip is not None else []
+    lines += _clipped(parameters, clip, _letters(one.cell), words) if clip is not None else []
     lines += _paths(one, everything, words)
     if measured is not None:
-        lines += _heat(measured, words)
+        lines += _heat(measured, _letters(one.cell), words)
     return [*lines, "", "  " + words("bounds.assumptions"),
             *(f"  - {say.phrase(line)}" for line in one.assumptions)]  # fmt: skip
 
@@ -136,14 +169,15 @@ def _because(one: Diagnosis, say: Speaker) -> str:
     return told
 
 
-def _certificate(found: Certificate, words: Say) -> list[str]:
+def _certificate(found: Certificate, held: _Written, words: Say) -> list[str]:
     """What proves the rate, where it is one norm of a scaled matrix."""
-    held = found.scaled
-    if held is None or found.best.name != FRACTIONAL:
+    scaled = found.scaled
+    if scaled is None or found.best.name != FRACTIONAL:
         return []
     said = words("bounds.certificate").format(
-        len(held.form.unknowns), held.form.order, rate_up(held.condition), rate_up(held.rate)
-    )
+        len(scaled.form.unknowns), scaled.form.order, rate_up(scaled.condition),
+        rate_up(scaled.rate), held.now, held.then, held.lag,
+    )  # fmt: skip
     return ["    " + line for line in textwrap.wrap(said, 92)]
 
 
@@ -167,11 +201,14 @@ def _parameters(one: Diagnosis, found: Mapping[str, Sensitivity], words: Say) ->
         above = "" if s.all_inputs is None else ceiling(s.all_inputs, 2)
         left = ("" if s.cut is None else ceiling(s.cut.upper, 2),) * cut
         rows.append((name, *seen[:3], above, seen[3], *left))
-    lines = ["", "  " + words("bounds.parameters"), *columns(rows, "    ", numbers=True)]
+    held = _letters(one.cell)
+    said = words("bounds.parameters").format(held.last, held.parameter, held.loss, held.gradient)
+    lines = ["", *("  " + line for line in textwrap.wrap(said, WIDTH - 2)),
+             *columns(rows, "    ", numbers=True)]  # fmt: skip
     worst = ill_conditioned(one, found)
     if worst is not None:
         most = _times_own(found[worst].amplification or 0.0, 1)
-        lines.append("    " + words("bounds.ill").format(worst, most))
+        lines.append("    " + words("bounds.ill").format(worst, most, held.last))
     return lines
 
 
@@ -180,15 +217,17 @@ def _times_own(value: float, digits: int) -> str:
     return floor(value, digits) if value < _LARGE else scientific_down(value, 2)
 
 
-def _clipped(found: Mapping[str, Sensitivity], threshold: float, words: Say) -> list[str]:
+def _clipped(
+    found: Mapping[str, Sensitivity], threshold: float, held: _Written, words: Say
+) -> list[str]:
     """What a limit of the norm of all gradients together takes from them."""
     taken, at = clipping(found, threshold), repr(threshold).removesuffix(".0")
     if taken is None:
         return ["    " + words("bounds.clip_unknown")]
     if taken.most == 0.0:
-        return ["    " + words("bounds.clip_never").format(at)]
+        return ["    " + words("bounds.clip_never").format(at, held.loss, held.last)]
     most, least = scientific_up(taken.most, 3), scientific_down(taken.least, 3)
-    return ["    " + words("bounds.clip").format(at, most, least)]
+    return ["    " + words("bounds.clip").format(at, most, least, held.loss, held.last)]
 
 
 def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:
@@ -261,15 +300,15 @@ def _paths(one: Diagnosis, everything: bool, words: Say) -> list[str]:
     return lines
 
 
-def _heat(measured: Measured, words: Say) -> list[str]:
+def _heat(measured: Measured, held: _Written, words: Say) -> list[str]:
     """The grid of times as numbers: rows t, columns k, blank where k > t."""
     times = measured.times
-    rows = [["t \\ k", *map(str, times[:-1])]]
+    rows = [[f"t \\ {held.earlier}", *map(str, times[:-1])]]
     for i, t in enumerate(times[1:], 1):
         rows.append([str(t), *(f"{v:.1f}" if math.isfinite(v) else words("bounds.zero")
                                for v in measured.logs[i][:i])])  # fmt: skip
     width = [max(len(row[j]) for row in rows if j < len(row)) for j in range(len(times))]
-    lines = ["", "  " + words("bounds.heat")]
+    lines = ["", "  " + words("bounds.heat").format(held.now, held.then)]
     lines += ["    " + " ".join(cell.rjust(w) for cell, w in zip(row, width, strict=False))
               for row in rows]  # fmt: skip
     return [*lines, *_where(measured, words)]

@@ -20,8 +20,12 @@ from derive.calculus.ranges import ANY, Ranges
     ("sigmoid(x) / (1 + exp(x))", 0, 1),
     ("maximum(tanh(x), sigmoid(x))", 0, 1),
     ("softmax(x)", 0, 1),
-    ("scaled_tanh(x, 3.0, 1.0)", *ANY),
-    ("scaled_tanh(tanh(x))", Rational(-17159, 10000), Rational(17159, 10000)),
+    ("scaled_tanh(x, 3.0, 1.0)", -3, 3),
+    ("scaled_tanh(x)", Rational(-17159, 10000), Rational(17159, 10000)),
+    ("elu(x, 2)", -2, S.Infinity),
+    ("leaky_relu(-sigmoid(x), 3)", -3, 0),
+    ("step(x, slope=triangle(0.5))", 0, 1),
+    ("sigmoid(x) * tanh(x) + (1 - sigmoid(x)) * 3 * sigmoid(x)", -1, 3),
     ("x", *ANY),
 ])  # fmt: skip
 def test_the_range_of_an_expression(value, low, high):

@@ -1,9 +1,11 @@
 """One law a test, over every row of the table of elementwise functions."""
 
+import dataclasses
+
 import mpmath
 import pytest
 from profiles import by_day
-from sympy import Float, Interval, Piecewise, S, diff, lambdify, simplify
+from sympy import Float, Interval, Piecewise, Rational, S, diff, lambdify, simplify
 
 from derive.language.functions import ALPHA, FUNCTIONS, ElementwiseFunction, X, Y
 
@@ -66,6 +68,25 @@ def test_values_and_slopes_lie_in_the_stated_ranges(row):
         for bound, reached in ((low, min(lows[kind])), (high, max(lows[kind]))):
             if abs(bound) < 3:
                 assert abs(bound - reached) < 0.06, (kind, bound, reached)
+
+
+@pytest.mark.parametrize("numbers", [(0.3, 0.2), (1, 1), (2.5, 3), (40, 0.5)])
+@pytest.mark.parametrize("row", [r for r in ROWS if r.parameters], ids=lambda row: row.name)
+def test_ranges_hold_and_are_reached_for_other_numbers_too(row, numbers):
+    one = row.at(tuple(Rational(str(n)) for n in numbers[: len(row.parameters)]))
+    for expr, stated in ((one.formula, one.range), (one.slope, one.slope_range)):
+        value = lambdify(X, expr, "mpmath")
+        found = [value(mpmath.mpf(step) ** 3 / 2000) for step in range(-60, 61)]
+        low, high = (mpmath.mpf(float(end)) for end in (stated.inf, stated.sup))
+        assert low - 1e-12 <= min(found)
+        assert max(found) <= high + 1e-12
+        for end, reached in ((low, min(found)), (high, max(found))):
+            assert abs(end) == mpmath.inf or abs(end - reached) < 0.06 * (1 + abs(end))
+
+
+def test_ranges_that_disagree_with_those_of_the_defaults_are_refused():
+    with pytest.raises(ValueError, match="at the defaults"):
+        dataclasses.replace(FUNCTIONS["elu"], ranges=None)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def bound(claim):
     (GATE + "h = (1 - z) * h_prev + z * (V @ x)", "‖∂h_t/∂h_k‖₂ ≤ 1"),
     ("a = exp(-softplus(W @ x))\nh = a * h_prev + x", "‖∂h_t/∂h_k‖₂ ≤ 1"),
     ("a = b_prev + U @ x\nb = a_prev", "‖∂s_t/∂s_k‖₂ ≤ 1"),
+    ("a = exp(-elu(W @ x, 2) - 2)\nh = a * h_prev + x", "‖∂h_t/∂h_k‖₂ ≤ 1"),
     ("a = b_prev + U @ x\nb = a_prev\nc = 0.5 * c_prev + 0.5 * a_prev", "‖∂s_t/∂s_k‖₂ ≤ 3"),
 ])  # fmt: skip
 def test_ranges_of_functions_prove_that_nothing_explodes(equations, at_most):
@@ -63,6 +64,17 @@ def test_a_matrix_of_numbers_whose_powers_vanish_makes_every_gradient_vanish():
     assert keys(first("a = 0.5 * b_prev + U @ x\nb = a_prev")) == ["vanishes", "advice_vanishing"]
 
 
+@pytest.mark.parametrize(("equations", "said", "at_most"), [
+    (GATE + "h = z * h_prev + (1 - z) * tanh(h_prev + x)", "bounded", "1"),
+    (GATE + "k = 1 - z\nh = k * h_prev - z * tanh(h_prev + x)", "bounded", "1"),
+    (GATE + "h = 0.5 * (z * h_prev + (1 - z) * tanh(h_prev))", "vanishes", "(1/2)^{t−k}"),
+])  # fmt: skip
+def test_a_mixture_of_diagonals_keeps_no_more_than_its_parts(equations, said, at_most):
+    claim = first(equations)
+    assert keys(claim)[0] == said
+    assert bound(claim) == f"‖∂h_t/∂h_k‖₂ ≤ {at_most}"
+
+
 @pytest.mark.parametrize(("equations", "least"), [
     ("h = 2 * h_prev + U @ x", S(2)),
     ("h = -1.5 * h_prev + U @ x", Rational(3, 2)),
@@ -79,6 +91,9 @@ def test_a_diagonal_above_one_explodes_whatever_the_weights(equations, least):
     GATE + "h = (1 + z) * h_prev + x",
     GATE + "h = z * h_prev + (1 - z) * tanh(W @ h_prev)",
     "h = leaky_relu(h_prev + x, 3.0)",  # the range of the table is that of another slope
+    GATE + "h = z * h_prev + (1 + z) * tanh(h_prev + x)",
+    "z = sigmoid(U @ x + h_prev)\nh = z * h_prev + (1 - z) * tanh(h_prev + x)",
+    GATE + "V = sigmoid(U @ x)\nh = z * h_prev + (1 - V) * tanh(h_prev + x)",
     "h = h_prev * h_prev + x",
     "h = exp(h_prev + x)",
 ])  # fmt: skip

@@ -12,9 +12,10 @@ from sympy import Symbol, lambdify
 
 from derive import Cell, catalogue, differentiate
 from derive.language.norms import BlockSup
-from derive.theorems.certified_rate import closed_condition, eigenvalue
+from derive.theorems.certified_rate import closed_condition, eigenvalue, lettered
 from derive.theorems.claims import Display, Line
-from derive.theorems.suprema import Quantities, letter
+from derive.theorems.letters import Letters
+from derive.theorems.suprema import Quantities
 from derive.theorems.theorems import theorems
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
@@ -81,7 +82,7 @@ def test_the_closed_condition_holds_if_and_only_if_the_radius_is_below_one(name)
     letters = sorted(matrix.atoms(Symbol), key=str)
     entries = lambdify(letters, list(matrix.args), "numpy")
     polynomial = lambdify(
-        [eigenvalue(derived(name)), *letters], found.polynomial.xreplace(plain), "numpy"
+        [eigenvalue(lettered(derived(name))), *letters], found.polynomial.xreplace(plain), "numpy"
     )
     conditions = [lambdify(letters, (r.right - r.left).xreplace(plain), "numpy")
                   for r in found.conditions]  # fmt: skip
@@ -131,9 +132,12 @@ def test_a_vector_certifies_and_the_bound_holds_with_it():
 def test_letters_that_the_cell_has_are_not_taken_twice():
     cell = Cell.parse(name="busy", equations="r = sigmoid(N @ h_prev)\nh = r * h_prev + x")
     derivation = differentiate(cell)
-    assert letter(derivation, "r", "q") == "q"
+    letters = Letters(derivation)
+    assert letters("r", "q") == "q"
+    assert letters("q", "p") == "p"  # given by now
+    assert letters("r", "q") == "q"
     assert closed_condition(derivation).symbol.name == "D"
-    assert letter(derivation, "r", "h") == "r_star"
+    assert letters("r", "h") == "r_star"
     names = Quantities(derivation)
     assert [names.name(cell.states[0]).name, names.name(cell.parameters[0], "d_1").name] == [
         "h_hat", "d_1",

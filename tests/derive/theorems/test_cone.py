@@ -13,7 +13,12 @@ from derive import catalogue
 from derive.language.expr import replace
 from derive.language.norms import Infimum, Smallest
 from derive.theorems.carousel import find_carousel
-from derive.theorems.certified_rate import carousel_letters, closed_condition, eigenvalue
+from derive.theorems.certified_rate import (
+    carousel_letters,
+    closed_condition,
+    eigenvalue,
+    lettered,
+)
 from derive.theorems.cone import kept_state
 from numeric.meaning.interpret import evaluate
 
@@ -48,10 +53,10 @@ def test_the_kept_state_decays_no_faster(name, seed):
     claim, found = kept_state(path.derivation), closed_condition(path.derivation)
     numbers = Numbers(path, (*claim.entries, *found.definitions))
     low = numbers(Infimum(Smallest(find_carousel(path.derivation).kept)))
-    alpha, beta, omega = (numbers.get(symbol) for symbol in carousel_letters(path.derivation))
+    alpha, beta, omega = map(numbers.get, carousel_letters(lettered(path.derivation)))
     assert low > 0
     assert math.sqrt(low) >= math.sqrt(alpha) + math.sqrt(omega * beta)
-    rate = numbers(eigenvalue(path.derivation))
+    rate = numbers(eigenvalue(lettered(path.derivation)))
     quadratic = rate**2 - (low + alpha - omega * beta) * rate + alpha * low
     assert quadratic == pytest.approx(0, abs=1e-12)
     assert low / 4 < rate <= low + 1e-15

@@ -50,7 +50,8 @@ h = f * tanh(c) + g * h_prev"""),
         "h = 0.5 * h_prev + U @ x", "h = 2 * h_prev + U @ x", "h = W @ h_prev + U @ x",
         "a = 0.5 * b_prev + U @ x\nb = a_prev", "a = W @ b_prev + U @ x\nb = a_prev",
         "a = a_prev + b_prev + U @ x\nb = a_prev",
-        "h = step(W @ h_prev + U @ x, slope=straight_through)",
+        "h = step(W @ h_prev + U @ x, slope=straight_through)", "h = softmax(W @ h_prev + U @ x)",
+        "h = tanh((W - W.T) @ h_prev + U @ x)",
     )),
 )  # fmt: skip
 

@@ -60,6 +60,7 @@ CASES = [
     pytest.param(Elementwise("sqrt", MatAdd(a, b)), "sqrt(a + b)", r"\sqrt{a + b}", id="root"),
     pytest.param(M("W_fh", n, n), "W_fh", r"W_{fh}", id="subscript"),
     pytest.param(M("c_tilde", n, 1), "c̃", r"\tilde{c}", id="accent"),
+    pytest.param(M("c_prev_hat", n, 1), "ĉ_prev", r"\hat{c}_{\mathrm{prev}}", id="hat of a letter"),
     pytest.param(M("alpha", n, 1), "α", r"\alpha ", id="greek"),
     pytest.param(M("blocks", n, n), "blocks", r"\mathrm{blocks}", id="word"),
     pytest.param(M("W2", n, n), "W₂", r"W_{2}", id="digits"),

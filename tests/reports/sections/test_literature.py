@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from derive import catalogue, differentiate
+from derive import Cell, catalogue, differentiate
 from derive.typeset.text import Text
 from reports.sections.facts import Facts
-from reports.sections.literature import apart, dropped, drops
+from reports.sections.literature import apart, dropped, drops, is_lstm, sources
 
 
 @pytest.mark.parametrize(("given", "told"), [
@@ -29,5 +29,55 @@ def test_the_copied_recursion_names_its_gap():
     step = facts.derivation.steps[number - 1]
     assert step.number == number
     assert "c" in step.equation.target.args[0].name
+    assert is_lstm(facts)
     for name in ("rnn", "mlstm"):  # no second state; two that do not read each other
         assert not drops(Facts(differentiate(catalogue[name])))
+
+
+MOMENTUM = """
+v = 0.9 * v_prev + tanh(W @ h_prev + U @ x)
+h = h_prev + v"""
+LINEAR = """
+a = A @ a_prev + B @ b_prev + U @ x
+b = C @ a_prev"""
+
+
+@pytest.mark.parametrize("name", [
+    "peephole_lstm", "coupled_lstm", "lstm_1997", "lstm_cifg", "lstm_np",
+])  # fmt: skip
+def test_what_tutorials_copy_is_said_of_cells_of_their_kind(name):
+    assert is_lstm(Facts(differentiate(catalogue[name])))
+
+
+@pytest.mark.parametrize("equations", [MOMENTUM, LINEAR])
+def test_nothing_is_said_of_tutorials_and_gates_where_there_are_none(equations):
+    facts = Facts(differentiate(Cell.parse(name="c", equations=equations)))
+    assert not is_lstm(facts)
+    words = repr(sources(facts))
+    assert "utorials" not in words
+    assert "That gates" not in words
+
+
+def test_that_gates_help_is_not_denied_where_nothing_explodes():
+    """The first theorem excludes it: what is said of theorems that exclude neither is left out."""
+    text = "f = sigmoid(W @ x)\nc = f * c_prev + x\nh = 0.5 * f * h_prev + 0.5 * (1 - f) * c_prev"
+    told = repr(sources(Facts(differentiate(catalogue["lstm"]))))
+    assert "That gates" in told
+    facts = Facts(differentiate(Cell.parse(name="c", equations=text)))
+    assert "vanish" in facts.claim.verdict[0].key or "bounded" in facts.claim.verdict[0].key
+    assert "That gates" not in repr(sources(facts))
+
+
+SKEW = "h = tanh((W - W.T) @ h_prev + U @ x)"
+
+
+def test_entries_and_eigenvalues_are_spoken_of_where_the_matrix_is_any():
+    """W − Wᵀ has no entry on its diagonal but 0, and its norm is its largest eigenvalue."""
+    rnn, skew = (Facts(differentiate(cell)) for cell in (
+        catalogue["rnn"], Cell.parse(name="c", equations=SKEW)))  # fmt: skip
+    assert skew.claim.rate is not None
+    for facts, said in ((rnn, True), (skew, False)):
+        assert ("bound no product" in repr(sources(facts))) is said
+        keys = {line.key for line in facts.claim.silent}
+        assert ("contraction.silent_eigenvalues" in keys) is said
+        assert ("contraction.silent_slopes" in keys) is said

@@ -1,0 +1,69 @@
+"""A letter has one meaning on a page, whatever the author's symbols are called."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from renamed import ASKED, CELLS, of, one_meaning, symbols
+
+from derive import Cell, catalogue, differentiate
+from derive.typeset.boxes import Symbol
+from reports.document.figures import labels
+from reports.sections.derivation import _functions, step_jacobian, through_time
+from reports.sections.facts import Facts
+from reports.sections.page_one import conventions
+from reports.sections.sweeps import _Letters, _theorem
+
+
+def written(derivation):
+    """The letters of the conventions, of the functions and of the theorem on sweeps."""
+    facts = Facts(derivation)
+    pages = {"conventions": conventions(facts), "functions": (*_functions(facts),)}
+    if not derivation.has_matrices:
+        pages["sweeps"] = (_Letters(facts).step(), _theorem(SimpleNamespace(facts=facts)))
+    return {name: [*symbols(page)] for name, page in pages.items()}
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: "-".join(asked))
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_letter_of_the_authors_means_nothing_else(kind, asked):
+    one_meaning(kind, asked, written)
+
+
+def test_the_gain_gives_way_to_a_gate_of_its_name():
+    text = "g = sigmoid(W @ x)\nh = g * h_prev + (1 - g) * x"
+    facts = Facts(differentiate(Cell.parse(name="c", equations=text)))
+    assert facts.gain == Symbol("omega")
+    assert Facts(differentiate(catalogue["rnn"])).gain == Symbol("g")
+    assert labels("en", "k", r"\omega")("figures.gain") == r"gain $\omega$"
+    assert labels("en", "tau", norms="D").chain == r"$D_t\cdots{}D_{\tau+1}$"
+
+
+def test_the_loss_and_the_lipschitz_constant_have_letters_of_their_own():
+    """Both bore a t: L_t was what the loss sums and how fast J_t changes."""
+    found = written(of(CELLS["plain"], {}))
+    assert "L" not in found["sweeps"]
+    assert "L" in found["conventions"]
+
+
+@pytest.mark.parametrize(("equations", "scales"), [
+    ("h = tanh(W @ h_prev + U @ x) + h_prev", True),
+    ("h = softmax(W @ h_prev + U @ x)", False),  # h hᵀ scales nothing entry by entry
+    ("h = W @ h_prev + U @ x", False),
+])  # fmt: skip
+def test_a_factor_is_said_to_scale_where_each_term_does(equations, scales):
+    facts = Facts(differentiate(Cell.parse(name="c", equations=equations)))
+    assert ("Each term scales a change" in repr(step_jacobian(facts))) is scales
+
+
+def test_blocks_are_sums_of_diagonals_and_weights_where_nothing_else_moves():
+    text = "g = softmax(W @ h_prev + U @ x)\nh = tanh(V @ g_prev + x)"
+    moving = Facts(differentiate(Cell.parse(name="c", equations=text)))
+    for facts, said in ((moving, False), (Facts(differentiate(catalogue["lstm"])), True)):
+        assert ("diagonal matrices and weights" in repr(step_jacobian(facts))) is said
+
+
+def test_a_cell_without_parameters_is_not_said_to_have_some():
+    facts = Facts(differentiate(Cell.parse(name="c", equations="h = tanh(h_prev + x)")))
+    assert "A parameter serves" not in repr(through_time(facts))
