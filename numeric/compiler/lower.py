@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from sympy import (
     Expr,
@@ -308,7 +307,6 @@ class _Lowering:
         return [block for block in made if block.statements]
 
 
-@lru_cache(maxsize=16)
 def lower(derivation: Derivation, slope_from: str = "output") -> Program:
     """The program of forward and backward pass; slopes from the "output" or the "input"."""
     cell = derivation.cell

@@ -225,10 +225,12 @@ def _verdicts(
     except OSError as problem:
         raise CommandError(f"{path}: cannot be read: {why(problem)}") from None
     except Misbehaviour as problem:
-        said = f"{path}: expected {wanted}; {problem}".replace("\n", " ")
-        if NO_FUNCTION in said and network is None:
-            said += f"; bptt write-test {path} --cell {arguments.of} --adapter prints one around it"
-        raise CommandError(said) from None
+        adapter = NO_FUNCTION in str(problem) and network is None
+        raise CommandError(
+            f"{path}: expected {wanted}; {problem}".replace("\n", " ")
+            + (f"; bptt write-test {path} --cell {arguments.of} --adapter prints one around it"
+               if adapter else "")
+        ) from None  # fmt: skip
 
 
 def _missing() -> dict[str, str]:

@@ -6,6 +6,7 @@ blame: a name, an order, or what was in the array before.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -207,7 +208,8 @@ def other_loss(audit: Audit) -> str:
         if all(equal(got, right) for (_, got, _), right in zip(pairs, made, strict=True)):
             return said("the loss is the right one {0}", said(how))
     _, got, want = pairs[0]
-    number = Fraction(got / want).limit_denominator(12) if want else Fraction(0)
+    ratio = got / want if want else 0.0
+    number = Fraction(ratio).limit_denominator(12) if math.isfinite(ratio) else Fraction(0)
     if number and all(equal(got, float(number) * want) for _, got, want in pairs):
         return said("the loss is the right one multiplied by {0}", str(number))
     return ""

@@ -46,7 +46,7 @@ from reports.document.pdf import compile_pdf, find_chinese_engine
 from reports.document.preamble import PROGRAM
 from reports.document.tex import tex
 from reports.document.words import closed_up, phrases
-from reports.sections import all_inputs
+from reports.sections import all_inputs, numbering
 from reports.sections.bounds import chapter
 from reports.sections.cell import build
 from reports.sections.facts import Facts
@@ -147,7 +147,7 @@ def test_figures_speak_english_where_no_font_has_chinese_letters(monkeypatch):
     written = []
     monkeypatch.setattr(figures, "CHINESE", ())
     monkeypatch.setattr(figures, "labels", figures.labels.__wrapped__)
-    monkeypatch.setattr(all_inputs, "labels", figures.labels)
+    monkeypatch.setattr(numbering, "labels", figures.labels)
     monkeypatch.setattr(
         bound_figures,
         "drawn",
