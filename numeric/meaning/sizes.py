@@ -29,6 +29,24 @@ def size_names(cell: Cell) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def require_shown_sizes(cell: Cell) -> None:
+    """Every size of a state must be one that a call without initial states knows.
+
+    Raises:
+        ValueError: naming the first that no input, parameter or constant shows.
+    """
+    given = (*cell.inputs, *cell.parameters, *cell.constants)
+    shown = {size for symbol in given for extent in symbol.shape for size in extent.free_symbols}
+    for state in cell.states:
+        for extent in state.shape:
+            if missing := sorted(map(str, extent.free_symbols - shown)):
+                raise ValueError(
+                    f"no input, parameter or constant shows the size {missing[0]} of the "
+                    f"state {state.name}: a call without initial states cannot know it; expected "
+                    "one of that size, a bias perhaps"
+                )
+
+
 def usual_sizes(cell: Cell, state: int, other: int) -> dict[str, int]:
     """The sizes of a drawn net: `state` for what states have, `other` for the rest.
 

@@ -25,6 +25,7 @@ from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.segments import Segments
 from numeric.compiler.target import Target
 from numeric.compiler.targets import NUMPY, find_style
+from numeric.meaning.sizes import require_shown_sizes
 from numeric.verification.cases import SATURATED, Case
 from numeric.verification.compare import (
     Difference,
@@ -232,7 +233,8 @@ def verify(
     somebody's code of a cell is asked for from the start.
 
     Raises:
-        ValueError: if the profile is unknown, or no cell is given for a module without one.
+        ValueError: if the profile is unknown, no cell is given for a module without one, or only an
+            initial state shows a size of the cell.
         MissingError: if what our code needs to run is not there: a C compiler.
     """
     network = network or getattr(module, "network", None)
@@ -242,6 +244,7 @@ def verify(
     cell = cell_of(given)
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, came {profile!r}")
+    require_shown_sizes(cell)
     checks: dict[str, Check] = {}
     ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
     if ours:

@@ -15,6 +15,7 @@ from typing import Final
 
 from derive.cell import Cell, catalogue, dialects, load
 from derive.language.syntax import CellError
+from numeric.meaning.sizes import require_shown_sizes
 from numeric.search.found import BEST, found_cell, is_search
 from numeric.verification.derivation.check import require_derivation
 from reports.terminal.console import CommandError, why
@@ -70,16 +71,10 @@ def computed_cell(word: str) -> Cell:
         WrongDerivationError: if a line is wrong, a fault of ours: nothing may be said of the cell.
     """
     cell = checked_cell(word)
-    given = (*cell.inputs, *cell.parameters, *cell.constants)
-    shown = {size for symbol in given for extent in symbol.shape for size in extent.free_symbols}
-    for state in cell.states:
-        for extent in state.shape:
-            if missing := sorted(map(str, extent.free_symbols - shown)):
-                raise CommandError(
-                    f"{word}: no input, parameter or constant shows the size {missing[0]} of the "
-                    f"state {state.name}: a call without initial states cannot know it; expected "
-                    "one of that size, a bias perhaps"
-                )
+    try:
+        require_shown_sizes(cell)
+    except ValueError as problem:
+        raise CommandError(f"{word}: {problem}") from None
     return cell
 
 

@@ -253,3 +253,10 @@ def test_problems_of_matrices_have_shapes_of_matrices():
     problem = CellProblem(DELTA)
     case = problem.case(SIZES, steps=2, batch=2)
     assert problem.output_shapes(case)["S"] == (2, 2, SIZES["n"], SIZES["k"])
+
+
+def test_a_size_that_only_an_initial_state_shows_is_refused_in_words():
+    text = "S = S_prev - outer(s_prev, S_prev.T @ sigmoid(s_prev))\ns = tanh(s_prev + x)"
+    kernel = compile_cell(Cell.parse(name="unshown", equations=text, inputs=("x",)))
+    with pytest.raises(ValueError, match=r"shows the size \w of the state S: .* a bias perhaps"):
+        verify(kernel)
