@@ -28,8 +28,7 @@ def read(path: Path) -> Arrays:
     Raises:
         ValueError: if the file is not of that format.
     """
-    with path.open("rb"):
-        pass  # what cannot be read is the operating system's to say
+    path.open("rb").close()  # why a file cannot be read, the operating system says
     try:
         with safe_open(path, framework="numpy"):
             pass

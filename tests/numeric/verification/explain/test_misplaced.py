@@ -196,6 +196,11 @@ def test_a_loss_cut_short_where_nothing_is_left_of_it_is_seen() -> None:
         assert {difference.label for difference in far} == wrong
         said = "no loss goes back further than 25 steps" if window else ""
         assert forgets(Audit(problem, audited(problem, guard), 0)) == said
+        verdict = verify(subject, cell=RNN)
+        assert verdict.status == (FAIL if window else PASS)
+        assert not window or {verdict.gradients[label].status for label in wrong} == {FAIL}
+        lines = diagnoses({n: g.to_dict() for n, g in verdict.gradients.items()})
+        assert lines == ([f"dx and dh_0: {said}"] if window else [])
 
 
 def turned(arrays: Any) -> Any:
