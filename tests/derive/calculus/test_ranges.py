@@ -26,6 +26,11 @@ from derive.calculus.ranges import ANY, Ranges
     ("leaky_relu(-sigmoid(x), 3)", -3, 0),
     ("step(x, slope=triangle(0.5))", 0, 1),
     ("sigmoid(x) * tanh(x) + (1 - sigmoid(x)) * 3 * sigmoid(x)", -1, 3),
+    ("tanh(x) * sigmoid(x) + (1 - tanh(x)) * tanh(x)", -3, 3),
+    ("scaled_tanh(x, 1.5, 1) * tanh(x) + (1 - scaled_tanh(x, 1.5, 1)) * tanh(x)", -4, 4),
+    ("relu(x) * tanh(x) + (1 - relu(x)) * sigmoid(x)", *ANY),
+    ("sigmoid(x) * tanh(x) + (1 - sigmoid(2 * x)) * tanh(x)", -2, 2),
+    ("sigmoid(x) * tanh(x) + (2 - sigmoid(x)) * tanh(x)", -3, 3),
     ("x", *ANY),
 ])  # fmt: skip
 def test_the_range_of_an_expression(value, low, high):
