@@ -108,7 +108,9 @@ def _forward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
     body += _blocks(spelled, "forward", later)
     states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
     tape = [f'    "{name}": {_np(spelled.operand(name)[0])},' for name in program.tape()]
-    body += ["tape = {", '    "like": like, "t": jnp.arange(T),', *tape, "}",
+    unseen = [f'"{size}": jnp.arange({name})' for name, size in _unseen(clear)]
+    held = [f'    "sizes": {{{", ".join(unseen)}}},'] if unseen else []
+    body += ["tape = {", '    "like": like, "t": jnp.arange(T),', *held, *tape, "}",
              f"return {{{states}}}, tape"]  # fmt: skip
     check = [
         f"sizes, kinds = {header.sizes()}, {{}}",
@@ -154,7 +156,7 @@ def _backward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
         '    raise ValueError("tape: expected what forward returned") from None',
         f'sizes, kinds = {header.sizes("T")}, {{like.dtype: "forward"}}',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
-        *_from_tape(program),
+        *_from_tape(clear),
         "cotangents = _take(",
         f'    "cotangents", cotangents, {names}, ("T", "B"), sizes, kinds, optional=True',
         ")",
@@ -166,14 +168,27 @@ def _backward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
     ]
 
 
-def _from_tape(program: Program) -> Iterator[str]:
+def _from_tape(clear: Cleared) -> Iterator[str]:
     """The sizes that arrays of the tape have and no parameter."""
-    seen: set[str] = {"T"}
+    program, seen = clear.program, {"T"}
     for name in program.tape():
         for axis, extent in enumerate(program.dims[name]):
             if extent.is_Symbol and str(extent) not in seen:
                 seen.add(str(extent))
-                yield f'sizes["{extent}"] = tape["{name}"].shape[{axis}]'
+                size = clear.sizes.get(str(extent), str(extent))
+                yield f'sizes["{size}"] = tape["{name}"].shape[{axis}]'
+    if any(_unseen(clear)):
+        yield 'sizes |= {size: len(steps) for size, steps in tape["sizes"].items()}'
+
+
+def _unseen(clear: Cleared) -> Iterator[tuple[str, str]]:
+    """The names and sizes that no array of the tape has, and no parameter but in a sum."""
+    program = clear.program
+    params = [a.name for a in program.arguments if a.group == "params"]
+    seen = {str(e) for name in (*params, *program.tape()) for e in program.dims[name]}
+    for name, size in sorted({**clear.sizes, "B": "B"}.items()):
+        if name not in seen:
+            yield name, size
 
 
 def _sizes(clear: Cleared, body: list[str]) -> Iterator[str]:

@@ -126,3 +126,23 @@ def test_a_wrong_shape_is_refused_with_its_name() -> None:
         module.states(case.params, {"x": case.inputs["x"][0]})
     with pytest.raises(ValueError, match="unknown name 'y'"):
         module.states(case.params, {**case.inputs, "y": case.inputs["x"]})
+
+
+@pytest.mark.parametrize("equations", [
+    "h = tanh(W @ concat(h_prev, x, y) + b)",  # W shows a sum, and so does what the tape keeps
+    "n = tanh(W @ concat(n_prev, x, y) + b)",
+    "h = 0.5 * h_prev + x + y",  # nothing is kept at all
+])  # fmt: skip
+def test_sizes_that_neither_a_parameter_nor_the_tape_shows_come_along(equations: str) -> None:
+    cell = Cell.parse(name="joined", equations=equations, inputs=["x", "y"])
+    case = case_of(cell)
+    got, want = (results(compile_cell(cell, "fused", target), case) for target in ("jax", "numpy"))
+    assert got.keys() == want.keys()
+    for key, value in want.items():
+        np.testing.assert_allclose(got[key], value, rtol=1e-12, atol=1e-14)
+    kernel = compile_cell(cell, "fused", "jax")
+    _, tape = kernel.module.calls.plain["forward"](case.params, case.inputs)
+    found = kernel.module.calls.plain["backward"](case.params, tape, {})
+    assert {n: g.shape for n, g in found["inputs"].items()} == {
+        n: x.shape for n, x in case.inputs.items()
+    }
