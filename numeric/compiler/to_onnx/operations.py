@@ -151,6 +151,7 @@ WRITTEN: Final[Mapping[str, Write]] = {
     "columns": _columns,
     "rows": lambda g, o, s: _columns(g, o, s, 0),
     "total": _summed(-1, 1),
+    "gather": lambda g, o, s: g.add("ReduceSum", o, keepdims=0),  # forward: of all entries
     "sum_rows": _summed(-2),
     "sum_columns": _summed(-1),
     "spread": lambda g, o, s: g.add("Expand", [o[0], g.shape(s)]),

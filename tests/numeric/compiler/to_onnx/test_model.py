@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
@@ -16,14 +18,13 @@ from numeric.compiler.to_onnx.model import model_of
 from numeric.compiler.to_onnx.operations import WRITTEN
 
 with_onnx = pytest.mark.skipif(onnx is None, reason="onnx is not installed")
-WITHOUT = {"ttt_linear": {"gather"}}
 
 
 @pytest.mark.parametrize("name", ["lstm", "delta_net", "wmc_lstm", "ttt_linear"])
 def test_the_operations_of_forward_passes_have_nodes(name: str) -> None:
     program = lower(derivation_of(catalogue[name]), "output")
     asked = {s.op for block in program.blocks if block.phase == "forward" for s in block.statements}
-    assert asked - {*WRITTEN} == WITHOUT.get(name, set())
+    assert asked <= {*WRITTEN}
 
 
 @pytest.mark.skipif(onnx is not None, reason="onnx is installed")
@@ -51,6 +52,7 @@ def test_every_function_has_nodes(name: str) -> None:
 
 
 @with_onnx
-def test_an_operation_without_nodes_is_refused() -> None:
+def test_an_operation_without_nodes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(cast("dict[str, Any]", WRITTEN), "gather")
     with pytest.raises(ValueError, match="no nodes for 'gather'; target numpy writes this cell"):
         model_of(catalogue["ttt_linear"])
