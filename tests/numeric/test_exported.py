@@ -111,3 +111,8 @@ def test_a_node_that_nothing_here_runs_is_not_written(monkeypatch: pytest.Monkey
     assert len(export(catalogue["rnn"], node=as_node(catalogue["rnn"], 3).node).runs) == 1
     with pytest.raises(MissingError, match="nothing is written unverified"):
         export(catalogue["irnn"], node=as_node(catalogue["irnn"], 3).node)
+
+
+def test_states_that_grow_without_end_make_no_right_model_wrong() -> None:
+    cell = Cell.parse(name="explosive", equations="h = exp(exp(h_prev)) + U @ x")
+    assert export(cell).runs[0].difference <= 1e-12
