@@ -227,12 +227,8 @@ def _over_the_field(
     for same in _functions(cell, whole, chosen, layout, module):
         constants = tuple(dict.fromkeys(c for one in same for c in constants_of(one.cell)))
         with random_functions(seed, constants) as functions, np.errstate(all="ignore"):
-            lifted = [
-                replace(one, parameters={n: _lifted(v) for n, v in one.parameters.items()})
-                for one in same
-            ]
-            drawn = _drawn(lifted[0], lambda shape: random_duals(rng, shape), 1, 1)
-            results = [_run(one, drawn, FIELD) for one in lifted]
+            drawn = _drawn(same[0], lambda shape: random_duals(rng, shape), 1, 1)
+            results = [_run(_lifted(one), drawn, FIELD) for one in same]
             for one, found in zip(same, results, strict=True):
                 if _values(found) != _values(results[0]):
                     raise NotProvedError(
@@ -248,12 +244,14 @@ def _whole(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.integers(-(1 << (BITS - 1)), 1 << (BITS - 1), shape).astype(np.float64)
 
 
-def _lifted(value: Array) -> DualArray:
-    array = np.asarray(value)
-    made = np.empty(array.shape, object)
-    for place in np.ndindex(array.shape):
-        made[place] = DualArray.element.lift(int(array[place]))
-    return made.view(DualArray)
+def _lifted(one: _Function) -> _Function:
+    """The function with whole numbers as elements of the field."""
+    lift, made = DualArray.element.lift, {}
+    for name, value in one.parameters.items():
+        flat = np.empty(np.size(value), object)
+        flat[:] = [lift(int(entry)) for entry in np.ravel(value).tolist()]
+        made[name] = flat.reshape(np.shape(value)).view(DualArray)
+    return replace(one, parameters=made)
 
 
 def _values(results: list[Array]) -> list[Any]:
