@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from complete_functions import ABSENT_FUNCTIONS, FUNCTION_COLUMNS
+from complete_functions import ABSENT_FUNCTIONS, FUNCTION_COLUMNS, RISING
 from complete_nodes import ABSENT_NODES, NODE_COLUMNS, nodes
 from completeness import gaps, name
 from profiles import NIGHTLY
@@ -79,6 +79,13 @@ def test_a_function_that_numpy_does_not_know_is_named_with_its_columns(
     }
     assert any("no interval for the function Si" in line for line in found)
     assert any("no NumPy source for the function Si" in line for line in found)
+
+
+def test_comparisons_and_powers_of_any_kind_are_written_in_every_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(FUNCTIONS, "rising", RISING)
+    assert gaps([RISING], FUNCTION_COLUMNS, {}) == []
 
 
 def test_a_function_that_cannot_be_typeset_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
