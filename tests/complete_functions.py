@@ -50,7 +50,7 @@ _WITHIN: Final = And(X >= -1, X <= 1)
 RISING: Final = ElementwiseFunction(  # whatever a formula may be made of and no row has
     "rising", Piecewise((2 * sqrt(2) * X**9, _WITHIN), (_PAST, X >= 0), (-_PAST, True)),
     Piecewise((18 * sqrt(2) * X**8, _WITHIN), (_PAST.diff(X), X >= 0), (-_PAST.diff(X), True)),
-    None, S.Reals, Range(0, S.Infinity), r"\operatorname{rising}", kink="slope 18√2 at ±1",
+    None, S.Reals, Range(0, S.Infinity), r"\operatorname{rising}", kink=("18√2", "±1"),
 )  # fmt: skip
 
 
