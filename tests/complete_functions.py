@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import autograd.numpy as anp
 import mpmath
 import numpy as np
 from autograd import elementwise_grad
 from completeness import Probe, Table
-from sympy import (
-    lambdify,
-)
+from sympy import And, Piecewise, Rational, S, lambdify, sqrt
+from sympy import Interval as Range
 
 from derive.language.functions import FUNCTIONS, ElementwiseFunction, X
 from derive.typeset.latex import Latex
@@ -24,6 +23,8 @@ from numeric.compiler.target import Style
 from numeric.compiler.targets import TARGETS
 from numeric.compiler.to_numpy.checks import EACH
 from numeric.compiler.to_numpy.expressions import spell
+from numeric.compiler.to_onnx.graph import Graph
+from numeric.compiler.to_onnx.operations import WRITTEN
 from numeric.meaning.enclose_functions import slope_on, value_on
 from numeric.meaning.formulas import function_of, scalar
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
@@ -44,6 +45,13 @@ ANYWHERE = np.array([-3.3, -0.7, 0.45, 2.2, 7.1])
 POSITIVE = np.array([0.65, 1.2, 3.3, 0.7, 7.1])
 
 COMPLEX = Arithmetic(decide=np.real)
+_PAST: Final = (1 + X**2) ** Rational(3, 2)
+_WITHIN: Final = And(X >= -1, X <= 1)
+RISING: Final = ElementwiseFunction(  # whatever a formula may be made of and no row has
+    "rising", Piecewise((2 * sqrt(2) * X**9, _WITHIN), (_PAST, X >= 0), (-_PAST, True)),
+    Piecewise((18 * sqrt(2) * X**8, _WITHIN), (_PAST.diff(X), X >= 0), (-_PAST.diff(X), True)),
+    None, S.Reals, Range(0, S.Infinity), r"\operatorname{rising}", kink=("18√2", "±1"),
+)  # fmt: skip
 
 
 def points_of(row: ElementwiseFunction) -> Any:
@@ -125,7 +133,8 @@ def tied(a: Any, value: Any, slope: Any) -> None:
     """The tangent of the value is the slope times that of the argument, in the field."""
     slope = np.broadcast_to(np.asarray(slope, dtype=object), a.shape)
     triples = zip(a, DualArray.of(value), DualArray.of(slope), strict=True)
-    assert all(v.tangent == s.value * e.tangent % PRIME for e, v, s in triples), "slope"
+    right = all(v.tangent == s.value * e.tangent % PRIME for e, v, s in triples)
+    assert right, "not the formula's slope as differentiation leaves it (√a·√a is not a here)"
 
 
 def intervals(row: ElementwiseFunction) -> None:
@@ -185,6 +194,20 @@ def spelling(style: Style) -> Probe:
     return probe
 
 
+def nodes(row: ElementwiseFunction) -> None:
+    """The forward pass alone is written in ONNX, which need not be installed."""
+
+    class Named(Graph):
+        def add(self, op: str, *_: Any, **__: Any) -> str:
+            return op
+
+        def constant(self, *_: Any) -> str:
+            return "Constant"
+
+    defaults = (default for _, default in row.parameters)
+    assert WRITTEN["function"](Named(None), ["a"], (row.name, *defaults))
+
+
 def written(style: Style) -> Probe:
     """The style of a language that is not run here has a spelling."""
     return lambda row: style.spelling(row.name)  # type: ignore[return-value]
@@ -197,6 +220,7 @@ FUNCTION_COLUMNS: Table = {
         f"{target}, {style.name}": (spelling if target == "numpy" else written)(style)
         for target, styles in TARGETS.items() for style in styles.values()
     },
+    "onnx": nodes,
 }  # fmt: skip
 ABSENT_FUNCTIONS: Mapping[tuple[str, str], str] = {
     ("erf", "complex step"): "C's library has no erf of complex numbers",

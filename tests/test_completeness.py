@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from complete_functions import ABSENT_FUNCTIONS, FUNCTION_COLUMNS
+from c_code import needs_compiler
+from complete_functions import ABSENT_FUNCTIONS, FUNCTION_COLUMNS, RISING
 from complete_nodes import ABSENT_NODES, NODE_COLUMNS, nodes
 from completeness import gaps, name
 from profiles import NIGHTLY
@@ -21,6 +22,7 @@ from derive.language.expr import VECTOR_FUNCTIONS, VectorFunction, product
 from derive.language.functions import FUNCTIONS, ElementwiseFunction, X
 from numeric import compile_cell, verify
 from numeric.compiler.operations import EXPRESSIONS, OPERATIONS
+from numeric.compiler.to_c.runtime import ALL_HELPERS
 from numeric.meaning.interpret import NODES, of_argument
 from reports.cli import main
 
@@ -42,8 +44,19 @@ ERROR = ElementwiseFunction(
 BENT = ElementwiseFunction(
     "bent", Max(Min(X, 1), X / 3),
     Piecewise((1, (X > 0) & (X < 1)), (S.One / 3, (X < 0)), (S.One / 3, X > 3), (0, True)), None,
-    S.Reals, Interval(0, 1), r"\operatorname{bent}", kink="slope 0 at 0, 1 and 3",
+    S.Reals, Interval(0, 1), r"\operatorname{bent}", kink=("0", "0", "1", "3"),
 )  # fmt: skip
+
+
+REVERSED_IN_C = """
+static void reversed(
+    real *c, ptrdiff_t c_row, const real *a, ptrdiff_t a_row, ptrdiff_t rows, ptrdiff_t columns)
+{
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            c[i * c_row + j] = a[i * a_row + columns - 1 - j];
+}
+"""
 
 
 def places(found: list[str]) -> set[str]:
@@ -52,11 +65,13 @@ def places(found: list[str]) -> set[str]:
 
 
 def test_every_function_has_a_place_in_every_column() -> None:
-    assert gaps(FUNCTIONS.values(), FUNCTION_COLUMNS, ABSENT_FUNCTIONS) == []
+    found = gaps(FUNCTIONS.values(), FUNCTION_COLUMNS, ABSENT_FUNCTIONS)
+    assert not found, "\n".join(found)
 
 
 def test_every_node_has_a_place_in_every_column_or_a_reason_why_not() -> None:
-    assert gaps(nodes(), NODE_COLUMNS, ABSENT_NODES) == []
+    found = gaps(nodes(), NODE_COLUMNS, ABSENT_NODES)
+    assert not found, "\n".join(found)
 
 
 def test_a_reason_speaks_of_a_row_and_a_column_that_exist() -> None:
@@ -79,6 +94,13 @@ def test_a_function_that_numpy_does_not_know_is_named_with_its_columns(
     }
     assert any("no interval for the function Si" in line for line in found)
     assert any("no NumPy source for the function Si" in line for line in found)
+
+
+def test_comparisons_and_powers_of_any_kind_are_written_in_every_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(FUNCTIONS, "rising", RISING)
+    assert gaps([RISING], FUNCTION_COLUMNS, {}) == []
 
 
 def test_a_function_that_cannot_be_typeset_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,6 +179,28 @@ def test_what_is_complete_is_derived_verified_and_bounded(
     if NIGHTLY:
         assert main(["report", str(path), "-o", str(tmp_path), "--formats", "tex,html"]) == 0
         assert "bent" in (tmp_path / "made_up.tex").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("made_up")
+def test_a_target_that_has_no_code_of_a_node_says_so_and_a_file_that_carries_it_does_without() -> (
+    None
+):
+    cell = Cell.parse(name="without", equations="h = tanh(W @ reversed(h_prev) + U @ x)")
+    said = "target c: no code for 'reversed'; target numpy writes this cell"
+    with pytest.raises(ValueError, match=said):
+        compile_cell(cell, "fused", "c")
+    assert f"Computed in NumPy: {said}." in compile_cell(cell, "fused", "torch").source
+
+
+@needs_compiler
+@pytest.mark.usefixtures("made_up")
+def test_a_node_has_its_code_in_c_by_a_helper_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ALL_HELPERS, "reversed", (REVERSED_IN_C, ()))
+    cell = Cell.parse(
+        name="with", equations="h = tanh(W @ reversed(reversed(h_prev) * h_prev) + U @ x)"
+    )
+    verdict = verify(compile_cell(cell, "fused", "c"))
+    assert verdict.status == "pass", verdict
 
 
 @pytest.mark.usefixtures("made_up")

@@ -61,6 +61,29 @@ def test_the_links_and_pictures_of_the_pages_exist() -> None:
             assert target.startswith("https://") or (ROOT / target).exists(), (name, target)
 
 
+def folders(parent: Path) -> set[Path]:
+    return {path for path in parent.iterdir() if path.is_dir() and path.name[0] not in "._"}
+
+
+def test_the_layout_of_the_readme_is_that_of_the_folders() -> None:
+    """Of a folder's folders all are named or none; a target language's stand in a sentence."""
+    (tree,) = re.findall(r"## Layout\n\n```text\n(.*?)```", text("README.md"), re.S)
+    named, above = set[Path](), {0: ROOT}
+    for line in tree.splitlines():
+        depth = len(line) - len(line.lstrip())
+        for name in re.match(r" *((?:[\w.]+(?:/|\.py) ?)+)", line)[1].split():
+            path = above[depth] / name
+            assert path.exists(), path
+            named.add(path)
+            if name.endswith("/"):
+                above[depth + 2] = path
+    for parent in (ROOT / package for package in PACKAGES):
+        assert folders(parent) <= named, folders(parent) - named
+        for inner in folders(parent):
+            held = {path for path in folders(inner) if not path.name.startswith("to_")}
+            assert held <= named or not held & named, held - named
+
+
 def test_the_picture_is_small() -> None:
     assert (ROOT / "docs" / "report-page.png").stat().st_size < 200_000
 

@@ -48,8 +48,8 @@ class ElementwiseFunction:
 
     Assumes: `range` and `slope_range` hold for the default parameters, where the argument lies in
     `domain`, and `ranges` are both of them in the letters of the parameters; at a kink `slope`
-    takes the value stated in `kink` (a subgradient). Where there is a `surrogate`, the slope is
-    declared: the derivative of that formula, not of the function's own.
+    takes the value that `kink` states first (a subgradient), and then the places. Where there is a
+    `surrogate`, the slope is declared: the derivative of that formula, not of the function's own.
     """
 
     name: str
@@ -60,7 +60,7 @@ class ElementwiseFunction:
     slope_range: Set
     latex: str
     parameters: tuple[tuple[Symbol, Number], ...] = ()
-    kink: str = ""
+    kink: tuple[str, ...] = ()
     domain: Set = S.Reals
     surrogate: Expr | None = None
     ranges: tuple[Set, Set] | None = None
@@ -149,20 +149,20 @@ _ROWS = (
     ElementwiseFunction(
         "relu", Max(X, 0), Heaviside(X, 0), Heaviside(Y, 0),
         Interval(0, S.Infinity), Interval(0, 1), r"\operatorname{relu}",
-        kink="slope 0 at 0",
+        kink=("0", "0"),
     ),
     ElementwiseFunction(
         "leaky_relu", Piecewise((X, X > 0), (ALPHA * X, True)),
         Piecewise((1, X > 0), (ALPHA, True)), Piecewise((1, Y > 0), (ALPHA, True)),
         S.Reals, Interval(Rational(1, 100), 1), r"\operatorname{lrelu}",
-        parameters=((ALPHA, Rational(1, 100)),), kink="slope α at 0",
+        parameters=((ALPHA, Rational(1, 100)),), kink=("α", "0"),
         ranges=(S.Reals, Interval(Min(1, ALPHA), Max(1, ALPHA))),
     ),
     ElementwiseFunction(
         "elu", Piecewise((X, X > 0), (ALPHA * (exp(X) - 1), True)),
         Piecewise((1, X > 0), (ALPHA * exp(X), True)), Piecewise((1, Y > 0), (Y + ALPHA, True)),
         Interval(-1, S.Infinity), Interval(0, 1), r"\operatorname{elu}",
-        parameters=((ALPHA, S.One),), kink="slope α at 0",
+        parameters=((ALPHA, S.One),), kink=("α", "0"),
         ranges=(Interval(-ALPHA, S.Infinity), Interval(0, Max(1, ALPHA))),
     ),
     ElementwiseFunction(
@@ -180,14 +180,14 @@ _ROWS = (
         Piecewise((Rational(1, 5), (Rational(-5, 2) < X) & (Rational(5, 2) > X)), (0, True)),
         Piecewise((Rational(1, 5), (Y > 0) & (Y < 1)), (0, True)),
         Interval(0, 1), Interval(0, Rational(1, 5)), r"\operatorname{hsigm}",
-        kink="slope 0 at ±5/2",
+        kink=("0", "±5/2"),
     ),
     ElementwiseFunction(
         "hard_tanh", Min(Max(X, -1), 1),
         Piecewise((1, (X > -1) & (X < 1)), (0, True)),
         Piecewise((1, (Y > -1) & (Y < 1)), (0, True)),
         Interval(-1, 1), Interval(0, 1), r"\operatorname{htanh}",
-        kink="slope 0 at ±1",
+        kink=("0", "±1"),
     ),
     ElementwiseFunction(
         "scaled_tanh", ALPHA * tanh(BETA * X),
@@ -214,7 +214,7 @@ _ROWS = (
         "abs", Piecewise((X, X > 0), (-X, X < 0), (0, True)),
         Piecewise((1, X > 0), (-1, X < 0), (0, True)), None,
         Interval(0, S.Infinity), Interval(-1, 1), r"\operatorname{abs}",
-        kink="slope 0 at 0",
+        kink=("0", "0"),
     ),
     ElementwiseFunction(
         "sin", sin(X), cos(X), None,
@@ -237,7 +237,7 @@ _ROWS = (
         Piecewise((1, (X > 0) & (X < 6)), (0, True)),
         Piecewise((1, (Y > 0) & (Y < 6)), (0, True)),
         Interval(0, 6), Interval(0, 1), r"\operatorname{relu6}",
-        kink="slope 0 at 0 and 6",
+        kink=("0", "0", "6"),
     ),
     ElementwiseFunction(
         "gelu", X / 2 * (1 + tanh(_GELU_INNER)),
@@ -269,7 +269,7 @@ def _step(
     usual, whole = largest.subs(dict(parameters)), Interval(0, 1)
     return ElementwiseFunction(
         f"{STEP}_{slope_name}", _STEP, slope, None, whole, Interval(least, usual),
-        r"\operatorname{step}", parameters, kink="declared, since step jumps at 0",
+        r"\operatorname{step}", parameters, kink=("", "0"),
         surrogate=surrogate, ranges=(whole, Interval(least, largest)),
     )  # fmt: skip
 

@@ -38,6 +38,8 @@ from sympy import (
     Set,
     StrictGreaterThan,
     StrictLessThan,
+    pi,
+    sqrt,
 )
 from sympy.logic.boolalg import BooleanTrue
 
@@ -197,6 +199,9 @@ def _larger(left: Expr, right: Expr) -> Callable[[Interval], Certainty]:
     return compare
 
 
+_BY_ROOT_PI: Final = number(1 / sqrt(pi))
+
+
 def _primitive(row: Primitive) -> Rule:
     """φ at both ends where it only rises, else φ(middle) ± radius · sup |φ′|."""
     function: Callable[[Array], Array] = getattr(np, row.name, row.of_each)
@@ -211,7 +216,9 @@ def _primitive(row: Primitive) -> Rule:
     def rule(x: Interval) -> Interval:
         if row.is_increasing:
             return Interval(at(x.lo).lo, at(x.hi).hi)
-        return at(x.middle) + interval(x.radius) * _symmetric(row.slope(x).magnitude)
+        return at(x.middle) + interval(x.radius) * _symmetric(
+            row.slope(x, iv, _BY_ROOT_PI).magnitude
+        )
 
     return rule
 
@@ -312,17 +319,8 @@ def _scaled_slope(x: Interval, *given: Any) -> Interval:
     return alpha * beta * _tanh_slope(beta * x)
 
 
-def _steps(x: Interval, inside: Array, outside: Array, high: Interval, low: Interval) -> Interval:
-    """`high` where certainly inside, `low` where certainly outside, both where it may be either."""
-    both = high.hull(low)
-    return Interval(
-        np.where(inside, high.lo, np.where(outside, low.lo, both.lo)),
-        np.where(inside, high.hi, np.where(outside, low.hi, both.hi)),
-    )
-
-
 def _half(x: Interval, low: Interval) -> Interval:
-    return _steps(x, x.lo > 0, x.hi <= 0, interval(1.0), low)
+    return _chosen((x.lo > 0, x.hi <= 0), interval(1.0), low)
 
 
 def _elu_slope(x: Interval, alpha: Any = S.One) -> Interval:

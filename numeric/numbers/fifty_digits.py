@@ -135,7 +135,7 @@ class Forward(Element):
 
     def primitive(self, function: Primitive) -> Forward:
         value = _of(function.short_name, self.value)
-        return self._chain(value, function.slope(Forward(self.value), Forward.exp, _C).value)
+        return self._chain(value, function.slope(Forward(self.value), Forward, _C).value)
 
 
 _C: Final = Forward(_CONTEXT.create_decimal(_MP.nstr(1 / _MP.sqrt(_MP.pi), DIGITS + 10)))

@@ -199,7 +199,7 @@ class Dual(Element):
 
     def primitive(self, function: Primitive) -> Dual:
         value = CURRENT.get().primitive(function, self.value)
-        slope = function.slope(Dual(self.value, 0, self.shadow), Dual.exp)
+        slope = function.slope(Dual(self.value, 0, self.shadow), Dual)
         return Dual(value, slope.value * self.tangent % PRIME, function.at(self.shadow))
 
 

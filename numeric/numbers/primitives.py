@@ -24,8 +24,8 @@ _INVERSES: Final = frozenset({"asin", "acos", "atan", "asinh", "acosh", "atanh"}
 class Primitive:
     """φ by NumPy's name; φ′ on numbers of any kind; φ(−a) = −φ(a); φ′ ≥ 0.
 
-    `slope` is made by + − · /, exp and 1/√π, which are handed to it after the number where NumPy's
-    exp and the float will not do.
+    `slope` is made by + − · /, the functions `of.exp` and `of.sqrt`, and 1/√π: after the number it
+    is handed what has the two, and the constant, where NumPy and the float will not do.
     """
 
     name: str
@@ -61,7 +61,7 @@ PRIMITIVES: Final[dict[str, Primitive]] = {
     for row in (
         Primitive("arctan", lambda a, *_: 1 / (1 + a * a), is_odd=True, is_increasing=True),
         Primitive(
-            "erf", lambda a, exp=np.exp, c=_C: 2 * c * exp(-(a * a)),
+            "erf", lambda a, of=np, c=_C: 2 * c * of.exp(-(a * a)),
             is_odd=True, is_increasing=True,
         ),
     )

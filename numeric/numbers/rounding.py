@@ -210,7 +210,7 @@ class Bounded(Element):
 
     def primitive(self, function: Primitive) -> Self:
         """|φ(a + e) − φ(a)| ≤ |e| sup |φ′|, the slope of a number that carries the error e."""
-        slope = function.slope(type(self)(self.value, self.error), type(self).exp)
+        slope = function.slope(type(self)(self.value, self.error), type(self))
         steepest = abs(slope.value) + slope.error
         error = steepest * self.error if self.error else 0.0
         return self._function(function.at(self.value), math.inf if math.isnan(error) else error)

@@ -30,26 +30,12 @@ from reports.document.model import (
 )
 from reports.document.numerals import UP, below, figures, places
 from reports.document.words import listed
-from reports.sections.code import code
-from reports.sections.dictionary import dictionary
 from reports.sections.facts import Facts
-from reports.sections.glossary import glossary
-from reports.sections.literature import sources
 from reports.sections.theorems import theorem_blocks
-from reports.sections.verified import verified
 
 FIGURE: Final = "gradient_norms"
 _WHOLE: Final = 1000
 _SHOWN_LAGS: Final = (1, 10, 30, 60)
-
-
-def proved(facts: Facts) -> tuple[Section, ...]:
-    """The last sections, as many as have something to say."""
-    made = (
-        growth(facts), code(facts), verified(facts), dictionary(facts), glossary(facts),
-        sources(facts), more_theory(facts),
-    )  # fmt: skip
-    return tuple(section for section in made if section is not None)
 
 
 def growth(facts: Facts, *, brief: bool = False) -> Section:

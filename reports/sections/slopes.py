@@ -92,8 +92,18 @@ def slope_rows(
                       for symbol, number in _given(function, parameters)]  # fmt: skip
         if place == len(pieces) - 1:
             parts += [say("{0}", _between(left, *bounds))] if bounds else []
-            parts += [say("{0}", say.phrase(function.kink))] if function.kink else []
+            parts += [_kink(say, function)] if function.kink else []
         yield EquationRow(left, box, note=say.listed(parts, "words.semicolon"))
+
+
+def _kink(say: Speaker, function: ElementwiseFunction) -> Inlines:
+    """Which slope is taken where there is none."""
+    slope, *places = function.kink
+    if function.surrogate is not None:
+        return say.sentence("slopes.declared_jump", *places)
+    if len(places) == 1:
+        return say.sentence("slopes.at_kink", slope, *places)
+    return say.sentence("slopes.at_kinks", slope, ", ".join(places[:-1]), places[-1])
 
 
 def lettered(row: Any, letters: Letters) -> Any:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from complete_functions import RISING
 from profiles import by_day
 
 from derive import Cell, catalogue
+from derive.language.functions import FUNCTIONS
 from numeric import exported
 from numeric.compiler.target import MissingError
 from numeric.compiler.to_onnx import operations
@@ -25,6 +27,12 @@ def test_a_model_computes_what_the_equations_do(name: str) -> None:
     found = export(catalogue[name])
     assert found.runs[0].difference <= 1e-12
     assert onnx.load_from_string(found.model).graph.name == name
+
+
+def test_formulas_of_any_row_have_nodes_that_compute_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FUNCTIONS, "rising", RISING)
+    cell = Cell.parse(name="toy", equations="h = tanh(rising(W @ h_prev + U @ x))")
+    assert export(cell).runs[0].difference <= 1e-12
 
 
 def test_a_wrong_sign_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

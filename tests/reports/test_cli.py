@@ -17,11 +17,13 @@ from derive import catalogue
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.targets import STYLES
 from numeric.verification.verify import PROFILES
+from numeric.weights.formats.readers import READERS
 from reports import cli
 from reports.arguments.command_list import COMMANDS
 from reports.arguments.command_list import PROFILES as PROFILES_ASKED
 from reports.arguments.command_list import STYLES as STYLES_ASKED
 from reports.terminal import console
+from reports.write import FORMATS
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["list"], ["list", "--json"]])
@@ -55,6 +57,12 @@ def test_the_help_of_each_command_has_one_example(made: cli.Command, bptt: Any) 
     assert f"example: bptt {made.name}" in said.out
     assert "--json" in said.out
     assert "--quiet" in said.out
+
+
+def test_the_help_names_every_format_of_reports_and_of_weights(bptt: Any) -> None:
+    said = " ".join(bptt("report", "--help").out.split())
+    assert f"some of {','.join(FORMATS)} " in said
+    assert [ending for ending in READERS if ending not in said] == []
 
 
 def test_the_help_of_verify_warns_that_the_file_is_run(bptt: Any) -> None:

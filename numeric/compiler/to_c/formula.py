@@ -14,7 +14,9 @@ from sympy import (
     And,
     Basic,
     Expr,
+    GreaterThan,
     Heaviside,
+    LessThan,
     Max,
     Min,
     Mul,
@@ -22,13 +24,10 @@ from sympy import (
     Or,
     Piecewise,
     Pow,
-    S,
     StrictGreaterThan,
     StrictLessThan,
     Symbol,
-    atan,
     cos,
-    erf,
     exp,
     log,
     sin,
@@ -39,11 +38,11 @@ from sympy.logic.boolalg import BooleanTrue
 from derive.language.functions import ElementwiseFunction, X, Y
 from numeric.compiler.target import Spelling
 from numeric.compiler.to_c.names import number_text
+from numeric.numbers.primitives import PRIMITIVES, ufunc_name
 
 _CALLS: Final[dict[type[Basic], str]] = {
     tanh: "vtanh({})", exp: "vexp({})", Abs: "vabs({})", log: "each(LIBM(log), {})",
-    sin: "each(LIBM(sin), {})", cos: "each(LIBM(cos), {})", atan: "each(LIBM(atan), {})",
-    erf: "each(LIBM(erf), {})",
+    sin: "each(LIBM(sin), {})", cos: "each(LIBM(cos), {})",
 }  # fmt: skip
 _LETTERS: Final = {X: "a", Y: "y"}
 _SUMS: Final = "what the sums of its formula and slope lose as written"
@@ -98,6 +97,8 @@ def written(expr: Expr) -> str:
             return last
     if call := _CALLS.get(type(expr)):
         return call.format(written(expr.args[0]))
+    if row := PRIMITIVES.get(ufunc_name(type(expr).__name__)):
+        return f"each(LIBM({row.short_name}), {written(expr.args[0])})"
     raise TypeError(f"no C text for {type(expr).__name__} in {expr}")
 
 
@@ -113,12 +114,12 @@ def _product(expr: Mul) -> str:
 
 def _power(expr: Pow) -> str:
     base, exponent = expr.args
-    if exponent == S.Half:
-        return f"each(LIBM(sqrt), {written(base)})"
-    if exponent.is_Integer and 0 < exponent <= 8:
-        return "(" + " * ".join([written(base)] * int(exponent)) + ")"
     if exponent.could_extract_minus_sign():
         return f"({_ONE} / {written(base**-exponent)})"
+    if exponent.is_Rational and exponent.q <= 2:
+        root, count = f"each(LIBM(sqrt), {written(base)})", int(exponent.p)
+        factor = written(base) if exponent.is_Integer else root
+        return factor if count == 1 else "(" + " * ".join([factor] * count) + ")"
     raise TypeError(f"no C text for the power {expr}")
 
 
@@ -126,10 +127,9 @@ def _condition(condition: Basic) -> str:
     match condition:
         case BooleanTrue():
             return f"({_ONE} > {_ZERO})"
-        case StrictGreaterThan() | StrictLessThan():
-            order = ">" if isinstance(condition, StrictGreaterThan) else "<"
+        case StrictGreaterThan() | StrictLessThan() | GreaterThan() | LessThan():
             left, right = map(written, condition.args)
-            return f"({left} {order} {right})"
+            return f"({left} {condition.rel_op} {right})"
         case And() | Or():
             word = " & " if isinstance(condition, And) else " | "
             return "(" + word.join(map(_condition, condition.args)) + ")"

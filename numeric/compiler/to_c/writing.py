@@ -10,12 +10,14 @@ from typing import Final
 
 from sympy import Expr, S
 
+from derive.language.expr import VECTOR_FUNCTIONS
 from numeric.compiler.operations import OPERATIONS
 from numeric.compiler.padding import OUTSIDE
 from numeric.compiler.program import BATCH, Statement
 from numeric.compiler.to_c.expressions import expression
 from numeric.compiler.to_c.matrices import GONE, SUMMING, WIDENING
 from numeric.compiler.to_c.per_sample import PerSample
+from numeric.compiler.to_c.runtime import ALL_HELPERS
 from numeric.compiler.to_c.schedule import Group, Unit, shape
 from numeric.compiler.to_c.sums import Sums
 from numeric.compiler.to_c.unstack import ENTRYWISE
@@ -32,7 +34,7 @@ class Writer(Weights, Sums, PerSample):
             return
         if unit.comment:
             yield f"/* {unit.comment} */"
-        yield from getattr(self, f"_{unit.op}")(unit)
+        yield from getattr(self, f"_{unit.op}", self._of_rows)(unit)
 
     def group(self, group: Group) -> Iterator[str]:
         """One loop over rows and units; every value is read once and kept in a register."""
@@ -105,11 +107,18 @@ class Writer(Weights, Sums, PerSample):
             f"{self.step(source)}, {self.rows(source)}, {self.sizes.text(columns)}, 0);"
         )
 
-    def _softmax(self, s: Statement) -> Iterator[str]:
+    def _of_rows(self, s: Statement) -> Iterator[str]:
+        """A function of whole vectors: a call of the helper that has its name.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if s.op not in ALL_HELPERS:
+            raise ValueError(f"target c: no code for {s.op!r}; target numpy writes this cell")
         (source,) = map(str, s.operands)
         _, columns = shape(self.memory.program, source)
         yield (
-            f"softmax({self.at(s.target)}, {self.step(s.target)}, {self.at(source)}, "
+            f"{s.op}({self.at(s.target)}, {self.step(s.target)}, {self.at(source)}, "
             f"{self.step(source)}, {self.rows(source)}, {self.sizes.text(columns)});"
         )
 
@@ -147,4 +156,7 @@ class Writer(Weights, Sums, PerSample):
 
 
 _IN_LOOPS: Final = ENTRYWISE | WIDENING | SUMMING | GONE
-SPELLED: Final = frozenset(op for op in OPERATIONS if op in _IN_LOOPS or hasattr(Writer, f"_{op}"))
+_OF_ROWS: Final = VECTOR_FUNCTIONS.keys() & ALL_HELPERS.keys()
+SPELLED: Final = frozenset(
+    op for op in OPERATIONS if op in _IN_LOOPS | _OF_ROWS or hasattr(Writer, f"_{op}")
+)

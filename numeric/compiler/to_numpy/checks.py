@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from numeric.numbers.primitives import NOT_IN_NUMPY
+
 HELPERS: Final[dict[str, str]] = {
     "cross_entropy": '''
 def cross_entropy(o, targets, outside=None):
@@ -50,13 +52,14 @@ def from_end(rows, ends, shape, like):
 ''',
 }
 EACH: Final[dict[str, str]] = {  # functions of the table that NumPy has not
-    "erf": '''
-def erf(a, out=None):
-    """erf of every entry, by C's library; numbers that are no floats bring their own."""
+    name: f'''
+def {name}(a, out=None):
+    """{name} of every entry, by C's library; numbers that are no floats bring their own."""
     dtype = np.asarray(a).dtype
-    found = np.frompyfunc(math.erf if dtype != object else lambda entry: entry.erf(), 1, 1)(a)
+    found = np.frompyfunc(math.{name} if dtype != object else lambda entry: entry.{name}(), 1, 1)(a)
     if out is None:
         return found if dtype == object else np.asarray(found, dtype)
     np.copyto(out, found, casting="unsafe")
-''',
+'''
+    for name in NOT_IN_NUMPY
 }

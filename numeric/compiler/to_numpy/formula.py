@@ -144,10 +144,16 @@ def _sum(formula: Add) -> Text:
 
 
 def _product(formula: Mul) -> Text:
-    """The rational number, the irrational ones as one, then the rest; what divides, last."""
+    """The rational number, the irrational ones as one, then the rest; what divides, last.
+
+    A number times a number Python would fold: the second stands in brackets with the rest.
+    """
     constants = [part for part in formula.args if not part.free_symbols]
     rational = Mul(*(part for part in constants if part.is_Rational))
     irrational = Mul(*(part for part in constants if not part.is_Rational))
+    if irrational != 1 and rational not in {S.One, -S.One}:
+        rest = Mul(irrational, *(part for part in formula.args if part.free_symbols))
+        return f"{_at(PRODUCT, rational)} * ({_of(rest)[0]})", PRODUCT
     above: list[Expr] = [part for part in (rational, irrational) if part not in {S.One, -S.One}]
     below: list[Expr] = []
     for part in sorted(formula.args, key=lambda part: bool(part.free_symbols & {X, Y})):

@@ -9,24 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any, Final
 
-from sympy import (
-    Abs,
-    Add,
-    Max,
-    Min,
-    Mul,
-    Piecewise,
-    Pow,
-    S,
-    atan,
-    cos,
-    erf,
-    exp,
-    log,
-    sign,
-    sin,
-    tanh,
-)
+from sympy import Add, And, Max, Min, Mul, Or, Piecewise, Pow, S
 
 from derive.language.functions import FUNCTIONS, X
 from numeric.compiler.to_onnx.graph import Graph
@@ -35,8 +18,10 @@ _DIRECT: Final = {
     "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "exp": "Exp", "log": "Log",
     "sqrt": "Sqrt", "abs": "Abs", "softplus": "Softplus",
 }  # fmt: skip
-_OF_ONE: Final = {exp: "Exp", tanh: "Tanh", log: "Log", sin: "Sin", cos: "Cos", Abs: "Abs",
-                  sign: "Sign", atan: "Atan", erf: "Erf"}  # fmt: skip
+_OF_ONE: Final = frozenset((
+    "Abs", "Acosh", "Asinh", "Atan", "Cos", "Cosh", "Erf", "Exp", "Log", "Sign", "Sin", "Sinh",
+    "Tanh",
+))  # fmt: skip
 Write = Callable[[Graph, Sequence[str], tuple[Any, ...]], str]
 
 
@@ -69,9 +54,8 @@ def _formula(g: Graph, formula: Any, argument: str) -> str:
         return argument
     if not formula.free_symbols:
         return g.constant(float(formula))
-    kind = type(formula)
-    if kind in _OF_ONE:
-        return g.add(_OF_ONE[kind], [of(formula.args[0])])
+    if (op := type(formula).__name__.capitalize()) in _OF_ONE:
+        return g.add(op, [of(formula.args[0])])
     match formula:
         case Add():
             return reduce(lambda a, b: g.add("Add", [a, b]), map(of, formula.args))
@@ -79,9 +63,9 @@ def _formula(g: Graph, formula: Any, argument: str) -> str:
             return reduce(lambda a, b: g.add("Mul", [a, b]), map(of, formula.args))
         case Pow(base=base, exp=power) if power == S.Half:
             return g.add("Sqrt", [of(base)])
-        case Pow(base=base, exp=power) if power == -1:
-            return g.add("Div", [g.constant(1.0), of(base)])
-        case Pow(base=base, exp=power) if power.is_Integer:
+        case Pow(base=base, exp=power) if power.is_Rational and power < 0:
+            return g.add("Div", [g.constant(1.0), of(base**-power)])
+        case Pow(base=base, exp=power) if power.is_Rational:
             return g.add("Pow", [of(base), g.constant(float(power))])
         case Max() | Min():
             op = "Max" if isinstance(formula, Max) else "Min"
@@ -95,19 +79,28 @@ _RELATIONS: Final = {"<": "Less", "<=": "LessOrEqual", ">": "Greater", ">=": "Gr
 
 
 def _pieces(g: Graph, formula: Piecewise, of: Callable[[Any], str]) -> str:
-    """The first piece whose condition holds.
-
-    Raises:
-        ValueError: for a condition that is no single comparison.
-    """
+    """The first piece whose condition holds."""
     *pieces, (last, _) = formula.args
     made = of(last)
     for value, condition in reversed(pieces):
-        op = _RELATIONS.get(getattr(condition, "rel_op", ""))
-        if op is None:
-            raise ValueError(f"target onnx: no node for {condition}; target numpy writes this cell")
-        made = g.add("Where", [g.add(op, [of(condition.lhs), of(condition.rhs)]), of(value), made])
+        made = g.add("Where", [_condition(g, condition, of), of(value), made])
     return made
+
+
+def _condition(g: Graph, condition: Any, of: Callable[[Any], str]) -> str:
+    """Where it holds.
+
+    Raises:
+        ValueError: for a condition that is made of no comparisons.
+    """
+    if isinstance(condition, (And, Or)):
+        parts = [_condition(g, part, of) for part in condition.args]
+        op = "And" if isinstance(condition, And) else "Or"
+        return reduce(lambda a, b: g.add(op, [a, b]), parts)
+    relation = _RELATIONS.get(getattr(condition, "rel_op", ""))
+    if relation is None:
+        raise ValueError(f"target onnx: no node for {condition}; target numpy writes this cell")
+    return g.add(relation, [of(condition.lhs), of(condition.rhs)])
 
 
 def _columns(g: Graph, given: Sequence[str], settings: tuple[Any, ...], axis: int = -1) -> str:

@@ -6,6 +6,7 @@ from sympy import MatAdd, Transpose, preorder_traversal
 
 from derive.calculus.through_time import differentiate
 from derive.cell import Cell, catalogue, dimensions
+from derive.language.calls import known_functions
 from derive.language.syntax import MAX_TEXT, CellError
 from numeric.meaning.interpret import evaluate
 from numeric.meaning.sizes import size_names
@@ -97,7 +98,8 @@ def test_what_a_function_does_not_show_to_be_a_matrix_is_a_vector_unless_declare
 @pytest.mark.parametrize(
     ("equations", "line", "column", "says"),
     [
-        ("h = foo(h_prev) + x", 1, 5, "unknown function 'foo': known are abs, arctan"),
+        ("h = foo(h_prev) + x", 1, 5,
+         f"unknown function 'foo': known are {', '.join(sorted(known_functions()))}"),
         ("h = tahn(h_prev) + x", 1, 5, "unknown function 'tahn': the nearest is tanh"),
         ("h = tanh(x @ W.T + U @ h_prev)", 1, 12, "write W @ x for x @ W.T"),
         ("h = tanh(x @ W + U @ h_prev)", 1, 12, "write W.T @ x for x @ W"),

@@ -12,7 +12,7 @@ import sympy
 from autograd import elementwise_grad
 
 from derive.language.functions import X
-from numeric.meaning.enclose_functions import ELEMENTARY
+from numeric.meaning.enclose_functions import ELEMENTARY, _primitive
 from numeric.numbers.degree import Degree
 from numeric.numbers.fifty_digits import Forward, fifty
 from numeric.numbers.intervals import Interval
@@ -20,7 +20,7 @@ from numeric.numbers.prime_field import Dual
 from numeric.numbers.primitives import NOT_IN_NUMPY, PRIMITIVES, Primitive, ufunc_name
 from numeric.numbers.random_functions import PRIME, random_functions
 from numeric.numbers.rounding import Double, Single
-from numeric.verification.oracles import AUTOGRAD
+from numeric.verification.oracles import AUTOGRAD, _traced
 
 ROWS = list(PRIMITIVES.values())
 POINTS = [-1e9, -37.2, -3.0, -0.4, -1e-9, 0.0, 2e-300, 0.3, 1.0, 5.5, 1e4]
@@ -32,7 +32,7 @@ def faults(row: Primitive) -> list[str]:
     formula = getattr(sympy, row.short_name)(X)
     slope = sympy.diff(formula, X)
     found = []
-    if sympy.simplify(slope - row.slope(X, sympy.exp, 1 / sympy.sqrt(sympy.pi))) != 0:
+    if sympy.simplify(slope - row.slope(X, sympy, 1 / sympy.sqrt(sympy.pi))) != 0:
         found.append("slope")
     if (sympy.simplify(formula.subs(X, -X) + formula) == 0) != row.is_odd:
         found.append("is_odd")
@@ -84,7 +84,7 @@ def test_fifty_digits_carry_value_and_slope(row: Primitive) -> None:
         found = getattr(Forward(fifty(point), np.array([fifty(1)], dtype=object)), row.name)()
         with mpmath.workdps(60):
             want = getattr(mpmath, row.short_name)(mpmath.mpf(point))
-            slope = row.slope(mpmath.mpf(point), mpmath.exp, 1 / mpmath.sqrt(mpmath.pi))
+            slope = row.slope(mpmath.mpf(point), mpmath, 1 / mpmath.sqrt(mpmath.pi))
             value, moved = mpmath.mpf(str(found.value)), mpmath.mpf(str(found.derivatives[0]))
             assert abs(value - want) <= abs(want) * mpmath.mpf(10) ** -49
             assert abs(moved - slope) <= abs(slope) * mpmath.mpf(10) ** -30
@@ -95,7 +95,7 @@ def test_field_elements_carry_the_slope_and_the_parity(row: Primitive) -> None:
     with random_functions(4) as functions:
         a = Dual(123456789, 987, -0.7)
         found = getattr(a, row.name)()
-        slope = row.slope(Dual(a.value, 0, a.shadow), Dual.exp)
+        slope = row.slope(Dual(a.value, 0, a.shadow), Dual)
         assert found.tangent == slope.value * a.tangent % PRIME
         assert found.shadow == row.at(-0.7)
         if row.is_odd:
@@ -122,6 +122,27 @@ def test_the_rounding_bound_covers_an_error_of_the_argument(row: Primitive, kind
                 with mpmath.workdps(60):
                     want = getattr(mpmath, row.short_name)(mpmath.mpf(moved))
                 assert abs(mpmath.mpf(found.value) - want) <= found.error
+
+
+def test_a_slope_may_take_a_root_in_every_arithmetic() -> None:
+    row = Primitive("arcsinh", lambda a, of=np, *_: 1 / of.sqrt(1 + a * a), True, True)
+    assert faults(row) == []
+    slope = 1 / math.sqrt(1 + 0.7**2)
+    found = Forward(fifty(0.7), np.array([fifty(1)], dtype=object)).primitive(row)
+    assert math.isclose(float(found.derivatives[0]), slope, rel_tol=1e-15)
+    assert math.isclose(elementwise_grad(_traced(row))(0.7), slope, rel_tol=1e-15)
+    with random_functions(4):
+        assert Dual(123456789, 987, -0.7).primitive(row).tangent not in (0, 987)
+    moved = Double(0.7, 1e-3).primitive(row)
+    assert abs(math.asinh(0.701) - moved.value) <= moved.error < 1e-3
+
+
+def test_what_does_not_only_rise_is_enclosed_by_its_steepest_slope() -> None:
+    box = Interval(np.array([-0.5]), np.array([0.25]))
+    for row in ROWS:
+        found = _primitive(dataclasses.replace(row, is_increasing=False))(box)
+        assert found.lo[0] <= row.at(-0.5) < row.at(0.25) <= found.hi[0]
+        assert found.hi[0] - found.lo[0] < 1
 
 
 def test_degrees_count_it_as_a_new_variable() -> None:

@@ -20,12 +20,12 @@ from numeric.verification import session
 from numeric.verification.compare import difference, differences, rounding_bounds
 from numeric.verification.oracles import precise_answer
 from numeric.verification.problems.of_cell import CellProblem, call, make_case
-from numeric.verification.verdict import Check, Gradient, Verdict, conclude
+from numeric.verification.verdict import KINDS, Check, Gradient, Verdict, conclude
 from numeric.verification.verify import verify
 from numeric.verification.watch import Guard, Misbehaviour, subject_of
 
 HERE = Path(__file__).parents[1]
-ORACLES = {"autograd", "high_precision", "complex_step", "exact"}
+ORACLES = KINDS | {"autograd", "high_precision", "complex_step", "exact"}
 
 TRANSPOSED = "h_carry = sum(a_bar[:, k * n : k * n + n] @ W[k * n : k * n + n].T for k in range(4))"
 MUTANTS = {

@@ -18,6 +18,17 @@ def test_every_method_has_a_meaning_and_every_meaning_a_method():
     assert set(MEANINGS) == {*METHODS.values(), *ALONG.values(), WINDOW, SCALED}
 
 
+@pytest.mark.parametrize("name", ["rnn", "lstm", "clockwork_rnn"])
+def test_every_method_that_bounds_has_a_name(name):
+    found = small_study(name)
+    assert found.one.certificate is not None
+    made = {name for name in (*found.one.log10_upper, *found.one.log10_lower)
+            if not name.startswith("a_priori")}  # fmt: skip
+    made |= {method.name for method in found.one.certificate.methods}
+    unnamed = sorted(method for method in made if not method_key(method))
+    assert not unnamed, f"reports/document/method_names.py and reports/languages/ lack {unnamed}"
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_report_says_what_its_own_methods_do(language):
     found = small_study("rnn")

@@ -27,6 +27,19 @@ def test_roots_and_pi_are_written_as_such() -> None:
     assert Latex()(row.right) == r"\frac{2}{\sqrt{\pi }\,e^{u^{2}}}"
 
 
+@pytest.mark.parametrize(("name", "english", "chinese"), [
+    ("elu", "slope α at 0", "在 0 处导数取 α"),
+    ("relu6", "slope 0 at 0 and 6", "在 0 和 6 处导数取 0"),
+    ("step_arctan", "declared, since step jumps at 0", "声明的，因为 step 在 0 处跳变"),
+])  # fmt: skip
+def test_what_is_taken_at_a_kink_is_said_in_every_language(
+    name: str, english: str, chinese: str
+) -> None:
+    for language, words in (("en", english), ("zh", chinese)):
+        *_, row = slope_rows(Speaker(Layout(), language=language), FUNCTIONS[name])
+        assert words in "".join(part.text for part in row.note if isinstance(part, Words))
+
+
 def test_a_declared_slope_is_written_with_its_numbers_and_said_to_be_declared() -> None:
     say, triangle = Speaker(Layout()), FUNCTIONS["step_triangle"]
     (row,) = slope_rows(say, triangle, (Rational(1, 2),))

@@ -6,16 +6,19 @@ from functools import partial
 import numpy as np
 import pytest
 from c_code import CELLS, DTYPES, SIZES, case_of, cell_named, largest_error, needs_compiler, result
+from complete_functions import RISING
 from profiles import NIGHTLY, by_day
 from programs import MATRICES, MIXED
+from sympy import Interval, S, asinh, sqrt
 
 from derive.cell import Cell, catalogue
-from derive.language.functions import FUNCTIONS
+from derive.language.functions import FUNCTIONS, ElementwiseFunction, X
 from numeric.compiler.kernel import compile_cell, without_volatile
 from numeric.compiler.operations import OPERATIONS
 from numeric.compiler.to_c import build, calls
 from numeric.compiler.to_c.pools import Memory, address_of
 from numeric.compiler.to_c.target import C
+from numeric.numbers.primitives import PRIMITIVES, Primitive
 from numeric.verification import verify as verification
 from numeric.verification.interface import strict
 from numeric.verification.problems.of_cell import CellProblem
@@ -222,6 +225,20 @@ s = tanh(W @ s_prev + sigmoid(W @ x) + b * b * b + u / norm(u + p))
 def test_a_function_without_a_better_spelling_is_spelled_by_its_formula():
     for row in FUNCTIONS.values():
         assert C.spell(row).value
+
+
+def test_formulas_of_any_row_compute_in_c_what_they_do_in_numpy(monkeypatch):
+    arcsinh = Primitive("arcsinh", lambda a, of=np, *_: 1 / of.sqrt(1 + a * a), True, True)
+    monkeypatch.setitem(PRIMITIVES, "arcsinh", arcsinh)
+    row = ElementwiseFunction(
+        "arcsinh", asinh(X), 1 / sqrt(1 + X**2), None, S.Reals, Interval(0, 1), r"\mathrm{arsinh}"
+    )
+    monkeypatch.setitem(FUNCTIONS, "arcsinh", row)
+    monkeypatch.setitem(FUNCTIONS, "rising", RISING)
+    cell = Cell.parse(name="rising", equations="h = arcsinh(rising(W @ h_prev + U @ x))")
+    case = case_of(cell, 9)
+    got = result(compile_cell(cell, "fused", "c"), case)
+    assert largest_error(got, result(compile_cell(cell, "textbook"), case)) < 1e-12
 
 
 def test_prepared_calls_see_what_the_arrays_hold_now():

@@ -25,7 +25,7 @@ TEXTS = {
     "0.5 * erf(a)": erf(X) / 2,
     "{alpha} * np.arctan(0.1 * a)": ALPHA * atan(X / 10),
     "0.7978845608028654 * a": sqrt(2 / pi) * X,
-    "3 * 1.772453850905516 * a": 3 * sqrt(pi) * X,
+    "3 * (1.772453850905516 * a)": 3 * sqrt(pi) * X,
     "np.minimum(np.maximum(a, 0), 6)": Min(Max(X, 0), 6),
     "0.5 * np.ones_like(a)": Rational(1, 2),
     "np.zeros_like(a)": Rational(0),
