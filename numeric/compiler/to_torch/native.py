@@ -97,7 +97,7 @@ class _Native:
         self.runs[number](at, pointers, tape, address)
 
     def forward(self, params, inputs, initial=None, constants=None):
-        sizes, kinds = {}, {}
+        sizes, kinds = {"1": 1}, {}  # the axis of a number that each step has of its own
         given = {
             "params": _take("params", params, PARAMETERS, (), sizes, kinds),
             "inputs": _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds),

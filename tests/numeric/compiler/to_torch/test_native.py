@@ -48,11 +48,8 @@ def case_of(cell: Cell) -> Any:
     return CellProblem(cell).case(sizes, steps=4, batch=2, seed=0)
 
 
-@pytest.mark.usefixtures("without_torch")
-@pytest.mark.parametrize("name", by_day(["rnn", "scrn", "delta_net"], 2))  # one with constants
-def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
-    cell = catalogue[name]
-    module: Any = load(compile_cell(cell, "fused", "torch").source, name)
+def assert_carried_code_agrees(cell: Cell) -> None:
+    module: Any = load(compile_cell(cell, "fused", "torch").source, cell.name)
     case = case_of(cell)
     got = everything(module._passes(np.dtype("f8")), case)
     want = everything((module.forward, module.backward), case)
@@ -60,6 +57,20 @@ def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
     for key, value in want.items():
         assert got[key].shape == value.shape
         assert np.max(np.abs(got[key] - value), initial=0.0) <= 1e-12 * np.max(np.abs(value)), key
+
+
+@pytest.mark.usefixtures("without_torch")
+@pytest.mark.parametrize("name", by_day(["rnn", "scrn", "delta_net"], 2))  # one with constants
+def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
+    assert_carried_code_agrees(catalogue[name])
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_an_output_of_one_number_has_room_for_it() -> None:
+    text = "h = tanh(W @ x + U @ h_prev)\no = sum(h_prev)"
+    assert_carried_code_agrees(
+        Cell.parse(name="summed", equations=text, outputs=("o",), source="a test")
+    )
 
 
 @pytest.mark.usefixtures("without_torch")
