@@ -108,7 +108,8 @@ def _forward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
     body += _blocks(spelled, "forward", later)
     states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
     tape = [f'    "{name}": {_np(spelled.operand(name)[0])},' for name in program.tape()]
-    body += ["tape = {", '    "like": like, "t": jnp.arange(T),', *tape, "}",
+    body += ["tape = {", '    "like": like,',
+             '    "sizes": {name: jnp.arange(size) for name, size in sizes.items()},', *tape, "}",
              f"return {{{states}}}, tape"]  # fmt: skip
     check = [
         f"sizes, kinds = {header.sizes()}, {{}}",
@@ -121,7 +122,7 @@ def _forward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
     return [
         "def forward(params, inputs, initial=None, constants=None):",
         '    """The states of every step, and the tape that `backward` needs."""',
-        *(f"    {line}" for line in (*check, *_sizes(clear, [*body, "T"]), *body)),
+        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
 
 
@@ -149,12 +150,12 @@ def _backward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
     names = "STATES" if returned == states else "{**STATES, **OUTPUTS}"
     check = [
         "try:",
-        '    like, T = tape["like"], len(tape["t"])',
+        '    like = tape["like"]',
+        '    sizes = {name: len(held) for name, held in tape["sizes"].items()}',
         "except (TypeError, KeyError):",
         '    raise ValueError("tape: expected what forward returned") from None',
-        f'sizes, kinds = {header.sizes("T")}, {{like.dtype: "forward"}}',
+        'kinds = {like.dtype: "forward"}',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
-        *_from_tape(program),
         "cotangents = _take(",
         f'    "cotangents", cotangents, {names}, ("T", "B"), sizes, kinds, optional=True',
         ")",
@@ -164,16 +165,6 @@ def _backward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
         '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step."""',
         *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
-
-
-def _from_tape(program: Program) -> Iterator[str]:
-    """The sizes that arrays of the tape have and no parameter."""
-    seen: set[str] = {"T"}
-    for name in program.tape():
-        for axis, extent in enumerate(program.dims[name]):
-            if extent.is_Symbol and str(extent) not in seen:
-                seen.add(str(extent))
-                yield f'sizes["{extent}"] = tape["{name}"].shape[{axis}]'
 
 
 def _sizes(clear: Cleared, body: list[str]) -> Iterator[str]:
