@@ -15,14 +15,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from numeric.compiler.argument_checks import CHECKS, each_sample
+from numeric.compiler.argument_checks import each_sample, fixed_sizes, shown, shown_by_states, take
 from numeric.compiler.to_c.build import library
 from numeric.compiler.to_c.interface import Interface, Slot
 from numeric.compiler.to_c.pools import Array, Layout, Made, Memory, Results, address_of
 
-_CHECKS: Final[dict[str, Any]] = {"np": np}
-exec(compile(CHECKS, "<checks of arguments>", "exec"), _CHECKS)
-take: Final = _CHECKS["_take"]
 KINDS: Final = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
 RETURNED: Final = ("states", "outputs")
 GRADIENTS: Final = ("gradients.params", "gradients.inputs", "gradients.initial")
@@ -117,6 +114,8 @@ class Calls:
             name: {s.key: _own(s) for s in self.interface.slots if s.group == group}
             for name, group in groups.items()
         }
+        self.fixed_sizes = fixed_sizes(slot.dims for slot in self.interface.slots)
+        self.shown_by_states = shown_by_states(self.declared)
         self.size_type = type(
             "Sizes", (ctypes.Structure,),
             {"_fields_": [(member, ctypes.c_ssize_t) for _, member in self.interface.sizes]},
@@ -266,13 +265,14 @@ class Calls:
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        sizes: dict[str, int] = {"1": 1}  # the axis of a number that each step has of its own
+        sizes = dict(self.fixed_sizes)
         kinds: dict[Any, str] = {}
         held, states = self.declared, self.declared["STATES"]
         taken = {"params": take("params", params, held["PARAMETERS"], (), sizes, kinds)}
         taken["inputs"] = take("inputs", inputs, held["INPUTS"], ("T", "B"), sizes, kinds)
         initial = take("initial", initial, states, ("B",), sizes, kinds, optional=True)
         constants = take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
+        shown(sizes, self.shown_by_states)
         dtype = native(kinds)
         taken["constants"] = {
             name: each_sample(array, held["CONSTANTS"][name], sizes["B"])

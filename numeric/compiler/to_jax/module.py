@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
-from numeric.compiler.argument_checks import CHECKS
+from numeric.compiler.argument_checks import checks_of, shown_line
 from numeric.compiler.at_once import JAX_LOOP, at_once, renamed
 from numeric.compiler.program import Block, Program, Statement, initial_name
 from numeric.compiler.target import Header, Style
@@ -60,7 +60,8 @@ def emit(program: Program, style: Style, header: Header) -> str:
     top = ['"""' + header.title, "", *header.lines, '"""', "",
            "import jax", "import jax.numpy as jnp", ""]  # fmt: skip
     functions = [_NP.sub("jnp.", helpers[name]) for name in sorted(helpers)]
-    checks = CHECKS.replace("np.asanyarray(given[name])", "jnp.asarray(given[name])")
+    checks = checks_of(header.declared)
+    checks = checks.replace("np.asanyarray(given[name])", "jnp.asarray(given[name])")
     states = _STATES.format(cell=header.name)
     parts = [*top, *declarations(header), *functions, text, states, checks]
     return _spaced("\n".join(parts))
@@ -117,6 +118,7 @@ def _forward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
         'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
         'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
+        *shown_line(header.declared),
         "like = jnp.zeros_like(next(iter((*inputs.values(), *params.values()))), shape=())",
     ]
     return [

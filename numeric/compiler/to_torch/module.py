@@ -25,7 +25,9 @@ def emit(program: Program, style: Style, header: Header) -> str:
     source = to_numpy.emit(program, style, header)
     imports = f"{IMPORTS if header.carried else ''}{_IMPORT}import torch\n"
     source = source.replace(_IMPORT, imports, 1).rstrip("\n") + "\n"
-    native = carried(header.carried, header.name) if header.carried else IN_NUMPY
+    native = IN_NUMPY
+    if header.carried:
+        native = carried(header.carried, header.name, header.declared)
     sizes = _sizes(header)
     name = class_name(header.name)
     text = _LAYER.format(

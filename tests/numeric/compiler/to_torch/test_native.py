@@ -13,6 +13,7 @@ import pytest
 from profiles import by_day
 
 from derive import Cell, catalogue
+from derive.cell import declared
 from numeric import compile_cell
 from numeric.compiler import kernel
 from numeric.compiler.target import load
@@ -74,6 +75,19 @@ def test_an_output_of_one_number_has_room_for_it() -> None:
 
 
 @pytest.mark.usefixtures("without_torch")
+def test_a_size_that_only_an_initial_state_shows_is_asked_for() -> None:
+    cell = Cell.parse(name="halved", equations="h = tanh(U @ h_prev + x)\ns = 0.5 * s_prev")
+    module: Any = load(compile_cell(cell, "fused", "torch").source, cell.name)
+    forward, _ = module._passes(np.dtype("f8"))
+    assert forward != module.forward
+    given = {"U": np.ones((3, 3))}, {"x": np.ones((4, 2, 3))}
+    with pytest.raises(ValueError, match="initial: expected a state that has the size n_s: no"):
+        forward(*given)
+    states, _ = forward(*given, {"s": np.ones((2, 5))})
+    assert states["s"].shape == (4, 2, 5)
+
+
+@pytest.mark.usefixtures("without_torch")
 def test_without_a_compiler_it_says_so_once_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     module: Any = load(compile_cell("rnn", "fused", "torch").source, "rnn")
     monkeypatch.setenv("CC", "no-such-compiler")
@@ -110,4 +124,4 @@ def test_a_class_is_not_called_as_something_that_the_file_uses() -> None:
 
 def test_other_text_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the listing of its arrays"):
-        carried("int main(void) { return 0; }", "rnn")
+        carried("int main(void) { return 0; }", "rnn", declared(catalogue["rnn"]))
