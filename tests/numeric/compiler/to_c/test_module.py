@@ -144,6 +144,13 @@ def test_sizes_that_overflow_are_refused():
     assert tape_bytes(size_of({"T": 5, "B": 1, "m": 2, "n": 3})) > 0
 
 
+def test_macros_of_the_file_and_of_compilers_are_names_like_others():
+    text = "h = tanh(LEAST + LN2_HIGH + TILE_ROWS + BIAS + unix + U @ h_prev + x)"
+    cell = Cell.parse(name="macros", equations=text)
+    kernel, case = compile_cell(cell, "fused", "c"), case_of(cell, 3)
+    assert largest_error(result(kernel, case), result(compile_cell(cell), case)) < 1e-12
+
+
 @pytest.mark.parametrize("equations", by_day([
     "h = W @ h_prev + double * x + 0.1 * int_prev\nint = tanh(h)",
     "row = tanh(W @ row_prev + U @ x + at) * LANES",
