@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import replace
+from inspect import signature
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -112,6 +113,22 @@ def test_a_cell_that_c_cannot_write_goes_without_and_says_why(
     source = compile_cell(cell, "fused", "torch").source
     assert "Computed in NumPy: columns: their order depends on the sizes." in source
     assert "_Native" not in source
+
+
+@pytest.mark.usefixtures("without_torch")
+@pytest.mark.parametrize(
+    ("cell", "given"),
+    [
+        ({"equations": "h = a * h_prev + b * x", "scalars": ("a", "b", "x", "h")}, []),
+        ({"equations": "h = tanh(h_prev + x)", "sizes": {"h": "self"}}, ["self_"]),
+        ({"equations": "h = tanh(h_prev + x)", "sizes": {"h": "super"}}, ["super_"]),
+    ],
+)
+def test_a_class_asks_for_its_sizes_by_names_that_it_does_not_use(
+    cell: dict[str, Any], given: list[str]
+) -> None:
+    module: Any = load(compile_cell(Cell.parse(name="own", **cell), target="torch").source, "own")
+    assert [*signature(module.Own.__init__).parameters] == ["self", *given, "dtype"]
 
 
 def test_a_class_is_not_called_as_something_that_the_file_uses() -> None:
