@@ -23,7 +23,6 @@ from numeric.compiler.to_c.pools import Array, Layout, Made, Memory, Results, ad
 KINDS: Final = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
 RETURNED: Final = ("states", "outputs")
 GRADIENTS: Final = ("gradients.params", "gradients.inputs", "gradients.initial")
-_NONE: Final[dict[str, Array]] = {}
 _SHAPE, _DTYPE = attrgetter("shape"), attrgetter("dtype")
 
 
@@ -237,20 +236,22 @@ class Calls:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
         known, pointers = self.recent, self.pointers()
-        groups = {"params": params, "inputs": inputs, "constants": constants or {}}
+        constants, initial = ({} if one is None else one for one in (constants, initial))
+        groups = {"params": params, "inputs": inputs, "constants": constants}
         if (
             known is None
             or not all([self.fill(known, pointers, group, groups[group]) for group in groups])
+            or not hasattr(initial, "keys")
             or not all(
                 known.takes(array, known.shapes["initial"].get(name))
-                for name, array in (initial or _NONE).items()
+                for name, array in initial.items()
             )
         ):
             known, groups, initial = self.checked(params, inputs, initial, constants)
             self.point(pointers, groups)
         states, made = self.results(known, pointers, RETURNED)
         for name, rows in made["states"].items():
-            rows[0] = initial.get(name, 0) if initial else 0
+            rows[0] = initial.get(name, 0)
         memory = self.tapes.take(known.tape_bytes)
         self.run(known, 0, pointers, memory[1])
         tape = NativeTape(known, groups, states, memory)
@@ -295,7 +296,7 @@ class Calls:
         if not isinstance(tape, NativeTape):
             raise ValueError("tape: expected what forward returned")
         known, pointers = tape.known, self.pointers()
-        cotangents = cotangents or {}
+        cotangents = {} if cotangents is None else cotangents
         if not (
             self.fill(known, pointers, "params", params)
             and self.fill(known, pointers, "cotangents", cotangents, some=True)

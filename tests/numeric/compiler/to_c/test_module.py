@@ -117,6 +117,9 @@ def test_a_wrong_argument_is_refused_in_numpys_words():
         {"inputs": {"x": case.inputs["x"].astype("f4")}},
         {"initial": {"g": np.zeros((2, 3))}},
         {"constants": {"k": np.zeros(2)}},
+        {"constants": np.zeros(2)},
+        {"initial": np.zeros((2, 3))},
+        {"initial": []},
     ):
         said = []
         given = {"params": case.params, "inputs": case.inputs, "initial": {}, "constants": None}
@@ -128,6 +131,12 @@ def test_a_wrong_argument_is_refused_in_numpys_words():
     for kernel in kernels:
         with pytest.raises(ValueError, match="tape: expected what forward returned"):
             kernel.backward(case.params, {}, {})
+        _, tape = kernel.forward(case.params, case.inputs)  # what came once is known from now on
+        for change in ({"constants": np.zeros(2)}, {"initial": np.zeros((2, 3))}):
+            with pytest.raises(ValueError, match="expected a dict of arrays, came ndarray"):
+                kernel.forward(case.params, case.inputs, **change)
+        with pytest.raises(ValueError, match="cotangents: expected a dict of arrays, came ndarray"):
+            kernel.backward(case.params, tape, case.cotangents["h"])
 
 
 def test_sizes_that_overflow_are_refused():
