@@ -86,6 +86,12 @@ class Network:
         cell = self.cell
         others = [x for x in cell.inputs[1:] if self.lower_state(x) is None]
         for extent, width in self._fed():
+            if extent.is_Number and extent != width:
+                raise CellError(
+                    f"an input is one number, but a layer hands up {width}: layers of this cell "
+                    "cannot be stacked so",
+                    cell=cell.name,
+                )
             for symbol in (*cell.returned, *cell.constants, *others):
                 sizes = {s for own in symbol.shape for s in own.free_symbols}
                 if extent != width and extent in sizes:

@@ -7,12 +7,13 @@ through for the complex-step and the exact check. What is not text: how constant
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 Array = Any
+Declared = Mapping[str, Mapping[str, tuple[str, ...]]]  # group → name → size names
 
 CHECKS: Final = '''
 def _take(group, given, declared, lead, sizes, kinds, optional=False):
@@ -112,6 +113,51 @@ def _whole(name, given, dims, sizes, bound=None, inside=None):
             )
     return array
 '''
+
+SHOWN: Final = '''
+def _shown(sizes, needed):
+    """Nothing, where these sizes are known, which initial states alone may show."""
+    for size in needed:
+        if size not in sizes:
+            raise ValueError(
+                f"initial: expected a state that has the size {size}: no input, parameter or "
+                "constant shows it"
+            )
+'''
+
+_CALLED: Final[dict[str, Any]] = {"np": np}  # the text itself, for calls into compiled code
+exec(compile(CHECKS + WHOLE_NUMBERS + SHOWN, "<checks of arguments>", "exec"), _CALLED)
+take: Final = _CALLED["_take"]
+whole: Final = _CALLED["_whole"]
+shown: Final = _CALLED["_shown"]
+
+
+def fixed_sizes(shapes: Iterable[Sequence[str]]) -> dict[str, int]:
+    """The sizes that are numbers, which no array has to show."""
+    return {part: int(part) for dims in shapes for size in dims for part in size.split("+")
+            if part.isdigit()}  # fmt: skip
+
+
+def shown_by_states(declared: Declared) -> tuple[str, ...]:
+    """The sizes of states that no parameter, input or constant shows."""
+    groups = ("PARAMETERS", "INPUTS", "CONSTANTS")
+    shown = [{*size.split("+")} for g in groups for dims in declared[g].values() for size in dims]
+    known = {*fixed_sizes(dims for shapes in declared.values() for dims in shapes.values())}
+    while more := {name for names in shown if len(names - known) == 1 for name in names - known}:
+        known |= more
+    sizes = (size for dims in declared["STATES"].values() for size in dims)
+    return tuple(dict.fromkeys(n for size in sizes for n in size.split("+") if n not in known))
+
+
+def checks_of(declared: Declared) -> str:
+    """The text of the checks that a module with these arguments needs, those of integers apart."""
+    return CHECKS + SHOWN if shown_by_states(declared) else CHECKS
+
+
+def shown_line(declared: Declared) -> list[str]:
+    """The line that refuses a call in which nothing shows a size of a state, if one is needed."""
+    needed = shown_by_states(declared)
+    return [f"_shown(sizes, {needed!r})".replace("'", '"')] if needed else []
 
 
 def each_sample(array: Array, dims: Sequence[str], batch: int) -> Array:

@@ -21,7 +21,7 @@ _OURS: Final = re.compile(rf"{TEMPORARY}.*|.*(?:{WHOLE}|{INITIAL}|_bars?|_carry|
 _WORDS: Final = frozenset({
     *dir(builtins), "np", "params", "inputs", "initial", "constants", "tape", "cotangents",
     "forward", "backward", "loss_and_gradient", "targets", "lengths", "sizes", "kinds", "like",
-    "PARAMETERS", "INPUTS", "STATES", "CONSTANTS", "OUTPUTS", "_take", "_whole",
+    "PARAMETERS", "INPUTS", "STATES", "CONSTANTS", "OUTPUTS", "_take", "_whole", "_shown",
     "jax", "jnp", "torch", "scan_step", "carry", "now", "last", "made",
 })  # fmt: skip
 _HELPER: Final = re.compile(
@@ -39,12 +39,17 @@ def array_names(symbols: Iterable[str]) -> Mapping[str, str]:
     symbols = dict.fromkeys(symbols)
     names: dict[str, str] = {}
     for symbol in symbols:
-        if _OURS.fullmatch(symbol) or symbol in _WORDS or _HELPER.fullmatch(symbol):
+        if is_ours(symbol):
             name = "_" * symbol.startswith(TEMPORARY) + f"{symbol}_"
             while name in symbols or name in names.values():
                 name += "_"
             names[symbol] = name
     return names
+
+
+def is_ours(name: str) -> bool:
+    """Whether emitted code may call something of its own so."""
+    return bool(_OURS.fullmatch(name) or name in _WORDS or _HELPER.fullmatch(name))
 
 
 def local(name: str) -> str:

@@ -16,6 +16,7 @@ from typing import Final
 
 from derive.calculus.structure import BLOCK, DENSE, structure
 from derive.calculus.through_time import Derivation
+from numeric.compiler.argument_checks import shown_line
 from numeric.compiler.target import Header
 
 NUMPY_LOOP: Final = "while going(now):\n        now = sweep(now)"
@@ -53,6 +54,7 @@ def at_once(header: Header, loop: str) -> str:
     names = "{**STATES, **OUTPUTS}" if header.declared.get("OUTPUTS") else "STATES"
     text = _DRIVER.replace("{returned}", names).replace("{loop}", loop)
     text = text.replace("{none}", header.sizes()).replace("{known}", header.sizes("T", "B"))
+    text = text.replace("{shown}", "".join(f"\n    {line}" for line in shown_line(header.declared)))
     return text + (_WHOLE if header.at_once == DENSE else _BY_UNIT)
 
 
@@ -69,7 +71,7 @@ def forward(params, inputs, initial=None, constants=None):
     params = _take("params", params, PARAMETERS, (), sizes, kinds)
     inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)
     initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)
-    constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)
+    constants = _take("constants", constants, CONSTANTS, (), sizes, kinds){shown}
     like, T, B = next(iter((*inputs.values(), *params.values()))), sizes["T"], sizes["B"]
     if not T * B:
         states, tape = _step_forward(params, inputs, initial, constants)

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Final, Literal
 
 from derive.language.functions import FUNCTIONS, ElementwiseFunction
+from numeric.compiler.argument_checks import fixed_sizes
 from numeric.compiler.passes import Pass
 from numeric.compiler.program import Program
 from numeric.compiler.segments import Segments
@@ -64,10 +65,9 @@ class Header:
         return [key for key in self.declared["CONSTANTS"] if key not in taken]
 
     def sizes(self, *known: str) -> str:
-        """A dict of the sizes that are known before an array is seen, as text; 1 is of one."""
+        """A dict of the sizes that are known before an array is seen, as text: numbers are."""
         shapes = (dims for group in self.declared.values() for dims in group.values())
-        one = ("1",) * any("1" in dims for dims in shapes)
-        entries = [f'"{name}": {name}' for name in (*known, *one)]
+        entries = [f'"{name}": {name}' for name in (*known, *fixed_sizes(shapes))]
         return f"{{{', '.join(entries)}}}"
 
 

@@ -15,18 +15,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from numeric.compiler.argument_checks import CHECKS, each_sample
+from numeric.compiler.argument_checks import each_sample, fixed_sizes, shown, shown_by_states, take
 from numeric.compiler.to_c.build import library
 from numeric.compiler.to_c.interface import Interface, Slot
 from numeric.compiler.to_c.pools import Array, Layout, Made, Memory, Results, address_of
 
-_CHECKS: Final[dict[str, Any]] = {"np": np}
-exec(compile(CHECKS, "<checks of arguments>", "exec"), _CHECKS)
-take: Final = _CHECKS["_take"]
 KINDS: Final = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
 RETURNED: Final = ("states", "outputs")
 GRADIENTS: Final = ("gradients.params", "gradients.inputs", "gradients.initial")
-_NONE: Final[dict[str, Array]] = {}
 _SHAPE, _DTYPE = attrgetter("shape"), attrgetter("dtype")
 
 
@@ -117,6 +113,8 @@ class Calls:
             name: {s.key: _own(s) for s in self.interface.slots if s.group == group}
             for name, group in groups.items()
         }
+        self.fixed_sizes = fixed_sizes(slot.dims for slot in self.interface.slots)
+        self.shown_by_states = shown_by_states(self.declared)
         self.size_type = type(
             "Sizes", (ctypes.Structure,),
             {"_fields_": [(member, ctypes.c_ssize_t) for _, member in self.interface.sizes]},
@@ -238,20 +236,22 @@ class Calls:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
         known, pointers = self.recent, self.pointers()
-        groups = {"params": params, "inputs": inputs, "constants": constants or {}}
+        constants, initial = ({} if one is None else one for one in (constants, initial))
+        groups = {"params": params, "inputs": inputs, "constants": constants}
         if (
             known is None
             or not all([self.fill(known, pointers, group, groups[group]) for group in groups])
+            or not hasattr(initial, "keys")
             or not all(
                 known.takes(array, known.shapes["initial"].get(name))
-                for name, array in (initial or _NONE).items()
+                for name, array in initial.items()
             )
         ):
             known, groups, initial = self.checked(params, inputs, initial, constants)
             self.point(pointers, groups)
         states, made = self.results(known, pointers, RETURNED)
         for name, rows in made["states"].items():
-            rows[0] = initial.get(name, 0) if initial else 0
+            rows[0] = initial.get(name, 0)
         memory = self.tapes.take(known.tape_bytes)
         self.run(known, 0, pointers, memory[1])
         tape = NativeTape(known, groups, states, memory)
@@ -266,13 +266,14 @@ class Calls:
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        sizes: dict[str, int] = {"1": 1}  # the axis of a number that each step has of its own
+        sizes = dict(self.fixed_sizes)
         kinds: dict[Any, str] = {}
         held, states = self.declared, self.declared["STATES"]
         taken = {"params": take("params", params, held["PARAMETERS"], (), sizes, kinds)}
         taken["inputs"] = take("inputs", inputs, held["INPUTS"], ("T", "B"), sizes, kinds)
         initial = take("initial", initial, states, ("B",), sizes, kinds, optional=True)
         constants = take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
+        shown(sizes, self.shown_by_states)
         dtype = native(kinds)
         taken["constants"] = {
             name: each_sample(array, held["CONSTANTS"][name], sizes["B"])
@@ -295,7 +296,7 @@ class Calls:
         if not isinstance(tape, NativeTape):
             raise ValueError("tape: expected what forward returned")
         known, pointers = tape.known, self.pointers()
-        cotangents = cotangents or {}
+        cotangents = {} if cotangents is None else cotangents
         if not (
             self.fill(known, pointers, "params", params)
             and self.fill(known, pointers, "cotangents", cotangents, some=True)

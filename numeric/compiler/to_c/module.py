@@ -47,9 +47,11 @@ _OWN: Final = frozenset(
     """
     t t0 t1 row line unit rows sizes given tape workspace places plan real word flag vec bits mask
     loose whole least load store splat bits_of vec_of choose reserve forward_steps
-    backward_steps tape_base base R NAME LIBM LANES INLINE COLD UNROLL PANEL TILE TILES SHIFT
-    BIAS MANTISSA TAIL PREFETCH fraction two_to vabs vmax vmin log1p sin cos exp main at end
+    backward_steps tape_base base fraction two_to vabs vmax vmin log1p sin cos exp main at end
     """.split()  # noqa: SIM905
+)
+_MACROS: Final = frozenset(
+    re.findall(r"#define (\w+)", NUMBERS + "".join(text for text, _ in ALL_HELPERS.values()))
 )
 
 
@@ -81,7 +83,7 @@ class _File:
             | {str(LENGTH), str(BATCH)},
             key=lambda name: (name not in {"T", "B"}, name != "T", name),
         )
-        taken = _OWN | {*ALL_HELPERS}
+        taken = _OWN | _MACROS | {*ALL_HELPERS}
         sizes = identifiers(extents, taken)
         self.sizes = Sizes(sizes)
         # a member of a struct may be called like a size, and like the loop's index

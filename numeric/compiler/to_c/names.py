@@ -20,7 +20,7 @@ KEYWORDS: Final = frozenset(
     inline int long register restrict return short signed sizeof static struct switch typedef
     union unsigned void volatile while _Bool _Complex _Generic asm typeof NULL INFINITY NAN EOF
     SIZE_MAX PTRDIFF_MAX class delete new private protected public template this throw try
-    namespace operator virtual using bool true false wchar_t nullptr
+    namespace operator virtual using bool true false wchar_t nullptr linux unix
     """.split()  # noqa: SIM905
 )
 

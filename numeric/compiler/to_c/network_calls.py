@@ -10,15 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from numeric.compiler.argument_checks import WHOLE_NUMBERS, each_sample
+from numeric.compiler.argument_checks import each_sample, shown, take, whole
 from numeric.compiler.final_states import FINAL_COTANGENTS
-from numeric.compiler.to_c.calls import GRADIENTS, Calls, Known, in_order, native, take
+from numeric.compiler.to_c.calls import GRADIENTS, Calls, Known, in_order, native
 from numeric.compiler.to_c.interface import INTEGERS, LOSS
 from numeric.compiler.to_c.pools import Array
 
-_CHECKS: Final[dict[str, Any]] = {"np": np}
-exec(compile(WHOLE_NUMBERS, "<checks of integers>", "exec"), _CHECKS)
-_whole: Final = _CHECKS["_whole"]
 _RESULTS: Final = ("states", LOSS, *GRADIENTS)
 Answer = tuple[Any, dict[str, dict[str, Array]], dict[str, Array]]
 
@@ -83,21 +80,22 @@ class NetworkCalls(Calls):
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        sizes: dict[str, int] = {}
+        sizes = dict(self.fixed_sizes)
         kinds: dict[Any, str] = {}
         held, slots = self.declared, self.interface.slots
         integers = [s.key for s in slots if s.group == "inputs" and s.mode == INTEGERS]
-        whole: dict[str, Array] = {}
+        indices: dict[str, Array] = {}
         for key in integers:
             if not hasattr(inputs, "keys") or key not in inputs:
                 raise ValueError(f"inputs[{key!r}]: expected integers, it is missing")
-            whole[key] = _whole(f"inputs[{key!r}]", inputs[key], ("T", "B"), sizes)
+            indices[key] = whole(f"inputs[{key!r}]", inputs[key], ("T", "B"), sizes)
             inputs = {k: v for k, v in inputs.items() if k != key}
         real = {k: v for k, v in held["INPUTS"].items() if k not in integers}
         groups = {"params": take("params", params, held["PARAMETERS"], (), sizes, kinds)}
         groups["inputs"] = take("inputs", inputs, real, ("T", "B"), sizes, kinds)
         initial = take("initial", initial, held["STATES"], ("B",), sizes, kinds, optional=True)
         constants = take("constants", constants, held["CONSTANTS"], (), sizes, kinds)
+        shown(sizes, self.shown_by_states)
         groups[FINAL_COTANGENTS] = take(
             FINAL_COTANGENTS, final_cotangents, held["STATES"], ("B",), sizes, kinds, optional=True
         )
@@ -110,18 +108,18 @@ class NetworkCalls(Calls):
         (asked,) = (s for s in slots if s.group == "targets")
         inside, ends = None, np.full(batch, steps)
         if lengths is not None:
-            ends = _whole("lengths", lengths, ("B",), sizes, steps + 1)
+            ends = whole("lengths", lengths, ("B",), sizes, steps + 1)
             groups["lengths"] = {"lengths": ends}
             inside = np.arange(steps)[:, None] < ends
         if "T" not in asked.dims and batch and ends.min() < 1:
             raise ValueError("lengths: a loss at the last step needs lengths of 1 or more")
-        for key, array in whole.items():
+        for key, array in indices.items():
             name = f"inputs[{key!r}]"
-            groups["inputs"][key] = _whole(name, array, ("T", "B"), sizes, sizes["v"], inside)
+            groups["inputs"][key] = whole(name, array, ("T", "B"), sizes, sizes["v"], inside)
         if asked.mode == INTEGERS:
             there = inside if "T" in asked.dims else None
             groups["targets"] = {
-                "targets": _whole("targets", targets, asked.dims, sizes, sizes["q"], there)
+                "targets": whole("targets", targets, asked.dims, sizes, sizes["q"], there)
             }
         else:
             dims = {"targets": asked.dims[-1:]}

@@ -160,7 +160,7 @@ class ThreadedCalls(Calls):
         """
         if not isinstance(tape, SplitTape):
             return super().backward(params, tape, cotangents)
-        params, cotangents = self.checked_back(tape.known, params, cotangents or {})
+        params, cotangents = self.checked_back(tape.known, params, cotangents)
 
         def job(number: int, part: slice) -> Callable[[], Any]:
             given = cut(cotangents, "cotangents", self.along, part)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
-from numeric.compiler.argument_checks import CHECKS
+from numeric.compiler.argument_checks import checks_of, shown_line
 from numeric.compiler.at_once import JAX_LOOP, at_once, renamed
 from numeric.compiler.program import Block, Program, Statement, initial_name
 from numeric.compiler.target import Header, Style
@@ -60,7 +60,8 @@ def emit(program: Program, style: Style, header: Header) -> str:
     top = ['"""' + header.title, "", *header.lines, '"""', "",
            "import jax", "import jax.numpy as jnp", ""]  # fmt: skip
     functions = [_NP.sub("jnp.", helpers[name]) for name in sorted(helpers)]
-    checks = CHECKS.replace("np.asanyarray(given[name])", "jnp.asarray(given[name])")
+    checks = checks_of(header.declared)
+    checks = checks.replace("np.asanyarray(given[name])", "jnp.asarray(given[name])")
     states = _STATES.format(cell=header.name)
     parts = [*top, *declarations(header), *functions, text, states, checks]
     return _spaced("\n".join(parts))
@@ -108,9 +109,8 @@ def _forward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
     body += _blocks(spelled, "forward", later)
     states = ", ".join(f'"{r.key}": {r.name}' for r in program.results if r.group == "states")
     tape = [f'    "{name}": {_np(spelled.operand(name)[0])},' for name in program.tape()]
-    unseen = [f'"{size}": jnp.arange({name})' for name, size in _unseen(clear)]
-    held = [f'    "sizes": {{{", ".join(unseen)}}},'] if unseen else []
-    body += ["tape = {", '    "like": like, "t": jnp.arange(T),', *held, *tape, "}",
+    body += ["tape = {", '    "like": like,',
+             '    "sizes": {name: jnp.arange(size) for name, size in sizes.items()},', *tape, "}",
              f"return {{{states}}}, tape"]  # fmt: skip
     check = [
         f"sizes, kinds = {header.sizes()}, {{}}",
@@ -118,12 +118,13 @@ def _forward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
         'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
         'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
+        *shown_line(header.declared),
         "like = jnp.zeros_like(next(iter((*inputs.values(), *params.values()))), shape=())",
     ]
     return [
         "def forward(params, inputs, initial=None, constants=None):",
         '    """The states of every step, and the tape that `backward` needs."""',
-        *(f"    {line}" for line in (*check, *_sizes(clear, [*body, "T"]), *body)),
+        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
 
 
@@ -151,12 +152,12 @@ def _backward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
     names = "STATES" if returned == states else "{**STATES, **OUTPUTS}"
     check = [
         "try:",
-        '    like, T = tape["like"], len(tape["t"])',
+        '    like = tape["like"]',
+        '    sizes = {name: len(held) for name, held in tape["sizes"].items()}',
         "except (TypeError, KeyError):",
         '    raise ValueError("tape: expected what forward returned") from None',
-        f'sizes, kinds = {header.sizes("T")}, {{like.dtype: "forward"}}',
+        'kinds = {like.dtype: "forward"}',
         'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
-        *_from_tape(clear),
         "cotangents = _take(",
         f'    "cotangents", cotangents, {names}, ("T", "B"), sizes, kinds, optional=True',
         ")",
@@ -166,29 +167,6 @@ def _backward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
         '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step."""',
         *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
     ]
-
-
-def _from_tape(clear: Cleared) -> Iterator[str]:
-    """The sizes that arrays of the tape have and no parameter."""
-    program, seen = clear.program, {"T"}
-    for name in program.tape():
-        for axis, extent in enumerate(program.dims[name]):
-            if extent.is_Symbol and str(extent) not in seen:
-                seen.add(str(extent))
-                size = clear.sizes.get(str(extent), str(extent))
-                yield f'sizes["{size}"] = tape["{name}"].shape[{axis}]'
-    if any(_unseen(clear)):
-        yield 'sizes |= {size: len(steps) for size, steps in tape["sizes"].items()}'
-
-
-def _unseen(clear: Cleared) -> Iterator[tuple[str, str]]:
-    """The names and sizes that no array of the tape has, and no parameter but in a sum."""
-    program = clear.program
-    params = [a.name for a in program.arguments if a.group == "params"]
-    seen = {str(e) for name in (*params, *program.tape()) for e in program.dims[name]}
-    for name, size in sorted({**clear.sizes, "B": "B"}.items()):
-        if name not in seen:
-            yield name, size
 
 
 def _sizes(clear: Cleared, body: list[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from numeric.compiler.argument_checks import CHECKS, WHOLE_NUMBERS
+from numeric.compiler.argument_checks import WHOLE_NUMBERS, checks_of, shown_line
 from numeric.compiler.at_once import NUMPY_LOOP, at_once, renamed
 from numeric.compiler.final_states import FINAL_COTANGENTS
 from numeric.compiler.program import LENGTH, TEMPORARY, Block, Program, initial_name
@@ -45,7 +45,7 @@ def emit(program: Program, style: Style, header: Header) -> str:
         text = segmented(text, header.segments, outputs=bool(header.declared.get("OUTPUTS")))
     if header.at_once:
         text = at_once(header, NUMPY_LOOP) + renamed(text)
-    return _module(header, use_of_cell(header), helpers, [text], CHECKS)
+    return _module(header, use_of_cell(header), helpers, [text], checks_of(header.declared))
 
 
 def emit_network(program: Program, style: Style, header: Header, lead: tuple[str, ...]) -> str:
@@ -58,7 +58,7 @@ def emit_network(program: Program, style: Style, header: Header, lead: tuple[str
         alone = cleared(header.prediction)
         lines = _prediction(alone, Spelled(alone.program, style, helpers), write, header)
         passes.append(alone.named("\n".join(lines)))
-    use, checks = use_of_network(header), CHECKS + WHOLE_NUMBERS
+    use, checks = use_of_network(header), checks_of(header.declared) + WHOLE_NUMBERS
     return _module(header, use, helpers, passes, checks)
 
 
@@ -149,6 +149,7 @@ def _forward(clear: Cleared, spelled: Spelled, write: BlockWriter, header: Heade
         'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
         'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
+        *shown_line(header.declared),
         "like = next(iter((*inputs.values(), *params.values())))",
     ]
     return [
@@ -287,6 +288,7 @@ def _network_arguments(program: Program, header: Header) -> tuple[list[str], lis
         f'inputs = _take("inputs", inputs, {declared}, ("T", "B"), sizes, kinds)',
         'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
         f'constants = _take("constants", constants, {constants}, (), sizes, kinds)',
+        *shown_line(header.declared),
         "like = next(iter((*inputs.values(), *params.values())))",
     ]
     ragged = [

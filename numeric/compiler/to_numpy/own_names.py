@@ -1,8 +1,8 @@
 """The module's own sizes and its loop's index give way to an author's names.
 
-In: a program. Out: the same with sizes renamed that an array is called like; and, for arrays that
-are called T, B or t, the source with `T_size`, `B_size` and `t_index` for what the module itself
-calls so. What the author wrote is never renamed.
+In: a program. Out: the same with sizes renamed that an array, or something of the emitted code, is
+called like; and, for arrays that are called T, B or t, the source with `T_size`, `B_size` and
+`t_index` for what the module itself calls so. What the author wrote is never renamed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 
 from sympy import Expr, Symbol
 
+from numeric.compiler.array_names import is_ours, local
 from numeric.compiler.program import WHOLE, Program, Statement, initial_name
 
 _OWN: Final = {"T": "T_size", "B": "B_size", "t": "t_index"}
@@ -52,10 +53,9 @@ class Cleared:
 def cleared(program: Program) -> Cleared:
     """The program with no array called like a size or the loop's index."""
     extents = {s for dims in program.dims.values() for extent in dims for s in extent.free_symbols}
-    sizes = {
-        free(f"{s}_size", program.dims) if str(s) in program.dims else str(s): str(s)
-        for s in extents if str(s) not in _OWN
-    }  # fmt: skip
+    given = {str(s) for s in extents} - {*_OWN}
+    taken = {s for s in given if s in program.dims or is_ours(s) or local(s) != s}
+    sizes = {free(f"{s}_size", {*program.dims, *given}) if s in taken else s: s for s in given}
     spelled = {Symbol(new): old for new, old in sizes.items() if new != old}
     program = _with_sizes(program, {s: new for s in extents for new, old in spelled.items()
                                     if str(s) == old and str(s) not in _OWN})  # fmt: skip

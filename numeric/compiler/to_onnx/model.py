@@ -60,9 +60,22 @@ def model_of(cell: Cell, kind: Any = np.float32, about: str = "") -> Any:
 
 
 def given_of(program: Program) -> Values:
-    """The model's inputs by name."""
-    return {_shown(a.group, a.key): program.dims[a.name]
-            for a in program.arguments if a.group in _GROUPS}  # fmt: skip
+    """The model's inputs by name.
+
+    Raises:
+        ValueError: if the cell has a name that is the model's for a state before the first step.
+    """
+    found: Values = {}
+    for argument in program.arguments:
+        if argument.group in _GROUPS:
+            name = _shown(argument.group, argument.key)
+            if name in found:
+                raise ValueError(
+                    f"target onnx: {name} is the model's name for a state before the first step; "
+                    f"expected another name for the cell's own {name}"
+                )
+            found[name] = program.dims[argument.name]
+    return found
 
 
 def modelled(top: Graph, cell: Cell, given: Values, made: Values, about: str) -> Any:

@@ -12,9 +12,11 @@ import ast
 import builtins
 import re
 
+from numeric.compiler.array_names import is_ours
 from numeric.compiler.program import Program
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy import module as to_numpy
+from numeric.compiler.to_numpy.own_names import free
 from numeric.compiler.to_torch.native import IMPORTS, IN_NUMPY, carried
 
 _IMPORT = "import numpy as np\n"
@@ -25,15 +27,18 @@ def emit(program: Program, style: Style, header: Header) -> str:
     source = to_numpy.emit(program, style, header)
     imports = f"{IMPORTS if header.carried else ''}{_IMPORT}import torch\n"
     source = source.replace(_IMPORT, imports, 1).rstrip("\n") + "\n"
-    native = carried(header.carried, header.name) if header.carried else IN_NUMPY
+    native = IN_NUMPY
+    if header.carried:
+        native = carried(header.carried, header.name, header.declared)
     sizes = _sizes(header)
     name = class_name(header.name)
+    first = next(iter(header.declared["STATES"].values()))[0].split("+")[0]
     text = _LAYER.format(
         results="(*STATES, *OUTPUTS)" if header.declared.get("OUTPUTS") else "STATES",
-        cell=header.name, sizes=", ".join(sizes),
+        cell=header.name, sizes=", ".join(("self", *sizes.values())),
         name=f"{name}Cell" if name in _bound(source + native) else name,
-        shape=", ".join(f'"{size}": {size}' for size in sizes),
-        first=next(iter(header.declared["STATES"].values()))[0].split("+")[0],
+        shape=", ".join(f'"{size}": {argument}' for size, argument in sizes.items()),
+        first=first if first.isdigit() else f'self.sizes["{first}"]',
     )  # fmt: skip
     return source + text + native
 
@@ -65,15 +70,21 @@ def _bound(source: str) -> set[str]:
     return found
 
 
-def _sizes(header: Header) -> list[str]:
-    """The sizes that make the parameters' and states' shapes, the first state's first."""
+def _sizes(header: Header) -> dict[str, str]:
+    """The sizes that make the parameters' and states' shapes, and what each is called as given.
+
+    The first state's comes first; a name that the class itself uses gets an underscore.
+    """
     groups = ("STATES", "INPUTS", "PARAMETERS")
     names = [
         part
         for group in groups for dims in header.declared[group].values() for size in dims
         for part in re.findall(r"[A-Za-z_]\w*", size)
     ]  # fmt: skip
-    return list(dict.fromkeys(names))
+    return {
+        size: free(f"{size}_", names) if size == "self" or is_ours(size) else size
+        for size in dict.fromkeys(names)
+    }
 
 
 _LAYER = '''
@@ -157,17 +168,23 @@ class {name}(torch.nn.Module):
     step and the constants, by name; gives the states of every step by name, (T, B, n).
     """
 
-    def __init__(self, {sizes}, *, dtype=None):
+    def __init__({sizes}, *, dtype=None):
         super().__init__()
         self.sizes = {{{shape}}}
+        self.attributes = {{}}  # a parameter's, with an underscore where modules have it already
         for name, dims in PARAMETERS.items():
-            shape = [sum(self.sizes[part] for part in dim.split("+")) for dim in dims]
-            setattr(self, name, torch.nn.Parameter(torch.empty(shape, dtype=dtype)))
+            own = name
+            while hasattr(self, own) or (own != name and own in PARAMETERS):
+                own += "_"
+            self.attributes[name] = own
+            shape = [sum(int(self.sizes.get(part, part)) for part in dim.split("+"))
+                     for dim in dims]
+            setattr(self, own, torch.nn.Parameter(torch.empty(shape, dtype=dtype)))
         self.reset_parameters()
 
     def reset_parameters(self):
         """Every entry uniform in ±1/√n, as PyTorch's own layers."""
-        bound = max(self.sizes["{first}"], 1) ** -0.5
+        bound = max({first}, 1) ** -0.5
         for parameter in self.parameters():
             torch.nn.init.uniform_(parameter, -bound, bound)
 
@@ -175,7 +192,7 @@ class {name}(torch.nn.Module):
         if len(inputs) != len(INPUTS):
             raise ValueError(f"{cell}: expected the inputs {{', '.join(INPUTS)}}, "
                              f"came {{len(inputs)}}")
-        params = {{name: getattr(self, name) for name in PARAMETERS}}
+        params = {{name: getattr(self, own) for name, own in self.attributes.items()}}
         return states(params, dict(zip(INPUTS, inputs)), initial, constants)
 
     def extra_repr(self):

@@ -12,6 +12,7 @@ from inspect import getsource
 from string import Template
 from typing import Final
 
+from numeric.compiler.argument_checks import Declared, fixed_sizes, shown_line
 from numeric.compiler.to_c import build, pools
 from numeric.compiler.to_c.interface import read
 
@@ -39,8 +40,8 @@ def _passes(dtype):
 '''
 
 
-def carried(source: str, cell: str) -> str:
-    """The text that follows the NumPy code of a file.
+def carried(source: str, cell: str, declared: Declared) -> str:
+    """The text that follows the NumPy code of a file, whose arguments are declared as given.
 
     Raises:
         ValueError: if the source is no C file of ours.
@@ -60,6 +61,8 @@ def carried(source: str, cell: str) -> str:
     text = Template(_CALLS).substitute(
         cell=cell, prefix=interface.prefix, source=_quoted(source),
         sizes=repr(tuple(name for name, _ in interface.sizes)),
+        fixed=repr(fixed_sizes(dims for *_, dims in slots)).replace("'", '"'),
+        shown="".join(f"\n        {line}" for line in shown_line(declared)),
         arrays="(\n" + "".join(f"    {slot!r},\n" for slot in slots) + ")",
     )  # fmt: skip
     return "\n\n" + "\n".join(parts) + "\n" + text
@@ -97,13 +100,13 @@ class _Native:
         self.runs[number](at, pointers, tape, address)
 
     def forward(self, params, inputs, initial=None, constants=None):
-        sizes, kinds = {}, {}
+        sizes, kinds = $fixed, {}
         given = {
             "params": _take("params", params, PARAMETERS, (), sizes, kinds),
             "inputs": _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds),
         }
         initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)
-        given["constants"] = _take("constants", constants, CONSTANTS, (), sizes, kinds)
+        given["constants"] = _take("constants", constants, CONSTANTS, (), sizes, kinds)$shown
         (dtype,) = kinds
         at = (ctypes.c_ssize_t * len(_SIZES))(*(sizes.get(name, 0) for name in _SIZES))
         pointers, kept, found = (ctypes.c_void_p * len(_ARRAYS))(), [], {}

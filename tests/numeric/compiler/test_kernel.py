@@ -74,6 +74,30 @@ def test_a_wrong_argument_is_named(style, group, change, says):
         run(catalogue["lstm"], style, **{group: change})
 
 
+HALVED = Cell.parse(name="halved", equations="h = tanh(W @ h_prev + U @ x)\ns = 0.5 * s_prev")
+STACKED = Cell.parse(
+    name="stacked",
+    equations="h = 0.5 * h_prev + sum(W @ [h_prev, s_prev]) + sum(x)\ns = 0.5 * s_prev",
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "parallel"), [("numpy", False), ("numpy", True), ("c", False), ("jax", False)]
+)
+@pytest.mark.parametrize(("cell", "first"), [(HALVED, "s"), (STACKED, "h")])
+def test_a_size_that_only_an_initial_state_shows_is_asked_for(target, parallel, cell, first):
+    kernel = compile_cell(cell, "fused", target, parallel=parallel)
+    shapes = {"W": (3, 3) if cell is HALVED else (2, 5), "U": (3, 2)}
+    params = {name: np.ones(shapes[name]) for name in kernel.module.PARAMETERS}
+    inputs, width = {"x": np.ones((4, 2, 2))}, {"s": 2, "h": 3}[first]
+    said = f"initial: expected a state that has the size {kernel.module.STATES[first][0]}: no input"
+    with pytest.raises(ValueError, match=said):
+        kernel.forward(params, inputs)
+    states, _ = kernel.forward(params, inputs, {first: np.ones((2, width))})
+    assert states["s"].shape == (4, 2, 2)
+    assert states["h"].shape == (4, 2, 3)
+
+
 @STYLED
 def test_a_sum_of_sizes_is_held_to_its_parts_where_these_are_known(style):
     cell = Cell.parse(name="two", equations="h = tanh(W @ concat(h_prev, x, y))", inputs=("x", "y"))

@@ -244,6 +244,19 @@ def test_a_network_without_meaning_is_refused(settings, says):
         Network(catalogue["rnn"], **settings)
 
 
+@pytest.mark.parametrize("target", ["numpy", "c"])
+def test_a_size_that_only_an_initial_state_shows_is_asked_for(target):
+    cell = Cell.parse(name="halved", equations="h = tanh(W @ h_prev + U @ x)\ns = 0.5 * s_prev")
+    kernel = compile_network(Network(cell, final=True), "fused", target)
+    params = {"layer0.W": (3, 3), "layer0.U": (3, 2), "readout.V": (2, 3), "readout.c": (2,)}
+    given = {name: np.ones(shape) for name, shape in params.items()}, {"x": np.ones((4, 2, 2))}
+    targets = np.zeros((4, 2), int)
+    with pytest.raises(ValueError, match="initial: expected a state that has the size n_s: no"):
+        kernel.loss_and_gradient(*given, targets)
+    *_, final = kernel.loss_and_gradient(*given, targets, {"layer0.s": np.ones((2, 5))})
+    assert final["layer0.s"].shape == (2, 5)
+
+
 def test_a_cell_whose_input_is_tied_to_its_state_stacks_in_one_direction_only():
     cell = Cell.parse(name="tied", equations="h = tanh(W @ h_prev + x)")
     assert compile_network(Network(cell, 2)).module.PARAMETERS["layer1.W"] == ("n", "n")

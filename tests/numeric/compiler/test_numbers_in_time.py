@@ -7,8 +7,9 @@ from profiles import by_day
 from derive import Cell
 from derive.cell import declared
 from derive.language.syntax import CellError
+from derive.network import Network
 from numeric.compiler import lower as lowering
-from numeric.compiler.kernel import compile_cell
+from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.problems.of_cell import make_case, ordinary_sizes
 from numeric.verification.verify import verify
 
@@ -49,6 +50,25 @@ def test_an_entry_too_many_is_refused(target):
         kernel.forward(case.params, {**case.inputs, "dt": doubled}, case.initial)
     shown, _ = kernel.forward(case.params, case.inputs, case.initial)
     assert shown["y"].shape == (3, 2, 1)
+
+
+SUMMED = Cell.parse(
+    name="summed", equations="h = tanh(W @ x + U @ h_prev)\no = sum(h_prev)", outputs=("o",)
+)
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("target", ["numpy", "c"])
+def test_a_network_of_such_outputs_refuses_an_entry_too_many(target, both):
+    kernel = compile_network(Network(SUMMED, bidirectional=both), "fused", target)
+    sizes = {"n": 3, "m": 2, "q": 2, "1": 1, "2": 2}
+    params = {name: np.ones([sizes[size] for size in dims])
+              for name, dims in kernel.module.PARAMETERS.items()}  # fmt: skip
+    targets = np.zeros((4, 3), int)
+    kernel.loss_and_gradient(params, {"x": np.ones((4, 3, 2))}, targets)
+    params["readout.V"] = np.ones((2, 4))
+    with pytest.raises(ValueError, match=r"params\['readout.V'\]: expected shape \(q, [12]\) = "):
+        kernel.loss_and_gradient(params, {"x": np.ones((4, 3, 2))}, targets)
 
 
 def test_the_largest_so_far_is_what_it_says():

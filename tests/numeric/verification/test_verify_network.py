@@ -299,6 +299,7 @@ def test_networks_of_unusual_cells(name: str, settings: dict) -> None:
         ("h = tanh(W @ h_prev + U @ (x * y))", {"inputs": ("x", "y")}),
         ("h = tanh(W @ h_prev + U @ (k * x))", {"constants": ("k",)}),
         ("h = tanh(W @ h_prev + x)", {"sizes": {"h": "m"}}),
+        ("h = tanh(w * x + U @ h_prev)", {"scalars": ("x",)}),
         ("h = tanh(W @ h_prev + U @ (x + h_below))", {"inputs": ("x", "h_below")}),
     ],
 )

@@ -120,6 +120,9 @@ def test_a_wrong_argument_is_refused_in_numpys_words():
         {"inputs": {"x": case.inputs["x"].astype("f4")}},
         {"initial": {"g": np.zeros((2, 3))}},
         {"constants": {"k": np.zeros(2)}},
+        {"constants": np.zeros(2)},
+        {"initial": np.zeros((2, 3))},
+        {"initial": []},
     ):
         said = []
         given = {"params": case.params, "inputs": case.inputs, "initial": {}, "constants": None}
@@ -131,6 +134,12 @@ def test_a_wrong_argument_is_refused_in_numpys_words():
     for kernel in kernels:
         with pytest.raises(ValueError, match="tape: expected what forward returned"):
             kernel.backward(case.params, {}, {})
+        _, tape = kernel.forward(case.params, case.inputs)  # what came once is known from now on
+        for change in ({"constants": np.zeros(2)}, {"initial": np.zeros((2, 3))}):
+            with pytest.raises(ValueError, match="expected a dict of arrays, came ndarray"):
+                kernel.forward(case.params, case.inputs, **change)
+        with pytest.raises(ValueError, match="cotangents: expected a dict of arrays, came ndarray"):
+            kernel.backward(case.params, tape, case.cotangents["h"])
 
 
 def test_sizes_that_overflow_are_refused():
@@ -145,6 +154,13 @@ def test_sizes_that_overflow_are_refused():
                   {"T": 1, "B": 1, "m": 2**31, "n": 2**31}):  # fmt: skip
         assert min(tape_bytes(size_of(sizes)), workspace_bytes(size_of(sizes))) == -1
     assert tape_bytes(size_of({"T": 5, "B": 1, "m": 2, "n": 3})) > 0
+
+
+def test_macros_of_the_file_and_of_compilers_are_names_like_others():
+    text = "h = tanh(LEAST + LN2_HIGH + TILE_ROWS + BIAS + unix + U @ h_prev + x)"
+    cell = Cell.parse(name="macros", equations=text)
+    kernel, case = compile_cell(cell, "fused", "c"), case_of(cell, 3)
+    assert largest_error(result(kernel, case), result(compile_cell(cell), case)) < 1e-12
 
 
 @pytest.mark.parametrize("equations", by_day([

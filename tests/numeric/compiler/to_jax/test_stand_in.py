@@ -51,6 +51,20 @@ def test_a_wrong_term_is_seen() -> None:
     assert apart(cell, "fused", source.replace("q_q / sqrt_a_q_2", "q_q * sqrt_a_q_2")) > 0.1
 
 
+@pytest.mark.parametrize("text", ["h = tanh(b * h_prev + sum(x))", "h = 0.5 * h_prev + x"])
+def test_the_pass_back_knows_sizes_that_neither_its_tape_nor_a_parameter_has(text: str) -> None:
+    cell = Cell.parse(name="bare", equations=text)
+    source = compile_cell(cell, "fused", "jax").source
+    assert apart(cell, "fused", source) <= 1e-12
+    sizes, own = dict.fromkeys(size_names(cell), 3), stand_in.load(source, "bare")
+    case = CellProblem(cell).case(sizes, steps=4, batch=2, seed=0)
+    _, tape = own["forward"](case.params, case.inputs)
+    found = own["backward"](case.params, tape, {})  # no cotangent shows B
+    assert found["initial"]["h"].shape == (2, 3)
+    assert found["inputs"]["x"].shape == (4, 2, 3)
+    assert not found["inputs"]["x"].any()
+
+
 def test_another_import_is_refused() -> None:
     with pytest.raises(ImportError, match="a file for JAX imports JAX alone, not os"):
         stand_in.load("import os", "a file")

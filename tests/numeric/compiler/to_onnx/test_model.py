@@ -14,7 +14,7 @@ from derive.language.syntax import call_text
 from numeric.compiler.lower import lower
 from numeric.compiler.target import MissingError
 from numeric.compiler.to_onnx.graph import onnx
-from numeric.compiler.to_onnx.model import model_of
+from numeric.compiler.to_onnx.model import given_of, model_of
 from numeric.compiler.to_onnx.operations import WRITTEN
 
 with_onnx = pytest.mark.skipif(onnx is None, reason="onnx is not installed")
@@ -49,6 +49,16 @@ def test_every_function_has_nodes(name: str) -> None:
     cell = Cell.parse(name="toy", equations=f"h = {call_text(name, 'W @ h_prev + U @ x')}",
                       source="a test")  # fmt: skip
     onnx.checker.check_model(model_of(cell), full_check=True)
+
+
+@pytest.mark.parametrize("constants", [(), ("h_initial",)])
+def test_a_name_of_the_cells_that_the_model_has_for_a_state_is_refused(
+    constants: tuple[str, ...],
+) -> None:
+    text = "h = tanh(h_initial @ x + U @ h_prev)"
+    cell = Cell.parse(name="begun", equations=text, constants=constants)
+    with pytest.raises(ValueError, match="expected another name for the cell's own h_initial"):
+        given_of(lower(derivation_of(cell), "output"))
 
 
 @with_onnx

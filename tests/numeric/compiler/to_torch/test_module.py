@@ -44,6 +44,32 @@ def test_every_check_holds_through_pytorch(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("cell", "sizes"),
+    [
+        ({"equations": "h = a * h_prev + b * x", "scalars": ("a", "b", "x", "h")}, ()),
+        ({"equations": "h = tanh(W @ x + U @ h_prev)", "sizes": {"h": "sum", "x": "self"}}, (3, 2)),
+    ],
+)
+def test_a_module_has_no_sizes_or_such_as_it_has_words_for(
+    cell: dict[str, Any], sizes: tuple[int, ...], tmp_path: Path
+) -> None:
+    layer = imported(Cell.parse(name="named", **cell), tmp_path).Named(*sizes)
+    width, given = (*sizes, 1, 1)[:2]
+    assert layer(torch.ones(4, 2, given))["h"].shape == (4, 2, width)
+    assert layer.sizes == dict(zip(("sum", "self"), sizes, strict=False))
+
+
+def test_a_parameter_may_be_called_as_what_a_module_has(tmp_path: Path) -> None:
+    text = "h = tanh(half @ x + half_ @ h_prev + sizes + training + attributes)"
+    layer = imported(Cell.parse(name="taken", equations=text), tmp_path).Taken(3, 2)
+    own = {name: name + "_" for name in ("sizes", "training", "attributes")}
+    assert layer.attributes == {"half": "half__", "half_": "half_", **own}
+    layer.eval()(torch.ones(4, 2, 2))["h"].sum().backward()
+    assert all(parameter.grad.any() for parameter in layer.parameters())
+    assert {*layer.state_dict()} == {*layer.attributes.values()}
+
+
 def test_a_wrong_gradient_is_seen_through_pytorch() -> None:
     kernel = compile_cell("rnn", "fused", "torch")
     good = 'groups = (found["params"], found["inputs"], found["initial"])'

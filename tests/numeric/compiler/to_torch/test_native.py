@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import replace
+from inspect import signature
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from profiles import by_day
 
 from derive import Cell, catalogue
+from derive.cell import declared
 from numeric import compile_cell
 from numeric.compiler import kernel
 from numeric.compiler.target import load
@@ -48,11 +50,8 @@ def case_of(cell: Cell) -> Any:
     return CellProblem(cell).case(sizes, steps=4, batch=2, seed=0)
 
 
-@pytest.mark.usefixtures("without_torch")
-@pytest.mark.parametrize("name", by_day(["rnn", "scrn", "delta_net"], 2))  # one with constants
-def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
-    cell = catalogue[name]
-    module: Any = load(compile_cell(cell, "fused", "torch").source, name)
+def assert_carried_code_agrees(cell: Cell) -> None:
+    module: Any = load(compile_cell(cell, "fused", "torch").source, cell.name)
     case = case_of(cell)
     got = everything(module._passes(np.dtype("f8")), case)
     want = everything((module.forward, module.backward), case)
@@ -60,6 +59,33 @@ def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
     for key, value in want.items():
         assert got[key].shape == value.shape
         assert np.max(np.abs(got[key] - value), initial=0.0) <= 1e-12 * np.max(np.abs(value)), key
+
+
+@pytest.mark.usefixtures("without_torch")
+@pytest.mark.parametrize("name", by_day(["rnn", "scrn", "delta_net"], 2))  # one with constants
+def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
+    assert_carried_code_agrees(catalogue[name])
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_an_output_of_one_number_has_room_for_it() -> None:
+    text = "h = tanh(W @ x + U @ h_prev)\no = sum(h_prev)"
+    assert_carried_code_agrees(
+        Cell.parse(name="summed", equations=text, outputs=("o",), source="a test")
+    )
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_a_size_that_only_an_initial_state_shows_is_asked_for() -> None:
+    cell = Cell.parse(name="halved", equations="h = tanh(U @ h_prev + x)\ns = 0.5 * s_prev")
+    module: Any = load(compile_cell(cell, "fused", "torch").source, cell.name)
+    forward, _ = module._passes(np.dtype("f8"))
+    assert forward != module.forward
+    given = {"U": np.ones((3, 3))}, {"x": np.ones((4, 2, 3))}
+    with pytest.raises(ValueError, match="initial: expected a state that has the size n_s: no"):
+        forward(*given)
+    states, _ = forward(*given, {"s": np.ones((2, 5))})
+    assert states["s"].shape == (4, 2, 5)
 
 
 @pytest.mark.usefixtures("without_torch")
@@ -89,6 +115,22 @@ def test_a_cell_that_c_cannot_write_goes_without_and_says_why(
     assert "_Native" not in source
 
 
+@pytest.mark.usefixtures("without_torch")
+@pytest.mark.parametrize(
+    ("cell", "given"),
+    [
+        ({"equations": "h = a * h_prev + b * x", "scalars": ("a", "b", "x", "h")}, []),
+        ({"equations": "h = tanh(h_prev + x)", "sizes": {"h": "self"}}, ["self_"]),
+        ({"equations": "h = tanh(h_prev + x)", "sizes": {"h": "super"}}, ["super_"]),
+    ],
+)
+def test_a_class_asks_for_its_sizes_by_names_that_it_does_not_use(
+    cell: dict[str, Any], given: list[str]
+) -> None:
+    module: Any = load(compile_cell(Cell.parse(name="own", **cell), target="torch").source, "own")
+    assert [*signature(module.Own.__init__).parameters] == ["self", *given, "dtype"]
+
+
 def test_a_class_is_not_called_as_something_that_the_file_uses() -> None:
     text = catalogue["rnn"].text
     for name, want in (("path", "PathCell"), ("value_error", "ValueErrorCell"), ("toy", "Toy")):
@@ -99,4 +141,4 @@ def test_a_class_is_not_called_as_something_that_the_file_uses() -> None:
 
 def test_other_text_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the listing of its arrays"):
-        carried("int main(void) { return 0; }", "rnn")
+        carried("int main(void) { return 0; }", "rnn", declared(catalogue["rnn"]))
