@@ -80,13 +80,16 @@ class PathShares:
     units: tuple[UnitShare, ...] = ()
 
     def by_name(self) -> dict[str, float]:
-        """For each gate or result the sum of the shares of the paths it is on, largest first."""
+        """For each gate or result the sum of the shares of the paths it is on, largest first.
+
+        A state that a path begins with is on it where its new value is on the way.
+        """
         found: dict[str, float] = {}
         for path in self.paths:
             route = path.route
-            for name in dict.fromkeys((*route.via, *route.factors)):
-                if name not in {route.by, route.of}:
-                    found[name] = found.get(name, 0.0) + path.share
+            factors = [name for name in route.factors if name not in {route.by, route.of}]
+            for name in dict.fromkeys((*route.via, *factors)):
+                found[name] = found.get(name, 0.0) + path.share
         return dict(sorted(found.items(), key=lambda item: -abs(item[1])))
 
     def to_dict(self) -> dict[str, Any]:

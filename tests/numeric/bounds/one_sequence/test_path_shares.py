@@ -76,7 +76,11 @@ def test_the_lstm_agrees_with_its_terms_written_by_hand():
     shares = path_shares(found, 4)
     assert {p.label: pytest.approx(p.share, abs=1e-9) for p in shares.paths} == want
     assert sum(want.values()) == pytest.approx(1)
-    assert next(iter(shares.by_name())) == "f"
+    named = shares.by_name()
+    assert next(iter(named)) == "f"
+    through = [label for label in want if label.endswith(("→ c → h", "→ c × f → h"))]
+    assert len(through) == 4
+    assert named["c"] == pytest.approx(sum(want[label] for label in through))
 
 
 def test_a_share_is_the_derivative_of_the_norm_by_the_size_of_its_term():
