@@ -142,6 +142,17 @@ def test_the_gain_of_a_plain_network_has_three_cases():
     assert ("rnn-gain" in made.pictures) == ("the third case" in text)
 
 
+def test_growth_at_rest_is_said_of_the_gains_tried():
+    """And no gain at which some method proves decay is said to be decided by none."""
+    study = small_study("rnn")
+    made = chapter_of(study)
+    text = text_of(html(Document("r", "t", "s", "a", (), made.sections),
+                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    assert "Hatched: at each value tried from there on, the zero state" in text
+    between = re.search(r"Between the two, as at g=([\d.]+),", text)
+    assert between is None or not study.scan.decays(float(between[1]))
+
+
 def test_modules_have_their_rates():
     made = chapter_of(small_study("clockwork_rnn"))
     assert "clockwork_rnn-modules" in made.pictures
