@@ -126,7 +126,10 @@ def _layers(stack: Stack, words: Say) -> list[str]:
         ))  # fmt: skip
     held = _letters(stack.found[stack.decisive].cell)
     said = words("bounds.of_layers").format(stack.found[0].lags[-1], held.now, held.then)
-    return [said, *columns(rows, "  "), "  " + words("bounds.slowest"), ""]
+    # two directions run against each other: no Jacobian leads from a step of the stack to the next
+    both = any(layer.reverse for layer in stack.layers)
+    remark = [] if both else fitted(["  " + words("bounds.slowest")])
+    return [said, *columns(rows, "  "), *remark, ""]
 
 
 def _at_length(
