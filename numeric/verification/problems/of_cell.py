@@ -32,6 +32,7 @@ _SIZES: Final = (3, 2, 4)
 _LARGEST: Final = 4
 _SMALL: Final = 2
 _NORMED: Final = 3
+_EARLY: Final = LONG // 4
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ class CellProblem:
     def unusual_cases(self, *, seed: int = 0) -> Iterator[Case]:
         """Wide ones, long ones, and zeros: code may be right as long as everything is usual.
 
-        One long call has a loss at its last step alone: nothing hides how far back that goes.
+        One long call has a loss at its last step alone: nothing hides how far back that goes. Its
+        inputs end early, if they may be zero: what multiplies them is seen from afar or not at all.
         """
         usual = self.ordinary_sizes()
         wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(usual)}
@@ -139,9 +141,17 @@ class CellProblem:
                 )
         if "float64" in self.scope.dtypes:  # in float32 what comes from so far is zero
             long = self.case(usual, steps=LONG, batch=2, seed=seed, regime="contracting")
-            yield Scope(last_step=True).asked(long)
+            yield Scope(last_step=True).asked(self._ended_early(long))
         for regime in regimes_at_zero(self.cell):
             yield self.case(usual, steps=4, batch=2, seed=seed, regime=regime)
+
+    def _ended_early(self, case: Case) -> Case:
+        """The case with inputs that are zero but at its first steps; itself if they may not be."""
+        inputs = {name: value.copy() for name, value in case.inputs.items()}
+        for value in inputs.values():
+            value[_EARLY:] = 0
+        early = replace(case, inputs=inputs)
+        return early if regimes_at_zero(self.cell) and not self.undefined(early) else case
 
     def limits(self, *, small: bool = False) -> Limits:
         """How large a drawn call may be; a framework has to compile each shape."""
