@@ -123,6 +123,19 @@ def test_known_cells_stand_beside_this_one():
         assert sum(len(row[0]) > 1 for row in table.rows) == 1  # the lstm with its usual bias
 
 
+@pytest.mark.parametrize("name", ["gru", "gla"])
+def test_other_sizes_are_not_called_the_same(name):
+    study = small_study(name)
+    made = chapter_of(study)
+    said = "This cell beside known ones of the same sizes."
+    if name == "gla":
+        own = ", ".join(f"{letter}={size}" for letter, size in study.sizes.items())
+        said = f"This cell, of {own}, beside known ones of n=6, m=3."
+    text = text_of(html(Document(name, "t", "s", "a", (), made.sections),
+                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    assert said in text
+
+
 def test_the_bias_of_the_gate_decides_and_the_table_says_what_was_measured(lstm):
     text, found = text_of(lstm[1]), small_study("lstm").keeping
     for shift in (0.0, 1.0, 3.0):
