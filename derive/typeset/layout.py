@@ -89,7 +89,9 @@ class Notation:
     `letters` gives the box of a name outright, before anything else is asked. `earlier` is the
     letter of a time before t, where a Jacobian is of two; `loss`, `length` and `norms` are those
     of the loss, of the last time and of bounds on blocks, `factor` and `index` those that count
-    the factors of a product and the entries of a column, `largest` is that of a largest slope.
+    the factors of a product and the entries of a column, `largest` is that of a largest slope,
+    `radius` and `singular` are those of spectral radii and of singular values. `whole` are names
+    that stay what they are below another: mu is no m and u.
     """
 
     latex: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +105,9 @@ class Notation:
     factor: str = "j"
     index: str = "i"
     largest: str = "gamma"
+    radius: str = "rho"
+    singular: str = "sigma"
+    whole: frozenset[str] = frozenset()
 
 
 PLAIN: Final = Notation()
@@ -161,6 +166,7 @@ class Layout:
 
     def __init__(self, notation: Notation = PLAIN) -> None:
         self.notation, self.norms, self.largest = notation, notation.norms, notation.largest
+        self.radius, self.singular = notation.radius, notation.singular
         counts = notation.earlier, notation.length, notation.factor, notation.index
         self.letters = dict(zip("kTji", counts, strict=True))
 
@@ -176,7 +182,7 @@ class Layout:
         made = self.notation.letters.get(base)
         if made is None:
             given = self.notation.latex.get(base)
-            made = parse_latex(given) if given else spelled(base)
+            made = parse_latex(given) if given else spelled(base, self.notation.whole)
         if ending == LOSS:
             loss = row("∂", sub(self.notation.loss, time or now))
             return Marked(Fraction(loss, row("∂", sub(made, time or now))))

@@ -25,6 +25,7 @@ from derive.typeset.boxes import (
     sub,
     sup,
 )
+from derive.typeset.latex import Latex
 from derive.typeset.letters import spelled
 from numeric.bounds.parallel_in_time.newton import TOLERANCE, Sweeps, sweeps
 from reports.document.figures import labels
@@ -134,7 +135,8 @@ def _theorem(pages: Pages) -> Theorem:
 def _numbers(pages: Pages, found: Sweeps, *, smooth: bool) -> Iterator[Block]:
     say = pages.facts.say
     caption = [say.sentence("sweeps.quadratic")] * smooth + [say.sentence("sweeps.figure")]
-    yield pages.figure("sweeps", distances(found, HABIT, labels(say.language)),
+    state = Latex()(pages.facts.whole)
+    yield pages.figure("sweeps", distances(found, HABIT, state, labels(say.language)),
                        say.together(caption), say.words("sweeps.described"))  # fmt: skip
     last, small = str(len(found.iterates) - 1), figures(TOLERANCE)
     parts = [say.sentence("sweeps.reached" if found.converged else "sweeps.missed", last, small)]
