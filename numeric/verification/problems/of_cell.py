@@ -17,7 +17,7 @@ from sympy import MatrixSymbol, OneMatrix, preorder_traversal
 
 from derive.calculus.surrogates import declared_slopes
 from derive.cell import Cell, declared
-from derive.language.expr import Elementwise
+from derive.language.expr import Elementwise, Softmax
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.domains import undefined
 from numeric.meaning.run_cell import run_cell
@@ -32,6 +32,7 @@ _SIZES: Final = (3, 2, 4)
 _LARGEST: Final = 4
 _SMALL: Final = 2
 _NORMED: Final = 3
+_SHARED: Final = 2
 _EARLY: Final = LONG // 4
 
 
@@ -231,10 +232,11 @@ def enough(sizes: Mapping[str, int], least: Callable[[str], int]) -> dict[str, i
 def least_size(cell: Cell, size: str) -> int:
     """The smallest number that a size of the cell may be.
 
-    A column of one or two entries over its own norm is made of ±1: its gradient is nothing but
-    rounding.
+    A column of one or two entries over its own norm is made of ±1, a softmax of one entry is 1:
+    their gradients are nothing but rounding.
     """
-    return _NORMED if size in _normed_sizes(cell) else 1
+    shared = size in _softmax_sizes(cell)
+    return _NORMED if size in _normed_sizes(cell) else _SHARED if shared else 1
 
 
 @lru_cache(maxsize=256)
@@ -245,6 +247,14 @@ def _normed_sizes(cell: Cell) -> frozenset[str]:
         return frozenset()
     sums = (n.shape[1] for n in nodes if isinstance(n, OneMatrix) and n.shape[0] == 1)
     return frozenset(str(letter) for extent in sums for letter in extent.free_symbols)
+
+
+@lru_cache(maxsize=256)
+def _softmax_sizes(cell: Cell) -> frozenset[str]:
+    """The sizes of the columns that a cell takes a softmax of."""
+    nodes = [node for equation in cell.equations for node in preorder_traversal(equation.value)]
+    extents = (node.shape[0] for node in nodes if isinstance(node, Softmax))
+    return frozenset(str(letter) for extent in extents for letter in extent.free_symbols)
 
 
 def call(guard: Guard, case: Case) -> Result:
