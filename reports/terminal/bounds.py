@@ -115,8 +115,7 @@ def _layers(stack: Stack, words: Say) -> list[str]:
         upper, lower = one.at_most[0], one.at_least[0]
         seen = one.log10_measured[-1] if one.log10_measured else None
         carried = ""
-        if one.shares is not None and one.shares.paths:
-            path = one.shares.paths[0]
+        if one.shares is not None and (path := one.shares.most) is not None:
             carried = f"{path.label} {path.share:.0%}"
         rows.append((
             layer.prefix.rstrip("."), words(VERDICTS[one.verdict]),

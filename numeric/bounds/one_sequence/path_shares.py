@@ -69,8 +69,9 @@ class UnitShare:
 
 @dataclass(frozen=True)
 class PathShares:
-    """The paths by falling share; their shares sum to 1. `log10_norm` is log10 σ at that lag.
+    """The paths, those with the largest |share| first; the shares sum to 1.
 
+    `log10_norm` is log10 σ at that lag.
     `units` are the units with the largest shares; those of all units of all states sum to 1.
     """
 
@@ -78,6 +79,11 @@ class PathShares:
     log10_norm: float
     paths: tuple[PathShare, ...]
     units: tuple[UnitShare, ...] = ()
+
+    @property
+    def most(self) -> PathShare | None:
+        """The path that carries most; one of a share below 0 works against the others."""
+        return max(self.paths, key=lambda path: path.share, default=None)
 
     def by_name(self) -> dict[str, float]:
         """For each gate or result the sum of the shares of the paths it is on, largest first.
