@@ -26,7 +26,6 @@ from derive.language.expr import size_name, symbols_of
 from derive.language.numbers import check_numbers
 from derive.language.stages import Stage, check_parts, read_stages
 from derive.language.syntax import PREVIOUS, CellError
-from derive.typeset.boxes import GREEK
 from derive.typeset.layout import Notation
 from derive.typeset.letters import own, parse_latex
 from derive.typeset.notebook import html_of, latex_of
@@ -222,8 +221,7 @@ class Cell:
         timed = frozenset(s.name for s in symbols if s not in fixed)
         held = (*self.parameters, *symbols)
         names = {str(n) for s in held for n in (s.name, *Tuple(*s.shape).free_symbols)}
-        whole = frozenset(s.name for s in held if s.name in GREEK)
-        return Notation(self.latex, timed, whole=whole, **own(names, self.latex))
+        return Notation(self.latex, timed, **own(names, self.latex))
 
     def _repr_latex_(self) -> str:
         return latex_of([(e.target, e.value, None) for e in self.equations], self.notation)

@@ -157,9 +157,13 @@ def heads(names: Iterable[str], latex: Mapping[str, str]) -> set[str]:
 
 
 def own(names: Iterable[str], latex: Mapping[str, str]) -> dict[str, Any]:
-    """Our letters beside these names: each the first that none of them is read by."""
+    """Our letters beside these names: each the first that none of them is read by.
+
+    And `whole`, the names that are letters themselves: below another they are no m and u.
+    """
     taken = heads(names, latex)
-    return {
+    found: dict[str, Any] = {
         what: next((letter for letter in letters if letter not in taken), letters[0])
         for what, letters in _OWN.items()
     }
+    return found | {"whole": frozenset(names) & {*GREEK}}

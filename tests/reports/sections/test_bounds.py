@@ -198,6 +198,15 @@ def test_what_has_no_bound_is_said_so():
     assert "No set was found that the states never leave" in text
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_the_growth_of_a_stack_is_not_said_of_two_directions(capsys, both):
+    words = ["bounds", "gru", "--size", "3", "--lag", "5", "--layers", "2"]
+    assert main([*words, *["--bidirectional"] * both]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "of each layer at lag 5" in text
+    assert ("over many steps the stack grows as its slowest layer does" in text) is not both
+
+
 def test_layers_stand_in_one_table():
     made = chapter_of(small_study("rnn", layers=2))
     tables = [b for section in made.sections for b in section.blocks if isinstance(b, Table)]
