@@ -55,17 +55,12 @@ from derive.language.reductions import Extent
 from derive.language.syntax import BAR, CARRY, DOT, LOSS, PREVIOUS
 from derive.typeset import boxes
 from derive.typeset.boxes import (
-    PRIME,
-    TRANSPOSED,
     Box,
     Fenced,
     Fraction,
     Grid,
-    Large,
     Marked,
     Number,
-    Operator,
-    Root,
     Row,
     Script,
     Sum,
@@ -89,7 +84,8 @@ class Notation:
     `letters` gives the box of a name outright, before anything else is asked. `earlier` is the
     letter of a time before t, where a Jacobian is of two; `loss`, `length` and `norms` are those
     of the loss, of the last time and of bounds on blocks, `factor` and `index` those that count
-    the factors of a product and the entries of a column, `largest` is that of a largest slope.
+    the factors of a product and the entries of a column, `largest`, `radius` and `singular` those
+    of a largest slope, spectral radii and singular values; `whole` are names that are no letters.
     """
 
     latex: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +99,9 @@ class Notation:
     factor: str = "j"
     index: str = "i"
     largest: str = "gamma"
+    radius: str = "rho"
+    singular: str = "sigma"
+    whole: frozenset[str] = frozenset()
 
 
 PLAIN: Final = Notation()
@@ -161,6 +160,7 @@ class Layout:
 
     def __init__(self, notation: Notation = PLAIN) -> None:
         self.notation, self.norms, self.largest = notation, notation.norms, notation.largest
+        self.radius, self.singular = notation.radius, notation.singular
         counts = notation.earlier, notation.length, notation.factor, notation.index
         self.letters = dict(zip("kTji", counts, strict=True))
 
@@ -176,7 +176,7 @@ class Layout:
         made = self.notation.letters.get(base)
         if made is None:
             given = self.notation.latex.get(base)
-            made = parse_latex(given) if given else spelled(base)
+            made = parse_latex(given) if given else spelled(base, self.notation.whole)
         if ending == LOSS:
             loss = row("∂", sub(self.notation.loss, time or now))
             return Marked(Fraction(loss, row("∂", sub(made, time or now))))
@@ -209,7 +209,7 @@ class Layout:
         if primed and row_.surrogate is not None:
             return sub("psi", Symbol(slope_name(row_).replace("_", " ")))
         name = parse_latex(row_.latex)
-        return sup(name, PRIME) if primed else name
+        return sup(name, boxes.PRIME) if primed else name
 
     def partial(self, of: Basic, by: Basic) -> Box:
         """∂u/∂v as a fraction."""
@@ -258,7 +258,7 @@ class Layout:
             case VectorFunction(args=(argument,)):
                 return row(expr.name, Fenced(self.of(argument))), ATOM
             case Transpose():
-                return sup(self.factor(expr.arg, ATOM), TRANSPOSED), ATOM
+                return sup(self.factor(expr.arg, ATOM), boxes.TRANSPOSED), ATOM
             case DiagMatrix(args=(vector,)) if is_uniform(vector):
                 return row(self.factor(vector), "I"), PRODUCT
             case DiagMatrix():
@@ -292,12 +292,12 @@ class Layout:
     def _root(self, inner: MatrixExpr) -> Box:
         """√a, or ‖a‖₂ where a sum of squares is within."""
         column = squared(inner)
-        return Root(self.of(inner)) if column is None else sub(
+        return boxes.Root(self.of(inner)) if column is None else sub(
             Fenced(self.of(column), "‖", "‖"), "2")  # fmt: skip
 
     def _between(self, sign: str, pair: tuple[MatrixExpr, ...]) -> Box:
         one, two = map(self.of, pair)
-        return row(one, Operator(sign), two)
+        return row(one, boxes.Operator(sign), two)
 
     def _number(self, number: SympyNumber) -> tuple[Box, int]:
         if number < 0:
@@ -329,11 +329,11 @@ class Layout:
         if isinstance(factors[0], OneMatrix) and factors[0].shape[0] == 1 and len(factors) == 2:
             if (pair := two_columns(factors[1])) is not None:
                 one, two = (self.factor(part, ATOM) for part in pair)
-                return row(*self._lead(number), sup(one, TRANSPOSED), two), PRODUCT
+                return row(*self._lead(number), sup(one, boxes.TRANSPOSED), two), PRODUCT
             inner = self.of(factors[1])
             bare = isinstance(inner, (Symbol, Script, Marked))
             entry = sub(inner if bare else Fenced(inner), self.time(INDEX))
-            made: list[Box] = [Large("∑", self.time(INDEX)), entry]
+            made: list[Box] = [boxes.Large("∑", self.time(INDEX)), entry]
         else:
             scalars = [isinstance(f, DiagMatrix) and is_uniform(f.args[0]) for f in factors]
             if any(scalars) and not all(scalars):
@@ -357,7 +357,7 @@ class Layout:
     def _ones(self, ones: OneMatrix) -> Box:
         rows, cols = ones.shape
         return Script(Number("1"), sub=size_box(rows)) if cols == 1 else sup(
-            Script(Number("1"), sub=size_box(cols)), TRANSPOSED)  # fmt: skip
+            Script(Number("1"), sub=size_box(cols)), boxes.TRANSPOSED)  # fmt: skip
 
     def _hadamard(self, factors: tuple[MatrixExpr, ...]) -> Box:
         items: list[Box] = []
@@ -372,7 +372,7 @@ class Layout:
             scalar = isinstance(part, Broadcast)
             after_scalar = place > 0 and isinstance(factors[place - 1], Broadcast)
             if place and not scalar and not after_scalar and part.shape != SCALAR:
-                items.append(Operator("⊙"))
+                items.append(boxes.Operator("⊙"))
             made, binds = self._level(part)
             bare = binds == ATOM or (scalar and binds == PRODUCT)
             items.append(made if bare else Fenced(made))
@@ -383,7 +383,7 @@ class Layout:
         inside = [self.of(expr.argument)]
         plain = isinstance(expr, Elementwise) and expr.function.surrogate is not None
         for number in () if plain else expr.parameters:
-            inside += [Operator(";" if len(inside) == 1 else ","), self._number(number)[0]]
+            inside += [boxes.Operator(";" if len(inside) == 1 else ","), self._number(number)[0]]
         return row(name, Fenced(row(*inside)))
 
     def _part(self, argument: MatrixExpr, index: Box) -> Box:
@@ -394,7 +394,7 @@ class Layout:
 
     def _large(self, sign: str, index: Box, first: Box, last: Box, body: MatrixExpr) -> Box:
         inner, binds = self._level(body)
-        head = Large(sign, row(index, "=", first), last)
+        head = boxes.Large(sign, row(index, "=", first), last)
         if binds == SUM:
             return Row((head, Fenced(inner)))
         return Row((head, *(inner.items if isinstance(inner, Row) else (inner,))))

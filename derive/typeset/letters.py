@@ -26,11 +26,12 @@ from derive.typeset.boxes import (
 
 MAX_LATEX: Final = 100
 # Letters of a time before t, the loss, the last time, bounds on norms, a step among several, an
-# entry of a column, the largest slope: the usual ones first.
+# entry of a column, the largest slope, spectral radii, singular values: the usual ones first.
 _OWN: Final = {
     "earlier": ("k", "tau", "s", "r"), "loss": ("L", "E", "C"), "length": ("T", "H", "P"),
     "norms": ("N", "D", "Z"), "factor": ("j", "l", "u"), "index": ("i", "p", "e"),
-    "largest": ("gamma", "Gamma", "upsilon"),
+    "largest": ("gamma", "Gamma", "upsilon"), "radius": ("rho", "spr"),
+    "singular": ("sigma", "sv"),
 }  # fmt: skip
 _TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
 _WRITTEN: Final = frozenset(ACCENTS) - {"bar", "carry"}  # those two say what a cotangent is
@@ -38,8 +39,8 @@ _FUNCTIONS: Final = frozenset(("tanh", "exp", "sin", "cos", "log", "max", "min")
 
 
 @cache
-def spelled(name: str) -> Box:
-    """The box of a name: W_fh, c_tilde, alpha, a_c_tilde, W2."""
+def spelled(name: str, whole: frozenset[str] = frozenset()) -> Box:
+    """The box of a name: W_fh, c_tilde, alpha, a_c_tilde, W2; subscripts that are `whole` names."""
     parts: list[Box] = []
     if "" in name.split("_"):
         return Symbol(name)  # underscores that join nothing are shown
@@ -48,7 +49,7 @@ def spelled(name: str) -> Box:
             over = 0 if parts[-1] == Symbol("prev") else -1  # a hat is of the letter, not of "prev"
             parts[over] = boxes.accent(token, parts[over])
         else:
-            parts.append(word(token) if place == 0 else subscript(token))
+            parts.append(word(token) if place == 0 or token in whole else subscript(token))
     return parts[0] if len(parts) == 1 else join(parts[0], parts[1:])
 
 
@@ -156,9 +157,13 @@ def heads(names: Iterable[str], latex: Mapping[str, str]) -> set[str]:
 
 
 def own(names: Iterable[str], latex: Mapping[str, str]) -> dict[str, Any]:
-    """Our letters beside these names: each the first that none of them is read by."""
+    """Our letters beside these names: each the first that none of them is read by.
+
+    And `whole`, the names that are letters themselves: below another they are no m and u.
+    """
     taken = heads(names, latex)
-    return {
+    found: dict[str, Any] = {
         what: next((letter for letter in letters if letter not in taken), letters[0])
         for what, letters in _OWN.items()
     }
+    return found | {"whole": frozenset(names) & {*GREEK}}

@@ -88,6 +88,14 @@ class Writer(Protocol):
     def largest(self) -> str:
         """The letter of a function's largest slope."""
 
+    @property
+    def radius(self) -> str:
+        """The letter of spectral radii."""
+
+    @property
+    def singular(self) -> str:
+        """The letter of singular values."""
+
     def of(self, expr: Basic) -> Box:
         """The box of an expression."""
 
@@ -153,7 +161,7 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
         case Extreme(args=(kind, index, body)):
             return row(sub(kind.name, write.of(index)), write.factor(body)), PRODUCT
         case SingularMin(args=(matrix,)):
-            return row(sub("sigma", "min"), Fenced(write.of(matrix))), ATOM
+            return row(sub(write.singular, "min"), Fenced(write.of(matrix))), ATOM
         case BlockBound(args=(of, by, time)):
             index = row(write.plain(of.name), write.plain(by.name))
             return sub(Symbol(write.norms), index, ",", write.time(time)), ATOM
@@ -162,7 +170,7 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
         case Component(args=(vector, state)):
             return sub(spelled(vector.name), write.plain(state.name)), ATOM
         case Radius(args=(matrix,)):
-            return row("rho", Fenced(write.of(matrix))), ATOM
+            return row(write.radius, Fenced(write.of(matrix))), ATOM
         case Determinant(args=(matrix,)):
             return row("det", write.factor(matrix, ATOM)), ATOM
         case EntryProduct(args=(column,)):

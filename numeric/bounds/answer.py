@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.path_shares import PathShare, PathShares, UnitShare
@@ -17,7 +17,6 @@ from numeric.bounds.remedy import Remedies, remedies
 
 _APART: Final = 1e-3  # by this share the largest singular value exceeds the next, to name a unit
 _HALF: Final = 0.505
-_Share = TypeVar("_Share", PathShare, UnitShare)
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,10 @@ def answer(one: Diagnosis, *, cure: bool = True) -> Answer | None:
         return None
     lag, shares = one.lags[-1], one.shares
     clear = one.track is not None and one.track.gap > _APART
-    path = _largest(shares.paths) if shares and len(shares.paths) > 1 else None
-    unit = _largest(shares.units) if shares and clear else None
+    path = shares.most if shares and len(shares.paths) > 1 else None
+    unit = None
+    if shares and clear:
+        unit = max(shares.units, key=lambda one: one.share, default=None)
     found = None
     if cure and one.track is not None:
         found = remedies(one.run, lag, shares.by_name() if shares else None, one.track)
@@ -84,11 +85,6 @@ def answer(one: Diagnosis, *, cure: bool = True) -> Answer | None:
         path, unit, span_of(one.log10_measured, one.run.steps), found,
         clear and shares is not None and path is not None and _most(path, shares),
     )  # fmt: skip
-
-
-def _largest(found: Sequence[_Share]) -> _Share | None:
-    """The one with the largest share; one below 0 works against the others."""
-    return max(found, key=lambda one: one.share, default=None)
 
 
 def _most(path: PathShare, shares: PathShares) -> bool:

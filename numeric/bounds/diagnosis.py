@@ -131,8 +131,11 @@ def diagnose(
     partition: Partition | None = None,
     drawn: str = "",
     weights: str = EXACT,
+    zero: bool = True,
 ) -> Diagnosis:
     """The verdict and every bound; `drawn` and `weights` are said of inputs and parameters.
+
+    `zero`: whether zero inputs at every step may be what the cell is given, if the box has them.
 
     Shapes: inputs (T, m), initial (n,), constants (T, size) where a sequence.
 
@@ -186,7 +189,7 @@ def diagnose(
         upper |= track.log10_upper
         lower |= track.log10_lower
     rate = certificate.rate if certificate else math.inf
-    rest = certificate.rest_rate if certificate else None
+    rest = certificate.rest_rate if certificate and zero else None
     found = Diagnosis(
         cell, UNDECIDED, "", tuple(told), tuple(range(1, count + 1)),
         track.log10_measured if track else None, upper, lower,

@@ -77,7 +77,8 @@ class ByGain:
     """log10 of ‖∂s_T/∂s_{T−lag}‖₂ by factor on the recurrent weights.
 
     `measured` is along the sequence; `upper` holds for all inputs, `lower` for the sequence at
-    rest: both certified, ±∞ where nothing is.
+    rest: both certified, ±∞ where nothing is. At the factors `open` no method proves decay, those
+    that `upper` does not show among them.
     """
 
     lag: int
@@ -87,6 +88,7 @@ class ByGain:
     lower: tuple[float, ...]
     certified: float | None
     explodes: float | None
+    open: tuple[float, ...] = ()
 
 
 def kept_state(cell: Cell) -> Kept | None:
@@ -197,4 +199,5 @@ def by_gain(path: Run, found: Scan, lag: int) -> ByGain | None:
     factors, measured, above, below = zip(*points, strict=True)
     grown = next((f for f, _, _, value in points if value > 0), None)
     calm = found.certified(CLOSED)
-    return ByGain(lag, factors, measured, above, below, calm if calm in factors else None, grown)
+    return ByGain(lag, factors, measured, above, below, calm if calm in factors else None, grown,
+                  tuple(factor for factor in factors if not found.decays(factor)))  # fmt: skip

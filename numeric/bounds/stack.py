@@ -190,6 +190,7 @@ def diagnose_layers(
             constants=default_constants(cell, {**own, "T": steps}),
             input_box=box, initial_box=initial_box, lag=lag, windows=windows, drawn=drawn,
             weights=_told(EXACT if held.exact else ROUNDED, without),
+            zero=_hand_up_zeros(network, found[:before]),
         ))  # fmt: skip
     return Stack(network, tuple(layers), tuple(found))
 
@@ -242,13 +243,30 @@ def received(
     return {name: value[::-1] if layer.reverse else value for name, value in made.items()}
 
 
+def _hand_up_zeros(network: Network, lower: Sequence[Diagnosis]) -> bool:
+    """Whether layers, all those below one, may hand up zeros at every step: their zero state rests.
+
+    Other sequences may be in the box of that layer, and yet no input of the network makes them.
+    """
+    states = {state.name for state in network.cell.states}
+    return not lower or (
+        _read(network) <= states and all(one.lower_rate is not None for one in lower)
+    )
+
+
+def _read(network: Network) -> set[str]:
+    """What a layer hands up, by name."""
+    fed = [network.lower_state(x) for x in network.cell.inputs[1:]]
+    return {network.output.name, *(state.name for state in fed if state is not None)}
+
+
 def _range(network: Network, lower: Sequence[Diagnosis], given: Ends) -> Ends:
     """One box for all inputs that holds all that a layer can hand up, and its float states.
 
     It holds the box of what the network is given, if an input is fed by no state.
     """
+    read = _read(network)
     fed = [network.lower_state(x) for x in network.cell.inputs[1:]]
-    read = {network.output.name, *(state.name for state in fed if state is not None)}
     ends = [*given] if None in fed else []
     for one in lower:
         box = one.certificate.box if one.certificate is not None else None

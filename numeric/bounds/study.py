@@ -8,7 +8,7 @@ modules, the region of gates that is certified, and norms over a grid of times.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ class Study:
     `overflow` is why there is no trajectory; `asked` what was given, and `answer` what is said of
     it first, both for given weights alone. `worked` are factors on the recurrent weights of the
     deciding layer with N in numbers there. `beside` are tracks of well-known cells of the same
-    sizes and seed; empty for given weights.
+    seed, of `known_sizes`; empty for given weights.
     """
 
     stack: Stack
@@ -84,6 +84,7 @@ class Study:
     asked: Asked | None = None
     keeping: Keeping | None = None
     by_gain: ByGain | None = None
+    known_sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def place(self) -> int:
@@ -200,6 +201,7 @@ def _studied(
         stack, dict(sizes), seed, given, drawn_inputs, box, tuple(worked), rates,
         module_rates(setting, held) if modules_of(setting) else None, region(derivation),
         times, heat, beside, keeping=held_by, by_gain=gained,
+        known_sizes=sizes_for(catalogue[KNOWN[0][0]]) if beside else {},
     )  # fmt: skip
 
 

@@ -34,6 +34,11 @@ def ceiling(value: float, digits: int = 4) -> str:
     return f"{decimal(value, digits, ROUND_CEILING):f}"
 
 
+def ceiling_signed(value: float, digits: int = 1) -> str:
+    """An upper bound that is finite, rounded up, with its sign."""
+    return f"{decimal(value, digits, ROUND_CEILING):+f}"
+
+
 def scientific_up(value: float, digits: int = 1) -> str:
     """An upper bound as a mantissa and a power of ten, rounded up from its exact value."""
     return _scientific(value, digits, ROUND_CEILING)

@@ -21,7 +21,7 @@ from numeric.search.candidate import Budget, Candidate, judge
 from numeric.search.tasks.known import TASKS
 from numeric.search.training import size_with
 
-# The 97.5 % points of Student's t with 1, 2, … degrees of freedom; 1.96 beyond.
+# The 97.5 % points of Student's t with 1, 2, … degrees of freedom.
 _STUDENT: Final = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201,
                    2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093)  # fmt: skip
 
@@ -31,6 +31,7 @@ class Row:
     """One cell on one task: the error as a share of guessing's, its interval, how many learnt it.
 
     `half_width` is that of the 95 % interval of the mean over seeds, by Student's t; None for one.
+    Both are of the seeds that `finished`: the others gave no number.
     """
 
     cell: str
@@ -41,6 +42,7 @@ class Row:
     learnt: int
     seeds: int
     parameters: int | None
+    finished: int
 
 
 def compare(
@@ -70,6 +72,14 @@ def compare(
     return rows
 
 
+def student(freedom: int) -> float:
+    """The 97.5 % point of Student's t: of the table, beyond it by the first terms of its series."""
+    if freedom <= len(_STUDENT):
+        return _STUDENT[freedom - 1]
+    z = 1.959964
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+
+
 def _row(name: str, task: str, lag: int, found: Sequence[dict[str, Any] | GivenUp]) -> Row:
     records = [one for one in found if not isinstance(one, GivenUp)]
     tried = [one["tasks"][0] for one in records if one["tasks"]]
@@ -77,8 +87,8 @@ def _row(name: str, task: str, lag: int, found: Sequence[dict[str, Any] | GivenU
     counts = [one["parameters"] for one in records if one.get("parameters")]
     half = None
     if len(shares) > 1:
-        t = _STUDENT[len(shares) - 2] if len(shares) - 2 < len(_STUDENT) else 1.96
-        half = t * float(np.std(shares, ddof=1)) / math.sqrt(len(shares))
+        half = student(len(shares) - 1) * float(np.std(shares, ddof=1)) / math.sqrt(len(shares))
     mean = float(np.mean(shares)) if shares else None
     learnt = sum(one["learnt"] for one in tried)
-    return Row(name, task, lag, mean, half, learnt, len(found), counts[0] if counts else None)
+    parameters = counts[0] if counts else None
+    return Row(name, task, lag, mean, half, learnt, len(found), parameters, len(shares))

@@ -57,7 +57,7 @@ def run(arguments: Namespace) -> Answer:
         raise CommandError(f"parallel: {str(problem).split(chr(10), 1)[0]}") from None
     shape = structure(derivation_of(cell))
     text = "" if arguments.json else sweeps_text(
-        cell.name, found, shape, TOLERANCE, Speaker(Layout(), language=arguments.language)
+        derivation_of(cell), found, shape, TOLERANCE, Speaker(Layout(), language=arguments.language)
     )  # fmt: skip
     return Answer(text=text, data=_data(cell, found, shape, arguments.seed))
 

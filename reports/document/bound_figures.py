@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from numeric.bounds.all_inputs.clock_modules import ModuleRates
-from numeric.bounds.all_inputs.gain_scan import REST, Scan
+from numeric.bounds.all_inputs.gain_scan import Scan
 from numeric.bounds.all_inputs.gate_region import Region
 from numeric.bounds.diagnosis import Diagnosis
 from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, plain, shown
@@ -108,7 +108,7 @@ def _families(one: Diagnosis, words: Labels) -> Any:
 
 def critical_gains(found: Scan, labels: Mapping[str, str], given: bool, words: Labels) -> Picture:
     """Bars up to the largest gain tried that each certificate proves; light to the next tried."""
-    first, rest = found.factors[0] / 1.4, found.crossing(REST) if REST in found.lower else None
+    first, rest = found.factors[0] / 1.4, found.explodes
     ends = [found.undecided(name) or 0.0 for name in labels if found.certified(name)]
     top = max([*ends, rest or 0.0, 0.2]) * 1.7
     with mpl.rc_context(words.style):
@@ -133,7 +133,7 @@ def critical_gains(found: Scan, labels: Mapping[str, str], given: bool, words: L
         if rest is not None:
             axes.barh(len(rows), top - rest, left=rest, height=0.62, facecolor="white",
                       edgecolor=_BLACK, hatch="////", linewidth=0.8)  # fmt: skip
-            axes.text(rest / 1.04, len(rows), f"{rest:.2g}", va="center", ha="right", fontsize=9)
+            axes.text(rest / 1.04, len(rows), f"{rest:g}", va="center", ha="right", fontsize=9)
         names = [*labels.values(), *([words("figures.zero_state")] if rest is not None else [])]
         axes.set_yticks(range(len(names)), [*map(plain, names)], fontsize=9)
         axes.invert_yaxis()

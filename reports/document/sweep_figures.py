@@ -19,8 +19,11 @@ _GREY, _DARK, _BLACK = SHADES
 _LEAST: Final = 1e-17
 
 
-def distances(found: Sweeps, habit: int, words: Labels) -> Picture:
-    """Decimal logarithms over the number of the iterate; a line at the habit."""
+def distances(found: Sweeps, habit: int, state: str, words: Labels) -> Picture:
+    """Decimal logarithms over the number of the iterate; a line at the habit.
+
+    `state` is LaTeX for the whole state.
+    """
     kinds = (
         ("growth.measured", "measured", _DARK, "o"),
         ("figures.at_most_certified", "certified", _BLACK, "v"),
@@ -39,7 +42,7 @@ def distances(found: Sweeps, habit: int, words: Labels) -> Picture:
                           linestyle="-" if field == "measured" else "none")  # fmt: skip
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel(words("figures.iterate"))
-        axes.set_ylabel(r"$\log_{10}\,\max_t\|s_t-s_t^{*}\|_2$")
+        axes.set_ylabel(rf"$\log_{{10}}\,\max_t\|{state}_t-{state}_t^{{*}}\|_2$")
         axes.legend(frameon=False, fontsize=9)
         figure.subplots_adjust(left=0.11, right=0.97, bottom=0.16, top=0.97)
         return drawn(figure)

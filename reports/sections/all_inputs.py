@@ -15,7 +15,7 @@ from derive.language.norms import Radius
 from derive.typeset.boxes import Box, Fenced, Grid, Number, Operator, Symbol, row, sub, sup
 from numeric.bounds.all_inputs.closed_condition import Condition, Worked
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
-from numeric.bounds.all_inputs.gain_scan import CLOSED, REST, Scan, recurrent
+from numeric.bounds.all_inputs.gain_scan import CLOSED, Scan, recurrent
 from numeric.bounds.drawn import multipliers
 from numeric.bounds.study import INPUT_SCALE
 from reports.document.bound_figures import certified_region, critical_gains, rates_by_module
@@ -223,15 +223,14 @@ def critical(pages: Pages) -> Iterator[Block]:
         return
     names = labels_of(pages, found)
     some = [name for name in names if found.certified(name) is not None]
-    explodes = found.crossing(REST) if REST in found.lower else None
+    explodes = found.explodes
     given = pages.study.given
     if not some:
         least = Number(f"{found.factors[0]:g}")
         key = "all_inputs.none_by_factor" if given else "all_inputs.none_by_gain"
         words = [say.sentence(key, least)]
         if explodes is not None:
-            edge = row(pages.facts.gain, "=", figures(explodes, digits=2))
-            words.append(say.sentence("all_inputs.explodes_from", edge))
+            words.append(say.sentence("all_inputs.explodes_from", pages.at(explodes)))
         yield Paragraph(say.together(words), say.words("all_inputs.critical"))
         return
     best = max(some, key=lambda name: (found.certified(name), found.crossing(name) or math.inf))

@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from derive.cell import catalogue
-from derive.typeset.boxes import Number, row
+from derive.typeset.boxes import Number, Symbol, row
 from derive.typeset.layout import Layout, Notation
 from numeric.bounds.memory import kept_state
 from numeric.bounds.one_sequence.tracks import Track
 from numeric.bounds.study import KNOWN
+from numeric.meaning.sizes import shape_of
 from reports.document.model import Block, Inlines, Words
 from reports.document.numerals import DOWN, NEAR, UP, places, signed
+from reports.document.words import listed
 from reports.sections.numbering import Pages
 
 _LAGS: Final = (1, 10, 30)
@@ -36,7 +38,21 @@ def beside(pages: Pages) -> Iterator[Block]:
     rows = [(_title(pages, key), *_numbers(pages, track, lags)) for key, track in tracks.items()]
     head = [*say.heads("beside.cell"), *(say.sentence("beside.lag", str(lag)) for lag in lags),
             *say.heads("beside.at_most", "beside.at_least")]  # fmt: skip
-    yield pages.table(say.sentence("beside.table"), head, rows, "l" + "r" * (len(lags) + 2))
+    caption = say.together([*_sizes(pages), say.sentence("beside.table")])
+    yield pages.table(caption, head, rows, "l" + "r" * (len(lags) + 2))
+
+
+def _sizes(pages: Pages) -> Iterator[Inlines]:
+    """Which sizes stand beside each other."""
+    say, own, known = pages.facts.say, pages.study.sizes, pages.study.known_sizes
+    cell = pages.study.one.cell
+    shapes = [shape_of(symbol, own, moves=True) for symbol in (*cell.states, *cell.inputs)]
+    if shapes == [(known["n"],)] * len(cell.states) + [(known["m"],)] * len(cell.inputs):
+        yield say.sentence("beside.same")
+    else:
+        yield say.sentence("beside.other", *(listed([
+            say("{0}", row(Symbol(name), "=", Number(str(size)))) for name, size in sizes.items()
+        ], ", ") for sizes in (own, known)))  # fmt: skip
 
 
 def _title(pages: Pages, key: tuple[str, float]) -> Inlines:

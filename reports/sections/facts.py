@@ -105,7 +105,8 @@ class Facts:
 
     def symbol(self, name: str) -> Box:
         """A symbol of the cell by its name, without time."""
-        return Layout(Notation(self.derivation.cell.latex)).symbol(name)
+        cell = self.derivation.cell
+        return Layout(Notation(cell.latex, whole=cell.notation.whole)).symbol(name)
 
     def uses(self, *kinds: type) -> bool:
         """Whether an equation of the derivation holds one of these nodes."""

@@ -194,11 +194,10 @@ def _gain(pages: Pages, found: ByGain, norm: str) -> Iterator[Block]:
         items.append(say.sentence(
             "gain.torn", pages.at(found.factors[k]), power_of_ten(found.measured[k], NEAR),
             power_of_ten(found.lower[k], DOWN), row(rate, ">", "1")))  # fmt: skip
-    between = [k for k, f in enumerate(found.factors) if low < f < high]
-    if between:
-        k = between[0]
-        items.append(say.sentence("gain.between", pages.at(found.factors[k]),
-                                  power_of_ten(found.measured[k], NEAR)))  # fmt: skip
+    first = next((f for f in found.open if low < f < high), None)
+    if first is not None:
+        items.append(say.sentence("gain.between", pages.at(first),
+                                  power_of_ten(found.measured[of[first]], NEAR)))  # fmt: skip
     yield Paragraph(say.sentence("gain.opening"))
     yield Bullets(tuple(items))
     picture = norms_by_gain(found, norm, pages.labels)

@@ -81,7 +81,7 @@ def _layers(pages: Pages) -> Iterator[Block]:
     for layer, one in zip(stack.layers, stack.found, strict=True):
         upper, lower = one.at_most[0], one.at_least[0]
         seen = one.log10_measured[-1] if one.log10_measured else math.nan
-        path = one.shares.paths[0] if one.shares and one.shares.paths else None
+        path = one.shares.most if one.shares else None
         carried = () if path is None else (
             *path_words(pages.facts, path.route), Words(f" ({path.share:.0%})"))  # fmt: skip
         rows.append((

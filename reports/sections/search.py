@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from derive.typeset.layout import Layout, Notation
+from numeric.numbers.printed import ceiling_signed
 from numeric.search.mutations import retold
 from numeric.search.search import ranked
 from reports.document.figures import Labels, Picture, labels
@@ -168,13 +169,15 @@ def _told(say: Speaker, record: Record) -> tuple[str, ...]:
 
 
 def _share(task: Mapping[str, Any] | None) -> str:
-    if task is None or task["share"] is None:
+    if task is None:
         return "–"
+    if task["share"] is None:
+        return "∞"
     return f"{task['share']:.2f}{'*' if task['learnt'] else ''}"
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None or not math.isfinite(value) else f"{value:+.1f}"
+    return "–" if value is None or not math.isfinite(value) else ceiling_signed(value)
 
 
 def _score(record: Record) -> str:

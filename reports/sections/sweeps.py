@@ -6,10 +6,13 @@ that are long or wide, where the iterates would take longer than all else, and f
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from derive.calculus.curvature import step_curvature
 from derive.typeset.boxes import (
     Box,
     Fenced,
@@ -22,6 +25,7 @@ from derive.typeset.boxes import (
     sub,
     sup,
 )
+from derive.typeset.latex import Latex
 from derive.typeset.letters import spelled
 from numeric.bounds.parallel_in_time.newton import TOLERANCE, Sweeps, sweeps
 from reports.document.figures import labels
@@ -55,10 +59,12 @@ def sweep_section(pages: Pages) -> Section | None:
     run = one.run
     found = sweeps(run.derivation, run.parameters, run.inputs, {}, run.constants,
                    most=_MOST, exact=run.states)  # fmt: skip
-    say = pages.facts.say
+    say, curvature = pages.facts.say, step_curvature(run.derivation)
+    declared = Paragraph(say.sentence("sweeps.declared"))
     return Section("sweeps", say.words("sweeps.title"), (
-        Paragraph(say.sentence("sweeps.method", _Letters(pages.facts).step())), _theorem(pages),
-        *_numbers(pages, found),
+        Paragraph(say.sentence("sweeps.method", _Letters(pages.facts).step())),
+        declared if curvature.declared else _theorem(pages),
+        *_numbers(pages, found, smooth=not (curvature.declared or curvature.kinks)),
     ))  # fmt: skip
 
 
@@ -126,12 +132,16 @@ def _theorem(pages: Pages) -> Theorem:
 # ---- in numbers --------------------------------------------------------------------------------
 
 
-def _numbers(pages: Pages, found: Sweeps) -> Iterator[Block]:
+def _numbers(pages: Pages, found: Sweeps, *, smooth: bool) -> Iterator[Block]:
     say = pages.facts.say
-    yield pages.figure("sweeps", distances(found, HABIT, labels(say.language)),
-                       say.sentence("sweeps.figure"), say.words("sweeps.described"))  # fmt: skip
+    caption = [say.sentence("sweeps.quadratic")] * smooth + [say.sentence("sweeps.figure")]
+    state = Latex()(pages.facts.whole)
+    yield pages.figure("sweeps", distances(found, HABIT, state, labels(say.language)),
+                       say.together(caption), say.words("sweeps.described"))  # fmt: skip
     last, small = str(len(found.iterates) - 1), figures(TOLERANCE)
     parts = [say.sentence("sweeps.reached" if found.converged else "sweeps.missed", last, small)]
+    if not math.isfinite(found.iterates[-1].step):
+        parts = [say.sentence("sweeps.overflows", last)]
     at = found.certified_at
     if at is None:
         parts.append(say.sentence("sweeps.uncertified"))
@@ -141,6 +151,9 @@ def _numbers(pages: Pages, found: Sweeps) -> Iterator[Block]:
     if found.foreseen is not None:
         within = _figure(found.iterates[found.foreseen[0]].within)
         parts.append(say.sentence("sweeps.foreseen", *map(str, found.foreseen), within))
+    reasons = Counter(one.reason for one in found.iterates if one.certified is None)
+    parts += [say.sentence("sweeps.without", str(count), str(len(found.iterates)), say.phrase(why))
+              for why, count in reasons.items()]  # fmt: skip
     yield Paragraph(say.together(parts), say.words("sweeps.lead_count"))
     yield Paragraph(say.together([*_habit(pages, found)]), say.words("sweeps.lead_habit"))
 
@@ -153,7 +166,7 @@ def _habit(pages: Pages, found: Sweeps) -> Iterator[tuple]:  # type: ignore[type
     """What three iterations come to here."""
     say, number = pages.facts.say, str(HABIT)
     if len(found.iterates) <= HABIT:
-        yield say.sentence("sweeps.fewer", number)
+        yield say.sentence("sweeps.fewer" if found.converged else "sweeps.broken", number)
         return
     one = found.iterates[HABIT]
     if one.measured is not None:

@@ -115,8 +115,7 @@ def _layers(stack: Stack, words: Say) -> list[str]:
         upper, lower = one.at_most[0], one.at_least[0]
         seen = one.log10_measured[-1] if one.log10_measured else None
         carried = ""
-        if one.shares is not None and one.shares.paths:
-            path = one.shares.paths[0]
+        if one.shares is not None and (path := one.shares.most) is not None:
             carried = f"{path.label} {path.share:.0%}"
         rows.append((
             layer.prefix.rstrip("."), words(VERDICTS[one.verdict]),
@@ -126,7 +125,10 @@ def _layers(stack: Stack, words: Say) -> list[str]:
         ))  # fmt: skip
     held = _letters(stack.found[stack.decisive].cell)
     said = words("bounds.of_layers").format(stack.found[0].lags[-1], held.now, held.then)
-    return [said, *columns(rows, "  "), "  " + words("bounds.slowest"), ""]
+    # two directions run against each other: no Jacobian leads from a step of the stack to the next
+    both = any(layer.reverse for layer in stack.layers)
+    remark = [] if both else fitted(["  " + words("bounds.slowest")])
+    return [said, *columns(rows, "  "), *remark, ""]
 
 
 def _at_length(

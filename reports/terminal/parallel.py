@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from derive.calculus.through_time import Derivation
+from derive.typeset.letters import spelled
+from derive.typeset.text import Text
 from numeric.bounds.parallel_in_time.newton import Sweeps
 from numeric.numbers.printed import scientific_up
 from reports.document.words import Speaker
@@ -22,9 +25,11 @@ _HEADS: Final = (
 )  # fmt: skip
 
 
-def sweeps_text(name: str, found: Sweeps, shape: str, tolerance: float, say: Speaker) -> str:
+def sweeps_text(
+    derivation: Derivation, found: Sweeps, shape: str, tolerance: float, say: Speaker
+) -> str:
     """Each iterate's residual, certified and measured error; then the counts."""
-    words = say.words
+    words, state = say.words, Text()(spelled(derivation.chain.target.args[0].args[0].name))
     rows = [(*map(words, _HEADS), "")]
     for k, one in enumerate(found.iterates):
         rows.append((
@@ -42,12 +47,12 @@ def sweeps_text(name: str, found: Sweeps, shape: str, tolerance: float, say: Spe
         within = _bound(found.iterates[after].within)
         ahead += words("parallel.foreseen").format(after, whole, within)
     return "\n".join([
-        words("parallel.title").format(name), "", *columns(rows, "  "), "",
+        words("parallel.title").format(derivation.cell.name), "", *columns(rows, "  "), "",
         *fitted([
             words("parallel.counts").format(certified, ended), ahead,
             words("parallel.structure").format(words(_SHAPES[shape])),
         ]), "",
-        *fitted([words("parallel.errors"), words("parallel.shares")]),
+        *fitted([words("parallel.errors").format(state), words("parallel.shares")]),
     ])  # fmt: skip
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from numeric.numbers.printed import ceiling_signed
 from numeric.search.comparison import Row
 from reports.terminal.console import columns
 
@@ -36,7 +37,7 @@ def found_text(
         growth = record.get("growth", {}).get("start", {})
         rows.append((
             record["name"], *shares, str(record.get("parameters", "–")),
-            _log(growth.get("certified")), _log(growth.get("measured")),
+            _log(growth.get("certified"), ceiling_signed), _log(growth.get("measured")),
             record["mutation"] or "given",
         ))  # fmt: skip
     right = sum(record["verdict"] == "right" for record in records)
@@ -61,8 +62,16 @@ def _share(task: dict[str, Any] | None) -> str:
     return f"{task['share']:.3f}{'*' * task['learnt']}"
 
 
-def _log(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.1f}"
+def _log(value: float | None, written: Callable[[float], str] = "{:+.1f}".format) -> str:
+    return "–" if value is None else written(value)
+
+
+def _mean(row: Row) -> str:
+    """The mean, and of how many seeds where some gave no number."""
+    if row.share is None:
+        return "diverged"
+    some = f" ({row.finished} of {row.seeds})" if row.finished < row.seeds else ""
+    return f"{row.share:.3f}{some}"
 
 
 def comparison_text(rows: Sequence[Row]) -> str:
@@ -71,7 +80,7 @@ def comparison_text(rows: Sequence[Row]) -> str:
     for row in rows:
         table.append((
             row.cell, row.task, str(row.lag),
-            "diverged" if row.share is None else f"{row.share:.3f}",
+            _mean(row),
             "–" if row.half_width is None else f"{row.half_width:.3f}",
             f"{row.learnt} of {row.seeds}", str(row.parameters or "–"),
         ))  # fmt: skip

@@ -55,6 +55,22 @@ class Scan:
         return next((factor for factor, rate in zip(self.factors, self.upper[name], strict=False)
                      if not rate < 1), None)  # fmt: skip
 
+    def decays(self, factor: float) -> bool:
+        """Whether some method proves decay at a factor that was tried."""
+        place = self.factors.index(factor)
+        return any(rate < 1 for rates in self.upper.values() for rate in rates[place : place + 1])
+
+    @property
+    def explodes(self) -> float | None:
+        """The smallest factor from which on rest is certified to explode at every one tried."""
+        found = None
+        rates = self.lower.get(REST, ())
+        for factor, rate in zip(self.factors[::-1], rates[::-1], strict=False):
+            if not rate > 1:
+                break
+            found = factor
+        return found
+
     def crossing(self, name: str) -> float | None:
         """About the factor at which the method's rate passes 1, from a line in log and log."""
         return crossing(self.factors, self.upper.get(name) or self.lower[name])

@@ -151,14 +151,15 @@ class Sharpened(Domination):
         if len(terms) > 1 and max(ds.shape[1], *(m.shape[1] for m in middles), 1) <= _SEARCHED:
             beta = _searched(beta, ds, [m.T @ m for m in middles], nu)
         alpha = np.sqrt(beta)
-        square = 0.0
+        lengths = [*(alpha[len(known) :] * nu)]
         if known:
-            square = (
-                norm_bound(stacked([v * a for (_, v), a in zip(known, alpha, strict=False)])) ** 2
+            lengths.append(
+                norm_bound(stacked([v * a for (_, v), a in zip(known, alpha, strict=False)]))
             )
-        square += float(np.sum((alpha[len(known) :] * nu) ** 2))
-        rows = float(np.max(np.sum((ds / alpha[:, None]) ** 2, axis=0)))
-        found = raised(math.sqrt(raised(rows, 4 * len(terms)) * raised(square, 4 * len(terms))))
+        # as lengths: squares of small numbers are 0, and so is their product
+        rows = max(math.hypot(*column) for column in (ds / alpha[:, None]).T)
+        count = 4 * len(terms)
+        found = raised(raised(rows, count) * raised(math.hypot(*lengths), count))
         return found if math.isfinite(found) else math.inf
 
 

@@ -69,8 +69,9 @@ class UnitShare:
 
 @dataclass(frozen=True)
 class PathShares:
-    """The paths by falling share; their shares sum to 1. `log10_norm` is log10 σ at that lag.
+    """The paths, those with the largest |share| first; the shares sum to 1.
 
+    `log10_norm` is log10 σ at that lag.
     `units` are the units with the largest shares; those of all units of all states sum to 1.
     """
 
@@ -79,14 +80,22 @@ class PathShares:
     paths: tuple[PathShare, ...]
     units: tuple[UnitShare, ...] = ()
 
+    @property
+    def most(self) -> PathShare | None:
+        """The path that carries most; one of a share below 0 works against the others."""
+        return max(self.paths, key=lambda path: path.share, default=None)
+
     def by_name(self) -> dict[str, float]:
-        """For each gate or result the sum of the shares of the paths it is on, largest first."""
+        """For each gate or result the sum of the shares of the paths it is on, largest first.
+
+        A state that a path begins with is on it where its new value is on the way.
+        """
         found: dict[str, float] = {}
         for path in self.paths:
             route = path.route
-            for name in dict.fromkeys((*route.via, *route.factors)):
-                if name not in {route.by, route.of}:
-                    found[name] = found.get(name, 0.0) + path.share
+            factors = [name for name in route.factors if name not in {route.by, route.of}]
+            for name in dict.fromkeys((*route.via, *factors)):
+                found[name] = found.get(name, 0.0) + path.share
         return dict(sorted(found.items(), key=lambda item: -abs(item[1])))
 
     def to_dict(self) -> dict[str, Any]:

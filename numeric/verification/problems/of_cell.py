@@ -17,7 +17,7 @@ from sympy import MatrixSymbol, OneMatrix, preorder_traversal
 
 from derive.calculus.surrogates import declared_slopes
 from derive.cell import Cell, declared
-from derive.language.expr import Elementwise
+from derive.language.expr import Elementwise, Softmax
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.domains import undefined
 from numeric.meaning.run_cell import run_cell
@@ -32,6 +32,8 @@ _SIZES: Final = (3, 2, 4)
 _LARGEST: Final = 4
 _SMALL: Final = 2
 _NORMED: Final = 3
+_SHARED: Final = 2
+_EARLY: Final = LONG // 4
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ class CellProblem:
     def unusual_cases(self, *, seed: int = 0) -> Iterator[Case]:
         """Wide ones, long ones, and zeros: code may be right as long as everything is usual.
 
-        One long call has a loss at its last step alone: nothing hides how far back that goes.
+        One long call has a loss at its last step alone: nothing hides how far back that goes. Its
+        inputs end early, if they may be zero: what multiplies them is seen from afar or not at all.
         """
         usual = self.ordinary_sizes()
         wide = {name: WIDE[place % len(WIDE)] for place, name in enumerate(usual)}
@@ -139,9 +142,17 @@ class CellProblem:
                 )
         if "float64" in self.scope.dtypes:  # in float32 what comes from so far is zero
             long = self.case(usual, steps=LONG, batch=2, seed=seed, regime="contracting")
-            yield Scope(last_step=True).asked(long)
+            yield Scope(last_step=True).asked(self._ended_early(long))
         for regime in regimes_at_zero(self.cell):
             yield self.case(usual, steps=4, batch=2, seed=seed, regime=regime)
+
+    def _ended_early(self, case: Case) -> Case:
+        """The case with inputs that are zero but at its first steps; itself if they may not be."""
+        inputs = {name: value.copy() for name, value in case.inputs.items()}
+        for value in inputs.values():
+            value[_EARLY:] = 0
+        early = replace(case, inputs=inputs)
+        return early if regimes_at_zero(self.cell) and not self.undefined(early) else case
 
     def limits(self, *, small: bool = False) -> Limits:
         """How large a drawn call may be; a framework has to compile each shape."""
@@ -221,10 +232,11 @@ def enough(sizes: Mapping[str, int], least: Callable[[str], int]) -> dict[str, i
 def least_size(cell: Cell, size: str) -> int:
     """The smallest number that a size of the cell may be.
 
-    A column of one or two entries over its own norm is made of ±1: its gradient is nothing but
-    rounding.
+    A column of one or two entries over its own norm is made of ±1, a softmax of one entry is 1:
+    their gradients are nothing but rounding.
     """
-    return _NORMED if size in _normed_sizes(cell) else 1
+    shared = size in _softmax_sizes(cell)
+    return _NORMED if size in _normed_sizes(cell) else _SHARED if shared else 1
 
 
 @lru_cache(maxsize=256)
@@ -235,6 +247,14 @@ def _normed_sizes(cell: Cell) -> frozenset[str]:
         return frozenset()
     sums = (n.shape[1] for n in nodes if isinstance(n, OneMatrix) and n.shape[0] == 1)
     return frozenset(str(letter) for extent in sums for letter in extent.free_symbols)
+
+
+@lru_cache(maxsize=256)
+def _softmax_sizes(cell: Cell) -> frozenset[str]:
+    """The sizes of the columns that a cell takes a softmax of."""
+    nodes = [node for equation in cell.equations for node in preorder_traversal(equation.value)]
+    extents = (node.shape[0] for node in nodes if isinstance(node, Softmax))
+    return frozenset(str(letter) for extent in extents for letter in extent.free_symbols)
 
 
 def call(guard: Guard, case: Case) -> Result:

@@ -40,7 +40,7 @@ from derive.language.expr import (
     size,
 )
 from derive.language.functions import FUNCTIONS
-from derive.language.norms import BlockBound, Largest, MaxAbs, Norm, Radius
+from derive.language.norms import BlockBound, Largest, MaxAbs, Norm, Radius, SingularMin
 from derive.typeset import boxes
 from derive.typeset.boxes import Delimiter, Operator, Row, Sum, Symbol
 from derive.typeset.latex import Latex
@@ -366,6 +366,21 @@ def test_values_show_themselves_in_a_notebook():
     assert derivation._repr_latex_().count("&&") == len(derivation.steps)
     assert derivation._repr_html_().count("<mtr>") == len(derivation.steps)
     assert cell.equations[0]._repr_html_().startswith("<math")
+
+
+def test_norms_have_other_letters_where_the_cell_has_their_own():
+    """And a name of two letters is no two letters below another: unless x, i is meant."""
+    cell = Cell.parse(name="own", inputs=("x",), equations=(
+        "mu = tanh(W @ mu_prev + U @ x)\nrho = sigmoid(a) * rho_prev + mu\n"
+        "sigma = 0.5 * sigma_prev + rho"))  # fmt: skip
+    N = M("N", 2, 2)
+    for held, radius, singular in ((cell, "spr(N)", "sv_min (N)"),
+                                   (catalogue["rnn"], "ρ(N)", "σ_min (N)")):  # fmt: skip
+        layout = Layout(held.notation)
+        assert Text()(layout.of(Radius(N))) == radius
+        assert Text()(layout.of(SingularMin(N))) == singular
+    assert Latex()(Layout(cell.notation).symbol("a_mu")) == r"a_{\mu}"
+    assert Latex()(Layout(catalogue["rnn"].notation).symbol("W_xi")) == "W_{xi}"
 
 
 def test_a_time_has_another_letter_where_the_cell_has_its_own_k():

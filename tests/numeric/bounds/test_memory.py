@@ -97,6 +97,18 @@ def test_a_gain_that_is_not_among_those_of_the_curve_is_not_named():
     assert by_gain(found.run, short, 9).certified is None
 
 
+def test_where_another_method_proves_decay_it_is_not_open():
+    found = diagnosed("rnn")
+    tried = scan(found.setting, found.certificate)
+    gap = next(k for k, rate in enumerate(tried.upper[CLOSED]) if rate >= 1)
+    made = by_gain(found.run, tried, 9)
+    assert FACTORS[gap] > made.certified
+    for rate, is_open in ((1.0, True), (0.9, False)):
+        rates = {**dict.fromkeys(tried.upper, (2.0,) * 14), "other": (rate,) * 14}
+        made = by_gain(found.run, replace(tried, upper=rates), 9)
+        assert (FACTORS[gap] in made.open) is is_open
+
+
 def test_a_gate_without_a_bias_of_its_own_is_passed_over():
     bare = Cell.parse(name="bare", equations="f = sigmoid(W @ h_prev + U @ x)\nh = f * h_prev + x",
                       sizes={"x": "n"})  # fmt: skip

@@ -165,3 +165,28 @@ def test_constants_that_are_drawn_are_not_called_given():
                       constants=["k"], sizes={"k": "n"}, defaults={"k": 0.5})  # fmt: skip
     found = diagnose_layers(Network(held), layers, {"n": 2, "m": 2}, input_box=(-1.0, 1.0), lag=2)
     assert "drawn" not in "; ".join(found.found[0].assumptions)
+
+
+@pytest.mark.parametrize("bias", [0.0, 5.0])
+def test_a_higher_layer_explodes_at_rest_only_where_the_lower_hands_up_zeros(bias):
+    """With the bias the lower layer hands up nearly 1, where the upper saturates."""
+    eye = np.eye(2)
+    low = {"W": 0.1 * eye, "U": 0.1 * eye, "b": np.full(2, bias)}
+    high = {"W": 2 * eye, "U": 10 * eye, "b": np.zeros(2)}
+    given = [LayerWeights("layer0.", low, {}), LayerWeights("layer1.", high, {})]
+    network = Network(catalogue["rnn"], layers=2)
+    _, upper = diagnose_layers(network, given, {}, input_box=(-1.0, 1.0)).found
+    assert upper.verdict == ("undecided" if bias else "explodes")
+    x = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    _, along = diagnose_layers(network, given, {}, inputs={"x": x}, windows=(1,)).found
+    assert (along.verdict == "vanishes") or not bias
+
+
+def test_an_output_may_be_other_than_zero_where_the_states_rest():
+    cell = Cell.parse(name="shifted", outputs=("y",), sizes={"x": "n"}, equations=(
+        "h = tanh(W @ h_prev + x)\ny = h + c"))  # fmt: skip
+    values = {"W": 2 * np.eye(2), "c": np.full(2, 100.0)}
+    given = [LayerWeights(f"layer{k}.", values, {}) for k in range(2)]
+    lower, upper = diagnose_layers(Network(cell, layers=2), given, {}, input_box=(-1.0, 1.0)).found
+    assert lower.verdict == "explodes"
+    assert upper.verdict == "undecided"

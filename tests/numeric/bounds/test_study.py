@@ -66,6 +66,22 @@ def test_a_series_of_certificates_ends_at_the_first_gap():
     assert crossing((1.0, 4.0), (0.25, 4.0)) == pytest.approx(2.0)
 
 
+def test_growth_at_rest_that_stops_again_is_not_said_of_all_larger_factors():
+    """At rest J is 0.9 + g − g²/2: above 1 from 0.2 to 1.5, below it at 2 and 3."""
+    cell = Cell.parse(name="back", sizes={"x": "n"}, equations=(
+        "a = W @ h_prev\nh = 0.9 * h_prev + tanh(a) - 0.5 * (V @ tanh(a)) + x"))  # fmt: skip
+    weights = {"W": np.eye(2), "V": np.eye(2)}
+    found = scan(Setting(differentiate(cell), weights, {"n": 2, "k1": 2}))
+    rest = dict(zip(found.factors, found.lower[REST], strict=True))
+    assert rest[1.0] > 1 > rest[2.0]
+    assert found.crossing(REST) == pytest.approx(0.1, rel=0.2)
+    assert found.explodes is None
+    plain = scan(setting("rnn"))
+    grown = [rate > 1 for rate in plain.lower[REST]]
+    assert plain.explodes == FACTORS[grown.index(True)]
+    assert all(grown[grown.index(True) :])
+
+
 def test_the_region_of_the_lstm_is_that_of_its_closed_form_and_holds_miller_and_hardts():
     found = region(differentiate(catalogue["lstm"]))
     for top, g in zip(found.gates[:-1], found.ours[:-1], strict=True):

@@ -152,6 +152,20 @@ def test_the_domination_matrices_bound_every_block_exactly(name):
                 assert below(moved, scaled[a, b] * (1 + 1e-15))
 
 
+def test_bounds_hold_where_the_squares_of_slopes_and_weights_are_zero_in_floats():
+    """At rest J = 2 d w I; every method has to stay above 2 d w."""
+    text = "h = softsign(d * (V @ h_prev)) + softsign(e * (W @ h_prev)) + softsign(U @ x)"
+    cell = Cell.parse(name="small", equations=text)
+    for d, w in ((1e-70, 1e-100), (1e-4, 1e-170), (1e150, 1e155)):
+        weights = {"d": np.full(2, d), "e": np.full(2, d), "V": w * np.eye(2), "W": w * np.eye(2),
+                   "U": np.zeros((2, 2))}  # fmt: skip
+        with np.errstate(over="ignore"):
+            found = certify(Setting(differentiate(cell), weights, {"n": 2, "k1": 2, "m": 2}), 2)
+        exact = 2 * Fraction(d) * Fraction(w)
+        assert {"row-stack", "states, 2-norm"} <= {method.name for method in found.methods}
+        assert all(method.rate >= exact for method in found.methods), (d, w)
+
+
 def test_an_entry_a_little_smaller_than_the_norm_would_be_rejected():
     found = setting("rnn", 0.7)
     zero = {"h": np.zeros(2)}, {"x": np.zeros(2)}

@@ -7,7 +7,8 @@ import pytest
 from derive import catalogue
 from numeric.engine import Engine, GivenUp
 from numeric.search.candidate import Budget
-from numeric.search.comparison import _row, compare
+from numeric.search.comparison import _row, compare, student
+from reports.terminal.search import comparison_text
 
 
 def test_a_row_for_each_cell_and_task() -> None:
@@ -36,4 +37,8 @@ def test_the_interval_is_students() -> None:
     row = _row("c", "t", 5, [record(0.05), record(0.15), record(0.4), GivenUp("died")])
     assert row.share == pytest.approx(0.2)
     assert row.half_width == pytest.approx(4.303 * 0.18027756 / 3**0.5)
-    assert (row.learnt, row.seeds, row.parameters) == (1, 4, 7)
+    assert (row.learnt, row.seeds, row.parameters, row.finished) == (1, 4, 7, 3)
+    assert "0.200 (3 of 4)" in comparison_text([row])
+    # Student's t with 10, 20, 30 and 100 degrees of freedom, from tables
+    wanted = {10: 2.228, 20: 2.086, 30: 2.042, 100: 1.984}
+    assert {freedom: round(student(freedom), 3) for freedom in wanted} == wanted

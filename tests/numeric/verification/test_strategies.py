@@ -14,6 +14,7 @@ from sympy.matrices.expressions import HadamardProduct
 from derive import Cell, catalogue
 from derive.language.expr import Broadcast, Concat, Elementwise, Quotient, Softmax
 from derive.language.functions import FUNCTIONS
+from numeric.compiler.kernel import compile_cell
 from numeric.meaning.interpret import NODES
 from numeric.meaning.sizes import size_names
 from numeric.strategies import case, cells, degenerate_case, parameters, sequences
@@ -22,6 +23,8 @@ from numeric.verification.compare import agreement, as_result, in_range
 from numeric.verification.oracles import autograd_answer, precise_answer
 from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 from numeric.verification.random_cells import CHOOSY, TAME
+from numeric.verification.verdict import PASS
+from numeric.verification.verify import verify
 
 LSTM = catalogue["lstm"]
 
@@ -152,3 +155,12 @@ def test_a_random_cell_shrinks_to_few_operations(word: str) -> None:
     assert len(found.states) == 1
     assert found.text.count("tanh") <= 1
     assert found.text.count("(") <= 4
+
+
+def test_a_softmax_is_of_two_entries_at_least() -> None:
+    """Of one it is 1 whatever the weights, and what autograd finds there is rounding."""
+    cell = Cell.parse(name="shares", equations="h = softmax(W @ h_prev + U @ x)")
+    problem = CellProblem(cell)
+    assert (problem.least("n"), problem.least("m")) == (2, 1)
+    assert problem.ordinary_sizes(1)["n"] >= 2
+    assert verify(compile_cell(cell)).status == PASS

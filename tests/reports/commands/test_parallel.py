@@ -39,6 +39,17 @@ def test_text_says_the_first_certified_iterate(capsys) -> None:
     assert "predicted before the first: " in out
 
 
+def test_the_whole_state_is_called_as_in_the_bounds(capsys, tmp_path) -> None:
+    """Of a cell with a state s among others, s_t is not all of it."""
+    mine = tmp_path / "mine.toml"
+    lines = "s = tanh(W @ s_prev + x)\nw = 0.5 * w_prev + s\n"
+    mine.write_text(f'name = "mine"\nequations = """\n{lines}"""\nsizes = {{ x = "n" }}\n')
+    for cell, letter in (("gru", "h"), ("lstm", "s"), (str(mine), "ss")):
+        status, out, _ = spoken(capsys, cell, "--size", "3", "--steps", "4")
+        assert status == 0
+        assert f"‖{letter}_t − exact {letter}_t‖₂" in out
+
+
 def test_weights_and_inputs_of_ones_own(capsys, tmp_path) -> None:
     rng = np.random.default_rng(0)
     weights, signal = tmp_path / "w.npz", tmp_path / "x.npy"

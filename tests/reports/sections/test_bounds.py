@@ -123,6 +123,19 @@ def test_known_cells_stand_beside_this_one():
         assert sum(len(row[0]) > 1 for row in table.rows) == 1  # the lstm with its usual bias
 
 
+@pytest.mark.parametrize("name", ["gru", "gla"])
+def test_other_sizes_are_not_called_the_same(name):
+    study = small_study(name)
+    made = chapter_of(study)
+    said = "This cell beside known ones of the same sizes."
+    if name == "gla":
+        own = ", ".join(f"{letter}={size}" for letter, size in study.sizes.items())
+        said = f"This cell, of {own}, beside known ones of n=6, m=3."
+    text = text_of(html(Document(name, "t", "s", "a", (), made.sections),
+                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    assert said in text
+
+
 def test_the_bias_of_the_gate_decides_and_the_table_says_what_was_measured(lstm):
     text, found = text_of(lstm[1]), small_study("lstm").keeping
     for shift in (0.0, 1.0, 3.0):
@@ -140,6 +153,17 @@ def test_the_gain_of_a_plain_network_has_three_cases():
         assert "Below one, above one, and the third case" in text
         assert f"At g={found.certified:g} the norm is at most" in text
     assert ("rnn-gain" in made.pictures) == ("the third case" in text)
+
+
+def test_growth_at_rest_is_said_of_the_gains_tried():
+    """And no gain at which some method proves decay is said to be decided by none."""
+    study = small_study("rnn")
+    made = chapter_of(study)
+    text = text_of(html(Document("r", "t", "s", "a", (), made.sections),
+                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    assert "Hatched: at each value tried from there on, the zero state" in text
+    between = re.search(r"Between the two, as at g=([\d.]+),", text)
+    assert between is None or not study.scan.decays(float(between[1]))
 
 
 def test_modules_have_their_rates():
@@ -172,6 +196,15 @@ def test_what_has_no_bound_is_said_so():
     assert "not known to be finite" in text
     assert "no a-priori rate is certified" in text
     assert "No set was found that the states never leave" in text
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_the_growth_of_a_stack_is_not_said_of_two_directions(capsys, both):
+    words = ["bounds", "gru", "--size", "3", "--lag", "5", "--layers", "2"]
+    assert main([*words, *["--bidirectional"] * both]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "of each layer at lag 5" in text
+    assert ("over many steps the stack grows as its slowest layer does" in text) is not both
 
 
 def test_layers_stand_in_one_table():

@@ -12,6 +12,7 @@ from reports.document.html import html
 from reports.document.tex import tex
 from reports.sections.search import build_search
 from reports.sections.search_foretold import families_of, thinned
+from reports.terminal.search import found_text
 
 TASKS = [["adding", 10], ["parity", 4], ["adding", 30]]
 
@@ -57,6 +58,7 @@ def test_the_best_and_where_it_comes_from(records) -> None:
     assert "c1: tanh to relu (score 1.100)" in said
     assert "c2: a gate put in; a use of W untied (score 3.100)" in said
     assert "0.05* 0.05*" in said
+    assert "Those proved right were trained on the first task" in said
     if find_graphviz():
         assert {"c1", "c2", "rnn"} <= {*re.findall(r"\w+", _labels(pictures["search-pedigree"]))}
     assert "{c2}, score 3.100" in tex(document)
@@ -64,6 +66,18 @@ def test_the_best_and_where_it_comes_from(records) -> None:
 
 def _labels(picture) -> str:
     return " ".join(re.findall(r"<!-- (.*?) -->", picture.svg, re.DOTALL))
+
+
+def test_a_certified_growth_is_rounded_up_and_what_diverged_is_no_blank() -> None:
+    one = record("rnn", "", "", 0.04, 1)
+    one["tasks"][1]["share"] = None
+    said = words(build_search([one], {"tasks": TASKS})[0])
+    assert "+0.1" in said
+    assert "+0.0" not in said
+    assert "∞" in said.split("*", 1)[1]
+    lines = found_text([one], [one], [], "found").split("\n")
+    row = next(line.split() for line in lines if line.startswith("  rnn"))
+    assert row[2:4] == ["+0.1", "+0.0"]
 
 
 def test_growth_that_decides_is_found_to_foretell(records) -> None:

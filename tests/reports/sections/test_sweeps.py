@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reading import text_of
 
-from derive import catalogue, differentiate
+from derive import Cell, catalogue, differentiate
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import run as follow
 from numeric.bounds.parallel_in_time.newton import sweeps
@@ -19,28 +19,56 @@ from reports.sections.facts import Facts
 from reports.sections.numbering import Pages
 
 
-def test_it_has_the_numbers_of_the_iterates() -> None:
-    made, derivation = (
-        draw(catalogue["rnn"], {"n": 3, "m": 2}, 1.2, 25, 1, 1.0),
-        differentiate("rnn"),
-    )
-    run = follow(derivation, made["parameters"], made["inputs"])
+def swept(cell, steps, gain=1.2):
+    """The section of drawn weights, as text, its blocks, and the run it speaks of."""
+    made, derivation = draw(cell, {"n": 3, "m": 2}, gain, steps, 1, 1.0), differentiate(cell)
+    run = follow(derivation, made["parameters"], made["inputs"], constants=made["constants"])
     study = SimpleNamespace(given=True, one=SimpleNamespace(run=run))
-    pages = Pages(Facts(derivation), study, "rnn")
+    pages = Pages(Facts(derivation), study, cell.name)
     section = chapter.sweep_section(pages)
     assert section is not None
-    found = sweeps(run.derivation, run.parameters, run.inputs, {}, {}, exact=run.states)
     picture = {stem: held.svg for stem, held in pages.pictures.items()}
-    text = text_of(html(Document("rnn", "t", "s", "a", (), (section,)), picture))
+    text = text_of(html(Document(cell.name, "t", "s", "a", (), (section,)), picture))
+    return text, [type(block) for block in section.blocks], run
+
+
+def test_it_has_the_numbers_of_the_iterates() -> None:
+    text, kinds, run = swept(catalogue["rnn"], 25)
+    found = sweeps(run.derivation, run.parameters, run.inputs, {}, {}, exact=run.states)
     assert f"after {len(found.iterates) - 1} sweeps" in text
     assert f"Iterate {found.certified_at} is the first that is certified" in text
     at, whole = found.foreseen
     assert f"At iterate {at} it is known that {whole} sweeps" in text
     assert len(found.iterates) > chapter.HABIT
     assert "take 3 sweeps whatever the net; here the states are then" in text
-    kinds = [type(block) for block in section.blocks]
+    assert f"without a certificate: {found.certified_at} of {len(found.iterates)}. Why: the" in text
     assert Theorem in kinds
     assert Figure in kinds
+
+
+def test_iterates_that_overflow_are_not_said_to_be_enough() -> None:
+    """At the first guess every factor of the product is about 6."""
+    text, _, _ = swept(Cell.parse(name="chaos", equations="h = 2 * sin(3 * h_prev) + x / 1e4",
+                                  inputs=("x",), sizes={"x": "n"}), 420)  # fmt: skip
+    assert "The step from iterate 0 overflows" in text
+    assert "that is enough" not in text
+    assert "No step of Newton" not in text
+
+
+def test_at_a_kink_the_reason_is_the_kink_and_nothing_is_quadratic() -> None:
+    text, kinds, _ = swept(catalogue["irnn"], 10, gain=0.7)
+    assert "Why: no Lipschitz constant: relu has a kink" in text
+    assert "quadratic" not in text
+    assert "twice" not in text
+    assert Theorem in kinds
+
+
+def test_of_a_declared_slope_no_theorem_is_stated() -> None:
+    """Its proof takes the step Jacobian for the derivative of the step."""
+    text, kinds, _ = swept(catalogue["lif"], 10)
+    assert Theorem not in kinds
+    assert "A declared slope is not the derivative of the step" in text
+    assert "quadratic" not in text
 
 
 def test_what_would_take_long_is_left_out() -> None:

@@ -11,7 +11,7 @@ from trajectories import CELLS, STACKS, path
 
 from derive import Cell, catalogue, differentiate
 from derive.calculus.paths import path_graph
-from numeric.bounds.one_sequence.path_shares import path_shares
+from numeric.bounds.one_sequence.path_shares import PathShare, PathShares, path_shares
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 from numeric.bounds.one_sequence.tracks import follow
 
@@ -76,7 +76,11 @@ def test_the_lstm_agrees_with_its_terms_written_by_hand():
     shares = path_shares(found, 4)
     assert {p.label: pytest.approx(p.share, abs=1e-9) for p in shares.paths} == want
     assert sum(want.values()) == pytest.approx(1)
-    assert next(iter(shares.by_name())) == "f"
+    named = shares.by_name()
+    assert next(iter(named)) == "f"
+    through = [label for label in want if label.endswith(("→ c → h", "→ c × f → h"))]
+    assert len(through) == 4
+    assert named["c"] == pytest.approx(sum(want[label] for label in through))
 
 
 def test_a_share_is_the_derivative_of_the_norm_by_the_size_of_its_term():
@@ -133,3 +137,10 @@ def test_a_product_that_is_zero_has_no_shares_and_a_lag_must_exist():
     for lag in (0, 5):
         with pytest.raises(ValueError, match="lag: expected 1 to 4"):
             path_shares(found, lag)
+
+
+def test_a_path_that_works_against_the_others_carries_nothing():
+    route = path_graph(differentiate(catalogue["rnn"])).routes[0]
+    against, along = (PathShare(route, share, abs(share), 1.0) for share in (-1.4, 1.2))
+    assert PathShares(1, 0.0, (against, along, along)).most is along
+    assert PathShares(1, 0.0, ()).most is None

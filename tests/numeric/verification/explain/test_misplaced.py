@@ -21,7 +21,7 @@ from numeric.verification.fit import audited, fitted
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.session import Session
-from numeric.verification.verdict import FAIL, PASS, diagnoses
+from numeric.verification.verdict import FAIL, PARTIAL, PASS, diagnoses
 from numeric.verification.verify import CREDIT, FAR, verify
 from numeric.verification.watch import Guard, Subject, subject_of
 
@@ -201,6 +201,20 @@ def test_a_loss_cut_short_where_nothing_is_left_of_it_is_seen() -> None:
         assert not window or {verdict.gradients[label].status for label in wrong} == {FAIL}
         lines = diagnoses({n: g.to_dict() for n, g in verdict.gradients.items()})
         assert lines == ([f"dx and dh_0: {said}"] if window else [])
+
+
+@pytest.mark.parametrize("window", [0, 25])
+def test_a_loss_cut_short_is_seen_in_gradients_of_parameters_alone(window: int) -> None:
+    """Inputs that end early leave U with what comes from afar."""
+
+    def keep_parameters(gradients: Any, params: Any) -> None:
+        del gradients["inputs"], gradients["initial"]
+
+    forward, backward = by_hand(keep_parameters, window=window)
+    subject = Subject(declared(RNN), {"forward": forward, "backward": backward})
+    verdict = verify(subject, cell=RNN)
+    assert verdict.status == (FAIL if window else PARTIAL)
+    assert verdict.gradients["params.U"].status == (FAIL if window else PASS)
 
 
 def turned(arrays: Any) -> Any:
