@@ -13,6 +13,7 @@ from typing import Final
 
 from derive.language.norms import Radius
 from derive.typeset.boxes import Box, Fenced, Grid, Number, Operator, Symbol, row, sub, sup
+from derive.typeset.latex import Latex
 from numeric.bounds.all_inputs.closed_condition import Condition, Worked
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED, REST, Scan, recurrent
@@ -281,8 +282,7 @@ def sizes_of_gates(pages: Pages) -> Iterator[Block]:
     words.append(say.sentence("all_inputs.region", gate, pages.facts.gain))
     if found.ratio is not None:
         words.append(say.sentence("all_inputs.region_hatched"))
-    letter = found.gate if len(found.gate) == 1 else r"\mathrm{" + found.gate.replace("_", "") + "}"
-    yield pages.figure("region", certified_region(found, letter, pages.labels),
+    yield pages.figure("region", certified_region(found, Latex()(gate).strip(), pages.labels),
                        say.together(words), say.words("all_inputs.region_described"))  # fmt: skip
 
 
