@@ -80,12 +80,17 @@ class PathShares:
     units: tuple[UnitShare, ...] = ()
 
     def by_name(self) -> dict[str, float]:
-        """For each gate or result the sum of the shares of the paths it is on, largest first."""
+        """For each gate or result the sum of the shares of the paths it is on, largest first.
+
+        States are left out: a path that is told by what multiplies its first state does not name
+        the state that it enters.
+        """
         found: dict[str, float] = {}
+        states = {end for path in self.paths for end in (path.route.by, path.route.of)}
         for path in self.paths:
             route = path.route
             for name in dict.fromkeys((*route.via, *route.factors)):
-                if name not in {route.by, route.of}:
+                if name not in states:
                     found[name] = found.get(name, 0.0) + path.share
         return dict(sorted(found.items(), key=lambda item: -abs(item[1])))
 

@@ -77,6 +77,7 @@ def test_the_lstm_agrees_with_its_terms_written_by_hand():
     assert {p.label: pytest.approx(p.share, abs=1e-9) for p in shares.paths} == want
     assert sum(want.values()) == pytest.approx(1)
     assert next(iter(shares.by_name())) == "f"
+    assert not {"c", "h"} & {*shares.by_name()}  # c → c × f → h enters c and does not say so
 
 
 def test_a_share_is_the_derivative_of_the_norm_by_the_size_of_its_term():
