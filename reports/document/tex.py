@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from math import ceil
 from typing import Final
 
 from derive.typeset.boxes import (
@@ -229,13 +229,29 @@ def _known(text: str) -> str:
     return "".join(c if ord(c) < 0x180 or c in SIGNS or _CHINESE.match(c) else "?" for c in text)
 
 
+def _below(blocks: tuple[Block, ...], say: Say) -> str:
+    """Blocks one below the other; words stay with the equations that they lead to."""
+    return "\n\n".join(
+        (f"\\need{{{room:.3g}em}}\n" if place and (room := _room(block, after)) else "")
+        + write(block, say)
+        for place, (block, after) in enumerate(zip(blocks, (*blocks[1:], None), strict=True))
+    )
+
+
+def _room(block: Block, after: Block | None) -> float:
+    """What a block needs to stand with the first row of equations after it, in em."""
+    if not isinstance(after, Equations) or isinstance(block, Equations):
+        return 0.0
+    row, text = after.rows[0], 0.0
+    if isinstance(block, Paragraph):
+        text = 0.47 * (_length(block.content) + columns_of(block.lead))
+    deep = max(_depth(row.left), _depth(row.right))
+    return max(6.0, 1.6 + 1.2 * ceil(text / TEXT_WIDTH) + 2 * deep)
+
+
 def theorem(block: Theorem, say: Say) -> str:
     """A claim and its proof."""
-    claim = "\n\n".join(
-        (r"\need{6em}" + "\n" if isinstance(after, Equations) and place else "") + write(part, say)
-        for place, (part, after) in enumerate(pairwise((*block.claim, None)))
-        if part is not None
-    )
+    claim = _below(block.claim, say)
     steps = "\n".join(rf"\item {said(step)}" for step in block.proof)
     stated = (
         "\\medskip\\need{9em}\n"
@@ -286,15 +302,13 @@ def write(block: Block, say: Say) -> str:
 
 def section(part: Section, say: Say) -> str:
     """A section with its anchor."""
-    blocks = "\n\n".join(
-        (r"\need{6em}" + "\n" if isinstance(after, Equations) and place else "") + write(block, say)
-        for place, (block, after) in enumerate(pairwise((*part.blocks, None)))
-        if block is not None
-    )
-    first = part.blocks[0]
-    room = {Theorem: 14.0, Figure: 26.0}.get(type(first), 8.0)
-    if isinstance(first, Table) and not _breaks(first):
-        room = 10 + 1.4 * len(first.rows) * (2.5 if "p" in first.align else 1)
+    blocks = _below(part.blocks, say)
+    first, after = (*part.blocks, None)[:2]
+    room = {Theorem: 14.0, Figure: 26.0}.get(type(first), max(8.0, 4 + _room(first, after)))
+    if isinstance(first, Table):
+        room = 16.0
+        if not _breaks(first):
+            room = 10 + 1.4 * len(first.rows) * (2.5 if "p" in first.align else 1)
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"
     text = f"{{\\small\n{blocks}\n\n}}" if part.small else blocks
     return f"\\need{{{room:g}em}}\n{head}\n\n{text}\n"
