@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from derive.language.expr import size
 from derive.language.norms import Radius
-from derive.typeset.boxes import Box, Fenced, Grid, Number, Operator, Symbol, row, sub, sup
+from derive.typeset.boxes import Fenced, Grid, Number, Operator, row, sub, sup
 from derive.typeset.latex import Latex
+from derive.typeset.layout import size_box
 from numeric.bounds.all_inputs.closed_condition import Condition, Worked
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED, REST, Scan, recurrent
@@ -77,15 +79,10 @@ def drawn_words(pages: Pages) -> Inlines:
         words.append(say.sentence("growth.drawn_factors", square, pages.facts.gain))
     if not all(letters.values()):
         words.append(say.sentence("growth.other_factors"))
-    sizes = listed([say("{0}", row(_size(name), "=", Number(str(count))))
+    sizes = listed([say("{0}", row(size_box(size(name)), "=", Number(str(count))))
                     for name, count in study.sizes.items()], ", ")  # fmt: skip
     words.append(say.sentence("all_inputs.seed", str(study.seed), sizes, pages.at(1.0)))
     return say.listed(words, "words.semicolon")
-
-
-def _size(name: str) -> Box:
-    head, *rest = name.split("_")
-    return sub(Symbol(head), *rest) if rest else Symbol(head)
 
 
 def _states(pages: Pages) -> Inlines:
