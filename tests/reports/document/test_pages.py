@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
+from feet import LEADING, crowded, feet
 from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
 
 from derive import catalogue
-from derive.typeset.boxes import Fraction, Symbol
+from derive.typeset.boxes import Symbol
 from reports import write_report
 from reports.document.figures import gradient_norms, labels
 from reports.document.graph_layout import find_graphviz
@@ -124,35 +124,12 @@ def test_no_table_runs_off_its_page_wherever_figures_go(tmp_path):
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_no_heading_and_no_leading_words_stand_alone_at_the_foot_of_a_page(tmp_path):
     """However full the page is, a line of what they lead to stands on it."""
-
-    def words(text: str) -> tuple[Words, ...]:
-        return (Words(text),)
-
-    line = EquationRow(Symbol("a"), Symbol("b"))
-    tall = EquationRow(Fraction(Symbol("a"), Symbol("c")), Symbol("b"))
-    head, rows = (words("a"), words("b")), ((words("row"), words("1")),) * 25
-    sections = []
-    for place in range(24):
-        lines = (Paragraph(words("text")),) * (place % 6)
-        sections += [
-            Section(f"a{place}", "HEAD", (
-                Paragraph(words("LEAD")), Equations((line,) * 4), Equations((line, line)),
-                *lines, Paragraph(words("long " * 50 + "LEAD")), Equations((tall,)),
-            )),
-            Section(f"b{place}", "HEAD", (Table(place + 1, words("CAP"), head, rows, "lr"),)),
-            Section(f"c{place}", "HEAD", (
-                Paragraph(words("long " * 70 + "LEAD")), Equations((tall,)), *lines,
-            )),
-        ]  # fmt: skip
     path = tmp_path / "any.tex"
-    path.write_text(tex(replace(document("rnn"), sections=tuple(sections))), encoding="utf-8")
+    path.write_text(tex(crowded()), encoding="utf-8")
     compile_pdf(path)
-    printed = subprocess.run(["pdftotext", "-layout", str(path.with_suffix(".pdf")), "-"],
-                             text=True, capture_output=True, check=True).stdout  # fmt: skip
-    feet = [page.split("\n") for page in printed.split("\f")[:-1]]
-    last = [[text.strip() for text in page if text.strip()][-2] for page in feet]
+    last = feet(path.with_suffix(".pdf"), numbered=True)
     assert len(last) > 25
-    assert [text for text in last if text.endswith(("HEAD", "LEAD", "CAP"))] == []
+    assert [text for text in last if text.endswith(LEADING)] == []
 
 
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")

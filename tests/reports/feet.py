@@ -1,0 +1,65 @@
+"""Pages that are full to any line, and the last lines of the pages of a PDF."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from samples import document
+
+from derive.typeset.boxes import Fraction, Symbol
+from reports.document.model import (
+    Bullets,
+    Document,
+    EquationRow,
+    Equations,
+    Paragraph,
+    Section,
+    Table,
+    Theorem,
+    Words,
+)
+
+LEADING = ("HEAD", "LEAD", "CAP", "Proof.", "long", "step")
+"""The ends of lines that lead to what stands below them, or are in the midst of a paragraph."""
+
+
+def crowded() -> Document:
+    """Headings, words that lead to equations, captions and proofs at many places of a page."""
+
+    def words(text: str) -> tuple[Words, ...]:
+        return (Words(text),)
+
+    line = EquationRow(Symbol("a"), Symbol("b"))
+    tall = EquationRow(Fraction(Symbol("a"), Symbol("c")), Symbol("b"))
+    head, rows = (words("a"), words("b")), ((words("row"), words("1")),) * 25
+    caption = words("long " * 30 + "CAP")
+    steps = (words("step " * 60 + "END"),) * 2
+    sections = []
+    for place in range(24):
+        lines = (Paragraph(words("text")),) * (place % 6)
+        sections += [
+            Section(f"a{place}", "HEAD", (
+                Paragraph(words("LEAD")), Equations((line,) * 4), Equations((line, line)),
+                *lines, Paragraph(words("long " * 50 + "LEAD")), Equations((tall,)),
+            )),
+            Section(f"b{place}", "HEAD", (Table(place + 1, caption, head, rows, "lr"),)),
+            Section(f"c{place}", "HEAD", (
+                Paragraph(words("long " * 70 + "LEAD")), Equations((tall,)), *lines,
+                Theorem("t", place + 1, (Paragraph(words("LEAD")), Bullets(steps)), steps),
+            )),
+        ]  # fmt: skip
+    return replace(document("rnn"), sections=tuple(sections))
+
+
+def printed(pdf: Path) -> str:
+    """The text of a PDF as it is laid out."""
+    return subprocess.run(["pdftotext", "-layout", str(pdf), "-"], text=True,
+                          capture_output=True, check=True).stdout  # fmt: skip
+
+
+def feet(pdf: Path, numbered: bool) -> list[str]:
+    """The last line of each page, above its number where it has one."""
+    pages = [page.split("\n") for page in printed(pdf).split("\f")[:-1]]
+    return [[text.strip() for text in page if text.strip()][-1 - numbered] for page in pages]
