@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from samples import document
@@ -35,14 +36,15 @@ def crowded() -> Document:
     tall = EquationRow(Fraction(Symbol("a"), Symbol("c")), Symbol("b"))
     head, rows = (words("a"), words("b")), ((words("row"), words("1")),) * 25
     caption = words("long " * 30 + "CAP")
+    small = Table(25, words("CAP"), head, ((words("short"), words("1")),) * 9, "lr")
     steps = (words("step " * 60 + "END"),) * 2
     sections = []
     for place in range(24):
-        lines = (Paragraph(words("text")),) * (place % 6)
+        lines = (Paragraph(words("text")),) * (place % 11)
         sections += [
             Section(f"a{place}", "HEAD", (
                 Paragraph(words("LEAD")), Equations((line,) * 4), Equations((line, line)),
-                *lines, Paragraph(words("long " * 50 + "LEAD")), Equations((tall,)),
+                *lines, small, Paragraph(words("long " * 50 + "LEAD")), Equations((tall,)),
             )),
             Section(f"b{place}", "HEAD", (Table(place + 1, caption, head, rows, "lr"),)),
             Section(f"c{place}", "HEAD", (
@@ -57,6 +59,15 @@ def printed(pdf: Path) -> str:
     """The text of a PDF as it is laid out."""
     return subprocess.run(["pdftotext", "-layout", str(pdf), "-"], text=True,
                           capture_output=True, check=True).stdout  # fmt: skip
+
+
+def row_counts(pdf: Path, word: str) -> list[int]:
+    """How many rows of a table that begin with a word stand together on a page, and again."""
+    made: list[int] = []
+    for page in printed(pdf).split("\f"):
+        lines = [text.split()[0] for text in page.split("\n") if text.strip()]
+        made += [len([*group]) for first, group in groupby(lines) if first == word]
+    return made
 
 
 def feet(pdf: Path, numbered: bool) -> list[str]:

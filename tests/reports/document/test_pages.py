@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
-from feet import LEADING, crowded, feet
+from feet import LEADING, crowded, feet, row_counts
 from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
@@ -130,6 +130,8 @@ def test_no_heading_and_no_leading_words_stand_alone_at_the_foot_of_a_page(tmp_p
     last = feet(path.with_suffix(".pdf"), numbered=True)
     assert len(last) > 25
     assert [text for text in last if text.endswith(LEADING)] == []
+    assert min(row_counts(path.with_suffix(".pdf"), "row")) >= 3
+    assert {*row_counts(path.with_suffix(".pdf"), "short")} == {9}
 
 
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from browser import BROWSER
-from feet import LEADING, crowded, feet, printed
+from feet import LEADING, crowded, feet, printed, row_counts
 from samples import SVG, document
 
 from reports.document import printed_pdf
@@ -35,6 +35,8 @@ def test_what_leads_to_the_next_lines_is_printed_on_their_page(tmp_path):
     last = feet(tmp_path / "any.pdf", numbered=False)
     assert len(last) > 25
     assert [text for text in last if text.endswith(LEADING)] == []
+    assert min(row_counts(tmp_path / "any.pdf", "row")) >= 3
+    assert {*row_counts(tmp_path / "any.pdf", "short")} == {9}
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
