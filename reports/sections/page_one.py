@@ -15,7 +15,7 @@ from sympy import MatrixSymbol, expand
 from derive.calculus.surrogates import surrogate_note
 from derive.calculus.through_time import FACTOR
 from derive.language.defaults import RULES
-from derive.language.expr import Blocks, Columns, Concat, Quotient, Rows, size
+from derive.language.expr import Blocks, Broadcast, Columns, Concat, Quotient, Rows, size
 from derive.language.syntax import BAR, CARRY, DOT, PREVIOUS
 from derive.typeset.boxes import (
     Box,
@@ -248,6 +248,8 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
         whole = spelled(letters("M", "Y", "Phi"))
         items.append(say.sentence(
             "conventions.parts", _part(v, ""), row("n"), v, _part(whole, ":")))  # fmt: skip
+    if facts.uses(Broadcast):
+        items.append(say.sentence("conventions.number"))
     if facts.uses(Quotient):
         items.append(say.sentence("conventions.quotient"))
     return Callout(say.words("conventions.title"), (Bullets(tuple(items)),))
