@@ -6,15 +6,17 @@ import subprocess
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from unicodedata import normalize
 
 from samples import document
 
-from derive.typeset.boxes import Fraction, Symbol
+from derive.typeset.boxes import Fraction, Sum, Symbol
 from reports.document.model import (
     Bullets,
     Document,
     EquationRow,
     Equations,
+    Listing,
     Paragraph,
     Section,
     Table,
@@ -34,6 +36,9 @@ def crowded() -> Document:
 
     line = EquationRow(Symbol("a"), Symbol("b"))
     tall = EquationRow(Fraction(Symbol("a"), Symbol("c")), Symbol("b"))
+    other = EquationRow(Symbol("d"), Symbol("b"))
+    terms = tuple(("+", Fraction(Symbol("longer"), Symbol("c"))) for _ in range(30))
+    wide = EquationRow(Symbol("a"), Sum(terms))
     head, rows = (words("a"), words("b")), ((words("row"), words("1")),) * 25
     caption = words("long " * 30 + "CAP")
     small = Table(25, words("CAP"), head, ((words("short"), words("1")),) * 9, "lr")
@@ -49,24 +54,31 @@ def crowded() -> Document:
             Section(f"b{place}", "HEAD", (Table(place + 1, caption, head, rows, "lr"),)),
             Section(f"c{place}", "HEAD", (
                 Paragraph(words("long " * 70 + "LEAD")), Equations((tall,)), *lines,
+                Paragraph(words("LEAD")), Equations((wide, line)),
+                *(Paragraph(words("text")), Equations((other,) * 3)) * (1 + place % 4),
+                *(Paragraph(words("LEAD")), Listing("code\n" * 6)) * (1 + place % 3),
                 Theorem("t", place + 1, (Paragraph(words("LEAD")), Bullets(steps)), steps),
             )),
         ]  # fmt: skip
+    groups = ((Equations((other,) * (3 + k % 6)), Equations((line,) * (3 + k % 2)))
+              for k in range(90))  # fmt: skip
+    sections.append(Section("d", "HEAD", tuple(group for both in groups for group in both)))
     return replace(document("rnn"), sections=tuple(sections))
 
 
 def printed(pdf: Path) -> str:
-    """The text of a PDF as it is laid out."""
-    return subprocess.run(["pdftotext", "-layout", str(pdf), "-"], text=True,
+    """The text of a PDF as it is laid out, letters of formulas as any others."""
+    made = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], text=True,
                           capture_output=True, check=True).stdout  # fmt: skip
+    return normalize("NFKC", made)
 
 
 def row_counts(pdf: Path, word: str) -> list[int]:
     """How many rows of a table that begin with a word stand together on a page, and again."""
     made: list[int] = []
     for page in printed(pdf).split("\f"):
-        lines = [text.split()[0] for text in page.split("\n") if text.strip()]
-        made += [len([*group]) for first, group in groupby(lines) if first == word]
+        lines = [text.strip().startswith(word) for text in page.split("\n") if text.strip()]
+        made += [len([*group]) for begins, group in groupby(lines) if begins]
     return made
 
 

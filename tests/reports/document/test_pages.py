@@ -132,6 +132,8 @@ def test_no_heading_and_no_leading_words_stand_alone_at_the_foot_of_a_page(tmp_p
     assert [text for text in last if text.endswith(LEADING)] == []
     assert min(row_counts(path.with_suffix(".pdf"), "row")) >= 3
     assert {*row_counts(path.with_suffix(".pdf"), "short")} == {9}
+    for word in ("d", "code"):
+        assert min(row_counts(path.with_suffix(".pdf"), word)) >= 2
 
 
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")

@@ -37,6 +37,7 @@ def test_what_leads_to_the_next_lines_is_printed_on_their_page(tmp_path):
     assert [text for text in last if text.endswith(LEADING)] == []
     assert min(row_counts(tmp_path / "any.pdf", "row")) >= 3
     assert {*row_counts(tmp_path / "any.pdf", "short")} == {9}
+    assert min(row_counts(tmp_path / "any.pdf", "d")) >= 2
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
