@@ -159,6 +159,8 @@ def limit(expr: MatrixExpr) -> MatrixExpr:
             return product(*parts)
         case DiagMatrix():
             return diagonal(parts[0])
+        case Quotient() if isinstance(parts[0], ZeroMatrix):
+            return parts[0]
     return expr.func(*parts)
 
 

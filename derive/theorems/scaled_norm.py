@@ -1,9 +1,9 @@
 """The step Jacobian as one matrix closed by a diagonal of unknown numbers: a rate from one norm.
 
 In: a `Derivation`. Out: the theorem: with J_t = A + B Δ (I − D Δ)⁻¹ C for a diagonal Δ, |Δ| ≤ 1,
-T invertible and S that commutes with Δ,
+P invertible and S that commutes with Δ,
 
-    ‖ [T A T⁻¹/r, T B S⁻¹; S C T⁻¹/r, S D S⁻¹] ‖₂ ≤ 1  ⇒  ‖∂s_t/∂s_k‖₂ ≤ ‖T‖₂ ‖T⁻¹‖₂ r^{t−k}.
+    ‖ [P A P⁻¹/r, P B S⁻¹; S C P⁻¹/r, S D S⁻¹] ‖₂ ≤ 1  ⇒  ‖∂s_t/∂s_k‖₂ ≤ ‖P‖₂ ‖P⁻¹‖₂ r^{t−k}.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def scaled_norm(derivation: Derivation) -> Theorem | None:
     matrix, column = letters.matrix, letters.column
     A, B = matrix("A", "K", "U"), matrix("B", "E", "V")
     C, D = matrix("C", "F", "X"), matrix("D", "H", "Y")
-    T, scale = matrix("T", "P", "R"), matrix("S", "Q", "Z")
+    P, scale = matrix("P", "R", "Y"), matrix("S", "Q", "Z")
     delta = DiagMatrix(column("delta", "epsilon", "theta"))
     x, y = column("v", "u", "chi"), column("w", "eta", "mu")
     p, q = column("p", "xi", "pi"), column("q", "zeta", "omega")
@@ -61,25 +61,25 @@ def scaled_norm(derivation: Derivation) -> Theorem | None:
     norm, _ = chain_norm(derivation)
     jacobian = At(matrix("J", "M", "G"), TIME)
     chain = derivation.part("chain")[-1]
-    back, undone, each = MatPow(T, -1), MatPow(scale, -1), Pow(rate, -1)
-    scaled = Blocks(MatMul(each, T, A, back), MatMul(T, B, undone),
+    back, undone, each = MatPow(P, -1), MatPow(scale, -1), Pow(rate, -1)
+    scaled = Blocks(MatMul(each, P, A, back), MatMul(P, B, undone),
                     MatMul(each, scale, C, back), MatMul(scale, D, undone))  # fmt: skip
 
     def squared(*factors: MatrixSymbol) -> Pow:
         return Pow(Norm(MatMul(*factors)), Integer(2), evaluate=False)
 
     kept = Relation(
-        Add(squared(T, y), squared(scale, q), evaluate=False), "≤",
-        Add(Mul(rate**2, squared(T, x), evaluate=False), squared(scale, p), evaluate=False),
+        Add(squared(P, y), squared(scale, q), evaluate=False), "≤",
+        Add(Mul(rate**2, squared(P, x), evaluate=False), squared(scale, p), evaluate=False),
     )  # fmt: skip
     shorter = Relation(Norm(MatMul(scale, p)), "≤", Norm(MatMul(scale, q)))
-    shrinks = Relation(Norm(MatMul(T, jacobian, x)), "≤",
-                       Mul(rate, Norm(MatMul(T, x)), evaluate=False))  # fmt: skip
-    constant = (Norm(T), Norm(back))
+    shrinks = Relation(Norm(MatMul(P, jacobian, x)), "≤",
+                       Mul(rate, Norm(MatMul(P, x)), evaluate=False))  # fmt: skip
+    constant = (Norm(P), Norm(back))
     return Theorem(
         name="scaled_norm",
         assumptions=(
-            Line("scaled_norm.norm", (Norm(T),)),
+            Line("scaled_norm.norm", (Norm(P),)),
             Line("scaled_norm.ranges", (d, DiagMatrix(d))),
         ),
         statement=(
@@ -91,20 +91,20 @@ def scaled_norm(derivation: Derivation) -> Theorem | None:
                 Relation(p, "=", MatMul(delta, q)),
             )),
             Line("scaled_norm.scaled_moving" if moving else "scaled_norm.scaled",
-                 (T, scale, delta, Relation(rate, ">", S.Zero))),
+                 (P, scale, delta, Relation(rate, ">", S.Zero))),
             Display((Relation(Norm(scaled), "≤", S.One),)),
             Line("scaled_norm.then", (Relation(EARLIER, "<", TIME),)),
         ),
         bound=Bound(norm, "upper", Mul(*constant, Pow(rate, LAG), evaluate=False)),
         consequences=(
             Line("scaled_norm.decay", (Relation(rate, "<", S.One), norm, LAG)),
-            Line("scaled_norm.search", (T, scale)),
+            Line("scaled_norm.search", (P, scale)),
         ),
         proof=(
             Line("scaled_norm.folded", (delta, DiagMatrix(d))),
             Line("scaled_norm.commutes", (scale, delta, shorter)),
             Line("scaled_norm.two_squares", (kept, shrinks)),
-            Line("scaled_norm.product", (chain.number, LAG, T, back)),
+            Line("scaled_norm.product", (chain.number, LAG, P, back)),
         ),
         silent=(
             Line("scaled_norm.silent_apart", (delta,)),

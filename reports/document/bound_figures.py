@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
@@ -28,6 +29,8 @@ Dash = tuple[float, ...]
 PRODUCT: Final = "product"
 _GREY, _DARK, _BLACK = SHADES
 _ON_SHADES: Final = "#010101"  # lines on shades of grey, black on a dark page too
+_SHADES: Final = LinearSegmentedColormap.from_list("shades", ("#666666", "#F4F4F4"))
+"""Shades that black lines and their numbers show on, and that a white page ends at."""
 _SOLID: Final[Dash] = ()
 _TICKS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
 
@@ -209,10 +212,10 @@ def norms_over_times(times: Sequence[int], logs: Array, norm: str, words: Labels
         figure = Figure(figsize=(6.3, 4.4))
         axes, beside = figure.add_axes((0.09, 0.12, 0.60, 0.86)), figure.add_axes(
             (0.76, 0.12, 0.03, 0.86))  # fmt: skip
-        image = axes.pcolormesh(times, times, values, cmap="gray", shading="nearest",
-                                vmin=low - 0.15 * (high - low) - 1e-9, vmax=high,
-                                rasterized=True)  # fmt: skip
-        levels = [v for v in MaxNLocator(7).tick_values(low, high) if low < v < high]
+        image = axes.pcolormesh(times, times, values, cmap=_SHADES, shading="nearest",
+                                vmin=low - 1e-9, vmax=high, rasterized=True)  # fmt: skip
+        edge = 1e-3 * (high - low)  # a line so near the largest norm would follow its roundings
+        levels = [v for v in MaxNLocator(7).tick_values(low, high) if low + edge < v < high - edge]
         if levels and high - low > 1e-6:
             apart = np.where(np.eye(len(times), dtype=bool), np.nan, values)
             lines = axes.contour(times, times, apart, levels=levels, colors=_ON_SHADES,

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import ScalarFormatter
 
+from derive.typeset.boxes import GREEK
 from numeric.bounds.one_sequence.measured import Curve, Measurement
 from reports.document.words import spoken
 
@@ -32,10 +33,12 @@ STYLE: Final[dict[str, Any]] = {
 SHADES: Final = ("#8A8A8A", "#4A4A4A", "#000000")
 _CHINESE: Final = re.compile("[\u3400-\u9fff]")
 _FORMULA: Final = re.compile(r"\$([^$]*)\$")
-_HAT: Final = re.compile(r"\\hat\{(?:\\mathrm\{)?(\w+)\}?\}")
+_MARKS: Final = re.compile(r"\\(?:hat|tilde|bar|mathrm)(?![A-Za-z])")
+_GREEK: Final = re.compile(rf"\\({'|'.join(GREEK)})(?![A-Za-z])")
 _DIGITS: Final = re.compile(r"\$\\mathdefault\{([0-9.]+)\}\$")
 _PLAIN: Final = {
-    r"\uparrow": "↑", r"\downarrow": "↓", r"\infty": "∞", r"\geq": "≥", "-": "−",
+    r"\uparrow": "↑", r"\downarrow": "↓", r"\infty": "∞", r"\geq": "≥", "-": "−", "{": "",
+    "}": "", " ": "",
 }  # fmt: skip
 Mark = tuple[float, str, str]
 
@@ -178,7 +181,7 @@ def plain(label: str) -> str:
         return label
 
     def signs(found: re.Match[str]) -> str:
-        inner = _HAT.sub("\\1", found[1])
+        inner = _GREEK.sub(lambda name: GREEK[name[1]], _MARKS.sub("", found[1]))
         for name, sign in _PLAIN.items():
             inner = inner.replace(name, sign)
         return inner

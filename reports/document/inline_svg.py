@@ -22,6 +22,8 @@ _LETTER: Final = re.compile(r'<path id="([^"]*)" (d="[^"]*" transform="scale[^>]
 _REFERRED: Final = re.compile(r'xlink:href="#([^"]*)"|url\(#([^)]*)\)')
 _NAMED: Final = re.compile(r' id="([^"]*)"')
 _STYLE: Final = re.compile(r' style="([^"]*)"')
+_FILL: Final = re.compile(r' fill="(#[0-9a-f]{6})"')
+"""What is behind a hatch has its colour apart from its style."""
 _PLACED: Final = re.compile(r' transform="translate\(([-\d.]+) ([-\d.]+)\)"/>')
 _GROUP: Final = re.compile(r"<(/?)g\b([^>]*?)(/?)>")
 
@@ -43,7 +45,7 @@ class Drawings:
         body = _REMARKS.sub("", text[text.index("<svg") :])
         body = re.sub(r">\s+<", "><", body)
         body = self._named(body)
-        body = _STYLE.sub(self._class, body)
+        body = _STYLE.sub(self._class, _FILL.sub(r' style="fill: \1"', body))
         body = re.sub("<use [^>]*>", lambda use: _PLACED.sub(_place, use[0]), body)
         body = _grouped(body.replace("<defs></defs>", "")).replace("xlink:href=", "href=")
         opening, rest = body.split(">", 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from math import ceil
 from typing import Final
 
 from derive.typeset.boxes import (
@@ -97,16 +97,12 @@ def said(parts: Inlines) -> str:
 
 
 def equations(group: Equations, limit: float = TEXT_WIDTH) -> str:
-    """Equations as a table that breaks over pages, aligned at the relation sign."""
+    """Equations as a table that breaks over pages, aligned at the relation sign.
+
+    No row stands alone on a page.
+    """
     rows = group.rows
-    left = max(width(row.left) for row in rows)
-    space = max((0.85 * width(row.space) + 0.8 for row in rows if row.space), default=0.0)
-    number = max((0.45 * len(row.shown) + 1.2 for row in rows if row.number), default=0.0)
-    free = limit - left - space - number - 1.5 - 1.6
-    wanted = max((0.38 * _length(row.note) + 0.6 for row in rows if row.note), default=0.0)
-    spare = free - max(width(row.right) for row in rows) - 2.0
-    note = min(wanted, max(10.0, spare)) if wanted else 0.0
-    room = free - note - 0.8 * bool(note)
+    note, room, space, number = _shares(group, limit)
     columns = r"@{\hspace{1em}}r@{}l@{\extracolsep{\fill}}"
     if note:
         columns += f"p{{{note:.1f}em}}"
@@ -115,8 +111,24 @@ def equations(group: Equations, limit: float = TEXT_WIDTH) -> str:
     columns += "l" if space else ""
     columns += r"@{\extracolsep{0pt}\hspace{1.2em}}" if space and number else ""
     columns += ("r" if number else "") + "@{}"
-    body = "\n".join(_row(row, room - 1.0, bool(note), bool(space), bool(number)) for row in rows)
+    made = [_row(row, room, bool(note), bool(space), bool(number)) for row in rows]
+    body = "\n".join(
+        row + "*" * (k in {0, len(made) - 2} and k < len(made) - 1) for k, row in enumerate(made)
+    )
     return f"\\begin{{longtable}}{{{columns}}}\n{body}\n\\end{{longtable}}"
+
+
+def _shares(group: Equations, limit: float) -> tuple[float, float, float, float]:
+    """The widths of the notes, of the right sides, of the spaces and of the numbers, in em."""
+    rows = group.rows
+    left = max(width(row.left) for row in rows)
+    space = max((0.85 * width(row.space) + 0.8 for row in rows if row.space), default=0.0)
+    number = max((0.45 * len(row.shown) + 1.2 for row in rows if row.number), default=0.0)
+    free = limit - left - space - number - 1.5 - 1.6
+    wanted = max((0.38 * _length(row.note) + 0.6 for row in rows if row.note), default=0.0)
+    spare = free - max(width(row.right) for row in rows) - 2.0
+    note = min(wanted, max(10.0, spare)) if wanted else 0.0
+    return note, free - note - 0.8 * bool(note) - 1.0, space, number
 
 
 def _row(row: EquationRow, room: float, note: bool, space: bool, number: bool) -> str:
@@ -229,13 +241,36 @@ def _known(text: str) -> str:
     return "".join(c if ord(c) < 0x180 or c in SIGNS or _CHINESE.match(c) else "?" for c in text)
 
 
+def _below(blocks: tuple[Block, ...], say: Say) -> str:
+    """Blocks one below the other; words stay with the equations that they lead to."""
+    return "\n\n".join(
+        (f"\\need{{{room:.3g}em}}\n" if place and (room := _room(block, after)) else "")
+        + write(block, say)
+        for place, (block, after) in enumerate(zip(blocks, (*blocks[1:], None), strict=True))
+    )
+
+
+def _room(block: Block, after: Block | None) -> float:
+    """What a block needs to stand with the first lines of equations or code after it, in em."""
+    if not isinstance(after, Equations | Listing) or isinstance(block, Equations):
+        return 0.0
+    below = 6.0 if isinstance(after, Listing) else sum(_tall(row, after) for row in after.rows[:2])
+    text = 0.0
+    if isinstance(block, Paragraph):
+        text = 0.47 * (_length(block.content) + columns_of(block.lead))
+    return max(6.0, 1.0 + 1.2 * ceil(text / TEXT_WIDTH) + below)
+
+
+def _tall(row: EquationRow, group: Equations) -> float:
+    """How high a row of a group is, in em."""
+    _, room, *_ = _shares(group, TEXT_WIDTH)
+    parts = lines(row.right, room)
+    return 2 * max(map(_depth, (row.left, *parts))) + 0.6 + 2.4 * (len(parts) - 1)
+
+
 def theorem(block: Theorem, say: Say) -> str:
     """A claim and its proof."""
-    claim = "\n\n".join(
-        (r"\need{6em}" + "\n" if isinstance(after, Equations) and place else "") + write(part, say)
-        for place, (part, after) in enumerate(pairwise((*block.claim, None)))
-        if part is not None
-    )
+    claim = _below(block.claim, say)
     steps = "\n".join(rf"\item {said(step)}" for step in block.proof)
     stated = (
         "\\medskip\\need{9em}\n"
@@ -286,15 +321,13 @@ def write(block: Block, say: Say) -> str:
 
 def section(part: Section, say: Say) -> str:
     """A section with its anchor."""
-    blocks = "\n\n".join(
-        (r"\need{6em}" + "\n" if isinstance(after, Equations) and place else "") + write(block, say)
-        for place, (block, after) in enumerate(pairwise((*part.blocks, None)))
-        if block is not None
-    )
-    first = part.blocks[0]
-    room = {Theorem: 14.0, Figure: 26.0}.get(type(first), 8.0)
-    if isinstance(first, Table) and not _breaks(first):
-        room = 10 + 1.4 * len(first.rows) * (2.5 if "p" in first.align else 1)
+    blocks = _below(part.blocks, say)
+    first, after = part.blocks[0], next(iter(part.blocks[1:]), None)
+    room = {Theorem: 14.0, Figure: 26.0}.get(type(first), max(8.0, 4 + _room(first, after)))
+    if isinstance(first, Table):
+        room = 16.0
+        if not _breaks(first):
+            room = 10 + 1.4 * len(first.rows) * (2.5 if "p" in first.align else 1)
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"
     text = f"{{\\small\n{blocks}\n\n}}" if part.small else blocks
     return f"\\need{{{room:g}em}}\n{head}\n\n{text}\n"

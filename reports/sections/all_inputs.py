@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from derive.language.expr import size
 from derive.language.norms import Radius
-from derive.typeset.boxes import Box, Fenced, Grid, Number, Operator, Symbol, row, sub, sup
+from derive.typeset.boxes import Fenced, Grid, Number, Operator, row, sub, sup
+from derive.typeset.latex import Latex
+from derive.typeset.layout import size_box
 from numeric.bounds.all_inputs.closed_condition import Condition, Worked
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED, Scan, recurrent
@@ -76,15 +79,10 @@ def drawn_words(pages: Pages) -> Inlines:
         words.append(say.sentence("growth.drawn_factors", square, pages.facts.gain))
     if not all(letters.values()):
         words.append(say.sentence("growth.other_factors"))
-    sizes = listed([say("{0}", row(_size(name), "=", Number(str(count))))
+    sizes = listed([say("{0}", row(size_box(size(name)), "=", Number(str(count))))
                     for name, count in study.sizes.items()], ", ")  # fmt: skip
     words.append(say.sentence("all_inputs.seed", str(study.seed), sizes, pages.at(1.0)))
     return say.listed(words, "words.semicolon")
-
-
-def _size(name: str) -> Box:
-    head, *rest = name.split("_")
-    return sub(Symbol(head), *rest) if rest else Symbol(head)
 
 
 def _states(pages: Pages) -> Inlines:
@@ -280,8 +278,7 @@ def sizes_of_gates(pages: Pages) -> Iterator[Block]:
     words.append(say.sentence("all_inputs.region", gate, pages.facts.gain))
     if found.ratio is not None:
         words.append(say.sentence("all_inputs.region_hatched"))
-    letter = found.gate if len(found.gate) == 1 else r"\mathrm{" + found.gate.replace("_", "") + "}"
-    yield pages.figure("region", certified_region(found, letter, pages.labels),
+    yield pages.figure("region", certified_region(found, Latex()(gate).strip(), pages.labels),
                        say.together(words), say.words("all_inputs.region_described"))  # fmt: skip
 
 

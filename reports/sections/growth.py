@@ -13,8 +13,10 @@ from typing import Final
 from sympy import S
 
 from derive.calculus.through_time import EARLIER, TIME
+from derive.language.expr import size
 from derive.theorems.claims import Relation
-from derive.typeset.boxes import Box, Number, Operator, Symbol, row, sup
+from derive.typeset.boxes import Box, Number, Operator, row, sup
+from derive.typeset.layout import size_box
 from numeric.bounds.drawn import multipliers
 from numeric.bounds.memory import kept_state
 from numeric.bounds.one_sequence.measured import Curve, Measurement
@@ -95,7 +97,7 @@ def _measured(facts: Facts) -> Iterator[Block]:
         words.append(say.sentence(key))
     if alone:
         words = [say.sentence("growth.drawn_inputs", others)]
-    sizes = [say("{0}", row(Symbol(name), "=", Number(str(value))))
+    sizes = [say("{0}", row(size_box(size(name)), "=", Number(str(value))))
              for name, value in measured.sizes]  # fmt: skip
     words.append(say.sentence(
         "growth.steps", listed(sizes, ", "), str(measured.steps), str(measured.seed),

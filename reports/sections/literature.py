@@ -35,7 +35,8 @@ def sources(facts: Facts) -> Section:
     cell, say = facts.derivation.cell, facts.say
     parts = apart(say.phrase(cell.source))
     cited = dict.fromkeys(source for claim in facts.claims for source in claim.sources)
-    items = [*parts, WERBOS, *cited]
+    known = [*parts, WERBOS, *cited]
+    items = [item for item in known if not any(other.startswith(f"{item},") for other in known)]
     corrections = tuple(_corrections(facts))
     return Section("sources", say.words("sources.title"), (
         Bullets(tuple(say("{0}.", item.rstrip(".")) for item in items)),

@@ -15,7 +15,7 @@ from sympy import MatrixSymbol, expand
 from derive.calculus.surrogates import surrogate_note
 from derive.calculus.through_time import FACTOR
 from derive.language.defaults import RULES
-from derive.language.expr import Blocks, Columns, Concat, Quotient, Rows, size
+from derive.language.expr import Blocks, Broadcast, Columns, Concat, Quotient, Rows, size
 from derive.language.syntax import BAR, CARRY, DOT, PREVIOUS
 from derive.typeset.boxes import (
     Box,
@@ -77,15 +77,23 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         parameter_table(facts) if cell.parameters else
         Paragraph(say.sentence("glance.no_parameters")),
         *given(facts),
-        Paragraph(say.sentence("glance.step_jacobian",
-                      *_state_pair(facts)), say.words("glance.lead_jacobian")),
+        Paragraph(_step_jacobian(facts), say.words("glance.lead_jacobian")),
         Equations((jacobian_row(facts),)),
         Paragraph(say.line(*claim.verdict), say.words("glance.lead_gradients")),
-        Paragraph(summary(facts), say.words("glance.lead_verified")),
+        Paragraph(summary(facts, brief=brief), say.words("glance.lead_verified")),
         *((Paragraph(say("{0}.", say.phrase(note)), say.words("glance.lead_declared")),)
           if (note := surrogate_note(cell)) else ()),
         conventions(facts),
     ))  # fmt: skip
+
+
+def _step_jacobian(facts: Facts) -> Inlines:
+    """What it does; with several states, what the letter of all of them means."""
+    say, (before, now) = facts.say, _state_pair(facts)
+    said_ = [say.sentence("glance.step_jacobian", before, now)]
+    if len(facts.derivation.cell.states) > 1:
+        said_.append(say.sentence("glance.whole_state", now, row("t")))
+    return say.together(said_)
 
 
 def _state_pair(facts: Facts) -> tuple[Box, Box]:
@@ -240,6 +248,8 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
         whole = spelled(letters("M", "Y", "Phi"))
         items.append(say.sentence(
             "conventions.parts", _part(v, ""), row("n"), v, _part(whole, ":")))  # fmt: skip
+    if facts.uses(Broadcast):
+        items.append(say.sentence("conventions.number"))
     if facts.uses(Quotient):
         items.append(say.sentence("conventions.quotient"))
     return Callout(say.words("conventions.title"), (Bullets(tuple(items)),))

@@ -52,10 +52,11 @@ def check_name(say: Speaker, name: str) -> str:
     return say.phrase(name.replace("_", " "))
 
 
-def summary(facts: Facts) -> Inlines:
-    """Page one's sentence."""
+def summary(facts: Facts, *, brief: bool = False) -> Inlines:
+    """Page one's sentence; a brief report has no section on it to refer to."""
     say, verdict = facts.say, facts.verdict
     link = Reference("verified", say.words("verified.link"))
+    details = [] if brief else [say.sentence("verified.details", link)]
     if verdict is None:
         return say.sentence("verified.not_done")
     agreed = [
@@ -68,11 +69,11 @@ def summary(facts: Facts) -> Inlines:
         if check in verdict.checks and verdict.checks[check].status == PASS
     ]
     if verdict.status == PASS:
-        return say.sentence("verified.agree", say.listed(agreed), link)
+        return say.together([say.sentence("verified.agree", say.listed(agreed)), *details])
     bad = [name for name, check in verdict.checks.items() if check.status != PASS]
-    return say.sentence("verified.status", Words(say.phrase(verdict.status), "emphasis"),
-        say.listed([say(check_name(say, name)) for name in bad]), link,
-    )  # fmt: skip
+    status = say.sentence("verified.status", Words(say.phrase(verdict.status), "emphasis"),
+                          say.listed([say(check_name(say, name)) for name in bad]))  # fmt: skip
+    return say.together([status, *details])
 
 
 def verified(facts: Facts) -> Section | None:

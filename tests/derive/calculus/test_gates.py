@@ -27,6 +27,13 @@ def values(cell, low=0.1, high=0.9):
     return columns, sizes
 
 
+def test_nothing_divided_is_nothing():
+    cell = catalogue["mlstm"]
+    (gate,) = (gate for gate in gates(cell) if gate.name == "o")
+    closed, _ = ends(cell, gate)
+    assert isinstance(closed.becomes, ZeroMatrix)
+
+
 @pytest.mark.parametrize("drawn", [(0.1, 0.9), (-3.0, 3.0), (-40.0, -1e-3)], ids=str)
 @pytest.mark.parametrize("name", by_day(GATED, 5))
 def test_an_end_is_the_equation_with_the_gate_there(name, drawn):

@@ -234,7 +234,10 @@ def test_chinese_is_set_by_xelatex(language, tmp_path):
 
 @pytest.mark.parametrize(("label", "text"), [
     (r"测量值, $g=2.5$", "测量值, g=2.5"), ("间隔 $t-k$", "间隔 t−k"),
+    (r"间隔 $t-\tau$", "间隔 t−τ"), (r"增益 $\gamma$", "增益 γ"),
     (r"门的最大值，$\hat{\mathrm{z}}$", "门的最大值，z"),
+    (r"门的最大值，$\hat{\mathrm{eps}_{1}}$", "门的最大值，eps_1"),
+    (r"门的最大值，$\hat{\phi _{1}}$", "门的最大值，φ_1"),
     (r"下界 $\uparrow$ $12$", "下界 ↑ 12"),
     (r"measured, $g=1$", r"measured, $g=1$"),
 ])  # fmt: skip

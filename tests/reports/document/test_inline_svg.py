@@ -75,6 +75,13 @@ def test_colours_of_figures_are_variables_that_a_dark_page_sets():
     assert "invert(" not in style
 
 
+def test_what_is_behind_a_hatch_changes_with_the_page():
+    draw = Drawings()
+    made = draw('<svg><rect x="0" fill="#ffffff"/></svg>', "")
+    assert made.endswith('<rect x="0" class="f1"/></svg>')
+    assert draw.style() == ".f1 { fill: var(--cffffff, #ffffff) }"
+
+
 def test_nothing_dangles_in_a_drawn_figure():
     """Each name that a figure refers to is given once; letters and paths are all still there."""
     draw = Drawings()

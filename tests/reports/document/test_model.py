@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from matplotlib.figure import Figure as Drawing
@@ -10,7 +11,7 @@ from reading import text_of
 from samples import CELLS, measurement, page, source, verdict
 
 from derive import Cell, catalogue, differentiate
-from derive.typeset.boxes import Fenced, Number, Operator, Row, Sum, Symbol, width
+from derive.typeset.boxes import Fenced, Number, Operator, Row, Script, Sum, Symbol, width
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
 from reports.document.figures import gradient_norms, label_ends, labels
@@ -19,6 +20,8 @@ from reports.document.model import EquationRow, Equations, Math, Reference, Tabl
 from reports.document.tex import escape
 from reports.document.words import listed
 from reports.sections.cell import build
+from reports.sections.facts import Facts
+from reports.sections.growth import growth
 from reports.sections.verified import scientific
 
 
@@ -201,3 +204,12 @@ def test_a_verdict_may_be_inconclusive():
     assert verdict("rnn").status == "pass"
     text = text_of(html(build(differentiate(catalogue["rnn"]), "", made)))
     assert "Status inconclusive: autograd" in text
+
+
+def test_sizes_are_written_as_in_the_shapes():
+    cell = catalogue["mlstm"]
+    made = replace(measurement(cell), sizes=(("n_n", 4),))
+    numbers = next(block for block in growth(Facts(differentiate(cell), measurement=made)).blocks
+                   if getattr(block, "lead", "") == "Numbers.")  # fmt: skip
+    size = Script(Symbol("n"), sub=Symbol("n"))
+    assert Math(Row((size, Operator("="), Number("4")))) in numbers.content

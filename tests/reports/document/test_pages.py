@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
+from feet import LEADING, crowded, feet, row_counts
 from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
@@ -116,6 +118,22 @@ def test_no_table_runs_off_its_page_wherever_figures_go(tmp_path):
     plain = path.read_text().replace(r"\global\@colroom\hadroom", "")
     path.write_text(plain)
     assert r"Overfull \vbox" in compile_pdf(path)
+
+
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_no_heading_and_no_leading_words_stand_alone_at_the_foot_of_a_page(tmp_path):
+    """However full the page is, a line of what they lead to stands on it."""
+    path = tmp_path / "any.tex"
+    path.write_text(tex(crowded()), encoding="utf-8")
+    compile_pdf(path)
+    last = feet(path.with_suffix(".pdf"), numbered=True)
+    assert len(last) > 25
+    assert [text for text in last if text.endswith(LEADING)] == []
+    assert min(row_counts(path.with_suffix(".pdf"), "row")) >= 3
+    assert {*row_counts(path.with_suffix(".pdf"), "short")} == {9}
+    for word in ("d", "code"):
+        assert min(row_counts(path.with_suffix(".pdf"), word)) >= 2
 
 
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
+from dataclasses import replace
 
 import pytest
 from browser import BROWSER
+from feet import LEADING, crowded, feet, printed, row_counts
 from samples import SVG, document
 
 from reports.document import printed_pdf
 from reports.document.html import html
+from reports.document.model import Section, Table, Words
 from reports.document.pdf import EngineError
 from reports.document.printed_pdf import made_by, print_pdf
 
@@ -21,10 +23,32 @@ def test_a_page_is_printed_with_its_text(tmp_path):
     assert made_by(tmp_path / "rnn.pdf") == "a browser"
     assert [path.name for path in tmp_path.iterdir()] == ["rnn.pdf"]
     if shutil.which("pdftotext"):
-        text = subprocess.run(["pdftotext", str(tmp_path / "rnn.pdf"), "-"], text=True,
-                              capture_output=True, check=True).stdout  # fmt: skip
+        text = printed(tmp_path / "rnn.pdf")
         assert "One step back" in text
         assert "tanh" in text
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_what_leads_to_the_next_lines_is_printed_on_their_page(tmp_path):
+    print_pdf(html(crowded()), tmp_path / "any.pdf")
+    last = feet(tmp_path / "any.pdf", numbered=False)
+    assert len(last) > 25
+    assert [text for text in last if text.endswith(LEADING)] == []
+    assert min(row_counts(tmp_path / "any.pdf", "row")) >= 3
+    assert {*row_counts(tmp_path / "any.pdf", "short")} == {9}
+    assert min(row_counts(tmp_path / "any.pdf", "d")) >= 2
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_chinese_names_beside_long_words_stay_on_one_line(tmp_path):
+    row = ((Words("参数检查的名称"),), (Words("每个错误的参数" * 12),), (Words("1"),))
+    head = ((Words("检查"),), (Words("比较的对象"),), (Words("例子数与其误差"),))
+    table = Table(1, (Words("每项检查"),), head, (row,), "lpr")
+    made = replace(document("rnn"), sections=(Section("a", "t", (table,)),), language="zh")
+    print_pdf(html(made), tmp_path / "any.pdf")
+    assert {"参数检查的名称", "例子数与其误差"} <= set(printed(tmp_path / "any.pdf").split())
 
 
 def test_a_browser_that_prints_nothing_or_is_missing_is_named(tmp_path, monkeypatch):

@@ -67,3 +67,9 @@ def test_blocks_are_sums_of_diagonals_and_weights_where_nothing_else_moves():
 def test_a_cell_without_parameters_is_not_said_to_have_some():
     facts = Facts(differentiate(Cell.parse(name="c", equations="h = tanh(h_prev + x)")))
     assert "A parameter serves" not in repr(through_time(facts))
+
+
+@pytest.mark.parametrize(("name", "told"), [("mlstm", True), ("lstm", False)])
+def test_a_number_that_fills_a_vector_is_said_to(name, told):
+    made = repr(conventions(Facts(differentiate(catalogue[name]))))
+    assert ("every entry is that number" in made) is told

@@ -6,6 +6,7 @@ import pytest
 
 from derive import Cell, catalogue, differentiate
 from derive.typeset.text import Text
+from reports.document.model import Bullets
 from reports.sections.facts import Facts
 from reports.sections.literature import apart, dropped, drops, is_lstm, sources
 
@@ -32,6 +33,15 @@ def test_the_copied_recursion_names_its_gap():
     assert is_lstm(facts)
     for name in ("rnn", "mlstm"):  # no second state; two that do not read each other
         assert not drops(Facts(differentiate(catalogue[name])))
+
+
+def test_a_work_that_the_cell_comes_from_is_named_once():
+    works = sources(Facts(differentiate(catalogue["lstm"]))).blocks[0]
+    assert isinstance(works, Bullets)
+    told = ["".join(part.text for part in item) for item in works.items]
+    assert [work for work in told if work.startswith("Hochreiter")] == [
+        "Hochreiter and Schmidhuber 1997, Neural Computation 9."
+    ]
 
 
 MOMENTUM = """

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from samples import CELLS, LISTING, measurement, verdict
+from samples import document as whole
 from studies import small_study
 
 from derive import catalogue, differentiate
@@ -36,6 +37,8 @@ def test_it_keeps_the_story_and_no_proof(name):
     assert "Proof" not in tex(document)
     assert 'class="proof"' not in html(document, {f"{name}-gradient_norms": "<svg></svg>"})
     assert "10pt" in tex(document)
+    for made_, refers in ((document, False), (whole(name), True)):
+        assert ("section has the details" in tex(made_)) is refers
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "odd"])
