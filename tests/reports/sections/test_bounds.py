@@ -43,6 +43,13 @@ def document(name: str) -> tuple[Document, dict[str, str]]:
     return replace(bare, sections=placed(bare.sections, made)), pictures
 
 
+def page(made) -> str:
+    """The words of a chapter alone."""
+    pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
+    document = Document("a cell", "a cell", "", "", (), made.sections)
+    return " ".join(text_of(html(document, pictures)).split())
+
+
 @pytest.fixture(scope="module")
 def lstm():
     """The report of the LSTM as text of both formats."""
@@ -138,8 +145,7 @@ def test_other_sizes_are_not_called_the_same(name):
     if name == "gla":
         own = ", ".join(f"{letter}={size}" for letter, size in study.sizes.items())
         said = f"This cell, of {own}, beside known ones of n=6, m=3."
-    text = text_of(html(Document(name, "t", "s", "a", (), made.sections),
-                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    text = page(made)
     assert said in text
 
 
@@ -154,8 +160,7 @@ def test_the_bias_of_the_gate_decides_and_the_table_says_what_was_measured(lstm)
 
 def test_the_gain_of_a_plain_network_has_three_cases():
     made, found = chapter_of(small_study("rnn")), small_study("rnn").by_gain
-    text = text_of(html(Document("r", "t", "s", "a", (), made.sections),
-                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    text = page(made)
     if found.certified is not None and found.explodes is not None:
         assert "Below one, above one, and the third case" in text
         assert f"At g={found.certified:g} the norm is at most" in text
@@ -166,8 +171,7 @@ def test_growth_at_rest_is_said_of_the_gains_tried():
     """And no gain at which some method proves decay is said to be decided by none."""
     study = small_study("rnn")
     made = chapter_of(study)
-    text = text_of(html(Document("r", "t", "s", "a", (), made.sections),
-                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    text = page(made)
     assert "Hatched: at each value tried from there on, the zero state" in text
     between = re.search(r"Between the two, as at g=([\d.]+),", text)
     assert between is None or not study.scan.decays(float(between[1]))
@@ -176,8 +180,7 @@ def test_growth_at_rest_is_said_of_the_gains_tried():
 def test_modules_have_their_rates():
     made = chapter_of(small_study("clockwork_rnn"))
     assert "clockwork_rnn-modules" in made.pictures
-    text = text_of(html(Document("c", "t", "s", "a", (), made.sections),
-                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    text = page(made)
     assert "slowest to forget of the modules decides" in text
     assert "period of 8 steps" in text
 
@@ -188,8 +191,7 @@ def test_the_slowest_module_decides_only_where_the_others_do_not_act_on_it():
         equations="h = tick * tanh(W @ h_prev + U @ x) + (1 - tick) * h_prev",
     )  # fmt: skip
     made = chapter_of(study_of(cell))
-    text = text_of(html(Document("w", "t", "s", "a", (), made.sections),
-                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    text = page(made)
     assert "Blocks between modules act as well" in text
     assert "the rate of the whole state is certified" in text
     assert "slowest to forget" not in text
@@ -198,8 +200,7 @@ def test_the_slowest_module_decides_only_where_the_others_do_not_act_on_it():
 def test_what_has_no_bound_is_said_so():
     cell = Cell.parse(name="open", equations="h = h_prev * tanh(W @ h_prev + U @ x) + relu(V @ x)")
     made = chapter_of(study_of(cell))
-    text = text_of(html(Document("c", "t", "s", "a", (), made.sections),
-                        {stem: p.svg for stem, p in made.pictures.items()}))  # fmt: skip
+    text = page(made)
     assert "not known to be finite" in text
     assert "no a-priori rate is certified" in text
     assert "No set was found that the states never leave" in text
@@ -327,13 +328,6 @@ def test_what_does_not_fit_is_one_line(tmp_path, monkeypatch, capsys, words, sai
     assert said in error
     assert error.count("\n") <= 2
     assert not (tmp_path / "out" / "rnn.html").exists()
-
-
-def page(made):
-    """The chapter's text."""
-    pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
-    document = Document("calm", "calm", "", "", (), made.sections)
-    return " ".join(text_of(html(document, pictures)).split())
 
 
 CALM = Cell.parse(name="calm", equations="h = tanh(0.3 * (W @ h_prev) + U @ x)")
