@@ -1,7 +1,8 @@
 """The emitted JAX functions beside JAX's own gradient, on an accelerator where there is one.
 
 Forward and backward pass of Σ h, both compiled, in turn, each waited for; the median of the
-rounds in milliseconds, and how far the gradients differ. `--any` measures on the CPU instead.
+rounds in milliseconds, and how far the gradients differ. `--any` measures on the CPU instead,
+there the processor's time.
 
     python benchmarks/gpu.py
     python benchmarks/gpu.py --any --cells lstm --sizes 100,32,64,128
@@ -27,10 +28,10 @@ from derive import Cell, catalogue
 from numeric import compile_cell
 from numeric.compiler.target import load
 
-CELLS: Final = ("lstm", "peephole_lstm", "gru", "mgu")
+CELLS: Final = ("lstm", "peephole_lstm", "gru", "mgu", "rnn")
 SIZES: Final = ("100,32,64,128", "200,64,256,256", "200,128,512,1024")
 CLOSE: Final = 1e-4  # of an array's largest entry, in float32
-ROUNDS: Final = 15
+ROUNDS: Final = 41
 _PRODUCT: Final = re.compile(r"(\w+) @ (\w+|\([^()]*\))")
 
 
@@ -81,12 +82,13 @@ def compare(cell: Cell, sizes: tuple[int, ...], jax: Any) -> tuple[float, float,
         float(jax.numpy.abs(a - b).max() / jax.numpy.abs(b).max())
         for a, b in zip(got, want, strict=True)
     )
+    clock = time.process_time if jax.devices()[0].platform == "cpu" else time.perf_counter
     times: list[list[float]] = [[], []]
     for _ in range(ROUNDS):
         for held, run in zip(times, runs, strict=True):
-            start = time.perf_counter()
+            start = clock()
             jax.block_until_ready(run(params, x))
-            held.append(1e3 * (time.perf_counter() - start))
+            held.append(1e3 * (clock() - start))
     theirs, ours = map(statistics.median, times)
     return theirs, ours, apart
 
