@@ -115,6 +115,12 @@ class Verdict:
         if self.status != (right := conclude(self.checks, self.gradients, self.unjudged)):
             raise ValueError(f"status {self.status!r}: the checks say {right!r}")
 
+    @property
+    def share_of_bound(self) -> float | None:
+        """The largest error over what rounding explains, where the check of fifty digits ran."""
+        shares = [check.figures.get("share_of_bound") for check in self.checks.values()]
+        return max((share for share in shares if share is not None), default=None)
+
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain data that strict JSON can hold."""
         return {

@@ -86,14 +86,13 @@ def verified(facts: Facts) -> Section | None:
     again = f"bptt verify {name} --profile {verdict.profile} --seed {verdict.seed}"
     versions = ", ".join(f"{package} {version}" for package, version in verdict.versions.items())
     rows = tuple(_row(facts, check, found) for check, found in verdict.checks.items())
-    share = [c.figures["share_of_bound"] for c in verdict.checks.values()
-             if "share_of_bound" in c.figures]  # fmt: skip
+    share = verdict.share_of_bound
     return Section("verified", say.words("verified.title"), (
         Paragraph(say.sentence("verified.opening")),
         Table(3 if facts.measurement else 2, say.sentence("verified.table"),
               say.heads("verified.check", "verified.method", "verified.examples", "verified.error"),
               rows, "lprr"),
-        *((Paragraph(say.sentence("verified.share", f"{max(share):.0%}")),) if share else ()),
+        *((Paragraph(say.sentence("verified.share", f"{share:.0%}")),) if share else ()),
         *_failures(facts, verdict),
         Paragraph(say.sentence("verified.repeat", Words(again, "code"), versions)),
     ))  # fmt: skip

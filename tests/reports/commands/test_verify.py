@@ -31,6 +31,12 @@ def test_verify_checks_every_style(bptt: Any) -> None:
     assert data["versions"]["numpy"]
 
 
+def test_errors_where_functions_saturate_are_said_to_be_those_of_rounding(bptt: Any) -> None:
+    said, data = bptt("verify", "gru").out, bptt("verify", "gru", "--json").data
+    shares = [one["checks"]["high_precision"]["share_of_bound"] for one in data["styles"].values()]
+    assert f"the largest is {max(shares):.0%} of what it allows" in said
+
+
 def test_verify_tells_a_right_file_from_a_wrong_one(bptt: Any) -> None:
     right = compile_cell(catalogue["lstm"], "textbook").source
     Path("right.py").write_text(right, encoding="utf-8")
@@ -40,6 +46,7 @@ def test_verify_tells_a_right_file_from_a_wrong_one(bptt: Any) -> None:
     said = bptt("verify", "wrong.py", "--cell", "lstm", "--json")
     data = said.data
     assert said.status == 1
+    assert "of what it allows" not in bptt("verify", "wrong.py", "--cell", "lstm").out
     assert data["status"] == "fail"
     assert data["gradients"]["params.W_fh"]["status"] == "fail"
     assert data["gradients"]["params.W_oh"]["status"] == "pass"
