@@ -390,11 +390,11 @@ def _in_file(text: str) -> Cell:
     """
     found = _FILE.fullmatch(text)
     path, name = (found["path"], found["name"]) if found else (text, None)
-    cells = load(Path(path))
+    tables = read_tables(Path(path))
     if name is None:
-        if len(cells) > 1:
-            raise CellError(f"{path}: {len(cells)} cells; say {path}:NAME, of {', '.join(cells)}")
-        return next(iter(cells.values()))
-    if name not in cells:
-        raise UnknownCellError(name, cells)
-    return cells[name]
+        if len(tables) > 1:
+            raise CellError(f"{path}: {len(tables)} cells; say {path}:NAME, of {', '.join(tables)}")
+        (name,) = tables
+    if name not in tables:
+        raise UnknownCellError(name, tables)
+    return build(name, tables[name], Path(path).name)

@@ -22,6 +22,7 @@ from numeric.bounds.one_sequence.measured import Measurement, measure
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.study import Study, study
 from numeric.compiler.kernel import compile_cell, compile_network
+from numeric.meaning.domains import UndefinedError
 from numeric.verification.derivation.check import require_derivation
 from numeric.verification.verdict import PASS, Verdict
 from numeric.verification.verify import verify
@@ -69,6 +70,7 @@ def write_report(
         ValueError: for an unknown format.
         EngineError: if "pdf" is asked for and no TeX engine and no browser is found, or it fails.
         WrongDerivationError: if a line of the derivation is wrong, a fault of ours.
+        UndefinedError: if no bounds are given and the cell has no value along the sequence drawn.
         OSError: if the folder cannot be written to.
     """
     cell = cell_of(cell)
@@ -106,10 +108,10 @@ def write_report(
 
 
 def _measured(derivation: Derivation, seed: int) -> Measurement | None:
-    """Norms for drawn weights; None for a cell whose states overflow with them."""
+    """Norms for drawn weights; None for a cell whose states overflow, or have no value, there."""
     try:
         return measure(derivation, seed=seed)
-    except StateOverflowError:
+    except (StateOverflowError, UndefinedError):
         return None
 
 

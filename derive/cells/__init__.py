@@ -5,6 +5,7 @@ In: a cell file, the user's or ours. Out: the keys of each cell in it, nothing p
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ MAX_FILE: Final = 1_000_000
 
 def read_tables(path: Path) -> dict[str, dict[str, Any]]:
     """The cells of a file by name: one at the top level, or a table for each.
+
+    One at the top level without a name has that of the file, what no name holds as _.
 
     Raises:
         CellError: if the file is no TOML, or holds no cell.
@@ -33,7 +36,7 @@ def read_tables(path: Path) -> dict[str, dict[str, Any]]:
         raise CellError(f"{path.name}: not a cell file: {problem}") from None
     if "equations" in data:
         name = data.get("name")
-        return {name if isinstance(name, str) else path.stem: data}
+        return {name if isinstance(name, str) else re.sub(r"[^A-Za-z0-9_]", "_", path.stem): data}
     if not data or not all(isinstance(table, dict) for table in data.values()):
         raise CellError(f"{path.name}: expected the key 'equations' (a text), found none")
     return data

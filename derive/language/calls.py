@@ -11,6 +11,7 @@ from typing import Protocol
 
 from derive.language.expr import VECTOR_FUNCTIONS
 from derive.language.functions import FUNCTIONS, SLOPES_OF_STEP
+from derive.language.habits import call_instead
 from derive.language.matrices import DIAG, OUTER, known_functions
 from derive.language.pairs import PAIR_FUNCTIONS
 from derive.language.reductions import REDUCTIONS
@@ -61,8 +62,9 @@ def infer_call(shapes: Tying, node: Node, children: list[Shape]) -> Shape:
         known, what, name = sorted(known_functions()), "function", node.value
         if name.startswith(f"{STEP}_"):
             known, what, name = [*SLOPES_OF_STEP], "slope of step", name.removeprefix(f"{STEP}_")
-        near = get_close_matches(name, known, 1)
+        near, written = get_close_matches(name, known, 1), call_instead(name)
         hint = f"the nearest is {near[0]}; " if near else ""
+        hint = f"write {written}; " if written else hint
         raise shapes.error(f"unknown {what} {name!r}: {hint}known are {', '.join(known)}", node)
     allowed = len(FUNCTIONS[node.value].parameters)
     if not 1 <= len(children) <= 1 + allowed:

@@ -88,21 +88,21 @@ class Shapes:
             self.assignments, self.states, self.matrices, self.declared
         )
         for assignment in self.assignments:
+            target = assignment.target
+            for what, names in (("input", self.inputs), ("constant", self.constants)):
+                if target.value in names:
+                    raise self.error(
+                        f"{target.value!r} is declared as {what}: it cannot be assigned", target
+                    )
             for node in assignment.value.walk():
                 if node.kind == "name":
-                    self._check_use(node, assigned, targets)
-            target = assignment.target
+                    self._check_use(node, target, assigned, targets)
             if target.value in assigned:
                 raise self.error(
                     f"{target.value!r} is assigned in line {assigned[target.value]} already: "
                     "give the second value a name of its own",
                     target,
                 )
-            for what, names in (("input", self.inputs), ("constant", self.constants)):
-                if target.value in names:
-                    raise self.error(
-                        f"{target.value!r} is declared as {what}: it cannot be assigned", target
-                    )
             if target.value.endswith(PREVIOUS):
                 raise self.error(
                     f"{target.value!r} is the value one step earlier: assign to "
@@ -110,13 +110,24 @@ class Shapes:
                     target,
                 )
             assigned[target.value] = target.line
+        used = {
+            node.value for a in self.assignments for node in a.value.walk() if node.kind == "name"
+        }
         if not self.states:
             raise self.error(
                 "no state: use some name's previous value, as in h = tanh(W @ h_prev + U @ x)"
+                + self._unassigned(used)
             )
-        self._check_declared(assigned)
+        self._check_declared(assigned, used)
 
-    def _check_use(self, node: Node, assigned: dict[str, int], targets: dict[str, Node]) -> None:
+    def _unassigned(self, used: set[str]) -> str:
+        """A reminder of the names that are read as parameters; a wrongly written one is there."""
+        free = sorted(used - self.targets - {*self.inputs, *self.constants})
+        return f"; not assigned, so parameters: {', '.join(free)}" if free else ""
+
+    def _check_use(
+        self, node: Node, target: Node, assigned: dict[str, int], targets: dict[str, Node]
+    ) -> None:
         name = node.value.removesuffix(PREVIOUS)
         if name in known_functions() and name not in self.named | {*targets}:
             raise self.error(
@@ -137,6 +148,12 @@ class Shapes:
                     f"{node.value!r}",
                     node,
                 )
+        elif name == target.value and name not in assigned:
+            raise self.error(
+                f"{name!r} is used in the line that assigns it: use {name + PREVIOUS!r} for its "
+                "value one step earlier, or assign to another name",
+                node,
+            )
         elif name in targets and name not in assigned:
             raise self.error(
                 f"{name!r} is used before line {targets[name].line} defines it: move that line "
@@ -144,17 +161,17 @@ class Shapes:
                 node,
             )
 
-    def _check_declared(self, assigned: dict[str, int]) -> None:
-        used = {
-            node.value for a in self.assignments for node in a.value.walk() if node.kind == "name"
-        }
+    def _check_declared(self, assigned: dict[str, int], used: set[str]) -> None:
         for what, names in (
             ("input", self.inputs), ("constant", self.constants), ("scalar", self.scalars),
             ("matrix", self.declared),
         ):  # fmt: skip
             for name in names:
                 if not {name, name + PREVIOUS} & used:
-                    raise self.error(f"{what} {name!r} is in no equation: use it or drop it")
+                    raise self.error(
+                        f"{what} {name!r} is in no equation: use it or drop it"
+                        + self._unassigned({name for name in used if not name.endswith(PREVIOUS)})
+                    )
                 if names.count(name) > 1:
                     raise self.error(f"{what} {name!r} is declared twice")
         for name in self.scalars:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from derive.language.habits import instead
+
 MAX_TEXT: Final = 20_000
 MAX_DEPTH: Final = 90  # of the descent: three calls a bracket
 MAX_HEIGHT: Final = 60  # of the tree: brackets, and operands in a row
@@ -116,6 +118,7 @@ class _Parser:
         self.lines = text.split("\n")
         self.tokens = list(self._tokens())
         self.position = 0
+        self.open: list[_Token] = []
 
     def error(self, message: str, place: _Token | Node) -> CellError:
         line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
@@ -135,10 +138,9 @@ class _Parser:
                 match = _TOKEN.match(code, at)
                 if match is None:
                     place = _Token("", code[at], number, at + 1)
+                    known = "the notation has names, numbers, @ * / + - .T , ( ) [ ] and ="
                     raise self.error(
-                        f"unexpected {code[at]!r}: the notation has names, numbers, "
-                        "@ * / + - .T , ( ) [ ] and =",
-                        place,
+                        f"unexpected {code[at]!r}: {instead(code, at + 1) or known}", place
                     )
                 kind = str(match.lastgroup)
                 token = _Token(kind, match.group(), number, at + 1)
@@ -157,13 +159,30 @@ class _Parser:
         token = self.current
         if self.position < len(self.tokens) - 1:
             self.position += 1
+        if token.value in {"(", "["}:
+            self.open.append(token)
+        elif token.value in {")", "]"} and self.open:
+            self.open.pop()
         return token
 
     def expect(self, value: str, what: str) -> _Token:
         if self.current.value != value:
-            came = repr(self.current.value) if self.current.value else self.current.kind
-            raise self.error(f"expected {what}, came {came}", self.current)
+            raise self.unexpected(what, self.current, inside=value in {")", "]"})
         return self.take()
+
+    def unexpected(self, what: str, place: _Token, *, inside: bool = False) -> CellError:
+        """The error of another token than expected; `inside` an expression, after an operand."""
+        came = repr(place.value) if place.value else f"the {place.kind}"
+        line = self.lines[place.line - 1]
+        hint = instead(line, place.column)
+        if self.open and self.open[-1].line < place.line:
+            bracket = self.open[-1]
+            hint = (
+                f"{bracket.value!r} of line {bracket.line}, column {bracket.column} is still open"
+            )
+        elif not hint and inside and (place.kind in {"name", "number"} or place.value == "("):
+            hint = "write * for a product entry by entry, @ for one with a matrix"
+        return self.error(f"expected {what}, came {came}{hint and '; '}{hint}", place)
 
     def assignments(self) -> Iterator[Assignment]:
         while self.position < len(self.tokens) - 1:
@@ -171,9 +190,7 @@ class _Parser:
                 self.take()
                 continue
             if self.current.kind != "name":
-                raise self.error(
-                    f"expected a name to assign to, came {self.current.value!r}", self.current
-                )
+                raise self.unexpected("a name to assign to", self.current)
             target = self.name(self.take())
             if self.current.value == ",":
                 yield from self.rotation(target)
@@ -181,9 +198,8 @@ class _Parser:
             self.expect("=", "'=' after the name")
             value = self.sum(0)
             if self.current.kind != "end of line":
-                raise self.error(
-                    f"expected an operator or the end of the line, came {self.current.value!r}",
-                    self.current,
+                raise self.unexpected(
+                    "an operator or the end of the line", self.current, inside=True
                 )
             if value.height() > MAX_HEIGHT:
                 raise self.error(
@@ -203,9 +219,7 @@ class _Parser:
         if (call.kind, call.value, len(call.children)) != ("call", ROTATE, 3):
             raise self.error(f"two names take what {ROTATE}(a, b, theta) makes", place)
         if self.current.kind != "end of line":
-            raise self.error(
-                f"expected the end of the line, came {self.current.value!r}", self.current
-            )
+            raise self.unexpected("the end of the line", self.current)
         if call.height() > MAX_HEIGHT - 3:
             raise self.error(
                 f"nested deeper than {MAX_HEIGHT}: give a part of it a name of its own", place
@@ -271,8 +285,7 @@ class _Parser:
             if self.current.value == "(":
                 return self.call(token, depth)
             return self.name(token)
-        came = repr(token.value) if token.value else f"the {token.kind}"
-        raise self.error(f"expected a name, a number, '(' or '[', came {came}", token)
+        raise self.unexpected("a name, a number, '(' or '['", token)
 
     def call(self, token: _Token, depth: int) -> Node:
         if len(token.value) > MAX_NAME:

@@ -35,6 +35,7 @@ _OWN: Final = {
 }  # fmt: skip
 _TOKEN: Final = re.compile(r"\\[A-Za-z]+|[A-Za-z]|[0-9]+|[{}_^'*,+-]|\s+")
 _WRITTEN: Final = frozenset(ACCENTS) - {"bar", "carry"}  # those two say what a cotangent is
+LAMDA: Final = "lamda"  # how λ is spelt in a name, since lambda is a keyword of Python
 _FUNCTIONS: Final = frozenset(("tanh", "exp", "sin", "cos", "log", "max", "min"))
 
 
@@ -63,9 +64,10 @@ def join(base: Box, below: list[Box]) -> Box:
 def word(token: str) -> Box:
     """A letter or a word; digits at its end become a subscript."""
     letters = token.rstrip("0123456789")
-    if letters and letters != token:
-        return sub(Symbol(letters), Number(token[len(letters) :]))
-    return Symbol(token) if letters else Number(token)
+    if not letters:
+        return Number(token)
+    symbol = Symbol("lambda" if letters == LAMDA else letters)
+    return symbol if letters == token else sub(symbol, Number(token[len(letters) :]))
 
 
 def subscript(token: str) -> Box:

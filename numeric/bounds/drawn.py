@@ -14,7 +14,7 @@ from sympy import MatrixSymbol, preorder_traversal
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.cell import Cell
-from derive.language.expr import Broadcast
+from derive.language.expr import Broadcast, symbols_of
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import shape_of
 
@@ -33,6 +33,15 @@ def multipliers(cell: Cell) -> dict[MatrixSymbol, bool]:
                 for factor in {*factors} & {*cell.parameters}:
                     if factor.shape[1] == 1:
                         found[factor] = found.get(factor, False) or scales
+    return found
+
+
+def of_states(cell: Cell) -> set[MatrixSymbol]:
+    """The symbols that the states of a step are computed from: not what its outputs alone read."""
+    found = {*cell.states}
+    for equation in reversed(cell.equations):
+        if equation.target in found:
+            found |= {*symbols_of(equation.value)}
     return found
 
 

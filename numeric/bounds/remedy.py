@@ -20,7 +20,7 @@ from sympy import MatAdd, MatrixSymbol, preorder_traversal
 from derive.cell import Cell, Equation
 from derive.language.expr import Elementwise, VectorFunction, symbols_of
 from numeric.bounds.all_inputs.gain_scan import recurrent, scaled
-from numeric.bounds.drawn import multipliers
+from numeric.bounds.drawn import multipliers, of_states
 from numeric.bounds.one_sequence.measured_norms import measured_norms
 from numeric.bounds.one_sequence.step_jacobians import Run, StateOverflowError, run
 from numeric.bounds.one_sequence.tracks import Track, enclosed
@@ -106,13 +106,13 @@ class Remedies:
 
 
 def biases(cell: Cell) -> dict[MatrixSymbol, str]:
-    """The vector parameters that are added alone, and the symbol whose equation has each."""
-    scaling = multipliers(cell)
+    """The vector parameters that are added alone on the way to a state, and to what each is."""
+    scaling, steering = multipliers(cell), of_states(cell)
     found: dict[MatrixSymbol, str] = {}
     for equation in cell.equations:
         for node in preorder_traversal(equation.value):
             if getattr(node, "is_MatAdd", False):
-                for term in {*node.args} & {*cell.parameters}:
+                for term in {*node.args} & {*cell.parameters} & steering:
                     if term.shape[1] == 1 and term.shape[0] != 1 and term not in scaling:
                         found.setdefault(term, equation.target.name)
     order = {symbol: place for place, symbol in enumerate(cell.parameters)}

@@ -1,4 +1,4 @@
-"""Where a cell is not defined: a logarithm or a root of a number that is not positive.
+"""Where a cell is not defined: log or root of a number that is not positive, division by 0.
 
 In: a cell and the numbers of a call. Out: the first place where a function is asked outside of its
 domain, in words, or nothing. A root counts as undefined at 0, where it has no slope.
@@ -15,7 +15,7 @@ import numpy as np
 from sympy import MatrixExpr, preorder_traversal
 
 from derive.cell import Cell
-from derive.language.expr import Elementwise
+from derive.language.expr import Broadcast, Elementwise, Quotient
 from derive.typeset.layout import Layout, Notation
 from derive.typeset.text import Text
 from numeric.meaning.interpret import Step, Valued, compiled
@@ -30,26 +30,30 @@ class UndefinedError(ValueError):
 
 @dataclass(frozen=True)
 class _Asked:
-    """One call of a function that not every number has a value of."""
+    """One call of a function, or one division, that not every number has a value of."""
 
     target: str
-    node: Elementwise
+    node: Elementwise | Quotient
     argument: Valued
 
 
 @lru_cache(maxsize=256)
 def _restricted(cell: Cell) -> tuple[_Asked, ...]:
     return tuple(
-        _Asked(equation.target.name, node, compiled(node.argument))
+        _Asked(equation.target.name, node, compiled(argument))
         for equation in cell.equations
-        for node in _calls(equation.value)
+        for node, argument in _calls(equation.value)
     )
 
 
-def _calls(value: MatrixExpr) -> Iterator[Elementwise]:
+def _calls(value: MatrixExpr) -> Iterator[tuple[Elementwise | Quotient, MatrixExpr]]:
     for node in preorder_traversal(value):
         if isinstance(node, Elementwise) and node.function.needs:
-            yield node
+            yield node, node.argument
+        if isinstance(node, Quotient):
+            below = node.args[1].args[0] if isinstance(node.args[1], Broadcast) else node.args[1]
+            if not (isinstance(below, Elementwise) and below.function.needs):  # it is asked itself
+                yield node, below
 
 
 def undefined(
@@ -67,7 +71,8 @@ def undefined(
     def look(time: int, step: Step) -> None:
         for call in asked if not found else ():
             value = np.asarray(call.argument(step), float)
-            outside = value <= 0  # not a number comes of what overflowed before
+            divides = isinstance(call.node, Quotient)
+            outside = value == 0 if divides else value <= 0  # nan is of what overflowed before
             if outside.any():
                 found.append(_sentence(cell, call, float(value[outside][0]), time + 1))
 
@@ -78,6 +83,8 @@ def undefined(
 
 def _sentence(cell: Cell, call: _Asked, value: float, time: int) -> str:
     text = Text()(Layout(Notation(cell.latex)).of(call.node))
+    if isinstance(call.node, Quotient):
+        return f"in the equation of {call.target}, {text} divides by 0 at step {time}"
     return (
         f"in the equation of {call.target}, {text} is asked at {value:.3g} at step {time}: "
         f"{call.node.function.name} needs a positive number"

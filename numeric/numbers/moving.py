@@ -22,6 +22,7 @@ from numeric.numbers.random_functions import PRIME, RandomFunctions, random_func
 
 Array = Any
 CLOSE: Final = Decimal(10) ** -35  # of the larger array: fifty digits less what cancels
+NOTHING: Final = Decimal(10) ** -42  # where all of it cancels: what numbers of size 1 leave of 0
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def _digits_speed(array: Array) -> Array:
 def _digits_same(left: Array, right: Array) -> bool:
     pairs = [[fifty(getattr(entry, "value", entry)) for entry in side] for side in (left, right)]
     largest = max((abs(entry) for side in pairs for entry in side), default=0)
-    return all(distance(a, b) <= CLOSE * largest for a, b in zip(*pairs, strict=True))
+    near = max(CLOSE * largest, NOTHING)
+    return all(distance(a, b) <= near for a, b in zip(*pairs, strict=True))
 
 
 def _dual_same(left: Array, right: Array) -> bool:

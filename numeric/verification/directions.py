@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from derive.saying import said
 from numeric.verification.cases import Case
 from numeric.verification.exact import ExactResult, exact_check
 from numeric.verification.oracles import complex_step
@@ -34,7 +35,7 @@ def duality(session: Session, examples: int) -> Check:
                 problem, session.guard, at.sizes, steps=at.steps, batch=at.batch, seed=seed
             )
         except Raised as raised:
-            return Check(NOT_APPLICABLE, f"does not run on field elements: {raised}")
+            return Check(NOT_APPLICABLE, said("does not run on field elements: {0}", str(raised)))
         except Misbehaviour as other:
             return Check(session.broken(other), str(other))
         count += 1
@@ -85,7 +86,8 @@ def analytic(session: Session, tolerance: float) -> Check:
         try:
             want, scale = complex_step(forward, problem, case, group, name, direction)
         except Misbehaviour as found:
-            return Check(NOT_APPLICABLE, f"forward does not run on complex numbers: {found}")
+            why = said("forward does not run on complex numbers: {0}", str(found))
+            return Check(NOT_APPLICABLE, why)
         terms = gradients[group][name] * direction
         got, own = float(np.sum(terms)), float(np.sum(oracle[group][name] * direction))
         scale += float(np.sum(np.abs(terms)))
@@ -95,11 +97,11 @@ def analytic(session: Session, tolerance: float) -> Check:
         if abs(got - want) <= limit:
             worst = max(worst, abs(got - want) / scale if scale else 0.0)
         elif abs(own - got) <= limit:
-            return Check(
-                NOT_APPLICABLE,
-                f"forward is not analytic in {group}.{name}: it uses abs, keeps real "
-                "parts alone, or the like",
+            why = said(
+                "forward is not analytic in {0}: it uses abs, keeps real parts alone, or the like",
+                f"{group}.{name}",
             )
+            return Check(NOT_APPLICABLE, why)
         else:
             wrong.append(f"{group}.{name}: got {got:.17g}, want {want:.17g} along a direction")
             session.wrong.setdefault(f"{group}.{name}", "complex_step")

@@ -37,7 +37,7 @@ def check_declared(problem: Problem, guard: Guard) -> None:
                 what = "no such name" if wanted is None else f"{wanted}{' size names' * counted}"
                 raise Misbehaviour(
                     f"{group}[{name!r}]: expected {what}, "
-                    f"came {'it is missing' if came is None else came}"
+                    f"{'it is missing' if came is None else f'came {came}'}"
                 )
 
 

@@ -71,9 +71,10 @@ def subject_of(
     Raises:
         Misbehaviour: if a module constant or a function is missing or is something else.
     """
+    known = {group: {} for group in MAY_BE_MISSING} | dict(known or {})
     if isinstance(inner := getattr(thing, "subject", thing), Subject):
-        return replace(inner, declared={**(known or {}), **inner.declared})
-    declared = {**(known or {}), **declarations(getattr(thing, "module", thing))}
+        return replace(inner, declared={**known, **inner.declared})
+    declared = {**known, **declarations(getattr(thing, "module", thing))}
     for name in functions:
         if not callable(getattr(thing, name, None)):
             raise Misbehaviour(f"{name}: {NO_FUNCTION}")
@@ -91,7 +92,7 @@ def declarations(home: Any) -> dict[str, dict[str, tuple[str, ...]]]:
     """
     declared = {}
     for group in CONSTANT_NAMES:
-        found = getattr(home, group, {} if group in MAY_BE_MISSING else None)
+        found = getattr(home, group, None)
         if found is None:
             continue
         if not isinstance(found, Mapping):

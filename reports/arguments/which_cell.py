@@ -13,7 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from derive.cell import Cell, catalogue, dialects, load
+from derive.cell import Cell, build, catalogue, dialects
+from derive.cells import read_tables
 from derive.language.syntax import CellError
 from numeric.meaning.sizes import require_shown_sizes
 from numeric.search.found import BEST, found_cell, is_search
@@ -80,21 +81,21 @@ def computed_cell(word: str) -> Cell:
 
 def _from_file(path: Path, name: str | None) -> Cell:
     try:
-        cells = load(path)
+        tables = read_tables(path)
+        if name is None and len(tables) == 1:
+            (name,) = tables
+        if name in tables:
+            return build(name, tables[name], path.name)
     except OSError as problem:
         raise CommandError(f"{path}: cannot be read: {why(problem)}") from None
     except CellError as problem:
         text = str(problem)
         raise CellError(text if text.startswith(path.name) else f"{path}: {text}") from None
-    if name is None and len(cells) == 1:
-        return next(iter(cells.values()))
-    if name not in cells:
-        came = f"no cell {name!r}" if name else f"{len(cells)} cells"
-        raise CommandError(
-            f"{path}: expected one of its cells, came {came}; say {path}:NAME, with NAME one of "
-            + ", ".join(cells)
-        )
-    return cells[name]
+    came = f"no cell {name!r}" if name else f"{len(tables)} cells"
+    raise CommandError(
+        f"{path}: expected one of its cells, came {came}; say {path}:NAME, with NAME one of "
+        + ", ".join(tables)
+    )
 
 
 def _from_search(folder: Path, name: str) -> Cell:

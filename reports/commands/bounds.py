@@ -21,6 +21,7 @@ from derive.typeset.layout import Layout
 from numeric.bounds.answer import answer
 from numeric.bounds.batches import Batch
 from numeric.bounds.diagnosis import Diagnosis
+from numeric.bounds.drawn import multipliers
 from numeric.bounds.one_sequence.heat_map import heat_map
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.tracks import lyapunov_exponents
@@ -144,9 +145,14 @@ def _weights(
     if arguments.weights is None:
         network = asked or Network(cell)
         sizes = _default_sizes(cell, arguments.size)
+        gain, seed = f"{arguments.gain:g}", arguments.seed
         how = said(
             "recurrent weights drawn with the variance gain²/n, gain {0}, others with 1/columns, "
-            "vectors 0, seed {1}", f"{arguments.gain:g}", arguments.seed,
+            "what multiplies a state entry by entry with gain², a single number being gain, other "
+            "factors of ⊙ 1, other vectors 0, seed {1}", gain, seed,
+        ) if multipliers(cell) else said(
+            "recurrent weights drawn with the variance gain²/n, gain {0}, others with 1/columns, "
+            "vectors 0, seed {1}", gain, seed,
         )  # fmt: skip
         return network, draw_layers(network, sizes, arguments.gain, arguments.seed), how, ()
     network, layers, left = given_layers(cell, arguments)

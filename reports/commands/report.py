@@ -16,6 +16,7 @@ from numeric.bounds.study import STEPS, Asked, Study, sizes_for, study_given
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.target import MissingError
 from numeric.engine import Engine
+from numeric.meaning.domains import UndefinedError
 from numeric.search.found import is_search, records_of
 from numeric.search.store import Store
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
@@ -170,7 +171,8 @@ def _report(
     """The verdict on the code of a cell or a network, and the files of its report.
 
     Raises:
-        CommandError: if they cannot be written, or the TeX engine fails.
+        CommandError: if they cannot be written, the TeX engine fails, or the cell has no value
+            along the sequence that is drawn.
     """
 
     def say(stage: str) -> None:
@@ -189,6 +191,11 @@ def _report(
             subject, folder, formats=formats, progress=tell, seed=seed, verdict=verdict,
             bounds=bounds, language=arguments.language, short=arguments.short,
         )  # fmt: skip
+    except UndefinedError as problem:
+        raise CommandError(
+            f"report: of the drawn numbers {subject.name} has no value: {problem}; give --weights "
+            "and --inputs of which it has"
+        ) from None
     except OSError as problem:
         raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
     except EngineError as problem:

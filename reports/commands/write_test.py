@@ -12,7 +12,6 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from derive.cell import Cell
 from numeric.compiler.targets import STYLES
 from reports.arguments.which_cell import CELL_FILE, find_cell
 from reports.commands.verify import user_file
@@ -58,7 +57,7 @@ def run(arguments: Namespace) -> Answer:
     if arguments.adapter:
         source = adapter(cell, re.sub(r"\W", "_", path.stem) if path else "my_layer")
         return Answer(text=source, data={"cell": cell.name, "source": source})
-    found, wanted = _spelled(word, cell)
+    found, wanted = _spelled(word)
     if path is None:
         template, name = _OURS, cell.name
         wanted |= {"pytest": "", "numeric.testing": "verify_cell"}
@@ -77,13 +76,10 @@ def run(arguments: Namespace) -> Answer:
     return Answer(text=source, data={"cell": cell.name, "seed": arguments.seed, "source": source})
 
 
-def _spelled(word: str, cell: Cell) -> tuple[str, dict[str, str]]:
+def _spelled(word: str) -> tuple[str, dict[str, str]]:
     """The cell in Python, and the imports that takes."""
-    if found := CELL_FILE.fullmatch(word):
-        return (
-            f"load(Path({_quoted(found['path'])}))[{_quoted(cell.name)}]",
-            {"pathlib": "Path", "derive.cell": "load"},
-        )
+    if CELL_FILE.fullmatch(word):
+        return f"cell_of({_quoted(word)})", {"derive.cell": "cell_of"}
     if ":" in word:
         module, name = word.split(":")
         return name, {module: name}

@@ -13,6 +13,7 @@ from corpus import right
 from profiles import by_day, night_alone
 
 from derive import catalogue
+from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
 from numeric.testing import verify_gradients
 from numeric.verification.process.sandbox import Sandbox
@@ -225,10 +226,19 @@ def test_names_need_not_be_declared() -> None:
     assert judged(lambda m: (m.forward, m.backward)).status == "pass"
 
 
+@pytest.mark.parametrize("name", ["delta_net", "clockwork_rnn"])
+def test_names_of_outputs_and_constants_need_not_be_declared_either(name: str) -> None:
+    assert catalogue[name].outputs or catalogue[name].constants
+    kernel = compile_cell(name)
+    plain = SimpleNamespace(forward=kernel.forward, backward=kernel.backward)
+    verdict = verify(plain, cell=catalogue[name])
+    assert verdict.status == "pass", verdict.summary()
+
+
 def test_what_is_declared_wrongly_is_told() -> None:
     verdict = judged(lambda m: (m.forward, m.backward), STATES={"h": ("n",)})
     assert verdict.status == "partial"
-    assert "STATES['c']: expected" in verdict.unjudged["names declared"]
+    assert "STATES['c']: expected ('n',), it is missing" in verdict.unjudged["names declared"]
 
 
 def test_a_gradient_of_another_shape_is_wrong_and_hides_no_other() -> None:

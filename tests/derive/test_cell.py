@@ -85,6 +85,12 @@ def test_a_cell_file_is_read(tmp_path):
     assert (cell.name, cell.source) == ("mgu", "Zhou et al. 2016")
 
 
+def test_a_cell_without_a_name_has_that_of_its_file(tmp_path):
+    path = tmp_path / "my cell-2.toml"
+    path.write_text("equations = 'h = h_prev + x'", encoding="utf-8")
+    assert [*load(path)] == ["my_cell_2"]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -20,7 +20,7 @@ from numeric.bounds.all_inputs.clock_modules import modules_of
 from numeric.bounds.all_inputs.closed_condition import Worked, admissible, work
 from numeric.bounds.all_inputs.from_below import resting_rate
 from numeric.bounds.all_inputs.ranges import Ranges, Setting
-from numeric.bounds.drawn import multipliers
+from numeric.bounds.drawn import multipliers, of_states
 
 Array = Any
 FACTORS: Final = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
@@ -87,11 +87,11 @@ def crossing(factors: tuple[float, ...], rates: tuple[float, ...]) -> float | No
 
 
 def recurrent(cell: Cell) -> tuple[str, ...]:
-    """The parameters that multiply a state: its matrices, and vectors that scale it."""
+    """The parameters that multiply a state on its way to the next: matrices, vectors scaling it."""
     own = {state.shape[0] for state in cell.states}
-    scaling = multipliers(cell)
+    scaling, steering = multipliers(cell), of_states(cell)
     return tuple(
-        symbol.name for symbol in cell.parameters
+        symbol.name for symbol in cell.parameters if symbol in steering
         if scaling.get(symbol, False)
         or (symbol not in scaling and symbol.shape[1] != 1 and symbol.shape[1] in own)
     )  # fmt: skip

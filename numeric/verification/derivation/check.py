@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 import numpy as np
@@ -24,7 +24,7 @@ from numeric.verification.derivation.adjoint_lines import backward_lines, forwar
 from numeric.verification.derivation.findings import Findings
 from numeric.verification.derivation.jacobian_lines import JacobianLines
 from numeric.verification.derivation.norms import undominated
-from numeric.verification.derivation.trajectory import Trajectory
+from numeric.verification.derivation.trajectory import Trajectory, where_defined
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Check
 
 _DEVIATION: Final = 0.7
@@ -52,14 +52,18 @@ def examine(derivation: Derivation, seed: int = 0) -> Examined:
     Exactly over a prime field; to fifty digits where the cell does not run on its elements, or
     where what decides a comparison in them was rounded. Where a function with a kink was flat
     wherever it was read, other numbers are drawn, until what stands behind it has shown.
+
+    Raises:
+        CellError: if no numbers were found of which the equations have a value.
     """
     with np.errstate(all="ignore"):
-        found = _sure(derivation, seed)
+        found = where_defined(derivation.cell, partial(_sure, derivation), seed)
         lines, wrong, idle = found.lines, dict(found.wrong), found.idle()
         for more in range(1, _TRIES):
             if wrong or not idle:
                 break
-            again = _sure(derivation, seed + _FURTHER * more)
+            further = seed + _FURTHER * more
+            again = where_defined(derivation.cell, partial(_sure, derivation), further)
             lines, wrong, idle = lines + again.lines, dict(again.wrong), idle & again.idle()
         compared, small = undominated(derivation, seed)
     return Examined(lines + compared, (*wrong, *small), found.moving.name)
@@ -105,6 +109,7 @@ def require_derivation(cell: Cell, seed: int = 0) -> None:
 
     Raises:
         WrongDerivationError: naming the first line that is.
+        CellError: if no numbers were found of which the equations have a value.
     """
     found = _examined(derivation_of(cell), seed)
     if found.wrong:

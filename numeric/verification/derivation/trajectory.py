@@ -6,16 +6,18 @@ derivation are read at, and which runs equations in any direction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from sympy import MatrixExpr
 
 from derive.calculus.through_time import Derivation
-from derive.cell import Equation, previous
+from derive.cell import Cell, Equation, previous
+from derive.language.syntax import CellError
 from numeric.meaning.over_time import Line, Moment
 from numeric.meaning.sizes import extent_of, size_names
 from numeric.numbers.moving import Moving
@@ -24,6 +26,8 @@ Array = Any
 Values = dict[str, Array]
 STEPS: Final = 3
 _SMALL: Final = (2, 3)  # neighbours differ, so that a matrix is not its transpose
+_SEEDS: Final = range(0, 200_000, 1009)  # of numbers that the equations may have no value of
+Found = TypeVar("Found")
 
 
 @dataclass
@@ -110,3 +114,19 @@ class Trajectory:
             self.fixed, self.sizes, self.moving.arithmetic, self.timed, {"T": self.steps, **clock},
             partial,
         )  # fmt: skip
+
+
+def where_defined(cell: Cell, run: Callable[[int], Found], seed: int) -> Found:
+    """What `run` gives at the first seed of whose numbers the equations have values.
+
+    Raises:
+        CellError: if there is none among many.
+    """
+    for more in _SEEDS:
+        with suppress(ArithmeticError):
+            return run(seed + more)
+    raise CellError(
+        f"no value at any of {len(_SEEDS)} drawn calls: the equations divide by 0, or ask log or "
+        "sqrt of a number that is not positive",
+        cell=cell.name,
+    )

@@ -106,6 +106,8 @@ def test_what_a_function_does_not_show_to_be_a_matrix_is_a_vector_unless_declare
         ("h = h_prev + [x, x)", 1, 19, "expected ',' or ']'"),
         ("h = tanh(W @ h_prev + U @ x", 1, 28, "expected ',' or ')'"),
         ("a = z + x\nz = a\nh = h_prev + z", 1, 5, "used before line 2 defines it"),
+        ("h = h_prev + x\nk = k + x", 2, 5, "in the line that assigns it: use 'k_prev'"),
+        ("x = W @ x\nh = h_prev + x", 1, 1, "declared as input: it cannot be assigned"),
         ("h = tanh(c_prev) + x", 1, 10, "the state 'c' is never assigned"),
         ("h = x + h_prev\nh = x", 2, 1, "assigned in line 1 already"),
         ("h = tanh(W @ h_prev + x)\ng = g_prev + W @ concat(h, g_prev)", 2, 16,
@@ -233,3 +235,12 @@ def test_columns_times_rows_in_time_are_numbers_times_columns(written, by_hand):
 def test_a_row_of_parameters_stays_a_row():
     value = parse("h = (p.T @ h_prev) * x + V @ x").equations[0].value
     assert any(isinstance(n, Transpose) and n.arg.name == "p" for n in preorder_traversal(value))
+
+
+@pytest.mark.parametrize(
+    ("equations", "free"),
+    [("h = U @ h_tm1 + W @ x", "U, W, h_tm1"), ("h = U @ h_prev + W @ x_t", "U, W, x_t")],
+)
+def test_where_a_state_or_an_input_is_missed_the_parameters_are_named(equations, free):
+    with pytest.raises(CellError, match=f"parameters: {free}$"):
+        parse(equations)

@@ -56,6 +56,7 @@ a, b, nu = M("a", n, 1), M("b", n, 1), M("nu", 1, 1)
 
 CASES = [
     pytest.param(Broadcast(nu, n, 1), "ν", r"\nu ", id="scalar"),
+    pytest.param(M("lamda2", n, 1), "λ₂", r"\lambda _{2}", id="lambda"),  # which Python keeps
     pytest.param(W, "W", r"W", id="symbol"),
     pytest.param(Elementwise("sqrt", MatAdd(a, b)), "sqrt(a + b)", r"\sqrt{a + b}", id="root"),
     pytest.param(M("W_fh", n, n), "W_fh", r"W_{fh}", id="subscript"),

@@ -10,6 +10,7 @@ import pytest
 from profiles import by_day
 
 from derive import Cell, catalogue, differentiate
+from numeric.bounds.all_inputs.gain_scan import recurrent
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 from numeric.bounds.remedy import ADD, MULTIPLY, Change, biases, is_bias_of, measured_norm, remedies
@@ -38,6 +39,15 @@ def test_biases_are_what_is_added_alone():
         "b_f": "f", "b_i": "i", "b_c": "c_tilde", "b_o": "o"}  # fmt: skip
     assert biases(catalogue["indrnn"]) == {catalogue["indrnn"].parameters[-1]: "h"}
     assert biases(Cell.parse(name="bare", equations="h = tanh(W @ h_prev + U @ x)")) == {}
+
+
+def test_what_an_output_alone_reads_is_no_remedy():
+    cell = Cell.parse(
+        name="read", outputs=["y"],
+        equations="h = tanh(W @ h_prev + U @ x + b)\nr = V @ h + c\ny = tanh(C @ r + D @ h + d)",
+    )  # fmt: skip
+    assert recurrent(cell) == ("W",)
+    assert [symbol.name for symbol in biases(cell)] == ["b"]
 
 
 @pytest.mark.parametrize(("value", "own"), [

@@ -36,6 +36,22 @@ def test_a_root_needs_a_slope_as_well() -> None:
     assert not undefined(ROOT, {}, inputs(1.0), ONE)
 
 
+def test_a_division_by_zero_is_named_and_verify_holds_it_against_nobody() -> None:
+    shared = Cell.parse(name="shared", equations="h = h_prev / relu(x) + x", sizes={"x": "n"})
+    said = undefined(shared, {}, inputs(1.0, -3.0), ONE)
+    assert said == "in the equation of h, h_{t−1}/relu(x) divides by 0 at step 2"
+    assert not undefined(shared, {}, inputs(1.0, 3.0), ONE)
+    verdict = verify(compile_cell(shared))
+    assert verdict.status == "inconclusive"
+    assert "divides by 0 at step 1" in str(verdict.checks["autograd"].reason)
+    assert not [name for name, found in verdict.gradients.items() if found.status == "fail"]
+
+
+def test_a_root_that_is_divided_by_is_asked_itself() -> None:
+    unit = Cell.parse(name="unit", equations="h = h_prev + l2norm(x)", sizes={"x": "n"})
+    assert "sqrt needs a positive number" in undefined(unit, {}, inputs(0.0), ONE)
+
+
 def test_a_cell_that_every_number_suits_is_not_even_run() -> None:
     assert not undefined(PLAIN, {}, {}, {})
 

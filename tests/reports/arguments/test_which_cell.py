@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from command_line import MGU, is_refusal
 
+from derive.cell import cell_of
+
 BAD = {
     "no_toml": "name = [",
     "no_equations": 'name = "a"',
@@ -33,6 +35,18 @@ def test_a_cell_comes_from_a_file_or_from_python(bptt: Any) -> None:
         said = bptt("show", word)
         assert said.status == 2
         assert word.split(":")[0] in said.err
+
+
+def test_a_cell_of_a_file_needs_none_of_the_others(bptt: Any) -> None:
+    Path("two.toml").write_text(
+        '[right]\nequations = "h = h_prev + x"\n[wrong]\nequations = "h = h_prev + tanh"\n'
+    )
+    assert bptt("show", "two.toml:right", "--json").data["cell"] == "right"
+    assert cell_of("two.toml:right").name == "right"
+    exec(bptt("write-test", "two.toml:right").out, {})
+    assert "two.toml: cell 'wrong', line 1" in bptt("show", "two.toml:wrong").err
+    for said in (bptt("show", "two.toml").err, bptt("show", "two.toml:other").err):
+        assert "NAME one of right, wrong" in said
 
 
 def test_an_unknown_cell_is_met_with_near_names(bptt: Any) -> None:

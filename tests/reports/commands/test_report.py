@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from command_line import is_refusal
 
@@ -30,3 +31,15 @@ def test_a_missing_engine_is_refused_before_anything_is_written(
     assert is_refusal(said)
     assert "latexmk" in said.err
     assert not Path("out").exists()
+
+
+def test_a_cell_without_a_value_at_the_drawn_numbers_is_reported_on_those_given(bptt: Any) -> None:
+    Path("ratio.toml").write_text('equations = "h = 0.5 * h_prev + log(W @ x)"\n')
+    words = "report", "ratio.toml", "-o", "out", "--formats", "html"
+    said = bptt(*words)
+    assert is_refusal(said)
+    assert "log needs a positive number; give --weights and --inputs" in said.err
+    np.savez("w.npz", W=np.ones((2, 1)))
+    np.save("x.npy", np.ones((5, 1)))
+    said = bptt(*words, "--weights", "w.npz", "--inputs", "x.npy", "--json")
+    assert [Path(file).name for file in said.data["files"] if file.endswith(".html")]

@@ -38,6 +38,7 @@ from numeric.verification.explain.other_cells import dialects
 from numeric.verification.explain.treated import said_of
 from numeric.verification.scope import Limit
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS
+from numeric.verification.verify import verify
 from reports.cli import main
 from reports.document import bound_figures, figures, pdf
 from reports.document.figures import plain
@@ -303,3 +304,16 @@ def test_numbers_found_in_wrong_code_are_told_in_chinese():
              for how in ("entry", "norm")]  # fmt: skip
     assert len(told) > 30
     assert [one for one in told if ENGLISH.search(in_words(one, phrases("zh")))] == []
+
+
+@pytest.mark.parametrize(
+    ("equations", "check", "begins"),
+    [
+        ("h = softsign(U @ h_prev + W @ x)", "complex_step", "forward 对 params.U 不解析"),
+        ("h = h_prev / relu(x) + x", "exact", "不能在域的元素上运行"),
+    ],
+)
+def test_why_a_check_does_not_apply_is_said_in_chinese(equations, check, begins):
+    made = verify(compile_cell(Cell.parse(name="made", equations=equations)))
+    assert made.checks[check].status == "not_applicable"
+    assert in_words(made.checks[check].reason, phrases("zh")).startswith(begins)

@@ -133,6 +133,7 @@ def test_words_are_escaped():
     assert escape(r"a_b 50% {x} \y ~ ⊙") == (
         r"a\_b 50\% \{x\} \textbackslash{}y \~{} \ensuremath{\odot}"
     )
+    assert escape("<b>|") == r"\textless{}b\textgreater{}\textbar{}"  # else ¡b¿ is set, and —
 
 
 def test_a_wide_formula_in_the_line_is_cut_before_its_relation_and_signs():

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from profiles import NIGHTLY, by_day
 from sympy import MatAdd, Transpose
 
-from derive import Cell, catalogue, differentiate
+from derive import Cell, CellError, catalogue, differentiate
 from derive.calculus import paths, rules, through_time
 from derive.calculus.through_time import FACTOR, TIME
 from derive.language.expr import TimeProduct, TimeSum, scale
@@ -290,3 +290,36 @@ def test_nothing_is_said_of_a_cell_whose_derivation_is_wrong(monkeypatch, tmp_pa
     with pytest.raises(WrongDerivationError):
         write_report(HEUN, tmp_path / "r", formats=["tex"])
     assert list((tmp_path / "r").iterdir()) == []
+
+
+NO_VALUE = {
+    "of one number": "h = layer_norm(U @ h_prev + W @ x)",
+    "of one number, in a function": "a = softmax(U @ h_prev)\nh = log(1 - a) * x",
+    "divided by 0 at most numbers": "h = h_prev / relu(x) + x",
+    "log of 0 at most numbers": "h = log(relu(x)) * h_prev",
+    "all of it cancels": "a = relu(W @ x)\nh = h_prev + a / sum(a)",
+}
+
+
+@pytest.mark.parametrize("what", NO_VALUE)
+def test_numbers_that_a_cell_has_no_value_of_are_passed_over(what: str) -> None:
+    cell = Cell.parse(name="partial", equations=NO_VALUE[what])
+    require_derivation(cell)
+    assert derivation_check(cell, ours=True).status == "pass"
+
+
+def test_a_wrong_line_is_seen_where_most_numbers_have_no_value(monkeypatch) -> None:
+    cell = Cell.parse(name="partial", equations="h = tanh(h_prev / relu(x)) + x")
+    derivation = differentiate(cell)
+    steps = tuple(
+        change(step, equation=change(step.equation, value=scale(2, step.equation.value)))
+        if step.part == "adjoint" else step
+        for step in derivation.steps
+    )  # fmt: skip
+    assert examine(change(derivation, steps=steps)).wrong
+
+
+def test_a_cell_that_has_no_value_anywhere_is_refused_in_words() -> None:
+    cell = Cell.parse(name="never", equations="h = h_prev / (x - x) + x")
+    with pytest.raises(CellError, match="no value at any of 199 drawn calls: the equations divide"):
+        require_derivation(cell)
