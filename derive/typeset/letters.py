@@ -133,7 +133,9 @@ def _latex_atom(tokens: list[str], text: str) -> tuple[Box, list[str]]:
     if name in {"mathrm", "operatorname", "text"} and rest[:1] == ["{"] and "}" in rest:
         end = rest.index("}")
         return Symbol("".join(rest[1:end])), rest[end + 1 :]
-    raise ValueError(f"the LaTeX {text!r} uses {head}; known are letters, accents and \\mathrm")
+    raise ValueError(
+        f"the LaTeX {text!r} uses {head}; known are letters, accents, \\mathrm and \\operatorname"
+    )
 
 
 def heads(names: Iterable[str], latex: Mapping[str, str]) -> set[str]:

@@ -85,10 +85,16 @@ class Remedies:
 
     @property
     def best(self) -> tuple[Change, float] | None:
-        """The change that comes nearest to 1, if it takes a tenth of the decades away."""
+        """The change that comes nearest to 1, if it takes a tenth of the decades away.
+
+        Not of a norm of 0 what may be another: where the new one is not known from below, what is
+        measured of it may be rounding.
+        """
         if not self.tried or not self.needed:
             return None
         change, after = self.tried[0]
+        if self.before == self.lower == -math.inf and math.isfinite(self.upper):
+            return None
         if math.isfinite(self.before) and abs(after) > _BEST * abs(self.before):
             return None
         return change, after

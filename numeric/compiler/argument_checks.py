@@ -32,6 +32,8 @@ def _take(group, given, declared, lead, sizes, kinds, optional=False):
             if optional:
                 continue
             raise ValueError(f"{group}[{name!r}]: expected an array, it is missing")
+        if (kind := type(given[name]).__name__) in ("matrix", "MaskedArray"):
+            raise ValueError(f"{group}[{name!r}]: expected an array, came {kind}")
         array = np.asanyarray(given[name])
         if array.dtype.char not in "fdDO":
             raise ValueError(

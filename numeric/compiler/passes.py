@@ -31,9 +31,16 @@ _PRODUCTS: Final = frozenset({"apply", "pull", "outer", "gather"})
 
 
 def optimise(program: Program, passes: Sequence[Pass]) -> Program:
-    """The program after all the passes, in order."""
+    """The program after all the passes, in order.
+
+    Raises:
+        RuntimeError: naming the pass that broke the program, which no input is to blame for.
+    """
     for improve in passes:
-        program = improve(program)
+        try:
+            program = improve(program)
+        except ValueError as problem:
+            raise RuntimeError(f"pass {improve.__name__}: {problem}") from problem
     return program
 
 

@@ -55,6 +55,7 @@ Numbers = tuple[Number, ...]
 _LEAK: Final = Rational(1, 100)
 _HUGE: Final = 1e300
 _TINY: Final = 1e-300
+_row: Final = lru_cache(maxsize=1024)(ElementwiseFunction.at)
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -353,7 +354,7 @@ def value_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) ->
         found = _at_the_ends(function, x)
     else:
         found = broadcast(by_formula(function.bind(function.formula, parameters)), x)
-    return found if parameters else _cut(found, function.range)
+    return _cut(found, _row(function, parameters).range)
 
 
 def slope_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) -> Interval:
@@ -363,7 +364,7 @@ def slope_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) ->
         found = own(x, *parameters)
     else:
         found = broadcast(by_formula(function.bind(function.slope, parameters)), x)
-    return found if parameters else _cut(found, function.slope_range)
+    return _cut(found, _row(function, parameters).slope_range)
 
 
 def _at_the_ends(function: ElementwiseFunction, x: Interval) -> Interval:

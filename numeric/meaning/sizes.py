@@ -32,11 +32,16 @@ def size_names(cell: Cell) -> tuple[str, ...]:
 def require_shown_sizes(cell: Cell) -> None:
     """Every size of a state must be one that a call without initial states knows.
 
+    A sum of sizes shows the last of them that nothing else does.
+
     Raises:
         ValueError: naming the first that no input, parameter or constant shows.
     """
     given = (*cell.inputs, *cell.parameters, *cell.constants)
-    shown = {size for symbol in given for extent in symbol.shape for size in extent.free_symbols}
+    extents = [extent.free_symbols for symbol in given for extent in symbol.shape]
+    shown: set[Symbol] = set()
+    while more := {size for sizes in extents if len(sizes - shown) == 1 for size in sizes - shown}:
+        shown |= more
     for state in cell.states:
         for extent in state.shape:
             if missing := sorted(map(str, extent.free_symbols - shown)):

@@ -26,6 +26,7 @@ _TINY: Final = 1e-300
 _LEAST: Final = 2.0**-1074
 _SMALL: Final = 1e-290
 _NORMAL: Final = 2.3e-308  # above the smallest normal number: below it a float may become 0
+_LARGEST: Final = 2.0**1023 * (2 - 2.0**-52)  # what a float that overflowed is at least
 _MARGIN: Final = ULPS * 2.0**-52
 _QUIET: Final = np.errstate(all="ignore")  # an infinite end is an answer here
 
@@ -331,7 +332,7 @@ def _above(value: Array) -> Array:
 @_QUIET
 def exp(x: Interval) -> Interval:
     """e^x, which is not negative."""
-    low, high = _below(np.exp(x.lo)), _above(np.exp(x.hi))
+    low, high = _below(np.minimum(np.exp(x.lo), _LARGEST)), _above(np.exp(x.hi))
     return Interval(np.where(low < _NORMAL, 0.0, low), np.maximum(high, _NORMAL))
 
 

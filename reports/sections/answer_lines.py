@@ -20,6 +20,8 @@ from reports.document.numerals import DOWN, NEAR, UP
 
 _EVEN: Final = 0.35
 """A half of the decades that takes more than this share of the steps is spread evenly."""
+_SAID: Final = 0.1
+"""Fewer decades than this, 0.0 as they are printed, are not counted out."""
 _ADD: Final = "answer.add", "answer.add_measured"
 _TAKE: Final = "answer.take", "answer.take_measured"
 _MULTIPLY: Final = "answer.multiply", "answer.multiply_measured"
@@ -76,11 +78,15 @@ def _verdict(found: Answer, letters: Letters) -> Line:
     if math.isinf(upper) and upper < 0:
         return "answer.zero", (lag,)
     if one.verdict == VANISHES:
-        decades = letters.decimal(-upper, 1, DOWN)
-        return "answer.vanishes", (lag, decades, letters.power(upper, UP), measured)
+        ends = letters.power(upper, UP), measured
+        if -upper < _SAID:
+            return "answer.vanishes_hardly", (lag, *ends)
+        return "answer.vanishes", (lag, letters.decimal(-upper, 1, DOWN), *ends)
     if one.verdict == EXPLODES:
-        decades = letters.decimal(lower, 1, DOWN)
-        return "answer.explodes", (lag, decades, letters.power(lower, DOWN), measured)
+        ends = letters.power(lower, DOWN), measured
+        if lower < _SAID:
+            return "answer.explodes_hardly", (lag, *ends)
+        return "answer.explodes", (lag, letters.decimal(lower, 1, DOWN), *ends)
     if math.isfinite(lower) and math.isfinite(upper):
         ends = letters.power(lower, DOWN), letters.power(upper, UP)
         return "answer.undecided", (lag, *ends, measured)

@@ -28,6 +28,7 @@ from sympy import MatrixSymbol
 from derive.calculus.paths import PathGraph, Route, path_graph
 from numeric.bounds.one_sequence.path_products import Steps
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
+from numeric.numbers.lengths import length, lengths
 from numeric.numbers.matrices import Near, top
 
 Array = Any
@@ -189,7 +190,7 @@ def _chunks(first: int, last: int, backwards: bool = False) -> Iterator[tuple[in
 
 
 def _unit(vector: Array) -> Array:
-    size = float(np.linalg.norm(vector))
+    size = length(vector)
     return vector / size if size else vector
 
 
@@ -208,7 +209,7 @@ def _arriving(
         for s in range(last - first):
             place = first - begin + s
             after = step.forward(found[:, place : place + 1], spans, slice(s, s + 1))[:, 0]
-            size = float(np.linalg.norm(after))
+            size = length(after)
             log += math.log10(size) if size else -math.inf
             found[:, place + 1] = after / size if size else after
     return found, log
@@ -237,7 +238,7 @@ def _flows(
             adjoint = adjoints[route.of].get(route.nodes[-1])
             if adjoint is not None:
                 flows[place] = np.sum(adjoint * value, axis=0)
-            sizes = np.linalg.norm(value, axis=0) / np.linalg.norm(start, axis=0)
+            sizes = lengths(value, 0) / lengths(start, 0)
             growths[place] = np.log(sizes)
     total = flows.sum(axis=0)
     flows = np.where(total == 0, 0.0, flows / np.where(total == 0, 1.0, total))

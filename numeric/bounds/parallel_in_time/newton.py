@@ -26,7 +26,8 @@ from numeric.bounds.parallel_in_time.distance import Roundings, Step, UnprovedEr
 from numeric.bounds.parallel_in_time.predicted import Guess, Promise, predicted
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import UNIT, gamma
-from numeric.numbers.matrices import raised
+from numeric.numbers.lengths import length, lengths
+from numeric.numbers.matrices import frobenius, raised
 
 Array = Any
 Arrays = Mapping[str, Array]
@@ -229,29 +230,27 @@ def _iterate(
     for t in range(run.steps):
         moved = matrices[t] @ before
         step[t] = moved + residual[t]
-        size = float(np.linalg.norm(before))
-        rounding = gamma(len(before) + 6) * (
-            float(np.linalg.norm(matrices[t])) * size + float(np.linalg.norm(residual[t]))
-        )
-        own = float(np.linalg.norm(blurred[t])) + errors[t] * size + rounding
+        size, whole = length(before), frobenius(matrices[t])
+        rounding = gamma(len(before) + 6) * (whole * size + length(residual[t]))
+        own = length(blurred[t]) + errors[t] * size + rounding
         off[t] = raised(own, 2 * len(before))
-        share[t] = errors[t] + gamma(len(before) + 6) * (3 * float(np.linalg.norm(matrices[t])) + 3)
+        share[t] = errors[t] + gamma(len(before) + 6) * (3 * whole + 3)
         before = step[t]
-    lengths = np.sqrt((step * step).sum(axis=1))
-    longest = float(lengths.max(initial=0.0))
-    largest = float(np.sqrt((residual * residual).sum(axis=1)).max(initial=0.0))
+    moves = lengths(step)
+    longest = float(moves.max(initial=0.0))
+    largest = float(lengths(residual).max(initial=0.0))
     following = {name: np.concatenate([run.states[name][:1], run.states[name][1:]
                                        + step[:, starts[k] : starts[k + 1]]])
                  for k, name in enumerate(names)}  # fmt: skip
-    stays = np.sqrt((stored * stored).sum(axis=1)) * (UNIT * (1 + gamma(4 * int(starts[-1]))))
-    fixed = np.sqrt((blurred * blurred).sum(axis=1)) + stays
-    after = np.sqrt(((stored + step) ** 2).sum(axis=1))  # states that a later sweep has to store
+    stays = lengths(stored) * (UNIT * (1 + gamma(4 * int(starts[-1]))))
+    fixed = lengths(blurred) + stays
+    after = lengths(stored + step)  # states that a later sweep has to store
     granted = Roundings(fixed * (1 + gamma(8)) + gamma(8) * after + _LEAST, share).allowed()
-    rounded = (off + stays + UNIT * lengths) * (1 + gamma(4 * int(starts[-1]))) + _LEAST
+    rounded = (off + stays + UNIT * moves) * (1 + gamma(4 * int(starts[-1]))) + _LEAST
     one = Iterate(largest, longest, rounded=rounded, granted=granted)
     if not math.isfinite(longest):
         return replace(one, reason=said("the step is not finite")), following
-    above = lengths * (1 + gamma(2 * int(starts[-1]) + 64)) + _LEAST
+    above = moves * (1 + gamma(2 * int(starts[-1]) + 64)) + _LEAST
     try:
         proof = prove(
             run, curvature, Step(above, off, matrices, errors, rounded, granted), tolerance
@@ -267,5 +266,5 @@ def _iterate(
 
 def _distance(states: Arrays, others: Arrays) -> float:
     """Max_t ‖·‖₂ between two trajectories."""
-    squares = [((states[name] - others[name]) ** 2).sum(axis=1) for name in states]
-    return math.sqrt(float(np.max(sum(squares), initial=0.0)))
+    apart = np.concatenate([states[name] - others[name] for name in states], axis=1)
+    return float(lengths(apart).max(initial=0.0))

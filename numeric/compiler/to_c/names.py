@@ -21,7 +21,13 @@ KEYWORDS: Final = frozenset(
     union unsigned void volatile while _Bool _Complex _Generic asm typeof NULL INFINITY NAN EOF
     SIZE_MAX PTRDIFF_MAX class delete new private protected public template this throw try
     namespace operator virtual using bool true false wchar_t nullptr linux unix
+    BUFSIZ CHAR_BIT HUGE_VAL HUGE_VALF HUGE_VALL L_tmpnam L_ctermid P_tmpdir PIPE_BUF MAX_CANON
+    MAX_INPUT MATH_ERRNO MATH_ERREXCEPT math_errhandling stdin stdout stderr
     """.split()  # noqa: SIM905
+)
+_MACROS: Final = re.compile(  # of the standard headers, limits.h among them
+    r"[A-Z]\w*_(MAX|MIN)|U?INT\w*_C|FP_[A-Z0-9]+|SEEK_[A-Z]+"
+    r"|M_(E|LOG2E|LOG10E|LN2|LN10|PI|PI_2|PI_4|1_PI|2_PI|2_SQRTPI|SQRT2|SQRT1_2)"
 )
 
 OURS: Final = (
@@ -42,7 +48,10 @@ def identifiers(names: Iterable[str], taken: Container[str]) -> dict[str, str]:
     for name in names:
         dotted = name.replace(".", "_")
         plain = "".join(c if re.match(r"\w", c, re.ASCII) else f"u{ord(c):x}" for c in dotted)
-        while plain in used or plain in KEYWORDS or plain in taken or plain.endswith(OURS):
+        while (
+            plain in used or plain in KEYWORDS or plain in taken or plain.endswith(OURS)
+            or _MACROS.fullmatch(plain)
+        ):  # fmt: skip
             plain += "_"
         made[name] = plain
         used.add(plain)

@@ -23,6 +23,7 @@ from numeric.meaning.sizes import extent_of
 from numeric.verification.cases import Case
 from numeric.verification.explain.change import SCALES, Change, Mistake
 from numeric.verification.explain.changed_equations import ForwardPass, Gradients
+from numeric.verification.problems.network_loss import passed
 from numeric.verification.problems.of_network import layer_sizes
 from numeric.verification.watch import LOSS
 
@@ -103,20 +104,14 @@ class NetworkTape:
                 self.parts[layer.name] = tape
                 made[layer.reverse] = {n: turned(layer, s) for n, s in tape.states.items()}
             outputs = [made[reverse][network.output.name] for reverse in sorted(made)]
-            received, below = self._masked(depth, np.concatenate(outputs, axis=-1)), made
+            whole = np.concatenate(outputs, axis=-1)
+            received, below = passed(network, case, depth, whole), made
         self.parts[READOUT] = ForwardPass(self.readout, self._readout_case(received))
         (given,) = self.parts[READOUT].states.values()
         if network.loss == "cross_entropy":
             powers = np.exp(given - given.max(axis=-1, keepdims=True))
             return powers / powers.sum(axis=-1, keepdims=True)
         return given
-
-    def _masked(self, depth: int, array: Array) -> Array:
-        """What passes between a layer and the next, up or down."""
-        if not self.network.dropout or depth == self.network.layers - 1:
-            return array
-        mask = self.case.constants[f"layer{depth}.dropout"]
-        return array * (mask if mask.ndim == 3 else mask[:, None])
 
     def _case_of(self, layer: Layer, fed: Mapping[str, Array]) -> Case:
         """The layer's own call of its cell, in the direction in which it runs."""
@@ -251,7 +246,7 @@ class NetworkGradients:
             (x,) = self.tape.readout.cell.inputs
             return self.part(READOUT)[f"inputs.{x.name}"]
         first = self.tape.network.cell.inputs[0].name
-        return self.tape._masked(depth, self._input(first, [depth + 1]))
+        return passed(self.tape.network, self.tape.case, depth, self._input(first, [depth + 1]))
 
     def received(self, name: str) -> Array:
         """The cotangent of what the lowest layer receives as that input, rows of a table too."""

@@ -85,9 +85,11 @@ def _by_length(network: Network, case: Case) -> Iterator[tuple[Case, Array]]:
 
         def cut_constant(name: str, array: Array, length: int = length, samples: Any = samples,
                          ) -> Array:  # fmt: skip
-            if name not in network.cell.sequences and not name.endswith(".dropout"):
+            mask = name.endswith(".dropout")
+            if name not in network.cell.sequences and not mask:
                 return array
-            each = np.ndim(array) == 3 - (name in numbers)
+            one = network.width == 1 if mask else name in numbers
+            each = np.ndim(array) == 3 - one
             return array[:length][:, samples] if each else array[:length]
 
         last = network.loss_at == "last"
@@ -143,11 +145,21 @@ def _layers(network: Network, case: Case, arithmetic: Arithmetic) -> tuple[Array
         output = network.output.name
         parts = [states[reverse][output] for reverse in sorted(states)]
         received = parts[0] if len(parts) == 1 else space.concatenate(parts, axis=-1)
-        if network.dropout and depth < network.layers - 1:
-            mask = case.constants[f"layer{depth}.dropout"]
-            received = received * (mask if np.ndim(mask) == 3 else mask[:, None])
-        below = states
+        received, below = passed(network, case, depth, received), states
     return received, ends
+
+
+def passed(network: Network, case: Case, depth: int, array: Array) -> Array:
+    """What of the array passes the mask between a layer and the next, up or down.
+
+    Shapes: array (T, B, width); the mask (T, width) or (T, B, width), without width where it is 1.
+    """
+    if not network.dropout or depth == network.layers - 1:
+        return array
+    mask = case.constants[f"layer{depth}.dropout"]
+    if network.width == 1:
+        mask = mask[..., None]
+    return array * (mask if np.ndim(mask) == 3 else mask[:, None])
 
 
 def _layer(

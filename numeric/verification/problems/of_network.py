@@ -295,7 +295,7 @@ def declared_by_network(network: Network) -> dict[str, dict[str, int]]:
         "PARAMETERS": {n: len(shape) for n, shape in parameter_shapes(network, sizes).items()},
         "INPUTS": {x.name: int(not (network.embedding and x.name == first)) for x in cell.inputs},
         "STATES": {n: len(shape) for n, shape in initial_shapes(network, sizes).items()},
-        "CONSTANTS": {**constants, **dict.fromkeys(_masks(network), 2)},
+        "CONSTANTS": {**constants, **dict.fromkeys(_masks(network), 1 + (network.width != 1))},
     }
 
 
@@ -379,8 +379,8 @@ def _constants(
         else:
             timed = lead if symbol.name in cell.sequences else ()
             found[symbol.name] = normal((*timed, *shape_of(symbol, sizes)), 1.0)
-    width = extent_of(network.width, sizes)
-    return found | {name: normal((*lead, width), 1.0) for name in _masks(network)}
+    width = () if network.width == 1 else (extent_of(network.width, sizes),)
+    return found | {name: normal((*lead, *width), 1.0) for name in _masks(network)}
 
 
 def ordinary_network_sizes(network: Network, largest: int = _LARGEST) -> dict[str, int]:

@@ -89,3 +89,16 @@ def test_no_remedy_is_said_where_none_helps():
     found = remedies(small_run(catalogue["lstm"]), 9)
     assert replace(found, before=found.tried[0][1] / 2).best is None
     assert replace(found, tried=()).best is None
+
+
+@pytest.mark.parametrize(("length", "helps"), [(0.3, False), (0.4, True)])
+def test_rounding_is_no_remedy_of_a_gradient_that_is_zero(length, helps):
+    """W = u vᵀ and W W = (v·u) W, which is 0 but for rounding where v·u is."""
+    cell = Cell.parse(name="dead", equations="h = relu(W @ h_prev + U @ x + b)")
+    W = np.outer([0.1, 0.2, 0.3], [length, 0.6, -0.5])
+    path = run(differentiate(cell), {"W": W, "U": np.zeros((3, 1)), "b": np.full(3, -0.5)},
+               {"x": np.zeros((3, 1))})  # fmt: skip
+    found = remedies(path, 2)
+    assert found.before == -math.inf
+    assert math.isfinite(found.tried[0][1])
+    assert (found.best is not None) is helps

@@ -132,6 +132,16 @@ def test_a_missing_parameter_and_a_foreign_tape_are_named(style):
 
 
 @STYLED
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize("kind", [np.matrix, np.ma.MaskedArray])
+def test_arrays_whose_operators_mean_something_else_are_refused(style, kind):
+    given, _ = arguments(catalogue["rnn"])
+    says = rf"params\['W'\]: expected an array, came {kind.__name__}"
+    with pytest.raises(ValueError, match=says):
+        run(catalogue["rnn"], style, params={"W": given["params"]["W"].view(kind)})
+
+
+@STYLED
 def test_the_emitted_file_stands_alone(style, tmp_path):
     path = tmp_path / "gradients.py"
     path.write_text(compile_cell(catalogue["lstm"], style).source, encoding="utf-8")

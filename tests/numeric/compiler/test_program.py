@@ -188,3 +188,12 @@ def test_equal_work_of_other_shapes_is_not_shared():
     """−ā of a gate of one number fills the cotangent of a vector, and is summed as one number."""
     wanted = meaning(ONE_NUMBER, plain(ONE_NUMBER))
     assert_same(kernel_meaning(ONE_NUMBER, "fused"), wanted, 1e-12)
+
+
+def test_a_pass_that_breaks_the_program_is_at_fault_itself():
+    def forgetful(program):
+        return replace(program, blocks=program.blocks[1:])
+
+    program = lower(differentiate(catalogue["lstm"]))
+    with pytest.raises(RuntimeError, match=r"^pass forgetful: "):
+        optimise(program, [share, forgetful])

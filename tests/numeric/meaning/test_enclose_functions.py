@@ -65,6 +65,18 @@ def test_numbers_given_to_a_function_are_used() -> None:
     assert 8.0 <= high <= 8.0 * (1 + 1e-15)
 
 
+@pytest.mark.parametrize("name", [name for name, row in FUNCTIONS.items() if row.parameters])
+def test_over_all_numbers_the_stated_ranges_bound_value_and_slope(name: str) -> None:
+    row, given = FUNCTIONS[name], (Rational(7, 2),)
+    everything = Interval(np.array([-np.inf]), np.array([np.inf]))
+    for found, bounds in (
+        (value_on(row, given, everything), row.at(given).range),
+        (slope_on(row, given, everything), row.at(given).slope_range),
+    ):
+        assert found.lo[0] == pytest.approx(float(bounds.inf))
+        assert found.hi[0] == pytest.approx(float(bounds.sup))
+
+
 def test_a_condition_is_decided_where_the_box_decides_it() -> None:
     rule = by_formula(Piecewise((X, Or(X >= 1, X < -1)), (0, True)))
     for pair, want in {

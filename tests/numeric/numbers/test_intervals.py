@@ -150,6 +150,15 @@ def test_no_bound_times_zero_is_zero():
     assert iv.tanh(wide).hi[0] == 1.0
 
 
+@pytest.mark.parametrize("point", [709.0, 710.0, 1e4, 1e160])
+def test_what_overflows_is_at_least_the_largest_float(point):
+    there = box((point, point))
+    low = mpmath.mpf(float(iv.exp(there).lo[0]))
+    assert mpmath.mpf("8e307") < low <= mpmath.exp(mpmath.mpf(point))
+    assert iv.sigmoid(-there).hi[0] < 1e-300
+    assert slope_on(FUNCTIONS["softplus"], (), -there).hi[0] < 1e-300
+
+
 def test_a_product_of_one_sign_keeps_it():
     part, whole = Interval(np.zeros(1), np.ones(1)), Interval(np.array([1e-200]), np.array([0.9]))
     for a, b in ((part, whole), (-part, -whole), (part, part)):

@@ -76,6 +76,12 @@ def test_every_kind_passes_every_check(network: Network, style: str) -> None:
     json.dumps(verdict.to_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize("way", [{}, {"bidirectional": True}, {"layers": 3, "loss_at": "all"}])
+def test_masks_between_layers_that_hand_up_one_number(way: dict[str, Any]) -> None:
+    verdict = verify(compile_network(replace(SUMMED, **way)))
+    assert verdict.status == "pass", verdict.summary()
+
+
 def test_the_verdict_names_every_gradient_as_the_interface_does() -> None:
     verdict = verify(compile_network(Network(RNN, 1, True, embedding=True)))
     layer = [f"{way}{name}" for way in ("", "reverse.") for name in "WUb"]
@@ -92,6 +98,10 @@ DEEP = Network(RNN, 2, True, embedding=True, dropout=True)
 LAST = Network(RNN, 1, True, loss_at="last")
 SQUARED = Network(RNN, 1, True, "softmax", "squared_error")
 UPWARD = Network(cell("h = tanh(W @ h_prev + U @ x + D @ h_below)", inputs=("x", "h_below")), 2)
+SUMMED = Network(
+    cell("h = tanh(W @ x + U @ h_prev)\no = sum(h_prev)", outputs=("o",)), 2,
+    readout="linear", loss="squared_error", loss_at="last", dropout=True,
+)  # fmt: skip
 MUTANTS = {
     "gradient of the reverse direction missing": (
         DEEP, "layer1_input_bar = layer1_x_bar + layer1_reverse_x_bar",
@@ -105,6 +115,9 @@ MUTANTS = {
     "dropout's mask not on the way back": (
         DEEP, "layer0_kept_bar = layer1_input_bar_inside * layer0_dropout",
         "layer0_kept_bar = layer1_input_bar_inside"),
+    "a mask of one number not on the way back": (
+        SUMMED, "layer0_kept_bar = layer1_x_bar_inside * layer0_dropout",
+        "layer0_kept_bar = layer1_x_bar_inside"),
     "embedding's gradient overwritten": (
         DEEP, "np.add.at(total, places, rows)", "total[places] = rows"),
     "mean for sum": (

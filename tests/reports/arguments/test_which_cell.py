@@ -69,11 +69,23 @@ def test_a_bad_equation_is_refused_with_line_and_column(name: str, bptt: Any) ->
     assert ", column " in error
 
 
+IN_A_SUM = "z = W @ concat(h_prev, c_prev)\nh = h_prev + sum(z) + sum(x)\nc = c_prev + sum(z)"
+
+
 @pytest.mark.parametrize("command", ["verify", "emit", "bounds", "report", "parallel"])
-def test_a_size_that_nothing_shows_is_refused_by_what_computes(command: str, bptt: Any) -> None:
-    Path("bare.toml").write_text('equations = "h = tanh(h_prev) * sum(x)"\n', encoding="utf-8")
+@pytest.mark.parametrize("equations", ["h = tanh(h_prev) * sum(x)", IN_A_SUM])
+def test_a_size_that_nothing_shows_is_refused_by_what_computes(
+    command: str, equations: str, bptt: Any
+) -> None:
+    Path("bare.toml").write_text(f'equations = """\n{equations}\n"""\n', encoding="utf-8")
     more = ("-o", "out") if command == "report" else ()
     said = bptt(command, "bare.toml", *more)
     assert said.status == 2
     assert "shows the size n of the state h" in said.err
     assert bptt("show", "bare.toml").status == 0
+
+
+def test_a_sum_of_sizes_shows_the_last_that_nothing_else_does(bptt: Any) -> None:
+    equations = IN_A_SUM.replace("c_prev +", "c_prev + b +")
+    Path("shown.toml").write_text(f'equations = """\n{equations}\n"""\n', encoding="utf-8")
+    assert bptt("verify", "shown.toml").status == 0

@@ -49,6 +49,14 @@ def test_a_norm_of_one_asks_for_no_remedy():
     assert "tried" not in text
 
 
+@pytest.mark.parametrize(("factor", "way"), [(0.999, "vanishes"), (1.001, "explodes")])
+def test_decades_that_round_to_none_are_not_counted(factor, way):
+    equations = f"h = {factor} * h_prev + U @ x"
+    assert f"The gradient {way} over 12 steps: its norm is at " in said(equations)
+    assert "0.0 " not in said(equations)
+    assert " 0.0 " not in said(equations, "zh")
+
+
 def test_half_of_the_norm_is_not_most_of_it():
     text = said("a = b_prev + U @ x\nb = a_prev")
     assert "Most of it" not in text

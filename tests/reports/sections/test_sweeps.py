@@ -35,10 +35,12 @@ def swept(cell, steps, gain=1.2):
 def test_it_has_the_numbers_of_the_iterates() -> None:
     text, kinds, run = swept(catalogue["rnn"], 25)
     found = sweeps(run.derivation, run.parameters, run.inputs, {}, {}, exact=run.states)
-    assert f"after {len(found.iterates) - 1} sweeps" in text
+    reached = text.index("Sweeps until Newton's step falls below")
+    assert f": {len(found.iterates) - 1}." in text[reached : reached + 60]
     assert f"Iterate {found.certified_at} is the first that is certified" in text
     at, whole = found.foreseen
-    assert f"At iterate {at} it is known that {whole} sweeps" in text
+    known = text.index(f"At iterate {at} it is known how many sweeps bring")
+    assert f"all roundings counted: {whole}." in text[known : known + 140]
     assert len(found.iterates) > chapter.HABIT
     assert "take 3 sweeps whatever the net; here the states are then" in text
     assert f"without a certificate: {found.certified_at} of {len(found.iterates)}. Why: the" in text
@@ -61,6 +63,13 @@ def test_at_a_kink_the_reason_is_the_kink_and_nothing_is_quadratic() -> None:
     assert "quadratic" not in text
     assert "twice" not in text
     assert Theorem in kinds
+
+
+def test_one_sweep_is_not_said_to_be_several() -> None:
+    text, *_ = swept(Cell.parse(name="line", equations="h = 0.5 * h_prev + U @ x"), 10)
+    assert "Sweeps until Newton's step falls below" in text
+    assert "all roundings counted: 1." in text
+    assert "1 sweeps" not in text
 
 
 def test_of_a_declared_slope_no_theorem_is_stated() -> None:

@@ -144,3 +144,22 @@ def test_a_path_that_works_against_the_others_carries_nothing():
     against, along = (PathShare(route, share, abs(share), 1.0) for share in (-1.4, 1.2))
     assert PathShares(1, 0.0, (against, along, along)).most is along
     assert PathShares(1, 0.0, ()).most is None
+
+
+@pytest.mark.parametrize("power", [-600, 600])
+def test_weights_whose_squares_are_no_floats_have_the_same_shares(power):
+    cell = Cell.parse(
+        name="two", equations="g = W @ h_prev\nh = a * h_prev + g + x", sizes={"x": "n"}
+    )
+    rng = np.random.default_rng(0)
+    weights = {"W": rng.normal(size=(3, 3)), "a": rng.normal(size=3)}
+    plain, scaled = (
+        path_shares(run(differentiate(cell), {k: np.ldexp(v, power) for k, v in weights.items()},
+                        {"x": np.zeros((1, 3))}))
+        for power in (0, power)
+    )  # fmt: skip
+    assert scaled.log10_norm == pytest.approx(plain.log10_norm + power * math.log10(2))
+    for one, other in zip(plain.paths, scaled.paths, strict=True):
+        assert one.route == other.route
+        assert other.share == pytest.approx(one.share)
+        assert math.log2(other.growth) == pytest.approx(math.log2(one.growth) + power)

@@ -8,7 +8,7 @@ from exact_jacobians import distance, exact_jacobian
 from profiles import NIGHTLY, by_day
 from trajectories import CELLS, path
 
-from numeric.bounds.one_sequence.step_jacobians import Jacobians
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 
 STEPS = 5 if NIGHTLY else 1
 
@@ -28,3 +28,12 @@ def test_without_an_error_it_would_lie_outside(name):
     found = path(name, steps=1, seed=2)
     (near,) = Jacobians(found).backwards()
     assert 0 < distance(exact_jacobian(found, 0), near.matrix) < near.error
+
+
+def test_where_gates_are_far_out_the_middle_is_the_float():
+    """There z is 0 or 1: an entry of the state stays, or nothing of it is left."""
+    near = path("gru", steps=3, seed=0)
+    weights = {name: value * 1e160 for name, value in near.parameters.items()}
+    for one in Jacobians(run(near.derivation, weights, near.inputs)).backwards():
+        assert one.error < 1e-9
+        assert set(np.ravel(np.round(one.matrix, 9))) <= {0.0, 1.0}

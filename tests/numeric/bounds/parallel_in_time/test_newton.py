@@ -102,6 +102,16 @@ def test_an_explosion_ends_without_a_word_too_many() -> None:
     assert all(one.certified is None and one.reason for one in found.iterates)
 
 
+def test_a_step_whose_square_overflows_is_finite() -> None:
+    cell = Cell.parse(name="line", equations="h = W @ h_prev + x", sizes={"x": "n"})
+    given = np.random.default_rng(0).normal(size=(3, 2)) * 1e200
+    found = sweeps(derivation_of(cell), {"W": np.eye(2) / 2}, {"x": given}, {}, {})
+    assert len(found.iterates) > 1
+    assert 1e199 < found.iterates[0].step < 1e201
+    assert 1e199 < found.iterates[0].residual < 1e201
+    assert "finite" not in found.iterates[0].reason
+
+
 def test_the_first_state_does_not_move() -> None:
     cell = catalogue["rnn"]
     made = draw(cell, usual_sizes(cell, 3, 2), 0.8, 6, 0, 1.0)

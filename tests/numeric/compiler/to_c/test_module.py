@@ -1,6 +1,8 @@
 """Compiled C against the equations: every cell, both dtypes, sizes around the vector length."""
 
 import ctypes
+import re
+import subprocess
 from functools import partial
 
 import numpy as np
@@ -16,6 +18,7 @@ from derive.language.functions import FUNCTIONS, ElementwiseFunction, X
 from numeric.compiler.kernel import compile_cell, without_volatile
 from numeric.compiler.operations import OPERATIONS
 from numeric.compiler.to_c import build, calls
+from numeric.compiler.to_c.names import identifiers
 from numeric.compiler.to_c.pools import Memory, address_of
 from numeric.compiler.to_c.target import C
 from numeric.numbers.primitives import PRIMITIVES, Primitive
@@ -161,6 +164,22 @@ def test_macros_of_the_file_and_of_compilers_are_names_like_others():
     cell = Cell.parse(name="macros", equations=text)
     kernel, case = compile_cell(cell, "fused", "c"), case_of(cell, 3)
     assert largest_error(result(kernel, case), result(compile_cell(cell), case)) < 1e-12
+
+
+def test_macros_of_the_standard_headers_are_names_like_others():
+    text = "h = tanh(INT_MAX + INT8_MAX + UINT8_MAX + NULL + EOF + U @ h_prev + SIZE_MAX + x)"
+    cell = Cell.parse(name="INT32_MAX", equations=text)
+    kernel, case = compile_cell(cell, "fused", "c"), case_of(cell, 3)
+    assert largest_error(result(kernel, case), result(compile_cell(cell), case)) < 1e-12
+    headers = ("stddef", "stdint", "string", "math", "stdio", "limits")
+    lines = "".join(f"#include <{name}.h>\n" for name in headers)
+    done = subprocess.run([build.compiler(), "-std=c99", "-dM", "-E", "-x", "c", "-"], input=lines,
+                          text=True, capture_output=True, check=True)  # fmt: skip
+    defined = re.findall(r"^#define ([A-Za-z]\w*) +\S", done.stdout, re.MULTILINE)
+    assert {"INT_MAX", "SEEK_SET", "SIZE_MAX"} <= {*defined}
+    defined += ["M_PI", "M_E", "M_2_SQRTPI", "PATH_MAX"]
+    made = identifiers(defined, ())
+    assert [name for name in defined if made[name] == name] == []
 
 
 @pytest.mark.parametrize("equations", by_day([
