@@ -63,9 +63,11 @@ def _setting(pages: Pages) -> Iterator[Block]:
     box = one.setting.input_box if one.setting else study.box
     deep = layers[study.place].prefix and study.stack.network.stack[study.place].depth
     key = "all_inputs.layer_box" if deep else "all_inputs.input_box"
-    yield Paragraph(say.together([
-        say.sentence(key, inside(float(box[0]), float(box[1]))), _states(pages),
-    ]), say.words("all_inputs.sequences"))  # fmt: skip
+    words = [say.sentence(key, inside(float(box[0]), float(box[1])))]
+    if study.given and one.run is not None:
+        words.append(say.sentence("all_inputs.range"))
+    words.append(_states(pages))
+    yield Paragraph(say.together(words), say.words("all_inputs.sequences"))
 
 
 def drawn_words(pages: Pages) -> Inlines:
