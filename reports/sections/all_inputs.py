@@ -188,11 +188,12 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
     if worked.rate < 1:
         yield Paragraph(say.sentence("all_inputs.vanishes", pages.at(factor), rate(worked.rate)))
     else:
-        radius = layout.of(Radius(worked.certificate.symbol))
+        symbol, many = worked.certificate.symbol, worked.certificate.order > 1
+        growth = layout.of(Radius(symbol) if many else symbol)
         key, sign = "all_inputs.open", "<"
         if worked.rate == 1:
             key, sign = "all_inputs.bounded", "≤"
-        yield Paragraph(say.sentence(key, pages.at(factor), row(radius, sign, "1")))
+        yield Paragraph(say.sentence(key, pages.at(factor), row(growth, sign, "1")))
 
 
 def _condition(pages: Pages, found: Condition) -> EquationRow:

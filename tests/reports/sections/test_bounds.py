@@ -221,6 +221,10 @@ def test_layers_stand_in_one_table():
     assert [row[0][0].text for row in layers.rows] == ["layer0", "layer1"]
 
 
+def test_a_number_is_given_no_spectral_radius():
+    assert "decides nothing: N<1 is not certified" in text_of(html(*document("gru")))
+
+
 # ---- given weights -----------------------------------------------------------------------------
 
 
