@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sympy import MatMul, MatrixExpr, MatrixSymbol, ZeroMatrix
+from sympy import MatMul, MatrixExpr, MatrixSymbol, OneMatrix, ZeroMatrix
 
 from derive.calculus.rules import VJP_RULES
 from derive.cell import Cell, Equation, timeless_symbols
@@ -97,6 +97,8 @@ def pull_back(
         name = f"{name}, {node.function.name}′"
     elif isinstance(node, MatMul) and len(children) == 1:
         name = "constant factor"
+    elif isinstance(node, MatMul) and any(isinstance(child, OneMatrix) for child in children):
+        name = "derivative of a sum over entries"
     for child, child_bar in zip(children, rule.pullback(y_bar, y, node), strict=True):
         yield from pull_back(child_bar, child, child, (*path, name))
 

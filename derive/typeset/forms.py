@@ -6,13 +6,23 @@ In: matrix expressions, numbers and boxes. Out: whether they are of such a form,
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sympy import MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Rational
+from sympy import (
+    Basic,
+    Expr,
+    MatMul,
+    MatrixExpr,
+    MatrixSymbol,
+    OneMatrix,
+    Rational,
+    preorder_traversal,
+)
 from sympy import Number as SympyNumber
 from sympy.matrices.expressions import HadamardProduct
 
-from derive.language.expr import SCALAR, At, Broadcast
+from derive.language.expr import SCALAR, At, Broadcast, operands
 from derive.language.syntax import BAR
 from derive.typeset.boxes import Box, Large, Row
 
@@ -25,6 +35,22 @@ def two_columns(summed: MatrixExpr) -> tuple[MatrixExpr, ...] | None:
     if not plain or any(isinstance(part, Broadcast) for part in summed.args):
         return None
     return tuple(summed.args)
+
+
+def sums_entries(factors: Sequence[MatrixExpr]) -> bool:
+    """Whether a product is 𝟙ᵀa, which is written as a sum over the entries of a."""
+    return len(factors) == 2 and isinstance(factors[0], OneMatrix) and factors[0].shape[0] == 1
+
+
+def lengths_of_ones(expr: Basic) -> Iterator[Expr]:
+    """Of each 𝟙 of an expression that is written as such, a column or turned, the length."""
+    for node in preorder_traversal(expr):
+        if isinstance(node, MatMul):
+            factors = operands(node)
+            if len(factors) > 1 and not sums_entries(factors):
+                for part in factors:
+                    if isinstance(part, OneMatrix):
+                        yield part.shape[0] if part.shape[1] == 1 else part.shape[1]
 
 
 def squared(inner: MatrixExpr) -> MatrixExpr | None:

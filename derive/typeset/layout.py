@@ -53,7 +53,7 @@ from derive.language.maps import LinearMap, Vec
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from derive.language.reductions import Extent
 from derive.language.syntax import BAR, CARRY, DOT, LOSS, PREVIOUS
-from derive.typeset import boxes
+from derive.typeset import boxes, forms
 from derive.typeset.boxes import (
     Box,
     Fenced,
@@ -326,7 +326,7 @@ class Layout:
         factors = list(rest.args if isinstance(rest, MatMul) else (rest,))
         if isinstance(rest, OneMatrix):
             return self._number(number)
-        if isinstance(factors[0], OneMatrix) and factors[0].shape[0] == 1 and len(factors) == 2:
+        if forms.sums_entries(factors):
             if (pair := two_columns(factors[1])) is not None:
                 one, two = (self.factor(part, ATOM) for part in pair)
                 return row(*self._lead(number), sup(one, boxes.TRANSPOSED), two), PRODUCT

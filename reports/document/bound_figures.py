@@ -19,8 +19,8 @@ from numeric.bounds.all_inputs.clock_modules import ModuleRates
 from numeric.bounds.all_inputs.gain_scan import Scan
 from numeric.bounds.all_inputs.gate_region import Region
 from numeric.bounds.diagnosis import Diagnosis
-from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, plain, shown
-from reports.document.method_names import window_length
+from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, shown
+from reports.document.method_names import method_name, window_length
 from reports.document.numerals import DOWN, NEAR, UP
 from reports.document.numerals import label as number_label
 
@@ -86,7 +86,7 @@ def _families(one: Diagnosis, words: Labels) -> Any:
     named: list[tuple[str | None, str, str, Dash]] = [
         ("a_priori", words("one_sequence.all_inputs"), _GREY, (1, 1.5)),
         ("trajectory", words.chain, _GREY, (6, 2)),
-        ("window_1", words("methods.windows").format(1), _DARK, (2, 2)),
+        ("window_1", method_name("window_1", words), _DARK, (2, 2)),
         (best_window(one, 10), words("figures.windows").format(10), _DARK, (5, 2)),
         (best_window(one, 20), words("figures.windows").format(20), _BLACK, (8, 2, 1, 2)),
         (PRODUCT, words("methods.product"), _BLACK, (1, 1)),
@@ -138,7 +138,7 @@ def critical_gains(found: Scan, labels: Mapping[str, str], given: bool, words: L
                       edgecolor=_BLACK, hatch="////", linewidth=0.8)  # fmt: skip
             axes.text(rest / 1.04, len(rows), f"{rest:g}", va="center", ha="right", fontsize=9)
         names = [*labels.values(), *([words("figures.zero_state")] if rest is not None else [])]
-        axes.set_yticks(range(len(names)), [*map(plain, names)], fontsize=9)
+        axes.set_yticks(range(len(names)), names, fontsize=9)
         axes.invert_yaxis()
         axes.set_xscale("log")
         axes.set_xlim(first, top)

@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import ScalarFormatter
 
-from derive.typeset.boxes import GREEK
 from numeric.bounds.one_sequence.measured import Curve, Measurement
 from reports.document.words import spoken
 
@@ -32,14 +31,7 @@ STYLE: Final[dict[str, Any]] = {
 }  # fmt: skip
 SHADES: Final = ("#8A8A8A", "#4A4A4A", "#000000")
 _CHINESE: Final = re.compile("[\u3400-\u9fff]")
-_FORMULA: Final = re.compile(r"\$([^$]*)\$")
-_MARKS: Final = re.compile(r"\\(?:hat|tilde|bar|mathrm)(?![A-Za-z])")
-_GREEK: Final = re.compile(rf"\\({'|'.join(GREEK)})(?![A-Za-z])")
 _DIGITS: Final = re.compile(r"\$\\mathdefault\{([0-9.]+)\}\$")
-_PLAIN: Final = {
-    r"\uparrow": "↑", r"\downarrow": "↓", r"\infty": "∞", r"\geq": "≥", "-": "−", "{": "",
-    "}": "", " ": "",
-}  # fmt: skip
 Mark = tuple[float, str, str]
 
 
@@ -175,20 +167,6 @@ def label_ends(axes: Any, marks: list[Mark], x: float, size: float = 9) -> None:
         axes.text(left, place, text, color=shade, va="center", fontsize=size)
 
 
-def plain(label: str) -> str:
-    """A Chinese label with its formulas in plain signs: the fonts of formulas have no others."""
-    if not _CHINESE.search(label):
-        return label
-
-    def signs(found: re.Match[str]) -> str:
-        inner = _GREEK.sub(lambda name: GREEK[name[1]], _MARKS.sub("", found[1]))
-        for name, sign in _PLAIN.items():
-            inner = inner.replace(name, sign)
-        return inner
-
-    return _FORMULA.sub(signs, label)
-
-
 class _Numbers(ScalarFormatter):
     """The usual numbers at an axis, mere digits as text: a formula takes far longer to set."""
 
@@ -205,8 +183,9 @@ def drawn(figure: Figure) -> Picture:
             if type(axis.get_major_formatter()) is ScalarFormatter:
                 axis.set_major_formatter(_Numbers())
     for text in figure.findobj(Text):
-        if (label := text.get_text()) != (signs := plain(label)):
-            text.set_text(signs)
+        label, others = text.get_text(), text.get_fontfamily()[1:]
+        if others and "$" in label and _CHINESE.search(label):  # beside a formula one font is asked
+            text.set_fontfamily(others)
     return Picture(_bytes(figure, "pdf"), shortened(_bytes(figure, "svg").decode()))
 
 

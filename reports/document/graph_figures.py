@@ -56,7 +56,7 @@ def chain_picture(graph: Graph, label: Labels, on_edge: Sequence[str]) -> Pictur
     ranks = [("same", [*members, *(n.key for n in graph.nodes
                                    if n.step == step and n.kind == GIVEN)])
              for step, members in kinds.items()]  # fmt: skip
-    placed = laid_out(sizes, edges, ranks, "nodesep=0.4;")
+    placed = laid_out(sizes, edges, ranks, "nodesep=0.2;")
     return _picture(graph, placed, sizes, label, on_edge)
 
 

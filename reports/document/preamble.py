@@ -63,7 +63,8 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \let\pageout\@outputpage
 \newcommand{\nextpage}{\pageout\global\@textfloatsheight0pt\@floatplacement\@startcolumn
   \@whilesw\if@fcolmade\fi{\pageout\@floatplacement\@startcolumn}}
-\def\longtable{\par\xdef\hadroom{\the\@colroom}\xdef\hadpage{\the\c@page}%
+\def\longtable{\par\@lowpenalty-\@M % the rule at its end is not cut from it
+  \xdef\hadroom{\the\@colroom}\xdef\hadpage{\the\c@page}%
   \let\@outputpage\nextpage\startlong}
 \def\endlongtable{\stoplong\ifnum\c@page=\hadpage\relax\global\@colroom\hadroom\fi}
 \@beginparpenalty=10000

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from math import ceil
 from typing import Final
 
@@ -54,6 +55,10 @@ TEXT_WIDTH: Final = 46.5
 """The line, in em."""
 LONG, TALL = 8, 10  # rows of sentences, or of numbers, from which on a table may go over a page
 """A table of sentences with more rows breaks over pages."""
+WHOLE: Final = 12.0
+"""Equations that are no higher stay on one page, in em."""
+FIRST: Final = 24.0
+"""So high a section's first words and equations may be to stay with its heading, in em."""
 BREAK: Final = r"\allowbreak{}"
 CODE_WIDTH: Final = 104
 """A line of code, in characters."""
@@ -99,9 +104,9 @@ def said(parts: Inlines) -> str:
 def equations(group: Equations, limit: float = TEXT_WIDTH) -> str:
     """Equations as a table that breaks over pages, aligned at the relation sign.
 
-    No row stands alone on a page.
+    Few stay together, and no row stands alone on a page.
     """
-    rows = group.rows
+    rows, together = group.rows, _whole(group)
     note, room, space, number = _shares(group, limit)
     columns = r"@{\hspace{1em}}r@{}l@{\extracolsep{\fill}}"
     if note:
@@ -113,7 +118,8 @@ def equations(group: Equations, limit: float = TEXT_WIDTH) -> str:
     columns += ("r" if number else "") + "@{}"
     made = [_row(row, room, bool(note), bool(space), bool(number)) for row in rows]
     body = "\n".join(
-        row + "*" * (k in {0, len(made) - 2} and k < len(made) - 1) for k, row in enumerate(made)
+        row + "*" * ((together or k in {0, len(made) - 2}) and k < len(made) - 1)
+        for k, row in enumerate(made)
     )
     return f"\\begin{{longtable}}{{{columns}}}\n{body}\n\\end{{longtable}}"
 
@@ -193,7 +199,8 @@ def table(block: Table, say: Say) -> str:
     top = (r"\hline", strut + head + r" \tabularnewline", r"\hline")
     last = (r" \tabularnewline[0.2em]", r"\hline")
     if _breaks(block):
-        held = {0, len(rows) - 3, len(rows) - 2}  # no row stands alone on a page
+        few = 3 if "p" in block.align else 5  # rows that stay together at either end
+        held = {*range(few - 1), *range(len(rows) - few, len(rows) - 1)}
         ends = (r" \tabularnewline" + "*" * (k in held) for k in range(len(rows) - 1))
         body = "\n".join(row + end for row, end in zip(rows, (*ends, last[0]), strict=True))
         lines = strut + body, last[1]
@@ -254,11 +261,36 @@ def _room(block: Block, after: Block | None) -> float:
     """What a block needs to stand with the first lines of equations or code after it, in em."""
     if not isinstance(after, Equations | Listing) or isinstance(block, Equations):
         return 0.0
-    below = 6.0 if isinstance(after, Listing) else sum(_tall(row, after) for row in after.rows[:2])
-    text = 0.0
-    if isinstance(block, Paragraph):
-        text = 0.47 * (_length(block.content) + columns_of(block.lead))
-    return max(6.0, 1.0 + 1.2 * ceil(text / TEXT_WIDTH) + below)
+    below = 6.0
+    if isinstance(after, Equations):
+        shown = after.rows if _whole(after) else after.rows[:2]
+        below = sum(_tall(row, after) for row in shown)
+    return max(6.0, 1.0 + _high(block) + below)
+
+
+def _high(block: Block) -> float:
+    """How high the text of a paragraph is, in em; 0 for other blocks."""
+    if not isinstance(block, Paragraph):
+        return 0.0
+    text = 0.47 * (_length(block.content) + columns_of(block.lead))
+    return 1.2 * ceil(text / TEXT_WIDTH)
+
+
+def _opening(blocks: tuple[Block, ...]) -> float:
+    """What the paragraphs at the head of a section need with the equations after them, in em."""
+    above = 0.0
+    for block, after in pairwise((*blocks, None)):
+        if not isinstance(block, Paragraph):
+            break
+        if room := _room(block, after):
+            return above + room if above + room <= FIRST else 0.0
+        above += _high(block) + 0.55
+    return 0.0
+
+
+def _whole(group: Equations) -> bool:
+    """Whether a group of equations is low enough to stay on one page."""
+    return sum(_tall(row, group) for row in group.rows) <= WHOLE
 
 
 def _tall(row: EquationRow, group: Equations) -> float:
@@ -322,8 +354,8 @@ def write(block: Block, say: Say) -> str:
 def section(part: Section, say: Say) -> str:
     """A section with its anchor."""
     blocks = _below(part.blocks, say)
-    first, after = part.blocks[0], next(iter(part.blocks[1:]), None)
-    room = {Theorem: 14.0, Figure: 26.0}.get(type(first), max(8.0, 4 + _room(first, after)))
+    first = part.blocks[0]
+    room = {Theorem: 14.0, Figure: 26.0}.get(type(first), max(8.0, 4 + _opening(part.blocks)))
     if isinstance(first, Table):
         room = 16.0
         if not _breaks(first):

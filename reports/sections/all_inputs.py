@@ -63,9 +63,11 @@ def _setting(pages: Pages) -> Iterator[Block]:
     box = one.setting.input_box if one.setting else study.box
     deep = layers[study.place].prefix and study.stack.network.stack[study.place].depth
     key = "all_inputs.layer_box" if deep else "all_inputs.input_box"
-    yield Paragraph(say.together([
-        say.sentence(key, inside(float(box[0]), float(box[1]))), _states(pages),
-    ]), say.words("all_inputs.sequences"))  # fmt: skip
+    words = [say.sentence(key, inside(float(box[0]), float(box[1])))]
+    if study.given and one.run is not None:
+        words.append(say.sentence("all_inputs.range"))
+    words.append(_states(pages))
+    yield Paragraph(say.together(words), say.words("all_inputs.sequences"))
 
 
 def drawn_words(pages: Pages) -> Inlines:
@@ -186,11 +188,12 @@ def _evaluated(pages: Pages, factor: float, worked: Worked) -> Iterator[Block]:
     if worked.rate < 1:
         yield Paragraph(say.sentence("all_inputs.vanishes", pages.at(factor), rate(worked.rate)))
     else:
-        radius = layout.of(Radius(worked.certificate.symbol))
+        symbol, many = worked.certificate.symbol, worked.certificate.order > 1
+        growth = layout.of(Radius(symbol) if many else symbol)
         key, sign = "all_inputs.open", "<"
         if worked.rate == 1:
             key, sign = "all_inputs.bounded", "≤"
-        yield Paragraph(say.sentence(key, pages.at(factor), row(radius, sign, "1")))
+        yield Paragraph(say.sentence(key, pages.at(factor), row(growth, sign, "1")))
 
 
 def _condition(pages: Pages, found: Condition) -> EquationRow:

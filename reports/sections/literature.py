@@ -12,6 +12,7 @@ from typing import Any, Final
 from sympy import MatrixExpr, OneMatrix, preorder_traversal
 from sympy.matrices.expressions import HadamardProduct
 
+from derive.calculus.adjoint import carry
 from derive.calculus.gates import gates
 from derive.calculus.through_time import TIME
 from derive.cell import Cell
@@ -133,5 +134,6 @@ def dropped(facts: Facts) -> tuple[Any, ...]:
     )  # fmt: skip
     turned = Script(Fenced(facts.layout.of(jacobian)), sup=Operator("⊤"))
     alone = row(sub(delta(facts), "t", "−", "1"), "=", turned, sub(delta(facts), "t"))
-    step = facts.derivation.part("recursion")[names.index(pair.keeper) - len(states)]
+    handed = At(carry(inner), TIME - 1)
+    step = next(s for s in facts.derivation.part("recursion") if s.equation.target == handed)
     return At(hidden, TIME), alone, At(inner, TIME - 1), At(inner, TIME), step.number

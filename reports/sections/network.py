@@ -297,8 +297,13 @@ def _code(facts: NetworkFacts) -> Section | None:
     command = f"bptt emit {network.cell.name} {asked} --style textbook"
     names = [f"layer0.{first}"] if first else []
     names += [f"layer0.reverse.{first}"] * (network.bidirectional and bool(first))
-    names += ["readout.V", "readout.c"]
-    listed_names = listed([(Words(name, "code"),) for name in names], ", ")
+    free = facts.joined.free
+    own = {"embedding.E": "E"} if network.embedding else {}
+    own |= {"readout.V": "V", "readout.c": "c"}
+    told: list[Inlines] = [(Words(name, "code"),) for name in names]
+    told += [say.sentence("code.letter", Words(name, "code"), free[role])
+             for name, role in own.items()]  # fmt: skip
+    listed_names = listed(told, ", ")
     return Section("code", say.words("code.title"), (
         Paragraph(say.sentence("code.network", Words(command, "code"), listed_names)),
         Listing(network_loops(facts.listing, say.words)),

@@ -17,6 +17,7 @@ from derive.calculus.through_time import FACTOR
 from derive.language.defaults import RULES
 from derive.language.expr import Blocks, Broadcast, Columns, Concat, Quotient, Rows, size
 from derive.language.syntax import BAR, CARRY, DOT, PREVIOUS
+from derive.theorems.claims import Line
 from derive.typeset.boxes import (
     Box,
     Fenced,
@@ -31,6 +32,7 @@ from derive.typeset.boxes import (
     sup,
     width,
 )
+from derive.typeset.forms import lengths_of_ones
 from derive.typeset.layout import Layout, Notation, size_box, space_of
 from derive.typeset.letters import spelled
 from derive.typeset.scalars import INDEX
@@ -62,7 +64,6 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         EquationRow(layout.of(e.target), layout.of(e.value), space=space_of(e.target))
         for e in cell.equations
     )
-    claim = facts.claim
     step = (
         Paragraph(say.sentence("glance.one_step", row("t", "=", "1", ", ", "…", ", ", facts.length),
                       say.listed([say("{0}", s) for s in cell.previous_states]),
@@ -79,12 +80,27 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         *given(facts),
         Paragraph(_step_jacobian(facts), say.words("glance.lead_jacobian")),
         Equations((jacobian_row(facts),)),
-        Paragraph(say.line(*claim.verdict), say.words("glance.lead_gradients")),
+        Paragraph(_verdict(facts, brief), say.words("glance.lead_gradients")),
         Paragraph(summary(facts, brief=brief), say.words("glance.lead_verified")),
         *((Paragraph(say("{0}.", say.phrase(note)), say.words("glance.lead_declared")),)
           if (note := surrogate_note(cell)) else ()),
         conventions(facts),
     ))  # fmt: skip
+
+
+def _verdict(facts: Facts, brief: bool) -> Inlines:
+    """What becomes of its gradients; briefly, without the letters of a theorem not stated."""
+    lines = facts.claim.verdict
+    return facts.say.line(*(map(_alone, lines) if brief else lines))
+
+
+def _alone(line: Line) -> Line:
+    match line.key.split("."):
+        case ["shared", "over_sets"]:
+            return Line("short.over_sets")
+        case ["shared", "bounded"]:
+            return Line("short.bounded", line.slots)
+    return line
 
 
 def _step_jacobian(facts: Facts) -> Inlines:
@@ -248,6 +264,9 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
         whole = spelled(letters("M", "Y", "Phi"))
         items.append(say.sentence(
             "conventions.parts", _part(v, ""), row("n"), v, _part(whole, ":")))  # fmt: skip
+    ones = [n for step in derivation.steps for n in lengths_of_ones(step.equation.value)]
+    if ones:
+        items.append(say.sentence("conventions.ones", sub(Number("1"), size_box(ones[0]))))
     if facts.uses(Broadcast):
         items.append(say.sentence("conventions.number"))
     if facts.uses(Quotient):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from unicodedata import normalize
 
+import numpy as np
 from samples import document
 
 from derive.typeset.boxes import Fraction, Sum, Symbol
@@ -37,6 +39,7 @@ def crowded() -> Document:
     line = EquationRow(Symbol("a"), Symbol("b"))
     tall = EquationRow(Fraction(Symbol("a"), Symbol("c")), Symbol("b"))
     other = EquationRow(Symbol("d"), Symbol("b"))
+    few = Equations((EquationRow(Symbol("w"), Symbol("b")),) * 6)
     terms = tuple(("+", Fraction(Symbol("longer"), Symbol("c"))) for _ in range(30))
     wide = EquationRow(Symbol("a"), Sum(terms))
     head, rows = (words("a"), words("b")), ((words("row"), words("1")),) * 25
@@ -49,7 +52,8 @@ def crowded() -> Document:
         sections += [
             Section(f"a{place}", "HEAD", (
                 Paragraph(words("LEAD")), Equations((line,) * 4), Equations((line, line)),
-                *lines, small, Paragraph(words("long " * 50 + "LEAD")), Equations((tall,)),
+                *lines, small, Paragraph(words("LEAD")), few,
+                Paragraph(words("long " * 50 + "LEAD")), Equations((tall,)),
             )),
             Section(f"b{place}", "HEAD", (Table(place + 1, caption, head, rows, "lr"),)),
             Section(f"c{place}", "HEAD", (
@@ -80,6 +84,25 @@ def row_counts(pdf: Path, word: str) -> list[int]:
         lines = [text.strip().startswith(word) for text in page.split("\n") if text.strip()]
         made += [len([*group]) for begins, group in groupby(lines) if begins]
     return made
+
+
+def headed_by_a_rule(pdf: Path) -> list[int]:
+    """The pages that begin with a rule and no other soon below it: the end of a table cut off."""
+    made = subprocess.run(["pdftoppm", "-r", "90", "-gray", str(pdf)], capture_output=True,
+                          check=True).stdout  # fmt: skip
+    found, at, page = [], 0, 0
+    while at < len(made):
+        head = re.compile(rb"P5\n(\d+) (\d+)\n255\n").match(made, at)
+        wide, high = int(head[1]), int(head[2])
+        dark = np.frombuffer(made, np.uint8, wide * high, head.end()).reshape(high, wide) < 200
+        at, page = head.end() + wide * high, page + 1
+        inked = np.flatnonzero(dark.any(axis=1))
+        rules = np.flatnonzero(dark.sum(axis=1) > 25)
+        solid = [row for row in rules if np.ptp(np.flatnonzero(dark[row])) < dark[row].sum() + 3]
+        first = [row for row in solid if row <= inked[0] + 1]
+        if first and not [row for row in solid if inked[0] + 5 < row < inked[0] + 50]:
+            found.append(page)
+    return found
 
 
 def feet(pdf: Path, numbered: bool) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 
 from derive import Cell, catalogue
@@ -50,3 +51,14 @@ def _chapter(found: Study) -> Chapter:
     one = found.one
     assert one.setting is not None
     return chapter(Facts(one.setting.derivation), found, one.cell.name, "x")
+
+
+def torch_rnn(path, layers=1, n=4, m=3):
+    """A file with PyTorch's names."""
+    rng, held = np.random.default_rng(0), {}
+    for depth in range(layers):
+        shapes = {"weight_ih": (n, n if depth else m), "weight_hh": (n, n), "bias_ih": n,
+                  "bias_hh": n}  # fmt: skip
+        held |= {f"{key}_l{depth}": 0.4 * rng.normal(size=s) for key, s in shapes.items()}
+    np.savez(path, **held)
+    return path

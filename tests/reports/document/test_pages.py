@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
-from feet import LEADING, crowded, feet, row_counts
+from feet import LEADING, crowded, feet, headed_by_a_rule, row_counts
 from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
@@ -29,7 +29,8 @@ from reports.document.model import (
     Words,
 )
 from reports.document.pdf import EngineError, compile_pdf, find_engine
-from reports.document.tex import tex
+from reports.document.tex import tex, write
+from reports.document.words import spoken
 from reports.write import write_files
 
 
@@ -130,10 +131,28 @@ def test_no_heading_and_no_leading_words_stand_alone_at_the_foot_of_a_page(tmp_p
     last = feet(path.with_suffix(".pdf"), numbered=True)
     assert len(last) > 25
     assert [text for text in last if text.endswith(LEADING)] == []
-    assert min(row_counts(path.with_suffix(".pdf"), "row")) >= 3
+    assert min(row_counts(path.with_suffix(".pdf"), "row")) >= 5
     assert {*row_counts(path.with_suffix(".pdf"), "short")} == {9}
+    assert {*row_counts(path.with_suffix(".pdf"), "w")} == {6}
     for word in ("d", "code"):
         assert min(row_counts(path.with_suffix(".pdf"), word)) >= 2
+
+
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+@pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="no pdftoppm")
+def test_the_rule_below_a_table_is_not_cut_from_it(tmp_path):
+    """Tables that end near the foot of a page, each a little lower than the one before."""
+    head, rows = ((Words("a"),), (Words("b"),)), (((Words("row"),), (Words("1"),)),) * 12
+    made = write(Table(1, (Words("c"),), head, rows, "lr"), spoken("en").texts.__getitem__)
+    start, _, _ = tex(document("rnn")).partition(r"\begin{document}")
+    whole = "\n".join(rf"\newpage\null\vspace{{{520 + 0.3 * k}pt}}" + f"\n{made}\ntext\n\n"
+                      for k in range(160))  # fmt: skip
+    path = tmp_path / "any.tex"
+    path.write_text(rf"{start}\begin{{document}}{whole}\end{{document}}", encoding="utf-8")
+    compile_pdf(path)
+    found = row_counts(path.with_suffix(".pdf"), "row")
+    assert max(found) == 12 > min(found)
+    assert headed_by_a_rule(path.with_suffix(".pdf")) == []
 
 
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")

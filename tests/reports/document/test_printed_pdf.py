@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 from browser import BROWSER
 from feet import LEADING, crowded, feet, printed, row_counts
-from samples import SVG, document
+from samples import CELLS, SVG, document, measurement
 
 from reports.document import printed_pdf
+from reports.document.figures import gradient_norms, labels
 from reports.document.html import html
-from reports.document.model import Section, Table, Words
+from reports.document.model import Figure, Paragraph, Section, Table, Words
 from reports.document.pdf import EngineError
 from reports.document.printed_pdf import made_by, print_pdf
 
@@ -35,9 +36,24 @@ def test_what_leads_to_the_next_lines_is_printed_on_their_page(tmp_path):
     last = feet(tmp_path / "any.pdf", numbered=False)
     assert len(last) > 25
     assert [text for text in last if text.endswith(LEADING)] == []
-    assert min(row_counts(tmp_path / "any.pdf", "row")) >= 3
+    assert min(row_counts(tmp_path / "any.pdf", "row")) >= 5
     assert {*row_counts(tmp_path / "any.pdf", "short")} == {9}
+    assert {*row_counts(tmp_path / "any.pdf", "w")} == {6}
     assert min(row_counts(tmp_path / "any.pdf", "d")) >= 2
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_figure_stands_below_a_page_half_full(tmp_path):
+    """It cannot wait for a page with room, as in TeX, so it is made smaller."""
+    picture = gradient_norms(measurement(CELLS["rnn"]), "x", labels("en"))
+    text = (Paragraph((Words("text"),)),) * 14
+    shown = Figure(1, "any", (Words("seen"),), "any")
+    made = replace(document("rnn"), sections=(Section("a", "t", (*text, shown)),))
+    print_pdf(html(made, {"any": picture.svg}), tmp_path / "any.pdf")
+    first, *rest = printed(tmp_path / "any.pdf").split("\f")
+    assert "seen" in first
+    assert rest == [""]
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")

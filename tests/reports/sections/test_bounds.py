@@ -14,7 +14,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.contour import ContourSet
 from reading import text_of
 from samples import measurement, verdict
-from studies import chapter_of, small_study, study_of
+from studies import chapter_of, small_study, study_of, torch_rnn
 
 from derive import Cell, catalogue, differentiate
 from derive.language.defaults import CLOCK
@@ -222,6 +222,10 @@ def test_layers_stand_in_one_table():
     assert [row[0][0].text for row in layers.rows] == ["layer0", "layer1"]
 
 
+def test_a_number_is_given_no_spectral_radius():
+    assert "decides nothing: N<1 is not certified" in text_of(html(*document("gru")))
+
+
 # ---- given weights -----------------------------------------------------------------------------
 
 
@@ -231,17 +235,6 @@ def quick(monkeypatch):
     monkeypatch.setattr(report, "verify", lambda kernel, **settings: verdict(kernel.cell.name))
     monkeypatch.setattr(write, "measure", lambda derivation, **settings: measurement(
         derivation.cell))  # fmt: skip
-
-
-def torch_rnn(path, layers=1, n=4, m=3):
-    """A file with PyTorch's names."""
-    rng, held = np.random.default_rng(0), {}
-    for depth in range(layers):
-        shapes = {"weight_ih": (n, n if depth else m), "weight_hh": (n, n), "bias_ih": n,
-                  "bias_hh": n}  # fmt: skip
-        held |= {f"{key}_l{depth}": 0.4 * rng.normal(size=s) for key, s in shapes.items()}
-    np.savez(path, **held)
-    return path
 
 
 def reported(tmp_path, *words) -> str:
@@ -258,8 +251,9 @@ def test_weights_from_a_file_are_reported_on_layer_by_layer(quick, tmp_path):
     assert text.index("The parameters are those of w.npz.") < text.index("It maps a small change")
     assert "Of its 2 layers and directions layer" in text
     assert "The sequence is that of x.npy, 15 steps from the zero state." in text
-    assert "The weights are given ones. Of the layers, layer" in text
-    assert "The inputs are given ones; 15 steps" in text
+    assert "The weights are those given. Of the layers, layer" in text
+    assert "That is the smallest interval with 0 and the sequence on which norms are" in text
+    assert "The inputs are those given; 15 steps" in text
     assert "rows of weight_hh_l1" in text
     assert "This cell beside known ones" not in text
 

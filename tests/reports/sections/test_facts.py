@@ -8,11 +8,14 @@ import pytest
 from renamed import ASKED, CELLS, of, one_meaning, symbols
 
 from derive import Cell, catalogue, differentiate
+from derive.language.syntax import BAR
 from derive.typeset.boxes import Symbol
+from derive.typeset.text import Text
 from reports.document.figures import labels
+from reports.document.model import Paragraph
 from reports.sections.derivation import _functions, step_jacobian, through_time
 from reports.sections.facts import Facts
-from reports.sections.page_one import conventions
+from reports.sections.page_one import conventions, glance
 from reports.sections.sweeps import _Letters, _theorem
 
 
@@ -73,3 +76,32 @@ def test_a_cell_without_parameters_is_not_said_to_have_some():
 def test_a_number_that_fills_a_vector_is_said_to(name, told):
     made = repr(conventions(Facts(differentiate(catalogue[name]))))
     assert ("every entry is that number" in made) is told
+
+
+@pytest.mark.parametrize(("name", "told"), [("mlstm", True), ("lstm", False)])
+def test_a_column_of_ones_is_said_to_be_one(name, told):
+    facts = Facts(differentiate(catalogue[name]))
+    assert ("column of that many ones" in repr(conventions(facts))) is told
+    lines = map(Text(), (facts.layout.of(s.equation.value) for s in facts.derivation.steps))
+    assert any("1_n" in line for line in lines) is told
+
+
+def test_a_short_verdict_names_no_theorem_that_stands_elsewhere():
+    never = "It never explodes, whatever the weights and inputs: "
+    for name, said in (("lstm", "a condition that the whole report states"), ("delta_net", never)):
+        facts = Facts(differentiate(catalogue[name]))
+        (brief,), (whole,) = (
+            [block for block in glance(facts, brief=brief).blocks
+             if isinstance(block, Paragraph) and block.lead == "Its gradients."]
+            for brief in (True, False)
+        )  # fmt: skip
+        assert said in repr(brief)
+        assert "Theorem 2" in repr(whole)
+        assert "Theorem 2" not in repr(brief)
+
+
+def test_the_rule_of_a_sum_over_entries_is_no_matrix_product():
+    text = "a = sum(h_prev * x)\nh = tanh(W @ h_prev + a)"
+    derivation = differentiate(Cell.parse(name="c", equations=text))
+    found = {step.equation.target.args[0].name: step.terms for step in derivation.part("adjoint")}
+    assert found["u_a" + BAR] == (("derivative of a sum over entries", 2),)

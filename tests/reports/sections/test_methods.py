@@ -6,7 +6,17 @@ import pytest
 from studies import small_study
 
 from derive.calculus.through_time import derivation_of
-from reports.document.method_names import ALONG, MEANINGS, METHODS, SCALED, WINDOW, method_key
+from reports.document.bound_figures import _families
+from reports.document.figures import labels
+from reports.document.method_names import (
+    ALONG,
+    MEANINGS,
+    METHODS,
+    SCALED,
+    WINDOW,
+    method_key,
+    method_name,
+)
 from reports.document.model import Table
 from reports.document.words import spoken
 from reports.sections.facts import Facts
@@ -41,3 +51,10 @@ def test_a_report_says_what_its_own_methods_do(language):
     for key in {key for name in names for key in method_key(name)} - {SCALED}:
         assert words[key].replace("{0}", "k") in said
     assert words["methods.modules"] not in said  # no clock, no modules
+
+
+def test_a_method_has_one_name_in_figure_and_table():
+    one, words = small_study("lstm").one, labels("en")
+    drawn_as = {name: label for name, label, *_ in _families(one, words)}
+    for name in ("window_1", "product"):
+        assert drawn_as[name] == method_name(name, words)

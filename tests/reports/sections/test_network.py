@@ -221,3 +221,10 @@ def test_html_of_a_network_fits_a_phone_and_a_desk(tmp_path):
         assert found[width]["scroll"] <= found[width]["client"], width
         assert found[width]["math"] > 100
         assert found[width]["flat"] == []
+
+
+def test_the_names_of_the_readout_are_told_by_its_letters():
+    page = text_of(html(document("bilstm"), {}))
+    assert "readout.V (V), readout.c (d) there: layers count from 0" in page
+    assert "embedding.E (E), readout.V (V), readout.c (c) there" in text_of(
+        html(document("table"), {}))  # fmt: skip
