@@ -136,7 +136,8 @@ class _Builder:
         if node.value == "power":
             return self.power(node, self.matrix(parts[0], node), parts[1])
         if node.value == "concat":
-            return Concat(*(self.matrix(part, node) for part in parts))
+            columns = [self.matrix(part, node) for part in parts]
+            return Concat(*columns) if len(columns) > 1 else columns[0]
         if node.value == OUTER:
             left, right = (self.matrix(part, node) for part in parts)
             return product(left, transpose(right))

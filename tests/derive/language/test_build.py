@@ -79,6 +79,21 @@ def test_brackets_stack_as_concat_does():
     assert shapes(stacked)["W"] == ("n", "n+m")
 
 
+def test_one_vector_in_brackets_is_that_vector():
+    assert parse("h = [x] + h_prev").equations == parse("h = x + h_prev").equations
+
+
+@pytest.mark.parametrize(("written", "by_name"), [
+    ("h = x.T @ x * h_prev", "h = dot(x, x) * h_prev"),
+    ("h = x @ h_prev.T @ x", "h = outer(x, h_prev) @ x"),
+    ("h = x @ x.T @ h_prev", "h = outer(x, x) @ h_prev"),
+])  # fmt: skip
+def test_an_input_left_of_a_product_stays_a_column(written, by_name):
+    cell = parse(f"{written} + W @ x")
+    assert shapes(cell)["h"] == ("n",)
+    assert cell.equations == parse(f"{by_name} + W @ x").equations
+
+
 @pytest.mark.parametrize(
     ("left", "W"),
     [("softplus(W)", ("n", "n")), ("(W * sigmoid(2 * W))", ("n", "n")),
