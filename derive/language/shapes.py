@@ -274,7 +274,10 @@ class Shapes:
             if inner.kind == "@" and inner.children[0].value in vectors:
                 vector, matrix = inner.children
                 turned = matrix.kind == "transpose"
-                name = (matrix.children[0] if turned else matrix).value
+                named = matrix.children[0] if turned else matrix
+                if named.kind != "name" or named.value in vectors:
+                    continue
+                name = named.value
                 rule += (
                     f". {vector.value} is a column here: write {name}{'' if turned else '.T'} @ "
                     f"{vector.value} for {vector.value} @ {name}{'.T' if turned else ''}"

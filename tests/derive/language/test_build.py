@@ -120,6 +120,7 @@ def test_what_a_function_does_not_show_to_be_a_matrix_is_a_vector_unless_declare
         ("h = tanh(x @ W + U @ h_prev)", 1, 12, "write W.T @ x for x @ W"),
         ("h = h_prev + [x, x)", 1, 19, "expected ',' or ']'"),
         ("h = tanh(W @ h_prev + U @ x", 1, 28, "expected ',' or ')'"),
+        ("h = tanh(W @ h_prev + U @ x\n", 1, 28, "expected ',' or ')'"),
         ("a = z + x\nz = a\nh = h_prev + z", 1, 5, "used before line 2 defines it"),
         ("h = tanh(c_prev) + x", 1, 10, "the state 'c' is never assigned"),
         ("h = x + h_prev\nh = x", 2, 1, "assigned in line 1 already"),
@@ -162,6 +163,13 @@ def test_errors_name_line_and_column(equations, line, column, says):
     assert (caught.value.line, caught.value.column) == (line, column)
     assert says in str(caught.value)
     assert str(caught.value).endswith("^")
+
+
+@pytest.mark.parametrize("factor", ["tanh(W)", "(W @ U)", "[h_prev, x]", "x.T"])
+def test_what_is_no_matrix_by_name_is_not_advised_to_be_turned(factor):
+    with pytest.raises(CellError) as caught:
+        parse(f"h = h_prev @ {factor} + x")
+    assert "is a column here" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +251,13 @@ def test_columns_times_rows_in_time_are_numbers_times_columns(written, by_hand):
     got = evaluate(cell.equations[0].value, given, dict.fromkeys(size_names(cell), 3))
     np.testing.assert_allclose(got, by_hand(h, x, b, W), rtol=1e-12)
     assert not differentiate(cell).has_matrices
+
+
+def test_a_column_times_one_number_is_scaled():
+    (by_matrix,), (by_entry,) = (
+        parse(f"h = tanh(x {sign} sum(h_prev)) + h_prev").equations for sign in "@*"
+    )
+    assert by_matrix == by_entry
 
 
 def test_a_row_of_parameters_stays_a_row():
