@@ -31,7 +31,7 @@ def read_tables(path: Path) -> dict[str, dict[str, Any]]:
     if len(text) > MAX_FILE:
         raise CellError(f"{path.name}: not a cell file: longer than {MAX_FILE} bytes")
     try:
-        data = tomllib.loads(text.decode("utf-8"))
+        data = tomllib.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as problem:  # integers of thousands of digits, too
         raise CellError(f"{path.name}: not a cell file: {problem}") from None
     if "equations" in data:

@@ -13,6 +13,7 @@ from sympy import Integer, MatMul, MatrixExpr, MatrixSymbol, Number, OneMatrix, 
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.language.expr import (
+    SCALAR,
     VECTOR_FUNCTIONS,
     Concat,
     Elementwise,
@@ -82,7 +83,13 @@ class _Builder:
         return self.combine(node, parts[0], parts[1])
 
     def applied(self, left: MatrixExpr, right: MatrixExpr) -> MatrixExpr:
-        """The product; of u vᵀ and w, in which something may change with time, u times vᵀw."""
+        """The product; of u vᵀ and w, in which something may change with time, u times vᵀw.
+
+        One number left or right of `@` multiplies each entry.
+        """
+        if SCALAR in {left.shape, right.shape}:
+            shape = right.shape if left.shape == SCALAR else left.shape
+            return hadamard(broadcast(left, shape), broadcast(right, shape))
         number, rest = split_coefficient(left)
         factors = rest.args if isinstance(rest, MatMul) else (rest,)
         rows = [place for place, factor in enumerate(factors) if factor.shape[0] == 1]
@@ -136,7 +143,8 @@ class _Builder:
         if node.value == "power":
             return self.power(node, self.matrix(parts[0], node), parts[1])
         if node.value == "concat":
-            return Concat(*(self.matrix(part, node) for part in parts))
+            columns = [self.matrix(part, node) for part in parts]
+            return Concat(*columns) if len(columns) > 1 else columns[0]
         if node.value == OUTER:
             left, right = (self.matrix(part, node) for part in parts)
             return product(left, transpose(right))

@@ -1,7 +1,7 @@
 """Matrices that change with time: their entries as a column, and Jacobians by what they do.
 
 In: matrix expressions. Out: the nodes `Vec` and `LinearMap`, and whether an equation has such a
-matrix at all.
+matrix, or a row, at all.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class LinearMap(MatrixExpr):  # type: ignore[misc]
 
 
 def has_moving_matrix(values: Iterable[MatrixExpr], fixed: frozenset[MatrixSymbol]) -> bool:
-    """Whether an expression holds a matrix of more than one row and column that is not fixed."""
+    """Whether an expression holds a matrix of more than one column, or a row, that is not fixed."""
     return any(
         isinstance(node, MatrixExpr)
-        and 1 not in node.shape
+        and node.shape[1] != 1
         and not fixed.issuperset(symbols_of(node))
         for value in values
         for node in preorder_traversal(value)

@@ -81,9 +81,8 @@ class Shapes:
         targets = {a.target.value: a.target for a in self.assignments}
         self.targets = {*targets}
         self.states = states_of(self.assignments)
-        self.matrices = {*self.declared, *(
-            node.value for a in self.assignments for node in left_of_product(a.value)
-        )}  # fmt: skip
+        left = {node.value for a in self.assignments for node in left_of_product(a.value)}
+        self.matrices = {*self.declared, *left} - {*self.inputs}
         self.of_matrices = matrix_states(
             self.assignments, self.states, self.matrices, self.declared
         )
@@ -232,9 +231,7 @@ class Shapes:
             column = (ONE,)
             if base in self.scalars:
                 self.shapes[base] = SCALAR
-            elif base in self.of_matrices or (
-                base in self.matrices and base not in self.inputs and base not in self.states
-            ):
+            elif base in self.of_matrices or (base in self.matrices and base not in self.states):
                 self.shapes[base] = ((Unknown(),), (Unknown(),))
             else:
                 self.shapes[base] = ((Unknown(),), column)
@@ -294,7 +291,10 @@ class Shapes:
             if inner.kind == "@" and inner.children[0].value in vectors:
                 vector, matrix = inner.children
                 turned = matrix.kind == "transpose"
-                name = (matrix.children[0] if turned else matrix).value
+                named = matrix.children[0] if turned else matrix
+                if named.kind != "name" or named.value in vectors:
+                    continue
+                name = named.value
                 rule += (
                     f". {vector.value} is a column here: write {name}{'' if turned else '.T'} @ "
                     f"{vector.value} for {vector.value} @ {name}{'.T' if turned else ''}"

@@ -115,7 +115,7 @@ class _Parser:
 
     def __init__(self, text: str, cell: str) -> None:
         self.cell = cell
-        self.lines = text.split("\n")
+        self.lines = text.rstrip().split("\n")
         self.tokens = list(self._tokens())
         self.position = 0
         self.open: list[_Token] = []

@@ -364,18 +364,18 @@ class Layout:
         if is_cotangent(factors[0]):  # its scalar factors are ours to place: in front
             factors = tuple(sorted(factors, key=lambda part: not isinstance(part, Broadcast)))
         repeated = Counter(part for part in factors if isinstance(part, Broadcast))
+        column = False  # among the factors so far
         for place, part in enumerate(factors):
+            scalar = isinstance(part, Broadcast) or part.shape == SCALAR
+            if column and not scalar:
+                items.append(boxes.Operator("⊙"))
+            column |= not scalar
             if repeated[part] > 1:
                 if part not in factors[:place]:
                     items.append(sup(self.factor(part, ATOM), Number(str(repeated[part]))))
                 continue
-            scalar = isinstance(part, Broadcast)
-            after_scalar = place > 0 and isinstance(factors[place - 1], Broadcast)
-            if place and not scalar and not after_scalar and part.shape != SCALAR:
-                items.append(boxes.Operator("⊙"))
-            made, binds = self._level(part)
-            bare = binds == ATOM or (scalar and binds == PRODUCT)
-            items.append(made if bare else Fenced(made))
+            made = self.factor(part, PRODUCT if isinstance(part, Broadcast) else ATOM)
+            items.append(Fenced(made) if opens(made) and place < len(factors) - 1 else made)
         return row(*items)
 
     def _applied(self, expr: Elementwise | Slope) -> Box:

@@ -93,8 +93,8 @@ class Text:
             before = item
 
     def _operand(self, item: Box) -> str:
-        text = self(item)
-        return f"({text})" if " " in text.replace(" − 1", "") else text
+        text, inner = self(item), item.body if isinstance(item, Marked) else item
+        return f"({text})" if " " in text or isinstance(inner, Fraction) else text
 
     def _sub(self, item: Box | None) -> str:
         if item is None:

@@ -159,6 +159,8 @@ class _Lowering:
             case Rows():
                 source, start, size = rest.args
                 return self.emit("columns", [self.full(source)], dims, start, size, name=name)
+            case Transpose() if rest.shape[0] == 1:
+                return self.value(rest.arg, name)  # a row lies as its column does
             case Transpose():
                 if self.is_timeless(rest):
                     return self.emit("transpose", [self.value(rest.arg)], dims, name=name)

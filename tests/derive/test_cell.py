@@ -91,6 +91,12 @@ def test_a_cell_without_a_name_has_that_of_its_file(tmp_path):
     assert [*load(path)] == ["my_cell_2"]
 
 
+def test_the_mark_that_editors_put_before_utf8_is_no_part_of_a_cell_file(tmp_path):
+    path = tmp_path / "mgu.toml"
+    path.write_text(FILE, encoding="utf-8-sig")
+    assert list(load(path)) == ["mgu"]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -16,7 +16,7 @@ from sympy import Expr, S
 from numeric.compiler.program import LENGTH, Carry, Program, Statement
 from numeric.compiler.to_c.matrices import SUMMING
 from numeric.compiler.to_c.names import Sizes, sum_text
-from numeric.compiler.to_c.schedule import Group, Stage, Unit, shape, step_dims
+from numeric.compiler.to_c.schedule import Group, Stage, Unit, shape
 from numeric.compiler.to_c.unstack import Parts
 
 STEP, CHUNK, ONCE = "step", "chunk", "once"
@@ -183,14 +183,14 @@ class Memory:
         return sum_text(terms) if terms else ""
 
     def row(self, name: str, sizes: Sizes) -> str:
-        """From one row of an array to the next."""
+        """From one row of an array to the next; 0 where one row serves all samples."""
         whole = self.home(name)
-        dims = step_dims(self.program, whole)
-        if len(dims) < 2:
+        rows, columns = shape(self.program, whole)
+        if rows == 1:
             return "0"
         if whole in self.kept:
             return sum_text(sizes.padded(width) for _, width in self.parts.of[whole])
-        return sizes.factor(dims[-1])
+        return sizes.factor(columns)
 
     def padded(self, name: str, sizes: Sizes) -> str:
         """The columns of a name that may be written: whole vectors, where it is kept."""

@@ -79,6 +79,21 @@ def test_brackets_stack_as_concat_does():
     assert shapes(stacked)["W"] == ("n", "n+m")
 
 
+def test_one_vector_in_brackets_is_that_vector():
+    assert parse("h = [x] + h_prev").equations == parse("h = x + h_prev").equations
+
+
+@pytest.mark.parametrize(("written", "by_name"), [
+    ("h = x.T @ x * h_prev", "h = dot(x, x) * h_prev"),
+    ("h = x @ h_prev.T @ x", "h = outer(x, h_prev) @ x"),
+    ("h = x @ x.T @ h_prev", "h = outer(x, x) @ h_prev"),
+])  # fmt: skip
+def test_an_input_left_of_a_product_stays_a_column(written, by_name):
+    cell = parse(f"{written} + W @ x")
+    assert shapes(cell)["h"] == ("n",)
+    assert cell.equations == parse(f"{by_name} + W @ x").equations
+
+
 @pytest.mark.parametrize(
     ("left", "W"),
     [("softplus(W)", ("n", "n")), ("(W * sigmoid(2 * W))", ("n", "n")),
@@ -105,6 +120,7 @@ def test_what_a_function_does_not_show_to_be_a_matrix_is_a_vector_unless_declare
         ("h = tanh(x @ W + U @ h_prev)", 1, 12, "write W.T @ x for x @ W"),
         ("h = h_prev + [x, x)", 1, 19, "expected ',' or ']'"),
         ("h = tanh(W @ h_prev + U @ x", 1, 28, "expected ',' or ')'"),
+        ("h = tanh(W @ h_prev + U @ x\n", 1, 28, "expected ',' or ')'"),
         ("a = z + x\nz = a\nh = h_prev + z", 1, 5, "used before line 2 defines it"),
         ("h = h_prev + x\nk = k + x", 2, 5, "in the line that assigns it: use 'k_prev'"),
         ("x = W @ x\nh = h_prev + x", 1, 1, "declared as input: it cannot be assigned"),
@@ -149,6 +165,13 @@ def test_errors_name_line_and_column(equations, line, column, says):
     assert (caught.value.line, caught.value.column) == (line, column)
     assert says in str(caught.value)
     assert str(caught.value).endswith("^")
+
+
+@pytest.mark.parametrize("factor", ["tanh(W)", "(W @ U)", "[h_prev, x]", "x.T"])
+def test_what_is_no_matrix_by_name_is_not_advised_to_be_turned(factor):
+    with pytest.raises(CellError) as caught:
+        parse(f"h = h_prev @ {factor} + x")
+    assert "is a column here" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +253,13 @@ def test_columns_times_rows_in_time_are_numbers_times_columns(written, by_hand):
     got = evaluate(cell.equations[0].value, given, dict.fromkeys(size_names(cell), 3))
     np.testing.assert_allclose(got, by_hand(h, x, b, W), rtol=1e-12)
     assert not differentiate(cell).has_matrices
+
+
+def test_a_column_times_one_number_is_scaled():
+    (by_matrix,), (by_entry,) = (
+        parse(f"h = tanh(x {sign} sum(h_prev)) + h_prev").equations for sign in "@*"
+    )
+    assert by_matrix == by_entry
 
 
 def test_a_row_of_parameters_stays_a_row():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from c_code import needs_compiler
 from profiles import by_day, night_alone
 from sympy.matrices.expressions import DiagMatrix
 
@@ -260,3 +261,20 @@ def test_a_size_that_only_an_initial_state_shows_is_refused_in_words():
     kernel = compile_cell(Cell.parse(name="unshown", equations=text, inputs=("x",)))
     with pytest.raises(ValueError, match=r"shows the size \w of the state S: .* a bias perhaps"):
         verify(kernel)
+
+
+@needs_compiler
+@pytest.mark.parametrize("equations", [
+    "h = tanh(h_prev.T @ W + x.T @ U + b.T).T",
+    "a = h_prev.T @ W\nh = tanh(a.T + x)",
+    "h = tanh(h_prev.T).T * x",
+    "h = tanh(h_prev.T + x.T + b.T).T",
+])  # fmt: skip
+def test_rows_that_change_with_time_are_verified(equations):
+    matrices = [name for name in "WU" if name in equations]
+    cell = Cell.parse(name="in_rows", equations=equations, matrices=matrices)
+    for target in ("numpy", "c"):
+        assert verify(compile_cell(cell, target=target)).status == "pass"
+    drawn = draw(cell, SIZES, 1.0, 6, 0, 0.7)
+    found = diagnose(cell, drawn["parameters"], SIZES, inputs=drawn["inputs"])
+    assert found.log10_measured[-1] <= found.log10_upper["product"][-1]

@@ -1,0 +1,41 @@
+"""What stands in a line of text is what is computed: fractions, and factors side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+from derive import Cell
+from derive.typeset.latex import Latex
+from derive.typeset.layout import Layout
+from derive.typeset.text import Text
+
+
+def written(equation, spell):
+    cell = Cell.parse(name="written", equations=equation, sizes={"x": "n", "h": "n"})
+    return spell(Layout(cell.notation).of(cell.equations[-1].value))
+
+
+@pytest.mark.parametrize(("equation", "text"), [
+    ("h = (h_prev - 1) / (x - 1)", "(h_{t−1} − 1)/(x_t − 1)"),
+    ("h = (x / b - 1) / h_prev", "(x_t/b − 1)/h_{t−1}"),
+    ("h = x / (b / h_prev)", "x_t/(b/h_{t−1})"),
+    ("h = (x / b) / h_prev", "(x_t/b)/h_{t−1}"),
+    ("h = x - b / h_prev", "x_t − b/h_{t−1}"),
+])  # fmt: skip
+def test_a_fraction_in_a_line_says_where_its_parts_end(equation, text):
+    assert written(equation, Text()) == text
+
+
+@pytest.mark.parametrize(("equation", "text", "latex"), [
+    ("h = x * dot(a, h_prev) * b", "x_t aᵀ h_{t−1} ⊙ b",
+     r"x_{t}\,a^{\top}\,h_{t-1}\odot b"),
+    ("h = dot(a, x) * x * h_prev", "aᵀ x_t x_t ⊙ h_{t−1}",
+     r"a^{\top}\,x_{t}\,x_{t}\odot h_{t-1}"),
+    ("h = norm(x) * b * norm(x) * h_prev", "‖x_t‖₂² b ⊙ h_{t−1}",
+     r"\lVert x_{t}\rVert _{2}^{2}\,b\odot h_{t-1}"),
+    ("h = x * sum(x) * h_prev", "x_t (∑_i x_{t,i}) ⊙ h_{t−1}",
+     r"x_{t}\,\Biggl(\sum_{i} x_{t,i}\Biggr)\odot h_{t-1}"),
+])  # fmt: skip
+def test_two_columns_are_never_side_by_side_without_their_sign(equation, text, latex):
+    assert written(equation, Text()) == text
+    assert written(equation, Latex()) == latex
