@@ -1,5 +1,6 @@
 """Every cell of the catalogue: derived, emitted, right, counted; and compared with its paper."""
 
+import gc
 import time
 
 import numpy as np
@@ -94,6 +95,15 @@ def test_only_the_variant_without_peepholes_has_none(name):
 # ---- speed -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def alone():
+    """What other tests left behind is not searched for garbage meanwhile."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("alone")
 def test_deriving_takes_half_a_second_a_cell_and_everything_a_fifth_on_average():
     started, names = time.process_time(), by_day(NAMES, 4)
     for name in names:
