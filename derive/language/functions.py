@@ -256,8 +256,6 @@ _ROWS = (
 )  # fmt: skip
 
 _STEP: Final = Piecewise((1, X > 0), (0, True))
-_ABOVE: Final = Min(Max(X, 0), 1)
-_BELOW: Final = Max(Min(X, 0), -1)
 _POWER: Final = exp(-BETA * Max(X, -X))
 
 
@@ -285,7 +283,9 @@ _STEPS: Final = (
         (ALPHA, S.One),
     ),
     _step(
-        "triangle", ALPHA * (_ABOVE - _ABOVE**2 / 2 + _BELOW + _BELOW**2 / 2),
+        "triangle",  # in pieces, so that the derivative at 0 is that of the piece there
+        Piecewise((ALPHA / 2, X >= 1), (ALPHA * (X - X**2 / 2), X > 0),
+                  (ALPHA * (X + X**2 / 2), X > -1), (-ALPHA / 2, True)),
         ALPHA * Max(Min(1 - X, 1 + X), 0), ALPHA, (ALPHA, Rational(3, 10)),
     ),
     _step(

@@ -14,6 +14,7 @@ from derive import Cell, CellError, catalogue, differentiate
 from derive.calculus import paths, rules, through_time
 from derive.calculus.through_time import FACTOR, TIME
 from derive.language.expr import TimeProduct, TimeSum, scale
+from derive.language.functions import FUNCTIONS
 from derive.theorems.claims import Relation
 from derive.theorems.domination import domination_matrix
 from derive.theorems.lower_bounds import determinant
@@ -323,3 +324,9 @@ def test_a_cell_that_has_no_value_anywhere_is_refused_in_words() -> None:
     cell = Cell.parse(name="never", equations="h = h_prev / (x - x) + x")
     with pytest.raises(CellError, match="no value at any of 199 drawn calls: the equations divide"):
         require_derivation(cell)
+
+
+@pytest.mark.parametrize("slope", [n.removeprefix("step_") for n in FUNCTIONS if "step_" in n])
+def test_a_declared_slope_is_that_of_its_surrogate_where_the_step_stands(slope):
+    cell = Cell.parse(name="at", equations=f"s = abs(step(s_prev, slope={slope})) + 0.0 * x")
+    assert examine(differentiate(cell)).wrong == ()
