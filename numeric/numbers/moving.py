@@ -7,7 +7,7 @@ with a random function for exp; the other has fifty digits and the true function
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,6 +23,10 @@ from numeric.numbers.random_functions import PRIME, RandomFunctions, random_func
 Array = Any
 CLOSE: Final = Decimal(10) ** -35  # of the larger array: fifty digits less what cancels
 NOTHING: Final = Decimal(10) ** -42  # where all of it cancels: what numbers of size 1 leave of 0
+
+
+class NothingShownError(ArithmeticError):
+    """Two arrays are what rounding leaves of 0, and not the same: other numbers have to decide."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,19 @@ class Moving:
     same: Callable[[Array, Array], bool]
 
     def equal(self, left: Array, right: Array) -> bool:
-        """Whether two arrays have one shape and are the same at every entry."""
+        """Whether two arrays have one shape and are the same at every entry.
+
+        Raises:
+            NothingShownError: if they differ, and so little that it may be rounding alone.
+        """
         left, right = np.asarray(left), np.asarray(right)
-        return left.shape == right.shape and self.same(left.ravel(), right.ravel())
+        if left.shape != right.shape:
+            return False
+        if self.same(left.ravel(), right.ravel()):
+            return True
+        if self is DIGITS and _largest(_digits(left) + _digits(right)) <= NOTHING:
+            raise NothingShownError
+        return False
 
     @contextmanager
     def functions(self, seed: int) -> Iterator[RandomFunctions | None]:
@@ -88,11 +102,18 @@ def _digits_speed(array: Array) -> Array:
     return np.vectorize(one, otypes=[object])(array) if np.size(array) else array
 
 
+def _largest(entries: Iterable[Decimal]) -> Decimal:
+    return max(map(abs, entries), default=Decimal(0))
+
+
+def _digits(array: Array) -> list[Decimal]:
+    return [fifty(getattr(entry, "value", entry)) for entry in np.ravel(array)]
+
+
 def _digits_same(left: Array, right: Array) -> bool:
-    pairs = [[fifty(getattr(entry, "value", entry)) for entry in side] for side in (left, right)]
-    largest = max((abs(entry) for side in pairs for entry in side), default=0)
-    near = max(CLOSE * largest, NOTHING)
-    return all(distance(a, b) <= near for a, b in zip(*pairs, strict=True))
+    one, two = _digits(left), _digits(right)
+    near = CLOSE * _largest(one + two)
+    return all(distance(a, b) <= near for a, b in zip(one, two, strict=True))
 
 
 def _dual_same(left: Array, right: Array) -> bool:

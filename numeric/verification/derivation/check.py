@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from derive.calculus.through_time import Derivation, derivation_of
 from derive.cell import Cell
-from numeric.numbers.moving import DIGITS, EXACT, Moving
+from derive.language.syntax import CellError
+from numeric.numbers.moving import DIGITS, EXACT, Moving, NothingShownError
 from numeric.verification.derivation.adjoint_lines import backward_lines, forward_lines
 from numeric.verification.derivation.findings import Findings
 from numeric.verification.derivation.jacobian_lines import JacobianLines
 from numeric.verification.derivation.norms import undominated
-from numeric.verification.derivation.trajectory import Trajectory, where_defined
+from numeric.verification.derivation.trajectory import NOT_SHOWN, Trajectory, where_defined
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Check
 
 _DEVIATION: Final = 0.7
@@ -54,17 +55,28 @@ def examine(derivation: Derivation, seed: int = 0) -> Examined:
     wherever it was read, other numbers are drawn, until what stands behind it has shown.
 
     Raises:
-        CellError: if no numbers were found of which the equations have a value.
+        CellError: if no numbers were found that decide of every line.
     """
+    lost: list[int] = []  # seeds at whose numbers a line was between right and wrong
+
+    def run(seed: int) -> Findings:
+        try:
+            return _sure(derivation, seed)
+        except NothingShownError:
+            lost.append(seed)
+            raise
+
     with np.errstate(all="ignore"):
-        found = where_defined(derivation.cell, partial(_sure, derivation), seed)
+        found = where_defined(derivation.cell, run, seed)
         lines, wrong, idle = found.lines, dict(found.wrong), found.idle()
         for more in range(1, _TRIES):
             if wrong or not idle:
                 break
             further = seed + _FURTHER * more
-            again = where_defined(derivation.cell, partial(_sure, derivation), further)
+            again = where_defined(derivation.cell, run, further)
             lines, wrong, idle = lines + again.lines, dict(again.wrong), idle & again.idle()
+        if lost and idle and not wrong:
+            raise CellError(NOT_SHOWN, cell=derivation.cell.name)
         compared, small = undominated(derivation, seed)
     return Examined(lines + compared, (*wrong, *small), found.moving.name)
 
@@ -109,7 +121,7 @@ def require_derivation(cell: Cell, seed: int = 0) -> None:
 
     Raises:
         WrongDerivationError: naming the first line that is.
-        CellError: if no numbers were found of which the equations have a value.
+        CellError: if no numbers were found that decide of every line.
     """
     found = _examined(derivation_of(cell), seed)
     if found.wrong:

@@ -7,7 +7,7 @@ with the states before the step, and its tangent compared with the block of seco
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from sympy import MatrixExpr
@@ -18,7 +18,7 @@ from derive.cell import Cell
 from derive.language.expr import replace
 from numeric.numbers.moving import DIGITS, EXACT, Moving
 from numeric.verification.derivation.check import WrongDerivationError
-from numeric.verification.derivation.trajectory import STEPS, Trajectory
+from numeric.verification.derivation.trajectory import STEPS, Trajectory, where_defined
 
 _DEVIATION = 0.7
 
@@ -32,7 +32,10 @@ def wrong_curvature(
             found, sure = _compared(derivation, curvature, EXACT, seed)
         except (TypeError, ZeroDivisionError):
             sure = False
-        return found if sure else _compared(derivation, curvature, DIGITS, seed)[0]
+        if sure:
+            return found
+        digits = partial(_compared, derivation, curvature, DIGITS)
+        return where_defined(derivation.cell, digits, seed)[0]
 
 
 def _compared(

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -25,9 +26,10 @@ from derive.theorems.theorems import domination
 from numeric.meaning.over_time import Line
 from numeric.numbers.fifty_digits import independent
 from numeric.numbers.moving import DIGITS
-from numeric.verification.derivation.trajectory import Trajectory
+from numeric.verification.derivation.trajectory import Trajectory, where_defined
 
 Array = Any
+_Table = tuple[str, dict[tuple[str, str], Basic], Iterable[tuple[Basic, Basic]]]
 SLACK: Final = 1e-9
 LOST: Final = 1e-35
 _DRAWS: Final = ((1,),) * 6 + ((2, 3),)
@@ -86,26 +88,43 @@ class _Reader:
 
 
 def undominated(derivation: Derivation, seed: int) -> tuple[int, tuple[str, ...]]:
-    """How many entries were compared at every draw, and which a norm exceeds."""
-    wrong: dict[str, None] = {}
+    """How many entries were compared, and which a norm exceeds.
+
+    At some sizes a cell may have no value at all, as layer_norm of one number.
+
+    Raises:
+        CellError: if no numbers were found of which the equations have a value.
+    """
     tables = list(_tables(derivation))
+    wrong: dict[str, None] = {}
+    compared = 0
     for number, extents in enumerate(_DRAWS):
-        with suppress(ArithmeticError):  # no value there, as layer_norm of one number
-            path = Trajectory(derivation, DIGITS, seed + number, _DEVIATION, extents, steps=1)
-            norms, read = _norms(path), _Reader(path)
-            for called, entries, named in tables:
-                read.named = dict(named)
-                bounds = {pair: read(entry) for pair, entry in entries.items()}
-                nothing = LOST * max(bounds.values())
-                for (of, by), bound in bounds.items():
-                    if norms[of, by] > max(bound * (1 + SLACK), nothing):
-                        wrong[f"N_{of},{by} of {called}: a norm exceeds it"] = None
+        run = partial(_exceeding, derivation, tables, extents)
+        with suppress(ArithmeticError):
+            wrong |= run(seed + number)
+            compared += 1
+    if not compared:
+        wrong |= where_defined(derivation.cell, run, seed)
     return sum(len(entries) for _, entries, _ in tables), tuple(wrong)
 
 
-def _tables(
-    derivation: Derivation,
-) -> Iterator[tuple[str, dict[tuple[str, str], Basic], Iterable[tuple[Basic, Basic]]]]:
+def _exceeding(
+    derivation: Derivation, tables: Iterable[_Table], extents: tuple[int, ...], seed: int
+) -> dict[str, None]:
+    path = Trajectory(derivation, DIGITS, seed, _DEVIATION, extents, steps=1)
+    norms, read = _norms(path), _Reader(path)
+    wrong: dict[str, None] = {}
+    for called, entries, named in tables:
+        read.named = dict(named)
+        bounds = {pair: read(entry) for pair, entry in entries.items()}
+        nothing = LOST * max(bounds.values())
+        for (of, by), bound in bounds.items():
+            if norms[of, by] > max(bound * (1 + SLACK), nothing):
+                wrong[f"N_{of},{by} of {called}: a norm exceeds it"] = None
+    return wrong
+
+
+def _tables(derivation: Derivation) -> Iterator[_Table]:
     """The matrices N: along a trajectory, over all admissible steps, and in published form."""
     relations = domination(derivation)
     entries = {(r.left.args[0].name, r.left.args[1].name): r.right for r in relations}

@@ -7,7 +7,6 @@ derivation are read at, and which runs equations in any direction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, Final, TypeVar
@@ -20,13 +19,17 @@ from derive.cell import Cell, Equation, previous
 from derive.language.syntax import CellError
 from numeric.meaning.over_time import Line, Moment
 from numeric.meaning.sizes import extent_of, size_names
-from numeric.numbers.moving import Moving
+from numeric.numbers.moving import Moving, NothingShownError
 
 Array = Any
 Values = dict[str, Array]
 STEPS: Final = 3
 _SMALL: Final = (2, 3)  # neighbours differ, so that a matrix is not its transpose
 _SEEDS: Final = range(0, 200_000, 1009)  # of numbers that the equations may have no value of
+NOT_SHOWN: Final = (
+    "a gradient is rounding alone, or below 1e-42, at every drawn call where it is not 0: nothing "
+    "could be compared"
+)
 Found = TypeVar("Found")
 
 
@@ -117,16 +120,18 @@ class Trajectory:
 
 
 def where_defined(cell: Cell, run: Callable[[int], Found], seed: int) -> Found:
-    """What `run` gives at the first seed of whose numbers the equations have values.
+    """What `run` gives at the first seed at whose numbers equations have values, and lines show.
 
     Raises:
         CellError: if there is none among many.
     """
+    came: ArithmeticError | None = None
     for more in _SEEDS:
-        with suppress(ArithmeticError):
+        try:
             return run(seed + more)
-    raise CellError(
-        f"no value at any of {len(_SEEDS)} drawn calls: the equations divide by 0, or ask log or "
-        "sqrt of a number that is not positive",
-        cell=cell.name,
-    )
+        except ArithmeticError as problem:
+            came = problem
+    undefined = (f"no value at any of {len(_SEEDS)} drawn calls: the equations divide by 0, or ask "
+                 "log or sqrt of a number that is not positive")  # fmt: skip
+    said = NOT_SHOWN if isinstance(came, NothingShownError) else undefined
+    raise CellError(said, cell=cell.name)

@@ -19,7 +19,8 @@ from derive.theorems.claims import Relation
 from derive.theorems.domination import domination_matrix
 from derive.theorems.lower_bounds import determinant
 from derive.theorems.theorems import domination
-from numeric.numbers.moving import DIGITS
+from numeric.numbers.fifty_digits import Forward, fifty
+from numeric.numbers.moving import DIGITS, NothingShownError
 from numeric.strategies import cells
 from numeric.verification.derivation import check, jacobian_lines, norms
 from numeric.verification.derivation.check import (
@@ -330,3 +331,28 @@ def test_a_cell_that_has_no_value_anywhere_is_refused_in_words() -> None:
 def test_a_declared_slope_is_that_of_its_surrogate_where_the_step_stands(slope):
     cell = Cell.parse(name="at", equations=f"s = abs(step(s_prev, slope={slope})) + 0.0 * x")
     assert examine(differentiate(cell)).wrong == ()
+
+
+def test_small_numbers_are_no_rounding_where_they_agree_and_decide_nothing_where_they_do_not():
+    small = [Forward(fifty("1e-60")), Forward(fifty("3e-60"))]
+    assert DIGITS.equal(small, [Forward(entry.value) for entry in small])
+    with pytest.raises(NothingShownError):
+        DIGITS.equal(small, [Forward(entry.value * 2) for entry in small])
+    with pytest.raises(NothingShownError):
+        DIGITS.equal([Forward(fifty("1e-49"))], [Forward(fifty(0))])
+    assert not DIGITS.equal([Forward(fifty("1e-41"))], [Forward(fifty(0))])
+
+
+def test_a_wrong_line_of_small_numbers_is_not_let_through(monkeypatch):
+    cell = Cell.parse(name="small", equations="h = 1e-60 * relu(W @ h_prev) * x")
+    monkeypatch.setattr(check, "EXACT", DIGITS)
+    assert examine(differentiate(cell)).wrong == ()
+    derivation = differentiate(cell)
+    steps = tuple(
+        change(s, equation=change(s.equation, value=scale(3, s.equation.value)))
+        if (s.part, str(s.equation.target)) == ("gradients", "W.bar") else s
+        for s in derivation.steps
+    )  # fmt: skip
+    assert steps != derivation.steps
+    with pytest.raises(CellError, match="nothing could be compared"):
+        examine(change(derivation, steps=steps))
