@@ -356,3 +356,10 @@ def test_a_wrong_line_of_small_numbers_is_not_let_through(monkeypatch):
     assert steps != derivation.steps
     with pytest.raises(CellError, match="nothing could be compared"):
         examine(change(derivation, steps=steps))
+
+
+def test_norms_that_no_draw_compares_are_not_counted_as_compared(monkeypatch):
+    monkeypatch.setattr(norms, "_DRAWS", ((1,),))
+    derivation = differentiate(Cell.parse(name="one", equations="h = layer_norm(W @ h_prev + x)"))
+    with pytest.raises(CellError, match="no value at any of"):
+        norms.undominated(derivation, 0)
