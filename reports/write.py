@@ -17,7 +17,7 @@ from derive.cell import Cell, cell_of
 from derive.network import Network
 from derive.typeset.boxes import sub
 from derive.typeset.latex import Latex
-from derive.typeset.layout import Layout, Notation
+from derive.typeset.layout import Layout
 from numeric.bounds.one_sequence.measured import Measurement, measure
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.study import Study, study
@@ -248,10 +248,9 @@ def _pictures(folder: Path, stem: str, picture: Picture) -> dict[Path, bytes]:
 
 def norm_label(derivation: Derivation) -> str:
     """‖∂s_t/∂s_k‖₂ for the axis of a figure."""
-    cell = derivation.cell
-    letter = Layout(Notation(cell.latex)).symbol(derivation.chain.target.args[0].args[0].name)
+    letter = Layout(derivation.notation).plain(derivation.chain.target.args[0].args[0].name)
     latex = Latex()
-    now, then = latex(sub(letter, "t")), latex(sub(letter, cell.notation.earlier))
+    now, then = latex(sub(letter, "t")), latex(sub(letter, derivation.notation.earlier))
     return rf"\|\partial {now}/\partial {then}\|_2"
 
 

@@ -7,7 +7,10 @@ equations of their own, placed before the one that uses them. What is equal gets
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from sympy import MatAdd, MatMul, MatrixExpr, MatrixSymbol, Number, OneMatrix, Transpose, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
@@ -24,8 +27,11 @@ from derive.language.expr import (
 )
 from derive.language.pairs import Maximum, Minimum
 from derive.language.reductions import Extent
+from derive.typeset.boxes import Box, Symbol
+from derive.typeset.letters import join, parse_latex, word
 
 PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
+_NAMED: Final = re.compile(r"([auqMv])_(.*?)(?:_(\d+))?")
 
 
 @dataclass
@@ -137,3 +143,15 @@ def name_intermediates(cell: Cell) -> tuple[Equation, ...]:
         namer.names.setdefault(value, equation.target)
         namer.equations.append(Equation(equation.target, value))
     return tuple(namer.equations)
+
+
+def letters_of(cell: Cell, equations: Iterable[Equation]) -> Mapping[str, Box]:
+    """How intermediates of a symbol with LaTeX of its own are written: that stands below them."""
+    own = {equation.target.name for equation in cell.equations}
+    found = {}
+    for name in (equation.target.name for equation in equations):
+        made = None if name in own else _NAMED.fullmatch(name)
+        if made is not None and made[2] in own and (given := cell.latex.get(made[2])):
+            below = [parse_latex(given), *([word(made[3])] if made[3] else [])]
+            found[name] = join(Symbol(made[1]), below)
+    return found

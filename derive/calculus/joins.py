@@ -108,7 +108,9 @@ class Joined:
                 above = (*prime, Fenced(index)) if index is not None else prime
                 for name in names:
                     given = cell.latex.get(name)
-                    base = parse_latex(given) if given else spelled(name, cell.notation.whole)
+                    base = self.derivation.notation.letters.get(name) or (
+                        parse_latex(given) if given else spelled(name, cell.notation.whole)
+                    )
                     made = _marked(base, above) if above else base
                     letters[name + tag + REVERSE * reverse] = made
         return dataclasses.replace(cell.notation, timed=frozenset(), letters=letters, earlier="k")

@@ -154,7 +154,8 @@ def diagonal_part(matrix: MatrixExpr) -> MatrixExpr:
         both = Transpose(hadamard(left.arg, right.arg))
     else:
         both = hadamard(left, right)
-    return scale(number, product(both, OneMatrix(both.shape[1], 1)))
+    columns = both.shape[1]
+    return scale(number, product(both, OneMatrix(columns, 1)) if columns != 1 else both)
 
 
 VJP_RULES: Final[dict[type, Rule]] = {

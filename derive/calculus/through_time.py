@@ -8,6 +8,7 @@ shifts in symbols.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -17,7 +18,7 @@ from sympy import Expr, Integer, MatrixExpr, MatrixSymbol, S, Symbol, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix
 
 from derive.calculus.adjoint import Adjoint, AdjointEquation, bar, carry, from_loss, reverse
-from derive.calculus.intermediates import name_intermediates
+from derive.calculus.intermediates import letters_of, name_intermediates
 from derive.calculus.jacobian import (
     StepJacobian,
     change_of,
@@ -42,6 +43,7 @@ from derive.language.expr import (
 )
 from derive.language.maps import Vec
 from derive.language.syntax import BAR, DOT, PREVIOUS
+from derive.typeset.layout import Notation
 from derive.typeset.notebook import ShownEquation, html_of, latex_of
 
 TIME: Final = Symbol("t", integer=True)
@@ -104,15 +106,25 @@ class Derivation:
         """What puts a time on the symbols of a step."""
         return Clock(self.cell, self.timeless)
 
+    @cached_property
+    def notation(self) -> Notation:
+        """The cell's notation, with the names of the intermediates, those that time changes too."""
+        fixed = {equation.of.name for equation in self.parameters}
+        fixed |= {s.name for s in self.cell.constants if s.name not in self.cell.sequences}
+        named = {equation.target.name for equation in self.forward}
+        timed = (self.cell.notation.timed | named) - fixed
+        letters = letters_of(self.cell, self.forward)
+        return dataclasses.replace(self.cell.notation, timed=timed, letters=letters)
+
     def part(self, name: str) -> tuple[Step, ...]:
         """The steps of one part, in order."""
         return tuple(step for step in self.steps if step.part == name)
 
     def _repr_latex_(self) -> str:
-        return latex_of(_numbered(self.steps), self.cell.notation)
+        return latex_of(_numbered(self.steps), self.notation)
 
     def _repr_html_(self) -> str:
-        return html_of(_numbered(self.steps), self.cell.notation)
+        return html_of(_numbered(self.steps), self.notation)
 
 
 def _numbered(steps: tuple[Step, ...]) -> list[ShownEquation]:

@@ -197,7 +197,7 @@ class Layout:
 
     def plain(self, name: str) -> Box:
         """A symbol by name, as its author writes it, without time."""
-        return Layout(Notation(self.notation.latex)).symbol(name)
+        return Layout(Notation(self.notation.latex, whole=self.notation.whole)).symbol(name)
 
     def factor(self, expr: Basic, level: int = PRODUCT) -> Box:
         """The box of an expression where at least the level binds; in parentheses if less."""

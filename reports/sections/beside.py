@@ -10,7 +10,7 @@ from typing import Final
 
 from derive.cell import catalogue
 from derive.typeset.boxes import Number, Symbol, row
-from derive.typeset.layout import Layout, Notation
+from derive.typeset.layout import Layout
 from numeric.bounds.memory import kept_state
 from numeric.bounds.one_sequence.tracks import Track
 from numeric.bounds.study import KNOWN
@@ -65,7 +65,7 @@ def _title(pages: Pages, key: tuple[str, float]) -> Inlines:
     if not shift or held is None:
         return title
     value = held.signed(shift)
-    letter = Layout(Notation(cell.latex)).symbol(held.bias)
+    letter = Layout(cell.notation).plain(held.bias)
     return say.sentence(
         "beside.biased", title, row(letter, "=", signed(Number(f"{abs(value):g}"), value < 0))
     )

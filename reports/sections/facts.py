@@ -5,7 +5,7 @@ In: values of `derive` and `numeric`. Out: `Facts`, with the cell's notation rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from sympy import preorder_traversal
@@ -15,7 +15,7 @@ from derive.theorems.claims import Theorem as Claim
 from derive.theorems.letters import Letters
 from derive.theorems.theorems import theorems
 from derive.typeset.boxes import Box, Symbol
-from derive.typeset.layout import Layout, Notation
+from derive.typeset.layout import Layout
 from derive.typeset.letters import spelled
 from numeric.bounds.one_sequence.measured import Measurement
 from numeric.verification.verdict import Verdict
@@ -36,7 +36,7 @@ class Facts:
     @cached_property
     def layout(self) -> Layout:
         """How this cell's symbols are written."""
-        return Layout(notation_of(self.derivation))
+        return Layout(self.derivation.notation)
 
     @cached_property
     def say(self) -> Speaker:
@@ -105,8 +105,7 @@ class Facts:
 
     def symbol(self, name: str) -> Box:
         """A symbol of the cell by its name, without time."""
-        cell = self.derivation.cell
-        return Layout(Notation(cell.latex, whole=cell.notation.whole)).symbol(name)
+        return self.layout.plain(name)
 
     def uses(self, *kinds: type) -> bool:
         """Whether an equation of the derivation holds one of these nodes."""
@@ -115,14 +114,3 @@ class Facts:
             for step in self.derivation.steps
             for node in preorder_traversal(step.equation.value)
         )
-
-
-def notation_of(derivation: Derivation) -> Notation:
-    """The cell's notation, with the names of the intermediates that change with time."""
-    cell = derivation.cell
-    timeless = {equation.of.name for equation in derivation.parameters} | {
-        symbol.name for symbol in cell.constants if symbol.name not in cell.sequences
-    }
-    named = {equation.target.name for equation in derivation.forward}
-    timed = (cell.notation.timed | named) - timeless
-    return replace(cell.notation, timed=timed)

@@ -6,6 +6,7 @@ In: `Facts`. Out: the first section.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from math import gcd
 from typing import Final
@@ -33,7 +34,7 @@ from derive.typeset.boxes import (
     width,
 )
 from derive.typeset.forms import lengths_of_ones
-from derive.typeset.layout import Layout, Notation, size_box, space_of
+from derive.typeset.layout import Layout, size_box, space_of
 from derive.typeset.letters import spelled
 from derive.typeset.scalars import INDEX
 from reports.document.model import (
@@ -116,7 +117,7 @@ def _state_pair(facts: Facts) -> tuple[Box, Box]:
     fraction = facts.derivation.chain.target
     now, _ = fraction.args
     symbol = now.args[0].name
-    timed = Layout(Notation(facts.derivation.cell.latex, frozenset({symbol})))
+    timed = Layout(replace(facts.derivation.notation, timed=frozenset({symbol})))
     return timed.symbol(symbol + PREVIOUS), timed.symbol(symbol)
 
 

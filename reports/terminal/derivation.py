@@ -17,12 +17,12 @@ from derive.network import Network
 from derive.typeset.boxes import Box, row
 from derive.typeset.columns import columns_of
 from derive.typeset.latex import Latex
-from derive.typeset.layout import Layout, Notation, space_of
+from derive.typeset.layout import Layout, space_of
 from derive.typeset.text import Text
 from reports.document.model import EquationRow, Equations, Inlines, Math
 from reports.document.words import Speaker
 from reports.sections.derivation import rule_note
-from reports.sections.facts import Facts, notation_of
+from reports.sections.facts import Facts
 from reports.sections.network_facts import NetworkFacts, network_count
 from reports.sections.page_one import count
 from reports.terminal.answer import fitted
@@ -48,7 +48,7 @@ def show_text(cell: Cell | str, mark: tuple[str, str] = ("", ""), language: str 
     """Everything on one cell as Unicode text; `mark` goes around cotangents."""
     cell = cell_of(cell)
     derivation = differentiate(cell)
-    layout, text = Layout(notation_of(derivation)), Text(mark)
+    layout, text = Layout(derivation.notation), Text(mark)
     plain = Text()
     say = Speaker(layout, language=language)
     lines = [f"{cell.name}: {say.phrase(cell.title)}"]
@@ -111,7 +111,7 @@ def _joined(facts: NetworkFacts) -> Iterator[tuple[str, Equations]]:
 
 def _bare(layout: Layout, symbol: MatrixSymbol) -> Box:
     """A symbol without its time."""
-    return Layout(Notation(layout.notation.latex)).of(symbol)
+    return layout.plain(symbol.name)
 
 
 def _roles(cell: Cell) -> Iterator[tuple[str, tuple[MatrixSymbol, ...]]]:
@@ -148,7 +148,7 @@ def show_latex(cell: Cell | str, language: str = "en") -> str:
     """Everything on one cell as LaTeX: an align* for each part, numbered as in the report."""
     cell = cell_of(cell)
     derivation = differentiate(cell)
-    layout, latex = Layout(notation_of(derivation)), Latex()
+    layout, latex = Layout(derivation.notation), Latex()
     say = Speaker(layout, language=language)
     words = say.words
     counted = words("show.count_in_latex").format(f"${latex(count(cell.parameters))}$")

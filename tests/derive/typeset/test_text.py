@@ -8,6 +8,7 @@ from derive import Cell
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
+from reports.terminal.derivation import show_text
 
 
 def written(equation, spell):
@@ -39,3 +40,24 @@ def test_a_fraction_in_a_line_says_where_its_parts_end(equation, text):
 def test_two_columns_are_never_side_by_side_without_their_sign(equation, text, latex):
     assert written(equation, Text()) == text
     assert written(equation, Latex()) == latex
+
+
+def test_an_intermediate_bears_the_letter_that_its_author_gave():
+    lines = "f_ = sigmoid(W @ x)\nh = f_ * h_prev + softplus(f_ * x)"
+    cell = Cell.parse(name="q", latex={"f_": r"\lambda"}, equations=lines)
+    text = show_text(cell)
+    assert "a_{λ,t} = W x_t" in text
+    assert "λ_t = σ(a_{λ,t})" in text
+    assert "f_" not in text.partition("Forward")[2]
+
+
+def test_the_shapes_list_a_symbol_as_the_equations_have_it():
+    cell = Cell.parse(name="q", equations="mu = sigmoid(w_mu * x)\nh = mu * h_prev")
+    assert show_text(cell).count("w_μ") > 2
+    assert "w_mu" not in show_text(cell)
+
+
+def test_no_column_is_multiplied_by_the_number_1():
+    lines = "h = W @ h_prev\nS = diag(U @ x) @ (h_prev @ (K @ x).T) + S_prev"
+    cell = Cell.parse(name="q", equations=lines)
+    assert "1₁" not in show_text(cell)
