@@ -17,6 +17,7 @@ from derive.network import Network
 from numeric.bounds.batches import Batch, largest_of
 from numeric.bounds.stack import network_of
 from numeric.dialects.proof import equal_by_name
+from numeric.meaning.domains import UndefinedError
 from numeric.meaning.sizes import extent_of
 from numeric.weights.formats.readers import read_arrays
 from numeric.weights.layer_weights import LayerWeights
@@ -127,3 +128,12 @@ def normal_inputs(cell: Cell, sizes: Mapping[str, int], steps: int, seed: int) -
         symbol.name: _SIGNAL * rng.normal(size=(steps, extent_of(symbol.shape[0], sizes)))
         for symbol in cell.inputs
     }
+
+
+def refused(command: str, name: str, problem: ValueError, *, drawn: bool = True) -> str:
+    """What a command says of numbers that do not fit; of drawn ones, how to give others."""
+    told = str(problem).split("\n", 1)[0]
+    if drawn and isinstance(problem, UndefinedError):
+        return (f"{command}: of the drawn numbers {name} has no value: {told}; give --weights and "
+                "--inputs of which it has")  # fmt: skip
+    return f"{command}: {told}"

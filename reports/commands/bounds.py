@@ -30,7 +30,7 @@ from numeric.bounds.stack import Stack, diagnose_layers, draw_layers, sizes_of_l
 from numeric.meaning.sizes import usual_sizes
 from numeric.numbers.printed import box_around
 from numeric.weights.layer_weights import LayerWeights
-from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
+from reports.arguments.given_files import given_layers, normal_inputs, refused, studied_inputs
 from reports.arguments.network_flags import network_from, settings
 from reports.arguments.which_cell import computed_cell
 from reports.document.words import Speaker
@@ -92,7 +92,8 @@ def run(arguments: Namespace) -> Answer:
     except OSError as problem:
         raise CommandError(f"{problem.filename}: cannot be read: {why(problem)}") from None
     except ValueError as problem:
-        raise CommandError(f"bounds: {str(problem).split(chr(10), 1)[0]}") from None
+        drawn = arguments.weights is None
+        raise CommandError(refused("bounds", cell.name, problem, drawn=drawn)) from None
     everything = bool(arguments.all_methods or arguments.window is not None)
     say = Speaker(Layout(), language=arguments.language)
     text = ""

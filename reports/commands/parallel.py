@@ -20,7 +20,7 @@ from numeric.bounds.stack import draw_layers, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, usual_sizes
 from numeric.verification.derivation.curvature_lines import require_curvature
-from reports.arguments.given_files import given_inputs, normal_inputs, read_layers
+from reports.arguments.given_files import given_inputs, normal_inputs, read_layers, refused
 from reports.arguments.which_cell import computed_cell
 from reports.document.words import Speaker
 from reports.terminal.console import Answer, CommandError, toolkit_version, why
@@ -54,7 +54,8 @@ def run(arguments: Namespace) -> Answer:
     except OSError as problem:
         raise CommandError(f"{problem.filename}: cannot be read: {why(problem)}") from None
     except ValueError as problem:
-        raise CommandError(f"parallel: {str(problem).split(chr(10), 1)[0]}") from None
+        drawn = arguments.weights is None
+        raise CommandError(refused("parallel", cell.name, problem, drawn=drawn)) from None
     shape = structure(derivation_of(cell))
     text = "" if arguments.json else sweeps_text(
         derivation_of(cell), found, shape, TOLERANCE, Speaker(Layout(), language=arguments.language)

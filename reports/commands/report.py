@@ -21,7 +21,7 @@ from numeric.search.found import is_search, records_of
 from numeric.search.store import Store
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Verdict
 from numeric.verification.verify import verify
-from reports.arguments.given_files import given_layers, normal_inputs, studied_inputs
+from reports.arguments.given_files import given_layers, normal_inputs, refused, studied_inputs
 from reports.arguments.network_flags import asks_for_network, network_from
 from reports.arguments.which_cell import computed_cell
 from reports.document.graph_layout import HINT as GRAPHVIZ_HINT
@@ -192,10 +192,7 @@ def _report(
             bounds=bounds, language=arguments.language, short=arguments.short,
         )  # fmt: skip
     except UndefinedError as problem:
-        raise CommandError(
-            f"report: of the drawn numbers {subject.name} has no value: {problem}; give --weights "
-            "and --inputs of which it has"
-        ) from None
+        raise CommandError(refused("report", subject.name, problem)) from None
     except OSError as problem:
         raise CommandError(f"{folder}: cannot be written: {why(problem)}") from None
     except EngineError as problem:

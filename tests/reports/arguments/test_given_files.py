@@ -11,6 +11,7 @@ from library_files import FOLDER
 from derive import Cell, catalogue
 from derive.cells import tables
 from reports.arguments.given_files import read_layers
+from reports.cli import main
 
 GRU = tables()["gru"]["equations"]
 
@@ -27,3 +28,16 @@ def test_a_frameworks_weights_are_not_those_of_another_cell_of_its_name(tmp_path
     assert len(read_layers(again, path)[0]) == len(layers)
     np.savez(tmp_path / "own.npz", **layers[0].parameters)
     assert len(read_layers(other, tmp_path / "own.npz")[0]) == 1
+
+
+@pytest.mark.parametrize("command", ["bounds", "parallel", "report"])
+def test_numbers_drawn_that_have_no_value_are_said_to_be_drawn(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "logged.toml"
+    path.write_text('equations = "h = log(W @ h_prev + U @ x + b)"\n')
+    flags = ["-o", str(tmp_path / "out")] if command == "report" else []
+    assert main([command, str(path), *flags]) == 2
+    told = capsys.readouterr().err
+    assert f"{command}: of the drawn numbers logged has no value: in the equation of h" in told
+    assert "give --weights and --inputs" in told
