@@ -119,7 +119,7 @@ C_MUTANTS: Final = (
     shared("a gradient is not transposed", "transposed", "a[j * a_row + i]", "a[i * a_row + j]"),
     shared("the sum of rows skips one", "sum_rows", "i = 0; i < rows", "i = 1; i < rows"),
     shared("tanh is 1 too early", "vtanh", "R(20.0)", "R(2.0)"),
-    shared("σ takes the wrong side", "vsigmoid", "a < splat", "a > splat"),
+    shared("σ takes the wrong side", "vsigmoid", "vmax(-a", "vmax(a"),
     spelling("tanh′ is 1 − y", "tanh", slope_from_output="R(1.0) - y"),
     spelling("σ′ is y", "sigmoid", slope_from_output="y"),
     statement("signs are lost", "add", settings=lambda s: tuple(abs(n) for n in s.settings)),

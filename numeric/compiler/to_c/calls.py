@@ -8,8 +8,9 @@ the first call with its dtype. What was seen before is not examined again.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter, is_
 from typing import Any, Final
 
@@ -60,23 +61,21 @@ class Known:
 
 @dataclass(frozen=True)
 class Seen:
-    """The arrays of a group as they came last, and their pointers: place in the struct, address."""
+    """The arrays of a pass as they came last, and their pointers: place in the struct, address."""
 
     known: Known
-    names: tuple[str, ...]
+    kinds: tuple[type, ...]
+    names: tuple[tuple[str, ...], ...]  # of each group
     arrays: tuple[Array, ...]
-    shapes: tuple[tuple[int, ...], ...]
-    dtypes: tuple[Any, ...]
+    told: tuple[tuple[Any, ...], tuple[Any, ...]]
     pointers: tuple[tuple[int, int], ...]
 
-    def same(self, given: Mapping[str, Any]) -> bool:
+    def same(self, given: Iterable[Any]) -> bool:
         """Whether these very arrays came again under the same names."""
-        arrays = tuple(given.values())
-        return (
-            tuple(given) == self.names
-            and all(map(is_, arrays, self.arrays))
-            and _told(arrays) == (self.shapes, self.dtypes)
-        )
+        if tuple(map(type, given)) != self.kinds or tuple(map(tuple, given)) != self.names:
+            return False
+        arrays = tuple(chain(*map(dict.values, given)))
+        return all(map(is_, arrays, self.arrays)) and _told(arrays) == self.told
 
 
 def _told(arrays: tuple[Array, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -90,7 +89,8 @@ class NativeTape:
 
     known: Known
     given: Mapping[str, Mapping[str, Array]]
-    states: tuple[Array, int]
+    pointers: Any
+    states: Array
     memory: tuple[Array, int]
 
 
@@ -103,7 +103,7 @@ class Calls:
     declared: dict[str, dict[str, tuple[str, ...]]] = field(init=False)
     loaded: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     recent: Known | None = None
-    last: dict[str, Seen] = field(default_factory=dict)
+    last: dict[tuple[str, ...], Seen] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """The names and sizes of the interface, from the listing."""
@@ -171,36 +171,39 @@ class Calls:
 
     # ---- pointers ---------------------------------------------------------------------------
 
-    def fill(
-        self, known: Known, pointers: Any, group: str, given: Any, *, some: bool = False
-    ) -> bool:
-        """The pointers of a group's arrays; False if one cannot be handed on as it is.
+    def fill(self, known: Known | None, pointers: Any, groups: Mapping[str, Any]) -> bool:
+        """The pointers of some groups' arrays; False if one cannot be handed on as it is.
 
         Arrays that came last time are not examined again, but for shape and dtype.
         """
-        if type(given) is not dict:
-            return False
-        last = self.last.get(group)
+        key, given = tuple(groups), tuple(groups.values())
+        last = self.last.get(key)
         if last is None or last.known is not known or not last.same(given):
-            last = self._seen(known, group, given, some)
+            last = None if known is None else self._seen(known, key, given)
             if last is None:
                 return False
-            self.last[group] = last
+            self.last[key] = last
         for place, address in last.pointers:
             pointers[place] = address
         return True
 
-    def _seen(self, known: Known, group: str, given: Mapping[str, Any], some: bool) -> Seen | None:
-        """The arrays of a group with their addresses; None if one is not as C wants it."""
-        shapes = known.shapes.get(group, {})
-        places = [(place, key) for place, key in self.places.get(group, ()) if key in given]
-        if len(places) < len(given) or not (some or len(places) == len(shapes)):
-            return None
-        if not all(known.takes(array, shapes[key]) for key, array in given.items()):
-            return None
-        pointers = tuple((place, address_of(given[key])) for place, key in places)
-        arrays = tuple(given.values())
-        return Seen(known, tuple(given), arrays, *_told(arrays), pointers)
+    def _seen(self, known: Known, groups: tuple[str, ...], given: tuple[Any, ...]) -> Seen | None:
+        """The arrays with their addresses; None if one is not as C wants it."""
+        found: list[tuple[int, int]] = []
+        for group, named in zip(groups, given, strict=True):
+            shapes = known.shapes.get(group, {})
+            if (
+                type(named) is not dict
+                or not named.keys() <= shapes.keys()
+                or (group != "cotangents" and len(named) < len(shapes))
+                or not all(known.takes(array, shapes[key]) for key, array in named.items())
+            ):
+                return None
+            places = self.places.get(group, ())
+            found += [(place, address_of(named[key])) for place, key in places if key in named]
+        arrays = tuple(chain(*map(dict.values, given)))
+        kinds, names = tuple(map(type, given)), tuple(map(tuple, given))
+        return Seen(known, kinds, names, arrays, _told(arrays), tuple(found))
 
     def point(self, pointers: Any, groups: Mapping[str, Mapping[str, Array]]) -> None:
         """The pointers of arrays that are as C wants them."""
@@ -236,16 +239,17 @@ class Calls:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
         known, pointers = self.recent, self.pointers()
-        constants, initial = ({} if one is None else one for one in (constants, initial))
+        constants = {} if constants is None else constants
+        initial = {} if initial is None else initial
         groups = {"params": params, "inputs": inputs, "constants": constants}
         if (
-            known is None
-            or not all([self.fill(known, pointers, group, groups[group]) for group in groups])
+            not self.fill(known, pointers, groups)
+            or known is None
             or not hasattr(initial, "keys")
-            or not all(
+            or not all([
                 known.takes(array, known.shapes["initial"].get(name))
                 for name, array in initial.items()
-            )
+            ])
         ):
             known, groups, initial = self.checked(params, inputs, initial, constants)
             self.point(pointers, groups)
@@ -254,7 +258,8 @@ class Calls:
             rows[0] = initial.get(name, 0)
         memory = self.tapes.take(known.tape_bytes)
         self.run(known, 0, pointers, memory[1])
-        tape = NativeTape(known, groups, states, memory)
+        given = {group: dict(arrays) for group, arrays in groups.items()}  # whatever they become
+        tape = NativeTape(known, given, pointers, states[0], memory)
         states_now = {name: array[1:] for name, array in made["states"].items()}
         return states_now | made.get("outputs", {}), tape
 
@@ -295,18 +300,11 @@ class Calls:
         """
         if not isinstance(tape, NativeTape):
             raise ValueError("tape: expected what forward returned")
-        known, pointers = tape.known, self.pointers()
+        known, pointers = tape.known, self.pointers.from_buffer_copy(tape.pointers)
         cotangents = {} if cotangents is None else cotangents
-        if not (
-            self.fill(known, pointers, "params", params)
-            and self.fill(known, pointers, "cotangents", cotangents, some=True)
-        ):
+        if not self.fill(known, pointers, {"params": params, "cotangents": cotangents}):
             params, cotangents = self.checked_back(known, params, cotangents)
-            pointers = self.pointers()
             self.point(pointers, {"params": params, "cotangents": cotangents})
-        self.point(pointers, {group: tape.given[group] for group in ("inputs", "constants")})
-        for place, start in known.blocks[RETURNED].pointers:
-            pointers[place] = tape.states[1] + start
         block, made = self.results(known, pointers, GRADIENTS)
         self.run(known, 1, pointers, tape.memory[1])
         del block
@@ -336,15 +334,11 @@ class Calls:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
         _, tape = Calls.forward(self, params, inputs, initial, constants)
-        known, pointers = tape.known, self.pointers()
+        known, pointers = tape.known, self.pointers.from_buffer_copy(tape.pointers)
         Calls.backward(self, params, tape, cotangents)
         groups = {**tape.given, "params": params, "cotangents": cotangents}
-        if not all([
-            self.fill(known, pointers, g, groups[g], some=g == "cotangents") for g in groups
-        ]):
+        if not self.fill(known, pointers, groups):
             raise ValueError("prepared: expected arrays row by row without gaps")
-        for place, start in known.blocks[RETURNED].pointers:
-            pointers[place] = tape.states[1] + start
         block, made = self.results(known, pointers, GRADIENTS)
         room, address = self.rooms.take(known.workspace_bytes)
         forward, backward = known.passes

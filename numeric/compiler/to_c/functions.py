@@ -22,7 +22,7 @@ FAST: Final[dict[str, Spelling]] = {
     ),
     "sigmoid": Spelling(
         "vsigmoid(a)", "vsigmoid(a) * vsigmoid(-a)", "y * (R(1.0) - y)",
-        "value: a few u on both sides, 0 below a = −708 (float: −87); slope from the output: "
+        "value: a few u on both sides, 0 below a = −709 (float: −88); slope from the output: "
         "u e^a for a > 0",
     ),
     "identity": Spelling("a", _ONE, _ONE),
@@ -82,7 +82,7 @@ FAST: Final[dict[str, Spelling]] = {
     ),
     "silu": Spelling(
         "a * vsigmoid(a)", "vsigmoid(a) * (R(1.0) + a * vsigmoid(-a))",
-        error="value and slope: a few u, 0 below a = −708 (float: −87)",
+        error="value and slope: a few u, 0 below a = −709 (float: −88)",
     ),
 }  # fmt: skip
 

@@ -26,10 +26,6 @@ INLINE void tile(
         UNROLL for (int r = 0; r < rows; r++)
             UNROLL for (int v = 0; v < vectors; v++)
                 sum[(i * rows + r) * vectors + v] = splat(R(0.0));
-    if (grow)
-        UNROLL for (int r = 0; r < rows; r++)
-            UNROLL for (int v = 0; v < vectors; v++)
-                PREFETCH(c + r * c_row + v * LANES);
     ptrdiff_t k = 0;
     for (; k + chains <= depth; k += chains) {
         UNROLL for (int i = 0; i < chains; i++) {
@@ -85,6 +81,14 @@ static COLD void tile_of(
         break;
     }
 }
+/* Calls for what a tile will add to. Within the tile the addresses would be kept until its end, in
+   registers that its loop needs. */
+static COLD void call_for(ptrdiff_t rows, int vectors, const real *c, ptrdiff_t c_row)
+{
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++)
+            PREFETCH(c + r * c_row + v * LANES);
+}
 /* The same on all rows of one panel of columns; c may end within the panel's last vector. */
 static void panel_of(
     ptrdiff_t rows, ptrdiff_t columns, real *c, ptrdiff_t c_row, int grow, const real *a,
@@ -95,6 +99,8 @@ static void panel_of(
     for (ptrdiff_t i = 0, first = 0; i < count; i++) {
         const ptrdiff_t some = rows / count + (i < rows % count);
         if (columns % LANES == 0) {
+            if (grow)
+                call_for(some, vectors, c + first * c_row, c_row);
             tile_of((int)some, vectors, c + first * c_row, c_row, grow, a + first * a_row, a_row,
                     a_step, b, b_step, depth);
         } else {
@@ -267,7 +273,18 @@ static void clear(real *c, ptrdiff_t c_row, ptrdiff_t rows, ptrdiff_t columns)
 /* c += the sum of the rows of a: of each column; c has whole vectors. */
 static void sum_rows(real *c, const real *a, ptrdiff_t a_row, ptrdiff_t rows, ptrdiff_t columns)
 {
-    for (ptrdiff_t j = 0; j < columns; j += LANES) {
+    ptrdiff_t j = 0;
+    for (; j + 4 * LANES <= columns; j += 4 * LANES) { /* four sums, none waiting for another */
+        vec sum[4];
+        UNROLL for (int v = 0; v < 4; v++)
+            sum[v] = load(c + j + v * LANES);
+        for (ptrdiff_t i = 0; i < rows; i++)
+            UNROLL for (int v = 0; v < 4; v++)
+                sum[v] += load(a + i * a_row + j + v * LANES);
+        UNROLL for (int v = 0; v < 4; v++)
+            store(c + j + v * LANES, sum[v]);
+    }
+    for (; j < columns; j += LANES) {
         vec sum = load(c + j);
         for (ptrdiff_t i = 0; i < rows; i++)
             sum += load_some(a + i * a_row + j, columns - j);

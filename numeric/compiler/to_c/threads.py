@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,7 @@ from numeric.compiler.to_c.pools import Array
 
 LEAST: Final = 1e8  # multiplications of one forward pass: below, threads cost what they save
 FEWEST: Final = 4  # rows of a part: with fewer, the products are slower than a thread is worth
+_SIZE: Final = attrgetter("size")
 _VARIABLES: Final = ("BPTT_THREADS", "OMP_NUM_THREADS")
 Groups = Mapping[str, Mapping[str, Array]]
 Gradients = dict[str, dict[str, Array]]
@@ -56,6 +58,8 @@ def parts(params: Any, inputs: Any) -> list[slice]:
         steps, batch = next(iter(inputs.values())).shape[:2]
         if batch < 2 * FEWEST:
             return [slice(None)]
+        if steps * batch * sum(map(_SIZE, params.values())) < LEAST:
+            return [slice(None)]  # with vectors too: no need to look at each
         work = steps * batch * sum(array.size for array in params.values() if array.ndim == 2)
     except (AttributeError, StopIteration, ValueError):
         return [slice(None)]  # the checks of arguments say what is wrong

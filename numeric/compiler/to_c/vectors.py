@@ -228,18 +228,25 @@ INLINE vec vmin(vec a, real b) { return choose(a > splat(b), splat(b), a); }
 """,
         (),
     ),
-    "vexpm1": (
+    "expm1_within": (
         """
-/* e^z − 1 for z at most 80, within 2 units in the last place. */
-INLINE vec vexpm1(vec z)
+/* e^z − 1 for z from −60 to 80, within 2 units in the last place. */
+INLINE vec expm1_within(vec z)
 {
     vec shifted;
-    const vec p = fraction(vmax(z, -R(60.0)), &shifted);
+    const vec p = fraction(z, &shifted);
     const vec s = two_to(shifted);
     return s * p + (s - R(1.0));
 }
 """,
-        ("powers", "vmax"),
+        ("powers",),
+    ),
+    "vexpm1": (
+        """
+/* The same for any z at most 80. */
+INLINE vec vexpm1(vec z) { return expm1_within(vmax(z, -R(60.0))); }
+""",
+        ("expm1_within", "vmax"),
     ),
     "vexp": (
         """
@@ -267,30 +274,28 @@ INLINE vec vexp(vec z)
 /* tanh a = (e^2a − 1) / (e^2a + 1); 1 to rounding beyond 20. */
 INLINE vec vtanh(vec a)
 {
-    const vec e = vexpm1(vmin(vmax(a, -R(20.0)), R(20.0)) * R(2.0));
+    const vec e = expm1_within(vmin(vmax(a, -R(20.0)), R(20.0)) * R(2.0));
     return e / (e + R(2.0));
 }
 """,
-        ("vexpm1", "vmax", "vmin"),
+        ("expm1_within", "vmax", "vmin"),
     ),
     "vsigmoid": (
         """
-/* σ(a) = 1 / (1 + e^−|a|) or e^−|a| / (1 + e^−|a|): accurate on both sides, 0 below LEAST. */
+/* σ(a) = 1 / (1 + e^−a): accurate on both sides; the power overflows and σ is 0 below −MOST. */
 #ifdef {PREFIX}_DOUBLE
-#define LEAST -R(708.0)
+#define MOST R(709.5)
 #else
-#define LEAST -R(87.0)
+#define MOST R(88.5)
 #endif
 INLINE vec vsigmoid(vec a)
 {
     vec shifted;
-    const vec z = -vabs(a);
-    const vec p = fraction(vmax(z, LEAST), &shifted);
-    const vec e = choose(z < splat(LEAST), splat(R(0.0)), (p + R(1.0)) * two_to(shifted));
-    return choose(a < splat(R(0.0)), e, splat(R(1.0))) / (e + R(1.0));
+    const vec p = fraction(vmin(vmax(-a, R(2.0) - MOST), MOST), &shifted);
+    return R(1.0) / ((p + R(1.0)) * two_to(shifted) + R(1.0));
 }
 """,
-        ("powers", "vmax", "vabs"),
+        ("powers", "vmax", "vmin"),
     ),
     "each": (
         """

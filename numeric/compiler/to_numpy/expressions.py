@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from typing import ClassVar, Final
 
@@ -18,6 +19,7 @@ from derive.language.functions import FUNCTIONS
 from numeric.compiler.operations import EXPRESSIONS, OPERATIONS
 from numeric.compiler.program import Dims, Operand, Program, Statement
 from numeric.compiler.target import Style
+from numeric.compiler.to_numpy.by_part import ByPart
 from numeric.compiler.to_numpy.checks import EACH, HELPERS
 from numeric.compiler.to_numpy.formula import ATOM, PRODUCT, SUM, number_text
 from numeric.compiler.to_numpy.functions import IN_PLACE
@@ -34,7 +36,8 @@ class Spelled:
     `helpers` collects the emitted functions; `inlined` holds the text of temporaries that are
     written where they are used; `renamed` what an array is called in the text; `viewed`
     which views have a line already; `terms` in which sum's array a term of it stands;
-    `each` the text of functions that NumPy has not.
+    `parts` the names under which rows are looked at part by part; `each` the text of functions
+    that NumPy has not.
     """
 
     each: ClassVar[Mapping[str, str]] = EACH
@@ -46,6 +49,12 @@ class Spelled:
     renamed: dict[str, str] = field(default_factory=dict)
     viewed: set[str] = field(default_factory=set)
     terms: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def layout(self) -> ByPart:
+        """Which arrays of loops are kept part by part."""
+        return ByPart(self.program)
 
     # ---- operands ---------------------------------------------------------------------------
 
@@ -300,6 +309,12 @@ def size_text(extent: Expr) -> str:
 def _product_text(dims: Dims) -> str:
     """How many rows there are, as Python source."""
     return " * ".join(f"({size_text(d)})" if d.is_Add else size_text(d) for d in dims)
+
+
+def part_text(start: Expr, size: Expr, width: Expr) -> str:
+    """The index of one part, or of several."""
+    first, count = start / width, size / width
+    return size_text(first) if count == 1 else slice_text(first, count)
 
 
 def shape_text(dims: Dims) -> str:

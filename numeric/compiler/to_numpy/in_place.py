@@ -22,7 +22,15 @@ from numeric.compiler.program import (
     Program,
     Statement,
 )
-from numeric.compiler.to_numpy.expressions import KINDS, Spelled, shape_text, slice_text
+from numeric.compiler.to_numpy.by_part import ByPart
+from numeric.compiler.to_numpy.expressions import (
+    KINDS,
+    Spelled,
+    part_text,
+    shape_text,
+    slice_text,
+)
+from numeric.compiler.to_numpy.own_names import free
 
 _FRESH: Final = frozenset({"apply", "pull", "product"})  # results that are no view of another
 
@@ -51,6 +59,7 @@ class _Buffers:
 
     program: Program
     block: Block
+    layout: ByPart
     names: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, Dims] = field(default_factory=dict)
     terms: dict[str, str] = field(default_factory=dict)
@@ -71,7 +80,7 @@ class _Buffers:
                 continue
             if statement.accumulate or self.program.is_sequence(name) or name in self.names:
                 continue
-            dims = self.program.dims[name]
+            dims = self.layout.dims(name)
             if name in kept or not free[dims]:
                 self.names[name] = name
                 self.shapes[name] = dims
@@ -79,7 +88,7 @@ class _Buffers:
                 self.names[name] = free[dims].pop()
             for dead, at in last.items():
                 if at == place and dead in self.names and dead not in kept and dead != name:
-                    free[self.program.dims[dead]].append(self.names[dead])
+                    free[self.layout.dims(dead)].append(self.names[dead])
                     last[dead] = -1
 
     def whole(self, name: str) -> str:
@@ -126,8 +135,8 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
         yield from _straight(spelled, block)
         return
     for name in allocated(program, block):
-        yield f"{name} = np.empty_like(like, shape={shape_text(program.dims[name])})"
-    buffers = _Buffers(program, block)
+        yield f"{name} = np.empty_like(like, shape={shape_text(spelled.layout.dims(name))})"
+    buffers = _Buffers(program, block, spelled.layout)
     spelled.terms |= buffers.terms
     for carry in block.carries:
         yield from begun(program, carry)
@@ -138,6 +147,7 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
     for value, buffer in buffers.names.items():
         spelled.renamed.setdefault(value, buffer)
     yield from _views(spelled, block.statements)
+    yield from _parts(spelled, block.statements)
     for name in dict.fromkeys(str(s.operands[1]) for s in block.statements if s.op == "apply"):
         yield f"{spelled.transposed(name)} = {name}.T.copy()"
     yield f"for t in {'range(T)' if block.loop == 'forward' else 'reversed(range(T))'}:"
@@ -149,13 +159,40 @@ def write_in_place(spelled: Spelled, block: Block) -> Iterator[str]:
 
 
 def _views(spelled: Spelled, statements: tuple[Statement, ...]) -> Iterator[str]:
-    program = spelled.program
-    used = {name for s in statements for name in (*s.reads, s.target)}
+    program, widths = spelled.program, spelled.layout.widths
+    used = {
+        name
+        for s in statements
+        for name in {s.target, *s.reads}.difference(spelled.layout.in_rows(s))
+    }
     for name, (whole, start, size) in program.views.items():
         if name in used and name not in spelled.viewed:
             spelled.viewed.add(name)
             array = spelled.renamed.get(whole, whole)
-            yield f"{name} = {array}[..., {slice_text(start, size)}]"
+            if whole in widths:
+                steps = ":, " if program.is_sequence(whole) else ""
+                yield f"{name} = {array}[{steps}{part_text(start, size, widths[whole])}]"
+            else:
+                yield f"{name} = {array}[..., {slice_text(start, size)}]"
+
+
+def _parts(spelled: Spelled, statements: tuple[Statement, ...]) -> Iterator[str]:
+    """Rows as they are looked at where they meet what is kept part by part: views, no copies."""
+    program = spelled.program
+    for statement in statements:
+        for name, width in spelled.layout.in_rows(statement).items():
+            whole, start, size = program.extent(name)
+            array = spelled.renamed.get(whole, whole)
+            text = array if name == whole else name
+            spelled.parts[name] = free(f"{text.removesuffix(WHOLE)}_parts", program.dims)
+            *rows, columns = program.dims[whole]
+            shape, timed = shape_text((*rows, columns / width, width)), len(rows) - 1
+            line = f"{array}.reshape{shape}.swapaxes({timed}, {timed + 1})"
+            if size != columns:
+                line += f"[{':, ' * timed}{part_text(start, size, width)}]"
+            if spelled.parts[name] not in spelled.viewed:
+                spelled.viewed.add(spelled.parts[name])
+                yield f"{spelled.parts[name]} = {line}"
 
 
 def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
@@ -204,12 +241,17 @@ def _straight(spelled: Spelled, block: Block) -> Iterator[str]:
 
 def _call(spelled: Spelled, statement: Statement) -> Iterator[str]:
     """The calls of one statement inside a loop, each writing into its target."""
-    target, _ = spelled.operand(statement.target, in_loop=True)
-    if statement.op == "add":
-        statement = _own_term_first(spelled, statement)
+    in_rows = spelled.layout.in_rows(statement)
 
     def text(operand: Operand) -> str:
+        if operand in in_rows:
+            operand = str(operand)
+            return spelled.parts[operand] + "[t]" * spelled.program.is_sequence(operand)
         return spelled.operand(operand, in_loop=True)[0]
+
+    target = text(statement.target)
+    if statement.op == "add":
+        statement = _own_term_first(spelled, statement)
 
     if statement.accumulate:
         yield f"{target} += {spelled.expression(statement, in_loop=True)[0]}"

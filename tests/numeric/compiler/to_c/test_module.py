@@ -301,6 +301,19 @@ def test_a_tape_outlives_the_calls_after_it():
         assert largest_error(late, {group: want[group] for group in late}) == 0
 
 
+def test_a_tape_holds_the_inputs_it_was_made_of():
+    cell = catalogue["lstm"]
+    kernel = compile_cell(cell, "fused", "c")
+    case = case_of(cell, 9)
+    want = result(kernel, case)
+    for _ in range(2):  # examined, and known from the call before
+        inputs = {"x": case.inputs["x"].copy()}
+        _, tape = kernel.forward(case.params, inputs, case.initial)
+        inputs["x"] = np.full_like(inputs["x"], np.nan)
+        late = kernel.backward(case.params, tape, case.cotangents)
+        assert largest_error(late, {group: want[group] for group in late}) == 0
+
+
 def test_results_that_are_held_are_never_written_again():
     cell = catalogue["lstm"]
     kernel = compile_cell(cell, "fused", "c")
