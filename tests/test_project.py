@@ -43,6 +43,12 @@ def test_continuous_integration_runs_the_command_of_the_readme() -> None:
     assert found.stdout.strip() == CHECK
 
 
+def test_continuous_integration_runs_what_the_command_leaves_out() -> None:
+    left_out = re.findall(r"-m 'not (\w+)'", PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"])
+    _, after = text(".ci/run").split('-c "$command"')
+    assert re.findall(r"^run python -m pytest -m (\w+) ", after, re.M) == left_out == ["long"]
+
+
 def test_continuous_integration_refuses_a_readme_without_the_command(tmp_path: Path) -> None:
     (tmp_path / ".ci").mkdir()
     (tmp_path / ".ci" / "run").write_text(text(".ci/run"))
@@ -97,6 +103,7 @@ def test_code_in_the_readme_is_emitted_code() -> None:
     assert 8 <= shown.count("\n") <= 24
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("readme", by_day(READMES, 2))
 def test_the_cell_file_of_the_readme_does_what_the_readme_says(
     readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -229,6 +236,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     assert others == declared | optional | {"pytest"}  # which alone loads the plugin
 
 
+@pytest.mark.by_default("from numeric import verify")
 @pytest.mark.parametrize(
     "first", ["import numeric.verification.verify", "from numeric import verify"]
 )

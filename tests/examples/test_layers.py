@@ -82,6 +82,7 @@ def test_what_cannot_be_called_is_refused_in_a_line(words: tuple[str, ...], said
     assert found.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("framework", by_day(["torch", "jax"], 2))
 def test_a_framework_that_is_missing_is_an_error_that_says_what_to_install(framework: str) -> None:
     if find_spec(framework) is not None:

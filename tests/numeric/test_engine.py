@@ -62,6 +62,7 @@ def test_a_cluster_needs_dask(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+@pytest.mark.long
 def test_a_command_without_a_cluster_does_not_import_dask() -> None:
     asked = "import sys, reports.commands.report; print('distributed' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)

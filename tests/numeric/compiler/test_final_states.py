@@ -255,6 +255,7 @@ def test_wrong_cotangents_are_refused_by_name(given, says: str) -> None:
         )
 
 
+@pytest.mark.by_default("matrix states", "squares of the last step")
 @needs_compiler
 @pytest.mark.parametrize("kind", by_day(KINDS, 2))
 def test_c_means_what_numpy_means(kind: str) -> None:

@@ -109,6 +109,7 @@ def test_a_network_can_return_its_final_states(bptt: Any) -> None:
         assert "cell" in said.err
 
 
+@pytest.mark.long
 @needs_compiler
 def test_a_network_in_c_can_return_its_final_states(bptt: Any) -> None:
     said = bptt("emit", "rnn", "--final-states", "--target", "c", "--main", "-o", "f.c")
@@ -152,6 +153,7 @@ def test_emit_writes_c_and_its_header_and_check_sees_any_change(bptt: Any) -> No
         Path(name).write_text(held, encoding="utf-8")
 
 
+@pytest.mark.long
 @needs_compiler
 def test_c_that_is_not_verified_is_not_written(bptt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(cell: Any, style: str, **more: str) -> Any:

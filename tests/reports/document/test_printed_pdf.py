@@ -29,6 +29,7 @@ def test_a_page_is_printed_with_its_text(tmp_path):
         assert "tanh" in text
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_what_leads_to_the_next_lines_is_printed_on_their_page(tmp_path):

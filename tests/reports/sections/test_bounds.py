@@ -185,6 +185,7 @@ def test_modules_have_their_rates():
     assert "period of 8 steps" in text
 
 
+@pytest.mark.long
 def test_the_slowest_module_decides_only_where_the_others_do_not_act_on_it():
     cell = Cell.parse(
         name="woven", constants=["tick[t]"], defaults={"tick": CLOCK},
@@ -197,6 +198,7 @@ def test_the_slowest_module_decides_only_where_the_others_do_not_act_on_it():
     assert "slowest to forget" not in text
 
 
+@pytest.mark.long
 def test_what_has_no_bound_is_said_so():
     cell = Cell.parse(name="open", equations="h = h_prev * tanh(W @ h_prev + U @ x) + relu(V @ x)")
     made = chapter_of(study_of(cell))
@@ -258,6 +260,7 @@ def test_weights_from_a_file_are_reported_on_layer_by_layer(quick, tmp_path):
     assert "This cell beside known ones" not in text
 
 
+@pytest.mark.long
 def test_without_a_sequence_one_is_drawn_as_bounds_draws_it(quick, tmp_path, capsys):
     weights = torch_rnn(tmp_path / "w.npz")
     text = reported(tmp_path, "--weights", weights)

@@ -23,6 +23,7 @@ def said(content) -> str:
     return " ".join("".join(texts).split())
 
 
+@pytest.mark.by_default("min_gru", "t_rnn")
 @pytest.mark.parametrize(("name", "reads", "cuts"), [
     ("lstm", "inputs and states", "0"), ("gru", "inputs and states", "1"),
     ("min_gru", "inputs", "1"), ("mut1", "inputs", "1"), ("t_rnn", "inputs", "0"),
@@ -66,6 +67,7 @@ h = z * h_prev + q""")  # fmt: skip
     assert _read_by(cell, "z") == reads
 
 
+@pytest.mark.long
 def test_a_gate_that_keeps_nothing_at_rest_has_a_row():
     cell = Cell.parse(name="jumps", equations="""
 z = step(W_z @ x + b_z, slope=triangle)

@@ -106,6 +106,7 @@ def test_a_changed_cell_is_made_again(site, cell):
     assert (cell.source or "relu") in shown
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_day(["small.html", "figures/small-gradient_norms.svg"], 2, 1))
 def test_a_missing_or_altered_file_is_made_again(site, name):
     (site / name).unlink()
@@ -148,6 +149,7 @@ def test_other_sources_of_the_toolkit_make_everything_again(site, monkeypatch):
     assert again(site).made == ("rnn", "small")
 
 
+@pytest.mark.long
 def test_an_interrupted_run_goes_on_where_it_stopped(site, monkeypatch):
     (site / "rnn.html").unlink()
     (site / "small.html").unlink()

@@ -160,6 +160,7 @@ def sanitized(sources, tmp_path):
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_sanitizers_find_nothing(tmp_path):
     names = [*CELLS, *NETWORKS] if NIGHTLY else ["characters"]
     sources = {n: network_source(n) if n in NETWORKS else source_of(n) for n in names}

@@ -138,12 +138,14 @@ def examine_drawn(count):
     drawn()
 
 
+@pytest.mark.long
 def test_the_old_fault_is_found_within_200_drawn_cells(monkeypatch):
     monkeypatch.setattr(rules, "collected", kept_once)
     with pytest.raises(AssertionError):
         examine_drawn(200)
 
 
+@pytest.mark.long
 def test_drawn_cells_are_derived_right():
     examine_drawn(2000 if NIGHTLY else 12)
 
