@@ -10,7 +10,7 @@ import pytest
 from browser import BROWSER, measured
 from profiles import by_day
 from samples import measurement, verdict
-from studies import small_study
+from studies import small_study, undrawn
 
 from derive import Cell, catalogue
 from derive.typeset.layout import Layout
@@ -37,6 +37,7 @@ def quick():
         patched.setattr(write, "measure", lambda derivation, **settings: measurement(
             derivation.cell))  # fmt: skip
         patched.setattr(write, "study", lambda network, seed: small_study("rnn"))
+        undrawn(patched)
         yield
 
 
