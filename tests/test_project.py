@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from import_graph import nodes_of
 from profiles import NIGHTLY, by_day
 
 from derive import catalogue
@@ -221,7 +222,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     imported = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in nodes_of(path):
                 if isinstance(node, ast.Import):
                     imported |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom):
