@@ -80,6 +80,7 @@ def test_emit_writes_a_network_verified(bptt: Any) -> None:
     assert bptt("emit", "rnn", "-o", "f.py", "--check").status == 1
 
 
+@pytest.mark.long
 def test_a_network_can_have_an_embedding_and_dropout(bptt: Any) -> None:
     words = ("emit", "rnn", "--layers", 2, "--embedding", "--dropout", "-o", "f.py")
     assert bptt(*words).status == 0

@@ -43,6 +43,7 @@ def test_what_leads_to_the_next_lines_is_printed_on_their_page(tmp_path):
     assert min(row_counts(tmp_path / "any.pdf", "d")) >= 2
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_a_figure_stands_below_a_page_half_full(tmp_path):

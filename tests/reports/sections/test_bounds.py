@@ -79,6 +79,7 @@ def test_the_page_needs_no_script_and_no_network(lstm):
     assert not re.search(r'(?:src|href)="(?!#|data:)', page)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 def test_the_chapter_fits_a_phone_and_a_desk(tmp_path):
     found = small_study("lstm")
@@ -137,6 +138,7 @@ def test_known_cells_stand_beside_this_one():
         assert sum(len(row[0]) > 1 for row in table.rows) == 1  # the lstm with its usual bias
 
 
+@pytest.mark.by_default("gru")
 @pytest.mark.parametrize("name", ["gru", "gla"])
 def test_other_sizes_are_not_called_the_same(name):
     study = small_study(name)
@@ -217,6 +219,7 @@ def test_the_growth_of_a_stack_is_not_said_of_two_directions(capsys, both):
     assert ("over many steps the stack grows as its slowest layer does" in text) is not both
 
 
+@pytest.mark.long
 def test_layers_stand_in_one_table():
     made = chapter_of(small_study("rnn", layers=2))
     tables = [b for section in made.sections for b in section.blocks if isinstance(b, Table)]
@@ -246,6 +249,7 @@ def reported(tmp_path, *words) -> str:
     return text_of((out / "rnn.html").read_text(encoding="utf-8"))
 
 
+@pytest.mark.long
 def test_weights_from_a_file_are_reported_on_layer_by_layer(quick, tmp_path):
     weights = torch_rnn(tmp_path / "w.npz", layers=2)
     np.save(tmp_path / "x.npy", np.random.default_rng(1).normal(size=(15, 3)))

@@ -100,6 +100,7 @@ def test_nothing_is_made_again_when_nothing_changed(site, monkeypatch):
 CHANGED = [small("Somebody 2020"), small(text=TEXT.replace("tanh", "relu"))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", by_day(CHANGED, 2))
 def test_a_changed_cell_is_made_again(site, cell):
     assert again(site, cell).made == ("small",)

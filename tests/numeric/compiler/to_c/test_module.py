@@ -47,6 +47,7 @@ class AroundVectors(CellProblem):
             )
 
 
+@pytest.mark.by_default("rnn-fused", "mixed-fused")
 @pytest.mark.parametrize("style", ["fused", "stable"] if NIGHTLY else ["fused"])
 @pytest.mark.parametrize("name", CELLS if NIGHTLY else [*CELLS[::4], "late"])
 def test_gradients_at_sizes_around_the_vector_length(name, style):
