@@ -54,6 +54,7 @@ def test_every_check_that_can_run_passes(name):
     assert {n for n, check in verdict.checks.items() if check.status == NOT_APPLICABLE} == {"exact"}
 
 
+@pytest.mark.by_default("deep", "memory handed upward")
 @pytest.mark.parametrize("name", by_day([n for n in NAMES if NETWORKS[n].loss_at == "all"], 2))
 def test_without_steps_or_samples_there_is_nothing_to_learn(name):
     plain, compiled = kernels(name)
@@ -66,6 +67,7 @@ def test_without_steps_or_samples_there_is_nothing_to_learn(name):
         }
 
 
+@pytest.mark.by_default("deep", "memory handed upward")
 @pytest.mark.parametrize("name", by_day(NAMES, 3))
 def test_what_stands_behind_the_end_of_a_sample_is_never_seen(name):
     network = NETWORKS[name]
