@@ -237,7 +237,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     assert others == declared | optional | {"pytest"}  # which alone loads the plugin
 
 
-@pytest.mark.by_default("from numeric import verify")
+@pytest.mark.long
 @pytest.mark.parametrize(
     "first", ["import numeric.verification.verify", "from numeric import verify"]
 )

@@ -71,6 +71,7 @@ def test_nothing_is_said_of_a_dtype_that_was_not_judged(audited, capsys) -> None
     assert "the largest error found, in float32" not in said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", by_day(WRONG, 4))
 def test_a_wrong_layer_fails_and_the_mistake_is_named(audited, what: str) -> None:
     source = (HERE / "course.py").read_text(encoding="utf-8")

@@ -37,7 +37,7 @@ def changed(cell: str, change: Change) -> Verdict:
     return verify(module, cell=catalogue[cell])
 
 
-@pytest.mark.by_default("rg_lru")
+@pytest.mark.long
 @pytest.mark.whole_profile
 @pytest.mark.parametrize("cell", DROPPED)
 def test_right_code_passes_whole(cell: str) -> None:

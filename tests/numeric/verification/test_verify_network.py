@@ -186,7 +186,7 @@ def test_both_oracles_reject_a_wrong_term(name: str) -> None:
     assert any(off(seed) > 1e-6 for seed in range(1, 4))
 
 
-@pytest.mark.by_default("padding in the loss")
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_day([*MUTANTS][::3], 4))
 def test_a_wrong_term_fails_with_a_small_example(name: str, monkeypatch: Any) -> None:
     monkeypatch.delitem(verification._CHECKS, "high_precision")  # the slowest to shrink

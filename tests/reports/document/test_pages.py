@@ -73,7 +73,7 @@ def test_a_wide_box_is_seen(tmp_path):
     assert "Overfull" in compile_pdf(source)
 
 
-@pytest.mark.by_default("14")
+@pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 @pytest.mark.parametrize("rows", [14, 25, 90])
 def test_a_tall_table_below_figures_stays_on_its_pages(tmp_path, rows):
@@ -191,6 +191,7 @@ def test_a_page_that_scrolls_or_complains_is_seen(tmp_path):
     assert len(found["360"]["flat"]) == 1
 
 
+@pytest.mark.long
 def test_write_report_writes_whole_files(tmp_path):
     cell, told = catalogue["rnn"], []
     paths = write_report(

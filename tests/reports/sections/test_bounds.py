@@ -116,6 +116,7 @@ def test_every_bound_is_in_the_table_with_its_distance():
     assert [row[0][0].text for row in best] == ["whole product"]
 
 
+@pytest.mark.by_default("lstm")
 @pytest.mark.parametrize(("name", "alone"), [("lstm", True), ("gru", False)])
 def test_the_step_of_a_kept_state_has_dots_where_its_jacobian_has_more(name, alone):
     """∂c_t/∂c_{t−1} is diag(f_t) in the section on the step Jacobian: so it is in this one."""
@@ -138,7 +139,7 @@ def test_known_cells_stand_beside_this_one():
         assert sum(len(row[0]) > 1 for row in table.rows) == 1  # the lstm with its usual bias
 
 
-@pytest.mark.by_default("gru")
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["gru", "gla"])
 def test_other_sizes_are_not_called_the_same(name):
     study = small_study(name)
@@ -189,10 +190,8 @@ def test_modules_have_their_rates():
 
 @pytest.mark.long
 def test_the_slowest_module_decides_only_where_the_others_do_not_act_on_it():
-    cell = Cell.parse(
-        name="woven", constants=["tick[t]"], defaults={"tick": CLOCK},
-        equations="h = tick * tanh(W @ h_prev + U @ x) + (1 - tick) * h_prev",
-    )  # fmt: skip
+    woven, clock = "h = tick * tanh(W @ h_prev + U @ x) + (1 - tick) * h_prev", {"tick": CLOCK}
+    cell = Cell.parse(name="woven", constants=["tick[t]"], defaults=clock, equations=woven)
     made = chapter_of(study_of(cell))
     text = page(made)
     assert "Blocks between modules act as well" in text
@@ -227,6 +226,7 @@ def test_layers_stand_in_one_table():
     assert [row[0][0].text for row in layers.rows] == ["layer0", "layer1"]
 
 
+@pytest.mark.long
 def test_a_number_is_given_no_spectral_radius():
     assert "decides nothing: N<1 is not certified" in text_of(html(*document("gru")))
 
@@ -275,6 +275,7 @@ def test_without_a_sequence_one_is_drawn_as_bounds_draws_it(quick, tmp_path, cap
     assert f"measured is {exact:.2f}".replace("-", "−") in text
 
 
+@pytest.mark.long
 def test_the_answer_stands_first_with_its_numbers(quick, tmp_path, capsys):
     weights, x = torch_rnn(tmp_path / "w.npz"), np.random.default_rng(1).normal(size=(4, 12, 3))
     np.save(tmp_path / "x.npy", x)
@@ -355,10 +356,8 @@ def test_parameters_have_a_table_and_a_verdict_where_one_is_ill(monkeypatch):
 
 
 def test_a_drawn_net_that_overflows_has_a_page_with_the_reason():
-    cell = Cell.parse(
-        name="squares", sizes={"s": "n", "h": "n"},
-        equations="s = W @ (h_prev * h_prev) + s_prev + x\nh = 3 * s",
-    )  # fmt: skip
+    squares = "s = W @ (h_prev * h_prev) + s_prev + x\nh = 3 * s"
+    cell = Cell.parse(name="squares", sizes={"s": "n", "h": "n"}, equations=squares)
     made = chapter(Facts(differentiate(cell)), study_of(cell), "squares", "x")
     (said,) = [section for section in made.sections if section.anchor == "one-sequence"]
     assert "Nothing is measured or certified along the sequence" in repr(said)

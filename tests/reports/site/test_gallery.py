@@ -195,6 +195,7 @@ def test_every_family_of_the_catalogue_has_a_name():
     assert sum(map(len, families(entries, SAY).values())) == len(catalogue)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 def test_the_index_fits_a_phone_and_a_desk(tmp_path):
     good = {"status": "pass", "checks": {"exact": "pass"}, "examples": 10}

@@ -79,6 +79,7 @@ def test_constants_scalars_and_repeated_terms_are_derived_right(cell):
     assert examine(differentiate(cell)).wrong == ()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_day(MUTATED, 4, 1))
 def test_any_line_doubled_is_found(name):
     derivation = differentiate(MUTATED[name])

@@ -193,6 +193,7 @@ def test_whole_gradients_that_were_scaled_are_told() -> None:
     assert sentence == "dV of readout: it is the right gradient multiplied by 1/3"
 
 
+@pytest.mark.long
 def test_the_verdict_of_a_network_tells_the_mistake() -> None:
     network, module = mutant("a parameter summed wrongly")
     verdict = verify(module, network=network)
