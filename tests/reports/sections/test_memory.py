@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from studies import chapter_of, small_study, study_of
 
-from derive import Cell, differentiate
+from derive import Cell, catalogue, differentiate
 from derive.typeset.text import Text
 from reports.document.model import Bullets, Equations, Math, Section, Table, Words
+from reports.sections.bounds import chapter
+from reports.sections.facts import Facts
 from reports.sections.memory import _read_by
 
 
@@ -78,3 +80,17 @@ h = z * h_prev + W @ x""")  # fmt: skip
     assert (share, alone) == ("0", "−∞")
     items = next(block for block in section.blocks if isinstance(block, Bullets)).items
     assert "in the plain network: 0 against" in said(items[0])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "layers"), [("rnn", 1), ("rnn", 2), ("gru", 1), ("clockwork_rnn", 1), ("gla", 1)]
+)
+def test_the_pictures_of_a_chapter_are_drawn(name, layers):
+    """Tests that read its words have them made and not drawn."""
+    found = small_study(name, layers)
+    made = chapter(Facts(differentiate(catalogue[name])), found, name, "x")
+    assert {f"{name}-bounds", f"{name}-times"} <= made.pictures.keys()
+    for picture in made.pictures.values():
+        assert picture.pdf.startswith(b"%PDF")
+        assert "<path" in picture.svg
