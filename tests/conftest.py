@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from profiles import NIGHTLY, PROFILE
+from profiles import NIGHTLY, PROFILE, mark_long_cases
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it; two workers share two cores
 
 from numeric.bounds import study
 from numeric.compiler.to_c import build
+from numeric.numbers.garbage import collect_rarely
 from numeric.verification.explain import search
 from numeric.verification.verify import NETWORK_PROFILES, PROFILES, Profile
 
@@ -28,6 +30,7 @@ settings.register_profile(
     "nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(PROFILE)
+collect_rarely()  # as the command does: the search for garbage took a ninth of the suite
 if not NIGHTLY:  # by day C is built quickly; what users get is built by night, and by programs
     build.FLAGS = tuple("-O0" if flag == "-O3" else flag for flag in build.FLAGS)
 
@@ -36,6 +39,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--regenerate", action="store_true", help="write the golden files instead of comparing"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if NIGHTLY and config.option.markexpr == "not long":  # the default: the night leaves out none
+        config.option.markexpr = ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_long_cases(items)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # nothing that was imported and collected is ever garbage
 
 
 @pytest.fixture(autouse=True)

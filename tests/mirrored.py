@@ -294,6 +294,7 @@ ALONE: Final = {
     "reports/site/test_accessible.py": "all pages, by axe",
     "reports/document/test_pages.py": "pages in a browser and in a TeX engine",
     "test_completeness.py": "nodes and functions against every interpretation",
+    "test_profiles.py": "which tests run when",
     "test_layering.py": "who may import whom, between the packages",
     "test_mirror.py": "this file",
     "test_project.py": "the README, the versions, the configuration",

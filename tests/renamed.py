@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from derive import Cell, differentiate
@@ -54,6 +55,13 @@ def of(text, names):
     return differentiate(Cell.parse(name="c", equations=text, inputs=(given,)))
 
 
+@cache
+def _plain(
+    kind: str, written: Callable[[Any], Mapping[str, Sequence[str]]]
+) -> Mapping[str, Sequence[str]]:
+    return written(of(CELLS[kind], {}))
+
+
 def one_meaning(
     kind: str, asked: Sequence[str], written: Callable[[Any], Mapping[str, Sequence[str]]]
 ) -> None:
@@ -65,7 +73,7 @@ def one_meaning(
     used = [name for name in NEUTRAL if name in text]
     shift = len("".join(asked)) % len(used)  # not always the same symbols
     chosen = (*used[shift:], *used[:shift])
-    plain = written(of(text, {}))
+    plain = _plain(kind, written)
     renamed = written(of(text, dict(zip(chosen, asked, strict=False))))
     assert plain.keys() == renamed.keys()
     for name, letters in plain.items():

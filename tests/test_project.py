@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from import_graph import nodes_of
 from profiles import NIGHTLY, by_day
 
 from derive import catalogue
@@ -41,6 +42,12 @@ def test_continuous_integration_runs_the_command_of_the_readme() -> None:
         ["bash", str(ROOT / ".ci" / "run"), "--command"], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == CHECK
+
+
+def test_continuous_integration_runs_what_the_command_leaves_out() -> None:
+    left_out = re.findall(r"-m 'not (\w+)'", PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"])
+    _, after = text(".ci/run").split('-c "$command"')
+    assert re.findall(r"^run python -m pytest -m (\w+) ", after, re.M) == left_out == ["long"]
 
 
 def test_continuous_integration_refuses_a_readme_without_the_command(tmp_path: Path) -> None:
@@ -97,6 +104,7 @@ def test_code_in_the_readme_is_emitted_code() -> None:
     assert 8 <= shown.count("\n") <= 24
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("readme", by_day(READMES, 2))
 def test_the_cell_file_of_the_readme_does_what_the_readme_says(
     readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -214,7 +222,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     imported = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in nodes_of(path):
                 if isinstance(node, ast.Import):
                     imported |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom):
@@ -229,6 +237,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     assert others == declared | optional | {"pytest"}  # which alone loads the plugin
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "first", ["import numeric.verification.verify", "from numeric import verify"]
 )

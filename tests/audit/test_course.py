@@ -62,6 +62,7 @@ def test_the_right_layer_is_judged_as_far_as_it_goes(audited) -> None:
     assert all(found["status"] != "fail" for found in data["checks"].values())
 
 
+@pytest.mark.long
 def test_nothing_is_said_of_a_dtype_that_was_not_judged(audited, capsys) -> None:
     audited((HERE / "course.py").read_text(encoding="utf-8"))
     main(["verify", "adapter.py", "--cell", "lstm", "--batch-first"])
@@ -70,6 +71,7 @@ def test_nothing_is_said_of_a_dtype_that_was_not_judged(audited, capsys) -> None
     assert "the largest error found, in float32" not in said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", by_day(WRONG, 4))
 def test_a_wrong_layer_fails_and_the_mistake_is_named(audited, what: str) -> None:
     source = (HERE / "course.py").read_text(encoding="utf-8")

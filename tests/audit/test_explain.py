@@ -80,6 +80,7 @@ def test_pieces_are_the_gradients_of_two_sequences(cell: str) -> None:
         assert relative_error(found[f"params.{name}"], value) < 1e-11
 
 
+@pytest.mark.by_default("rnn")
 @pytest.mark.parametrize("cell", by_day(CELLS, 2))
 def test_no_mistake_of_the_list_is_the_right_gradient(cell: str) -> None:
     """A mistake that changes nothing would be found in right code."""
@@ -92,6 +93,7 @@ def test_no_mistake_of_the_list_is_the_right_gradient(cell: str) -> None:
             assert not all(equal(found[label], want[label]) for label in labels), mistake.what
 
 
+@pytest.mark.by_default("rnn")
 @pytest.mark.parametrize("cell", by_day(CELLS, 2))
 def test_every_other_cell_is_another_and_is_recognised(cell: str) -> None:
     derivation = differentiate(catalogue[cell])

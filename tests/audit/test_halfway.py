@@ -193,6 +193,7 @@ def judged(change: Change, module: Any = LSTM, **more: Any) -> Verdict:
     )
 
 
+@pytest.mark.by_default("float32 inside")
 @pytest.mark.parametrize("what", by_day(HALF, 5))
 def test_right_code_is_judged_as_far_as_it_goes(what: str) -> None:
     change, expected = HALF[what]
@@ -207,6 +208,7 @@ def test_right_code_is_judged_as_far_as_it_goes(what: str) -> None:
     assert verdict.to_dict()["unjudged"] == verdict.unjudged
 
 
+@pytest.mark.by_default("float64 alone")
 @pytest.mark.parametrize("what", by_day(HALF, 7, 1))
 def test_wrong_code_fails_beside_what_it_lacks(what: str) -> None:
     verdict = judged(HALF[what][0], WRONG_LSTM)
@@ -214,6 +216,7 @@ def test_wrong_code_fails_beside_what_it_lacks(what: str) -> None:
     assert verdict.gradients["params.W_fh"].status == "fail"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", by_day(NOTHING_LACKING, 2))
 def test_lists_are_arrays(what: str) -> None:
     verdict = judged(NOTHING_LACKING[what])
@@ -226,6 +229,7 @@ def test_names_need_not_be_declared() -> None:
     assert judged(lambda m: (m.forward, m.backward)).status == "pass"
 
 
+@pytest.mark.by_default("clockwork_rnn")
 @pytest.mark.parametrize("name", ["delta_net", "clockwork_rnn"])
 def test_names_of_outputs_and_constants_need_not_be_declared_either(name: str) -> None:
     assert catalogue[name].outputs or catalogue[name].constants
@@ -241,6 +245,7 @@ def test_what_is_declared_wrongly_is_told() -> None:
     assert "STATES['c']: expected ('n',), it is missing" in verdict.unjudged["names declared"]
 
 
+@pytest.mark.long
 def test_a_gradient_of_another_shape_is_wrong_and_hides_no_other() -> None:
     turned = gradients(lambda g: {**g, "params": {**g["params"], "b_f": g["params"]["b_f"][None]}})
     verdict = judged(turned)
@@ -302,6 +307,7 @@ def test_the_batch_may_come_first(tmp_path: Path) -> None:
         verify_gradients("lstm", forward, backward)
 
 
+@pytest.mark.long
 def test_a_cell_file_may_be_named(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text('name = "own"\nequations = "h = tanh(W @ h_prev + U @ x + b)"\n')

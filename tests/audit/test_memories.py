@@ -34,6 +34,7 @@ def test_the_right_file_passes(cell: str) -> None:
     assert verdict.status == "pass", verdict.summary()
 
 
+@pytest.mark.by_default("delta_net: the key's share in what is erased forgotten")
 @pytest.mark.parametrize("one", by_day(MEMORIES, 9, 1), ids=lambda one: f"{one.cell}: {one.story}")
 def test_the_mistake_is_refused_and_named(one: Public) -> None:
     verdict = verify(load(one.source(), "wrong"), cell=catalogue[one.cell])

@@ -37,6 +37,7 @@ def changed(cell: str, change: Change) -> Verdict:
     return verify(module, cell=catalogue[cell])
 
 
+@pytest.mark.long
 @pytest.mark.whole_profile
 @pytest.mark.parametrize("cell", DROPPED)
 def test_right_code_passes_whole(cell: str) -> None:
@@ -44,6 +45,7 @@ def test_right_code_passes_whole(cell: str) -> None:
     assert verdict.status == "pass", verdict.summary()
 
 
+@pytest.mark.by_default("rg_lru")
 @pytest.mark.whole_profile
 @pytest.mark.parametrize("cell", DROPPED)
 def test_wrong_gradients_are_refused(cell: str) -> None:
@@ -58,6 +60,7 @@ def test_wrong_gradients_are_refused(cell: str) -> None:
         assert verdict.status == "fail", (change.__name__, verdict.summary())
 
 
+@pytest.mark.by_default("rg_lru")
 @pytest.mark.whole_profile
 @pytest.mark.parametrize("cell", DROPPED)
 def test_a_dropped_term_is_refused(cell: str) -> None:
@@ -67,6 +70,7 @@ def test_a_dropped_term_is_refused(cell: str) -> None:
     assert verify(load(source.replace(term, less), "file"), cell=catalogue[cell]).status == "fail"
 
 
+@pytest.mark.long
 @pytest.mark.whole_profile
 def test_what_only_the_code_makes_infinite_is_told() -> None:
     """A gradient that is NaN in float32 where a bias is large: its true number is small."""

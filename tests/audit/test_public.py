@@ -23,6 +23,7 @@ def test_there_are_enough_of_them() -> None:
     assert len({one.story for one in PUBLIC}) == len(PUBLIC)
 
 
+@pytest.mark.by_default("lstm: h where the slope of tanh(c) belongs")
 @pytest.mark.parametrize("one", by_day(PUBLIC, 9), ids=lambda one: f"{one.cell}: {one.story}")
 def test_the_mistake_is_refused_and_named(one: Public) -> None:
     verdict = verify(load(one.source(), "wrong"), cell=catalogue[one.cell])

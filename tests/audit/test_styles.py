@@ -55,6 +55,7 @@ def test_the_styles_take_every_form() -> None:
         assert {getattr(style, name) for style in made} == {*forms}
 
 
+@pytest.mark.by_default("rnn, by exp, one sided, einsum")
 @pytest.mark.parametrize(
     "style", by_day(styles(), 8, 3), ids=lambda s: f"{s.cell}, {s.tanh}, {s.products}"
 )
@@ -73,6 +74,11 @@ def test_right_files_that_take_floats_only_are_not_refused(cell: str) -> None:
         assert status(floats_only(right(cell)), cell, seed) != "fail"
 
 
+@pytest.mark.by_default(
+    "gru: sign of the update gate",
+    "lstm: forget-gate bias from the input gate",
+    "rnn: cotangent of the last step used at every step",
+)
 @pytest.mark.parametrize(
     "wrong", by_day([*CORPUS, *PUBLIC], 11), ids=lambda w: f"{w.cell}: {w.story}"
 )
@@ -99,6 +105,7 @@ def test_one_entry_wrong_by_a_billionth_is_refused(cell: str, undiagnosed: None)
 QUOTIENT = Cell.parse(name="quotient", equations="h = tanh(W @ h_prev) / (b + U @ x)")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("style", by_day(["textbook", "fused", "stable"], 3, 1))
 def test_a_quotient_near_its_pole_is_not_called_wrong(style: str) -> None:
     for seed in (2, *SEEDS[1:]):
@@ -121,6 +128,7 @@ def test_a_wrong_gradient_of_a_quotient_is_refused() -> None:
 OVERFLOWS = "def tanh(a): return (1 - np.exp(-2 * a)) / (1 + np.exp(-2 * a))"
 
 
+@pytest.mark.long
 @pytest.mark.whole_profile
 def test_what_overflows_in_float32_where_units_saturate_is_told_and_not_called_wrong(
     undiagnosed: None,

@@ -110,6 +110,7 @@ WRONG = {
 }
 
 
+@pytest.mark.by_default("a message of a terabyte")
 @pytest.mark.parametrize("what", by_day(IN_BACKWARD, 6, 1))
 def test_a_file_that_does_not_answer_rightly_is_no_pass(tmp_path: Path, what: str) -> None:
     """A wrong gradient fails; where none came there is nothing to judge."""
@@ -229,6 +230,7 @@ SLIPS = {
 }
 
 
+@pytest.mark.by_default("errors claimed to be huge")
 @pytest.mark.parametrize("what", by_day(SLIPS, 4))
 def test_what_is_wrong_in_some_calls_only_fails(what: str) -> None:
     right_one = load(RNN, "right").backward
@@ -300,6 +302,7 @@ def test_what_is_wrong_only_where_every_unit_is_at_the_end_of_its_range_is_found
     assert verdict.checks["autograd"].status == "pass"
 
 
+@pytest.mark.long
 def test_a_failing_case_is_made_smaller_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("numeric.verification.counterexample.SMALLER", 0.0)
     verdict = verify(load(DOUBLED, "doubled"), cell=catalogue["rnn"])

@@ -8,6 +8,7 @@ from scripts import module_at
 TINY = ("--steps", "5", "--batch", "3", "--inputs", "4", "--size", "5", "--rounds", "2")
 
 
+@pytest.mark.long
 def test_everyone_computes_the_same_gradients(monkeypatch, capsys):
     module = module_at("benchmarks/matrix_states.py", monkeypatch)
     assert module.main([*TINY, "--dtype", "float64", "--json"]) == 0

@@ -73,6 +73,7 @@ def test_a_mutant_is_killed_beside_what_other_forms_may_lose(
     assert MUTANTS.noticed(mutant) is not None
 
 
+@pytest.mark.by_default(r"c: tanh\u2032 is 1 \u2212 y")
 @needs_compiler
 @pytest.mark.parametrize(
     "mutant", by_day(MUTANTS.C_MUTANTS, 12, 3), ids=lambda mutant: mutant.name

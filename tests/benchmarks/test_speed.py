@@ -30,6 +30,7 @@ def test_everyone_in_the_benchmark_computes_the_same_gradients(dtype, speed, cap
             assert result["contenders"][name]["scaled_error"] < {"float32": 1e-5}.get(dtype, 1e-12)
 
 
+@pytest.mark.long
 def test_the_benchmark_prints_a_table():
     done = run("benchmarks/speed.py", *TINY)
     assert done.returncode == 0, done.stderr

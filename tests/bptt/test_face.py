@@ -74,6 +74,7 @@ def test_importing_costs_nothing(module: str) -> None:
     assert found.stdout.strip() == "set()", found.stderr
 
 
+@pytest.mark.long
 def test_a_star_brings_the_public_names() -> None:
     code = "from bptt import *; import bptt; print({*bptt.__all__} - {*globals()})"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -104,6 +105,7 @@ def test_names_are_taken_by_what_runs_code() -> None:
     assert diagnose("rnn", params, {"n": 1, "m": 1}, input_box=(-1.0, 1.0)).verdict == "vanishes"
 
 
+@pytest.mark.long
 def test_names_are_taken_by_strategies() -> None:
     assert find(strategies.sizes("rnn"), lambda drawn: True) == {"n": 1, "m": 1}
     assert {*find(strategies.parameters("rnn"), lambda drawn: True)} == {"W", "U", "b"}

@@ -55,6 +55,7 @@ def project_with(folder: Path, names: tuple[str, ...], *, packages: bool = True)
     return folder
 
 
+@pytest.mark.long
 def test_a_test_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "test_one.py"
     path.write_text(TESTS, encoding="utf-8")
@@ -94,11 +95,13 @@ def test_the_fixture_says_what_hides_our_package_and_what_to_do(
     assert "Traceback" not in said
 
 
+@pytest.mark.long
 def test_a_folder_that_the_fixture_does_not_need_does_not_matter(tmp_path: Path) -> None:
     said = pytest_in(project_with(tmp_path, ("reports",)))
     assert "2 passed" in said, said
 
 
+@pytest.mark.long
 def test_folders_without_packages_hide_nothing(tmp_path: Path) -> None:
     project = project_with(tmp_path, NAMESAKES, packages=False)
     assert "1 passed" in pytest_in(project, first=str(project))

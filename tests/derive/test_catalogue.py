@@ -103,6 +103,7 @@ def alone():
     gc.unfreeze()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("alone")
 def test_deriving_takes_half_a_second_a_cell_and_everything_a_fifth_on_average():
     started, names = time.process_time(), by_day(NAMES, 4)
@@ -275,6 +276,7 @@ h = scale * tanh(c) + k
 '''
 
 
+@pytest.mark.long
 def test_a_cell_from_a_file_goes_through_every_stage(tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(OWN, encoding="utf-8")

@@ -11,6 +11,7 @@ from scripts import looks, run
 QUICK = ("--quick", "--size", "32", "--sample", "20")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     by_day(
@@ -49,26 +50,27 @@ def test_a_quick_run_is_60_updates_on_any_machine(char_rnn, recurrent, monkeypat
     assert looks(capsys.readouterr().out, 1) == [0, 60]
 
 
+@pytest.mark.long
 def test_a_loss_above_the_bigram_entropy_is_exit_status_1():
     done = run("examples/char_rnn.py", "--seconds", "0.01", "--size", "4", "--sample", "5")
     assert done.returncode == 1
     assert "not below the bigram entropy" in done.stdout
 
 
-def test_an_unknown_cell_is_refused_in_one_line():
-    done = run("examples/char_rnn.py", "--cell", "lstmm")
-    assert done.returncode == 2
-    assert done.stderr.startswith("char_rnn: no cell 'lstmm'; expected ")
-    assert len(done.stderr.splitlines()) == 1
+def test_an_unknown_cell_is_refused_in_one_line(char_rnn, capsys):
+    assert char_rnn.main(["--cell", "lstmm"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("char_rnn: no cell 'lstmm'; expected ")
+    assert len(said.splitlines()) == 1
 
 
-def test_a_cell_with_two_inputs_is_refused(tmp_path):
+def test_a_cell_with_two_inputs_is_refused(char_rnn, capsys, tmp_path):
     path = tmp_path / "two.toml"
     equations = 'equations = "h = tanh(W @ h_prev + U @ x + V @ y)"\n'
     path.write_text(f'name = "two"\ninputs = ["x", "y"]\n{equations}', encoding="utf-8")
-    done = run("examples/char_rnn.py", "--cell", str(path))
-    assert done.returncode == 2
-    assert "expected one input and no constants, came inputs x, y" in done.stderr
+    assert char_rnn.main(["--cell", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "expected one input and no constants, came inputs x, y" in said
 
 
 def test_entropies_of_texts_that_one_can_reckon(char_rnn):

@@ -16,6 +16,7 @@ import pytest
 from profiles import by_day
 
 from numeric.testing import verify_framework
+from reports.cli import main
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RIGHT = [
@@ -82,6 +83,7 @@ def test_what_cannot_be_called_is_refused_in_a_line(words: tuple[str, ...], said
     assert found.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("framework", by_day(["torch", "jax"], 2))
 def test_a_framework_that_is_missing_is_an_error_that_says_what_to_install(framework: str) -> None:
     if find_spec(framework) is not None:
@@ -94,9 +96,9 @@ def test_a_framework_that_is_missing_is_an_error_that_says_what_to_install(frame
         verify_framework("rnn", print, framework=framework)
 
 
-def test_the_flag_asks_for_a_name_in_a_file() -> None:
-    found = bptt("--framework", "torch", "torch_layers.py", "--cell", "rnn")
-    assert found.returncode == 2
-    assert "--framework goes with FILE.py:NAME" in found.stderr
+def test_the_flag_asks_for_a_name_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--framework", "torch", str(EXAMPLES / "torch_layers.py"), "--cell", "rnn"]
+    assert main(["verify", *words]) == 2
+    assert "--framework goes with FILE.py:NAME" in capsys.readouterr().err
     with pytest.raises(ValueError, match="expected one of torch, jax"):
         verify_framework("rnn", print, framework="tinygrad")

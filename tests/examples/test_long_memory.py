@@ -136,6 +136,7 @@ def test_certified_bounds_enclose_the_measured_norm_at_every_lag(problem, long_m
 # ---- the command ----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_command_prints_a_line_a_run_says_what_failed_and_writes_the_figure(
     long_memory, tmp_path, capsys
 ):

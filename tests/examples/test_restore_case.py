@@ -12,6 +12,7 @@ from derive.network import Network
 from numeric.compiler.kernel import compile_network
 
 
+@pytest.mark.long
 def test_the_case_tagger_learns_and_reports():
     done = run("examples/restore_case.py", "--quick", "--size", "16")
     assert done.returncode == 0, done.stderr
@@ -59,6 +60,7 @@ def trained(restore_case, text, updates, **settings):
     return lambda part: restore_case.restore(model, params, part, alphabet)
 
 
+@pytest.mark.long
 def test_only_a_tagger_of_both_sides_sees_beyond_the_neighbours(restore_case, monkeypatch):
     monkeypatch.setattr(restore_case, "CHARACTERS", 600)
     rng = np.random.default_rng(3)
@@ -143,6 +145,7 @@ def module_source(cell, style="fused", **settings):
     return compile_network(Network(catalogue[cell], **settings), style).source
 
 
+@pytest.mark.by_default("stable")
 @pytest.mark.parametrize("style", ["fused", "textbook", "stable"])
 def test_a_module_in_a_file_is_trained(tagger, capsys, style):
     assert tagger(module_source("lstm", style)) == 0

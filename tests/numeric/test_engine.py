@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,15 @@ def much(count: int) -> int:
     return len(bytearray(count << 30))
 
 
-def test_a_process_that_asks_for_too_much_memory_is_told_so() -> None:
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One worker for these tests: what one gives up, the next ones do not feel."""
     with Engine(workers=1) as engine:
-        few, many = engine.results(much, [1, 8])
+        yield engine
+
+
+def test_a_process_that_asks_for_too_much_memory_is_told_so(engine: Engine) -> None:
+    few, many = engine.results(much, [1, 8])
     assert few == 1 << 30
     assert isinstance(many, GivenUp)
     assert many.why.startswith("MemoryError")
@@ -46,9 +53,8 @@ def test_a_worker_that_dies_costs_its_own_candidate() -> None:
     assert isinstance(results[2], GivenUp)
 
 
-def test_a_call_that_raises_costs_its_own_candidate() -> None:
-    with Engine(workers=1) as engine:
-        results = [*engine.results(raises, [1, 0, 1])]
+def test_a_call_that_raises_costs_its_own_candidate(engine: Engine) -> None:
+    results = [*engine.results(raises, [1, 0, 1])]
     assert results[0] == results[2] == 1
     assert results[1] == GivenUp("ZeroDivisionError: integer division or modulo by zero")
 
@@ -62,15 +68,15 @@ def test_a_cluster_needs_dask(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+@pytest.mark.long
 def test_a_command_without_a_cluster_does_not_import_dask() -> None:
     asked = "import sys, reports.commands.report; print('distributed' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
-def test_results_come_as_they_are_ready() -> None:
-    with Engine(workers=1) as engine:
-        found = dict(engine.completed(raises, [1, 0, 2]))
+def test_results_come_as_they_are_ready(engine: Engine) -> None:
+    found = dict(engine.completed(raises, [1, 0, 2]))
     assert (found[1], found[2]) == (1, 0)
     assert isinstance(found[0], GivenUp)
     assert isinstance(found[0].problem, ZeroDivisionError)

@@ -6,11 +6,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+from profiles import NIGHTLY
+from samples import SVG
 
 from derive import Cell, catalogue
 from derive.network import Network
 from numeric.bounds import study as studies
 from numeric.bounds.study import Study
+from reports.document import figures
 from reports.sections.bounds import Chapter, chapter
 from reports.sections.facts import Facts
 
@@ -48,9 +51,19 @@ _made: dict[int, tuple[Study, Chapter]] = {}
 
 
 def _chapter(found: Study) -> Chapter:
+    """By day the pictures of one cell are drawn, those of the LSTM."""
     one = found.one
     assert one.setting is not None
-    return chapter(Facts(one.setting.derivation), found, one.cell.name, "x")
+    with pytest.MonkeyPatch.context() as patched:
+        if one.cell.name != "lstm":
+            undrawn(patched)
+        return chapter(Facts(one.setting.derivation), found, one.cell.name, "x")
+
+
+def undrawn(patched: pytest.MonkeyPatch) -> None:
+    """By day figures are made and not drawn, which takes a fifth of the time of reports."""
+    if not NIGHTLY:
+        patched.setattr(figures, "_bytes", lambda figure, kind: SVG.encode())
 
 
 def torch_rnn(path, layers=1, n=4, m=3):

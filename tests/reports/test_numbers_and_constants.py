@@ -57,6 +57,7 @@ def test_what_is_no_decimal_and_what_is_short_stays_a_fraction() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_authors_numbers_and_their_products_are_not_rounded(tmp_path: Path) -> None:
     cell = Cell.parse(
         name="numbers", constants=["dt"], scalars=["dt"], defaults={"dt": 0.0421234567},
@@ -83,6 +84,7 @@ def test_given_numbers_and_weights_pass_every_check(name: str) -> None:
         assert verdict.status == "pass", verdict.summary()
 
 
+@pytest.mark.by_default("numpy")
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 @pytest.mark.parametrize("target", ["numpy", "c"])
 def test_a_number_a_step_reaches_c_and_networks(target: str) -> None:
@@ -97,6 +99,7 @@ def test_a_number_a_step_reaches_c_and_networks(target: str) -> None:
     assert verdict.status == "pass", verdict.summary()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_day(["a number a step", "all weights"], 2, 1))
 def test_given_numbers_and_weights_have_reports_and_bounds(
     name: str, tmp_path: Path, capsys: Any

@@ -44,6 +44,7 @@ def test_it_is_the_jacobian_of_the_equations_at_zero(name):
         )
 
 
+@pytest.mark.long
 @settings(max_examples=500 if NIGHTLY else 8, suppress_health_check=[HealthCheck.filter_too_much])
 @given(cell=cells(), seed=st.integers(0, 1000))
 def test_it_is_that_of_any_cell_that_can_rest(cell, seed):

@@ -75,6 +75,7 @@ def test_tracks_are_those_of_the_shifted_bias_and_enclose_it():
     assert keeping(catalogue["rnn"], sizes, x, 0, 0.5) is None
 
 
+@pytest.mark.long
 def test_the_norm_over_the_gain_lies_where_the_bounds_say():
     found = diagnosed("rnn")
     made = by_gain(found.run, scan(found.setting, found.certificate), 9)

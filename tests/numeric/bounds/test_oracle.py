@@ -41,6 +41,7 @@ violations = loaded()
 NAMES = [*catalogue, *violations.ODD]
 
 
+@pytest.mark.long
 @settings(max_examples=20_000 if NIGHTLY else 4)
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 10**6))
 def test_no_bound_fails_beside_sixty_digits(name, seed):

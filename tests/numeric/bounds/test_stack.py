@@ -37,6 +37,7 @@ def test_a_cell_state_goes_up_where_the_cell_asks_for_it():
     np.testing.assert_array_equal(upper.run.inputs["c_below"], lower.run.states["c"][1:])
 
 
+@pytest.mark.long
 def test_of_two_directions_each_hands_its_own_cell_state_up():
     network = Network(catalogue["depth_gated_lstm"], layers=2, bidirectional=True)
     layers = draw_layers(network, {"n": 3, "m": 3}, 1.0, 0)

@@ -86,6 +86,14 @@ def meaning(program, case: Case):
     return {f"{r.group}.{r.key}": values[r.name] for r in program.results}
 
 
+@pytest.mark.by_default(
+    "gru, two layers",
+    "embedding and dropout",
+    "matrix states",
+    "an output",
+    "squares of the last step",
+    "a size of one name with an array",
+)
 @EVERY
 def test_modules_and_passes_mean_what_the_program_means(kind: str) -> None:
     network = KINDS[kind]
@@ -255,6 +263,7 @@ def test_wrong_cotangents_are_refused_by_name(given, says: str) -> None:
         )
 
 
+@pytest.mark.by_default("matrix states", "squares of the last step")
 @needs_compiler
 @pytest.mark.parametrize("kind", by_day(KINDS, 2))
 def test_c_means_what_numpy_means(kind: str) -> None:

@@ -174,6 +174,7 @@ def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
     assert operations(smallest) - beside(smallest) <= 3, smallest.text
 
 
+@pytest.mark.by_default("an outer product")
 @pytest.mark.parametrize(("meeting", "slip"), MET)
 def test_a_rule_broken_where_it_meets_a_matrix_or_a_number_is_found_within_200_cells(
     meeting: str, slip: str, monkeypatch: pytest.MonkeyPatch

@@ -82,6 +82,7 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.mark.by_default("c")
 @pytest.mark.parametrize("target", TARGETS)
 def test_verification_knows_what_is_left_out_and_sees_what_is_wrong(target):
     """Right code passes; each mistake of one of the two ways through time is seen."""
@@ -100,6 +101,7 @@ def test_verification_knows_what_is_left_out_and_sees_what_is_wrong(target):
     assert verify(as_if).status == "fail"
 
 
+@pytest.mark.long
 def test_the_tape_of_segments_is_a_small_part():
     cell = catalogue["lstm"]
     case = case_of(cell, 16, steps=2500, batch=2, regime="contracting")

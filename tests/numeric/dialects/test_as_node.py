@@ -21,6 +21,7 @@ KNOWN = (
 )  # fmt: skip
 
 
+@pytest.mark.by_default("d2l_lstm", "gru-onnx_gru", "lstm")
 @pytest.mark.parametrize(("name", "dialect"), [*KNOWN[:3], *by_day(KNOWN[3:], 3)])
 def test_the_operator_of_a_cell(name: str, dialect: str) -> None:
     found = as_node(cell_of(name), 4)
@@ -65,6 +66,7 @@ def test_the_same_cell_by_other_names_is_found() -> None:
     assert [gate.offset for gate in node.B].count(1.0) == 1
 
 
+@pytest.mark.long
 def test_a_cell_that_is_no_operator_is_refused() -> None:
     with pytest.raises(NoNodeError, match=r"compute ugrnn: bptt same ugrnn onnx_lstm says what"):
         as_node(cell_of("ugrnn"), 4)

@@ -63,6 +63,7 @@ def test_what_overflows_before_is_not_called_a_root_of_nothing() -> None:
     assert not undefined(grows, {}, inputs(*[1.0] * 5), far)
 
 
+@pytest.mark.long
 def test_verify_does_not_judge_what_is_nowhere_defined() -> None:
     verdict = verify(compile_cell(NOWHERE))
     assert verdict.status == "inconclusive"

@@ -5,19 +5,30 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from collections.abc import Iterator
+
+import pytest
 
 from numeric.numbers.garbage import collect_rarely
 from reports.cli import main
 
+OFTEN = (700, 10, 10)
 
-def test_a_command_and_its_workers_look_for_garbage_rarely() -> None:
+
+@pytest.fixture
+def often() -> Iterator[None]:
+    """Python's own habit; the tests have the command's."""
     before = gc.get_threshold()
-    try:
-        collect_rarely()
-        rarely = gc.get_threshold()
-    finally:
-        gc.set_threshold(*before)
-    assert rarely[0] > 10 * before[0]
+    gc.set_threshold(*OFTEN)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("often")
+def test_a_command_and_its_workers_look_for_garbage_rarely() -> None:
+    collect_rarely()
+    rarely = gc.get_threshold()
+    assert rarely[0] > 10 * OFTEN[0]
     asked = (
         "import gc, sys, reports.cli\n"
         "from numeric.engine import Engine\n"
@@ -32,7 +43,7 @@ def test_a_command_and_its_workers_look_for_garbage_rarely() -> None:
     assert done.stdout.splitlines()[-1] == f"True {rarely[0]}"
 
 
+@pytest.mark.usefixtures("often")
 def test_a_caller_of_the_command_in_its_own_process_keeps_its_habit() -> None:
-    before = gc.get_threshold()
     assert main(["--version"]) == 0
-    assert gc.get_threshold() == before
+    assert gc.get_threshold() == OFTEN

@@ -74,6 +74,7 @@ def test_two_workers_find_the_same(found: Path, tmp_path: Path) -> None:
     assert table(tmp_path) == table(found)
 
 
+@pytest.mark.long
 def test_an_interrupted_search_goes_on_to_the_same_table(found: Path, tmp_path: Path) -> None:
     """Killed while the second chunk was being judged, with a torn file of it left behind."""
     calls = []
@@ -93,6 +94,7 @@ def test_an_interrupted_search_goes_on_to_the_same_table(found: Path, tmp_path: 
     assert table(tmp_path) == table(found)
 
 
+@pytest.mark.long
 def test_chunks_under_way_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks are drawn before those before them are judged, and again after an interruption."""
     plan = Plan(given("rnn"), (("parity", 4),), 13, 0, Budget(4, 2))

@@ -41,6 +41,7 @@ RIGHT = {
 }  # fmt: skip
 
 
+@pytest.mark.by_default("the last step", "embedding and dropout")
 @pytest.mark.parametrize("kind", by_day(RIGHT, 1))
 def test_final_states_pass_every_check(kind: str) -> None:
     network, style = RIGHT[kind]
@@ -112,6 +113,7 @@ def test_each_oracle_rejects_a_wrong_final_state(name: str) -> None:
         assert any(error > 1e-6 for error in off), oracle
 
 
+@pytest.mark.by_default("the state before the last")
 @pytest.mark.parametrize("name", by_day([*MUTANTS], 4))
 def test_a_wrong_final_state_fails_the_verdict(name: str) -> None:
     network, module = mutant(name)
@@ -190,6 +192,7 @@ def verdict_of(path: Path, source: str, network: Network, **more: Any) -> Any:
         return verify(sandbox.subject, network=network, **more)
 
 
+@pytest.mark.long
 def test_a_file_with_final_states_is_judged_in_its_own_process(tmp_path: Path) -> None:
     network = Network(catalogue["rnn"], 2, final=True)
     source = compile_network(network, "textbook").source
@@ -202,6 +205,7 @@ def test_a_file_with_final_states_is_judged_in_its_own_process(tmp_path: Path) -
     assert "final['layer1.h']" in str(wrong.checks["autograd"].reason)
 
 
+@pytest.mark.long
 def test_a_file_without_final_states_is_judged_as_ever(tmp_path: Path) -> None:
     network = Network(catalogue["rnn"], 2)
     source = compile_network(network, "textbook").source
@@ -218,6 +222,7 @@ def test_a_file_without_final_states_is_judged_as_ever(tmp_path: Path) -> None:
     assert verify(module, network=replace(network, final=True)).unjudged == asked.unjudged
 
 
+@pytest.mark.long
 def test_a_file_that_lacks_one_final_state_is_judged_on_the_others() -> None:
     network = Network(catalogue["lstm"], final=True)
     source = compile_network(network, "textbook").source

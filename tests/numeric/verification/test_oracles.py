@@ -175,6 +175,7 @@ def test_targets_and_lengths_are_part_of_the_question() -> None:
     assert len(losses) == 3
 
 
+@pytest.mark.long
 @pytest.mark.whole_profile
 def test_every_style_runs_on_every_case(monkeypatch) -> None:
     """What is right of a case is computed once; what code makes of it, for each code."""

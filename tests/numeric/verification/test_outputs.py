@@ -113,6 +113,7 @@ def test_an_output_enters_no_step_jacobian_and_no_sum_over_pairs_of_states():
     assert not derivation.part("pairs")
 
 
+@pytest.mark.long
 def test_a_network_reads_the_output():
     network = Network(LEAKY, layers=2)
     assert network.output.name == "y"

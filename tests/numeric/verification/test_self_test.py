@@ -42,6 +42,7 @@ def test_right_code_passes_its_self_test_in_every_form(name, tmp_path):
         assert (done.returncode, done.stdout) == (0, f"{name}: right\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_day(NETWORKS, 12))
 def test_networks_have_one_too(name, tmp_path):
     source = self_tested(NETWORKS[name], C, network_source(name))

@@ -122,6 +122,7 @@ def test_a_random_cell_is_valid_and_its_oracles_agree(cell: Cell) -> None:
     assert apart < 1e-9, where
 
 
+@pytest.mark.long
 def test_random_cells_reach_every_node_and_function() -> None:
     nodes, functions, states, turned = set(), set(), set(), 0
 
@@ -148,6 +149,7 @@ def test_random_cells_reach_every_node_and_function() -> None:
     assert states == {1, 2, 3, 4}  # of vectors one to three, and a matrix beside them
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", by_day(["softmax", "concat", "relu(", "W1.T"], 4, 2))
 def test_a_random_cell_shrinks_to_few_operations(word: str) -> None:
     many = settings(database=None, max_examples=1000)

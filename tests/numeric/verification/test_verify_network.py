@@ -59,6 +59,7 @@ def cell(equations: str, **settings: object) -> Cell:
     return Cell.parse(name="made_up", equations=equations, **settings)
 
 
+@pytest.mark.by_default("rnn_1l_bi_linear_squared_error_last")
 @pytest.mark.parametrize(
     ("network", "style"), by_day(kinds(), 4, 1), ids=lambda part: getattr(part, "name", part)
 )
@@ -76,6 +77,7 @@ def test_every_kind_passes_every_check(network: Network, style: str) -> None:
     json.dumps(verdict.to_dict(), allow_nan=False)
 
 
+@pytest.mark.by_default("way0")
 @pytest.mark.parametrize("way", [{}, {"bidirectional": True}, {"layers": 3, "loss_at": "all"}])
 def test_masks_between_layers_that_hand_up_one_number(way: dict[str, Any]) -> None:
     verdict = verify(compile_network(replace(SUMMED, **way)))
@@ -184,6 +186,7 @@ def test_both_oracles_reject_a_wrong_term(name: str) -> None:
     assert any(off(seed) > 1e-6 for seed in range(1, 4))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_day([*MUTANTS][::3], 4))
 def test_a_wrong_term_fails_with_a_small_example(name: str, monkeypatch: Any) -> None:
     monkeypatch.delitem(verification._CHECKS, "high_precision")  # the slowest to shrink
@@ -195,6 +198,7 @@ def test_a_wrong_term_fails_with_a_small_example(name: str, monkeypatch: Any) ->
     assert verdict.counterexample["T"] <= 3
 
 
+@pytest.mark.long
 def test_only_the_wrong_gradients_are_called_wrong() -> None:
     network, module = mutant("readout's gradient paired with the wrong layer")
     verdict = verify(module, network=network)
@@ -207,14 +211,11 @@ def test_only_the_wrong_gradients_are_called_wrong() -> None:
 @pytest.mark.parametrize(
     ("changes", "says", "status"),
     [
-        (
-            {"x = x[nearest]": "pass", "rows) if ragged": "rows) if False"},
-            "padding in inputs",
-            "fail",
-        ),
+        ({"x = x[nearest]": "pass", "rows) if ragged": "rows) if False"},
+         "padding in inputs", "fail"),
         ({"~outside[:, :, 0]": "outside[:, :, 0] | True"}, "targets", "partial"),
     ],
-)
+)  # fmt: skip
 def test_padding_may_hold_anything(changes: dict[str, str], says: str, status: str) -> None:
     network = Network(RNN)
     source = compile_network(network, "textbook").source
@@ -241,6 +242,7 @@ def test_a_wrong_argument_that_is_accepted_fails() -> None:
     assert "no_such_name" in verdict.checks["arguments"].reason
 
 
+@pytest.mark.long
 def test_a_file_is_judged_in_its_own_process(tmp_path: Path) -> None:
     network = Network(RNN, 2, embedding=True)
     source = compile_network(network, "textbook").source
@@ -297,6 +299,7 @@ CELLS = {
 DEEP_OR_BOTH_WAYS = ({"layers": 2}, {"layers": 1, "bidirectional": True, "loss_at": "last"})
 
 
+@pytest.mark.by_default("state and input of one size", "names of the network")
 @pytest.mark.parametrize(
     ("name", "settings"),
     by_day(zip(CELLS, itertools.cycle(DEEP_OR_BOTH_WAYS), strict=False), 3),
@@ -354,6 +357,7 @@ PREDICTIONS = {
 }
 
 
+@pytest.mark.by_default("probabilities")
 @pytest.mark.parametrize("name", by_day(PREDICTIONS, 4))
 def test_a_wrong_forward_pass_is_refused_beside_right_gradients(
     name: str, monkeypatch: Any
@@ -372,6 +376,7 @@ def test_a_wrong_forward_pass_is_refused_beside_right_gradients(
     assert any("predict" in reason for reason in said), said
 
 
+@pytest.mark.long
 def test_a_predict_of_somebodys_own_is_left_alone(tmp_path: Path) -> None:
     network = Network(RNN, 1)
     source = compile_network(network, "textbook").source

@@ -85,6 +85,7 @@ def test_a_size_that_nothing_shows_is_refused_by_what_computes(
     assert bptt("show", "bare.toml").status == 0
 
 
+@pytest.mark.long
 def test_a_sum_of_sizes_shows_the_last_that_nothing_else_does(bptt: Any) -> None:
     equations = IN_A_SUM.replace("c_prev +", "c_prev + b +")
     Path("shown.toml").write_text(f'equations = """\n{equations}\n"""\n', encoding="utf-8")

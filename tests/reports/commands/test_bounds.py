@@ -148,13 +148,8 @@ def test_the_answer_names_paths_a_heat_map_and_exponents(capsys):
     assert len(found["lyapunov"]) == 3
     status, text, _ = said(capsys, "lstm", *SMALL)
     assert status == 0
-    for part in (
-        "Most of it goes along",
-        "t \\ k",
-        "shares sum to 100 %",
-        "back from t = 8",
-        "Assumptions:",
-    ):
+    parts = ("Most of it goes along", "t \\ k", "shares sum to 100 %", "back from t = 8")
+    for part in (*parts, "Assumptions:"):
         assert part in text
     assert "\x1b" not in text
     assert max(map(len, text.split("Assumptions:")[0].splitlines())) <= 120
@@ -168,6 +163,7 @@ def test_methods_are_folded_unless_asked_for(capsys):
     assert "windows of 2, scaled" in whole
 
 
+@pytest.mark.long
 def test_every_word_of_the_table_is_of_the_language(capsys):
     """Methods by their names, and what has no bound, in Chinese too."""
     command = ("ttt_linear", "--size", "2", "--lag", "3", "--all-methods", "--language", "zh")
@@ -179,6 +175,7 @@ def test_every_word_of_the_table_is_of_the_language(capsys):
     assert "整个乘积" in table
 
 
+@pytest.mark.long
 def test_layers_and_directions_are_diagnosed_each(capsys):
     found = data(capsys, "gru", *TINY, "--layers", "2", "--bidirectional", "--loss-at", "last")
     names = ["layer0", "layer0.reverse", "layer1", "layer1.reverse"]
@@ -259,6 +256,7 @@ def test_what_is_no_number_is_null_with_a_reason(capsys, tmp_path):
     assert found["verdict"] == "vanishes"
 
 
+@pytest.mark.by_default("mlstm")
 @pytest.mark.parametrize("cell", catalogue if NIGHTLY else ["nas", "mlstm"])
 def test_cells_of_every_kind_are_bounded(capsys, cell):
     found = data(capsys, cell, "--size", "3", "--lag", "4", "--window", "1,2")
@@ -337,6 +335,7 @@ def test_a_stable_state_with_an_ill_conditioned_parameter_is_named(capsys, tmp_p
     assert "states stable, parameters ill-conditioned: ∂h_T/∂lam is at least 19.9 times" in out
 
 
+@pytest.mark.long
 def test_a_well_conditioned_parameter_is_not_called_ill(capsys, tmp_path):
     words = leaking(tmp_path, 0.5)
     assert data(capsys, *words)["ill_conditioned"] is None
@@ -388,6 +387,7 @@ def test_what_clipping_takes_from_the_gradients(capsys):
     assert "--clip: expected a number above 0" in said(capsys, "rnn", "--clip", "-1")[2]
 
 
+@pytest.mark.long
 def test_the_table_of_methods_has_a_row_a_line(capsys):
     for words in ([], ["--input-box", "9"]):
         out = said(capsys, "lstm", "--size", "3", "--lag", "60", *words)[1]

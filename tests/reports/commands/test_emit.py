@@ -80,6 +80,7 @@ def test_emit_writes_a_network_verified(bptt: Any) -> None:
     assert bptt("emit", "rnn", "-o", "f.py", "--check").status == 1
 
 
+@pytest.mark.long
 def test_a_network_can_have_an_embedding_and_dropout(bptt: Any) -> None:
     words = ("emit", "rnn", "--layers", 2, "--embedding", "--dropout", "-o", "f.py")
     assert bptt(*words).status == 0
@@ -109,6 +110,7 @@ def test_a_network_can_return_its_final_states(bptt: Any) -> None:
         assert "cell" in said.err
 
 
+@pytest.mark.long
 @needs_compiler
 def test_a_network_in_c_can_return_its_final_states(bptt: Any) -> None:
     said = bptt("emit", "rnn", "--final-states", "--target", "c", "--main", "-o", "f.c")
@@ -152,6 +154,7 @@ def test_emit_writes_c_and_its_header_and_check_sees_any_change(bptt: Any) -> No
         Path(name).write_text(held, encoding="utf-8")
 
 
+@pytest.mark.long
 @needs_compiler
 def test_c_that_is_not_verified_is_not_written(bptt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(cell: Any, style: str, **more: str) -> Any:

@@ -33,6 +33,7 @@ def test_a_missing_engine_is_refused_before_anything_is_written(
     assert not Path("out").exists()
 
 
+@pytest.mark.long
 def test_a_cell_without_a_value_at_the_drawn_numbers_is_reported_on_those_given(bptt: Any) -> None:
     Path("ratio.toml").write_text('equations = "h = 0.5 * h_prev + log(W @ x)"\n')
     words = "report", "ratio.toml", "-o", "out", "--formats", "html"

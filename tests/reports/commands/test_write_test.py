@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from command_line import MGU, ROOT, wrong
 from profiles import NIGHTLY
 
@@ -21,6 +22,7 @@ FEW = (  # examples of a check, by day
 )
 
 
+@pytest.mark.long
 def test_write_test_prints_a_file_that_passes_or_fails_with_the_code(bptt: Any) -> None:
     Path("mgu.toml").write_text(MGU, encoding="utf-8")
     Path("right.py").write_text(compile_cell(catalogue["rnn"]).source, encoding="utf-8")

@@ -122,6 +122,7 @@ def works(facts: Facts) -> list[str]:
             *(work for claim in facts.claims for work in claim.sources)]  # fmt: skip
 
 
+@pytest.mark.by_default("rnn")
 @pytest.mark.parametrize("name", by_day(["clockwork_rnn", "lstm", "rnn", "gru_reset_after"], 2))
 def test_a_chinese_report_leaves_no_english_sentence(name):
     cell = catalogue[name]

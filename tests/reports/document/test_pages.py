@@ -48,6 +48,7 @@ def written(request, tmp_path_factory):
     return folder, name
 
 
+@pytest.mark.by_default("odd")
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 def test_tex_compiles_with_no_box_above_five_points(written):
     folder, name = written
@@ -72,6 +73,7 @@ def test_a_wide_box_is_seen(tmp_path):
     assert "Overfull" in compile_pdf(source)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 @pytest.mark.parametrize("rows", [14, 25, 90])
 def test_a_tall_table_below_figures_stays_on_its_pages(tmp_path, rows):
@@ -93,6 +95,7 @@ def test_a_tall_table_below_figures_stays_on_its_pages(tmp_path, rows):
     assert "Overfull" not in compile_pdf(tmp_path / "any.tex")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 def test_no_table_runs_off_its_page_wherever_figures_go(tmp_path):
     """Equations are long tables, which would forget the figures at the top of their page."""
@@ -121,6 +124,7 @@ def test_no_table_runs_off_its_page_wherever_figures_go(tmp_path):
     assert r"Overfull \vbox" in compile_pdf(path)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_no_heading_and_no_leading_words_stand_alone_at_the_foot_of_a_page(tmp_path):
@@ -138,6 +142,7 @@ def test_no_heading_and_no_leading_words_stand_alone_at_the_foot_of_a_page(tmp_p
         assert min(row_counts(path.with_suffix(".pdf"), word)) >= 2
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 @pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="no pdftoppm")
 def test_the_rule_below_a_table_is_not_cut_from_it(tmp_path):
@@ -164,6 +169,7 @@ def test_broken_tex_is_one_line(tmp_path):
     assert not (tmp_path / "broken.pdf").exists()
 
 
+@pytest.mark.by_default("odd")
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 def test_html_fits_a_phone_and_a_desk(written):
     folder, name = written
@@ -185,6 +191,7 @@ def test_a_page_that_scrolls_or_complains_is_seen(tmp_path):
     assert len(found["360"]["flat"]) == 1
 
 
+@pytest.mark.long
 def test_write_report_writes_whole_files(tmp_path):
     cell, told = catalogue["rnn"], []
     paths = write_report(

@@ -29,6 +29,7 @@ def test_a_page_is_printed_with_its_text(tmp_path):
         assert "tanh" in text
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_what_leads_to_the_next_lines_is_printed_on_their_page(tmp_path):
@@ -42,6 +43,7 @@ def test_what_leads_to_the_next_lines_is_printed_on_their_page(tmp_path):
     assert min(row_counts(tmp_path / "any.pdf", "d")) >= 2
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_a_figure_stands_below_a_page_half_full(tmp_path):
@@ -56,6 +58,7 @@ def test_a_figure_stands_below_a_page_half_full(tmp_path):
     assert rest == [""]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_chinese_names_beside_long_words_stay_on_one_line(tmp_path):

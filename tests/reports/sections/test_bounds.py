@@ -79,6 +79,7 @@ def test_the_page_needs_no_script_and_no_network(lstm):
     assert not re.search(r'(?:src|href)="(?!#|data:)', page)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 def test_the_chapter_fits_a_phone_and_a_desk(tmp_path):
     found = small_study("lstm")
@@ -115,6 +116,7 @@ def test_every_bound_is_in_the_table_with_its_distance():
     assert [row[0][0].text for row in best] == ["whole product"]
 
 
+@pytest.mark.by_default("lstm")
 @pytest.mark.parametrize(("name", "alone"), [("lstm", True), ("gru", False)])
 def test_the_step_of_a_kept_state_has_dots_where_its_jacobian_has_more(name, alone):
     """∂c_t/∂c_{t−1} is diag(f_t) in the section on the step Jacobian: so it is in this one."""
@@ -137,6 +139,7 @@ def test_known_cells_stand_beside_this_one():
         assert sum(len(row[0]) > 1 for row in table.rows) == 1  # the lstm with its usual bias
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["gru", "gla"])
 def test_other_sizes_are_not_called_the_same(name):
     study = small_study(name)
@@ -185,11 +188,10 @@ def test_modules_have_their_rates():
     assert "period of 8 steps" in text
 
 
+@pytest.mark.long
 def test_the_slowest_module_decides_only_where_the_others_do_not_act_on_it():
-    cell = Cell.parse(
-        name="woven", constants=["tick[t]"], defaults={"tick": CLOCK},
-        equations="h = tick * tanh(W @ h_prev + U @ x) + (1 - tick) * h_prev",
-    )  # fmt: skip
+    woven, clock = "h = tick * tanh(W @ h_prev + U @ x) + (1 - tick) * h_prev", {"tick": CLOCK}
+    cell = Cell.parse(name="woven", constants=["tick[t]"], defaults=clock, equations=woven)
     made = chapter_of(study_of(cell))
     text = page(made)
     assert "Blocks between modules act as well" in text
@@ -197,6 +199,7 @@ def test_the_slowest_module_decides_only_where_the_others_do_not_act_on_it():
     assert "slowest to forget" not in text
 
 
+@pytest.mark.long
 def test_what_has_no_bound_is_said_so():
     cell = Cell.parse(name="open", equations="h = h_prev * tanh(W @ h_prev + U @ x) + relu(V @ x)")
     made = chapter_of(study_of(cell))
@@ -215,6 +218,7 @@ def test_the_growth_of_a_stack_is_not_said_of_two_directions(capsys, both):
     assert ("over many steps the stack grows as its slowest layer does" in text) is not both
 
 
+@pytest.mark.long
 def test_layers_stand_in_one_table():
     made = chapter_of(small_study("rnn", layers=2))
     tables = [b for section in made.sections for b in section.blocks if isinstance(b, Table)]
@@ -222,6 +226,7 @@ def test_layers_stand_in_one_table():
     assert [row[0][0].text for row in layers.rows] == ["layer0", "layer1"]
 
 
+@pytest.mark.long
 def test_a_number_is_given_no_spectral_radius():
     assert "decides nothing: N<1 is not certified" in text_of(html(*document("gru")))
 
@@ -244,6 +249,7 @@ def reported(tmp_path, *words) -> str:
     return text_of((out / "rnn.html").read_text(encoding="utf-8"))
 
 
+@pytest.mark.long
 def test_weights_from_a_file_are_reported_on_layer_by_layer(quick, tmp_path):
     weights = torch_rnn(tmp_path / "w.npz", layers=2)
     np.save(tmp_path / "x.npy", np.random.default_rng(1).normal(size=(15, 3)))
@@ -258,6 +264,7 @@ def test_weights_from_a_file_are_reported_on_layer_by_layer(quick, tmp_path):
     assert "This cell beside known ones" not in text
 
 
+@pytest.mark.long
 def test_without_a_sequence_one_is_drawn_as_bounds_draws_it(quick, tmp_path, capsys):
     weights = torch_rnn(tmp_path / "w.npz")
     text = reported(tmp_path, "--weights", weights)
@@ -268,6 +275,7 @@ def test_without_a_sequence_one_is_drawn_as_bounds_draws_it(quick, tmp_path, cap
     assert f"measured is {exact:.2f}".replace("-", "−") in text
 
 
+@pytest.mark.long
 def test_the_answer_stands_first_with_its_numbers(quick, tmp_path, capsys):
     weights, x = torch_rnn(tmp_path / "w.npz"), np.random.default_rng(1).normal(size=(4, 12, 3))
     np.save(tmp_path / "x.npy", x)
@@ -348,10 +356,8 @@ def test_parameters_have_a_table_and_a_verdict_where_one_is_ill(monkeypatch):
 
 
 def test_a_drawn_net_that_overflows_has_a_page_with_the_reason():
-    cell = Cell.parse(
-        name="squares", sizes={"s": "n", "h": "n"},
-        equations="s = W @ (h_prev * h_prev) + s_prev + x\nh = 3 * s",
-    )  # fmt: skip
+    squares = "s = W @ (h_prev * h_prev) + s_prev + x\nh = 3 * s"
+    cell = Cell.parse(name="squares", sizes={"s": "n", "h": "n"}, equations=squares)
     made = chapter(Facts(differentiate(cell)), study_of(cell), "squares", "x")
     (said,) = [section for section in made.sections if section.anchor == "one-sequence"]
     assert "Nothing is measured or certified along the sequence" in repr(said)

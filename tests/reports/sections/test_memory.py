@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from studies import chapter_of, small_study, study_of
 
-from derive import Cell, differentiate
+from derive import Cell, catalogue, differentiate
 from derive.typeset.text import Text
 from reports.document.model import Bullets, Equations, Math, Section, Table, Words
+from reports.sections.bounds import chapter
+from reports.sections.facts import Facts
 from reports.sections.memory import _read_by
 
 
@@ -23,6 +25,7 @@ def said(content) -> str:
     return " ".join("".join(texts).split())
 
 
+@pytest.mark.by_default("min_gru", "t_rnn")
 @pytest.mark.parametrize(("name", "reads", "cuts"), [
     ("lstm", "inputs and states", "0"), ("gru", "inputs and states", "1"),
     ("min_gru", "inputs", "1"), ("mut1", "inputs", "1"), ("t_rnn", "inputs", "0"),
@@ -66,6 +69,7 @@ h = z * h_prev + q""")  # fmt: skip
     assert _read_by(cell, "z") == reads
 
 
+@pytest.mark.long
 def test_a_gate_that_keeps_nothing_at_rest_has_a_row():
     cell = Cell.parse(name="jumps", equations="""
 z = step(W_z @ x + b_z, slope=triangle)
@@ -76,3 +80,17 @@ h = z * h_prev + W @ x""")  # fmt: skip
     assert (share, alone) == ("0", "−∞")
     items = next(block for block in section.blocks if isinstance(block, Bullets)).items
     assert "in the plain network: 0 against" in said(items[0])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "layers"), [("rnn", 1), ("rnn", 2), ("gru", 1), ("clockwork_rnn", 1), ("gla", 1)]
+)
+def test_the_pictures_of_a_chapter_are_drawn(name, layers):
+    """Tests that read its words have them made and not drawn."""
+    found = small_study(name, layers)
+    made = chapter(Facts(differentiate(catalogue[name])), found, name, "x")
+    assert {f"{name}-bounds", f"{name}-times"} <= made.pictures.keys()
+    for picture in made.pictures.values():
+        assert picture.pdf.startswith(b"%PDF")
+        assert "<path" in picture.svg

@@ -205,6 +205,7 @@ def test_the_flags_that_ask_for_a_network_are_those_that_it_prints():
     assert (of_flags.READOUTS, of_flags.LOSSES, of_flags.PLACES) == (READOUTS, LOSSES, PLACES)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 def test_tex_of_a_network_compiles_with_no_box_above_five_points(tmp_path):
     source = tmp_path / "network.tex"
@@ -213,6 +214,7 @@ def test_tex_of_a_network_compiles_with_no_box_above_five_points(tmp_path):
     assert max(map(float, wide), default=0.0) <= ALLOWED_OVERFULL
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 def test_html_of_a_network_fits_a_phone_and_a_desk(tmp_path):
     found, log = measured(tmp_path / "frames.html", html(document("bilstm")))

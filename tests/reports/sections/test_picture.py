@@ -37,6 +37,7 @@ def test_nodes_lie_inside_and_edges_run_between_their_ends():
     assert placed.curves[0] != placed.curves[2]
 
 
+@pytest.mark.by_default("mut1")
 @needs_graphviz
 @pytest.mark.parametrize("name", ["lstm", "mut1"])
 def test_a_cell_has_its_graph_and_its_chain(name):

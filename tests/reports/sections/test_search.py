@@ -94,6 +94,7 @@ def test_growth_that_decides_nothing_is_not(records) -> None:
     assert "before training contains 0" in words(build_search(even, {"tasks": TASKS})[0])
 
 
+@pytest.mark.long
 def test_a_figure_of_thousands_is_thinned_and_says_so(records) -> None:
     many = [records[0], record("gru", "", "", 0.0, 1)]
     many += [record(f"g{k}", "gru", "h to x", 0.1, k % 3) for k in range(3000)]

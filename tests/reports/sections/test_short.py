@@ -56,6 +56,7 @@ def test_a_link_that_leads_nowhere_becomes_words():
     )
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 def test_the_long_memory_is_told_in_four_to_six_pages(tmp_path):
     norms = measurement(catalogue["lstm"])

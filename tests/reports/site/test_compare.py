@@ -35,6 +35,7 @@ def test_every_cell_has_its_equations_and_blocks_and_may_be_chosen():
     assert "并列" in compare_page(CELLS, "index.html", "zh")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 def test_two_cells_are_shown_those_that_the_address_names(tmp_path):
     page = compare_page(CELLS, "index.html")

@@ -10,7 +10,7 @@ import pytest
 from browser import BROWSER, measured
 from profiles import by_day
 from samples import measurement, verdict
-from studies import small_study
+from studies import small_study, undrawn
 
 from derive import Cell, catalogue
 from derive.typeset.layout import Layout
@@ -37,6 +37,7 @@ def quick():
         patched.setattr(write, "measure", lambda derivation, **settings: measurement(
             derivation.cell))  # fmt: skip
         patched.setattr(write, "study", lambda network, seed: small_study("rnn"))
+        undrawn(patched)
         yield
 
 
@@ -99,6 +100,7 @@ def test_nothing_is_made_again_when_nothing_changed(site, monkeypatch):
 CHANGED = [small("Somebody 2020"), small(text=TEXT.replace("tanh", "relu"))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", by_day(CHANGED, 2))
 def test_a_changed_cell_is_made_again(site, cell):
     assert again(site, cell).made == ("small",)
@@ -106,6 +108,7 @@ def test_a_changed_cell_is_made_again(site, cell):
     assert (cell.source or "relu") in shown
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_day(["small.html", "figures/small-gradient_norms.svg"], 2, 1))
 def test_a_missing_or_altered_file_is_made_again(site, name):
     (site / name).unlink()
@@ -148,6 +151,7 @@ def test_other_sources_of_the_toolkit_make_everything_again(site, monkeypatch):
     assert again(site).made == ("rnn", "small")
 
 
+@pytest.mark.long
 def test_an_interrupted_run_goes_on_where_it_stopped(site, monkeypatch):
     (site / "rnn.html").unlink()
     (site / "small.html").unlink()
@@ -191,6 +195,7 @@ def test_every_family_of_the_catalogue_has_a_name():
     assert sum(map(len, families(entries, SAY).values())) == len(catalogue)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 def test_the_index_fits_a_phone_and_a_desk(tmp_path):
     good = {"status": "pass", "checks": {"exact": "pass"}, "examples": 10}

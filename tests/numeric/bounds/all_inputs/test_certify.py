@@ -90,6 +90,7 @@ def test_a_diagonal_jacobian_is_bounded_by_its_largest_entry(bound, want):
     assert (rate < 1) == (want == "vanishes")
 
 
+@pytest.mark.long
 def test_the_row_stack_is_never_worse_than_the_triangle_and_scaling_helps_the_rnn():
     for name in ("lstm", "gru", "mut2", "cornn", "rhn_3"):
         rates = {m.name: m.rate for m in certify(setting(name, 0.3, 4), 2).methods}
@@ -239,6 +240,7 @@ def test_miller_and_hardt_whatever_their_conditions_certify_is_certified_here():
     assert ours >= 2 * published
 
 
+@pytest.mark.long
 def test_terzi_his_matrix_bounds_ours_entry_by_entry():
     """A = [[σ̄_f, a], [σ̄_o σ̄_f, a σ̄_o + ¼ σ̄_x ‖W_oh‖]] with scalar suprema and slopes of ¼.
 

@@ -148,6 +148,7 @@ def test_a_scaled_matrix_keeps_the_error_of_its_largest_column(powers):
     assert scaled.error >= np.linalg.norm(off @ scaled.matrix, 2)
 
 
+@pytest.mark.long
 def test_long_products_neither_underflow_nor_overflow():
     for gain, sign in ((0.3, -1), (6.0, 1)):
         found = path("irnn" if sign > 0 else "rnn", n=3, steps=1500 if sign < 0 else 300, gain=gain)

@@ -148,6 +148,7 @@ def test_more_entries_than_fit_are_refused() -> None:
         sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {})
 
 
+@pytest.mark.long
 def test_cotangents_carried_back_through_an_iterate(monkeypatch) -> None:
     """The share of the largest exact cotangent that is certified is not passed."""
     cell = catalogue["gru"]

@@ -35,6 +35,7 @@ SANITIZERS = ("-std=gnu11", "-O1" if NIGHTLY else "-O0", "-g", "-march=native", 
               "-fsanitize=address,undefined", "-fno-sanitize-recover=all")  # fmt: skip
 
 
+@pytest.mark.by_default("gcc-mixed", "clang-mixed")
 @pytest.mark.parametrize("name", [*CELLS, *NETWORKS] if NIGHTLY else ["mixed", "deep"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_no_compiler_has_a_complaint(compiler, name, tmp_path):
@@ -160,6 +161,7 @@ def sanitized(sources, tmp_path):
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_sanitizers_find_nothing(tmp_path):
     names = [*CELLS, *NETWORKS] if NIGHTLY else ["characters"]
     sources = {n: network_source(n) if n in NETWORKS else source_of(n) for n in names}

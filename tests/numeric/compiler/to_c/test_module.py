@@ -47,6 +47,7 @@ class AroundVectors(CellProblem):
             )
 
 
+@pytest.mark.by_default("rnn-fused", "mixed-fused")
 @pytest.mark.parametrize("style", ["fused", "stable"] if NIGHTLY else ["fused"])
 @pytest.mark.parametrize("name", CELLS if NIGHTLY else [*CELLS[::4], "late"])
 def test_gradients_at_sizes_around_the_vector_length(name, style):
@@ -59,6 +60,7 @@ def test_gradients_at_sizes_around_the_vector_length(name, style):
     assert check.figures["examples"] >= len(SIZES) * len(DTYPES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CELLS if NIGHTLY else ["lstm"])
 def test_every_other_check_passes_and_two_say_why_they_cannot_run(name):
     verdict = verification.verify(compile_cell(cell_named(name), "fused", "c"))

@@ -149,6 +149,7 @@ def test_a_mistake_in_a_network_is_noticed(what, old, new):
         assert noticed_in_network(source.replace(old, new)), what
 
 
+@pytest.mark.by_default("a reverse layer takes what its neighbour does")
 @pytest.mark.parametrize(
     ("what", "old", "new"),
     by_day(OF_FINAL_STATES, 2),

@@ -32,6 +32,7 @@ def kernels(name):
     return [compile_network(NETWORKS[name], "fused", target) for target in ("numpy", "c")]
 
 
+@pytest.mark.by_default("deep")
 @pytest.mark.parametrize("name", by_day(NAMES, 3))
 def test_loss_and_gradients_are_those_of_numpy(name):
     plain, compiled = kernels(name)
@@ -45,6 +46,7 @@ def test_loss_and_gradients_are_those_of_numpy(name):
                 assert largest_error(got, want) < 10 * TOLERANCES[dtype], (n, dtype, steps)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES if NIGHTLY else ["squared"])
 def test_every_check_that_can_run_passes(name):
     verdict = verify(compile_network(NETWORKS[name], "fused", "c"))
@@ -52,6 +54,7 @@ def test_every_check_that_can_run_passes(name):
     assert {n for n, check in verdict.checks.items() if check.status == NOT_APPLICABLE} == {"exact"}
 
 
+@pytest.mark.by_default("deep", "memory handed upward")
 @pytest.mark.parametrize("name", by_day([n for n in NAMES if NETWORKS[n].loss_at == "all"], 2))
 def test_without_steps_or_samples_there_is_nothing_to_learn(name):
     plain, compiled = kernels(name)
@@ -64,6 +67,7 @@ def test_without_steps_or_samples_there_is_nothing_to_learn(name):
         }
 
 
+@pytest.mark.by_default("deep", "memory handed upward")
 @pytest.mark.parametrize("name", by_day(NAMES, 3))
 def test_what_stands_behind_the_end_of_a_sample_is_never_seen(name):
     network = NETWORKS[name]

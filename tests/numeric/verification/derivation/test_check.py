@@ -79,6 +79,7 @@ def test_constants_scalars_and_repeated_terms_are_derived_right(cell):
     assert examine(differentiate(cell)).wrong == ()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_day(MUTATED, 4, 1))
 def test_any_line_doubled_is_found(name):
     derivation = differentiate(MUTATED[name])
@@ -138,12 +139,14 @@ def examine_drawn(count):
     drawn()
 
 
+@pytest.mark.long
 def test_the_old_fault_is_found_within_200_drawn_cells(monkeypatch):
     monkeypatch.setattr(rules, "collected", kept_once)
     with pytest.raises(AssertionError):
         examine_drawn(200)
 
 
+@pytest.mark.long
 def test_drawn_cells_are_derived_right():
     examine_drawn(2000 if NIGHTLY else 12)
 

@@ -147,6 +147,7 @@ def test_right_code_has_no_diagnosis() -> None:
     assert not any(finding.wrong or finding.sentence for finding in found.values())
 
 
+@pytest.mark.long
 def test_what_is_no_single_term_is_said_with_its_place() -> None:
     """Layer 0 and what layer 1 hands it have the same gradients wrong: either may be the place."""
     old = f"layer0_h_bar * {SLOPE.format(0)}"
@@ -192,6 +193,7 @@ def test_whole_gradients_that_were_scaled_are_told() -> None:
     assert sentence == "dV of readout: it is the right gradient multiplied by 1/3"
 
 
+@pytest.mark.long
 def test_the_verdict_of_a_network_tells_the_mistake() -> None:
     network, module = mutant("a parameter summed wrongly")
     verdict = verify(module, network=network)

@@ -182,6 +182,7 @@ def test_states_returned_in_place_of_others_leave_right_gradients_right() -> Non
     assert "analytic" not in str(verdict.checks["complex_step"].reason)
 
 
+@pytest.mark.long
 def test_a_loss_cut_short_where_nothing_is_left_of_it_is_seen() -> None:
     """After 25 steps of a contracting cell no whole array shows it; a single step does."""
     problem = CellProblem(RNN)
@@ -203,6 +204,7 @@ def test_a_loss_cut_short_where_nothing_is_left_of_it_is_seen() -> None:
         assert lines == ([f"dx and dh_0: {said}"] if window else [])
 
 
+@pytest.mark.by_default("0")
 @pytest.mark.parametrize("window", [0, 25])
 def test_a_loss_cut_short_is_seen_in_gradients_of_parameters_alone(window: int) -> None:
     """Inputs that end early leave U with what comes from afar."""

@@ -172,6 +172,7 @@ CHAOTIC = Cell.parse(
 )  # fmt: skip
 
 
+@pytest.mark.long
 def test_right_code_of_a_network_that_overflows_in_four_steps_is_not_called_wrong() -> None:
     cell = Cell.parse(name="squares", equations="h = h_prev * h_prev / sigmoid(U @ x)")
     verdict = verify(compile_network(Network(cell, 3, True)))

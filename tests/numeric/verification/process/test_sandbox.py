@@ -54,6 +54,7 @@ def written(folder: Path, source: str) -> Path:
     return path
 
 
+@pytest.mark.by_default("rnn")
 @pytest.mark.parametrize("name", ["rnn", "lstm"])
 def test_a_right_file_passes(name: str) -> None:
     with Sandbox(HERE / f"handwritten_{name}.py") as sandbox:
