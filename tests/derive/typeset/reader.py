@@ -148,10 +148,12 @@ class Reader:
         """Factors side by side; a scalar among them scales."""
         factors = [self.quotient()]
         while (token := self.peek()) is not None and (
-            token.kind in {"number", "name", "large"} or token.text in "([|‖∂"
+            token.kind in {"number", "name", "large"} or token.text in "([|‖∂·"
         ):
             if token.text in "|‖" and not token.apart:
                 break
+            if token.text == "·":
+                self.take()
             factors.append(self.quotient())
 
         def multiplied(known: Known) -> Value:
@@ -263,6 +265,8 @@ class Reader:
             if token.apart and not name.startswith("ψ"):
                 raise UnreadableError(f"{name} is apart from what it is applied to: {self.line!r}")
             return self.applied(key, primed)
+        if (token := self.peek("(")) is not None and not token.apart and len(base) > 1:
+            raise UnreadableError(f"{name}(…) is no function in {self.line!r}")
         if primed:
             raise UnreadableError(f"no function {name} in {self.line!r}")
         if name == "I" and "I" not in self.declared:

@@ -320,6 +320,10 @@ class Page:
             self.same(number, one, two)
 
 
+@pytest.mark.by_default(
+    "rnn", "lstm", "gru", "mut1", "clockwork_rnn", "depth_gated_lstm", "lif", "ltc", "lmu", "hgrn",
+    "delta_net", "mlstm", "ttt_linear", "momentum_delta_net",
+)  # fmt: skip
 @pytest.mark.parametrize("name", catalogue)
 def test_every_line_of_a_cell_is_true_in_text_latex_and_mathml(name):
     cell = catalogue[name]
