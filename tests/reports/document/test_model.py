@@ -16,8 +16,19 @@ from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
 from reports.document.figures import gradient_norms, label_ends, labels
 from reports.document.html import html, inline, pieces, said
-from reports.document.model import EquationRow, Equations, Math, Reference, Table, Words
-from reports.document.tex import escape
+from reports.document.model import (
+    Document,
+    EquationRow,
+    Equations,
+    Math,
+    Paragraph,
+    Reference,
+    Section,
+    Table,
+    Theorem,
+    Words,
+)
+from reports.document.tex import escape, tex
 from reports.document.words import listed
 from reports.sections.cell import build
 from reports.sections.facts import Facts
@@ -49,6 +60,17 @@ def test_every_link_has_its_anchor(name):
     assert set(re.findall(r'href="#([^"]+)"', made)) <= set(re.findall(r'id="([^"]+)"', made))
     anchors = set(re.findall(r"\\(?:anchor|hypertarget)\{([^}]+)\}", text))
     assert set(re.findall(r"\\hyperlink\{([^}]+)\}", text)) <= anchors
+
+
+def test_a_theorem_bears_the_number_that_sentences_call_it_by_wherever_it_stands():
+    claim = (Paragraph((Words("It holds."),)),)
+    theorems = Section("a", "A", (Theorem("Far", 8, claim, ()), Theorem("Near", 2, claim, ())))
+    made = Document("a", "t", "s", "a", (), (theorems,))
+    set_to = re.findall(r"\\setcounter\{theorem\}\{(\d+)\}\s*\\begin\{theorem\}\[(\w+)\]", tex(made))
+    assert set_to == [("7", "Far"), ("1", "Near")]  # one less: \begin{theorem} counts on
+    assert re.findall(r"<b>(.*?)</b> \((\w+)\)", html(made)) == [
+        ("Theorem 8", "Far"), ("Theorem 2", "Near"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CELLS)
