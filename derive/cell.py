@@ -130,9 +130,8 @@ class Cell:
         fixed = timeless_symbols(self, self.equations)
         every = *self.inputs, *(known[name] for name in assigned), *declared
         rest = *map(previous, self.states), *(s for s in every if s in fixed)
-        groups = self.states, [s for s in every if s not in fixed], rest
-        names = ([symbol.name for symbol in group] for group in groups)
-        object.__setattr__(self, "latex", written(self.latex, *names, self.name))
+        timed = [s for s in every if s not in fixed]
+        object.__setattr__(self, "latex", written(self.latex, self.states, timed, rest, self.name))
 
     @classmethod
     def parse(

@@ -1,6 +1,6 @@
 """How a cell's symbols are written, so that no two are read alike.
 
-In: the LaTeX that an author gives, and the names of a cell. Out: that LaTeX, and the bare name for
+In: the LaTeX that an author gives, and the symbols of a cell. Out: that LaTeX, and the bare name for
 each symbol that the page would show as it shows another: W_1 beside W1, x_t beside the input x.
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+
+from sympy import MatrixSymbol
 
 from derive.language.syntax import CellError
 from derive.typeset.boxes import sub
@@ -21,8 +23,8 @@ _FIRST: Final = "0"
 
 
 def written(
-    latex: Mapping[str, str], states: Sequence[str], timed: Sequence[str],
-    fixed: Sequence[str], cell: str,
+    latex: Mapping[str, str], states: Sequence[MatrixSymbol], timed: Sequence[MatrixSymbol],
+    fixed: Sequence[MatrixSymbol], cell: str,
 ) -> dict[str, str]:  # fmt: skip
     r"""The LaTeX of a cell's symbols, with \mathrm{W_1} for a W_1 that would be read as W1 is.
 
@@ -31,9 +33,10 @@ def written(
     Raises:
         CellError: if an author's LaTeX is not that of a symbol, of this cell, or of one alone.
     """
-    times = dict.fromkeys(states, (*_TIMES, _FIRST))
-    times = {**dict.fromkeys(fixed, ("",)), **dict.fromkeys(timed, _TIMES), **times}
-    names = (*states, *timed, *fixed)
+    times: dict[str, tuple[str, ...]] = {s.name: (*_TIMES, _FIRST) for s in states}
+    for symbols, at in ((timed, _TIMES), (fixed, ("",))):
+        times = {**{s.name: at for s in symbols}, **times}
+    names = tuple(s.name for s in (*states, *timed, *fixed))
     for symbol, text in latex.items():
         if symbol not in names:
             raise CellError(f"'latex' names {symbol!r}, which is in no equation", cell=cell)

@@ -17,10 +17,12 @@ SIGNS: Final = {
     "⊙": r"\odot", "⊘": r"\oslash", "′": r"^\prime", "≤": r"\le", "≥": r"\ge", "→": r"\to",
     "←": r"\leftarrow", "∂": r"\partial", "Σ": r"\sum", "∑": r"\sum", "∏": r"\prod",
     "∞": r"\infty", "‖": r"\|", "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm",
-    "ᵀ": r"^\top", "²": "^2", "³": "^3", "∈": r"\in", "≈": r"\approx", "√": r"\sqrt{}",
-    "𝟙": "1", "ₜ": "_t", "₀": "_0", "₁": "_1", "₂": "_2", "⁻": "^-", "¹": "^1", "⋯": r"\cdots",
+    "ᵀ": r"^\top", "∈": r"\in", "≈": r"\approx", "≠": r"\ne", "∘": r"\circ", "√": r"\sqrt{}",
+    "𝟙": "1", "ₜ": "_t", "⁻": "^-", "⋯": r"\cdots",
     "…": r"\dots",
     **{letter: rf"\{name}" for name, letter in GREEK.items()},
+    **{letter: f"^{digit}" for digit, letter in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    **{letter: f"_{digit}" for digit, letter in enumerate("₀₁₂₃₄₅₆₇₈₉")},
 }  # fmt: skip
 PROGRAM: Final = "% !TeX program = xelatex"
 """The first line of a file that XeLaTeX has to compile."""

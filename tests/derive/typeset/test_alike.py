@@ -48,9 +48,7 @@ def test_an_author_s_letter_stays_and_the_other_one_gives_way():
 
 def test_two_symbols_that_an_author_writes_alike_are_refused():
     with pytest.raises(CellError, match="'latex' writes 'W' and 'V' alike"):
-        Cell.parse(
-            name="own", equations="h = tanh(W @ h_prev + V @ x)", latex={"W": "A", "V": "A"}
-        )
+        Cell.parse(name="own", equations="h = tanh(W @ h_prev + V @ x)", latex={"W": "A", "V": "A"})
 
 
 @pytest.mark.parametrize("name", catalogue)

@@ -66,7 +66,9 @@ def test_a_theorem_bears_the_number_that_sentences_call_it_by_wherever_it_stands
     claim = (Paragraph((Words("It holds."),)),)
     theorems = Section("a", "A", (Theorem("Far", 8, claim, ()), Theorem("Near", 2, claim, ())))
     made = Document("a", "t", "s", "a", (), (theorems,))
-    set_to = re.findall(r"\\setcounter\{theorem\}\{(\d+)\}\s*\\begin\{theorem\}\[(\w+)\]", tex(made))
+    set_to = re.findall(
+        r"\\setcounter\{theorem\}\{(\d+)\}\s*\\begin\{theorem\}\[(\w+)\]", tex(made)
+    )
     assert set_to == [("7", "Far"), ("1", "Near")]  # one less: \begin{theorem} counts on
     assert re.findall(r"<b>(.*?)</b> \((\w+)\)", html(made)) == [
         ("Theorem 8", "Far"), ("Theorem 2", "Near"),

@@ -6,12 +6,12 @@ import pytest
 from reading import text_of
 from samples import LISTING, SVG, document, measurement, verdict
 
-from derive import Cell
+from derive import Cell, catalogue
 from derive.calculus.through_time import derivation_of
 from reports.document.html import html
 from reports.document.preamble import PROGRAM, headed
-from reports.document.tex import tex
-from reports.document.words import spoken
+from reports.document.tex import escape, tex
+from reports.document.words import phrases, spoken
 from reports.sections.cell import build
 
 SAY = spoken("en").texts.__getitem__
@@ -34,6 +34,13 @@ def test_latin_letters_and_signs_of_formulas_need_latex_base_alone():
     assert "fontspec" not in head
     assert r"\DeclareUnicodeCharacter{2202}" in head
     assert body == "Gedächtnis, Koutník: ∂L, ‖W‖ ≤ 1 …"
+
+
+def test_what_reports_say_of_the_catalogue_needs_latex_base_alone():
+    """Also in passing: those templates are the keys of another language's phrases."""
+    cells = (line for cell in catalogue.values() for line in (cell.title, cell.source))
+    for line in (*spoken("en").texts.values(), *phrases("zh"), *cells):
+        assert not headed(escape(line), "en", SAY)[0].startswith(PROGRAM), line
 
 
 def test_letters_of_other_scripts_get_a_font_that_has_them():
