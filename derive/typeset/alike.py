@@ -1,7 +1,7 @@
 """How a cell's symbols are written, so that no two are read alike.
 
-In: the LaTeX that an author gives, and the symbols of a cell. Out: that LaTeX, and the bare name for
-each symbol that the page would show as it shows another: W_1 beside W1, x_t beside the input x.
+In: the LaTeX that an author gives, and the symbols of a cell. Out: that LaTeX, and the bare
+name for each symbol that is shown as another one is: W_1 beside W1, x_t beside the input x.
 """
 
 from __future__ import annotations

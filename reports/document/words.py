@@ -15,7 +15,7 @@ from typing import Final
 
 from sympy import Basic
 
-from derive.saying import in_words
+from derive.saying import in_words, singular
 from derive.theorems.claims import Line, Relation
 from derive.theorems.sentences import Sentences, sentences
 from derive.typeset.boxes import Operator, Row, row
@@ -62,7 +62,7 @@ class Speaker:
 
     def __call__(self, template: str, *slots: Slot) -> Inlines:
         """The sentence; *…* is emphasis, `…` code, a whole number a link to an equation."""
-        made = tuple(self._parts(template, slots))
+        made = tuple(self._parts(singular(template, slots), slots))
         return made if self.words("words.between") else closed_up(made)
 
     def line(self, *lines: Line) -> Inlines:
