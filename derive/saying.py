@@ -52,5 +52,5 @@ def in_words(text: str, templates: Mapping[str, str]) -> str:
     """
     if not isinstance(text, Said):
         return templates.get(text, text)
-    slots = (in_words(slot, templates) if isinstance(slot, str) else slot for slot in text.slots)
-    return templates.get(text.template, text.template).format(*slots)
+    slots = [in_words(slot, templates) if isinstance(slot, str) else slot for slot in text.slots]
+    return singular(templates.get(text.template, text.template), slots).format(*slots)

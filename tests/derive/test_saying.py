@@ -21,3 +21,4 @@ def test_one_has_no_plural():
     assert said("over {0} steps, {1} more methods", 1, "1") == "over 1 step, 1 more method"
     assert said("over {0} steps, {1} more methods", 11, 0) == "over 11 steps, 0 more methods"
     assert in_words(said("over {0} steps", 1), {"over {0} steps": "{0} 步"}) == "1 步"
+    assert in_words(said("over {0} steps", 1), {}) == "over 1 step"

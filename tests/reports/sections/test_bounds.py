@@ -57,6 +57,17 @@ def lstm():
     return made, html(made, pictures), tex(made)
 
 
+@pytest.mark.parametrize("name", ["min_gru", "linoss"])
+def test_where_no_weight_multiplies_a_state_there_is_no_letter_of_a_gain(name):
+    """A minimal GRU's gain would be ω, since g is its candidate: a letter of nothing."""
+    facts, found = Facts(differentiate(catalogue[name])), small_study(name)
+    text = page(chapter(facts, found, name, "x"))
+    assert "So at these weights" in text
+    assert f"{Text()(facts.gain)}=" not in text
+    assert ("variance 1/n" in text) == (name == "linoss")  # its readout has n columns
+    assert "matrices of variance" in text or "Matrices are drawn from a normal" in text
+
+
 def test_the_chapter_stands_after_the_theorems_and_numbers_on(lstm):
     made, page, source = lstm
     anchors = [section.anchor for section in made.sections]
