@@ -52,7 +52,7 @@ class Pages:
                       notation.norms)  # fmt: skip
 
     def at(self, factor: float) -> Inlines:
-        """G = 0.5; "these weights" where none multiplies a state, so that no gain tells them apart."""
+        """G = 0.5; "these weights" where none multiplies a state, so that no gain varies them."""
         say = self.facts.say
         if not recurrent(self.facts.derivation.cell):
             return say.sentence("all_inputs.these_weights")

@@ -148,13 +148,14 @@ def test_known_cells_stand_beside_this_one():
         assert sum(len(row[0]) > 1 for row in table.rows) == 1  # the lstm with its usual bias
 
 
-@pytest.mark.parametrize("name", ["gru", "gla"])
+@pytest.mark.parametrize("name", ["gru", "gla", "mlstm"])
 def test_other_sizes_are_not_called_the_same(name):
     study = small_study(name)
     made = chapter_of(study)
     said = "This cell beside known ones of the same sizes."
-    if name == "gla":
-        own = ", ".join(f"{letter}={size}" for letter, size in study.sizes.items())
+    if name != "gru":
+        letters = (letter.replace("_", "") for letter in study.sizes)  # n_n, its n below
+        own = ", ".join(map("{}={}".format, letters, study.sizes.values()))
         said = f"This cell, of {own}, beside known ones of n=6, m=3."
     text = page(made)
     assert said in text
