@@ -174,6 +174,7 @@ def test_html_fits_a_phone_and_a_desk(written):
         assert found[width]["scroll"] <= found[width]["client"], width
         assert found[width]["math"] > 50
         assert found[width]["flat"] == []
+        assert found[width]["wide"] == []
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
@@ -183,6 +184,10 @@ def test_a_page_that_scrolls_or_complains_is_seen(tmp_path):
     assert "CONSOLE" in log
     assert found["360"]["scroll"] > found["360"]["client"]
     assert len(found["360"]["flat"]) == 1
+    row = "<td style='min-width:900px'>x</td>" * 2
+    table = f"<table class=data><tr>{row}</table>"
+    bad = f"<p>T</p><div class=scroll style='overflow:auto'>{table}</div>"
+    assert measured(tmp_path / "wide.html", bad)[0]["360"]["wide"] == ["T"]
 
 
 def test_write_report_writes_whole_files(tmp_path):

@@ -91,16 +91,18 @@ def test_the_page_needs_no_script_and_no_network(lstm):
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
-def test_the_chapter_fits_a_phone_and_a_desk(tmp_path):
-    found = small_study("lstm")
-    made = chapter_of(found)
-    page = Document("lstm", "t", "s", "a", (), made.sections)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_chapter_fits_a_phone_and_a_desk(language, tmp_path):
+    found, facts = small_study("lstm"), Facts(differentiate(catalogue["lstm"]), language=language)
+    made = chapter(facts, found, "lstm", "x")
+    page = Document("lstm", "t", "s", "a", (), made.sections, language=language)
     text = html(page, {stem: picture.svg for stem, picture in made.pictures.items()})
     seen, log = measured(tmp_path / "frames.html", text)
     assert "CONSOLE" not in log
     for width in ("360", "1200"):
         assert seen[width]["scroll"] <= seen[width]["client"], width
         assert seen[width]["flat"] == []
+        assert seen[width]["wide"] == []  # no table of numbers hides a column
 
 
 def test_numbers_and_verdicts_are_those_of_the_study(lstm):
