@@ -14,7 +14,7 @@ from derive import Cell, catalogue, differentiate
 from derive.typeset.boxes import Fenced, Number, Operator, Row, Script, Sum, Symbol, width
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
-from reports.document.figures import gradient_norms, label_ends, labels
+from reports.document.figures import SHADES, gradient_norms, label_ends, labels, over_lags
 from reports.document.html import html, inline, pieces, said
 from reports.document.model import (
     Document,
@@ -238,3 +238,22 @@ def test_sizes_are_written_as_in_the_shapes():
                    if getattr(block, "lead", "") == "Numbers.")  # fmt: skip
     size = Script(Symbol("n"), sub=Symbol("n"))
     assert Math(Row((size, Operator("="), Number("4")))) in numbers.content
+
+
+@pytest.mark.parametrize("last", [1, 2, 5, 22, 60])
+def test_lags_are_whole_numbers_along_an_axis(last):
+    axes = Drawing().subplots()
+    over_lags(axes, last, labels("en"))
+    ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= last]
+    assert all(tick == round(tick) for tick in ticks)
+    assert len(ticks) > 1
+
+
+def test_one_curve_alone_is_black():
+    whole = measurement(CELLS["rnn"])
+    alone = replace(whole, curves=whole.curves[:1])
+    light, dark = SHADES[0].lower(), "#000000"
+    several, one = (gradient_norms(m, "x", labels("en")).svg.lower() for m in (whole, alone))
+    assert light in several
+    assert light not in one
+    assert dark in one or "stroke: #000" in one
