@@ -93,6 +93,11 @@ class Speaker:
         """What a computation says in passing: the name of a rule, of a cell, a verdict."""
         return in_words(text, phrases(self.language))
 
+    def closed(self, text: str) -> str:
+        """The text with a full stop, that of the script in which it ends."""
+        ended = text.rstrip(".。")
+        return ended + ("。" if re.search(_CHINESE, re.split("[：；;]", ended)[-1]) else ".")
+
     def reference(self, theorem: str) -> str:
         """What a theorem is called by its number."""
         return self.words("words.reference").format(self.number(theorem))

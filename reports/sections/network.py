@@ -111,7 +111,7 @@ def _glance(facts: NetworkFacts) -> Section:
     if isinstance(bullets, Bullets):
         box = replace(box, content=(Bullets((*bullets.items, *more)),))
     return Section("glance", say.words("glance.title"), (
-        *((Paragraph(say("{0}.", say.phrase(source).rstrip(".")), say.words("glance.source")),)
+        *((Paragraph(say("{0}", say.closed(say.phrase(source))), say.words("glance.source")),)
           if source else ()),
         Paragraph(cell.say.sentence("network.step", row(cell.length)),
                   say.words("network.lead_layer")),

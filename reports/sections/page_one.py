@@ -82,7 +82,7 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         Equations(authored),
     )  # fmt: skip
     return Section("glance", say.words("glance.title"), (
-        *((Paragraph(say("{0}.", say.phrase(cell.source).rstrip(".")), say.words("glance.source")),)
+        *((Paragraph(say("{0}", say.closed(say.phrase(cell.source))), say.words("glance.source")),)
           if cell.source else ()),
         *(() if brief else step),
         parameter_table(facts) if cell.parameters else
@@ -93,7 +93,7 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         *_parts_shown(facts),
         Paragraph(_verdict(facts, brief), say.words("glance.lead_gradients")),
         Paragraph(summary(facts, brief=brief), say.words("glance.lead_verified")),
-        *((Paragraph(say("{0}.", say.phrase(note)), say.words("glance.lead_declared")),)
+        *((Paragraph(say("{0}", say.closed(say.phrase(note))), say.words("glance.lead_declared")),)
           if (note := surrogate_note(cell)) else ()),
         conventions(facts),
     ))  # fmt: skip

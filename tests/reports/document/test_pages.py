@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
-from feet import LEADING, crowded, feet, headed_by_a_rule, row_counts
+from feet import LEADING, crowded, feet, headed_by_a_rule, printed, row_counts
 from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
@@ -91,6 +91,23 @@ def test_a_tall_table_below_figures_stays_on_its_pages(tmp_path, rows):
         tmp_path / "figures" / "any.pdf": picture.pdf, tmp_path / "any.tex": tex(made).encode()
     })  # fmt: skip
     assert "Overfull" not in compile_pdf(tmp_path / "any.tex")
+
+
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_figure_that_its_page_has_room_for_stays_there_whatever_follows(tmp_path):
+    """A paragraph stays whole, which is no reason for half a page without it and the figure."""
+    picture = gradient_norms(measurement(CELLS["rnn"]), r"\|J\|_2", labels("en"))
+    lines = (Paragraph((Words("line"),)),) * 18
+    figure, after = Figure(1, "any", (Words("one"),), "one"), Paragraph((Words("after " * 260),))
+    made = replace(document("rnn"), sections=(Section("one", "One", (*lines, figure, after)),))
+    path = tmp_path / "any.tex"
+    write_files({tmp_path / "figures" / "any.pdf": picture.pdf, path: tex(made).encode()})
+    compile_pdf(path)
+    first, second, *_ = printed(path.with_suffix(".pdf")).split("\f")
+    assert "Figure 1." in first
+    assert "after" in second
+    assert "after" not in first
 
 
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")

@@ -55,3 +55,10 @@ def test_a_chinese_document_calls_its_theorems_in_chinese():
     head, _ = headed("定理", "zh", spoken("zh").texts.__getitem__)
     assert r"\newtheorem{theorem}{定理}" in head
     assert r"\renewcommand{\proofname}{证明}" in head
+
+
+def test_the_space_that_sets_off_a_chinese_number_is_no_other_script():
+    head, body = headed("表 1\u3000各参数", "zh", SAY)
+    assert "ctex" in head
+    assert body == "表 1\u3000各参数"
+    assert "otherscript" not in head
