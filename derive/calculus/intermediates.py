@@ -8,6 +8,7 @@ equations of their own, placed before the one that uses them. What is equal gets
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from sympy import MatAdd, MatMul, MatrixExpr, MatrixSymbol, Number, OneMatrix, Transpose, ZeroMatrix
 from sympy.matrices.expressions import DiagMatrix, HadamardProduct
@@ -24,7 +25,11 @@ from derive.language.expr import (
 )
 from derive.language.pairs import Maximum, Minimum
 from derive.language.reductions import Extent
+from derive.language.syntax import PREVIOUS
+from derive.typeset.boxes import ACCENTS
 
+_MARKS: Final = frozenset((*ACCENTS, PREVIOUS.strip("_")))
+"""What a name says of the letter before it; a state may be called so as well."""
 PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
 
 
@@ -50,7 +55,8 @@ class _Namer:
         return self.names[value]
 
     def fresh(self, letter: str) -> str:
-        stem = name = f"{letter}_{self.target}"
+        marked = self.target.partition("_")[0] in _MARKS  # a_prev would be the a of a step before
+        stem = name = letter if marked else f"{letter}_{self.target}"
         count = 1
         while name in self.taken:
             count += 1

@@ -20,9 +20,16 @@ from reports.sections.sweeps import _Letters, _theorem
 
 
 def written(derivation):
-    """The letters of the conventions, of the functions and of the theorem on sweeps."""
+    """The letters of the conventions, of the functions and of the theorem on sweeps.
+
+    What tells a size from a symbol of its letter is said where there is one, and left out.
+    """
     facts = Facts(derivation)
-    pages = {"conventions": conventions(facts), "functions": (*_functions(facts),)}
+    items = [
+        item for item in conventions(facts).content[0].items
+        if not any("above" in getattr(part, "text", "") for part in item)
+    ]  # fmt: skip
+    pages = {"conventions": (*items,), "functions": (*_functions(facts),)}
     if not derivation.has_matrices:
         pages["sweeps"] = (_Letters(facts).step(), _theorem(SimpleNamespace(facts=facts)))
     return {name: [*symbols(page)] for name, page in pages.items()}
@@ -105,3 +112,12 @@ def test_the_rule_of_a_sum_over_entries_is_no_matrix_product():
     derivation = differentiate(Cell.parse(name="c", equations=text))
     found = {step.equation.target.args[0].name: step.terms for step in derivation.part("adjoint")}
     assert found["u_a" + BAR] == (("derivative of a sum over entries", 2),)
+
+
+def test_a_part_of_a_state_that_is_called_like_a_mark_is_no_marked_letter():
+    """a_prev would be printed as the a of the step before, a_hat with a hat."""
+    equations = "hat = tanh(W @ hat_prev + U @ x)\nprev = tanh(V @ hat + p * prev_prev)"
+    facts = Facts(differentiate(Cell.parse(name="own", equations=equations)))
+    steps = facts.derivation.part("forward")
+    shown = [Text()(facts.layout.of(step.equation.target)) for step in steps]
+    assert shown == ["a_t", "hat_t", "a_{2,t}", "prev_t"]
