@@ -122,7 +122,7 @@ def gradient_norms(measured: Measurement, norm: str, words: Labels) -> Picture:
 def over_lags(axes: Any, last: int, words: Labels) -> None:
     """The lag along the axis: whole numbers up to the last."""
     axes.set_xlim(0, last)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
     axes.set_xlabel(words.dated("figures.lag"))
 
 

@@ -17,7 +17,7 @@ SIGNS: Final = {
     "⊙": r"\odot", "⊘": r"\oslash", "′": r"^\prime", "≤": r"\le", "≥": r"\ge", "→": r"\to",
     "←": r"\leftarrow", "∂": r"\partial", "Σ": r"\sum", "∑": r"\sum", "∏": r"\prod",
     "∞": r"\infty", "‖": r"\|", "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm",
-    "ᵀ": r"^\top", "∈": r"\in", "≈": r"\approx", "≠": r"\ne", "∘": r"\circ", "√": r"\sqrt{}",
+    "ᵀ": r"^\top", "∈": r"\in", "≈": r"\approx", "≠": r"\ne", "∘": r"\circ", "√": r"\surd ",
     "𝟙": "1", "ₜ": "_t", "⁻": "^-", "⋯": r"\cdots",
     "…": r"\dots",
     **{letter: rf"\{name}" for name, letter in GREEK.items()},
