@@ -258,3 +258,8 @@ def test_one_curve_alone_is_black():
     assert light in several
     assert light not in one
     assert dark in one or "stroke: #000" in one
+
+
+def test_short_code_stays_on_its_line():
+    assert inline(Words("x @ W.T", "code")) == '<code class="whole">x @ W.T</code>'
+    assert inline(Words("bptt verify lstm --seed 0", "code")).startswith("<code>")

@@ -294,7 +294,9 @@ def test_the_answer_stands_first_with_its_numbers(quick, tmp_path, capsys):
     assert len(data["log10_measured"]) == 12
     exact = f"{data['log10_measured'][-1]:.2f}".replace("-", "−")
     assert f"measured is 10{exact}." in text.replace("^", "")
-    assert f"{100 * data['answer']['unit']['share']:.0f} % of the norm" in text
+    unit = data["answer"]["unit"]  # written as in code: h₄ would be h at step 4
+    share = f"{100 * unit['share']:.0f} % of the norm"
+    assert f"carries most is {unit['state']}[{unit['index']}], with {share}" in text
     assert main(["bounds", "rnn", *map(str, words)]) == 0
     said = capsys.readouterr().out
     assert max(map(len, said.split("\n"))) <= 80
