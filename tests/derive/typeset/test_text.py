@@ -39,3 +39,13 @@ def test_a_fraction_in_a_line_says_where_its_parts_end(equation, text):
 def test_two_columns_are_never_side_by_side_without_their_sign(equation, text, latex):
     assert written(equation, Text()) == text
     assert written(equation, Latex()) == latex
+
+
+def test_a_name_of_several_letters_before_parentheses_is_no_function():
+    equation = "h = h_prev + dt * (x - h_prev) + c * (x - h_prev) + dt * h_prev + dt * tanh(x)"
+    cell = Cell.parse(name="own", equations=equation, scalars=["dt", "c"], sizes={"x": "n"})
+    value = Layout(cell.notation).of(cell.equations[0].value)
+    assert Text()(value) == (
+        "h_{t−1} + dt · (x_t − h_{t−1}) + c(x_t − h_{t−1}) + dt h_{t−1} + dt tanh(x_t)"
+    )
+    assert r"\mathrm{dt}\cdot (x_{t} - h_{t-1})" in Latex()(value)

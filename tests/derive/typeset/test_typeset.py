@@ -398,13 +398,3 @@ def test_a_time_has_another_letter_where_the_cell_has_its_own_k():
     pairs = differentiate(catalogue["star"]).part("pairs")[0].equation.value
     assert "∑_{τ=1}^{t} diag(tanh′(a_{h,τ})" in Text()(Layout(catalogue["star"].notation).of(pairs))
     assert Text()(space_of(M("k", size("k"), 1))) == "ℝ^k"
-
-
-def test_a_name_of_several_letters_before_parentheses_is_no_function():
-    equation = "h = h_prev + dt * (x - h_prev) + c * (x - h_prev) + dt * h_prev + dt * tanh(x)"
-    cell = Cell.parse(name="own", equations=equation, scalars=["dt", "c"], sizes={"x": "n"})
-    value = Layout(cell.notation).of(cell.equations[0].value)
-    assert Text()(value) == (
-        "h_{t−1} + dt · (x_t − h_{t−1}) + c(x_t − h_{t−1}) + dt h_{t−1} + dt tanh(x_t)"
-    )
-    assert r"\mathrm{dt}\cdot (x_{t} - h_{t-1})" in Latex()(value)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from reading import text_of
 from renamed import ASKED, CELLS, of, one_meaning, symbols
+from studies import small_study
 
 from derive import Cell, catalogue, differentiate
 from derive.language.syntax import BAR
 from derive.typeset.boxes import Symbol
 from derive.typeset.text import Text
 from reports.document.figures import labels
-from reports.document.model import Paragraph
+from reports.document.html import html
+from reports.document.model import Document, Paragraph
+from reports.sections.bounds import chapter
 from reports.sections.derivation import _functions, step_jacobian, through_time
 from reports.sections.facts import Facts
 from reports.sections.page_one import conventions, glance
@@ -121,3 +125,17 @@ def test_a_part_of_a_state_that_is_called_like_a_mark_is_no_marked_letter():
     steps = facts.derivation.part("forward")
     shown = [Text()(facts.layout.of(step.equation.target)) for step in steps]
     assert shown == ["a_t", "hat_t", "a_{2,t}", "prev_t"]
+
+
+@pytest.mark.parametrize("name", ["min_gru", "linoss"])
+def test_where_no_weight_multiplies_a_state_there_is_no_letter_of_a_gain(name):
+    """A minimal GRU's gain would be ω, since g is its candidate: a letter of nothing."""
+    facts, found = Facts(differentiate(catalogue[name])), small_study(name)
+    made = chapter(facts, found, name, "x")
+    pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
+    document = Document("a cell", "a cell", "", "", (), made.sections)
+    text = " ".join(text_of(html(document, pictures)).split())
+    assert "So at these weights" in text
+    assert f"{Text()(facts.gain)}=" not in text
+    assert ("variance 1/n" in text) == (name == "linoss")  # its readout has n columns
+    assert "matrices of variance" in text or "Matrices are drawn from a normal" in text
