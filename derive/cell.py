@@ -26,8 +26,9 @@ from derive.language.expr import size_name, symbols_of
 from derive.language.numbers import check_numbers
 from derive.language.stages import Stage, check_parts, read_stages
 from derive.language.syntax import PREVIOUS, CellError
+from derive.typeset.alike import written
 from derive.typeset.layout import Notation
-from derive.typeset.letters import own, parse_latex
+from derive.typeset.letters import own
 from derive.typeset.notebook import html_of, latex_of
 
 
@@ -126,15 +127,11 @@ class Cell:
         check_defaults(self.defaults, self.constants, self.sequences, self.name)
         object.__setattr__(self, "stages", read_stages(self.stages, assigned, self.name))
         check_parts(self.parts, assigned, self.name)
-        for symbol, text in self.latex.items():
-            if symbol not in known:
-                raise CellError(
-                    f"'latex' names {symbol!r}, which is in no equation", cell=self.name
-                )
-            try:
-                parse_latex(text)
-            except ValueError as problem:
-                raise CellError(f"'latex' of {symbol!r}: {problem}", cell=self.name) from None
+        fixed = timeless_symbols(self, self.equations)
+        every = *self.inputs, *(known[name] for name in assigned), *declared
+        rest = *map(previous, self.states), *(s for s in every if s in fixed)
+        timed = [s for s in every if s not in fixed]
+        object.__setattr__(self, "latex", written(self.latex, self.states, timed, rest, self.name))
 
     @classmethod
     def parse(

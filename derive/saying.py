@@ -7,8 +7,11 @@ sections and theorems is said by keys instead (`derive.theorems.sentences`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+
+_COUNTED: Final = re.compile(r"\{(\d+)\}( more)? (?:step|method|sequence|layer|sweep)s\b")
 
 
 class Said(str):
@@ -21,13 +24,20 @@ class Said(str):
 
     def __new__(cls, template: str, slots: tuple[object, ...]) -> Self:
         """The text, with what it was made of."""
-        made = super().__new__(cls, template.format(*slots))
+        made = super().__new__(cls, singular(template, slots).format(*slots))
         made.template, made.slots = template, slots
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How it is copied and sent between processes."""
         return Said, (self.template, self.slots)
+
+
+def singular(template: str, slots: Sequence[object]) -> str:
+    """The template with `{0} step` for `{0} steps` where its slot is 1."""
+    return _COUNTED.sub(
+        lambda found: found[0][:-1] if str(slots[int(found[1])]) == "1" else found[0], template
+    )
 
 
 def said(template: str, *slots: object) -> Said:
@@ -42,5 +52,5 @@ def in_words(text: str, templates: Mapping[str, str]) -> str:
     """
     if not isinstance(text, Said):
         return templates.get(text, text)
-    slots = (in_words(slot, templates) if isinstance(slot, str) else slot for slot in text.slots)
-    return templates.get(text.template, text.template).format(*slots)
+    slots = [in_words(slot, templates) if isinstance(slot, str) else slot for slot in text.slots]
+    return singular(templates.get(text.template, text.template), slots).format(*slots)

@@ -222,7 +222,7 @@ THROUGH: Final = (
             ("reports/document/html.py", "reports/document/tex.py",
              "reports/document/figures.py", "reports/sections/cell.py",
              "reports/sections/code.py", "reports/sections/derivation.py",
-             "reports/sections/growth.py", "reports/sections/page_one.py",
+             "reports/sections/growth.py",
              "reports/sections/verified.py", "reports/sections/theorems.py",
              "reports/sections/stages.py",
              "reports/sections/written_out.py")),

@@ -27,9 +27,12 @@ from derive.language.expr import (
 )
 from derive.language.pairs import Maximum, Minimum
 from derive.language.reductions import Extent
-from derive.typeset.boxes import Box, Symbol
+from derive.language.syntax import PREVIOUS
+from derive.typeset.boxes import ACCENTS, Box, Symbol
 from derive.typeset.letters import join, parse_latex, word
 
+_MARKS: Final = frozenset((*ACCENTS, PREVIOUS.strip("_")))
+"""What a name says of the letter before it; a state may be called so as well."""
 PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
 _NAMED: Final = re.compile(r"([auqMv])_(.*?)(?:_(\d+))?")
 
@@ -56,7 +59,8 @@ class _Namer:
         return self.names[value]
 
     def fresh(self, letter: str) -> str:
-        stem = name = f"{letter}_{self.target}"
+        marked = self.target.partition("_")[0] in _MARKS  # a_prev would be the a of a step before
+        stem = name = letter if marked else f"{letter}_{self.target}"
         count = 1
         while name in self.taken:
             count += 1

@@ -18,6 +18,10 @@ from derive.typeset.letters import heads
 THETA: Final = ("theta", "w", "upsilon")  # a parameter
 RATE: Final = ("r", "q", "kappa")
 KEPT: Final = ("a", "kappa", "pi")  # what a state keeps of itself, where that has no name
+_SPARE: Final = (
+    *"yzwvuxpq", "xi", "eta", "zeta", "chi", "psi", "omega", "kappa", "nu", "mu", "epsilon",
+)  # fmt: skip
+"""Letters that mean nothing in every report; for a capital, their capitals."""
 PLACES: Final = (("a", "l", "iota"), ("b", "w", "zeta"))  # the row of an entry, and the column
 
 
@@ -46,10 +50,12 @@ class Letters:
         self.given: dict[tuple[str, ...], str] = {}
 
     def __call__(self, *choices: str) -> str:
-        """The first of the names that is free; if none is, the first one with a subscript."""
+        """The first name that is free; if none is, any letter of that case, or a starred one."""
         if choices not in self.given:
-            starred = (f"{choices[0]}_{'star' * times}" for times in count(1))
-            found = next(c for c in chain(choices, starred) if c not in self.used)
+            first = choices[0]
+            spare = _SPARE if first.islower() else [c.upper() for c in _SPARE if len(c) == 1]
+            starred = (f"{first}_{'star' * times}" for times in count(1))
+            found = next(c for c in chain(choices, spare, starred) if c not in self.used)
             self.used.add(found)
             self.given[choices] = found
         return self.given[choices]

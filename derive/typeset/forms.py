@@ -24,9 +24,20 @@ from sympy.matrices.expressions import HadamardProduct
 
 from derive.language.expr import SCALAR, At, Broadcast, operands
 from derive.language.syntax import BAR
-from derive.typeset.boxes import Box, Large, Row
+from derive.typeset.boxes import Box, Fenced, Large, Operator, Row, Script, Symbol, row
+from derive.typeset.spacing import is_word
 
 _PLACES: Final = 40  # of a decimal; beyond, a fraction of powers of ten is shorter
+
+
+def multiplied(items: Sequence[Box]) -> Box:
+    """Factors side by side; dt · (a − b), since dt(a − b) would be a function's value."""
+    made: list[Box] = []
+    for item in items:
+        if made and isinstance(item, Fenced) and isinstance(made[-1], Symbol | Script):
+            made += [Operator("·")] * is_word(made[-1])
+        made.append(item)
+    return row(*made)
 
 
 def two_columns(summed: MatrixExpr) -> tuple[MatrixExpr, ...] | None:

@@ -345,7 +345,7 @@ class Layout:
                 else self._closed(part, last)
                 for part, last in zip(factors, [False] * (len(factors) - 1) + [True], strict=True)
             ]  # fmt: skip
-        return row(*self._lead(number), *made), PRODUCT
+        return forms.multiplied([*self._lead(number), *made]), PRODUCT
 
     def _lead(self, number: SympyNumber) -> list[Box]:
         return [] if number == 1 else [self._number(number)[0]]
@@ -376,7 +376,7 @@ class Layout:
                 continue
             made = self.factor(part, PRODUCT if isinstance(part, Broadcast) else ATOM)
             items.append(Fenced(made) if opens(made) and place < len(factors) - 1 else made)
-        return row(*items)
+        return forms.multiplied(items)
 
     def _applied(self, expr: Elementwise | Slope) -> Box:
         name = self.function(expr.function, isinstance(expr, Slope))

@@ -40,11 +40,12 @@ def _gap(left: Box, right: Box) -> bool:
         case (Symbol() | Script(sup=Operator("′")), Fenced()):
             return False
         case (Symbol(), _):
-            return _is_word(left) or _is_word(right)
+            return is_word(left) or is_word(right)
     return True
 
 
-def _is_word(item: Box) -> bool:
+def is_word(item: Box) -> bool:
+    """Whether a row of letters begins with a name of several, as dt or tanh."""
     while isinstance(item, (Script, Row)):
         item = item.base if isinstance(item, Script) else item.items[0]
     return isinstance(item, Symbol) and len(item.name) > 1 and item.name not in GREEK

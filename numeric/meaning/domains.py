@@ -16,6 +16,7 @@ from sympy import MatrixExpr, preorder_traversal
 
 from derive.cell import Cell
 from derive.language.expr import Broadcast, Elementwise, Quotient
+from derive.saying import said
 from derive.typeset.layout import Layout, Notation
 from derive.typeset.text import Text
 from numeric.meaning.interpret import Step, Valued, compiled
@@ -84,8 +85,8 @@ def undefined(
 def _sentence(cell: Cell, call: _Asked, value: float, time: int) -> str:
     text = Text()(Layout(Notation(cell.latex)).of(call.node))
     if isinstance(call.node, Quotient):
-        return f"in the equation of {call.target}, {text} divides by 0 at step {time}"
-    return (
-        f"in the equation of {call.target}, {text} is asked at {value:.3g} at step {time}: "
-        f"{call.node.function.name} needs a positive number"
-    )
+        return said("in the equation of {0}, {1} divides by 0 at step {2}", call.target, text, time)
+    return said(
+        "in the equation of {0}, {1} is asked at {2:.3g} at step {3}: {4} needs a positive number",
+        call.target, text, value, time, call.node.function.name,
+    )  # fmt: skip

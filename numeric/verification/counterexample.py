@@ -16,6 +16,7 @@ from hypothesis import seed as with_seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
+from derive.saying import said
 from numeric.verification.cases import Case
 from numeric.verification.problems.problem import smaller_cases
 from numeric.verification.session import Session
@@ -95,14 +96,14 @@ def search(
     except Unsatisfiable:
         pass
     if problem is None and failed is None and not count:
-        said = [session.unjudged[what] for what in _CALLS if what in session.unjudged]
-        if said:
-            return Check(PARTIAL, said[0])
+        unjudged = [session.unjudged[what] for what in _CALLS if what in session.unjudged]
+        if unjudged:
+            return Check(PARTIAL, unjudged[0])
         if not lost:
             return Check(INCONCLUSIVE, "no example within the range of the oracle")
     if problem is None and failed is None and lost > count:
         place = [*session.undefined][known - len(session.undefined) or 0]
-        reason = f"undefined in {lost} of {lost + count} examples: {place}"
+        reason = said("undefined in {0} of {1} examples: {2}", lost, lost + count, place)
         return Check(INCONCLUSIVE, reason, {"examples": count, "scaled_error": worst})
     if problem is None and failed is not None:
         problem = _shrunk(session, attempt, *failed)

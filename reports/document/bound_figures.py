@@ -19,7 +19,16 @@ from numeric.bounds.all_inputs.clock_modules import ModuleRates
 from numeric.bounds.all_inputs.gain_scan import Scan
 from numeric.bounds.all_inputs.gate_region import Region
 from numeric.bounds.diagnosis import Diagnosis
-from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, shown
+from reports.document.figures import (
+    SHADES,
+    Labels,
+    Mark,
+    Picture,
+    drawn,
+    label_ends,
+    over_lags,
+    shown,
+)
 from reports.document.method_names import method_name, window_length
 from reports.document.numerals import DOWN, NEAR, UP
 from reports.document.numerals import label as number_label
@@ -70,10 +79,9 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
                 way = DOWN if name in lower else NEAR if name == "measured" else UP
                 said = rf"{label} {arrow} ${number_label(end, 0, way)}$"
                 marks.append((high if end > high else low, said, shade))
-        axes.set_xlim(0, last)
+        over_lags(axes, last, words)
         axes.set_ylim(low - room, high + room)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-        axes.set_xlabel(words.dated("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         label_ends(axes, marks, last * 1.015, 8)
         figure.subplots_adjust(left=0.11, right=0.72, bottom=0.13, top=0.96)

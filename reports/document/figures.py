@@ -17,7 +17,7 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from numeric.bounds.one_sequence.measured import Curve, Measurement
 from reports.document.words import spoken
@@ -104,20 +104,26 @@ def gradient_norms(measured: Measurement, norm: str, words: Labels) -> Picture:
         axes = figure.subplots()
         axes.axhline(0, color="#BBBBBB", linewidth=0.6)
         curves = measured.curves
-        shades = [SHADES[round(k * (len(SHADES) - 1) / max(1, len(curves) - 1))]
-                  for k in range(len(curves))]  # fmt: skip
+        shades = [SHADES[-1 - round(k * (len(SHADES) - 1) / max(1, len(curves) - 1))]
+                  for k in reversed(range(len(curves)))]  # fmt: skip
         for curve, shade in zip(curves, shades, strict=True):
             axes.plot(list(curve.lags), shown(curve.log10_measured), color=shade, linewidth=1.4)
             axes.plot(list(curve.lags), shown(curve.log10_upper), color=shade, linewidth=1.0,
                       dashes=(4, 2.5))  # fmt: skip
         last = measured.steps
-        axes.set_xlim(0, last)
+        over_lags(axes, last, words)
         axes.margins(y=0.04)
         _label(axes, curves, shades, last, words)
-        axes.set_xlabel(words.dated("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         figure.subplots_adjust(left=0.11, right=0.80, bottom=0.14, top=0.97)
         return drawn(figure)
+
+
+def over_lags(axes: Any, last: int, words: Labels) -> None:
+    """The lag along the axis: whole numbers up to the last."""
+    axes.set_xlim(0, last)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
+    axes.set_xlabel(words.dated("figures.lag"))
 
 
 def shown(values: Sequence[float]) -> list[float]:

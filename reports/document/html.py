@@ -48,6 +48,8 @@ _MATH: Final = MathML("ct")
 _SOURCE: Final = Latex()
 _MARKS: Final = re.compile("[,.;:)，。；：、）”]+")
 _OPENING: Final = re.compile("[(（“]$")
+_SHORT_CODE: Final = 12
+"""Code of so many characters stays on its line."""
 _ALIGNED: Final = {"l": "", "p": ' class="text"', "c": ' class="mid"', "r": ' class="end"'}
 Say = Callable[[str], str]
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
@@ -67,7 +69,8 @@ def inline(part: Inline) -> str:
         case Reference(anchor, text):
             return f'<a href="#{anchor}">{escape(text)}</a>'
         case Words(text, "code"):
-            return f"<code>{escape(text)}</code>"
+            whole = ' class="whole"' * (" " in text and len(text) <= _SHORT_CODE)
+            return f"<code{whole}>{escape(text)}</code>"
         case Words(text, "emphasis"):
             return f"<em>{escape(text)}</em>"
     return escape(part.text)

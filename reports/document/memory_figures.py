@@ -17,7 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from numeric.bounds.memory import ByGain, Keeping
-from reports.document.figures import SHADES, Labels, Mark, Picture, drawn, label_ends, shown
+from reports.document.figures import (
+    SHADES,
+    Labels,
+    Mark,
+    Picture,
+    drawn,
+    label_ends,
+    over_lags,
+    shown,
+)
 
 Array = Any
 _GREY, _DARK, _BLACK = SHADES
@@ -43,9 +52,8 @@ def norms_by_bias(found: Keeping, bias: str, norm: str, words: Labels) -> Pictur
                   dashes=(4, 2.5))  # fmt: skip
         marks.append((plain.log10_measured[-1], words("figures.plain"), _BLACK))
         last = plain.lags[-1]
-        axes.set_xlim(0, last)
+        over_lags(axes, last, words)
         axes.margins(y=0.05)
-        axes.set_xlabel(words.dated("figures.lag"))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         label_ends(axes, [m for m in marks if math.isfinite(m[0])], last * 1.015)
         figure.subplots_adjust(left=0.11, right=0.82, bottom=0.14, top=0.97)

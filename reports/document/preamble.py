@@ -17,14 +17,16 @@ SIGNS: Final = {
     "⊙": r"\odot", "⊘": r"\oslash", "′": r"^\prime", "≤": r"\le", "≥": r"\ge", "→": r"\to",
     "←": r"\leftarrow", "∂": r"\partial", "Σ": r"\sum", "∑": r"\sum", "∏": r"\prod",
     "∞": r"\infty", "‖": r"\|", "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm",
-    "ᵀ": r"^\top", "²": "^2", "³": "^3", "∈": r"\in", "≈": r"\approx", "√": r"\sqrt{}",
-    "𝟙": "1", "ₜ": "_t", "₀": "_0", "₁": "_1", "₂": "_2", "⁻": "^-", "¹": "^1", "⋯": r"\cdots",
+    "ᵀ": r"^\top", "∈": r"\in", "≈": r"\approx", "≠": r"\ne", "∘": r"\circ", "√": r"\surd ",
+    "𝟙": "1", "ₜ": "_t", "⁻": "^-", "⋯": r"\cdots",
     "…": r"\dots",
     **{letter: rf"\{name}" for name, letter in GREEK.items()},
+    **{letter: f"^{digit}" for digit, letter in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    **{letter: f"_{digit}" for digit, letter in enumerate("₀₁₂₃₄₅₆₇₈₉")},
 }  # fmt: skip
 PROGRAM: Final = "% !TeX program = xelatex"
 """The first line of a file that XeLaTeX has to compile."""
-CHINESE: Final = "\u3001-\u303f\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff\uff00-\uffef"
+CHINESE: Final = "\u3000-\u303f\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff\uff00-\uffef"
 _SCRIPTS: Final = re.compile(f"[{CHINESE}]")
 _OTHERS: Final = re.compile(
     f"[^\\x00-\\u017f\\u2010-\\u2026{CHINESE}{''.join(map(re.escape, SIGNS))}]+"
@@ -67,6 +69,8 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
   \xdef\hadroom{\the\@colroom}\xdef\hadpage{\the\c@page}%
   \let\@outputpage\nextpage\startlong}
 \def\endlongtable{\stoplong\ifnum\c@page=\hadpage\relax\global\@colroom\hadroom\fi}
+\let\placefloat\@addtocurcol % a figure on its page, though what follows it goes over
+\def\@addtocurcol{\interlinepenalty0\relax\placefloat}
 \@beginparpenalty=10000
 \def\@listi{\leftmargin\leftmargini\topsep0.1em\partopsep0pt\parsep0.15em\itemsep0.1em}
 \let\@listI\@listi

@@ -301,11 +301,11 @@ def _tall(row: EquationRow, group: Equations) -> float:
 
 
 def theorem(block: Theorem, say: Say) -> str:
-    """A claim and its proof."""
+    """A claim and its proof, under the number that sentences call it by, wherever it stands."""
     claim = _below(block.claim, say)
     steps = "\n".join(rf"\item {said(step)}" for step in block.proof)
     stated = (
-        "\\medskip\\need{9em}\n"
+        f"\\medskip\\need{{9em}}\\setcounter{{theorem}}{{{block.number - 1}}}\n"
         f"\\begin{{theorem}}[{escape(block.name)}]\\anchor{{theorem-{block.number}}}\n{claim}\n"
         "\\end{theorem}"
     )

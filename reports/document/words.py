@@ -15,7 +15,7 @@ from typing import Final
 
 from sympy import Basic
 
-from derive.saying import in_words
+from derive.saying import in_words, singular
 from derive.theorems.claims import Line, Relation
 from derive.theorems.sentences import Sentences, sentences
 from derive.typeset.boxes import Operator, Row, row
@@ -62,7 +62,7 @@ class Speaker:
 
     def __call__(self, template: str, *slots: Slot) -> Inlines:
         """The sentence; *…* is emphasis, `…` code, a whole number a link to an equation."""
-        made = tuple(self._parts(template, slots))
+        made = tuple(self._parts(singular(template, slots), slots))
         return made if self.words("words.between") else closed_up(made)
 
     def line(self, *lines: Line) -> Inlines:
@@ -92,6 +92,11 @@ class Speaker:
     def phrase(self, text: str) -> str:
         """What a computation says in passing: the name of a rule, of a cell, a verdict."""
         return in_words(text, phrases(self.language))
+
+    def closed(self, text: str) -> str:
+        """The text with a full stop, that of the script in which it ends."""
+        ended = text.rstrip(".。")
+        return ended + ("。" if re.search(_CHINESE, re.split("[：；;]", ended)[-1]) else ".")
 
     def reference(self, theorem: str) -> str:
         """What a theorem is called by its number."""

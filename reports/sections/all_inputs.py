@@ -74,16 +74,21 @@ def drawn_words(pages: Pages) -> Inlines:
     """How the weights were drawn."""
     say, study = pages.facts.say, pages.study
     cell = pages.facts.derivation.cell
-    square, letters = sup(pages.facts.gain, "2"), multipliers(cell)
-    scale = sup(Number(f"{INPUT_SCALE:g}"), "2")
-    words = [say.sentence("all_inputs.drawn", row(square, "/", "n"), scale)]
+    letters, varied = multipliers(cell), bool(recurrent(cell))
+    gain = pages.facts.gain if varied else Number("1")
+    square, scale = sup(gain, "2") if varied else gain, sup(Number(f"{INPUT_SCALE:g}"), "2")
+    own = {state.shape[0] for state in cell.states}
+    words = [say.sentence("all_inputs.drawn", row(square, "/", "n"), scale)
+             if any(p.shape[1] in own and p not in letters for p in cell.parameters)
+             else say.sentence("all_inputs.drawn_alike", scale)]  # fmt: skip
     if any(letters.values()):
-        words.append(say.sentence("growth.drawn_factors", square, pages.facts.gain))
+        words.append(say.sentence("growth.drawn_factors", square, gain))
     if not all(letters.values()):
         words.append(say.sentence("growth.other_factors"))
     sizes = listed([say("{0}", row(size_box(size(name)), "=", Number(str(count))))
                     for name, count in study.sizes.items()], ", ")  # fmt: skip
-    words.append(say.sentence("all_inputs.seed", str(study.seed), sizes, pages.at(1.0)))
+    words.append(say.sentence("all_inputs.seed", str(study.seed), sizes, pages.at(1.0)) if varied
+                 else say.sentence("all_inputs.seed_alone", str(study.seed), sizes))  # fmt: skip
     return say.listed(words, "words.semicolon")
 
 

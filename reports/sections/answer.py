@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from derive.calculus.paths import Route
-from derive.typeset.boxes import Box, Number, row, sub
+from derive.typeset.boxes import Box, Number, row
 from numeric.bounds.answer import Answer
 from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES
 from numeric.bounds.remedy import MULTIPLY
@@ -52,9 +52,9 @@ class Boxes:
         """A symbol of the cell."""
         return self.facts.symbol(name)
 
-    def unit(self, name: str, index: int) -> Box:
-        """An entry of a state."""
-        return sub(self.facts.symbol(name), str(index))
+    def unit(self, name: str, index: int) -> Words:
+        """An entry of a state, as in code: c₄ would be c at step 4."""
+        return Words(f"{name}[{index}]", "code")
 
     def part(self, name: str) -> Inlines:
         """A symbol with what the cell calls it, where it says so."""

@@ -63,7 +63,7 @@ def lines(found: Answer, letters: Letters) -> Iterator[Line]:
     if found.unit is not None:
         yield "answer.unit", (letters.unit(found.unit.state, found.unit.index),
                               letters.decimal(100 * found.unit.share, 0, NEAR))  # fmt: skip
-    if found.span is not None:
+    if found.span is not None and found.span.steps > 1:
         spread = found.span.length > _EVEN * found.span.steps
         yield "answer.even" if spread else "answer.time", (
             str(found.span.length), str(found.span.first), str(found.span.last),

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from derive.cell import catalogue
-from derive.typeset.boxes import Number, Symbol, row
-from derive.typeset.layout import Layout
+from derive.language.expr import size
+from derive.typeset.boxes import Number, row
+from derive.typeset.layout import Layout, size_box
 from numeric.bounds.memory import kept_state
 from numeric.bounds.one_sequence.tracks import Track
 from numeric.bounds.study import KNOWN
@@ -51,7 +52,8 @@ def _sizes(pages: Pages) -> Iterator[Inlines]:
         yield say.sentence("beside.same")
     else:
         yield say.sentence("beside.other", *(listed([
-            say("{0}", row(Symbol(name), "=", Number(str(size)))) for name, size in sizes.items()
+            say("{0}", row(size_box(size(name)), "=", Number(str(count))))
+            for name, count in sizes.items()
         ], ", ") for sizes in (own, known)))  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def sources(facts: Facts) -> Section:
     items = [item for item in known if not any(other.startswith(f"{item},") for other in known)]
     corrections = tuple(_corrections(facts))
     return Section("sources", say.words("sources.title"), (
-        Bullets(tuple(say("{0}.", item.rstrip(".")) for item in items)),
+        Bullets(tuple(say("{0}", say.closed(item)) for item in items)),
         *((Paragraph(say.sentence("sources.corrected")),
            Bullets(corrections)) if corrections else ()),
     ))  # fmt: skip

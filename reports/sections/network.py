@@ -111,7 +111,7 @@ def _glance(facts: NetworkFacts) -> Section:
     if isinstance(bullets, Bullets):
         box = replace(box, content=(Bullets((*bullets.items, *more)),))
     return Section("glance", say.words("glance.title"), (
-        *((Paragraph(say("{0}.", say.phrase(source).rstrip(".")), say.words("glance.source")),)
+        *((Paragraph(say("{0}", say.closed(say.phrase(source))), say.words("glance.source")),)
           if source else ()),
         Paragraph(cell.say.sentence("network.step", row(cell.length)),
                   say.words("network.lead_layer")),
@@ -134,6 +134,7 @@ def _letters(facts: NetworkFacts) -> Iterator[Inlines]:
     h, loss = facts.cell.symbol(network.output.name), facts.cell.loss
     if network.layers > 1:
         yield say.sentence("network.superscript", sup(h, Fenced(Number("1"))))
+        yield say.sentence("network.from_zero", Words("layer0", "code"), str(1))
     if network.bidirectional:
         yield say.sentence("network.prime", row(facts.cell.length), sup(h, row("′")))
     if network.loss_at == "last":
@@ -151,8 +152,9 @@ def _loss_rows(facts: NetworkFacts) -> Iterator[EquationRow]:
     out = free["p" if network.readout == "softmax" else "o"]
     y, made = layout.of(At(free["y"], now)), layout.of(At(out, now))
     if network.loss == "cross_entropy":
-        log = row("log", sub(made, "i"))
-        value: Box = Sum((("−", Row((Large("∑", Letter("i")), sub(y, "i"), log))),))
+        entry = Letter(facts.cell.letters("i", "j", "l"))
+        log = row("log", sub(made, entry))
+        value: Box = Sum((("−", Row((Large("∑", entry), sub(y, entry), log))),))
     else:
         norm = sup(sub(Fenced(Sum((("+", made), ("−", y))), "‖", "‖"), "2"), "2")
         value = row(Fraction(Number("1"), Number("2")), norm)

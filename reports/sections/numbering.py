@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from derive.typeset.boxes import Box, Number, row
+from derive.typeset.boxes import Number, row
 from derive.typeset.latex import Latex
+from numeric.bounds.all_inputs.gain_scan import recurrent
 from numeric.bounds.study import Study
 from reports.document.figures import Labels, Picture, labels
 from reports.document.method_names import method_name
@@ -50,9 +51,12 @@ class Pages:
         return labels(self.facts.language, notation.earlier, Latex()(self.facts.gain).strip(),
                       notation.norms)  # fmt: skip
 
-    def at(self, factor: float) -> Box:
-        """G = 0.5."""
-        return row(self.facts.gain, "=", Number(f"{factor:g}"))
+    def at(self, factor: float) -> Inlines:
+        """G = 0.5; "these weights" where none multiplies a state, so that no gain varies them."""
+        say = self.facts.say
+        if not recurrent(self.facts.derivation.cell):
+            return say.sentence("all_inputs.these_weights")
+        return say("{0}", row(self.facts.gain, "=", Number(f"{factor:g}")))
 
     def method(self, name: str) -> str:
         """What a method of bounding is called."""

@@ -14,9 +14,20 @@ from typing import Final
 from sympy import MatrixSymbol, expand
 
 from derive.calculus.surrogates import surrogate_note
-from derive.calculus.through_time import FACTOR
+from derive.calculus.through_time import FACTOR, Step
+from derive.cell import Equation
 from derive.language.defaults import RULES
-from derive.language.expr import Blocks, Broadcast, Columns, Concat, Quotient, Rows, size
+from derive.language.expr import (
+    Blocks,
+    Broadcast,
+    Columns,
+    Concat,
+    Quotient,
+    Rows,
+    size,
+    symbols_of,
+)
+from derive.language.pairs import AtLeast, Below
 from derive.language.syntax import BAR, CARRY, DOT, PREVIOUS
 from derive.theorems.claims import Line
 from derive.typeset.boxes import (
@@ -67,13 +78,12 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
     )
     step = (
         Paragraph(say.sentence("glance.one_step", row("t", "=", "1", ", ", "…", ", ", facts.length),
-                      say.listed([say("{0}", s) for s in cell.previous_states]),
-                      say.listed([say("{0}", s) for s in cell.inputs])),
+                      say.listed([say("{0}", s) for s in (*cell.previous_states, *cell.inputs)])),
                   say.words("glance.lead_step")),
         Equations(authored),
     )  # fmt: skip
     return Section("glance", say.words("glance.title"), (
-        *((Paragraph(say("{0}.", say.phrase(cell.source).rstrip(".")), say.words("glance.source")),)
+        *((Paragraph(say("{0}", say.closed(say.phrase(cell.source))), say.words("glance.source")),)
           if cell.source else ()),
         *(() if brief else step),
         parameter_table(facts) if cell.parameters else
@@ -81,9 +91,10 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         *given(facts),
         Paragraph(_step_jacobian(facts), say.words("glance.lead_jacobian")),
         Equations((jacobian_row(facts),)),
+        *_parts_shown(facts),
         Paragraph(_verdict(facts, brief), say.words("glance.lead_gradients")),
         Paragraph(summary(facts, brief=brief), say.words("glance.lead_verified")),
-        *((Paragraph(say("{0}.", say.phrase(note)), say.words("glance.lead_declared")),)
+        *((Paragraph(say("{0}", say.closed(say.phrase(note))), say.words("glance.lead_declared")),)
           if (note := surrogate_note(cell)) else ()),
         conventions(facts),
     ))  # fmt: skip
@@ -123,23 +134,42 @@ def _state_pair(facts: Facts) -> tuple[Box, Box]:
 
 def jacobian_row(facts: Facts) -> EquationRow:
     """The step Jacobian on one line; of several blocks the short ones are written out."""
-    blocks, layout = facts.derivation.part("jacobian"), facts.layout
-    whole = next(
-        (
-            s.equation
-            for s in facts.derivation.part("chain")
-            if isinstance(s.equation.value, Blocks)
-        ),
-        blocks[-1].equation,
-    )
+    whole, layout = _whole_jacobian(facts), facts.layout
     value = layout.of(whole.value)
     if isinstance(value, Grid):
-        short = {
-            layout.of(step.equation.target): made for step in blocks
-            if width(made := layout.of(step.equation.value)) <= SHORT
-        }  # fmt: skip
+        short = {layout.of(step.equation.target): layout.of(step.equation.value)
+                 for step in _short_blocks(facts)}  # fmt: skip
         value = Grid(tuple(tuple(short.get(entry, entry) for entry in line) for line in value.rows))
     return EquationRow(layout.of(whole.target), value, space=space_of(whole.target))
+
+
+def _whole_jacobian(facts: Facts) -> Equation:
+    chain = (step.equation for step in facts.derivation.part("chain"))
+    return next((equation for equation in chain if isinstance(equation.value, Blocks)),
+                facts.derivation.part("jacobian")[-1].equation)  # fmt: skip
+
+
+def _short_blocks(facts: Facts) -> list[Step]:
+    """The blocks that page one writes out."""
+    return [step for step in facts.derivation.part("jacobian")
+            if width(facts.layout.of(step.equation.value)) <= SHORT]  # fmt: skip
+
+
+def _parts_shown(facts: Facts) -> tuple[Paragraph, ...]:
+    """Where the letters are named that the step Jacobian has and the cell's author has not."""
+    whole, say, cell = _whole_jacobian(facts), facts.say, facts.derivation.cell
+    several = isinstance(whole.value, Blocks)
+    shown = [s.equation.value for s in _short_blocks(facts)] if several else [whole.value]
+    letters = {symbol.name for value in shown for symbol in symbols_of(value)}
+    own = letters - {equation.target.name for equation in cell.equations}
+    parts = [step for step in facts.derivation.part("forward")
+             if own & {s.name for s in symbols_of(step.equation.target)}]  # fmt: skip
+    if not parts:
+        return ()
+    key = "glance.part" if len(parts) == 1 else "glance.parts"
+    return (Paragraph(say.sentence(
+        key, say.listed([say("{0}", facts.layout.of(step.equation.target)) for step in parts]),
+        say.listed([say("({0})", step.number) for step in parts]))),)  # fmt: skip
 
 
 def parameter_table(facts: Facts) -> Table:
@@ -259,8 +289,14 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
         say.sentence("conventions.signs",
             row("⊙"), row("diag", Fenced(row("·"))), sup(phi, row("′")), phi, row("t")),
     ]  # fmt: skip
+    if shared := _sizes_of_two_meanings(facts):
+        key = "conventions.size_letter" if len(shared) == 1 else "conventions.size_letters"
+        letters_of = say.listed([say("{0}", letter) for letter in shared])
+        items.append(say.sentence(key, letters_of, row("ℝ")))
     if facts.uses(Concat):
         items.append(say.sentence("conventions.brackets"))
+    if facts.uses(AtLeast, Below):
+        items.append(say.sentence("conventions.relation", Fenced(row(u, "≥", v), "[", "]")))
     if facts.uses(Rows, Columns):
         whole = spelled(letters("M", "Y", "Phi"))
         items.append(say.sentence(
@@ -273,6 +309,20 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
     if facts.uses(Quotient):
         items.append(say.sentence("conventions.quotient"))
     return Callout(say.words("conventions.title"), (Bullets(tuple(items)),))
+
+
+def _sizes_of_two_meanings(facts: Facts) -> list[Box]:
+    """The sizes that are written as a symbol of the cell is."""
+    cell = facts.derivation.cell
+    held = *cell.inputs, *cell.parameters, *cell.constants, *(e.target for e in cell.equations)
+    names = {facts.symbol(symbol.name) for symbol in held}
+    sizes = (
+        size_box(n)
+        for s in held
+        for extent in s.shape
+        for n in sorted(extent.free_symbols, key=str)
+    )
+    return [letter for letter in dict.fromkeys(sizes) if letter in names]
 
 
 def _loss(facts: Facts, stacked: bool) -> Inlines:

@@ -58,6 +58,11 @@ def families(entries: Sequence[Entry], words: Callable[[str], str]) -> dict[str,
     return {title: group for title, group in found.items() if group}
 
 
+_WHATEVER: Final = {
+    "bounded": "index.bounded", "vanishes": "index.vanishes", "explodes": "index.explodes",
+}  # fmt: skip
+
+
 def index_page(
     entries: Sequence[Entry], formats: Sequence[str], language: str = "en", api: str = ""
 ) -> str:
@@ -76,7 +81,9 @@ def index_page(
     passed, count = sum(e.verified["status"] == PASS for e in entries), len(entries)
     agree = (say.sentence("index.agree_all") if passed == count
              else say.sentence("index.agree_some", str(passed)))  # fmt: skip
-    opening = say.together([say.sentence("index.opening", str(count)), agree])
+    opening = say.together([
+        say.sentence("index.opening", str(count)), agree, say.sentence("index.parts"),
+    ])  # fmt: skip
     reference = f' <a href="{api}">{say.words("index.api")}</a>' if api else ""
     style = "\n".join((STYLE.read_text(encoding="utf-8").strip(),
                        _STYLE.read_text(encoding="utf-8").strip()))  # fmt: skip
@@ -160,7 +167,9 @@ def _card(entry: Entry, formats: Sequence[str], language: str) -> str:
 
 def _growth(facts: Facts) -> Inlines:
     """The verdict on the cell's gradients in one sentence."""
-    claim = facts.claim
+    claim, kind = facts.claim, facts.claim.verdict[0].key.rpartition(".")[2]
+    if kind in _WHATEVER:  # without the letters and the number of a theorem that is not here
+        return facts.say.sentence(_WHATEVER[kind])
     if claim.rate is None or claim.supremum is None:
         return facts.say.line(claim.verdict[0])
     slope, norm = claim.supremum, claim.rate.args[-1]

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from derive.calculus.paths import Route
 from derive.cell import Cell
+from derive.saying import singular
 from derive.typeset.columns import columns_of
 from numeric.bounds.answer import Answer
 from numeric.bounds.batches import Batch
@@ -105,7 +106,7 @@ def first(
 def sentence(line: Line, say: Speaker) -> str:
     """The sentence of a key with its slots, marks of emphasis and code left out."""
     key, slots = line
-    template = say.words(key).replace("*", "").replace("`", "")
+    template = singular(say.words(key), slots).replace("*", "").replace("`", "")
     return _SLOT.sub(lambda place: _word(slots[int(place[1])]), template).strip()
 
 

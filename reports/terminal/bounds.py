@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
+from derive.saying import singular
 from derive.theorems.letters import THETA, Letters
 from derive.typeset.columns import columns_of
 from derive.typeset.letters import spelled
@@ -242,7 +243,7 @@ def _table(one: Diagnosis, everything: bool, words: Say) -> list[str]:
         if max(map(columns_of, lines)) <= WIDTH:
             break
     hidden = len(one.log10_upper) - len(upper)
-    more = words("bounds.hidden").format(hidden) if hidden else ""
+    more = singular(words("bounds.hidden"), (hidden,)).format(hidden) if hidden else ""
     return [*lines, "  " + words("bounds.smallest") + more]
 
 

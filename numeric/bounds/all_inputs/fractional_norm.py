@@ -1,21 +1,21 @@
 """One norm below 1 for all inputs: the fractional form, scaled, as a certificate of decay.
 
-In: a `Fractional`, G = [A B; C D] closed by a diagonal Δ. Out: `ScaledNorm`: r, an invertible T of
+In: a `Fractional`, G = [A B; C D] closed by a diagonal Δ. Out: `ScaledNorm`: r, an invertible P of
 the state and an S that commutes with every Δ, with
 
-    ‖ diag(T, S) · G · diag(r T, S)⁻¹ ‖₂ ≤ 1.
+    ‖ diag(P, S) · G · diag(r P, S)⁻¹ ‖₂ ≤ 1.
 
 Then r is a rate. Let y = A x + B p, q = C x + D p, p = Δ q with |Δ| ≤ 1. The norm says that
-‖T y‖² + ‖S q‖² ≤ r² ‖T x‖² + ‖S p‖², and ‖S p‖ = ‖Δ S q‖ ≤ ‖S q‖, so ‖T J x‖ ≤ r ‖T x‖ for every
-step Jacobian J that the form holds. A product of l of them is at most ‖T‖ ‖T⁻¹‖ r^l.
+‖P y‖² + ‖S q‖² ≤ r² ‖P x‖² + ‖S p‖², and ‖S p‖ = ‖Δ S q‖ ≤ ‖S q‖, so ‖P J x‖ ≤ r ‖P x‖ for every
+step Jacobian J that the form holds. A product of l of them is at most ‖P‖ ‖P⁻¹‖ r^l.
 
-The scaling is searched for in floats and proved afterwards: L = diag(T, S) is exactly the given
+The scaling is searched for in floats and proved afterwards: L = diag(P, S) is exactly the given
 floats, Y ≈ L⁻¹ with ‖L Y − I‖ ≤ ε < 1, so that ‖L G D L⁻¹‖ ≤ ‖L G D Y‖ / (1 − ε), and the last
 norm is that of an interval matrix.
 
 Source: Packard and Doyle 1993, The complex structured singular value, Automatica 29, has the
 scaled norm; Boyd, El Ghaoui, Feron and Balakrishnan 1994, Linear matrix inequalities in system
-and control theory, section 5.1, the same as an inequality of P = TᵀT.
+and control theory, section 5.1, the same as an inequality of PᵀP.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ _DOUBLINGS: Final = 40
 
 @dataclass(frozen=True)
 class ScaledNorm:
-    """The certificate: `rate` r, `scaling` L = diag(T, S) as floats, and what it is of.
+    """The certificate: `rate` r, `scaling` L = diag(P, S) as floats, and what it is of.
 
-    `norm` is a certified bound, at most 1, of the scaled matrix; `condition` one of ‖T‖ ‖T⁻¹‖.
+    `norm` is a certified bound, at most 1, of the scaled matrix; `condition` one of ‖P‖ ‖P⁻¹‖.
     """
 
     rate: float
@@ -64,7 +64,7 @@ class ScaledNorm:
     condition: float
 
     def to_dict(self) -> dict[str, Any]:
-        """What the JSON holds; S as the rows of its blocks, `rows` of q that share a Δ."""
+        """What the JSON holds; P as T, S as the rows of its blocks, `rows` of q that share a Δ."""
         k, text, layout = self.form.width, Text(), Layout()
         rows: list[list[int]] = [[] for _ in self.form.unknowns]
         for row, owner in enumerate(self.form.owners):
@@ -118,7 +118,7 @@ def _of_one_matrix(form: Fractional) -> ScaledNorm | None:
 
 
 def lyapunov(A: Array, above: float) -> Array | None:
-    """About a T with ‖T A T⁻¹‖₂ ≤ above · ρ(A): TᵀT = Σ_k (Aᵏ)ᵀ Aᵏ / (above · ρ)^{2k}, by doubling.
+    """About a P with ‖P A P⁻¹‖₂ ≤ above · ρ(A): PᵀP = Σ_k (Aᵏ)ᵀ Aᵏ / (above · ρ)^{2k}, by doubling.
 
     None where A is nilpotent, or too far from normal for floats.
     """

@@ -137,7 +137,9 @@ def test_letters_that_the_cell_has_are_not_taken_twice():
     assert letters("q", "p") == "p"  # given by now
     assert letters("r", "q") == "q"
     assert closed_condition(derivation).symbol.name == "D"
-    assert letters("r", "h") == "r_star"
+    assert letters("r", "h") == "y"  # any letter, before one with a subscript
+    assert letters("A", "N") == "A"
+    assert letters("N", "A") == "Y"
     names = Quantities(derivation)
     assert [names.name(cell.states[0]).name, names.name(cell.parameters[0], "d_1").name] == [
         "h_hat", "d_1",

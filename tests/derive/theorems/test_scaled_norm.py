@@ -19,7 +19,7 @@ def closed(G, delta):
 
 
 def drawn(T, S, rate):
-    """G with ‖diag(T, S) G diag(r T, S)⁻¹‖₂ = 1."""
+    """G with ‖diag(P, S) G diag(r P, S)⁻¹‖₂ = 1."""
     L = np.block([[T, np.zeros((N, K))], [np.zeros((K, N)), S]])
     M = RNG.normal(size=(N + K, N + K))
     G = np.linalg.inv(L) @ (M / np.linalg.norm(M, 2)) @ L

@@ -61,3 +61,13 @@ def test_no_column_is_multiplied_by_the_number_1():
     lines = "h = W @ h_prev\nS = diag(U @ x) @ (h_prev @ (K @ x).T) + S_prev"
     cell = Cell.parse(name="q", equations=lines)
     assert "1₁" not in show_text(cell)
+
+
+def test_a_name_of_several_letters_before_parentheses_is_no_function():
+    equation = "h = h_prev + dt * (x - h_prev) + c * (x - h_prev) + dt * h_prev + dt * tanh(x)"
+    cell = Cell.parse(name="own", equations=equation, scalars=["dt", "c"], sizes={"x": "n"})
+    value = Layout(cell.notation).of(cell.equations[0].value)
+    assert Text()(value) == (
+        "h_{t−1} + dt · (x_t − h_{t−1}) + c(x_t − h_{t−1}) + dt h_{t−1} + dt tanh(x_t)"
+    )
+    assert r"\mathrm{dt}\cdot (x_{t} - h_{t-1})" in Latex()(value)

@@ -358,7 +358,7 @@ def test_the_certificate_of_a_rate_is_told(capsys):
     assert held["norm"] <= 1
     assert np.shape(held["T"]) == (3, 3)
     assert {"d", "unit", "centre", "radius", "rows", "S"} == set(held["delta"][0])
-    assert "‖diag(T, S) G diag(r T, S)⁻¹‖₂ ≤ 1" in said(capsys, *words)[1].replace("\n    ", " ")
+    assert "‖diag(P, S) G diag(r P, S)⁻¹‖₂ ≤ 1" in said(capsys, *words)[1].replace("\n    ", " ")
 
 
 def test_what_truncation_leaves_out_of_the_gradients(capsys):

@@ -309,13 +309,20 @@ def test_numbers_found_in_wrong_code_are_told_in_chinese():
 
 
 @pytest.mark.parametrize(
-    ("equations", "check", "begins"),
+    ("equations", "check", "has"),
     [
         ("h = softsign(U @ h_prev + W @ x)", "complex_step", "forward 对 params.U 不解析"),
         ("h = h_prev / relu(x) + x", "exact", "不能在域的元素上运行"),
+        (
+            "h = h_prev / relu(x) + x",
+            "complex_step",
+            "在 h 的方程中，h_{t−1}/relu(x) 在第 1 步除以",
+        ),
+        ("h = log(x) + h_prev", "complex_step", "在 h 的方程中，log(x) 在第 1 步取在 -"),
+        ("h = log(x) + h_prev", "autograd", "个没有定义：在 h 的方程中，log(x) 在第 1 步"),
     ],
 )
-def test_why_a_check_does_not_apply_is_said_in_chinese(equations, check, begins):
+def test_why_a_check_does_not_apply_is_said_in_chinese(equations, check, has):
     made = verify(compile_cell(Cell.parse(name="made", equations=equations)))
-    assert made.checks[check].status == "not_applicable"
-    assert in_words(made.checks[check].reason, phrases("zh")).startswith(begins)
+    assert made.checks[check].status in {"not_applicable", "inconclusive"}
+    assert has in in_words(made.checks[check].reason, phrases("zh"))

@@ -14,10 +14,21 @@ from derive import Cell, catalogue, differentiate
 from derive.typeset.boxes import Fenced, Number, Operator, Row, Script, Sum, Symbol, width
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
-from reports.document.figures import gradient_norms, label_ends, labels
+from reports.document.figures import SHADES, gradient_norms, label_ends, labels, over_lags
 from reports.document.html import html, inline, pieces, said
-from reports.document.model import EquationRow, Equations, Math, Reference, Table, Words
-from reports.document.tex import escape
+from reports.document.model import (
+    Document,
+    EquationRow,
+    Equations,
+    Math,
+    Paragraph,
+    Reference,
+    Section,
+    Table,
+    Theorem,
+    Words,
+)
+from reports.document.tex import escape, tex
 from reports.document.words import listed
 from reports.sections.cell import build
 from reports.sections.facts import Facts
@@ -49,6 +60,19 @@ def test_every_link_has_its_anchor(name):
     assert set(re.findall(r'href="#([^"]+)"', made)) <= set(re.findall(r'id="([^"]+)"', made))
     anchors = set(re.findall(r"\\(?:anchor|hypertarget)\{([^}]+)\}", text))
     assert set(re.findall(r"\\hyperlink\{([^}]+)\}", text)) <= anchors
+
+
+def test_a_theorem_bears_the_number_that_sentences_call_it_by_wherever_it_stands():
+    claim = (Paragraph((Words("It holds."),)),)
+    theorems = Section("a", "A", (Theorem("Far", 8, claim, ()), Theorem("Near", 2, claim, ())))
+    made = Document("a", "t", "s", "a", (), (theorems,))
+    set_to = re.findall(
+        r"\\setcounter\{theorem\}\{(\d+)\}\s*\\begin\{theorem\}\[(\w+)\]", tex(made)
+    )
+    assert set_to == [("7", "Far"), ("1", "Near")]  # one less: \begin{theorem} counts on
+    assert re.findall(r"<b>(.*?)</b> \((\w+)\)", html(made)) == [
+        ("Theorem 8", "Far"), ("Theorem 2", "Near"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -214,3 +238,28 @@ def test_sizes_are_written_as_in_the_shapes():
                    if getattr(block, "lead", "") == "Numbers.")  # fmt: skip
     size = Script(Symbol("n"), sub=Symbol("n"))
     assert Math(Row((size, Operator("="), Number("4")))) in numbers.content
+
+
+@pytest.mark.parametrize("last", [1, 2, 5, 22, 60])
+def test_lags_are_whole_numbers_along_an_axis(last):
+    axes = Drawing().subplots()
+    over_lags(axes, last, labels("en"))
+    ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= last]
+    assert all(tick == round(tick) for tick in ticks)
+    assert len(ticks) > 1
+    assert {tick % 5 for tick in ticks} == {0} or last < 10
+
+
+def test_one_curve_alone_is_black():
+    whole = measurement(CELLS["rnn"])
+    alone = replace(whole, curves=whole.curves[:1])
+    light, dark = SHADES[0].lower(), "#000000"
+    several, one = (gradient_norms(m, "x", labels("en")).svg.lower() for m in (whole, alone))
+    assert light in several
+    assert light not in one
+    assert dark in one or "stroke: #000" in one
+
+
+def test_short_code_stays_on_its_line():
+    assert inline(Words("x @ W.T", "code")) == '<code class="whole">x @ W.T</code>'
+    assert inline(Words("bptt verify lstm --seed 0", "code")).startswith("<code>")

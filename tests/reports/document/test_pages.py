@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
-from feet import LEADING, crowded, feet, headed_by_a_rule, row_counts
+from feet import LEADING, crowded, feet, headed_by_a_rule, printed, row_counts
 from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
@@ -97,6 +97,23 @@ def test_a_tall_table_below_figures_stays_on_its_pages(tmp_path, rows):
 
 @pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_figure_that_its_page_has_room_for_stays_there_whatever_follows(tmp_path):
+    """A paragraph stays whole, which is no reason for half a page without it and the figure."""
+    picture = gradient_norms(measurement(CELLS["rnn"]), r"\|J\|_2", labels("en"))
+    lines = (Paragraph((Words("line"),)),) * 18
+    figure, after = Figure(1, "any", (Words("one"),), "one"), Paragraph((Words("after " * 260),))
+    made = replace(document("rnn"), sections=(Section("one", "One", (*lines, figure, after)),))
+    path = tmp_path / "any.tex"
+    write_files({tmp_path / "figures" / "any.pdf": picture.pdf, path: tex(made).encode()})
+    compile_pdf(path)
+    first, second, *_ = printed(path.with_suffix(".pdf")).split("\f")
+    assert "Figure 1." in first
+    assert "after" in second
+    assert "after" not in first
+
+
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 def test_no_table_runs_off_its_page_wherever_figures_go(tmp_path):
     """Equations are long tables, which would forget the figures at the top of their page."""
 
@@ -180,6 +197,7 @@ def test_html_fits_a_phone_and_a_desk(written):
         assert found[width]["scroll"] <= found[width]["client"], width
         assert found[width]["math"] > 50
         assert found[width]["flat"] == []
+        assert found[width]["wide"] == []
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
@@ -189,6 +207,10 @@ def test_a_page_that_scrolls_or_complains_is_seen(tmp_path):
     assert "CONSOLE" in log
     assert found["360"]["scroll"] > found["360"]["client"]
     assert len(found["360"]["flat"]) == 1
+    row = "<td style='min-width:900px'>x</td>" * 2
+    table = f"<table class=data><tr>{row}</table>"
+    bad = f"<p>T</p><div class=scroll style='overflow:auto'>{table}</div>"
+    assert measured(tmp_path / "wide.html", bad)[0]["360"]["wide"] == ["T"]
 
 
 @pytest.mark.long

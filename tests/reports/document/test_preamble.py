@@ -6,12 +6,12 @@ import pytest
 from reading import text_of
 from samples import LISTING, SVG, document, measurement, verdict
 
-from derive import Cell
+from derive import Cell, catalogue
 from derive.calculus.through_time import derivation_of
 from reports.document.html import html
 from reports.document.preamble import PROGRAM, headed
-from reports.document.tex import tex
-from reports.document.words import spoken
+from reports.document.tex import escape, tex
+from reports.document.words import phrases, spoken
 from reports.sections.cell import build
 
 SAY = spoken("en").texts.__getitem__
@@ -36,6 +36,13 @@ def test_latin_letters_and_signs_of_formulas_need_latex_base_alone():
     assert body == "Gedächtnis, Koutník: ∂L, ‖W‖ ≤ 1 …"
 
 
+def test_what_reports_say_of_the_catalogue_needs_latex_base_alone():
+    """Also in passing: those templates are the keys of another language's phrases."""
+    cells = (line for cell in catalogue.values() for line in (cell.title, cell.source))
+    for line in (*spoken("en").texts.values(), *phrases("zh"), *cells):
+        assert not headed(escape(line), "en", SAY)[0].startswith(PROGRAM), line
+
+
 def test_letters_of_other_scripts_get_a_font_that_has_them():
     head, body = headed("Долгая LSTM", "en", SAY)
     assert head.startswith(PROGRAM)
@@ -48,3 +55,10 @@ def test_a_chinese_document_calls_its_theorems_in_chinese():
     head, _ = headed("定理", "zh", spoken("zh").texts.__getitem__)
     assert r"\newtheorem{theorem}{定理}" in head
     assert r"\renewcommand{\proofname}{证明}" in head
+
+
+def test_the_space_that_sets_off_a_chinese_number_is_no_other_script():
+    head, body = headed("表 1\u3000各参数", "zh", SAY)
+    assert "ctex" in head
+    assert body == "表 1\u3000各参数"
+    assert "otherscript" not in head

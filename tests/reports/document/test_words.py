@@ -176,3 +176,16 @@ def test_a_speaker_says_sentences_titles_and_enumerations():
     assert say.heads("glance.space") == ((Words("space"),),)
     with pytest.raises(ValueError, match="certified_rate"):
         Speaker(Layout()).sentence("shared.over_sets", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("Elman 1990.", " 1990."),
+        ("遗忘门：Gers and Cummins 2000, Neural Computation 12", " 12."),
+        ("Beck et al. 2024, NeurIPS；在归一化之后以另一投影的 silu 代替 o", " o。"),
+        ("以 tanh 的斜率代替它的斜率。", "的斜率。"),
+    ],
+)
+def test_a_full_stop_is_that_of_the_script_before_it(text, end):
+    assert Speaker(Layout()).closed(text).endswith(end)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from derive import Cell, differentiate
 from numeric.bounds.answer import answer
 from numeric.bounds.diagnosis import diagnose
 from numeric.meaning.sizes import shape_of, usual_sizes
+from reports.cli import main
 from reports.sections.answer_lines import batch_line, lines
 from reports.sections.facts import Facts
 from reports.terminal.answer import Text, sentence
@@ -105,3 +108,13 @@ def test_of_sequences_one_that_overflows_is_the_largest_and_not_zero():
     say = Facts(differentiate(cell)).say
     line = batch_line("x.npy", (-1.0, np.inf), 1, "3", Text(say, cell))
     assert "between 10^-1.00 and ∞" in " ".join(sentence(line, say).split())
+
+
+def test_of_one_step_nothing_is_said_in_the_plural(capsys):
+    assert main(["bounds", "lstm", "--size", "3", "--gain", "0.1", "--lag", "1"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "vanishes: over 1 step it loses" in told
+    assert "seed 0, 1 step: " in told
+    assert "have at most 1 step " in told
+    assert "In time it is even" not in told  # of one step
+    assert not re.findall(r"(?<![\d.])1 (?:more )?\w+s\b", told)

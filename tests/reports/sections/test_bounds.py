@@ -81,16 +81,19 @@ def test_the_page_needs_no_script_and_no_network(lstm):
 
 @pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
-def test_the_chapter_fits_a_phone_and_a_desk(tmp_path):
-    found = small_study("lstm")
-    made = chapter_of(found)
-    page = Document("lstm", "t", "s", "a", (), made.sections)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_chapter_fits_a_phone_and_a_desk(language, tmp_path):
+    found, facts = small_study("lstm"), Facts(differentiate(catalogue["lstm"]), language=language)
+    made = chapter(facts, found, "lstm", "x")
+    page = Document("lstm", "t", "s", "a", (), made.sections, language=language)
     text = html(page, {stem: picture.svg for stem, picture in made.pictures.items()})
     seen, log = measured(tmp_path / "frames.html", text)
     assert "CONSOLE" not in log
     for width in ("360", "1200"):
         assert seen[width]["scroll"] <= seen[width]["client"], width
         assert seen[width]["flat"] == []
+        assert seen[width]["wide"] == []  # no table of numbers hides a column
+        assert min(seen[width]["points"]) * 6.5 >= 9  # the smallest letters of a figure, in pixels
 
 
 def test_numbers_and_verdicts_are_those_of_the_study(lstm):
@@ -140,13 +143,14 @@ def test_known_cells_stand_beside_this_one():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["gru", "gla"])
+@pytest.mark.parametrize("name", ["gru", "gla", "mlstm"])
 def test_other_sizes_are_not_called_the_same(name):
     study = small_study(name)
     made = chapter_of(study)
     said = "This cell beside known ones of the same sizes."
-    if name == "gla":
-        own = ", ".join(f"{letter}={size}" for letter, size in study.sizes.items())
+    if name != "gru":
+        letters = (letter.replace("_", "") for letter in study.sizes)  # n_n, its n below
+        own = ", ".join(map("{}={}".format, letters, study.sizes.values()))
         said = f"This cell, of {own}, beside known ones of n=6, m=3."
     text = page(made)
     assert said in text
@@ -288,7 +292,9 @@ def test_the_answer_stands_first_with_its_numbers(quick, tmp_path, capsys):
     assert len(data["log10_measured"]) == 12
     exact = f"{data['log10_measured'][-1]:.2f}".replace("-", "−")
     assert f"measured is 10{exact}." in text.replace("^", "")
-    assert f"{100 * data['answer']['unit']['share']:.0f} % of the norm" in text
+    unit = data["answer"]["unit"]  # written as in code: h₄ would be h at step 4
+    share = f"{100 * unit['share']:.0f} % of the norm"
+    assert f"carries most is {unit['state']}[{unit['index']}], with {share}" in text
     assert main(["bounds", "rnn", *map(str, words)]) == 0
     said = capsys.readouterr().out
     assert max(map(len, said.split("\n"))) <= 80

@@ -5,14 +5,18 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from reading import text_of
 from renamed import ASKED, CELLS, of, one_meaning, symbols
+from studies import small_study
 
 from derive import Cell, catalogue, differentiate
 from derive.language.syntax import BAR
 from derive.typeset.boxes import Symbol
 from derive.typeset.text import Text
 from reports.document.figures import labels
-from reports.document.model import Paragraph
+from reports.document.html import html
+from reports.document.model import Document, Paragraph
+from reports.sections.bounds import chapter
 from reports.sections.derivation import _functions, step_jacobian, through_time
 from reports.sections.facts import Facts
 from reports.sections.page_one import conventions, glance
@@ -20,9 +24,16 @@ from reports.sections.sweeps import _Letters, _theorem
 
 
 def written(derivation):
-    """The letters of the conventions, of the functions and of the theorem on sweeps."""
+    """The letters of the conventions, of the functions and of the theorem on sweeps.
+
+    What tells a size from a symbol of its letter is said where there is one, and left out.
+    """
     facts = Facts(derivation)
-    pages = {"conventions": conventions(facts), "functions": (*_functions(facts),)}
+    items = [
+        item for item in conventions(facts).content[0].items
+        if not any("above" in getattr(part, "text", "") for part in item)
+    ]  # fmt: skip
+    pages = {"conventions": (*items,), "functions": (*_functions(facts),)}
     if not derivation.has_matrices:
         pages["sweeps"] = (_Letters(facts).step(), _theorem(SimpleNamespace(facts=facts)))
     return {name: [*symbols(page)] for name, page in pages.items()}
@@ -105,3 +116,26 @@ def test_the_rule_of_a_sum_over_entries_is_no_matrix_product():
     derivation = differentiate(Cell.parse(name="c", equations=text))
     found = {step.equation.target.args[0].name: step.terms for step in derivation.part("adjoint")}
     assert found["u_a" + BAR] == (("derivative of a sum over entries", 2),)
+
+
+def test_a_part_of_a_state_that_is_called_like_a_mark_is_no_marked_letter():
+    """a_prev would be printed as the a of the step before, a_hat with a hat."""
+    equations = "hat = tanh(W @ hat_prev + U @ x)\nprev = tanh(V @ hat + p * prev_prev)"
+    facts = Facts(differentiate(Cell.parse(name="own", equations=equations)))
+    steps = facts.derivation.part("forward")
+    shown = [Text()(facts.layout.of(step.equation.target)) for step in steps]
+    assert shown == ["a_t", "hat_t", "a_{2,t}", "prev_t"]
+
+
+@pytest.mark.parametrize("name", ["min_gru", "linoss"])
+def test_where_no_weight_multiplies_a_state_there_is_no_letter_of_a_gain(name):
+    """A minimal GRU's gain would be ω, since g is its candidate: a letter of nothing."""
+    facts, found = Facts(differentiate(catalogue[name])), small_study(name)
+    made = chapter(facts, found, name, "x")
+    pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
+    document = Document("a cell", "a cell", "", "", (), made.sections)
+    text = " ".join(text_of(html(document, pictures)).split())
+    assert "So at these weights" in text
+    assert f"{Text()(facts.gain)}=" not in text
+    assert ("variance 1/n" in text) == (name == "linoss")  # its readout has n columns
+    assert "matrices of variance" in text or "Matrices are drawn from a normal" in text

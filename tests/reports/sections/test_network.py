@@ -56,6 +56,18 @@ def spoken(network, part):
     ]
 
 
+@pytest.mark.parametrize(("name", "entry"), [("bilstm", "j"), ("table", "i")])
+def test_the_loss_sums_over_entries_by_a_letter_that_no_gate_has(name, entry):
+    """An LSTM's i is its input gate."""
+    assert rf"\sum_{{{entry}}} y_{{t,{entry}}}\,\log \,p_{{t,{entry}}}" in tex(document(name))
+
+
+def test_layers_are_counted_from_one_and_in_code_from_zero_and_that_is_said():
+    told = "Code and tables of numbers count them from 0: layer0 is layer 1."
+    assert told in text_of(html(document("bilstm")))
+    assert told not in text_of(html(document("linear")))  # of one layer
+
+
 def test_indices_choose_rows_and_masks_stand_between_layers_on_both_ways():
     network = NETWORKS["table"]
     assert spoken(network, "table") == ["x_t = Eᵀ e_t"]

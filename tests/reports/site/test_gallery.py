@@ -189,6 +189,22 @@ def test_the_index_groups_families_and_names_failures():
     assert "The code of 2 of them" in page
 
 
+def test_the_index_refers_to_no_theorem_and_says_where_letters_are_named():
+    """Theorems stand on the pages of the cells; mlstm's verdict is one of them."""
+    good = {"status": "pass", "checks": {"exact": "pass"}, "examples": 10}
+    names = ("rnn", "gru", "mlstm", "delta_net", "min_gru")
+    for language, theorem, told in (
+        ("en", "Theorem", "It never explodes, whatever the weights and inputs."),
+        ("zh", "定理", "不论权重和输入如何，它从不爆炸。"),
+    ):
+        page = index_page([Entry(catalogue[n], good) for n in names], ("html",), language)
+        assert theorem not in page
+        assert page.count(told) == 3
+    assert "is a part of them, which the cell" in index_page(
+        [Entry(catalogue["gru"], good)], ("html",)
+    )
+
+
 def test_every_family_of_the_catalogue_has_a_name():
     entries = [Entry(cell, {}) for cell in catalogue.values()]
     assert SAY(OTHER) not in families(entries, SAY)
