@@ -234,7 +234,7 @@ THROUGH: Final = (
     Through("reports/document/test_pages.py", "files as a browser and a TeX engine read them",
             ("reports/document/pdf.py", "reports/write.py")),
     Through("reports/sections/test_bounds.py", "the two chapters of bounds and their figures",
-            ("reports/document/bound_figures.py", "reports/document/method_names.py",
+            ("reports/document/method_names.py",
              "reports/sections/all_inputs.py", "reports/document/memory_figures.py",
              "reports/sections/answer.py",
              "reports/terminal/answer.py",

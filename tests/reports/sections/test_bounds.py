@@ -10,8 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from browser import BROWSER, measured
-from matplotlib.collections import QuadMesh
-from matplotlib.contour import ContourSet
 from reading import text_of
 from samples import measurement, verdict
 from studies import chapter_of, small_study, study_of, torch_rnn
@@ -24,7 +22,7 @@ from reports import write
 from reports.cli import main
 from reports.commands import report
 from reports.document import bound_figures
-from reports.document.figures import Picture, labels
+from reports.document.figures import Picture
 from reports.document.html import html
 from reports.document.model import Document, Equations, Figure, Table
 from reports.document.tex import tex
@@ -367,29 +365,6 @@ def test_a_drawn_net_that_overflows_has_a_page_with_the_reason():
     made = chapter(Facts(differentiate(cell)), study_of(cell), "squares", "x")
     (said,) = [section for section in made.sections if section.anchor == "one-sequence"]
     assert "Nothing is measured or certified along the sequence" in repr(said)
-
-
-def test_black_lines_show_on_every_shade_of_the_norms_over_times(monkeypatch):
-    drawings = []
-    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
-    times = [0, 1, 2, 3]
-    logs = np.where(np.tri(4, dtype=bool), -1.0 * np.subtract.outer(times, times), -np.inf)
-    bound_figures.norms_over_times(times, logs, "x", labels("en"))
-    (mesh,) = drawings[0].axes[0].findobj(QuadMesh)
-    shades = mesh.cmap(mesh.norm(logs[np.tri(4, dtype=bool)]))[:, :3]
-    assert 0.35 < shades.min() < 0.45
-    assert 0.9 < shades.max() < 0.97
-
-
-def test_no_line_follows_the_roundings_of_the_largest_norm(monkeypatch):
-    drawings = []
-    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
-    times = [0, 1, 2, 3]
-    logs = np.where(np.tri(4, dtype=bool), 1e-16, -np.inf)
-    logs[3, :2] = -0.4
-    bound_figures.norms_over_times(times, logs, "x", labels("en"))
-    (lines,) = drawings[0].axes[0].findobj(ContourSet)
-    assert -0.4 < min(lines.levels) < max(lines.levels) < -0.01
 
 
 def test_the_region_names_its_gate_as_the_text_does(monkeypatch):
