@@ -150,7 +150,8 @@ def states(params, inputs, initial=None, constants=None):
     tensors = [group[name] for group, own in zip(groups, names) for name in own]
     for tensor in tensors:
         if not isinstance(tensor, torch.Tensor) or tensor.device.type != "cpu":
-            where = getattr(tensor, "device", type(tensor).__name__)
+            is_one = isinstance(tensor, torch.Tensor)
+            where = tensor.device if is_one else type(tensor).__name__
             raise ValueError(f"{cell}: expected tensors on the cpu, came {{where}}")
         if tensor.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"{cell}: expected float32 or float64, came {{tensor.dtype}}")

@@ -168,6 +168,8 @@ def test_a_tensor_elsewhere_and_a_wrong_shape_are_refused(tmp_path: Path) -> Non
     layer = imported("rnn", tmp_path).Rnn(2, 3)
     with pytest.raises(ValueError, match="expected tensors on the cpu, came meta"):
         layer(torch.zeros(4, 1, 3, device="meta"))
+    with pytest.raises(ValueError, match="expected tensors on the cpu, came ndarray"):
+        layer(np.zeros((4, 1, 3), np.float32))  # an array has a device, too
     with pytest.raises(ValueError, match=r"inputs\['x'\]: expected shape"):
         layer(torch.zeros(4, 3))
     with pytest.raises(ValueError, match="expected the inputs x, came 2"):
