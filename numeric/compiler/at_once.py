@@ -98,7 +98,8 @@ def forward(params, inputs, initial=None, constants=None):
         if exact:
             return moved, sweeps + 1, settled, longest
         for name in STATES:  # where it overflows, the image; later iterations mend it
-            other = np.where(np.isfinite(image[name]), image[name], 0)
+            known = (np.arange(T) <= sweeps).reshape(T, *[1] * (image[name].ndim - 1))
+            other = np.where(np.isfinite(image[name]) | known, image[name], 0)
             moved[name] = np.where(np.isfinite(moved[name]), moved[name], other)
         length = np.stack([_relative(step[name], moved[name], unit) for name in STATES]).max()
         small = (length <= unit**0.5) & (length >= longest / 2)

@@ -115,6 +115,21 @@ def test_what_overflows_on_the_way_is_mended() -> None:
     assert same(found, called(vars(compile_cell("rnn").module), cell))
 
 
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_a_state_that_is_infinite_stays_so(target: str) -> None:
+    cell = Cell.parse(name="far", equations="h = log(1 + exp(w * x) + h_prev * h_prev)")
+    given, x = {"w": np.ones(2)}, np.full((7, 1, 2), 0.5)
+    x[2, 0, 0], x[4, 0, 1] = 1e3, -1e3
+    source = compile_cell(cell, target=target, parallel=True).source
+    module = stand_in.load(source, "far") if target == "jax" else vars(load(source, "far"))
+    with np.errstate(all="ignore"):
+        found = module["forward"](given, {"x": x})[0]["h"]
+        want = vars(compile_cell(cell, "textbook").module)["forward"](given, {"x": x})[0]["h"]
+    assert np.isinf(want).sum() == 5
+    assert np.array_equal(np.isinf(found), np.isinf(want))
+    assert np.allclose(found[np.isfinite(want)], want[np.isfinite(want)], rtol=1e-12)
+
+
 @pytest.mark.parametrize(("target", "said"), [("c", "numpy or jax"), ("torch", "numpy or jax")])
 def test_other_targets_are_refused(target: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
