@@ -50,7 +50,9 @@ def run(arguments: Namespace) -> Answer:
     except ValueError as problem:
         raise CommandError(f"{source}: {problem}") from None
     except OSError as problem:
-        raise CommandError(f"bptt convert: {why(problem)}") from None
+        of_source = problem.filename is not None and Path(problem.filename) == source
+        where = source if of_source else target
+        raise CommandError(f"bptt convert: {where}: {why(problem)}") from None
     opened = kind.opened(converted.written.arrays)
     data = _data(converted, arguments, layout) | {"opened": opened or None}
     lines = [*_lines(converted, target), *([opened] if opened else [])]

@@ -49,6 +49,17 @@ def test_what_is_left_out_is_said_and_what_is_taken_for_granted(
     assert found["left_out"]
 
 
+@pytest.mark.parametrize(("source", "target", "named"), [
+    ("none.pt", "w.npz", "none.pt"), ("../files/net.pt", "none/w.npz", "w.npz"),
+])  # fmt: skip
+def test_what_cannot_be_read_or_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, target: str, named: str
+) -> None:
+    words = [str(FILES / source), str(tmp_path / target), "--module", "encoder.lstm"]
+    assert main(["convert", *words]) == 2
+    assert f"{named}: No such file or directory" in capsys.readouterr().err
+
+
 def test_what_is_not_proved_is_not_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
