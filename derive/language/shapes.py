@@ -295,6 +295,9 @@ class Shapes:
                 if named.kind != "name" or named.value in vectors:
                     continue
                 name = named.value
+                if vector.value.removesuffix(PREVIOUS) in self.of_matrices:
+                    rule += f". {name} is taken for a vector: name it in 'matrices' if it is none"
+                    break
                 rule += (
                     f". {vector.value} is a column here: write {name}{'' if turned else '.T'} @ "
                     f"{vector.value} for {vector.value} @ {name}{'.T' if turned else ''}"

@@ -98,12 +98,12 @@ def forward(params, inputs, initial=None, constants=None):
         if exact:
             return moved, sweeps + 1, settled, longest
         for name in STATES:  # where it overflows, the image; later iterations mend it
-            other = np.where(np.isfinite(image[name]), image[name], 0)
+            known = (np.arange(T) <= sweeps).reshape(T, *[1] * (image[name].ndim - 1))
+            other = np.where(np.isfinite(image[name]) | known, image[name], 0)
             moved[name] = np.where(np.isfinite(moved[name]), moved[name], other)
-        length = np.stack([np.abs(part).max() for part in step.values()]).max()
-        scale = np.stack([np.abs(part).max() for part in moved.values()]).max()
-        small = (length <= unit**0.5 * scale) & (length >= longest / 2)
-        return moved, sweeps + 1, small | (length <= 4 * unit * scale), length
+        length = np.stack([_relative(step[name], moved[name], unit) for name in STATES]).max()
+        small = (length <= unit**0.5) & (length >= longest / 2)
+        return moved, sweeps + 1, small | (length <= 4 * unit), length
 
     states, _ = _all_steps(params, side, first, zeros)  # the first guess: F_t(0)
     states = {name: states[name] for name in STATES}
@@ -174,6 +174,19 @@ def _all_steps(params, side, first, states):
         T, B = state.shape[:2]
     found, tape = _step_forward(params, side[0], before, side[1])
     return {name: rows.reshape(T, B, *rows.shape[2:]) for name, rows in found.items()}, tape
+
+
+def _relative(step, moved, unit):
+    """How far a state moved, the most of any unit's trajectory beside its largest entry.
+
+    Each by itself: beside a unit a million times larger none would seem to move. What is below
+    the rounding of its sample is measured by that.
+    """
+    step, moved = np.abs(step).max(axis=0), np.abs(moved).max(axis=0)
+    axes = tuple(range(1, moved.ndim))
+    least = 4 * unit**0.5 * moved.max(axis=axes, keepdims=True, initial=0)
+    scale = np.maximum(moved, least)
+    return (step / np.where(scale > 0, scale, 1)).max(initial=0)
 
 
 def _scan(A, b):

@@ -32,7 +32,7 @@ from numeric.weights.formats.stored import Arrays
 from numeric.weights.laid_out import FRAMEWORK, OURS, Written, laid_out
 from numeric.weights.layer_weights import is_floating
 from numeric.weights.layouts import layer_prefix
-from numeric.weights.mapping import chosen_module, map_weights, whole_arrays
+from numeric.weights.mapping import chosen_module, map_weights, unused, whole_arrays
 from numeric.weights.module import Module
 from numeric.weights.modules import PYTORCH_KEY, modules_of
 
@@ -59,7 +59,8 @@ class Converted:
     """Arrays by name, what each is made of, whose equations were compared, and the proof.
 
     `rounding`: the largest relative change of an entry by the type of the file; `narrowed` where
-    that type is narrower than that of the file read.
+    that type is narrower than that of the file read. `left`: arrays of the file that are no part
+    of it. `unsaid`: what that file does not say, so that its framework's usual is taken for it.
     """
 
     cell: Cell
@@ -69,6 +70,8 @@ class Converted:
     proof: Agreement
     rounding: float
     narrowed: bool = False
+    left: tuple[str, ...] = ()
+    unsaid: str = ""
 
 
 def convert(
@@ -78,13 +81,19 @@ def convert(
     """The parameters of the cell in a file's arrays, as a layout names them, proved.
 
     Raises:
-        ValueError: for what cannot be mapped; for equations that are not known; for numbers that
-            the widest type that is asked for has not.
+        ValueError: for what cannot be mapped; for equations that are not known; for directions that
+            are not joined as a layout has them; for numbers that the widest type that is asked for
+            has not.
         NotProvedError: if two of the functions differ.
     """
     whole = whole_arrays(cell, arrays)
     chosen = chosen_module(cell, whole, module)
     framework = chosen.framework if chosen else ""
+    if chosen and chosen.joined:
+        raise ValueError(
+            f"{chosen.name}: {chosen.joined}, and what is written has its directions beside each "
+            "other; save it with merge_mode='concat', and join them outside"
+        )
     layers = map_weights(cell, arrays, module)
     written = laid_out(cell.name, layers, layout)
     agreement = _agreement(cell, whole, chosen, layout, module, seed)
@@ -103,7 +112,8 @@ def convert(
     if layout != OURS:
         names.append(f"{FRAMEWORK[layout]}'s {dialect(FRAMEWORK[layout], cell.name)[0].name}")
     return Converted(cell, framework or OURS, Written(cast, written.origin), tuple(names),
-                     Agreement(chance, agreement), rounding, kind != own)  # fmt: skip
+                     Agreement(chance, agreement), rounding, kind != own,
+                     unused(cell, arrays, module), chosen.unsaid if chosen else "")  # fmt: skip
 
 
 def _cast(name: str, value: Array, kind: np.dtype[Any]) -> Array:

@@ -3,19 +3,24 @@
 In: a `ParameterMap`. Out: `Proof`. Over the prime field both cells' equations give the same
 elements after several steps, at random parameters, inputs and states, with a bound on the chance
 that different formulas do; in floats the emitted code of both gives the same states, at entries
-of all sizes, so that it meets the pieces of a function with kinks.
+of all sizes, so that it meets the pieces of a function with kinks: those that begin at numbers of
+the equations, too.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
+from sympy import Rational, preorder_traversal
 
 from derive.cell import Cell
+from derive.language.expr import Elementwise
+from derive.language.pairs import PAIR_FUNCTIONS
 from numeric.compiler.kernel import compile_cell
 from numeric.dialects.blocks import blocks_of, frames, results_of
 from numeric.dialects.one_step import distinct_sizes
@@ -161,11 +166,12 @@ def _both(
 
 def _in_floats(found: ParameterMap, seed: int) -> float:
     """The emitted code of both, entries of all sizes."""
+    decades = (*DECADES, *_far_kinks(found.source, found.target))
     sizes, worst = distinct_sizes(found.source), 0.0
     source, target = (compile_cell(cell) for cell in (found.source, found.target))
     rng = np.random.default_rng(seed)
     with np.errstate(all="ignore"):
-        for decade in DECADES:
+        for decade in decades:
             call = _drawn(found.source, sizes,
                           lambda shape, by=10.0**decade: rng.normal(size=shape) * by)  # fmt: skip
             small = {name: value / max(1.0, 10.0 ** (decade - 1))
@@ -184,3 +190,24 @@ def _in_floats(found: ParameterMap, seed: int) -> float:
                 if not np.array_equal(np.isfinite(want), np.isfinite(got)):
                     worst = np.inf
     return float(worst)
+
+
+def _far_kinks(*cells: Cell) -> tuple[float, ...]:
+    """Decades beyond the usual ones at which a kink may lie, by the numbers in the equations."""
+    numbers = {
+        abs(math.log10(abs(float(node)))) + 0.5
+        for cell in cells if with_kinks(cell)
+        for equation in cell.equations
+        for node in preorder_traversal(equation.value)
+        if isinstance(node, Rational) and node != 0
+    }  # fmt: skip
+    return tuple(sorted(decade for decade in numbers if decade > DECADES[-1]))
+
+
+def with_kinks(cell: Cell) -> tuple[str, ...]:
+    """The functions of the cell whose slope jumps somewhere."""
+    nodes = [node for equation in cell.equations for node in preorder_traversal(equation.value)]
+    kinked = [n.function.name for n in nodes if isinstance(n, Elementwise) and n.function.kink]
+    pairs = [name for node in nodes for name, kind in PAIR_FUNCTIONS.items()
+             if isinstance(node, kind)]  # fmt: skip
+    return tuple(dict.fromkeys([*kinked, *pairs]))

@@ -13,10 +13,9 @@ from itertools import islice
 from typing import Any, Final
 
 import numpy as np
-from sympy import MatrixSymbol, preorder_traversal
+from sympy import MatrixSymbol
 
 from derive.cell import Cell, timeless_symbols
-from derive.language.expr import Elementwise
 from derive.language.maps import has_moving_matrix
 from derive.saying import said
 from numeric.dialects.blocks import MOST, frames, results_of
@@ -208,13 +207,3 @@ def counterexample(source: Cell, target: Cell, way: OneWay) -> dict[str, Any]:
             "states": states(got),
         },
     }  # fmt: skip
-
-
-def with_kinks(cell: Cell) -> tuple[str, ...]:
-    """The functions of the cell whose slope jumps somewhere."""
-    return tuple(dict.fromkeys(
-        node.function.name
-        for equation in cell.equations
-        for node in preorder_traversal(equation.value)
-        if isinstance(node, Elementwise) and node.function.kink
-    ))  # fmt: skip

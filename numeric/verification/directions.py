@@ -13,6 +13,7 @@ import numpy as np
 from derive.saying import said
 from numeric.verification.cases import Case
 from numeric.verification.exact import ExactResult, exact_check
+from numeric.verification.known_to_field import unknown_to_field
 from numeric.verification.oracles import complex_step
 from numeric.verification.session import Session
 from numeric.verification.verdict import FAIL, NOT_APPLICABLE, PASS, Check
@@ -28,6 +29,11 @@ def duality(session: Session, examples: int) -> Check:
     The error probability is that of passing by accident at each example whose sizes count.
     """
     problem, count, chance = session.problem, 0, 1.0
+    if names := unknown_to_field(problem.cell):
+        return Check(NOT_APPLICABLE, said(
+            "irrational numbers meet in {0}, and a field does not know that √2·√2 is 2",
+            ", ".join(names),
+        ))  # fmt: skip
     for example in range(examples):
         at, seed = problem.exact_extents(example), session.seed + example
         try:

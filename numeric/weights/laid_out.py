@@ -156,7 +156,11 @@ def _keras_settings(cell: str, gates: int) -> dict[str, Any]:
 
 
 def _onnx(cell: str, layers: Layers) -> Written:
-    """A node for each layer, by the names that a reader of the model gives its arrays."""
+    """A node for each layer, by the names that a reader of the model gives its arrays.
+
+    Raises:
+        ValueError: for directions that differ in their units, as no node has them.
+    """
     gates, params = layouts.ONNX[cell], _prefixed(layers)
     depths = _stacked(layers, gates[0])
     said, kind = _said(gates, "below"), node_of(cell)[0]
@@ -165,6 +169,10 @@ def _onnx(cell: str, layers: Layers) -> Written:
     module, found, origin, nodes = kind.lower(), Arrays(), {}, []
     for depth, prefixes in enumerate(depths):
         prefix = f"{module}.{depth}" if len(depths) > 1 else module
+        units = [params[f"{own}{gates[0].recurrent}"].shape[1] for own in prefixes]
+        if len({*units}) > 1:
+            raise ValueError("the directions of a node of ONNX have all as many units, here they "
+                             f"have {' and '.join(map(str, units))}")  # fmt: skip
         for name, value in to_onnx(params, cell, prefixes=prefixes).items():
             found[f"{prefix}.{name}"] = value
             origin[f"{prefix}.{name}"] = names[name]

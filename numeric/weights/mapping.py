@@ -36,8 +36,9 @@ def map_weights(
 
     Raises:
         ValueError: naming what cannot be mapped, with the nearest expected; what is missing; a
-            wrong shape; entries that are NaN or infinite; arrays beside missing ones, which
-            may be those under other names; several modules where none is named.
+            wrong shape; a layer missing between others; entries that are NaN or infinite; arrays
+            beside missing ones, which may be those under other names; several modules where none
+            is named.
     """
     whole, made = _whole(cell, arrays)
     chosen = _chosen(whole, module)
@@ -61,6 +62,7 @@ def map_weights(
     if not layers:
         wanted = ", ".join(symbol.name for symbol in cell.parameters)
         raise ValueError(f"no parameters of {cell.name}: expected {wanted}")
+    _nothing_between([_place(layer.prefix)[0] for layer in layers])
     for layer in layers:
         _check(cell, layer)
     return tuple(sorted(layers, key=lambda layer: _place(layer.prefix)))
@@ -197,6 +199,18 @@ def _from_ours(
 def _place(prefix: str) -> tuple[int, bool]:
     """Layers in order, forward before reverse."""
     return int((re.findall(r"\d+", prefix) or ["-1"])[0]), "reverse" in prefix
+
+
+def _nothing_between(depths: Sequence[int]) -> None:
+    """Refuse layers of which one between is missing: those left are another network.
+
+    Raises:
+        ValueError: naming it.
+    """
+    gone = sorted({*range(min(depths), max(depths))} - {*depths})
+    if gone:
+        there = ", ".join(str(depth) for depth in sorted({*depths}))
+        raise ValueError(f"layer {gone[0]} is missing: the file has the layers {there}")
 
 
 def _check(cell: Cell, layer: LayerWeights) -> None:

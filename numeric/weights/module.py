@@ -61,7 +61,9 @@ class Module:
     """A recurrent module of a file.
 
     `cells` are those of the catalogue that compute what it computes; `why_not` says of a module
-    without any what it has that no cell has. `names` are its arrays.
+    without any what it has that no cell has. `names` are its arrays. `joined` says how its two
+    directions are joined where they do not stand beside each other; `unsaid` what of it the file
+    does not say, so that the framework's usual is taken for it.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Module:
     names: frozenset[str]
     stacks: tuple[Stack, ...] = field(default=(), repr=False)
     why_not: str = ""
+    joined: str = ""
+    unsaid: str = ""
 
     @property
     def text(self) -> str:

@@ -97,19 +97,22 @@ def _pytorch(arrays: Arrays) -> Iterator[Module]:
         W = shape_of(arrays, keys.get(f"weight_ih{first}", ""), 2) or (0, 0)
         R = shape_of(arrays, keys.get(f"weight_hh{first}", ""), 2) or (0, 0)
         projected = f"weight_hr{first}" in keys
+        strange = [f"{name}: expected numbers, came {arrays[name].dtype}"
+                   for name in keys.values() if isinstance(arrays[name], Unread)]  # fmt: skip
         gates = 4 if projected else R[0] // R[1] if R[1] else 0
         cells = ("projected_lstm",) if projected else CELLS_OF.get(gates, ())
         yield Module(
             module.removesuffix("."), "PyTorch", cells, (R[0] // gates if gates else 0, W[1]),
             len({end.removesuffix("_reverse") for end in ends}),
             any(end.endswith("_reverse") for end in ends), frozenset(keys.values()),
-            why_not=f"{gates} gates" if not cells else "",
+            why_not="; ".join(strange[:1]) or f"{gates} gates" if not cells else "",
         )  # fmt: skip
 
 
 # ---- Keras -----------------------------------------------------------------------------------
 
 
+_UNSAID: Final = "activations, which way a layer runs, how directions are joined"
 Computed = tuple[tuple[str, ...], str]  # the cells that a layer may be, or why it is none
 _KERAS_KINDS: Final = {
     "SimpleRNN": 1, "GRU": 3, "LSTM": 4, "SimpleRNNCell": 1, "GRUCell": 3, "LSTMCell": 4,
@@ -142,6 +145,7 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
         stacks: list[Stack] = []
         names: list[str] = []
         computed: list[Computed] = []
+        kinds: list[str] = []
         sizes = (0, 0)
         for way in ("", "forward", "backward"):
             if way not in ways:
@@ -167,12 +171,16 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
             settings = said.get(base.removesuffix("/vars").removesuffix("/cell"), {})
             cells, why = _keras_cells(R[1] // R[0], None if bias is None else two, settings)
             computed.append((cells, why or _backwards(settings, way)))
+            kinds.append(settings.get("kind", ""))
             sizes = (R[0], K[0])
         if stacks:
             name = said.get(path, {}).get("name") or path
             cells, why = _of_all(computed, "directions")
-            yield Module(name, "Keras", cells, sizes, 1, len(stacks) > 1, frozenset(names),
-                         tuple(stacks), why)  # fmt: skip
+            yield Module(
+                name, "Keras", cells, sizes, 1, len(stacks) > 1, frozenset(names), tuple(stacks),
+                why, _joined(said.get(path, {})) if len(stacks) > 1 else "",
+                "" if all(kinds) else _UNSAID,
+            )  # fmt: skip
 
 
 def _keras_biases(name: str, two: bool | None) -> tuple[Part | None, Part | None]:
@@ -180,6 +188,11 @@ def _keras_biases(name: str, two: bool | None) -> tuple[Part | None, Part | None
     if not two:
         return (None if two is None else Part((name,))), None
     return Part((name,), lambda b: b[0]), Part((name,), lambda b: b[1])
+
+
+def _joined(settings: Mapping[str, Any]) -> str:
+    mode = settings.get("merge_mode", "concat")
+    return f"merge_mode {mode!r}" if mode not in {"concat", None} else ""
 
 
 def _backwards(settings: Mapping[str, Any], way: str) -> str:

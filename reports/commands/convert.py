@@ -6,7 +6,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from numeric.weights.written import FORMATS, ending, reads_as, write_arrays
 from reports.arguments.which_cell import find_cell
 from reports.document.special_files import special
 from reports.terminal.console import Answer, CommandError, columns, toolkit_version, why
+
+_SHOWN: Final = 8  # arrays that are left out, by name
 
 
 def run(arguments: Namespace) -> Answer:
@@ -48,7 +50,9 @@ def run(arguments: Namespace) -> Answer:
     except ValueError as problem:
         raise CommandError(f"{source}: {problem}") from None
     except OSError as problem:
-        raise CommandError(f"bptt convert: {why(problem)}") from None
+        of_source = problem.filename is not None and Path(problem.filename) == source
+        where = source if of_source else target
+        raise CommandError(f"bptt convert: {where}: {why(problem)}") from None
     opened = kind.opened(converted.written.arrays)
     data = _data(converted, arguments, layout) | {"opened": opened or None}
     lines = [*_lines(converted, target), *([opened] if opened else [])]
@@ -127,6 +131,8 @@ def _data(converted: Converted, arguments: Namespace, layout: str) -> dict[str, 
             "agreement": converted.proof.agreement,
         },
         "rounding": converted.rounding,
+        "left_out": list(converted.left),
+        "assumed": converted.unsaid or None,
         "seed": arguments.seed,
         "versions": {"bptt": toolkit_version(), "numpy": np.__version__},
     }  # fmt: skip
@@ -144,6 +150,12 @@ def _lines(converted: Converted, target: Path) -> list[str]:
             f"probability at most {converted.proof.error_probability:.0e}); with these weights "
             f"they agree to {converted.proof.agreement:.0e}"
         )
+    if converted.unsaid:
+        lines.append(f"the file read does not say: {converted.unsaid}; {converted.source}'s usual "
+                     "ones are taken")  # fmt: skip
+    if converted.left:
+        more = ", …" if len(converted.left) > _SHOWN else ""
+        lines.append(f"not in it: {', '.join(converted.left[:_SHOWN])}{more}")
     if converted.rounding:
         kind = next(iter(converted.written.arrays.values())).dtype
         what = "entries are" if converted.narrowed else "sums are"

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from derive.calculus.surrogates import declared_slopes
 from derive.cell import Cell
+from derive.language.functions import slope_name
 from derive.typeset.layout import Layout
+from numeric.dialects.proof import with_kinks
 from numeric.dialects.same import (
     DIFFERENT,
     SAME,
@@ -17,7 +20,6 @@ from numeric.dialects.same import (
     Sameness,
     counterexample,
     same,
-    with_kinks,
 )
 from reports.arguments.which_cell import find_cell
 from reports.document.words import Speaker, spoken
@@ -79,10 +81,13 @@ def _ends(verdict: Sameness, way: OneWay) -> tuple[Cell, Cell]:
 
 def _assumptions(verdict: Sameness, words: Say) -> list[str]:
     """What a proof does not say by itself."""
-    kinked = sorted({*with_kinks(verdict.first), *with_kinks(verdict.second)})
-    if verdict.status != SAME or not kinked:
+    if verdict.status != SAME:
         return []
-    return [words("same.kinks").format(", ".join(kinked))]
+    both = (verdict.first, verdict.second)
+    kinked = sorted({name for cell in both for name in with_kinks(cell)})
+    steps = sorted({slope_name(row) for cell in both for row in declared_slopes(cell)})
+    held = {"same.kinks": kinked, "same.slopes": steps}
+    return [words(key).format(", ".join(names)) for key, names in held.items() if names]
 
 
 def _lines(verdict: Sameness, say: Speaker) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from derive.cell import Cell
+from derive.language.syntax import CellError
 from numeric.compiler.target import MissingError
 from numeric.engine import Engine
 from numeric.search.candidate import Budget, Record
@@ -74,11 +75,25 @@ def _cells(option: str, text: str) -> tuple[Cell, ...]:
         if len(cell.inputs) != 1 or cell.constants or not cell.text:
             raise CommandError(f"{option}: {cell.name}: expected a cell with one input and no "
                                "constants")  # fmt: skip
+        if not _says_all(cell):
+            raise CommandError(f"{option}: {cell.name}: expected a cell that its equations say "
+                               "alone; it has outputs, scalars, matrices or sizes declared beside "
+                               "them, which a search does not keep")  # fmt: skip
         if cell.inputs[0].shape[0] in {state.shape[0] for state in cell.states}:
             raise CommandError(f"{option}: {cell.name}: its input has the size of its state, and "
                                "the tasks have inputs of their own size")  # fmt: skip
         found.append(cell)
     return tuple(found)
+
+
+def _says_all(cell: Cell) -> bool:
+    """Whether the text of the equations, by which cells are kept and changed, is the cell."""
+    inputs = tuple(symbol.name for symbol in cell.inputs)
+    try:
+        alone = Cell.parse(name=cell.name, equations=cell.text, inputs=inputs)
+    except CellError:
+        return False
+    return alone.equations == cell.equations
 
 
 def _searched(

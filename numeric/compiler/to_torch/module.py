@@ -59,7 +59,12 @@ def class_name(cell: str) -> str:
 
 def _bound(source: str) -> set[str]:
     """The names that a file binds at its top level, and Python's own."""
-    found = {name for name in dir(builtins)} | {"_OnceMore", "_ThroughTime", "states"}
+    found = {name for name in dir(builtins)} | {
+        "_OnceMore",
+        "_ThroughTime",
+        "_through_time",
+        "states",
+    }
     for node in ast.parse(source).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             found |= {alias.asname or alias.name for alias in node.names}
@@ -140,6 +145,14 @@ class _ThroughTime(torch.autograd.Function):
         return (None, None, *_OnceMore.apply(work, *given, *saved))
 
 
+def _through_time(*given):
+    """The call that torch.compile leaves as it is: what is behind it is not PyTorch's."""
+    run = _ThroughTime.apply
+    if torch.compiler.is_compiling():
+        run = torch.compiler.disable(run)
+    return run(*given)
+
+
 def states(params, inputs, initial=None, constants=None):
     """The states of every step, by name: tensors that PyTorch differentiates by `backward`.
 
@@ -150,7 +163,8 @@ def states(params, inputs, initial=None, constants=None):
     tensors = [group[name] for group, own in zip(groups, names) for name in own]
     for tensor in tensors:
         if not isinstance(tensor, torch.Tensor) or tensor.device.type != "cpu":
-            where = getattr(tensor, "device", type(tensor).__name__)
+            is_one = isinstance(tensor, torch.Tensor)
+            where = tensor.device if is_one else type(tensor).__name__
             raise ValueError(f"{cell}: expected tensors on the cpu, came {{where}}")
         if tensor.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"{cell}: expected float32 or float64, came {{tensor.dtype}}")
@@ -158,7 +172,7 @@ def states(params, inputs, initial=None, constants=None):
         name: value.detach().numpy() if isinstance(value, torch.Tensor) else value
         for name, value in (constants or {{}}).items()
     }}
-    return dict(zip({results}, _ThroughTime.apply(names, fixed, *tensors)))
+    return dict(zip({results}, _through_time(names, fixed, *tensors)))
 
 
 class {name}(torch.nn.Module):

@@ -26,6 +26,7 @@ from numeric.verification.derivation.findings import Findings
 from numeric.verification.derivation.jacobian_lines import JacobianLines
 from numeric.verification.derivation.norms import undominated
 from numeric.verification.derivation.trajectory import NOT_SHOWN, Trajectory, where_defined
+from numeric.verification.known_to_field import unknown_to_field
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, PASS, Check
 
 _DEVIATION: Final = 0.7
@@ -50,9 +51,10 @@ class Examined:
 def examine(derivation: Derivation, seed: int = 0) -> Examined:
     """Every line of the derivation against derivatives of the cell's equations.
 
-    Exactly over a prime field; to fifty digits where the cell does not run on its elements, or
-    where what decides a comparison in them was rounded. Where a function with a kink was flat
-    wherever it was read, other numbers are drawn, until what stands behind it has shown.
+    Exactly over a prime field; to fifty digits where the cell does not run on its elements, where
+    its functions have numbers that these do not know, or where what decides a comparison in them
+    was rounded. Where a function with a kink was flat wherever it was read, other numbers are
+    drawn, until what stands behind it has shown.
 
     Raises:
         CellError: if no numbers were found that decide of every line.
@@ -84,7 +86,8 @@ def examine(derivation: Derivation, seed: int = 0) -> Examined:
 def _sure(derivation: Derivation, seed: int) -> Findings:
     """What is found exactly, or to fifty digits where that does not decide."""
     with suppress(TypeError, ZeroDivisionError):
-        found, sure = _lines(derivation, EXACT, seed)
+        known = not unknown_to_field(derivation.cell)
+        found, sure = _lines(derivation, EXACT if known else DIGITS, seed)
         if sure:
             return found
     return _lines(derivation, DIGITS, seed)[0]

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from numeric.weights.formats.onnx_between import RECURRENT, Node, layer_below
 from numeric.weights.formats.stored import Arrays, Unread, checked_shape, mapped, tensor
 
 Array = Any
-RECURRENT: Final = ("RNN", "GRU", "LSTM")
 _OWN: Final = ("", "ai.onnx")  # the domain of ONNX's operators, by both of its names
 _DECIDES: Final[Mapping[str, type | tuple[type, ...]]] = {  # on a node's function: their types
     "activations": list, "activation_alpha": list, "activation_beta": list, "clip": (float, int),
@@ -28,9 +28,6 @@ _DECIDES: Final[Mapping[str, type | tuple[type, ...]]] = {  # on a node's functi
 }  # fmt: skip
 _NO_MESSAGE: Final = "it is no message of protocol buffers"
 _PLACES: Final = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
-_PASS: Final = frozenset({
-    "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "Flatten",
-})  # fmt: skip
 _TYPES: Final = {
     "1": "<f4", "2": "u1", "3": "i1", "4": "<u2", "5": "<i2", "6": "<i4", "7": "<i8", "9": "?",
     "10": "<f2", "11": "<f8", "12": "<u4", "13": "<u8", "14": "<c8", "15": "<c16", "16": "bf16",
@@ -38,18 +35,8 @@ _TYPES: Final = {
 
 
 @dataclass
-class _Node:
-    kind: str = ""
-    name: str = ""
-    domain: str = ""
-    inputs: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
 class _Graph:
-    nodes: list[_Node] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
     held: dict[str, Array] = field(default_factory=dict)
 
 
@@ -76,13 +63,13 @@ def read(path: Path) -> Arrays:
     return _named(graph, nodes)
 
 
-def _named(graph: _Graph, nodes: Sequence[_Node]) -> Arrays:
+def _named(graph: _Graph, nodes: Sequence[Node]) -> Arrays:
     """The arrays by the names of the nodes they belong to."""
     found, taken = Arrays(), set()
     makers = {name: node for node in graph.nodes for name in node.outputs}
-    chains: list[list[_Node]] = []
+    chains: list[list[Node]] = []
     for node in nodes:
-        before = _behind(node.inputs[0] if node.inputs else "", makers)
+        before = layer_below(node, makers, graph.held)
         home = next((chain for chain in chains if chain[-1] is before), None)
         if before is not None and home is not None and _alike(before, node):
             home.append(node)
@@ -107,24 +94,12 @@ def _named(graph: _Graph, nodes: Sequence[_Node]) -> Arrays:
     return Arrays({**found, **rest}, found.modules)
 
 
-def _alike(one: _Node, other: _Node) -> bool:
+def _alike(one: Node, other: Node) -> bool:
     """Whether both compute the same function of their own weights."""
     return one.kind == other.kind and all(
         (one.attributes.get(name) or None) == (other.attributes.get(name) or None)
         for name in _DECIDES
     )
-
-
-def _behind(name: str, makers: Mapping[str, _Node]) -> _Node | None:
-    """The recurrent node whose output arrives here through changes of shape alone."""
-    for _ in range(len(makers) + 1):
-        node = makers.get(name)
-        if node is None or (node.kind not in _PASS and node.kind not in RECURRENT):
-            return None
-        if node.kind in RECURRENT:
-            return node if node.outputs[0] == name else None
-        name = node.inputs[0] if node.inputs else ""
-    return None
 
 
 # ---- protocol buffers ------------------------------------------------------------------------
@@ -205,8 +180,8 @@ def _read_graph(data: Array, graph: _Graph, path: Path) -> None:
             graph.held[name] = array
 
 
-def _read_node(data: Array, path: Path) -> _Node:
-    node = _Node()
+def _read_node(data: Array, path: Path) -> Node:
+    node = Node()
     for number, value in _fields(data):
         if number == 1:
             node.inputs.append(_text(value))
@@ -226,7 +201,7 @@ def _read_node(data: Array, path: Path) -> _Node:
     return node
 
 
-def _check_attributes(node: _Node) -> None:
+def _check_attributes(node: Node) -> None:
     """Refuse attributes of a recurrent node that are of another type than the operator's.
 
     Raises:

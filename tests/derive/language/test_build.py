@@ -167,6 +167,12 @@ def test_errors_name_line_and_column(equations, line, column, says):
     assert str(caught.value).endswith("^")
 
 
+def test_a_vector_beside_a_matrix_state_is_named_and_not_the_state():
+    with pytest.raises(CellError, match="U is taken for a vector: name it in 'matrices'"):
+        parse("S = S_prev @ U + outer(W @ x, x)")
+    assert parse("S = S_prev @ U + outer(W @ x, x)", matrices=("U",)).states
+
+
 @pytest.mark.parametrize("factor", ["tanh(W)", "(W @ U)", "[h_prev, x]", "x.T"])
 def test_what_is_no_matrix_by_name_is_not_advised_to_be_turned(factor):
     with pytest.raises(CellError) as caught:

@@ -115,9 +115,55 @@ def test_what_overflows_on_the_way_is_mended() -> None:
     assert same(found, called(vars(compile_cell("rnn").module), cell))
 
 
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_a_state_that_is_infinite_stays_so(target: str) -> None:
+    cell = Cell.parse(name="far", equations="h = log(1 + exp(w * x) + h_prev * h_prev)")
+    given, x = {"w": np.ones(2)}, np.full((7, 1, 2), 0.5)
+    x[2, 0, 0], x[4, 0, 1] = 1e3, -1e3
+    source = compile_cell(cell, target=target, parallel=True).source
+    module = stand_in.load(source, "far") if target == "jax" else vars(load(source, "far"))
+    with np.errstate(all="ignore"):
+        found = module["forward"](given, {"x": x})[0]["h"]
+        want = vars(compile_cell(cell, "textbook").module)["forward"](given, {"x": x})[0]["h"]
+    assert np.isinf(want).sum() == 5
+    assert np.array_equal(np.isinf(found), np.isinf(want))
+    assert np.allclose(found[np.isfinite(want)], want[np.isfinite(want)], rtol=1e-12)
+
+
 @pytest.mark.parametrize(("target", "said"), [("c", "numpy or jax"), ("torch", "numpy or jax")])
 def test_other_targets_are_refused(target: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         compile_cell("rnn", target=target, parallel=True)
     with pytest.raises(ValueError, match="segments"):
         compile_cell("rnn", parallel=True, truncate=5)
+
+
+@pytest.mark.parametrize("large", [1e3, 1e17])
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_a_state_is_settled_by_its_own_size_not_beside_a_larger_one(
+    large: float, target: str
+) -> None:
+    """Of h, which takes twenty iterations; c is right at once, and its numbers are huge."""
+    cell = Cell.parse(name="two", equations="c = c_prev + k * x\nh = tanh(g * h_prev + w * x)")
+    rng, steps, dtype = np.random.default_rng(0), 100, np.float32
+    given = {n: np.full(3, v, dtype) for n, v in {"k": large, "g": 2.5, "w": -2.0}.items()}
+    x = rng.normal(size=(steps, 2, 3)).astype(dtype)
+    x[:, 1] *= 1e4  # a sample beside another, too
+    source = compile_cell(cell, target=target, parallel=True).source
+    module = stand_in.load(source, "two") if target == "jax" else vars(load(source, "two"))
+    found = module["forward"](given, {"x": x})[0]
+    want = vars(compile_cell(cell).module)["forward"](given, {"x": x})[0]
+    for name, values in want.items():
+        for sample in (0, 1):
+            got, own = found[name][:, sample], values[:, sample]
+            assert np.abs(got - own).max() <= 1e-5 * np.abs(own).max()
+
+
+def test_a_unit_is_settled_by_its_own_size_too() -> None:
+    cell = Cell.parse(name="one", equations="h = s * tanh(g * h_prev + w * x)")
+    given = {"s": [1e4, 1.0], "g": [0.0, 2.5], "w": [1.0, -2.0]}
+    given = {name: np.asarray(values, np.float32) for name, values in given.items()}
+    x = np.random.default_rng(0).normal(size=(100, 1, 2)).astype(np.float32)
+    found = vars(compile_cell(cell, parallel=True).module)["forward"](given, {"x": x})[0]["h"]
+    want = vars(compile_cell(cell).module)["forward"](given, {"x": x})[0]["h"]
+    assert np.allclose(found[..., 1], want[..., 1], rtol=0, atol=1e-4)

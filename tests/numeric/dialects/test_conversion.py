@@ -128,3 +128,20 @@ def test_equal_weights_hide_nothing_from_whole_numbers(monkeypatch: pytest.Monke
     monkeypatch.setitem(stacked.FORMS, ("PyTorch", "lstm"), wrong)
     with pytest.raises(NotProvedError, match="differ over the prime field"):
         convert(catalogue["lstm"], zero)
+
+
+def test_directions_that_are_added_are_not_written_as_if_they_were_not() -> None:
+    arrays = read_arrays(FILES / "net.keras")
+    assert convert(catalogue["lstm"], arrays, "pytorch", "both").functions
+    arrays.modules["layers/bidirectional"]["merge_mode"] = "sum"
+    with pytest.raises(ValueError, match="merge_mode 'sum', and what is written has its direct"):
+        convert(catalogue["lstm"], arrays, "pytorch", "both")
+
+
+def test_what_is_left_out_and_what_the_file_does_not_say() -> None:
+    more = lstm_arrays() | {"out.weight": np.ones((2, 3)), "h0": np.ones((1, 3))}
+    assert convert(catalogue["lstm"], more, "onnx").left == ("out.weight", "h0")
+    pytest.importorskip("h5py")
+    for file, said in (("net.weights.h5", "activations"), ("net.keras", "")):
+        found = convert(catalogue["lstm"], read_arrays(FILES / file), "onnx", "both")
+        assert found.unsaid[: len("activations")] == said

@@ -84,3 +84,10 @@ def test_layers_that_no_module_of_pytorch_has_are_refused() -> None:
     above = replace(above, parameters=above.parameters | {"U": np.ones((2, 4))})
     with pytest.raises(ValueError, match="one direction or all both"):
         laid_out("rnn", [first, back, above], PYTORCH)
+
+
+def test_a_node_of_onnx_has_as_many_units_in_both_directions() -> None:
+    first, back = layers_of("rnn", both=True)
+    wide = {"W": np.ones((5, 5)), "U": np.ones((5, 2)), "b": np.ones(5)}
+    with pytest.raises(ValueError, match="all as many units, here they have 2 and 5"):
+        laid_out("rnn", [first, replace(back, parameters=wide)], ONNX)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from derive import catalogue
-from numeric.weights.formats.stored import Arrays
+from numeric.weights.formats.stored import Arrays, Unread
 from numeric.weights.mapping import map_weights
 from numeric.weights.modules import modules_of
 
@@ -49,6 +49,32 @@ def test_both_directions_decide_on_a_keras_layer() -> None:
     (module,) = modules_of(Arrays(arrays, said))
     assert module.cells == ()
     assert "activation 'relu'" in module.why_not
+
+
+def test_how_directions_are_joined_and_what_a_file_does_not_say() -> None:
+    arrays = keras("layers/b/forward_layer") | keras("layers/b/backward_layer")
+    both = {f"layers/b/{way}_layer": {**USUAL, "name": way} for way in ("forward", "backward")}
+    for mode, joined in (("sum", "merge_mode 'sum'"), ("concat", ""), (None, "")):
+        said = both | {"layers/b": {"name": "b", "kind": "Bidirectional", "merge_mode": mode}}
+        (module,) = modules_of(Arrays(arrays, said))
+        assert module.joined == joined
+        assert module.unsaid == ""
+        assert module.cells == ("lstm",)
+    (module,) = modules_of(Arrays(arrays))
+    assert "activations" in module.unsaid
+
+
+def test_a_pytorch_array_of_no_numbers_is_named() -> None:
+    held = {"weight_ih_l0": drawn(4 * N, N), "weight_hh_l0": Unread("sparse", (4 * N, N))}
+    (module,) = modules_of(Arrays(held))
+    assert module.why_not == "weight_hh_l0: expected numbers, came sparse"
+
+
+def test_a_layer_that_is_missing_between_others_is_named() -> None:
+    shapes = {"weight_ih": (4 * N, N), "weight_hh": (4 * N, N)}
+    held = {f"{name}_l{k}": drawn(*shape) for k in (0, 2) for name, shape in shapes.items()}
+    with pytest.raises(ValueError, match="layer 1 is missing: the file has the layers 0, 2"):
+        map_weights(catalogue["lstm"], held)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,32 @@ def test_a_file_its_mapping_and_the_proof(
         assert np.array_equal(value, read_arrays(made)[name])
 
 
+def test_what_is_left_out_is_said_and_what_is_taken_for_granted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("h5py")
+    words = ["convert", str(FILES / "net.weights.h5"), str(tmp_path / "w.pt"), "--module", "both"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "does not say: activations, which way a layer runs, how directions are joined" in out
+    assert "\nnot in it: layers/" in out
+    assert main([*words, "--force", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["assumed"].startswith("activations")
+    assert found["left_out"]
+
+
+@pytest.mark.parametrize(("source", "target", "named"), [
+    ("none.pt", "w.npz", "none.pt"), ("../files/net.pt", "none/w.npz", "w.npz"),
+])  # fmt: skip
+def test_what_cannot_be_read_or_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, target: str, named: str
+) -> None:
+    words = [str(FILES / source), str(tmp_path / target), "--module", "encoder.lstm"]
+    assert main(["convert", *words]) == 2
+    assert f"{named}: No such file or directory" in capsys.readouterr().err
+
+
 def test_what_is_not_proved_is_not_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

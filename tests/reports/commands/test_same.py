@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,23 @@ def test_kinks_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     status, out = said(capsys, "irnn", "irnn")
     assert status == 0
     assert "relu: equal on the pieces" in out
+
+
+def test_kinks_of_maxima_are_said_and_slopes_that_are_declared(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "cells.toml"
+    path.write_text(
+        '[rectified]\nequations = "h = maximum(W @ x + U @ h_prev, 0)"\n'
+        '[one]\nequations = "h = step(W @ x + U @ h_prev, slope=triangle)"\n'
+        '[other]\nequations = "h = step(W @ x + U @ h_prev, slope=arctan)"\n'
+    )
+    status, out = said(capsys, f"{path}:rectified", f"{path}:rectified")
+    assert status == 0
+    assert "maximum: equal on the pieces" in out
+    status, out = said(capsys, f"{path}:one", f"{path}:other")
+    assert status == 0
+    assert "declared slopes of step (arctan, triangle) are not compared" in out
 
 
 def test_where_nothing_was_searched_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:

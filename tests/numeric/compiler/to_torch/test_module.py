@@ -164,10 +164,29 @@ def test_a_change_before_backward_is_noticed(tmp_path: Path) -> None:
             h.sum().backward()
 
 
+@pytest.mark.parametrize("in_numpy", [False, True])
+def test_torch_compile_leaves_the_code_as_it_is(
+    in_numpy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NumPy's calls are not what PyTorch takes them for; of C it knows nothing."""
+    module = imported("rnn", tmp_path)
+    if in_numpy:
+        monkeypatch.setattr(module, "_passes", lambda dtype: (module.forward, module.backward))
+    layer, x = module.Rnn(2, 3), torch.randn(4, 1, 3)
+    found = []
+    for called in (torch.compile(layer, backend="eager"), layer):
+        given = x.clone().requires_grad_()
+        called(given)["h"].square().sum().backward()
+        found.append(given.grad)
+    assert torch.equal(*found)
+
+
 def test_a_tensor_elsewhere_and_a_wrong_shape_are_refused(tmp_path: Path) -> None:
     layer = imported("rnn", tmp_path).Rnn(2, 3)
     with pytest.raises(ValueError, match="expected tensors on the cpu, came meta"):
         layer(torch.zeros(4, 1, 3, device="meta"))
+    with pytest.raises(ValueError, match="expected tensors on the cpu, came ndarray"):
+        layer(np.zeros((4, 1, 3), np.float32))  # an array has a device, too
     with pytest.raises(ValueError, match=r"inputs\['x'\]: expected shape"):
         layer(torch.zeros(4, 3))
     with pytest.raises(ValueError, match="expected the inputs x, came 2"):
