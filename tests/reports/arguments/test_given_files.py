@@ -9,6 +9,7 @@ import pytest
 from library_files import FOLDER
 
 from derive import Cell, catalogue
+from derive.cell import cell_of
 from derive.cells import tables
 from reports.arguments.given_files import read_layers
 
@@ -27,3 +28,18 @@ def test_a_frameworks_weights_are_not_those_of_another_cell_of_its_name(tmp_path
     assert len(read_layers(again, path)[0]) == len(layers)
     np.savez(tmp_path / "own.npz", **layers[0].parameters)
     assert len(read_layers(other, tmp_path / "own.npz")[0]) == 1
+
+
+def test_a_frameworks_own_cell_has_weights_too() -> None:
+    """An LSTM of Keras 2 that was converted is a cell that the catalogue has not."""
+    path = FOLDER / "two_lstms.tflite"
+    cell = cell_of("tflite_lstm_clip_10")
+    assert len(read_layers(cell, path)[0]) == 2
+    other = replace_in(cell, "10)", "11)")
+    with pytest.raises(ValueError, match="is called tflite_lstm_clip_10 but computes another"):
+        read_layers(other, path)
+
+
+def replace_in(cell: Cell, old: str, new: str) -> Cell:
+    assert old in cell.text
+    return Cell.parse(name=cell.name, equations=cell.text.replace(old, new))

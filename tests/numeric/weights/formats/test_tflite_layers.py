@@ -1,0 +1,102 @@
+"""Which recurrent operators of TensorFlow Lite feed which."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tflite_models as lite
+
+from derive import catalogue
+from numeric.weights.formats import tflite
+from numeric.weights.formats.stored import Arrays
+from numeric.weights.mapping import map_weights
+from numeric.weights.modules import modules_of
+
+
+def written(folder: Path, held: bytes) -> Arrays:
+    path = folder / "m.tflite"
+    path.write_bytes(held)
+    return tflite.read(path)
+
+
+def two_layers(between: Any, **second: Any) -> lite.Model:
+    """Two layers, and what stands between them: a function of the model and a tensor."""
+    model = lite.Model()
+    own = lite.Operators(model)
+    first = own.lstm(model.input(2, 5, 3))
+    model.outputs = [own.lstm(between(model, first), **second)]
+    return model
+
+
+def transposed(model: lite.Model, x: int) -> int:
+    order = model.tensor((3,), [1, 0, 2], "i4")
+    turned = model.operator(lite.TRANSPOSE, [x, order], (5, 2, 2))
+    return model.operator(lite.TRANSPOSE, [turned, order], (2, 5, 2))
+
+
+def reversed_along(axis: int, model: lite.Model, x: int) -> int:
+    return model.operator(lite.REVERSE, [x, model.tensor((1,), [axis], "i4")], (2, 5, 2))
+
+
+def halved(model: lite.Model, x: int) -> int:
+    """(2, 5, 2) as (2, 10, 1): another sequence."""
+    return model.operator(lite.RESHAPE, [x, model.tensor((3,), [2, 10, 1], "i4")], (2, 10, 1))
+
+
+@pytest.mark.parametrize(
+    ("between", "second", "modules"),
+    [
+        (lambda model, x: x, {}, 1),
+        (transposed, {}, 1),
+        (halved, {}, 2),
+        (lambda model, x: x, {"peepholes": True}, 2),
+        (lambda model, x: x, {"cell_clip": 1.0}, 2),
+        (lambda model, x: model.operator(28, [x], (2, 5, 2)), {}, 2),  # TANH
+        (partial(reversed_along, 1), {}, 2),
+        (partial(reversed_along, -2), {}, 2),
+    ],
+)
+def test_layers_are_one_module_through_changes_of_shape_alone(
+    tmp_path: Path, between: Any, second: dict[str, Any], modules: int
+) -> None:
+    model = two_layers(between, **second)
+    found = modules_of(written(tmp_path, model.write(*model.outputs)))
+    assert len(found) == modules
+    assert found[0].depth == 3 - modules
+    assert found[0].cells == ("lstm",)
+
+
+@pytest.mark.parametrize("axis", [1, -2])
+def test_a_layer_that_runs_backwards_is_said(tmp_path: Path, axis: int) -> None:
+    model = two_layers(partial(reversed_along, axis))
+    last = modules_of(written(tmp_path, model.write(*model.outputs)))[-1]
+    assert last.why_not == "it runs from the last step to the first (REVERSE_V2)"
+
+
+def both_ways(
+    order: tuple[int, int], axes: tuple[int, int] = (1, 1), **backward: Any
+) -> lite.Model:
+    model = lite.Model()
+    own, x = lite.Operators(model), model.input(2, 5, 2)
+    turned = reversed_along(axes[0], model, x)
+    forth = own.lstm(x)
+    back = reversed_along(axes[1], model, own.lstm(turned, **backward))
+    given = [(forth, back)[place] for place in order]
+    model.outputs = [model.operator(lite.CONCATENATION, given, (2, 5, 4), {0: ("i", 2)})]
+    return model
+
+
+def test_two_directions_are_one_layer_where_they_stand_forward_first(tmp_path: Path) -> None:
+    model = both_ways((0, 1))
+    (module,) = modules_of(written(tmp_path, model.write(*model.outputs)))
+    assert (module.both, module.cells) == (True, ("lstm",))
+    forth, back = map_weights(catalogue["lstm"], tflite.read(tmp_path / "m.tflite"))
+    assert (forth.prefix, back.prefix) == ("layer0.", "layer0.reverse.")
+    assert forth.origin["W_ix"].endswith("forward.input_to_input")
+    for other in (both_ways((1, 0)), both_ways((0, 1), (1, 0)), both_ways((0, 1), (0, 1)),
+                  both_ways((0, 1), activation=lite.RELU)):  # fmt: skip
+        found = modules_of(written(tmp_path, other.write(*other.outputs)))
+        assert [module.both for module in found] == [False, False]
