@@ -90,7 +90,9 @@ class Formulas:
     def of(self, name: int) -> int:
         """The number of a tensor's formula; a tensor that nobody makes is a constant."""
         if name not in self._of:
-            self._of[name] = self.number(("rows", name, 0, 1))
+            early = name in self.graph.makers  # it is read before it is made
+            node = ("unknown", -1, name) if early else ("rows", name, 0, 1)
+            self._of[name] = self.number(node)
         return self._of[name]
 
     # ---- operators ---------------------------------------------------------------------------

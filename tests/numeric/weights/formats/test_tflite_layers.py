@@ -100,3 +100,71 @@ def test_two_directions_are_one_layer_where_they_stand_forward_first(tmp_path: P
                   both_ways((0, 1), activation=lite.RELU)):  # fmt: skip
         found = modules_of(written(tmp_path, other.write(*other.outputs)))
         assert [module.both for module in found] == [False, False]
+
+
+def test_directions_of_other_inputs_or_of_outputs_that_stay_turned_are_two_modules(
+    tmp_path: Path,
+) -> None:
+    for given, turned_back in ((0, True), (1, False)):
+        model = lite.Model()
+        own, x, other = lite.Operators(model), model.input(2, 5, 2), model.input(2, 5, 2)
+        back = own.lstm(reversed_along(1, model, (other, x)[given]))
+        back = reversed_along(1, model, back) if turned_back else back
+        out = model.operator(lite.CONCATENATION, [own.lstm(x), back], (2, 5, 4), {0: ("i", 2)})
+        found = modules_of(written(tmp_path, model.write(out)))
+        assert [module.both for module in found] == [False, False]
+
+
+def sliced(model: lite.Model, x: int, begin: int, step: int = 1) -> int:
+    """One step of (2, 5, 2)."""
+    said = {0: 5, 1: 7, 4: 2}
+    given = [model.tensor((3,), numbers, "i4") for numbers in ([0, begin, 0], [0, 0, 0],
+                                                               [1, step, 1])]  # fmt: skip
+    options = {field: ("i", value) for field, value in said.items()}
+    return model.operator(lite.STRIDED_SLICE, [x, *given], (2, 2), options)
+
+
+@pytest.mark.parametrize(
+    ("forth", "back", "both"),
+    [
+        ((-1,), (-1,), True), ((4,), (4,), True), ((-1,), (0,), False), ((0,), (-1,), False),
+        ((3,), (4,), False), ((-1, -1), (-1,), False),
+    ],
+)  # fmt: skip
+def test_last_outputs_beside_each_other_are_those_of_both_directions(
+    tmp_path: Path, forth: tuple[int, ...], back: tuple[int, ...], both: bool
+) -> None:
+    model = lite.Model()
+    own, x = lite.Operators(model), model.input(2, 5, 2)
+    first = sliced(model, own.lstm(x), *forth)
+    second = sliced(model, own.lstm(reversed_along(1, model, x)), *back)
+    out = model.operator(lite.CONCATENATION, [first, second], (2, 4), {0: ("i", 1)})
+    found = modules_of(written(tmp_path, model.write(out)))
+    assert [module.both for module in found] == ([True] if both else [False, False])
+
+
+def test_axes_are_followed_through_transpositions(tmp_path: Path) -> None:
+    """Time turned where it is the first axis; and the samples, which no layer's time is."""
+    for axis, backwards in ((0, True), (1, False)):
+        model = lite.Model()
+        own, x = lite.Operators(model), model.input(2, 5, 2)
+        order = model.tensor((3,), [1, 0, 2], "i4")
+        first = model.operator(lite.TRANSPOSE, [x, order], (5, 2, 2))
+        turned = model.operator(lite.REVERSE, [first, model.tensor((1,), [axis], "i4")], (5, 2, 2))
+        out = own.lstm(model.operator(lite.TRANSPOSE, [turned, order], (2, 5, 2)))
+        (module,) = modules_of(written(tmp_path, model.write(out)))
+        assert (module.cells == ()) is backwards
+
+
+def test_steps_in_another_order_are_another_sequence(tmp_path: Path) -> None:
+    """A slice of the same shape that runs backwards, between two layers."""
+    for step, modules in ((1, 1), (-1, 2)):
+        model = lite.Model()
+        own = lite.Operators(model)
+        first = own.lstm(model.input(2, 5, 3))
+        given = [model.tensor((3,), numbers, "i4") for numbers in ([0, 0, 0], [0, 0, 0],
+                                                                   [1, step, 1])]  # fmt: skip
+        options = {0: ("i", 7), 1: ("i", 7)}
+        between = model.operator(lite.STRIDED_SLICE, [first, *given], (2, 5, 2), options)
+        found = modules_of(written(tmp_path, model.write(own.lstm(between))))
+        assert len(found) == modules
