@@ -186,6 +186,20 @@ def test_numbers_that_are_not_there_are_refused_by_name(
     assert module.why_not == f"RNN_0.input_weights: expected numbers, came {said}"
 
 
+@pytest.mark.parametrize("change", [{3: np.zeros(2, "<i8")}, {4: ("B", 1), 5: {}}])
+def test_a_quantisation_that_is_not_known_is_refused(
+    tmp_path: Path, change: dict[int, Any]
+) -> None:
+    """Zero points of another count than the scales, and a quantisation of somebody's own."""
+    model = lite.Model()
+    x, W = model.input(2, 5, 4), model.tensor((3, 4), np.zeros((3, 4)), "i1", scale=[0.1] * 3)
+    model.tensors[W][4] |= change
+    given = [x, W, *(model.tensor(s, np.ones(s)) for s in ((3, 3), (3,))), model.tensor((2, 3))]
+    out = model.operator(lite.SEQUENCE_RNN, given, (2, 5, 3), {1: ("b", lite.TANH)})
+    (module,) = modules_of(written(tmp_path, model.write(out)))
+    assert module.why_not.endswith("numbers quantised by 3 scales along axis 0")
+
+
 def test_whole_numbers_without_a_scale_are_no_weights(tmp_path: Path) -> None:
     arrays = quantised(tmp_path)
     with pytest.raises(ValueError, match=r"RNN_0\.input_weights: expected floating.*came int8"):

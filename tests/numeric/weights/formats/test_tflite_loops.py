@@ -241,6 +241,26 @@ def test_a_loop_runs_from_the_first_row_to_the_last() -> None:
     assert other.loop.every == -1
 
 
+def test_blocks_that_are_none_of_the_gates_are_not_taken_for_them() -> None:
+    """Columns that begin within a block, and a change of shape that is more than that."""
+    body, constant = bodies("loop_gru.tflite")[0]
+    cut = next(one for one in body.operators if one.kind == 45)
+    names = cut.inputs[1:3]
+
+    def within(name: int) -> list[int]:
+        return {names[0]: [0, 1], names[1]: [0, 3]}.get(name, [*constant(name)])
+
+    masks = {**cut.options, "begin_mask": 1, "end_mask": 1}
+    assert step_of(changed(body, 45, 0, options=masks), within) is None
+    body, constant = bodies("loop_lstm.tflite")[0]
+    out = next(one for one in body.operators if one.kind == 22).outputs[0]
+    tensors = [*body.tensors]
+    assert tensors[out].shape == (12,)
+    tensors[out] = replace(tensors[out], shape=(3, 4))
+    assert step_of(body, constant) is not None
+    assert step_of(replace(body, tensors=tensors), constant) is None
+
+
 def test_gates_that_change_places_are_other_gates() -> None:
     """The blocks of a split are told by what is done with them, not by their order."""
     body, constant = bodies("loop_lstm.tflite")[0]
