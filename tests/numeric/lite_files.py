@@ -18,7 +18,7 @@ LITE: Final = {
     "lstm": ("lstm", {}), "peepholes": ("peephole_lstm", {"peepholes": True}),
     "projected": ("projected_lstm", {"n": 3, "p": 2, "peepholes": True}),
     "coupled": ("coupled_lstm", {"coupled": True}),
-    "unpeeped": ("projected_lstm", {"n": 3, "p": 2, "proj_clip": 0.0}),
+    "unpeeped": ("projected_lstm", {"n": 3, "p": 2}),
     "no_effect": ("lstm", {"proj_clip": 0.01}),  # there is no projection
 }  # fmt: skip
 

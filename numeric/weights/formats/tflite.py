@@ -3,7 +3,8 @@
 In: a model as FlatBuffers. Out: arrays `LSTM_3.input_to_forget` and so on, the number being the
 operator's place in its graph, other constants by their own names, and for each module its layers
 with their options. Operators that feed one another through nothing but changes of shape are layers
-of one module; two of opposite directions whose outputs stand beside each other are one layer.
+of one module; two of opposite directions whose outputs stand beside each other are one layer. A
+loop of single operators is one if it is known to compute what an RNN, GRU or LSTM does.
 
 Numbers kept as integers are what the file says of them: scale · (q − zero point).
 
