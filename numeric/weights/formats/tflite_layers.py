@@ -30,6 +30,7 @@ from numeric.weights.formats.tflite_graph import (
 
 MOST: Final = 1000  # recurrent operators of a graph
 LONGEST: Final = 64  # of a way back from one to another
+Way = tuple[int, int | None, bool]  # a tensor, its axis of time, and whether that was turned
 _DECIDES: Final = ("activation", "cell_clip", "proj_clip", "basic", "diagonal", "kind", "after")
 
 
@@ -98,7 +99,7 @@ def _layers(graph: Graph, paths: _Paths, loops: Mapping[int, Loop]) -> list[Laye
     """The layers in the order in which they run."""
     found: list[Layer] = []
     for one in graph.operators:
-        if one.kind == CONCATENATION and len(one.inputs) == 2:
+        if one.kind == CONCATENATION and len(one.inputs) == 2 and min(one.inputs) >= 0:
             _join(found, one, paths)
         elif one.kind in RECURRENT and one.inputs and one.outputs:
             source, turned = paths.back(one.inputs[0], _time(one))
@@ -115,23 +116,27 @@ def _layers(graph: Graph, paths: _Paths, loops: Mapping[int, Loop]) -> list[Laye
 
 def _join(found: list[Layer], joint: Operator, paths: _Paths) -> None:
     """Puts a layer in place of two whose outputs stand beside each other, forward first."""
-    first, second = joint.inputs
-    for forward in [one for one in found if one.ways == 1 and not one.backward]:
-        for backward in [one for one in found if one.ways == 1 and one.backward]:
-            every = paths.outputs(first, forward, turned=False) and paths.outputs(
-                second, backward, turned=True)  # fmt: skip
-            last = paths.ends(first, forward) and paths.ends(second, backward)
-            if (
-                (every or last)
-                and forward.source == backward.source
-                and _alike(forward.operators[0], backward.operators[0])
-            ):
-                found.remove(forward)
-                found.remove(backward)
-                both = (*forward.operators, *backward.operators)
-                output = joint.outputs[0] if every and joint.outputs else -2
-                found.append(Layer(both, forward.source, output))
-                return
+    last_axis = len(paths.shape(joint.inputs[0])) - 1
+    if joint.options["axis"] not in {-1, last_axis} or joint.options["fused"]:
+        return
+    first, second = (paths.walk(name, None) for name in joint.inputs)
+    single = [one for one in found if one.ways == 1]
+    for whole in (True, False):  # all outputs, or the last ones alone
+        forth = [one for one in single if not one.backward and (
+            paths.outputs(first, one, turned=False) if whole else paths.ends(first, one)
+        )]  # fmt: skip
+        back = [one for one in single if one.backward and (
+            paths.outputs(second, one, turned=True) if whole else paths.ends(second, one)
+        )]  # fmt: skip
+        if len(forth) != 1 or len(back) != 1 or forth[0].source != back[0].source:
+            continue
+        if _alike(forth[0].operators[0], back[0].operators[0]):
+            found.remove(forth[0])
+            found.remove(back[0])
+            both = (*forth[0].operators, *back[0].operators)
+            output = joint.outputs[0] if whole and joint.outputs else -2
+            found.append(Layer(both, forth[0].source, output))
+            return
 
 
 def _alike(one: Operator, other: Operator) -> bool:
@@ -153,24 +158,28 @@ class _Paths:
     def __init__(self, graph: Graph, constant: Constant) -> None:
         self._graph, self._constant = graph, constant
 
+    def shape(self, name: int) -> Sequence[int]:
+        """A tensor's shape."""
+        return self._graph.tensors[name].shape
+
     def back(self, name: int, axis: int | None) -> tuple[int, bool]:
         """Where a tensor comes from, and whether time was turned on the way.
 
         `axis` is that of time; where it is None, whatever was turned first is taken for it.
         """
-        name, _, turned = self._walk(name, axis)
+        name, _, turned = self.walk(name, axis)
         return name, turned
 
-    def outputs(self, name: int, layer: Layer, *, turned: bool) -> bool:
-        """Whether a tensor is all outputs of a layer, its time being turned or not."""
-        found, axis, was_turned = self._walk(name, None)
+    def outputs(self, way: Way, layer: Layer, *, turned: bool) -> bool:
+        """Whether a way leads to all outputs of a layer, their time being turned or not."""
+        found, axis, was_turned = way
         return found == layer.output and was_turned == turned and axis in {
             None, _time(layer.operators[0])
         }  # fmt: skip
 
-    def ends(self, name: int, layer: Layer) -> bool:
-        """Whether a tensor is the last output of a layer alone."""
-        found, _, turned = self._walk(name, None)
+    def ends(self, way: Way, layer: Layer) -> bool:
+        """Whether a way leads to the last output of a layer alone."""
+        found, _, turned = way
         one, axis = self._graph.makers.get(found), _time(layer.operators[0])
         if turned or found in layer.last:
             return not turned
@@ -188,7 +197,8 @@ class _Paths:
             and self._constant(one.input(3)) == [1, 1, 1]
         )  # fmt: skip
 
-    def _walk(self, name: int, axis: int | None) -> tuple[int, int | None, bool]:
+    def walk(self, name: int, axis: int | None) -> Way:
+        """Where a tensor comes from, the axis of time there, and whether it was turned."""
         turned, lost = False, False
         for _ in range(LONGEST):
             one = self._graph.makers.get(name)

@@ -115,6 +115,19 @@ def test_directions_of_other_inputs_or_of_outputs_that_stay_turned_are_two_modul
         assert [module.both for module in found] == [False, False]
 
 
+@pytest.mark.parametrize(
+    ("options", "both"), [({0: ("i", -1)}, True), ({0: ("i", 1)}, False), ({}, False),
+                          ({0: ("i", 2), 1: ("b", lite.RELU)}, False)],
+)  # fmt: skip
+def test_directions_one_after_the_other_are_two_modules(
+    tmp_path: Path, options: dict[int, Any], both: bool
+) -> None:
+    model = both_ways((0, 1))
+    model.operators[-1][4] = options
+    found = modules_of(written(tmp_path, model.write(*model.outputs)))
+    assert [module.both for module in found] == ([True] if both else [False, False])
+
+
 def sliced(model: lite.Model, x: int, begin: int, step: int = 1) -> int:
     """One step of (2, 5, 2)."""
     said = {0: 5, 1: 7, 4: 2}
