@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from numeric.weights.formats.tflite_formulas import MOST_TERMS, Formulas, Node
 from numeric.weights.formats.tflite_graph import CONCATENATION, SLICE, Constant, Graph
 from numeric.weights.formats.tflite_layers import Loop
 
+LARGEST: Final = 500  # operators of a body: a step has some thirty
 Rows = tuple[int, int, int]  # a tensor, and which rows of how many blocks of rows
 
 
@@ -49,6 +50,8 @@ class Step:
 def step_of(body: Graph, constant: Constant) -> Step | None:
     """What the body of a loop computes; None where it is none of these, or not known to be."""
     if len(body.outputs) != len(body.inputs) or len(body.inputs) > MOST_TERMS:
+        return None
+    if len(body.operators) > LARGEST:
         return None
     return next(_Body(Formulas(body, constant)).steps(), None)
 

@@ -261,6 +261,13 @@ def test_blocks_that_are_none_of_the_gates_are_not_taken_for_them() -> None:
     assert step_of(replace(body, tensors=tensors), constant) is None
 
 
+def test_a_body_that_is_too_large_for_a_step_is_not_looked_at() -> None:
+    body, constant = bodies("loop_rnn.tflite")[0]
+    for times, known in ((2, True), (100, False)):
+        large = replace(body, operators=[*body.operators] * times)
+        assert (step_of(large, constant) is not None) is known
+
+
 def test_gates_that_change_places_are_other_gates() -> None:
     """The blocks of a split are told by what is done with them, not by their order."""
     body, constant = bodies("loop_lstm.tflite")[0]
