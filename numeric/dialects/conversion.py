@@ -194,8 +194,9 @@ def _stacked(chosen: Module, arrays: Mapping[str, Array]) -> dict[str, Stacked]:
     for stack in chosen.stacks:
         first, second = (None if part is None else part.read(arrays) for part in stack.biases)
         peepholes = None if stack.peepholes is None else stack.peepholes.read(arrays)
+        projection = None if stack.projection is None else stack.projection.read(arrays)
         found[stack.prefix] = Stacked(stack.W.read(arrays), stack.R.read(arrays), (first, second),
-                                      peepholes)  # fmt: skip
+                                      peepholes, projection)  # fmt: skip
     return found
 
 

@@ -66,6 +66,7 @@ _ONNX: Final = ("W_{}", "R_{}", "Wb_{}", "Rb_{}")
 _ONE: Final = ("kernel_{}", "recurrent_{}", "bias_{}")
 _TWO: Final = ("kernel_{}", "recurrent_{}", "input_bias_{}", "recurrent_bias_{}")
 _FLAX: Final = ("W_i{}", "W_h{}", "b_i{}", "b_h{}")
+_TFLITE: Final = ("input_to_{}", "recurrent_to_{}", "bias_{}")
 _PROJECTED: Final = {"c": "c", "h": "r"}
 _RNN: Final = _form("torch_rnn", ("h",), *_TORCH)
 FORMS: Final[Mapping[tuple[str, str], Form]] = {
@@ -84,6 +85,20 @@ FORMS: Final[Mapping[tuple[str, str], Form]] = {
     ("ONNX", "peephole_lstm"): _form("onnx_lstm_peephole", "iofc", *_ONNX, peepholes="iof"),
     ("ONNX", "gru"): _form("onnx_gru", "zrh", *_ONNX),
     ("ONNX", "gru_reset_after"): _form("onnx_gru_linear_before_reset", "zrh", *_ONNX),
+    ("TFLite", "rnn"): _form(
+        "tflite_rnn", ("",), "input_weights", "recurrent_weights", "bias"
+    ),
+    ("TFLite", "lstm"): _form("tflite_lstm", "ifco", *_TFLITE),
+    ("TFLite", "tflite_lstm_clip_10"): _form(
+        "tflite_lstm_clip_10", "ifco", "W_{}x", "W_{}h", "b_{}"
+    ),
+    ("TFLite", "peephole_lstm"): _form("tflite_lstm_peephole", "ifco", *_TFLITE, peepholes="ifo"),
+    ("TFLite", "projected_lstm"): _form(
+        "tflite_lstm_projected", "ifco", *_TFLITE, peepholes="ifo", states=_PROJECTED
+    ),
+    ("TFLite", "gru"): _form("keras_gru", "zrh", *_ONE, turned=True),
+    ("TFLite", "gru_reset_after"): _form("keras_gru_reset_after", "zrh", *_TWO, turned=True),
+    ("TFLite", "coupled_lstm"): _form("tflite_lstm_coupled", "fco", *_TFLITE),
     ("Flax", "lstm"): _form("flax_lstm", "ifgo", *_FLAX, turned=True),
     ("Flax", "gru_reset_after"): _form("flax_gru", "rzn", *_FLAX, turned=True),
     ("Equinox", "lstm"): _form("equinox_lstm", "ifgo", "W_i{}", "W_h{}", "b_{}"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from numeric.weights.module import CELLS_OF, Module, Part, Stack, shape_of
+from numeric.weights.module import CELLS_OF, Module, Part, Stack, filled, shape_of
 
 Array = Any
 Arrays = Mapping[str, Array]
@@ -89,15 +89,9 @@ def _flax_stack(
             biases.append(None)
             continue
         places = [bool(name) for name in names]
-        biases.append(Part(there, lambda *b, places=places: _filled(b, places)))
+        biases.append(Part(there, lambda *b, places=places: filled(b, places)))
     return Stack("", kernels[0], kernels[1], (biases[0], biases[1]))
 
 
 def _side_by_side(*kernels: Array) -> Array:
     return np.concatenate(kernels, axis=1).T
-
-
-def _filled(biases: Sequence[Array], places: Sequence[bool]) -> Array:
-    """The biases one below the other, zeros where a gate has none."""
-    left = iter(biases)
-    return np.concatenate([next(left) if there else np.zeros_like(biases[0]) for there in places])

@@ -75,6 +75,22 @@ ONNX: Final[Mapping[str, tuple[Gate, ...]]] = {
     "gru_reset_after": (_Z, _R, _AFTER),
 }
 PROJECTED: Final = tuple(Gate(f"W_{gate}x", f"W_{gate}r", f"b_{gate}") for gate in "ifco")
+PROJECTION: Final = "W_rm"
+TFLITE: Final[Mapping[str, tuple[Gate, ...]]] = {
+    "rnn": _PLAIN,
+    "irnn": _PLAIN,
+    "lstm": (_I, _F, _C, _O),
+    "tflite_lstm_clip_10": (_I, _F, _C, _O),
+    "peephole_lstm": (_I, _F, _C, _O),
+    "coupled_lstm": (_F, _C, _O),
+    "projected_lstm": PROJECTED,
+    "gru": (_KEEP, _R, _H),
+    "gru_reset_after": (_Z, _R, _AFTER),
+}
+TFLITE_PEEPHOLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "peephole_lstm": ("p_i", "p_f", "p_o"),
+    "projected_lstm": ("w_ic", "w_fc", "w_oc"),
+}
 ONNX_PEEPHOLES: Final[Mapping[str, tuple[str, ...]]] = {"peephole_lstm": ("p_i", "p_o", "p_f")}
 
 _TORCH_KEY: Final = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+)(_reverse)?)?")

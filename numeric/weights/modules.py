@@ -19,12 +19,16 @@ from numeric.weights.layouts import (
     KERAS,
     ONNX,
     ONNX_PEEPHOLES,
+    PROJECTION,
+    TFLITE,
+    TFLITE_PEEPHOLES,
     TORCH,
     Gate,
     layer_prefix,
     unstacked,
 )
-from numeric.weights.module import CELLS_OF, Module, Part, Stack, shape_of
+from numeric.weights.module import CELLS_OF, Computed, Module, Part, Stack, of_all, shape_of
+from numeric.weights.tflite_modules import tflite_modules
 
 Array = Any
 Arrays = Mapping[str, Array]
@@ -38,7 +42,7 @@ _KERAS: Final = re.compile(
 
 def modules_of(arrays: Arrays) -> tuple[Module, ...]:
     """The recurrent modules, in the order of the file."""
-    found = [*_onnx(arrays), *_keras(arrays), *equinox_modules(arrays)]
+    found = [*_onnx(arrays), *tflite_modules(arrays), *_keras(arrays), *equinox_modules(arrays)]
     taken = frozenset().union(*(module.names for module in found))
     rest = {name: value for name, value in arrays.items() if name not in taken}
     return (*found, *flax_modules(rest), *_pytorch(rest))
@@ -51,33 +55,41 @@ def layers_of(module: Module, cell: str, arrays: Arrays) -> tuple[LayerWeights, 
         ValueError: for a shape that cannot be, or numbers that are none.
     """
     gates = _TABLES[module.framework][cell]
-    return tuple(_layer(stack, gates, cell, arrays) for stack in module.stacks)
+    peepholes = _PEEPHOLES.get(module.framework, {})
+    return tuple(_layer(stack, gates, peepholes, cell, arrays) for stack in module.stacks)
 
 
-def _layer(stack: Stack, gates: Sequence[Gate], cell: str, arrays: Arrays) -> LayerWeights:
+def _layer(
+    stack: Stack, gates: Sequence[Gate], peepholes_of: Mapping[str, Sequence[str]], cell: str,
+    arrays: Arrays,
+) -> LayerWeights:  # fmt: skip
     first, second = (None if part is None else part.read(arrays) for part in stack.biases)
     biases = (first, second)
     names = (stack.W.text, stack.R.text, *(part.text if part else "bias" for part in stack.biases))
-    found = unstacked(tuple(gates), stack.W.read(arrays), stack.R.read(arrays), biases, names)
+    found = unstacked(tuple(gates), stack.W.read(arrays), stack.R.read(arrays), biases, names,
+                      projected=stack.projection is not None)  # fmt: skip
     origin = {}
-    for gate in gates:
-        sign = "−" if gate.sign < 0 else ""
-        origin[gate.input] = f"{sign}rows of {stack.W.text}"
-        origin[gate.recurrent] = f"{sign}rows of {stack.R.text}"
-        own, other = (part.text if part else "" for part in stack.biases)
+    for place, gate in enumerate(gates):
+        sign, count = "−" if gate.sign < 0 else "", len(gates)
+        origin[gate.input] = sign + stack.W.rows(place, count)
+        origin[gate.recurrent] = sign + stack.R.rows(place, count)
+        own, other = (part.rows(place, count) if part else "" for part in stack.biases)
         if gate.recurrent_bias is not None:
-            origin[gate.recurrent_bias] = f"rows of {other}" if other else "0"
-            origin[gate.bias] = f"rows of {own}" if own else "0"
+            origin[gate.recurrent_bias] = other or "0"
+            origin[gate.bias] = own or "0"
         else:
-            both = " + ".join(dict.fromkeys(filter(None, (own, other))))
-            origin[gate.bias] = f"{sign}rows of {both}" if both else "0"
-    peepholes = ONNX_PEEPHOLES.get(cell, ())
+            both = f"{own} + {other.removeprefix('rows of ')}" if other not in {"", own} else own
+            origin[gate.bias] = f"{sign}{both}" if both else "0"
+    peepholes = peepholes_of.get(cell, ())
     if peepholes:
-        n = stack.R.read(arrays).shape[1]
+        n = len(found[gates[0].bias])
         held = np.zeros(3 * n) if stack.peepholes is None else stack.peepholes.read(arrays)
         found |= dict(zip(peepholes, np.split(held, 3), strict=True))
-        said = "0" if stack.peepholes is None else f"rows of {stack.peepholes.text}"
-        origin |= dict.fromkeys(peepholes, said)
+        for place, name in enumerate(peepholes):
+            origin[name] = "0" if stack.peepholes is None else stack.peepholes.rows(place, 3)
+    if stack.projection is not None:
+        found[PROJECTION] = stack.projection.read(arrays)
+        origin[PROJECTION] = stack.projection.text
     exact = all(gate.recurrent_bias for gate in gates) or exact_sum(*biases)
     return LayerWeights(stack.prefix, found, origin, exact)
 
@@ -113,7 +125,6 @@ def _pytorch(arrays: Arrays) -> Iterator[Module]:
 
 
 _UNSAID: Final = "activations, which way a layer runs, how directions are joined"
-Computed = tuple[tuple[str, ...], str]  # the cells that a layer may be, or why it is none
 _KERAS_KINDS: Final = {
     "SimpleRNN": 1, "GRU": 3, "LSTM": 4, "SimpleRNNCell": 1, "GRUCell": 3, "LSTMCell": 4,
 }  # fmt: skip
@@ -121,17 +132,6 @@ _KERAS_KINDS: Final = {
 
 def _transposed(array: Array) -> Array:
     return array.T
-
-
-def _of_all(found: Sequence[Computed], what: str) -> Computed:
-    """The cells that every layer or direction of a module may be."""
-    if why := next((why for _, why in found if why), ""):
-        return (), why
-    cells = (
-        tuple(one for one in found[0][0] if all(one in own for own, _ in found)) if found else ()
-    )
-    each = " and ".join(dict.fromkeys(" or ".join(own) for own, _ in found))
-    return cells, "" if cells else f"its {what} are {each}"
 
 
 def _keras(arrays: Arrays) -> Iterator[Module]:
@@ -175,7 +175,7 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
             sizes = (R[0], K[0])
         if stacks:
             name = said.get(path, {}).get("name") or path
-            cells, why = _of_all(computed, "directions")
+            cells, why = of_all(computed, "directions")
             yield Module(
                 name, "Keras", cells, sizes, 1, len(stacks) > 1, frozenset(names), tuple(stacks),
                 why, _joined(said.get(path, {})) if len(stacks) > 1 else "",
@@ -270,7 +270,7 @@ def _onnx(arrays: Arrays) -> Iterator[Module]:
                 alone = len(said["layers"]) == 1 and R[0] == 1
                 prefix = "" if alone else layer_prefix(depth, reverse=bool(way))
                 stacks.append(_onnx_stack(one, prefix, way, R[1], arrays))
-        cells, why = _of_all(computed, "layers")
+        cells, why = of_all(computed, "layers")
         yield Module(name, "ONNX", cells, sizes, len(said["layers"]), both, frozenset(names),
                      tuple(stacks), why)  # fmt: skip
 
@@ -334,5 +334,6 @@ def _onnx_cells(
 
 # JAX's libraries stack their gates in PyTorch's order
 _TABLES: Final[Mapping[str, Mapping[str, tuple[Gate, ...]]]] = {
-    "Keras": KERAS, "ONNX": ONNX, "Equinox": TORCH, "Flax": TORCH,
+    "Keras": KERAS, "ONNX": ONNX, "TFLite": TFLITE, "Equinox": TORCH, "Flax": TORCH,
 }  # fmt: skip
+_PEEPHOLES: Final = {"ONNX": ONNX_PEEPHOLES, "TFLite": TFLITE_PEEPHOLES}

@@ -51,7 +51,8 @@ def _argument(*names: str, **settings: object) -> Callable[[argparse.ArgumentPar
 
 
 _ONE_CELL: Final = _argument("cell", metavar="CELL", help=_CELL)
-_WEIGHTS: Final = ".npz, .safetensors, .pt, .pth, .keras, .weights.h5 or .onnx"
+_WRITTEN: Final = ".npz, .safetensors, .pt, .pth, .keras, .weights.h5 or .onnx"
+_WEIGHTS: Final = f"{_WRITTEN.replace(' or', ',')} or .tflite"
 _MODULE: Final = _argument(
     "--module", metavar="NAME", help="which recurrent module of the file of --weights"
 )
@@ -305,6 +306,8 @@ COMMANDS: Final = (
         "torch_rnn, torch_lstm, torch_lstm_projected, torch_gru, keras_simple_rnn, keras_lstm,\n"
         "keras_gru, keras_gru_reset_after, onnx_rnn, onnx_lstm, onnx_lstm_peephole, onnx_gru,\n"
         "onnx_gru_linear_before_reset, tf_block_lstm, tf_block_lstm_peephole, tf_block_gru,\n"
+        "tflite_rnn, tflite_lstm, tflite_lstm_clip_10, tflite_lstm_peephole,\n"
+        "tflite_lstm_projected, tflite_lstm_coupled,\n"
         "d2l_rnn, d2l_lstm, d2l_gru, flax_lstm, flax_gru, flax_nnx_gru, equinox_lstm, equinox_gru.",
         "bptt same torch_gru gru_reset_after",
         (_ONE_CELL, _argument("other", metavar="OTHER", help=_CELL), _SEED, _LANGUAGE),
@@ -320,7 +323,7 @@ COMMANDS: Final = (
         "bptt convert model.onnx weights.safetensors --module encoder.lstm",
         (
             _argument("source", metavar="FROM", type=Path, help=_WEIGHTS),
-            _argument("target", metavar="TO", type=Path, help=_WEIGHTS),
+            _argument("target", metavar="TO", type=Path, help=_WRITTEN),
             _argument("--cell", dest="of", metavar="CELL",
                       help="the cell that it is, where the file does not say"),
             _argument("--module", metavar="NAME", help="which recurrent module of FROM"),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from derive.cell import Cell, catalogue
+from derive.cell import Cell, cell_of
 from derive.network import Network
 from numeric.bounds.batches import Batch, largest_of
 from numeric.bounds.stack import network_of
@@ -65,7 +65,7 @@ def read_layers(
     arrays = read_arrays(path)
     layers = map_weights(cell, arrays, module)
     chosen = chosen_module(cell, arrays, module)
-    if chosen is not None and not equal_by_name(cell, catalogue[cell.name]):
+    if chosen is not None and not equal_by_name(cell, cell_of(cell.name)):
         raise ValueError(
             f"{path}: the weights of a {cell.name} of {chosen.framework}, and the cell given is "
             f"called {cell.name} but computes another function; convert them with --cell "

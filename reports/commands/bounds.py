@@ -92,8 +92,8 @@ def run(arguments: Namespace) -> Answer:
     except OSError as problem:
         raise CommandError(f"{problem.filename}: cannot be read: {why(problem)}") from None
     except ValueError as problem:
-        drawn = arguments.weights is None
-        raise CommandError(refused("bounds", cell.name, problem, drawn=drawn)) from None
+        own = arguments.weights is None
+        raise CommandError(refused("bounds", cell.name, problem, drawn=own)) from None
     everything = bool(arguments.all_methods or arguments.window is not None)
     say = Speaker(Layout(), language=arguments.language)
     text = ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from numeric.weights.formats import keras, numpy, onnx, pytorch, safetensors
+from numeric.weights.formats import keras, numpy, onnx, pytorch, safetensors, tflite
 from numeric.weights.formats.stored import Arrays
 
 READERS: Final[Mapping[str, Callable[[Path], Arrays]]] = {
@@ -20,6 +20,7 @@ READERS: Final[Mapping[str, Callable[[Path], Arrays]]] = {
     ".keras": keras.read_keras,
     ".h5": keras.read_h5,
     ".onnx": onnx.read,
+    ".tflite": tflite.read,
 }
 
 

@@ -32,11 +32,15 @@ class Unread:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """An array in a file: `read` gives its entries, each time anew."""
+    """An array in a file: `read` gives its entries, each time anew.
+
+    `kept` says how the file keeps them, where they are not there as they are.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     read: Callable[[], Array] = field(repr=False)
+    kept: str = ""
 
     @property
     def size(self) -> int:

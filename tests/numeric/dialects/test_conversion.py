@@ -11,6 +11,7 @@ import pytest
 from profiles import by_day
 
 from derive import catalogue
+from derive.cell import cell_of
 from numeric.dialects import stacked
 from numeric.dialects.conversion import NotProvedError, convert
 from numeric.weights import layouts, modules
@@ -23,18 +24,22 @@ GIVEN = (
     ("peepholes.onnx", "layer", "peephole_lstm"), ("net.pt", "encoder.gru", "gru_reset_after"),
     ("net.pt", "small", "projected_lstm"), ("net.pt", "plain", "irnn"),
     ("jax.npz", "linen.GRUCell/params", "gru_reset_after"), ("jax.npz", "eqx.LSTMCell", "lstm"),
-    ("jax.npz", "nnx.OptimizedLSTMCell", "lstm"),
+    ("jax.npz", "nnx.OptimizedLSTMCell", "lstm"), ("operators.tflite", "LSTM_1", "peephole_lstm"),
+    ("operators.tflite", "LSTM_2", "projected_lstm"), ("loop_gru.tflite", "GRU_1", "gru"),
+    ("operators.tflite", "LSTM_3", "coupled_lstm"), ("rounded.tflite", None, "lstm"),
+    ("both_grus.tflite", None, "gru_reset_after"), ("both.tflite", None, "lstm"),
+    ("two_lstms.tflite", None, "tflite_lstm_clip_10"), ("operators.tflite", "RNN_7", "irnn"),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(("file", "module", "cell"), by_day(GIVEN, 3))
-def test_files_of_libraries_are_proved(file: str, module: str, cell: str) -> None:
+def test_files_of_libraries_are_proved(file: str, module: str | None, cell: str) -> None:
     arrays = read_arrays(FILES / file)
-    found = convert(catalogue[cell], arrays, module=module)
+    found = convert(cell_of(cell), arrays, module=module)
     assert found.proof.error_probability < 1e-15
     assert found.proof.agreement < 1e-12
     assert found.functions[-1] == cell
-    layers = map_weights(catalogue[cell], arrays, module)
+    layers = map_weights(cell_of(cell), arrays, module)
     for layer in layers:
         for name, value in layer.parameters.items():
             held = found.written.arrays[layer.prefix + name]

@@ -27,7 +27,9 @@ SAME = (
     ("onnx_lstm_peephole", "peephole_lstm"), ("d2l_gru", "gru"), ("d2l_lstm", "lstm"),
     ("flax_gru", "torch_gru"), ("equinox_gru", "gru_reset_after"), ("equinox_lstm", "flax_lstm"),
     ("tf_block_lstm_peephole", "onnx_lstm_peephole"), ("keras_simple_rnn", "onnx_rnn"),
-    ("d2l_rnn", "rnn"),
+    ("d2l_rnn", "rnn"), ("tflite_rnn", "rnn"), ("tflite_lstm", "lstm"),
+    ("tflite_lstm_peephole", "peephole_lstm"), ("tflite_lstm_projected", "projected_lstm"),
+    ("tflite_lstm_coupled", "coupled_lstm"),
 )  # fmt: skip
 DIFFERENT = (
     ("gru", "gru_reset_after"), ("lstm", "peephole_lstm"), ("rnn", "irnn"),

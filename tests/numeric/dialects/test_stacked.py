@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from derive import catalogue
+from derive.cell import cell_of
 from numeric.dialects.stacked import FORMS, Arrays, dialect, parameters_of
 
 
@@ -19,7 +19,7 @@ def test_every_parameter_of_a_dialect_is_found(framework: str, cell: str) -> Non
     found = parameters_of(own, form, given)
     assert {*found} == {symbol.name for symbol in own.parameters}
     assert {*form.states} == {symbol.name for symbol in own.states}
-    assert {*form.states.values()} == {symbol.name for symbol in catalogue[cell].states}
+    assert {*form.states.values()} == {symbol.name for symbol in cell_of(cell).states}
 
 
 def test_a_bias_that_the_equations_do_not_read_is_refused() -> None:

@@ -20,7 +20,10 @@ from numeric.weights.formats.readers import READERS, read_arrays
 from numeric.weights.mapping import map_weights, unused
 
 LSTM = catalogue["lstm"]
-FILES = ("net.pt", "two_layers.onnx", "one_gru.onnx", "jax.npz")
+FILES = (
+    "net.pt", "two_layers.onnx", "one_gru.onnx", "jax.npz", "both_ways.tflite", "rounded.tflite",
+    "loop_gru.tflite",
+)  # fmt: skip
 
 
 def message(call: Any) -> str:

@@ -9,6 +9,7 @@ import pytest
 from library_files import FOLDER
 
 from derive import Cell, catalogue
+from derive.cell import cell_of
 from derive.cells import tables
 from reports.arguments.given_files import read_layers
 from reports.cli import main
@@ -41,3 +42,18 @@ def test_numbers_drawn_that_have_no_value_are_said_to_be_drawn(
     told = capsys.readouterr().err
     assert f"{command}: of the drawn numbers logged has no value: in the equation of h" in told
     assert "give --weights and --inputs" in told
+
+
+def test_a_frameworks_own_cell_has_weights_too() -> None:
+    """An LSTM of Keras 2 that was converted is a cell that the catalogue has not."""
+    path = FOLDER / "two_lstms.tflite"
+    cell = cell_of("tflite_lstm_clip_10")
+    assert len(read_layers(cell, path)[0]) == 2
+    other = replace_in(cell, "10)", "11)")
+    with pytest.raises(ValueError, match="is called tflite_lstm_clip_10 but computes another"):
+        read_layers(other, path)
+
+
+def replace_in(cell: Cell, old: str, new: str) -> Cell:
+    assert old in cell.text
+    return Cell.parse(name=cell.name, equations=cell.text.replace(old, new))

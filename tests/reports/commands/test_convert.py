@@ -124,6 +124,7 @@ def test_what_a_file_has_no_place_for_is_refused(
         ),
         (["w.npz", "--layout", "onnx"], "names of the layout ours or pytorch, not onnx: leave"),
         (["w.h5"], "came '.h5'; Keras reads w.weights.h5"),
+        (["w.tflite"], "expected a name that ends in .npz"),
     ):
         made = str(tmp_path / words[0])
         assert main(["convert", peepholes, made, *words[1:]]) == 2
