@@ -12,11 +12,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import Final, NoReturn
 
 from derive.language.syntax import CellError
-from numeric.numbers.garbage import collect_rarely
+from numeric.numbers.garbage import collect_rarely, kept
 from numeric.numbers.one_thread import one_thread
 from reports.arguments.command_list import COMMANDS
 from reports.terminal.console import (
@@ -83,12 +84,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command: its exit status."""
+    own = words is None  # the process is the command's
     if words is None:
         words = sys.argv[1:]
         os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", _NOWHERE)
         collect_rarely()
     try:
-        return _main(words)
+        return _main(words, own)
     except BrokenPipeError:  # who reads our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return REFUSED
@@ -97,7 +99,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return REFUSED
 
 
-def _main(words: Sequence[str]) -> int:
+def _main(words: Sequence[str], own: bool) -> int:
     try:
         arguments = parser().parse_args(words)
     except SystemExit:  # --help and --version have printed what they print
@@ -108,7 +110,8 @@ def _main(words: Sequence[str]) -> int:
     if not any(getattr(arguments, name, None) for name in _LARGE):
         one_thread()
     try:
-        found = import_module(command.home).run(arguments)
+        load = partial(import_module, command.home)
+        found = (kept(load) if own else load()).run(arguments)
     except (CommandError, CellError) as problem:
         return _refuse(words, str(problem), REFUSED)
     except Exception as problem:

@@ -86,6 +86,10 @@ class ElementwiseFunction:
             if unknown := expr.free_symbols - own - bound:
                 raise ValueError(f"function {self.name!r}: {what} uses unbound {unknown}")
 
+    def __hash__(self) -> int:
+        """By what no two rows share: SymPy writes a set out each time that it hashes it."""
+        return hash((self.name, self.formula))
+
     @property
     def largest_slope(self) -> Expr:
         """γ = sup |φ′|; infinite where there is no bound."""

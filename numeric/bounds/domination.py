@@ -281,4 +281,6 @@ def _times(a: Array, b: Array) -> Array:
 def _up(value: Array, terms: int) -> Array:
     with np.errstate(over="ignore"):
         found = np.asarray(value * (1 + gamma(terms + 8)))
+    if found.min(initial=np.inf) >= _FLOOR:
+        return found
     return np.where(found == 0, 0.0, np.maximum(found, _FLOOR))

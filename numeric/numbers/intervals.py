@@ -28,6 +28,7 @@ _SMALL: Final = 1e-290
 _NORMAL: Final = 2.3e-308  # above the smallest normal number: below it a float may become 0
 _LARGEST: Final = 2.0**1023 * (2 - 2.0**-52)  # what a float that overflowed is at least
 _MARGIN: Final = ULPS * 2.0**-52
+_LOW, _HIGH = np.array(-np.inf), np.array(np.inf)  # as arrays no operation has to make them one
 _QUIET: Final = np.errstate(all="ignore")  # an infinite end is an answer here
 
 
@@ -46,7 +47,7 @@ class Interval:
         Raises:
             ValueError: if an end is NaN or the lower lies above the upper.
         """
-        if self.lo.shape != self.hi.shape or not (self.lo <= self.hi).all():
+        if self.lo.shape != self.hi.shape or np.count_nonzero(self.lo <= self.hi) < self.lo.size:
             raise ValueError("interval: the lower end must not exceed the upper, and none be NaN")
 
     # ---- shape -------------------------------------------------------------------------------
@@ -303,13 +304,18 @@ def _alike(a: Interval, b: Interval) -> Array:
 
 
 def _down(value: Array, exact: Array) -> Array:
-    value = np.fmax(value, -np.inf)  # what is no number bounds nothing
-    return np.where(exact, value, np.nextafter(value, -np.inf))
+    return _moved(np.fmax(value, _LOW), exact, _LOW)  # what is no number bounds nothing
 
 
 def _up(value: Array, exact: Array) -> Array:
-    value = np.fmin(value, np.inf)
-    return np.where(exact, value, np.nextafter(value, np.inf))
+    return _moved(np.fmin(value, _HIGH), exact, _HIGH)
+
+
+def _moved(value: Array, exact: Array, end: Array) -> Array:
+    """The next float towards that end, where the value is not exact."""
+    found = np.asarray(np.nextafter(value, end))
+    np.copyto(found, value, where=exact)
+    return found
 
 
 # ---- functions at points -----------------------------------------------------------------------

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, target
 from hypothesis import seed as with_seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
+from hypothesis.internal import conjecture
 
 from derive.saying import said
 from numeric.verification.cases import Case
@@ -25,6 +27,7 @@ from numeric.verification.watch import Misbehaviour
 
 _CALLS: Final = ("further calls", "some calls")
 SMALLER: Final = 15.0  # seconds in which a failing case is made smaller
+_FROM_SOURCES: Final = ("_get_local_constants", "CONSTANTS_CACHE")  # what Hypothesis calls them
 MANY: Final = 200  # from so many examples on, the search climbs towards the largest error
 
 
@@ -88,7 +91,8 @@ def search(
     problem: Exception | None = None
     try:
         if session.stopped is None:
-            example()
+            with _by_the_seed():
+                example()
     except (Misbehaviour, WrongError) as found:
         problem = found
     except Flaky:
@@ -109,6 +113,26 @@ def search(
         problem = _shrunk(session, attempt, *failed)
     figures = {"examples": count, "scaled_error": worst}
     return Check(PASS, None, figures) if problem is None else Check(FAIL, str(problem), figures)
+
+
+@contextmanager
+def _by_the_seed() -> Iterator[None]:
+    """Examples that follow from the seed alone, not from the source files of the process.
+
+    Hypothesis draws some numbers from the constants that stand in modules outside site-packages,
+    and parses all of these for it: ours, where they are not installed, and the caller's.
+    """
+    drawing: Any = getattr(conjecture, "providers", None)
+    if not all(hasattr(drawing, name) for name in ("Constants", *_FROM_SOURCES)):
+        yield  # a version that draws none
+        return
+    before = {name: getattr(drawing, name) for name in _FROM_SOURCES}
+    none, cache = drawing.Constants(), type(drawing.CONSTANTS_CACHE)(1024)
+    vars(drawing).update(zip(_FROM_SOURCES, (lambda: none, cache), strict=True))
+    try:
+        yield
+    finally:  # the caller's own tests go on with theirs
+        vars(drawing).update(before)
 
 
 def _first_failure(

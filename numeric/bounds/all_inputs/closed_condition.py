@@ -9,10 +9,11 @@ into them are floats, rounded upwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from sympy import Add, Basic, Expr, Max, Mul, Pow
@@ -29,7 +30,6 @@ from numeric.meaning.enclose_functions import number
 from numeric.numbers.matrices import norm_bound
 from numeric.numbers.spectral_radius import above
 
-_ONE: Final = Fraction(1)
 Value = Fraction | None
 """An exact number; None where there is no finite one."""
 
@@ -114,26 +114,45 @@ def work(certificate: ClosedCondition, setting: Setting, values: Box) -> Worked:
 
 def value_of(expr: Basic, known: Callable[[Basic], Value]) -> Value:
     """The exact value of a sum of products of what is known; None where a part has none."""
+    return _formula(expr)(known)
+
+
+@lru_cache(maxsize=4096)
+def _formula(expr: Basic) -> Callable[[Callable[[Basic], Value]], Value]:
+    """The expression as a function of what is known, made once."""
     match expr:
         case SympyNumber() if expr.is_Rational:
-            return Fraction(int(expr.p), int(expr.q))
+            exact = Fraction(int(expr.p), int(expr.q))
+            return lambda known: exact
         case Add() | Mul():
-            parts = [value_of(part, known) for part in expr.args]
-            exact = [part for part in parts if part is not None]
-            if len(exact) < len(parts):
-                return None
-            return (
-                sum(exact, Fraction(0)) if isinstance(expr, Add) else math.prod(exact, start=_ONE)
-            )
+            return _joined(_sum if isinstance(expr, Add) else math.prod, expr.args)
         case Max(args=bodies):
-            made_of = [value_of(body, known) for body in bodies]
-            return None if None in made_of else max(v for v in made_of if v is not None)
+            return _joined(max, bodies)
         case Pow(args=(base, exponent)) if exponent.is_Integer and exponent > 0:
-            made = value_of(base, known)
-            return None if made is None else Fraction(made ** int(exponent))
+            power = int(exponent)
+            return _joined(lambda made: made[0] ** power, (base,))
         case Expr() if expr.is_number:
-            return Fraction(float(number(expr).hi))
-    return known(expr)
+            above_it = Fraction(float(number(expr).hi))
+            return lambda known: above_it
+    return lambda known: known(expr)
+
+
+def _joined(
+    join: Callable[[Sequence[Any]], Any], parts: Sequence[Basic]
+) -> Callable[[Callable[[Basic], Value]], Value]:
+    """The values of the parts joined; None where one has none."""
+    formulas = [_formula(part) for part in parts]
+
+    def value(known: Callable[[Basic], Value]) -> Value:
+        made = [formula(known) for formula in formulas]
+        return None if None in made else join(made)
+
+    return value
+
+
+def _sum(made: Sequence[Any]) -> Any:
+    first, *others = made
+    return sum(others, first)
 
 
 def bounded(meaning: Basic, values: Box, sizes: Mapping[str, int]) -> float:

@@ -218,5 +218,7 @@ _LOCAL: Final = {"HadamardProduct", "Quotient", "MatrixSymbol", "Str"}
 
 def _up(value: Array, terms: int) -> Array:
     found = np.asarray(value * (1 + gamma(terms + 8)))
+    if found.min(initial=np.inf) >= _FLOOR:  # nor is any no number
+        return found
     found = np.where(np.isnan(found), np.inf, found)  # 0 times no bound: nothing is known
     return np.where(found == 0, 0.0, np.maximum(found, _FLOOR))

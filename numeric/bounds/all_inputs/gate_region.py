@@ -11,9 +11,10 @@ p_0 = 0, |p_t| ≤ R / (1 − f̂) by induction. Other symbols lie in the range 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from derive.language.expr import Elementwise, Softmax, split_coefficient, symbol
 from derive.language.expr import replace as exchange
 from derive.language.norms import MaxAbs, Norm, Supremum
 from derive.theorems.carousel import Carousel, find_carousel
+from derive.theorems.claims import Relation
 from derive.theorems.domination import Domination, domination_matrix
 from numeric.bounds.all_inputs.closed_condition import Condition, value_of
 from numeric.bounds.all_inputs.ranges import Box
@@ -76,11 +78,12 @@ def region(derivation: Derivation) -> Region | None:
     if carousel is None or gate is None:
         return None
     domination = domination_matrix(derivation, split=True)
+    conditions = domination.conditions()
     gates = tuple(np.linspace(0.0, 1.0, POINTS)[:-1].tolist())
     ours = []
     for top in gates:
         found = _quantities(derivation, domination, carousel, gate, top)
-        ours.append(0.0 if found is None else _largest(domination, found))
+        ours.append(0.0 if found is None else _largest(conditions, found))
     if not any(ours):
         return None
     theirs = tuple(map(miller_hardt, gates)) if is_plain(derivation, carousel, gate) else None
@@ -237,36 +240,55 @@ def _of_any_size(value: MatrixExpr, values: Box) -> tuple[MatrixExpr, Box]:
     Of one entry a softmax is 1, and a product has one term: no range of theirs at size 1 holds
     at other sizes.
     """
-    ranges = dict(values)
+    made, mixed = _unmixed(value)
+    ranges = {name: Interval(*(np.full((1, 1), end) for end in ends)) for name, ends in mixed}
+    return made, {**values, **ranges}
+
+
+@lru_cache(maxsize=1024)
+def _unmixed(value: MatrixExpr) -> tuple[MatrixExpr, tuple[tuple[str, tuple[float, float]], ...]]:
+    """The value with new symbols in it, and the range of each."""
     written: dict[MatrixExpr, MatrixExpr] = {}
+    ranges: dict[str, tuple[float, float]] = {}
     for node in preorder_traversal(value):
         mixes = isinstance(node, MatMul) and isinstance(split_coefficient(node)[1], MatMul)
         if (mixes or isinstance(node, Softmax)) and node.shape[1] == 1:
             name = f"mixed_{len(written)}"
             written[node] = MatrixSymbol(name, *node.shape)
-            ends = (0.0, 1.0) if isinstance(node, Softmax) else (-math.inf, math.inf)
-            ranges[name] = Interval(*(np.full((1, 1), end) for end in ends))
-    return exchange(value, written), ranges
+            ranges[name] = (0.0, 1.0) if isinstance(node, Softmax) else (-math.inf, math.inf)
+    return exchange(value, written), tuple(ranges.items())
 
 
-def _largest(domination: Domination, quantities: Mapping[Any, float]) -> float:
-    """The largest g, about and from below, at which every condition holds exactly."""
-    conditions = domination.conditions()
+def _largest(conditions: Sequence[Relation], quantities: Mapping[Any, float]) -> float:
+    """The largest g, about and from below, at which every condition holds exactly.
 
-    def holds(g: float) -> bool:
-        values = {unit: Fraction(g if math.isnan(v) else v) for unit, v in quantities.items()}
-        return all(
-            Condition(r, value_of(r.left, values.get), value_of(r.right, values.get)).holds
-            for r in conditions
-        )
+    Halving by floats finds it first, halving by exact numbers only where these do not confirm it.
+    """
 
-    low, high = 0.0, _LARGEST
-    if not holds(low):
+    def holding(number: Callable[[float], Any]) -> Callable[[float], bool]:
+        def holds(g: float) -> bool:
+            known = {unit: number(g if math.isnan(v) else v) for unit, v in quantities.items()}
+            return all(Condition(r, value_of(r.left, known.get), value_of(r.right, known.get)).holds
+                       for r in conditions)  # fmt: skip
+
+        return holds
+
+    holds = holding(Fraction)
+    if not holds(0.0):
         return 0.0
+    low, high = _halved(holding(float))
+    if holds(low) and not (high < _LARGEST and holds(high)):
+        return low
+    return _halved(holds)[0]
+
+
+def _halved(holds: Callable[[float], bool]) -> tuple[float, float]:
+    """Where it still holds, and where close above it does not, if anywhere below the largest."""
+    low, high = 0.0, _LARGEST
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
+    return low, high
 
 
 def is_plain(derivation: Derivation, carousel: Carousel, gate: MatrixSymbol) -> bool:

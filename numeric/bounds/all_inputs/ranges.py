@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from sympy import Basic, MatMul, MatrixSymbol
+from sympy import Basic, MatMul, MatrixExpr, MatrixSymbol
 
 from derive.calculus.through_time import Derivation
+from derive.cell import Equation
 from derive.language.expr import split_coefficient, symbols_of
 from numeric.meaning.enclose import enclose, plain_equations
 from numeric.meaning.sizes import as_columns, shape_of
@@ -23,6 +25,7 @@ from numeric.numbers.intervals import Interval, interval
 Array = Any
 Arrays = Mapping[str, Array]
 Box = dict[str, Interval]
+Equations = tuple[tuple[Any, MatrixExpr], ...]
 _ROUNDS: Final = 150
 _WIDEN_EVERY: Final = 6
 _BEYOND: Final = (1 + 1e-6, 1.01, 1.3)
@@ -108,14 +111,11 @@ class Ranges:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.given = {**setting.fixed(), **setting.inputs()}
-        equations = setting.derivation.forward
-        self.equations = plain_equations((e.target, e.value) for e in equations)
         self._still = self.given.keys() - set(setting.derivation.cell.sequences)
-        products = {part for _, value in self.equations for part in _products(value, self._still)}
-        held = {part: MatrixSymbol(str(part), *part.shape) for part in products}
+        made = _prepared(setting.derivation.forward, frozenset(self._still))
+        self.equations, self._moving, held = made
         self._held = {symbol.name: enclose(part, self.given, setting.sizes)
-                      for part, symbol in held.items()}  # fmt: skip
-        self._moving = [(target, value.xreplace(held)) for target, value in self.equations]
+                      for part, symbol in held}  # fmt: skip
 
     def values(self, states: Box, now: Box | None = None) -> Box:
         """Every symbol's range; `now` fixes constants of one step, or other symbols."""
@@ -135,6 +135,20 @@ class Ranges:
         cell = self.setting.derivation.cell
         return {name: interval(np.reshape(_f64(self.setting.constants[name])[t], (-1, 1)))
                 for name in cell.sequences}  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _prepared(
+    forward: tuple[Equation, ...], still: frozenset[str]
+) -> tuple[Equations, Equations, tuple[tuple[MatMul, MatrixSymbol], ...]]:
+    """The equations plain, and with a symbol for each product that no step changes.
+
+    One preparation serves all weights, as a scan over gains and a search have many.
+    """
+    plain = plain_equations((e.target, e.value) for e in forward)
+    products = {part for _, value in plain for part in _products(value, still)}
+    held = {part: MatrixSymbol(str(part), *part.shape) for part in products}
+    return plain, tuple((t, value.xreplace(held)) for t, value in plain), tuple(held.items())
 
 
 def _products(node: Basic, names: Collection[str]) -> Iterator[MatMul]:

@@ -174,25 +174,31 @@ def _joined(terms: Sequence[_Term]) -> list[_Term]:
 
 def _searched(beta: Array, ds: Array, grams: Sequence[Array], nu: Array) -> Array:
     """Weights α² that make the bound smaller, one after the other; any are right."""
+    squared, squares = ds**2, nu**2
 
-    def value(b: Array) -> float:
-        rows = float(np.max(np.sum(ds**2 / b[:, None], axis=0)))
-        square = float(np.sum(b[len(grams) :] * nu**2))
-        if grams:
-            total = sum(w * G for w, G in zip(b, grams, strict=False))
-            if not np.all(np.isfinite(total)):
-                return math.inf
-            square += float(np.linalg.eigvalsh(total)[-1])
-        return rows * square
+    def values(tried: Array) -> Array:
+        """The square of the bound for each row of weights; eigenvalues of all rows at once."""
+        rows = (squared / tried[:, :, None]).sum(axis=1).max(axis=1)
+        others = (tried[:, len(grams) :] * squares).sum(axis=1)
+        if not grams:
+            return rows * others
+        total = sum(tried[:, k, None, None] * G for k, G in enumerate(grams))
+        if not np.all(np.isfinite(total)):
+            return np.full(len(tried), math.inf)
+        return rows * (others + np.linalg.eigvalsh(total)[:, -1])
 
-    best = value(beta)
+    (best,) = values(beta[None])
     for _ in range(2):
         for place in range(len(beta)):
-            for factor in _FACTORS:
-                tried = beta.copy()
-                tried[place] *= factor
-                if (found := value(tried)) < best:
-                    beta, best = tried, found
+            left = np.array(_FACTORS)
+            while len(left):
+                tried = np.tile(beta, (len(left), 1))
+                tried[:, place] *= left
+                found = values(tried)
+                if not np.any(found < best):
+                    break
+                better = int(np.argmax(found < best))
+                beta, best, left = tried[better], found[better], left[better + 1 :]
     return beta
 
 

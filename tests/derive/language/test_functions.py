@@ -156,3 +156,10 @@ def test_what_an_argument_has_to_be_is_said():
     assert FUNCTIONS["log"].needs == "positive"
     assert FUNCTIONS["sqrt"].needs == "not negative"
     assert not FUNCTIONS["tanh"].needs
+
+
+def test_a_row_is_a_key_without_its_sets_being_written_out(monkeypatch):
+    hashed = []
+    monkeypatch.setattr(type(S.Reals), "__hash__", lambda self: hashed.append(self) or 0)
+    assert len({FUNCTIONS["log"], FUNCTIONS["leaky_relu"], FUNCTIONS["log"]}) == 2
+    assert not hashed

@@ -19,7 +19,7 @@ from derive.cell import previous
 from numeric.bounds.all_inputs.certify import certify, suprema
 from numeric.bounds.all_inputs.from_below import least_rate, resting_rate
 from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
-from numeric.bounds.all_inputs.row_stack import Sharpened, balance
+from numeric.bounds.all_inputs.row_stack import _FACTORS, Sharpened, _searched, balance
 from numeric.bounds.domination import Domination, Parts
 from numeric.bounds.one_sequence.step_jacobians import run
 from numeric.bounds.one_sequence.tracks import follow
@@ -237,3 +237,30 @@ def test_a_least_rate_is_proved_for_a_leak_and_not_beyond():
     J = jacobian(found, {"h": np.zeros(2)}, {"x": np.zeros(2)})
     assert above(J, rate)
     assert not above(J, 1.2)
+
+
+def test_weights_of_a_row_stack_are_those_of_one_trial_after_the_other(monkeypatch):
+    rng = np.random.default_rng(5)
+    asked, usual = [], np.linalg.eigvalsh
+    for known, others in ((2, 1), (3, 0), (0, 2)):
+        ds = rng.uniform(0.01, 1, (known + others, 6))
+        grams = [m.T @ m for m in rng.normal(size=(known, 6, 6)) * rng.uniform(0.1, 3)]
+        nu = rng.uniform(0.1, 2, others)
+        start = rng.uniform(0.1, 3, known + others)
+
+        def value(b, grams=grams, ds=ds, nu=nu):
+            rows = (ds**2 / b[:, None]).sum(axis=0).max()
+            square = (b[len(grams) :] * nu**2).sum()
+            held = sum(w * G for w, G in zip(b, grams, strict=False))
+            return rows * (square + (usual(held)[-1] if grams else 0.0))
+
+        want, best = start, value(start)
+        for place in [*range(known + others)] * 2:
+            for factor in _FACTORS:
+                tried = want.copy()
+                tried[place] *= factor
+                if (found := value(tried)) < best:
+                    want, best = tried, found
+        monkeypatch.setattr(np.linalg, "eigvalsh", lambda a: asked.append(a.shape) or usual(a))
+        np.testing.assert_allclose(_searched(start, ds, grams, nu), want, rtol=1e-12)
+    assert 0 < len(asked) < 3 * 2 * len(_FACTORS)

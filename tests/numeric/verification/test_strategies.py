@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import hypothesis.internal.conjecture.providers as drawing
 import numpy as np
 import pytest
 from hypothesis import assume, find, given, settings
@@ -20,6 +21,7 @@ from numeric.meaning.sizes import size_names
 from numeric.strategies import case, cells, degenerate_case, parameters, sequences
 from numeric.verification.cases import DRAWN, REGIMES
 from numeric.verification.compare import agreement, as_result, in_range
+from numeric.verification.counterexample import _by_the_seed
 from numeric.verification.oracles import autograd_answer, precise_answer
 from numeric.verification.problems.of_cell import CellProblem, make_case, ordinary_sizes
 from numeric.verification.random_cells import CHOOSY, TAME
@@ -166,3 +168,21 @@ def test_a_softmax_is_of_two_entries_at_least() -> None:
     assert (problem.least("n"), problem.least("m")) == (2, 1)
     assert problem.ordinary_sizes(1)["n"] >= 2
     assert verify(compile_cell(cell)).status == PASS
+
+
+def test_examples_follow_from_the_seed_and_not_from_sources_that_are_imported(monkeypatch):
+    def refused():
+        raise AssertionError("the source files of the process were asked for constants")
+
+    monkeypatch.setattr(drawing, "_get_local_constants", refused)
+    cache = drawing.CONSTANTS_CACHE
+    assert verify(compile_cell("rnn", "textbook")).status == PASS
+    assert drawing._get_local_constants is refused
+    assert drawing.CONSTANTS_CACHE is cache
+
+
+def test_a_version_of_hypothesis_that_reads_no_sources_is_left_as_it_is(monkeypatch):
+    monkeypatch.delattr(drawing, "_get_local_constants")
+    before = dict(vars(drawing))
+    with _by_the_seed():
+        assert dict(vars(drawing)) == before

@@ -7,13 +7,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sympy import Symbol
+from sympy import S, Symbol
 
 from derive import Cell, catalogue, differentiate
 from derive.language.norms import Norm
 from derive.theorems.certified_rate import closed_condition
+from derive.theorems.claims import Relation
 from numeric.bounds.all_inputs.certify import certify
 from numeric.bounds.all_inputs.closed_condition import Condition, admissible, value_of, work
+from numeric.bounds.all_inputs.gate_region import _largest
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import run
@@ -92,3 +94,14 @@ def test_sums_and_products_are_exact():
     known = {a: Fraction(1, 3), b: None}.get
     assert value_of(2 * a + a**2, known) == Fraction(7, 9)
     assert value_of(a + b, known) is None
+
+
+def test_where_floats_cannot_tell_a_condition_is_halved_by_exact_numbers():
+    """1 + ε g < 1 + ε holds below g = 1; in floats both sides are 1."""
+    g, e = Symbol("g"), Symbol("e")
+    known = {g: math.nan, e: 2.0**-80}
+    assert _largest([Relation(1 + e * g, "<", 1 + e)], known) == 1 - 2.0**-22
+    assert _largest([Relation(1 + e * g, "<", 1 + 2 * e)], known) == 2 - 2.0**-22
+    assert _largest([Relation(e * g, "<", e)], known) == 1 - 2.0**-22
+    assert _largest([Relation(e * g, "<", 5 * e)], known) == 4 - 2.0**-22
+    assert _largest([Relation(1 + e * g, "<", S.One)], known) == 0.0

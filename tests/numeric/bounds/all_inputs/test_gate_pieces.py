@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from derive import Cell, differentiate
-from numeric.bounds.all_inputs.gate_pieces import split_rate
+from numeric.bounds.all_inputs.gate_pieces import _up, split_rate
 from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
 
 MIXED = "a = h_prev + x + b\nh = W @ tanh(a)"
@@ -57,3 +57,13 @@ def test_nothing_is_claimed_where_a_diagonal_has_no_bound_and_a_weight_is_zero()
     box = invariant_box(ranges)
     assert box is not None
     assert not [*split_rate(ranges, ranges.values(box), 1)]
+
+
+def test_what_is_no_number_bounds_nothing_and_what_is_not_zero_stays():
+    found = _up(np.array([np.nan, 0.0, 1e-300, 1.0, np.inf]), 1)
+    assert np.isinf(found[[0, 4]]).all()
+    assert found[1] == 0.0
+    assert found[2] == 1e-150
+    assert found[3] > 1.0
+    assert _up(np.array([1.0, 2.0]), 1).tolist() == [_up(np.float64(x), 1) for x in (1.0, 2.0)]
+    assert _up(np.zeros((0, 1)), 1).shape == (0, 1)

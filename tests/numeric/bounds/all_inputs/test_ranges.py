@@ -61,3 +61,12 @@ def test_entries_of_a_softmax_or_a_product_are_not_taken_at_size_one():
     assert _entry(gate, ranges_of).magnitude.max() >= 1
     assert np.isinf(_entry(state, ranges_of).magnitude.max())
     assert enclose(gate, ranges_of, {"n": 1}).magnitude.max() < 1e-9  # the old fault
+
+
+def test_weights_of_one_cell_share_what_its_equations_are_prepared_to(monkeypatch):
+    made, usual = [], ranges.plain_equations
+    monkeypatch.setattr(ranges, "plain_equations", lambda pairs: made.append(1) or usual(pairs))
+    ranges._prepared.cache_clear()
+    one, other = lstm(3), lstm(4)
+    assert len(made) == 1
+    assert one.given["W_fh"].lo[0, 0] != other.given["W_fh"].lo[0, 0]
