@@ -24,6 +24,7 @@ def often() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("often")
 def test_a_command_and_its_workers_look_for_garbage_rarely() -> None:
     collect_rarely()

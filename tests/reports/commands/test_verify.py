@@ -39,6 +39,7 @@ def test_errors_where_functions_saturate_are_said_to_be_those_of_rounding(bptt: 
     assert f"the largest is {max(shares):.0%} of what it allows" in said
 
 
+@pytest.mark.long
 def test_verify_tells_a_right_file_from_a_wrong_one(bptt: Any) -> None:
     right = compile_cell(catalogue["rnn"], "textbook").source
     Path("right.py").write_text(right, encoding="utf-8")

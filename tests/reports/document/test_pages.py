@@ -113,6 +113,7 @@ def test_a_figure_that_its_page_has_room_for_stays_there_whatever_follows(tmp_pa
     assert "after" not in first
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 def test_no_table_runs_off_its_page_wherever_figures_go(tmp_path):
     """Equations are long tables, which would forget the figures at the top of their page."""
@@ -200,6 +201,7 @@ def test_html_fits_a_phone_and_a_desk(written):
         assert found[width]["wide"] == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 def test_a_page_that_scrolls_or_complains_is_seen(tmp_path):
     bad = "<p style='width:1500px'>x<math></math></p><script>console.error('no')</script>"

@@ -105,6 +105,7 @@ def test_numbers_and_verdicts_are_those_of_the_study(lstm):
     assert f"the gradient {found.one.verdict}" in text
 
 
+@pytest.mark.long
 def test_every_bound_is_in_the_table_with_its_distance():
     found = small_study("lstm")
     section = next(s for s in chapter_of(found).sections if s.anchor == "one-sequence")
@@ -348,6 +349,7 @@ def test_the_rate_names_the_theorem_that_proves_it():
     assert f"unknown numbers close one matrix of order {order}" in text
 
 
+@pytest.mark.long
 def test_parameters_have_a_table_and_a_verdict_where_one_is_ill(monkeypatch):
     found = study_of(CALM)
     tables = [b for s in chapter_of(found).sections for b in s.blocks if isinstance(b, Table)]

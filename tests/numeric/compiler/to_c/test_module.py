@@ -70,6 +70,7 @@ def test_every_other_check_passes_and_two_say_why_they_cannot_run(name):
     assert "the C code takes float32 or float64, came complex128" in found["complex_step"].reason
 
 
+@pytest.mark.long
 def test_a_wrong_formula_in_c_does_not_pass():
     kernel = compile_cell(catalogue["rnn"], "fused", "c")
     wrong = kernel.source.replace("R(1.0) - h * h", "R(1.0) + h * h")

@@ -54,6 +54,7 @@ def test_a_cell_on_several_threads_is_the_cell(name, dtype, count, several, monk
     assert largest_error({"states": states, **wrong}, want) > 10 * TOLERANCES[dtype]
 
 
+@pytest.mark.by_default("deep", "squared", "a clock")
 @pytest.mark.parametrize("name", by_day(NETWORKS, 2))
 def test_a_network_on_several_threads_is_the_network(name, several):
     network = NETWORKS[name]

@@ -74,6 +74,7 @@ def test_offsets_that_lead_out_of_the_file_are_refused(number: int) -> None:
     assert refused
 
 
+@pytest.mark.long
 def test_lists_without_end_are_not_read_to_their_end() -> None:
     """A list of tables says that it is as long as a file of zeros, and each is the same."""
     held = bytearray(flat({0: [{}]}))
