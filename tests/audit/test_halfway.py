@@ -225,6 +225,7 @@ def test_lists_are_arrays(what: str) -> None:
     assert judged(NOTHING_LACKING[what], WRONG_LSTM).status == "fail"
 
 
+@pytest.mark.long
 def test_names_need_not_be_declared() -> None:
     assert judged(lambda m: (m.forward, m.backward)).status == "pass"
 

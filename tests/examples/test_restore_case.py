@@ -152,6 +152,7 @@ def test_a_module_in_a_file_is_trained(tagger, capsys, style):
     assert re.search(r"module .*f\.py$", capsys.readouterr().out, re.MULTILINE)
 
 
+@pytest.mark.long
 def test_a_module_that_is_not_the_taggers_is_refused(tagger, capsys):
     swapped = module_source("lstm").replace("np.tanh(a, out=out)", "np.sin(a, out=out)")
     cases = {

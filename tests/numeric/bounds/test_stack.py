@@ -27,6 +27,7 @@ def test_a_layer_is_given_both_directions_of_the_layer_below():
     np.testing.assert_array_equal(found[1].run.inputs["x"], x[::-1])
 
 
+@pytest.mark.long
 def test_a_cell_state_goes_up_where_the_cell_asks_for_it():
     network = Network(catalogue["depth_gated_lstm"], layers=2)
     sizes = {"n": 3, "m": 3}

@@ -106,6 +106,7 @@ def test_a_cell_of_vectors_is_left_as_it_is() -> None:
     assert contract(program) is program
 
 
+@pytest.mark.long
 def test_what_a_matrix_becomes_of_parameters_alone_has_no_axis_of_time():
     """diag(g s) (Wᵀb) kᵀ: Wᵀb is one vector for all steps and samples."""
     cell = Cell.parse(

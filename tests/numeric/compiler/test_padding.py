@@ -157,6 +157,7 @@ def test_a_sample_of_no_steps_adds_nothing_even_with_a_state_that_is_no_number(s
     assert np.isnan(gradients["params"]["layer0.W"]).any(), "the masks are needed"
 
 
+@pytest.mark.long
 def test_padding_is_not_computed_with_so_that_nothing_warns_or_stops_the_exact_check():
     network = Network(DIVIDING)
     source = compile_network(network).source
