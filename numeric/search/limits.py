@@ -2,7 +2,8 @@
 
 In: seconds. Out: a context in which TimeoutError is raised once so many seconds have been computed.
 A process of our own is told by a signal. A worker of a cluster runs tasks beside its main thread,
-where no signal arrives: another thread watches that one's clock and raises the error in it.
+where no signal arrives: another thread watches that one's clock and raises the error in it. Either
+error may be lost, where Python calls back and passes over what is raised there: it comes again.
 """
 
 from __future__ import annotations
@@ -36,14 +37,18 @@ def _late(seconds: float) -> str:
 
 @contextmanager
 def _signalled(seconds: float) -> Iterator[None]:
+    over = False
+
     def late(*_: Any) -> None:
-        raise TimeoutError(_late(seconds))
+        if not over:
+            raise TimeoutError(_late(seconds))
 
     before = signal.signal(signal.SIGVTALRM, late)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _LOOK)
     try:
         yield
     finally:
+        over = True
         signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
         signal.signal(signal.SIGVTALRM, before)
 
@@ -69,7 +74,6 @@ def _watched(seconds: float) -> Iterator[None]:
                 if not done.is_set():
                     fired.append(True)
                     _raise_in(thread, LateError)
-            return
 
     threading.Thread(target=watch, daemon=True).start()
     arrived = False
@@ -82,7 +86,7 @@ def _watched(seconds: float) -> Iterator[None]:
         finally:
             with lock:  # from here on nothing is raised any more
                 done.set()
-            if fired and not arrived:
+            if len(fired) > arrived:
                 # On its way: it arrives at the next instructions, or was caught in the block. Taken
                 # back it may not be: CPython 3.11 then asks for it at every instruction, for ever.
                 for _ in range(1000):

@@ -50,6 +50,23 @@ def test_what_computes_too_long_is_ended(where: Callable[[Callable[[], None]], N
 
 
 @pytest.mark.parametrize("where", [here, beside])
+def test_an_error_that_is_lost_comes_again(where: Callable[[Callable[[], None]], None]) -> None:
+    lost = []
+
+    def limited() -> None:
+        with within(0.05):
+            try:
+                computes()
+            except TimeoutError as problem:
+                lost.append(problem)
+            computes()
+
+    with pytest.raises(TimeoutError, match=r"more than 0\.05 s of computing"):
+        where(limited)
+    assert lost
+
+
+@pytest.mark.parametrize("where", [here, beside])
 def test_what_ends_in_time_or_only_waits_is_let_be(
     where: Callable[[Callable[[], None]], None],
 ) -> None:
