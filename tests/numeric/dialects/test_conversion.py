@@ -136,6 +136,7 @@ def test_equal_weights_hide_nothing_from_whole_numbers(monkeypatch: pytest.Monke
 
 
 def test_directions_that_are_added_are_not_written_as_if_they_were_not() -> None:
+    pytest.importorskip("h5py")
     arrays = read_arrays(FILES / "net.keras")
     assert convert(catalogue["lstm"], arrays, "pytorch", "both").functions
     arrays.modules["layers/bidirectional"]["merge_mode"] = "sum"
