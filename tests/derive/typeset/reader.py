@@ -258,7 +258,7 @@ class Reader:
             self.take()
             primed += 1
         base, *below = split_name(name)
-        key = join_name(base, below)
+        key = name if name in self.functions else join_name(base, below)
         if key in self.functions and (token := self.peek("(")) is not None:
             if name in self.declared:
                 raise UnreadableError(f"{name} is a symbol and a function in {self.line!r}")

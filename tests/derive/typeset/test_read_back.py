@@ -21,6 +21,8 @@ from profiles import NIGHTLY
 
 from derive import Cell, catalogue, differentiate
 from derive.calculus.surrogates import surrogate_note
+from derive.language.functions import FUNCTIONS as FUNCTION_TABLE
+from derive.language.functions import slope_name
 from numeric import compile_cell
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import shape_of, size_names
@@ -331,6 +333,17 @@ def test_every_line_of_a_cell_is_true_in_text_latex_and_mathml(name):
     page.check()
     page.same_lines(latex_lines(show_latex(cell)))
     page.same_lines(mathml_lines(differentiate(cell)._repr_html_()))
+
+
+@pytest.mark.parametrize(
+    "name", [row.name for row in FUNCTION_TABLE.values() if row.name not in {"log", "sqrt"}]
+)
+def test_every_function_is_read_by_its_printed_name(name):
+    call = f"step(a, slope={slope_name(FUNCTION_TABLE[name])})" if name.startswith("step") else (
+        f"{name}(a)"
+    )  # fmt: skip
+    equations = f"a = W @ h_prev + U @ x\nh = {call} + 0.5 * h_prev"
+    Page(Cell.parse(name="one", equations=equations)).check()
 
 
 @settings(max_examples=2000 if NIGHTLY else 8)
