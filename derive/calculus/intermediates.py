@@ -7,7 +7,6 @@ equations of their own, placed before the one that uses them. What is equal gets
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -34,7 +33,6 @@ from derive.typeset.letters import join, parse_latex, word
 _MARKS: Final = frozenset((*ACCENTS, PREVIOUS.strip("_")))
 """What a name says of the letter before it; a state may be called so as well."""
 PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
-_NAMED: Final = re.compile(r"([auqMv])_(.*?)(?:_(\d+))?")
 
 
 @dataclass
@@ -154,8 +152,11 @@ def letters_of(cell: Cell, equations: Iterable[Equation]) -> Mapping[str, Box]:
     own = {equation.target.name for equation in cell.equations}
     found = {}
     for name in (equation.target.name for equation in equations):
-        made = None if name in own else _NAMED.fullmatch(name)
-        if made is not None and made[2] in own and (given := cell.latex.get(made[2])):
-            below = [parse_latex(given), *([word(made[3])] if made[3] else [])]
-            found[name] = join(Symbol(made[1]), below)
+        letter, _, of = name.partition("_")
+        count = ""
+        if of not in own:
+            of, _, count = of.rpartition("_")
+        if name not in own and (given := cell.latex.get(of)) and of in own:
+            below = [parse_latex(given), *([word(count)] if count else [])]
+            found[name] = join(Symbol(letter), below)
     return found

@@ -78,8 +78,9 @@ def _layer(
             origin[gate.recurrent_bias] = other or "0"
             origin[gate.bias] = own or "0"
         else:
-            both = f"{own} + {other.removeprefix('rows of ')}" if other not in {"", own} else own
-            origin[gate.bias] = f"{sign}{both}" if both else "0"
+            both = [part for part in dict.fromkeys((own, other)) if part]
+            also = [f" + {part.removeprefix('rows of ')}" for part in both[1:]]
+            origin[gate.bias] = "".join([sign, *both[:1], *also]) if both else "0"
     peepholes = peepholes_of.get(cell, ())
     if peepholes:
         n = len(found[gates[0].bias])

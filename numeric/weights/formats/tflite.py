@@ -123,7 +123,7 @@ class _Found:
         loops = [one for one in graph.operators if one.kind == WHILE]
         if len(loops) > MOST:
             raise ValueError(f"more than {MOST} loops")
-        steps = {one.place: self._step(one) for one in loops}
+        steps = {one.place: self._step(graph, one) for one in loops}
         known = {place: step for place, step in steps.items() if step is not None}
         graph = replace(graph, operators=[_marked(one, known) for one in graph.operators])
         for chain in chains_of(graph, constant, {k: one.loop for k, one in known.items()}):
@@ -141,11 +141,20 @@ class _Found:
                     "framework": "TFLite", "kind": "WHILE", "layers": [], "why": why,
                 }  # fmt: skip
 
-    def _step(self, one: Operator) -> Step | None:
-        """What a loop computes, if it is known."""
+    def _step(self, graph: Graph, one: Operator) -> Step | None:
+        """What a loop computes, if it is known; none that starts at a constant other than zero."""
         body, constant = self._body(one)
         fits = len(one.inputs) == len(one.outputs) == len(body.inputs) and -1 not in one.inputs
-        return step_of(body, constant) if fits else None
+        found = step_of(body, constant) if fits else None
+        starts = [one.inputs[place] for place in found.moving] if found is not None else []
+        return None if any(self._is_other_than_zero(graph, name) for name in starts) else found
+
+    def _is_other_than_zero(self, graph: Graph, name: int) -> bool:
+        """Whether a tensor is a constant with an entry that is not 0."""
+        source = _source(graph, name)
+        held = None if source in graph.makers else _array(
+            self.model, graph.tensors[source], "a start")  # fmt: skip
+        return held is not None and not isinstance(held, Unread) and bool(np.any(np.asarray(held)))
 
     def _body(self, one: Operator) -> tuple[Graph, Constant]:
         """The graph of a loop's body, and the entries of its constants.

@@ -37,7 +37,8 @@ class Gate:
 class Step:
     """What a loop computes: `kind` is LSTM, GRU or RNN, `gates` are by their names.
 
-    `after`: a GRU's reset gate stands after its matrix.
+    `after`: a GRU's reset gate stands after its matrix. `moving`: the arguments that a step
+    changes, all of which start at zero in such a layer.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Step:
     activation: str
     after: bool
     loop: Loop
+    moving: tuple[int, ...]
 
 
 def step_of(body: Graph, constant: Constant) -> Step | None:
@@ -66,6 +68,7 @@ class _Body:
         """The steps that the body may be."""
         results = [self.of.of(name) for name in self.of.graph.outputs]
         arguments = [self.of.number(("argument", place)) for place in range(len(results))]
+        moving = tuple(k for k, held in enumerate(arguments) if held != results[k])
         for place, held in enumerate(arguments):
             node = self.of.node(results[place])
             for sequence, counter in self._inputs(arguments, results):
@@ -76,12 +79,13 @@ class _Body:
                         kind, gates, activation, after = found
                         every = self._sequence(arguments, results, place, counter)
                         last = [k for k, one in enumerate(results) if one == results[place]]
-                        yield Step(kind, gates, activation, after, Loop(sequence, every, last))
+                        loop = Loop(sequence, every, last)
+                        yield Step(kind, gates, activation, after, loop, moving)
 
     def _inputs(
         self, arguments: Sequence[int], results: Sequence[int]
     ) -> Iterator[tuple[int, int]]:
-        """A sequence that stays, and a counter that grows by one and starts at its first row."""
+        """A sequence that stays, and a counter that grows by one."""
         for counter, (own, result) in enumerate(zip(arguments, results, strict=True)):
             node = self.of.node(result)
             counts = node[0] == "sum" and len(node) == 3 and own in node[1:]

@@ -51,6 +51,13 @@ def test_an_intermediate_bears_the_letter_that_its_author_gave():
     assert "f_" not in text.partition("Forward")[2]
 
 
+def test_an_intermediate_of_a_numbered_symbol_is_not_of_the_one_without_a_number():
+    lines = "f_2 = sigmoid(U @ x)\nf = sigmoid(W @ x)\nh = f * h_prev + f_2"
+    text = show_text(Cell.parse(name="q", latex={"f": r"\phi"}, equations=lines))
+    assert "a_{f,2,t} = U x_t" in text
+    assert "a_{φ,t} = W x_t" in text
+
+
 def test_the_shapes_list_a_symbol_as_the_equations_have_it():
     cell = Cell.parse(name="q", equations="mu = sigmoid(w_mu * x)\nh = mu * h_prev")
     assert show_text(cell).count("w_μ") > 2

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from derive import catalogue
+from numeric.weights.formats.readers import read_arrays
 from numeric.weights.formats.stored import Arrays, Unread
 from numeric.weights.mapping import map_weights
-from numeric.weights.modules import modules_of
+from numeric.weights.modules import layers_of, modules_of
 
 N = 3
 USUAL = {
@@ -150,3 +152,13 @@ def test_scalar_biases_of_flax_end_in_a_line() -> None:
     arrays |= {f"h{gate}.bias": np.ones(()) for gate in "ifgo"}
     with pytest.raises(ValueError, match=r"hi\.bias and .* cannot be those of a layer"):
         map_weights(catalogue["lstm"], arrays)
+
+
+def test_what_a_bias_is_made_of_begins_with_an_array() -> None:
+    """Flax has biases beside the state alone: no sum with nothing in front."""
+    arrays = read_arrays(Path(__file__).parent / "files" / "jax.npz")
+    said = [text for module in modules_of(arrays) if module.cells
+            for layer in layers_of(module, module.cells[0], arrays)
+            for text in layer.origin.values()]  # fmt: skip
+    assert len(said) > 20
+    assert not [text for text in said if text.lstrip("−").startswith((" ", "+"))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,29 @@ def test_a_loop_that_computes_anything_else_is_not_taken_for_it(name: str) -> No
             seen += found is None
             assert found is None or (outer and found.gates == right.gates), (one, mutant)
     assert seen > 5
+
+
+@pytest.mark.parametrize("name", ["loop_lstm.tflite", "loop_gru.tflite", "loop_rnn.tflite"])
+def test_a_loop_that_starts_elsewhere_than_at_zero_is_no_layer(name: str, tmp_path: Path) -> None:
+    data = np.frombuffer((FOLDER / name).read_bytes(), np.uint8).copy()
+    model = model_of(data)
+    loop = next(one for one in model.graphs[0].operators if one.kind == WHILE)
+    step = step_of(*bodies(name)[0])
+    tensors = [model.graphs[0].tensors[loop.inputs[place]] for place in step.moving]
+    starts = {tensor.buffer for tensor in tensors if len(model.buffers[tensor.buffer])}
+    assert starts
+
+    def known() -> list[bool]:
+        (tmp_path / name).write_bytes(data.tobytes())
+        return [bool(module.cells) for module in modules_of(tflite.read(tmp_path / name))]
+
+    assert all(known())
+    for buffer in starts:
+        held = model.buffers[buffer]  # a view of the file's bytes
+        before = held.copy()
+        held[-1] = 1
+        assert not all(known())
+        held[:] = before
 
 
 def sigmoid(a: Any) -> Any:
