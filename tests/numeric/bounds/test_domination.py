@@ -9,6 +9,8 @@ from trajectories import CELLS, path
 
 from derive import differentiate
 from derive.calculus.jacobian import diagonal_columns
+from numeric.bounds import domination
+from numeric.bounds.all_inputs import gate_pieces
 from numeric.bounds.domination import ROWS, SPECTRAL, Domination, Parts, StepNorms
 from numeric.bounds.one_sequence.step_jacobians import Jacobians
 from numeric.bounds.one_sequence.tracks import dominating
@@ -44,3 +46,15 @@ def test_a_stack_is_as_large_as_its_parts_together(norm, order, second):
     finest = Domination(derivation, values, Parts(parts.sizes, finest=True), norm)
     units = StepNorms(finest, sup, values).of(derivation.step_jacobian.blocks["h", "h"])
     assert np.all(units >= np.abs(np.vstack([W, second * W])))
+
+
+@pytest.mark.parametrize("up", [domination._up, gate_pieces._up])
+def test_what_is_not_zero_stays_far_enough_above_for_products(up):
+    """However small the others beside it are, and where all are large."""
+    for values in ([1.0, 2.0], [1.0, 5e-324], [1.0, 1e-151, 0.0], [1e-200], [0.0], []):
+        values = np.array(values)
+        found = up(values, 3)
+        assert np.array_equal(found == 0, values == 0)
+        assert np.all(found >= values)
+        assert np.all(found[values > 0] >= 1e-150)
+        assert np.all(found[values == 1.0] > 1.0)
