@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import profiles
 import pytest
 from hypothesis import HealthCheck, settings
 from profiles import NIGHTLY, PROFILE, mark_long_cases
@@ -44,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if NIGHTLY and config.option.markexpr == "not long":  # the default: the night leaves out none
         config.option.markexpr = ""
+    profiles.all_drawn = config.option.markexpr != "not long"
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,6 +15,8 @@ import pytest
 PROFILE: Final = os.environ.get("HYPOTHESIS_PROFILE", "dev")
 NIGHTLY: Final = PROFILE == "nightly"
 
+all_drawn = True  # every picture; else those of one cell, as where long tests are left out
+
 Item = TypeVar("Item")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import profiles
 import pytest
-from profiles import NIGHTLY
 from samples import SVG
 
 from derive import Cell, catalogue
@@ -51,7 +51,7 @@ _made: dict[int, tuple[Study, Chapter]] = {}
 
 
 def _chapter(found: Study) -> Chapter:
-    """By day the pictures of one cell are drawn, those of the LSTM."""
+    """Where long tests are left out the pictures of one cell are drawn, those of the LSTM."""
     one = found.one
     assert one.setting is not None
     with pytest.MonkeyPatch.context() as patched:
@@ -61,8 +61,8 @@ def _chapter(found: Study) -> Chapter:
 
 
 def undrawn(patched: pytest.MonkeyPatch) -> None:
-    """By day figures are made and not drawn, which takes a fifth of the time of reports."""
-    if not NIGHTLY:
+    """Where long tests are left out figures are made, not drawn: a fifth of the reports' time."""
+    if not profiles.all_drawn:
         patched.setattr(figures, "_bytes", lambda figure, kind: SVG.encode())
 
 

@@ -41,18 +41,18 @@ def test_errors_where_functions_saturate_are_said_to_be_those_of_rounding(bptt: 
 
 @pytest.mark.long
 def test_verify_tells_a_right_file_from_a_wrong_one(bptt: Any) -> None:
-    right = compile_cell(catalogue["rnn"], "textbook").source
+    right = compile_cell(catalogue["lstm"], "textbook").source
     Path("right.py").write_text(right, encoding="utf-8")
-    without_slope = wrong("rnn", "W_bar += a_bar.T @", "W_bar += h_bar.T @")
+    without_slope = wrong("lstm", "W_fh_bar += a_f_bar.T @", "W_fh_bar += f_bar.T @")
     Path("wrong.py").write_text(without_slope, encoding="utf-8")
-    assert bptt("verify", "right.py", "--cell", "rnn", "-q").out == "right.py: pass\n"
-    said = bptt("verify", "wrong.py", "--cell", "rnn", "--json")
+    assert bptt("verify", "right.py", "--cell", "lstm", "-q").out == "right.py: pass\n"
+    said = bptt("verify", "wrong.py", "--cell", "lstm", "--json")
     data = said.data
     assert said.status == 1
-    assert "of what it allows" not in bptt("verify", "wrong.py", "--cell", "rnn").out
+    assert "of what it allows" not in bptt("verify", "wrong.py", "--cell", "lstm").out
     assert data["status"] == "fail"
-    assert data["gradients"]["params.W"]["status"] == "fail"
-    assert data["gradients"]["params.U"]["status"] == "pass"
+    assert data["gradients"]["params.W_fh"]["status"] == "fail"
+    assert data["gradients"]["params.W_oh"]["status"] == "pass"
     assert data["counterexample"]["T"] >= 1
 
 
