@@ -1,4 +1,4 @@
-"""The LSTM by a careful hand in NumPy, and the matrix products alone: what to come close to.
+"""The LSTM by a careful hand in NumPy, the matrix products alone, and the core's limit.
 
 In: a `Task`. Out: functions without arguments that run forward and backward once, or as much of
 it as nobody can do without.
@@ -6,12 +6,14 @@ it as nobody can do without.
 
 from __future__ import annotations
 
+import ctypes
 import re
 from typing import Any, Final
 
 import numpy as np
 from tasks import GATES, Arrays, Run, Task
 
+from numeric.compiler.to_c.build import library
 from numeric.compiler.to_c.loading import load
 
 
@@ -126,5 +128,51 @@ def floor_in_c(task: Task, source: str) -> Run:
 
     def run() -> None:
         again()
+
+    return run
+
+
+_PEAK: Final = """
+#include <stddef.h>
+#ifdef PEAK_DOUBLE
+typedef double real;
+#define NAME(x) peak_f8_##x
+#else
+typedef float real;
+#define NAME(x) peak_f4_##x
+#endif
+#if defined(__AVX512F__)
+typedef real vec __attribute__((vector_size(64)));
+#elif defined(__AVX__)
+typedef real vec __attribute__((vector_size(32)));
+#else
+typedef real vec __attribute__((vector_size(16)));
+#endif
+/* At least so many multiplications with an addition each, in twelve sums that stay in registers. */
+real NAME(run)(ptrdiff_t count)
+{
+    vec sum[12], all = {0}, x = all + (real)0.5, y = all + (real)1;
+    for (int i = 0; i < 12; i++)
+        sum[i] = all + (real)i;
+    for (ptrdiff_t done = 0; done < count; done += 12 * (ptrdiff_t)(sizeof(vec) / sizeof(real)))
+        _Pragma("GCC unroll 12") for (int i = 0; i < 12; i++)
+            sum[i] = sum[i] * x + y;
+    for (int i = 0; i < 12; i++)
+        all += sum[i];
+    return all[0];
+}
+"""
+
+
+def peak_in_c(task: Task) -> Run:
+    """As many multiply-adds as the products have, without memory: what the core can do at most."""
+    kind = {"float32": "f4", "float64": "f8"}[task.dtype]
+    function = getattr(ctypes.CDLL(str(library(_PEAK, "peak", kind))), f"peak_{kind}_run")
+    function.restype = ctypes.c_double if kind == "f8" else ctypes.c_float
+    function.argtypes = [ctypes.c_ssize_t]
+    count = int(1e9 * task.work)
+
+    def run() -> None:
+        function(count)
 
     return run

@@ -12,6 +12,7 @@ from typing import Final
 
 FUSED, HAND, FLOOR, AUTOGRAD = "fused", "hand-written", "products alone", "autograd"
 C_CODE, C_POINTERS, C_FLOOR = "C", "C, prepared", "C, products alone"
+C_PEAK = "the core's peak"  # the multiplications of the products as fast as it multiplies at all
 LAYER, JAX = "PyTorch", "JAX"
 LOOP, LOOP_COMPILED = "PyTorch, a loop", "PyTorch, a loop, compiled"
 LEAST_GAIN_ON_AUTOGRAD: Final = 3.0
@@ -76,6 +77,14 @@ def _most(ours: str, other: str, most: float, ratio: Ratio, called: str) -> Requ
     return Requirement(text, value, value <= most)
 
 
+def _at_most(found: Requirement, other: str, ratio: Ratio, ran: Container[str]) -> Requirement:
+    """What is missed, with what nothing can exceed that does these products on this core."""
+    if found.met or C_PEAK not in ran:
+        return found
+    limit = f"; {C_PEAK} would be {ratio(other, C_PEAK):.2f}"
+    return Requirement(found.text + limit, found.value, found.met)
+
+
 def _numpy(row: Row, ratio: Ratio, ran: Container[str]) -> Iterator[Requirement]:
     if row.cell == "lstm" and AUTOGRAD in ran and HAND in ran:
         yield _least(FUSED, AUTOGRAD, LEAST_GAIN_ON_AUTOGRAD, ratio)
@@ -90,11 +99,12 @@ def _c(row: Row, ratio: Ratio, ran: Container[str]) -> Iterator[Requirement]:
         if least is None or other not in ran:
             continue
         if row.cell == "lstm":
-            yield _least(ours, other, least, ratio)
+            yield _at_most(_least(ours, other, least, ratio), other, ratio, ran)
         elif row.cell in OTHERS and other == LAYER:
-            yield _least(ours, other, SHARE * least, ratio)
+            yield _at_most(_least(ours, other, SHARE * least, ratio), other, ratio, ran)
     steps, batch, _, size = row.sizes
     if row.cell in NO_LAYER and (steps, batch, size) == (_MIDDLE[0], _MIDDLE[1], _MIDDLE[3]):
         if LOOP in ran:
-            yield _least(C_CODE, LOOP, LEAST_GAIN_ON_LOOP, ratio)
+            found = _least(C_CODE, LOOP, LEAST_GAIN_ON_LOOP, ratio)
+            yield _at_most(found, LOOP, ratio, ran)
         yield _most(C_CODE, C_FLOOR, MOST_TIME_OF_C_FLOOR, ratio, C_FLOOR)

@@ -29,11 +29,12 @@ from math import inf, isfinite, isnan
 from typing import Any, Final
 
 import numpy as np
-from by_hand import by_hand, floor, floor_in_c
+from by_hand import by_hand, floor, floor_in_c, peak_in_c
 from required import (
     AUTOGRAD,
     C_CODE,
     C_FLOOR,
+    C_PEAK,
     C_POINTERS,
     FLOOR,
     FUSED,
@@ -75,12 +76,15 @@ def emitted(task: Task, style: str) -> Run:
 
 
 def compiled(task: Task) -> dict[str, Run | None]:
-    """The same in C: called as a module is, through pointers prepared once, its products alone."""
+    """The same in C: called as a module is, through pointers prepared once, its products alone.
+
+    And as many multiply-adds as those have, as fast as the core does them.
+    """
     kernel = compile_cell(catalogue[task.cell], "fused", "c")
     try:
         C.ready()
     except MissingError:
-        return dict.fromkeys((C_CODE, C_POINTERS, C_FLOOR))
+        return dict.fromkeys((C_CODE, C_POINTERS, C_FLOOR, C_PEAK))
 
     def run() -> Arrays:
         _, tape = kernel.forward(task.params, {"x": task.x})
@@ -93,7 +97,10 @@ def compiled(task: Task) -> dict[str, Run | None]:
         again()
         return named(gradients)
 
-    return {C_CODE: run, C_POINTERS: prepared, C_FLOOR: floor_in_c(task, kernel.source)}
+    return {
+        C_CODE: run, C_POINTERS: prepared, C_FLOOR: floor_in_c(task, kernel.source),
+        C_PEAK: peak_in_c(task),
+    }  # fmt: skip
 
 
 def named(gradients: Mapping[str, Mapping[str, Any]]) -> Arrays:

@@ -8,6 +8,7 @@ from c_code import needs_compiler
 from profiles import NIGHTLY, by_day
 from scripts import module_at, run
 
+C_PEAK = "the core's peak"
 TINY = ("--steps", "6", "--batch", "3", "--inputs", "4", "--size", "5", "--rounds", "2")
 
 
@@ -72,6 +73,27 @@ def test_the_requirements_can_be_missed(speed):
     assert met(none, C=[1.2], **{**seconds, "PyTorch, a loop": [20]}) == [True, False]
 
 
+def test_what_is_missed_is_told_beside_what_the_core_allows(speed):
+    seconds = {"C": 20.0, "PyTorch": 25.0, "JAX": 61.0, C_PEAK: 16.0}
+
+    def ratio(a, b):
+        return seconds[a] / seconds[b]
+
+    row = speed.Row("lstm", (100, 32, 64, 128), "float32")
+    layer, jax = (r.text for r in speed.required(row, ratio, seconds))
+    assert layer.endswith("(required: at least 1.3); the core's peak would be 1.56")
+    assert jax.endswith("(required: at least 3)")  # met
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_peak_multiplies_as_much_as_the_products(dtype, speed):
+    task = speed.Task("lstm", 20, 4, 16, 32, dtype=dtype)
+    runs = {name: speed.contenders(task, "c")[name] for name in ("C, products alone", C_PEAK)}
+    less, more = (min(t) for t in speed.measure(runs, 5, speed.CLOCKS["processor"]).values())
+    assert 0.05 * less < more < less
+
+
 def test_a_wrong_or_missing_gradient_is_an_error(speed):
     want = {"params.W": np.array([1e-9, -4e-9]), "params.b": np.zeros(2)}
     assert speed.scaled_error(want, want) == 0
@@ -103,7 +125,7 @@ def test_c_is_measured_beside_its_rivals_and_drawn(speed, monkeypatch, capsys, t
         assert result["gradients_agree"]
         assert result["over"] == "C"
         names = result["contenders"].keys()
-        assert {"fused", "C", "C, prepared", "C, products alone"} <= names
+        assert {"fused", "C", "C, prepared", "C, products alone", C_PEAK} <= names
     figure = module_at("benchmarks/speed_figure.py", monkeypatch)
     assert figure.main([str(found), str(tmp_path / "speed.svg")]) == 0
     assert "<svg" in (tmp_path / "speed.svg").read_text()
