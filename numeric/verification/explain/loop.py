@@ -57,9 +57,11 @@ def over_time(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake
 def late(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """Those that come after the mistakes of single terms: what is put in another place."""
     yield from _overwritten(derivation, naming)
+    yield from _exchanged(derivation, naming)
     yield from _moved(derivation, naming)
     yield from _wrong_side(derivation, naming)
-    yield from _truncated(derivation)
+    for count in TRUNCATED:
+        yield from truncated(derivation, count)
     cell = derivation.cell
     groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
     yield from scaled_whole([f"{g}.{s.name}" for g, symbols in groups.items() for s in symbols])
@@ -148,6 +150,30 @@ def _substituted(expr: MatrixExpr, old: MatrixSymbol, new: MatrixExpr) -> Matrix
     ))  # fmt: skip
 
 
+def _exchanged(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
+    """Two cotangents in each other's place in all products, as where gates are stacked."""
+    ends = (*derivation.carries, *derivation.inputs, *derivation.parameters)
+    used = {s for e in derivation.parameters for term in e.terms for s in symbols_of(term.value)}
+    stacked = [e.target for e in derivation.adjoint if e.target in used]
+    for one, two in combinations(stacked, 2):
+        aside = MatrixSymbol(f"{one.name}_aside", *one.shape)
+        terms: dict[Place, MatrixExpr | None] = {}
+        for equation in ends if one.shape == two.shape else ():
+            for place, term in enumerate(equation.terms):
+                if {one, two} & {*symbols_of(term.value)}:
+                    value = _substituted(term.value, one, aside)
+                    value = _substituted(_substituted(value, two, one), aside, two)
+                    terms[equation.target.name, place] = value
+        if terms:
+            what = said(
+                "with {0} and {1} in each other's place, as where gates are stacked in two orders",
+                naming(one),
+                naming(two),
+            )
+            targets = tuple(dict.fromkeys(name for name, _ in terms))
+            yield Mistake(what, Change(terms), targets, "exchanged", False)
+
+
 def _moved(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """A term of a state's cotangent that is handed to the step before instead, and the reverse."""
     order = [e.target.name for e in derivation.adjoint]
@@ -224,22 +250,22 @@ def _wrong_side(derivation: Derivation, naming: EquationNames) -> Iterator[Mista
                 yield Mistake(words, change, targets, "wrong side")
 
 
-def _truncated(derivation: Derivation) -> Iterator[Mistake]:
+def truncated(derivation: Derivation, count: int) -> Iterator[Mistake]:
+    """Each loss goes back so many steps, or the sequence is cut into pieces of so many."""
     targets = tuple(e.target.name for e in derivation.carries)
-    for count in TRUNCATED:
+    words = said(
+        "truncated after {0} steps: each loss goes back {1} steps, no further", count, count
+    )
+    yield Mistake(words, Change(window=count), targets, "truncated")
+    for from_end, place in ((False, "first"), (True, "last")):
         words = said(
-            "truncated after {0} steps: each loss goes back {1} steps, no further", count, count
+            "truncated after {0} steps: nothing is handed across every {1} steps, "
+            "counted from the {2}",
+            count,
+            count,
+            place,
         )
-        yield Mistake(words, Change(window=count), targets, "truncated")
-        for from_end, place in ((False, "first"), (True, "last")):
-            words = said(
-                "truncated after {0} steps: nothing is handed across every {1} steps, "
-                "counted from the {2}",
-                count,
-                count,
-                place,
-            )
-            yield Mistake(words, Change(piece=(count, from_end)), targets, "truncated")
+        yield Mistake(words, Change(piece=(count, from_end)), targets, "truncated")
 
 
 def scaled_whole(every: list[str]) -> Iterator[Mistake]:

@@ -36,6 +36,7 @@ def mistakes(derivation: Derivation, naming: EquationNames) -> list[Mistake]:
         for place, equation in enumerate(equations):
             known = {e.target.name for e in equations[:place]} if equations is loop else None
             single += _in_terms(equation, derivation, alphabet, naming, known)
+    single.sort(key=lambda mistake: mistake.family == "alone")  # no loss may see the other terms
     loops = {e.target.name for e in loop}
     sums = [*reductions(derivation)]
     found = [*over_time(derivation, naming), *single, *sums]
