@@ -313,6 +313,17 @@ def test_a_gradient_of_another_shape_is_wrong_and_hides_no_other() -> None:
     assert "expected shape (3,), came (1, 3)" in str(verdict.gradients["params.b_f"].reason)
 
 
+def test_gradients_in_a_row_are_told_from_names(tmp_path) -> None:
+    """A tuple comes from the other process as a list does."""
+    path = tmp_path / "row.py"
+    source = right("rnn").replace('"params": {"W"', '"all": {"W"')
+    path.write_text(f"{source}\ninner = backward\ndef backward(*a): return *inner(*a).values(),\n")
+    with Sandbox(path) as sandbox:
+        verdict = verify(sandbox.subject, cell=catalogue["rnn"])
+    assert verdict.status == "inconclusive"
+    assert "backward returned a sequence of 3: expected a dict" in verdict.unjudged["params.W"]
+
+
 def test_code_that_cannot_be_called_is_not_judged() -> None:
     verdict = judged(gradients(lambda g: 1 / 0))
     assert verdict.status == "inconclusive"

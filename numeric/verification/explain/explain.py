@@ -31,11 +31,13 @@ from numeric.verification.explain.audit import (
 from numeric.verification.explain.change import Mistake
 from numeric.verification.explain.divided import divided_by_samples, undone
 from numeric.verification.explain.misplaced import (
+    KEPT,
+    UNSTEADY,
     forgets,
-    kept_from_before,
     misplaced,
     nearly_right,
     of_all_steps,
+    other_at_each_call,
     returned_for,
     truncated_later,
     turned_axes,
@@ -135,6 +137,9 @@ def explain_gradients(
             )
         )
     nothing = Told("")
+    for label in told:
+        if {said(KEPT), said(UNSTEADY)} & {*told[label].causes}:
+            steps[label] = {}  # the next call may say otherwise
     return {
         label: Finding(
             label in wrong, steps[label], told.get(label, nothing).sentence or None,
@@ -177,15 +182,11 @@ def _of_another_backward(
     """What is done to whole gradients, and what is wrong in the others."""
     treated = clipped(audit)
     if wrong - {*treated}:
-        treated |= kept_from_before(audit, wrong - {*treated})
+        treated |= other_at_each_call(audit, wrong - {*treated})
         treated |= {label: words for label in wrong - {*treated}
                     if (words := with_weights(audit, label))}  # fmt: skip
     found = {label: _of(label, words) for label, words in treated.items()}
-    left = wrong - {*found}
-    divided = divided_by_samples(audit, left)
-    if divided and left & (others := undone(audit, divided)).wrong:
-        return found | _of_divided(others, divided, left, counterexample)
-    return found | _explained(audit, left, steps, counterexample)
+    return found | _explained(audit, wrong - {*found}, steps, counterexample)
 
 
 def _of_divided(
@@ -259,7 +260,12 @@ def _explained(
     """What is wrong in a backward pass whose forward pass is right."""
     if not wrong:
         return {}  # without making the list of all mistakes
-    chosen = Search(audit, wrong).explanations()
+    search = Search(audit, wrong)
+    if search.one is None and (divided := divided_by_samples(audit, wrong)):
+        others = undone(audit, divided)
+        if wrong & others.wrong:
+            return _of_divided(others, divided, wrong, counterexample)
+    chosen = search.explanations()
     found = {label: _sentence(audit, label, mistakes) for label, mistakes in chosen.items()}
     for label in wrong - {*found}:
         if words := scaled(audit, label) or misplaced(audit, label, audit.right()):

@@ -54,10 +54,11 @@ KEPT: Final = (
     "it is added to what earlier calls left in it: it is never set to zero between calls; one call "
     "alone gives it rightly"
 )
+UNSTEADY: Final = "equal calls give other values of it: no term of an equation can be blamed"
 
 
-def kept_from_before(audit: Audit, wrong: set[str]) -> dict[str, str]:
-    """The gradients that grow by the right one at each call."""
+def other_at_each_call(audit: Audit, wrong: set[str]) -> dict[str, str]:
+    """The gradients that equal calls give other values of, as where each call adds to the last."""
     tape, found = audit.tapes[0], []
     try:
         for _ in range(2):
@@ -65,12 +66,14 @@ def kept_from_before(audit: Audit, wrong: set[str]) -> dict[str, str]:
     except Misbehaviour:
         return {}
     before, after = found
-    right = audit.gradients(tape)
-    return {
-        label: said(KEPT) for label in wrong
-        if np.any(after[label] != before[label])
-        and equal(after[label] - before[label], right[label])
-    }  # fmt: skip
+    right, told = audit.gradients(tape), {}
+    for label in wrong:
+        if np.any(after[label] != before[label]):
+            if equal(after[label] - before[label], right[label]):
+                told[label] = said(KEPT)
+            elif not equal(after[label], before[label]):
+                told[label] = said(UNSTEADY)
+    return told
 
 
 def with_weights(audit: Audit, label: str) -> str:

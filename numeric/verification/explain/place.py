@@ -34,6 +34,7 @@ def first_parting(audit: Audit, labels: set[str]) -> str:
 
     What is wrong besides is explained already.
     """
+    silent: list[str] = []
     for length in _lengths(audit):
         case = audit.case(length, audit.seed)
         try:
@@ -44,7 +45,9 @@ def first_parting(audit: Audit, labels: set[str]) -> str:
         wrong = {
             label for label, off in gradient_errors(got, want).items() if off > agreement().wrong
         }
+        told = {label for label in got if np.any(got[label]) or np.any(want[label])}
         if not wrong & labels:
+            silent = sorted({*got} - told) if length == 1 else silent
             continue
         own = wrong & labels
         inputs = [label for label in got if label in own and label.startswith("inputs.")]
@@ -63,8 +66,7 @@ def first_parting(audit: Audit, labels: set[str]) -> str:
             if steps
             else ""
         )
-        told = {label for label in got if np.any(got[label]) or np.any(want[label])}
-        place = _place(audit, wrong, own, told, handed_on=length > 1)
+        place = _between(own, silent) if length > 1 else _place(audit, wrong, own, told)
         return said("{0}: {1}{2}", shows, at, place)
     return ""
 
@@ -75,24 +77,33 @@ def _lengths(audit: Audit) -> list[int]:
     return [*range(1, min(longest, STEPS + 1)), longest]
 
 
-def _place(audit: Audit, wrong: set[str], own: set[str], told: set[str], *, handed_on: bool) -> str:
+def _between(own: set[str], silent: list[str]) -> str:
+    """What is known where one step alone is right; `silent`: what it shows nothing of."""
+    names = said("in {0}", listed(gradient_name(label) for label in sorted(own)))
+    if silent:
+        return said(
+            "{0}; one step alone is right, but all of {1} is zero there and shows nothing",
+            names,
+            listed(map(gradient_name, silent)),
+        )
+    return said(
+        "{0}; one step alone is right, so it is what passes between steps, or is taken "
+        "of another step",
+        names,
+    )
+
+
+def _place(audit: Audit, wrong: set[str], own: set[str], told: set[str]) -> str:
     """The equations that are wrong; the gradients, where no equation explains them.
 
     `told`: the gradients that show something; a product with an initial state of zero does not.
     """
-    names = said("in {0}", listed(gradient_name(label) for label in sorted(own)))
-    if handed_on:
-        return said(
-            "{0}; one step alone is right, so it is what passes between steps, or is taken "
-            "of another step",
-            names,
-        )
     found: list[str] = []
     left = {*own}
     while left:
         groups = _explaining(audit, wrong, left, told)
         if not groups:
-            return names
+            return said("in {0}", listed(gradient_name(label) for label in sorted(own)))
         most = max(groups, key=lambda fed: len(fed & left))
         left -= most
         found.append(_with("{0}, or in {1}", [_named(*pair) for pair in groups[most].values()]))

@@ -62,6 +62,14 @@ def test_what_is_wrong_besides_is_named() -> None:
     assert mean == "dW, dU and db: divided by B"
 
 
+def test_what_one_mistake_says_is_not_taken_apart() -> None:
+    mean = (MEAN[0], MEAN[1].replace("max(1, x.shape[1])", "max(1, x.shape[1] * T)"))
+    audit = audit_of(mean)
+    assert divided_by_samples(audit, {*audit.labels}) == {"params.W", "params.U", "params.b"}
+    (line,) = lines(explain_gradients(audit.problem, audit.call))
+    assert line.startswith("dW, dU and db each equal the gradient averaged over time and batch")
+
+
 @pytest.mark.long
 def test_what_no_term_explains_is_told_of_b_times_the_array() -> None:
     audit = audit_of(MEAN, ODD)

@@ -55,6 +55,20 @@ def test_two_places_where_nothing_tells_them_apart() -> None:
     assert told.endswith("first in one of adjoint equations 12, 13, 14 and 29")
 
 
+@pytest.mark.parametrize("from_zero", [False, True])
+def test_one_step_of_zeros_does_not_say_that_steps_pass_something_wrong(from_zero: bool) -> None:
+    """σ′(a_r) is wrong within a step, and nothing of r is seen in a first step from h_0 = 0."""
+    reset = ("da_r = dr * r[t] * (1 - r[t])", "da_r = dr * r[t] * (1 - r[t] ** 3)")
+    audit = audit_of(GRU, (reset, FROM_ZERO) if from_zero else (reset,))
+    told = first_parting(audit, audit.wrong)
+    if from_zero:
+        assert "dx parts at t = 2" in told
+        silent = "dW_hh, dW_rh, dW_rx, dW_zh and db_r"
+        assert told.endswith(f"but all of {silent} is zero there and shows nothing")
+    else:
+        assert told.endswith("first in one of adjoint equations 12, 13 and 14"), told
+
+
 def test_a_call_of_one_length_is_told_by_its_length() -> None:
     late = ("dh_next = dh * (1 - z[t])", "dh_next = (1 + (t == 6)) * dh * (1 - z[t])")
     audit = audit_of(GRU, (late,), {"T": 6})
