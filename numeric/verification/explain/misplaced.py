@@ -66,7 +66,8 @@ def other_at_each_call(audit: Audit, wrong: set[str]) -> dict[str, str]:
     except Misbehaviour:
         return {}
     before, after = found
-    right, told = audit.gradients(tape), {}
+    right = audit.gradients(tape)
+    told: dict[str, str] = {}
     for label in wrong:
         if np.any(after[label] != before[label]):
             if equal(after[label] - before[label], right[label]):

@@ -19,7 +19,7 @@ from derive.saying import said
 from numeric.verification.explain.change import Change, Mistake, Place
 from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.loop import late, over_time, reductions
-from numeric.verification.explain.other_order import other_order
+from numeric.verification.explain.other_order import other_order, reordered
 from numeric.verification.explain.rewrites import Alphabet, Rewrite, rewrites
 
 HALF: Final = Rational(1, 2)
@@ -43,6 +43,7 @@ def mistakes(derivation: Derivation, naming: EquationNames) -> list[Mistake]:
     found += _sweeps([m for m in single if {*m.targets} & loops], single)
     found += [m for group in _grouped(sums, _family) for m in _joined(group, set())]
     found += late(derivation, naming)
+    found += reordered(derivation, naming)
     found += other_order(derivation, naming)
     return found
 
