@@ -189,11 +189,9 @@ def _of_another_backward(
     return found | _explained(audit, wrong - {*found}, steps, counterexample)
 
 
-def _of_divided(
-    others: Audit, divided: set[str], left: set[str], counterexample: Mapping[str, Any] | None
-) -> dict[str, Told]:
+def _of_divided(others: Audit, divided: set[str], left: set[str]) -> dict[str, Told]:
     """What is wrong besides, in gradients that are divided by B; `others`: times B."""
-    known = _explained(others, left & others.wrong, _single_steps(others), counterexample)
+    known = _explained(others, left & others.wrong, _single_steps(others), None)
     found = {label: known[label] for label in left & {*known}}
     for label in left & divided:
         more, words = known.get(label), said("divided by B")
@@ -264,7 +262,7 @@ def _explained(
     if search.one is None and (divided := divided_by_samples(audit, wrong)):
         others = undone(audit, divided)
         if wrong & others.wrong:
-            return _of_divided(others, divided, wrong, counterexample)
+            return _of_divided(others, divided, wrong)
     chosen = search.explanations()
     found = {label: _sentence(audit, label, mistakes) for label, mistakes in chosen.items()}
     for label in wrong - {*found}:

@@ -15,7 +15,7 @@ from sympy.matrices.expressions import HadamardProduct
 from derive.calculus.adjoint import bar, carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.cell import previous
-from derive.language.expr import hadamard, symbols_of
+from derive.language.expr import add, hadamard, symbols_of
 from derive.language.syntax import BAR
 from derive.saying import said
 from numeric.verification.cases import GROUPS
@@ -57,6 +57,7 @@ def over_time(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake
 def late(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """Those that come after the mistakes of single terms: what is put in another place."""
     yield from _overwritten(derivation, naming)
+    yield from _computed_again(derivation, naming)
     yield from _exchanged(derivation, naming)
     yield from _moved(derivation, naming)
     yield from _wrong_side(derivation, naming)
@@ -135,6 +136,32 @@ def _overwritten(derivation: Derivation, naming: EquationNames) -> Iterator[Mist
                         naming(term.value),
                     )
                     yield Mistake(what, Change(terms), chosen, "overwritten")
+
+
+def _computed_again(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
+    """What a state hands back, of a cotangent computed again after another is overwritten."""
+    for state, equation in zip(derivation.cell.states, derivation.carries, strict=True):
+        handed = add(*(term.value for term in equation.terms)) if equation.terms else bar(state)
+        for other in derivation.adjoint:
+            if other.of == state or other.of not in derivation.cell.states:
+                continue
+            terms = [_substituted(term.value, bar(state), handed) for term in other.terms]
+            if all(new == old.value for new, old in zip(terms, other.terms, strict=True)):
+                continue
+            for back in derivation.carries:
+                for place, term in enumerate(back.terms):
+                    if other.target not in {*symbols_of(term.value)}:
+                        continue
+                    value = _substituted(term.value, other.target, add(*terms))
+                    what = said(
+                        "with {0} computed again for {1}, after {2} was overwritten by {3}",
+                        naming(other.target),
+                        naming(back.target),
+                        naming(bar(state)),
+                        naming(equation.target),
+                    )
+                    name = back.target.name
+                    yield Mistake(what, Change({(name, place): value}), (name,), "again", False)
 
 
 def _substituted(expr: MatrixExpr, old: MatrixSymbol, new: MatrixExpr) -> MatrixExpr:
