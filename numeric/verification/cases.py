@@ -114,6 +114,25 @@ class Case:
             changed[group][name] = array
         return replace(self, **changed)
 
+    def sample(self, place: int) -> Case:
+        """One sample of the case, and a batch of one."""
+        here = slice(place, place + 1)
+        own = self.targets is not None  # then cotangents are those of final states
+        changed: dict[str, Any] = {
+            "inputs": {name: array[:, here] for name, array in self.inputs.items()},
+            "initial": {name: array[here] for name, array in self.initial.items()},
+            "cotangents": {n: a[here] if own else a[:, here] for n, a in self.cotangents.items()},
+            "constants": {
+                name: array[:, here] if np.ndim(array) == 3 else array
+                for name, array in self.constants.items()
+            },
+            "lengths": None if self.lengths is None else self.lengths[here],
+        }
+        if own:
+            by_step = np.ndim(self.targets) == (2 if whole(self.targets) else 3)
+            changed["targets"] = self.targets[:, here] if by_step else self.targets[here]
+        return replace(self, batch=1, **changed)
+
     def widened(self) -> Case:
         """The same numbers in float64, without any rounding."""
         return self.mapped(lambda array: np.asarray(array, dtype=np.float64))

@@ -44,4 +44,6 @@ def kind_of(value: Any) -> str:
     """What a value is, in words."""
     if isinstance(value, Mapping):
         return "a dict with the keys " + (", ".join(map(str, value)) or "none")
+    if isinstance(value, list | tuple):  # a process of its own sends one for the other
+        return f"a sequence of {len(value)}"
     return f"{type(value).__name__}"

@@ -354,7 +354,8 @@ def _diagnosed(session: Session, treated: Mapping[str, str]) -> Mapping[str, Gra
     for label, finding in found.items():
         if finding.wrong and label not in treated:
             session.wrong.setdefault(label, "time_steps")
-            session.errors.setdefault(label, finding.scaled_error)
+            worst = session.errors.get(label, 0.0)
+            session.errors[label] = max(worst, finding.scaled_error)
     gradients = {
         label: replace(
             gradient,

@@ -122,6 +122,22 @@ def remembering(m: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return forward, lambda params, tape, bars: m.backward(params, latest, bars)
 
 
+def adding_up(m: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Gradients live in what a forward pass makes, and each backward pass adds to them."""
+
+    def forward(*arguments: Any) -> Any:
+        states, tape = m.forward(*arguments)
+        return states, (tape, {})
+
+    def backward(params: Any, tape: Any, bars: Any) -> Any:
+        found = m.backward(params, tape[0], bars)
+        for name, array in found["params"].items():
+            tape[1][name] = tape[1].get(name, 0) + array
+        return {**found, "params": {**tape[1]}}
+
+    return forward, backward
+
+
 def last_alone(bars: dict[str, Any]) -> dict[str, Any]:
     def last(bar: Any) -> Any:
         kept = 0 * bar
@@ -129,6 +145,39 @@ def last_alone(bars: dict[str, Any]) -> dict[str, Any]:
         return kept
 
     return {name: last(bar) for name, bar in bars.items()}
+
+
+def one_by_one(change: Callable[[dict[str, Any]], Any]) -> Change:
+    """A sample after the other, the gradients of each changed and added up."""
+
+    def changed(m: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        def forward(params: Any, inputs: Any, initial: Any = None, constants: Any = None) -> Any:
+            x, found = inputs["x"], []
+            for b in range(max(1, x.shape[1])):
+                own = {name: array[b : b + 1] for name, array in (initial or {}).items()}
+                found.append(m.forward(params, {"x": x[:, b : b + 1]}, own))
+            return {
+                name: np.concatenate([states[name] for states, _ in found], axis=1)
+                for name in found[0][0]
+            }, [tape for _, tape in found]
+
+        def backward(params: Any, tape: Any, bars: Any) -> Any:
+            found = [
+                change(m.backward(params, one, {n: a[:, b : b + 1] for n, a in bars.items()}))
+                for b, one in enumerate(tape)
+            ]
+            kinds = (("params", None), ("inputs", 1), ("initial", 0))
+            return {
+                kind: {
+                    name: sum(g[kind][name] for g in found) if axis is None
+                    else np.concatenate([g[kind][name] for g in found], axis=axis)
+                    for name in found[0][kind]
+                } for kind, axis in kinds
+            }  # fmt: skip
+
+        return forward, backward
+
+    return changed
 
 
 HALF: dict[str, tuple[Change, dict[str, str]]] = {
@@ -171,6 +220,15 @@ HALF: dict[str, tuple[Change, dict[str, str]]] = {
     ),
     "the tape of the last call": (
         remembering, {"later calls with the same tape": "after another forward and backward"},
+    ),
+    "gradients added to at each call": (
+        adding_up, {"later calls with the same tape": "called again with the same tape, gives"},
+    ),
+    "each sample clipped": (
+        one_by_one(lambda g: {
+            **g, "params": {n: np.clip(a, -5, 5) for n, a in g["params"].items()},
+        }),
+        {"params.W_fh": "of each sample by itself, each entry is clipped to ±5"},
     ),
     "clipped": (
         gradients(lambda g: {
@@ -253,6 +311,17 @@ def test_a_gradient_of_another_shape_is_wrong_and_hides_no_other() -> None:
     assert verdict.status == "fail"
     assert [n for n, g in verdict.gradients.items() if g.status == "fail"] == ["params.b_f"]
     assert "expected shape (3,), came (1, 3)" in str(verdict.gradients["params.b_f"].reason)
+
+
+def test_gradients_in_a_row_are_told_from_names(tmp_path) -> None:
+    """A tuple comes from the other process as a list does."""
+    path = tmp_path / "row.py"
+    source = right("rnn").replace('"params": {"W"', '"all": {"W"')
+    path.write_text(f"{source}\ninner = backward\ndef backward(*a): return *inner(*a).values(),\n")
+    with Sandbox(path) as sandbox:
+        verdict = verify(sandbox.subject, cell=catalogue["rnn"])
+    assert verdict.status == "inconclusive"
+    assert "backward returned a sequence of 3: expected a dict" in verdict.unjudged["params.W"]
 
 
 def test_code_that_cannot_be_called_is_not_judged() -> None:

@@ -43,7 +43,7 @@ def test_the_mistake_is_refused_and_named(one: Public) -> None:
     told = "\n".join([*diagnoses(gradients), *not_judged(verdict.unjudged)])
     for words in one.says:
         assert words in told, told
-    assert "no gradient with one or two terms" not in told
+    assert "no gradient that is tried, with one or two terms" not in told
     assert "small, ordinary calls" not in told
 
 

@@ -32,7 +32,7 @@ def test_the_mistake_is_refused_and_named(one: Public) -> None:
     told = "\n".join([*lines, *not_judged(verdict.unjudged)])
     for words in one.says:
         assert words in told, told
-    assert "no gradient with one or two terms" not in told
+    assert "no gradient that is tried, with one or two terms" not in told
     causes = [cause for g in verdict.gradients.values() for cause in g.causes]
     assert len(lines) == len(dict.fromkeys(causes)), "each cause is said once"
 

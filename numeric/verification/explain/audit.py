@@ -97,7 +97,7 @@ class Audit:
             Misbehaviour: if it misbehaves.
         """
         for number in range(SEEDS):
-            case = self.case(STEPS - number % 2, self.seed + number)
+            case = self.case(self.shape.get("T", STEPS - number % 2), self.seed + number)
             tape = self.tape(case)
             outputs, gradients = self.call(case)
             for name, want in tape.outputs.items():
@@ -124,7 +124,7 @@ class Audit:
         """A call of that many steps, of two samples or three, each as long as the call."""
         problem = self.problem
         sizes = {name: self.shape.get(name, n) for name, n in problem.ordinary_sizes().items()}
-        steps, batch = self.shape.get("T", steps), self.shape.get("B", 3 - seed % 2)
+        batch = self.shape.get("B", 3 - seed % 2)
         case = problem.case(sizes, steps=steps, batch=batch, seed=seed)
         return problem.asked(replace(case.widened(), dtype="float64", lengths=None))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,19 +29,22 @@ from numeric.verification.explain.audit import (
     relative_error,
 )
 from numeric.verification.explain.change import Mistake
-from numeric.verification.explain.equation_names import listed, runs
+from numeric.verification.explain.divided import divided_by_samples, undone
 from numeric.verification.explain.misplaced import (
+    KEPT,
+    UNSTEADY,
     forgets,
-    kept_from_before,
     misplaced,
     nearly_right,
     of_all_steps,
+    other_at_each_call,
     returned_for,
+    truncated_later,
     turned_axes,
     with_weights,
 )
 from numeric.verification.explain.other_cells import Dialect, dialects
-from numeric.verification.explain.place import first_parting
+from numeric.verification.explain.place import first_parting, unexplained
 from numeric.verification.explain.search import Search
 from numeric.verification.explain.treated import (
     SINGLE,
@@ -54,6 +57,8 @@ from numeric.verification.explain.treated import (
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.problem import Problem
 from numeric.verification.verdict import gradient_name
+
+DIVIDED: Final = "{0}; it is divided by B as well, and what is said is of B times it"
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,11 @@ def explain_gradients(
         unusual = failing & {*audit.labels} - {*told}
         if unusual and audit.anatomy.by_step and (words := forgets(audit)):
             told |= {label: _of(label, words) for label in unusual}
+        elif unusual and counterexample:
+            words, late = truncated_later(audit, counterexample["T"])
+            told |= {label: _of(label, words) for label in late}
+            audit.errors |= late
+            wrong |= {*late}
         if unusual and not audit.anatomy.by_step:
             found = of_all_steps(audit, unusual)
             told |= {label: _of(label, words) for label, words in found.items()}
@@ -127,6 +137,9 @@ def explain_gradients(
             )
         )
     nothing = Told("")
+    for label in told:
+        if {said(KEPT), said(UNSTEADY)} & {*told[label].causes}:
+            steps[label] = {}  # the next call may say otherwise
     return {
         label: Finding(
             label in wrong, steps[label], told.get(label, nothing).sentence or None,
@@ -169,11 +182,28 @@ def _of_another_backward(
     """What is done to whole gradients, and what is wrong in the others."""
     treated = clipped(audit)
     if wrong - {*treated}:
-        treated |= kept_from_before(audit, wrong - {*treated})
+        treated |= other_at_each_call(audit, wrong - {*treated})
         treated |= {label: words for label in wrong - {*treated}
                     if (words := with_weights(audit, label))}  # fmt: skip
     found = {label: _of(label, words) for label, words in treated.items()}
     return found | _explained(audit, wrong - {*found}, steps, counterexample)
+
+
+def _of_divided(others: Audit, divided: set[str], left: set[str]) -> dict[str, Told]:
+    """What is wrong besides, in gradients that are divided by B; `others`: times B."""
+    known = _explained(others, left & others.wrong, _single_steps(others), None)
+    found = {label: known[label] for label in left & {*known}}
+    for label in left & divided:
+        more, words = known.get(label), said("divided by B")
+        if more is not None and not more.causes:
+            found[label] = Told(said(DIVIDED, more.sentence))
+            continue
+        causes = (words, *(more.causes if more else ()))
+        whole = reduce(partial(said, "{0}, and {1}"), causes)
+        found[label] = Told(
+            said("{0} equals the gradient {1}", gradient_name(label), whole), causes
+        )
+    return found
 
 
 def _in_other_calls(
@@ -228,7 +258,12 @@ def _explained(
     """What is wrong in a backward pass whose forward pass is right."""
     if not wrong:
         return {}  # without making the list of all mistakes
-    chosen = Search(audit, wrong).explanations()
+    search = Search(audit, wrong)
+    if search.one is None and (divided := divided_by_samples(audit, wrong)):
+        others = undone(audit, divided)
+        if wrong & others.wrong:
+            return _of_divided(others, divided, wrong)
+    chosen = search.explanations()
     found = {label: _sentence(audit, label, mistakes) for label, mistakes in chosen.items()}
     for label in wrong - {*found}:
         if words := scaled(audit, label) or misplaced(audit, label, audit.right()):
@@ -237,7 +272,7 @@ def _explained(
     left = wrong - {*found}
     parting = first_parting(audit, left) if left else ""
     for label in left:
-        found[label] = Told(_unexplained(label, steps[label], parting, counterexample))
+        found[label] = Told(unexplained(label, steps[label], parting, counterexample))
     return found
 
 
@@ -306,8 +341,12 @@ def _of_another_forward(
         }
         if returned:  # what the backward pass goes by may be right all the same
             found = _of_another_backward(audit, wrong, steps, counterexample)
-            found = {label: Told(said("{0}; {1}", what, told.sentence), (what, *told.causes))
-                     for label, told in found.items()}  # fmt: skip
+            found = {
+                label: Told(
+                    said("{0}; {1}", what, told.sentence), told.causes and (what, *told.causes)
+                )
+                for label, told in found.items()
+            }
         return found | {
             label: Told(said("{0}; {1} is right", what, gradient_name(label)), (what,))
             for label in audit.labels if label not in found
@@ -352,37 +391,3 @@ def _computes(audit: Audit, dialect: Dialect, number: int) -> bool:
     want = {name: np.stack(values) for name, values in found.items()}
     got = audit.outputs[number]
     return all(relative_error(got[name], want[name]) <= agreement().wrong for name in want)
-
-
-# ---- no mistake that is known --------------------------------------------------------------------
-
-
-def _unexplained(
-    label: str,
-    steps: Mapping[int, bool],
-    parting: str,
-    counterexample: Mapping[str, Any] | None,
-) -> str:
-    """No set of mistakes explains it: what is known of the place where it goes wrong."""
-    good = runs(k for k, fine in steps.items() if fine)
-    bad = runs(k for k, fine in steps.items() if not fine)
-    parts: list[str] = [
-        said("{0} equals no gradient with one or two terms changed", gradient_name(label))
-    ]
-    if bad and good:
-        parts.append(
-            said(
-                "cotangents of one step alone give it rightly at t = {0}, wrongly at t = {1}",
-                listed(good),
-                listed(bad),
-            )
-        )
-    elif bad:
-        parts.append("cotangents of any one step alone give it wrongly")
-    elif good:
-        parts.append("cotangents of one step alone give it rightly at every t")
-    parts.append(parting)
-    if counterexample:
-        sizes = [f"{k} = {v}" for k, v in counterexample.items() if isinstance(v, int)]
-        parts.append(said("smallest counterexample: {0}", ", ".join(sizes)))
-    return reduce(partial(said, "{0}; {1}"), [part for part in parts if part])

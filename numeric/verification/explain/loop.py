@@ -15,7 +15,7 @@ from sympy.matrices.expressions import HadamardProduct
 from derive.calculus.adjoint import bar, carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.cell import previous
-from derive.language.expr import hadamard, symbols_of
+from derive.language.expr import add, hadamard, symbols_of
 from derive.language.syntax import BAR
 from derive.saying import said
 from numeric.verification.cases import GROUPS
@@ -57,9 +57,12 @@ def over_time(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake
 def late(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """Those that come after the mistakes of single terms: what is put in another place."""
     yield from _overwritten(derivation, naming)
+    yield from _computed_again(derivation, naming)
+    yield from _exchanged(derivation, naming)
     yield from _moved(derivation, naming)
     yield from _wrong_side(derivation, naming)
-    yield from _truncated(derivation)
+    for count in TRUNCATED:
+        yield from truncated(derivation, count)
     cell = derivation.cell
     groups = {"params": cell.parameters, "inputs": cell.inputs, "initial": cell.states}
     yield from scaled_whole([f"{g}.{s.name}" for g, symbols in groups.items() for s in symbols])
@@ -135,6 +138,32 @@ def _overwritten(derivation: Derivation, naming: EquationNames) -> Iterator[Mist
                     yield Mistake(what, Change(terms), chosen, "overwritten")
 
 
+def _computed_again(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
+    """What a state hands back, of a cotangent computed again after another is overwritten."""
+    for state, equation in zip(derivation.cell.states, derivation.carries, strict=True):
+        handed = add(*(term.value for term in equation.terms)) if equation.terms else bar(state)
+        for other in derivation.adjoint:
+            if other.of == state or other.of not in derivation.cell.states:
+                continue
+            terms = [_substituted(term.value, bar(state), handed) for term in other.terms]
+            if all(new == old.value for new, old in zip(terms, other.terms, strict=True)):
+                continue
+            for back in derivation.carries:
+                for place, term in enumerate(back.terms):
+                    if other.target not in {*symbols_of(term.value)}:
+                        continue
+                    value = _substituted(term.value, other.target, add(*terms))
+                    what = said(
+                        "with {0} computed again for {1}, after {2} was overwritten by {3}",
+                        naming(other.target),
+                        naming(back.target),
+                        naming(bar(state)),
+                        naming(equation.target),
+                    )
+                    name = back.target.name
+                    yield Mistake(what, Change({(name, place): value}), (name,), "again", False)
+
+
 def _substituted(expr: MatrixExpr, old: MatrixSymbol, new: MatrixExpr) -> MatrixExpr:
     if expr == old:
         return new
@@ -146,6 +175,30 @@ def _substituted(expr: MatrixExpr, old: MatrixSymbol, new: MatrixExpr) -> Matrix
         _substituted(part, old, new) if isinstance(part, MatrixExpr) else part
         for part in expr.args
     ))  # fmt: skip
+
+
+def _exchanged(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
+    """Two cotangents in each other's place in all products, as where gates are stacked."""
+    ends = (*derivation.carries, *derivation.inputs, *derivation.parameters)
+    used = {s for e in derivation.parameters for term in e.terms for s in symbols_of(term.value)}
+    stacked = [e.target for e in derivation.adjoint if e.target in used]
+    for one, two in combinations(stacked, 2):
+        aside = MatrixSymbol(f"{one.name}_aside", *one.shape)
+        terms: dict[Place, MatrixExpr | None] = {}
+        for equation in ends if one.shape == two.shape else ():
+            for place, term in enumerate(equation.terms):
+                if {one, two} & {*symbols_of(term.value)}:
+                    value = _substituted(term.value, one, aside)
+                    value = _substituted(_substituted(value, two, one), aside, two)
+                    terms[equation.target.name, place] = value
+        if terms:
+            what = said(
+                "with {0} and {1} in each other's place, as where gates are stacked in two orders",
+                naming(one),
+                naming(two),
+            )
+            targets = tuple(dict.fromkeys(name for name, _ in terms))
+            yield Mistake(what, Change(terms), targets, "exchanged", False)
 
 
 def _moved(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
@@ -224,22 +277,22 @@ def _wrong_side(derivation: Derivation, naming: EquationNames) -> Iterator[Mista
                 yield Mistake(words, change, targets, "wrong side")
 
 
-def _truncated(derivation: Derivation) -> Iterator[Mistake]:
+def truncated(derivation: Derivation, count: int) -> Iterator[Mistake]:
+    """Each loss goes back so many steps, or the sequence is cut into pieces of so many."""
     targets = tuple(e.target.name for e in derivation.carries)
-    for count in TRUNCATED:
+    words = said(
+        "truncated after {0} steps: each loss goes back {1} steps, no further", count, count
+    )
+    yield Mistake(words, Change(window=count), targets, "truncated")
+    for from_end, place in ((False, "first"), (True, "last")):
         words = said(
-            "truncated after {0} steps: each loss goes back {1} steps, no further", count, count
+            "truncated after {0} steps: nothing is handed across every {1} steps, "
+            "counted from the {2}",
+            count,
+            count,
+            place,
         )
-        yield Mistake(words, Change(window=count), targets, "truncated")
-        for from_end, place in ((False, "first"), (True, "last")):
-            words = said(
-                "truncated after {0} steps: nothing is handed across every {1} steps, "
-                "counted from the {2}",
-                count,
-                count,
-                place,
-            )
-            yield Mistake(words, Change(piece=(count, from_end)), targets, "truncated")
+        yield Mistake(words, Change(piece=(count, from_end)), targets, "truncated")
 
 
 def scaled_whole(every: list[str]) -> Iterator[Mistake]:

@@ -21,8 +21,9 @@ from numeric.numbers.arithmetic import FLOATS
 from numeric.verification.batch_first import turned
 from numeric.verification.cases import LONG
 from numeric.verification.explain.anatomy import CellAnatomy, Labels, labelled
-from numeric.verification.explain.audit import Audit, equal
+from numeric.verification.explain.audit import Audit, agreement, equal, gradient_errors
 from numeric.verification.explain.change import SCALES
+from numeric.verification.explain.loop import truncated
 from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.scope import Scope
@@ -53,10 +54,11 @@ KEPT: Final = (
     "it is added to what earlier calls left in it: it is never set to zero between calls; one call "
     "alone gives it rightly"
 )
+UNSTEADY: Final = "equal calls give other values of it: no term of an equation can be blamed"
 
 
-def kept_from_before(audit: Audit, wrong: set[str]) -> dict[str, str]:
-    """The gradients that grow by the right one at each call."""
+def other_at_each_call(audit: Audit, wrong: set[str]) -> dict[str, str]:
+    """The gradients that equal calls give other values of, as where each call adds to the last."""
     tape, found = audit.tapes[0], []
     try:
         for _ in range(2):
@@ -65,11 +67,14 @@ def kept_from_before(audit: Audit, wrong: set[str]) -> dict[str, str]:
         return {}
     before, after = found
     right = audit.gradients(tape)
-    return {
-        label: said(KEPT) for label in wrong
-        if np.any(after[label] != before[label])
-        and equal(after[label] - before[label], right[label])
-    }  # fmt: skip
+    told: dict[str, str] = {}
+    for label in wrong:
+        if np.any(after[label] != before[label]):
+            if equal(after[label] - before[label], right[label]):
+                told[label] = said(KEPT)
+            elif not equal(after[label], before[label]):
+                told[label] = said(UNSTEADY)
+    return told
 
 
 def with_weights(audit: Audit, label: str) -> str:
@@ -115,6 +120,8 @@ def of_all_steps(audit: Audit, labels: set[str]) -> dict[str, str]:
     problem = audit.problem
     case = problem.case(problem.ordinary_sizes(), steps=4, batch=3, seed=audit.seed)
     case = replace(case.widened(), dtype="float64", lengths=np.array([4, 2, 1]))
+    if problem.asked(case).lengths is None:
+        return {}  # the code takes none
     try:
         got = labelled(audit.call(case)[1])
     except Misbehaviour:
@@ -151,6 +158,29 @@ def forgets(audit: Audit) -> str:
             return ""
         reached = max(reached, LONG - first)
     return said("no loss goes back further than {0} steps", reached) if reached else ""
+
+
+def truncated_later(audit: Audit, steps: int) -> tuple[str, dict[str, float]]:
+    """Where gradients are cut, and how far each is off, if a call of so many is the first wrong.
+
+    Seen in a call of twice as many, in which all gradients are those of such a loop.
+    """
+    anatomy, count = audit.anatomy, steps - 1
+    if not isinstance(anatomy, CellAnatomy) or not 0 < count < LONG // 2:
+        return "", {}
+    case = audit.case(2 * steps, audit.seed)
+    try:
+        got = labelled(audit.call(case)[1])
+    except Misbehaviour:
+        return "", {}
+    tape = audit.tape(case)
+    off = {k: error for k, error in gradient_errors(got, audit.gradients(tape)).items()
+           if error > agreement().wrong}  # fmt: skip
+    for mistake in truncated(anatomy.part.derivation, count) if off else ():
+        made = anatomy.made_by(tape, mistake)
+        if all(error <= agreement().equal for error in gradient_errors(got, made).values()):
+            return mistake.what, off
+    return "", {}
 
 
 def in_the_table(audit: Audit, label: str) -> str:

@@ -19,7 +19,7 @@ from derive.saying import said
 from numeric.verification.explain.change import Change, Mistake, Place
 from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.loop import late, over_time, reductions
-from numeric.verification.explain.other_order import other_order
+from numeric.verification.explain.other_order import other_order, reordered
 from numeric.verification.explain.rewrites import Alphabet, Rewrite, rewrites
 
 HALF: Final = Rational(1, 2)
@@ -36,12 +36,14 @@ def mistakes(derivation: Derivation, naming: EquationNames) -> list[Mistake]:
         for place, equation in enumerate(equations):
             known = {e.target.name for e in equations[:place]} if equations is loop else None
             single += _in_terms(equation, derivation, alphabet, naming, known)
+    single.sort(key=lambda mistake: mistake.family == "alone")  # no loss may see the other terms
     loops = {e.target.name for e in loop}
     sums = [*reductions(derivation)]
     found = [*over_time(derivation, naming), *single, *sums]
     found += _sweeps([m for m in single if {*m.targets} & loops], single)
     found += [m for group in _grouped(sums, _family) for m in _joined(group, set())]
     found += late(derivation, naming)
+    found += reordered(derivation, naming)
     found += other_order(derivation, naming)
     return found
 

@@ -1,6 +1,6 @@
-"""The backward pass of a cell in which a product and a gate change their order.
+"""A product and a gate that change their order: in the backward pass alone, or in another cell.
 
-In: a derivation. Out: `Mistake`s, each with the derivation of such a cell.
+In: a derivation. Out: `Mistake`s, those of another cell each with its derivation.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sympy.matrices.expressions import HadamardProduct
 from derive.calculus.adjoint import AdjointEquation
 from derive.calculus.through_time import Derivation, differentiate
 from derive.language.expr import add, hadamard, product, symbols_of
+from derive.language.expr import replace as replaced
 from derive.saying import said
 from numeric.verification.explain.change import Change, Mistake
 from numeric.verification.explain.equation_names import EquationNames
@@ -34,6 +35,26 @@ def other_order(derivation: Derivation, naming: EquationNames) -> Iterator[Mista
             users = [e.target.name for e in derivation.adjoint if _uses(e, old)]
             targets = [e.target.name for e in derivation.carries if _uses(e, old)]
             yield Mistake(what, Change(), (*users, *targets), "order", False, other)
+
+
+def reordered(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
+    """Each product with a gate in the backward pass taken before it, or after: r ⊙ Wᵀ ā."""
+    gated = [
+        e for e in derivation.adjoint
+        if len(e.terms) == 1 and isinstance(e.terms[0].value, HadamardProduct | MatMul)
+    ]  # fmt: skip
+    for equation in (*derivation.adjoint, *derivation.carries):
+        for place, term in enumerate(equation.terms):
+            inner = [e for e in gated if e.target in symbols_of(term.value)]
+            for value in (term.value, *(_inlined(term.value, e) for e in inner)):
+                for whole, old, new in commuted(value):
+                    change = Change({(equation.target.name, place): whole})
+                    what = said("with {0} for {1}", naming(new), naming(old))
+                    yield Mistake(what, change, (equation.target.name,), "order", False)
+
+
+def _inlined(value: MatrixExpr, equation: AdjointEquation) -> MatrixExpr:
+    return replaced(value, {equation.target: equation.terms[0].value})
 
 
 def _uses(equation: AdjointEquation, old: MatrixExpr) -> bool:

@@ -6,7 +6,11 @@ all of whose gradients are wrong, and that explain all that are, not those that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial, reduce
+from typing import Any, Final
+
+import numpy as np
 
 from derive.calculus.adjoint import AdjointEquation, carry, from_loss
 from derive.saying import said
@@ -18,9 +22,11 @@ from numeric.verification.explain.audit import (
     gradient_errors,
     relative_error,
 )
-from numeric.verification.explain.equation_names import listed
+from numeric.verification.explain.equation_names import listed, runs
 from numeric.verification.verdict import gradient_name
 from numeric.verification.watch import Misbehaviour
+
+UNEXPLAINED: Final = "{0} equals no gradient that is tried, with one or two terms changed"
 
 
 def first_parting(audit: Audit, labels: set[str]) -> str:
@@ -28,7 +34,8 @@ def first_parting(audit: Audit, labels: set[str]) -> str:
 
     What is wrong besides is explained already.
     """
-    for length in range(1, STEPS + 1):
+    silent: list[str] = []
+    for length in _lengths(audit):
         case = audit.case(length, audit.seed)
         try:
             got = labelled(audit.call(case)[1])
@@ -38,7 +45,9 @@ def first_parting(audit: Audit, labels: set[str]) -> str:
         wrong = {
             label for label, off in gradient_errors(got, want).items() if off > agreement().wrong
         }
+        told = {label for label in got if np.any(got[label]) or np.any(want[label])}
         if not wrong & labels:
+            silent = sorted({*got} - told) if length == 1 else silent
             continue
         own = wrong & labels
         inputs = [label for label in got if label in own and label.startswith("inputs.")]
@@ -57,25 +66,44 @@ def first_parting(audit: Audit, labels: set[str]) -> str:
             if steps
             else ""
         )
-        return said("{0}: {1}{2}", shows, at, _place(audit, wrong, own, handed_on=length > 1))
+        place = _between(own, silent) if length > 1 else _place(audit, wrong, own, told)
+        return said("{0}: {1}{2}", shows, at, place)
     return ""
 
 
-def _place(audit: Audit, wrong: set[str], own: set[str], *, handed_on: bool) -> str:
-    """The equations that are wrong; the gradients, where no equation explains them."""
+def _lengths(audit: Audit) -> list[int]:
+    """The numbers of steps that are tried: of an audit of one length, that one after the usual."""
+    longest = audit.shape.get("T", STEPS)
+    return [*range(1, min(longest, STEPS + 1)), longest]
+
+
+def _between(own: set[str], silent: list[str]) -> str:
+    """What is known where one step alone is right; `silent`: what it shows nothing of."""
     names = said("in {0}", listed(gradient_name(label) for label in sorted(own)))
-    if handed_on:
+    if silent:
         return said(
-            "{0}; one step alone is right, so it is what passes between steps, or is taken "
-            "of another step",
+            "{0}; one step alone is right, but all of {1} is zero there and shows nothing",
             names,
+            listed(map(gradient_name, silent)),
         )
+    return said(
+        "{0}; one step alone is right, so it is what passes between steps, or is taken "
+        "of another step",
+        names,
+    )
+
+
+def _place(audit: Audit, wrong: set[str], own: set[str], told: set[str]) -> str:
+    """The equations that are wrong; the gradients, where no equation explains them.
+
+    `told`: the gradients that show something; a product with an initial state of zero does not.
+    """
     found: list[str] = []
     left = {*own}
     while left:
-        groups = _explaining(audit, wrong, left)
+        groups = _explaining(audit, wrong, left, told)
         if not groups:
-            return names
+            return said("in {0}", listed(gradient_name(label) for label in sorted(own)))
         most = max(groups, key=lambda fed: len(fed & left))
         left -= most
         found.append(_with("{0}, or in {1}", [_named(*pair) for pair in groups[most].values()]))
@@ -88,20 +116,25 @@ def _with(template: str, parts: list[str]) -> str:
 
 def _named(part: Part, names: list[str]) -> str:
     where = part.where(names)
+    if len(names) > 1:
+        where = said("one of {0}", where)
     return said("{0}, {1}", part.name, where) if part.name else where
 
 
 def _explaining(
-    audit: Audit, wrong: set[str], left: set[str]
+    audit: Audit, wrong: set[str], left: set[str], told: set[str]
 ) -> dict[frozenset[str], dict[str, tuple[Part, list[str]]]]:
-    """What equations feed → their targets by part, where all that is wrong, and some is left."""
+    """What equations feed → their targets by part, where all that is wrong, and some is left.
+
+    Of what they feed those gradients count that show something: no other speaks for an equation.
+    """
     groups: dict[frozenset[str], dict[str, tuple[Part, list[str]]]] = {}
     for part in audit.anatomy.parts:
         of = part.derivation
         for equation in (*of.adjoint, *of.carries, *of.inputs, *of.parameters):
             name = equation.target.name
-            fed = frozenset(audit.anatomy.fed(part, [name]))
-            if fed and fed <= wrong and fed & left and not _given(equation):
+            fed = frozenset(audit.anatomy.fed(part, [name])) & told
+            if fed <= wrong and fed & left and not _given(equation):
                 groups.setdefault(fed, {}).setdefault(part.name, (part, []))[1].append(name)
     return groups
 
@@ -109,3 +142,32 @@ def _explaining(
 def _given(equation: AdjointEquation) -> bool:
     """Whether it only takes in what comes from the loss and from the next step."""
     return all(t.value in (from_loss(equation.of), carry(equation.of)) for t in equation.terms)
+
+
+def unexplained(
+    label: str,
+    steps: Mapping[int, bool],
+    parting: str,
+    counterexample: Mapping[str, Any] | None,
+) -> str:
+    """No set of mistakes explains it: what is known of the place where it goes wrong."""
+    good = runs(k for k, fine in steps.items() if fine)
+    bad = runs(k for k, fine in steps.items() if not fine)
+    parts: list[str] = [said(UNEXPLAINED, gradient_name(label))]
+    if bad and good:
+        parts.append(
+            said(
+                "cotangents of one step alone give it rightly at t = {0}, wrongly at t = {1}",
+                listed(good),
+                listed(bad),
+            )
+        )
+    elif bad:
+        parts.append("cotangents of any one step alone give it wrongly")
+    elif good:
+        parts.append("cotangents of one step alone give it rightly at every t")
+    parts.append(parting)
+    if counterexample:
+        sizes = [f"{k} = {v}" for k, v in counterexample.items() if isinstance(v, int)]
+        parts.append(said("smallest counterexample: {0}", ", ".join(sizes)))
+    return reduce(partial(said, "{0}; {1}"), [part for part in parts if part])

@@ -49,7 +49,7 @@ class Alphabet:
     """The symbols of one step: what could stand for what.
 
     `outputs` maps the input of an elementwise function to the symbol of its output, `values`
-    such an input to what it is computed from.
+    such an input to what it is computed from, `gated` a product with a state one step earlier.
     """
 
     columns: tuple[MatrixSymbol, ...]
@@ -60,6 +60,7 @@ class Alphabet:
     outputs: dict[MatrixExpr, MatrixSymbol]
     fixed: frozenset[MatrixSymbol]
     values: dict[MatrixSymbol, MatrixExpr]
+    gated: dict[MatrixSymbol, MatrixExpr]
 
     @classmethod
     def of(cls, derivation: Derivation) -> Alphabet:
@@ -83,6 +84,11 @@ class Alphabet:
             outputs=outputs,
             fixed=fixed,
             values={e.target: e.value for e in derivation.forward if e.target in arguments},
+            gated={
+                e.target: e.value
+                for e in derivation.forward
+                if isinstance(e.value, HadamardProduct) and {*states} & {*e.value.args}
+            },
         )
 
 
@@ -198,9 +204,24 @@ def _symbols(
             words = said("{0}_0 taken as zero where {1} belongs", now, naming(symbol))
             started = MatrixSymbol(now.name + STARTED, *shape)
             yield Rewrite(started, words, "initial state as zero")
+    if (value := alphabet.gated.get(symbol)) is not None:
+        yield from _with_another_state(value, alphabet, naming)
     for other in others:
         if other != symbol and other.shape == shape and other != alphabet.states.get(symbol):
             yield _swap(symbol, other, naming, f"{symbol} to {other}", major)
+
+
+def _with_another_state(
+    value: MatrixExpr, alphabet: Alphabet, naming: EquationNames
+) -> Iterator[Rewrite]:
+    """A product with a state one step earlier, computed again with another state in its place."""
+    for place, factor in enumerate(value.args):
+        if isinstance(factor, MatrixSymbol) and factor.name.endswith(PREVIOUS):
+            rest = hadamard(*value.args[:place], *value.args[place + 1 :])
+            for rewrite in _symbols(factor, alphabet, naming, None):
+                if rewrite.family in ("index −1", f"{factor} to {alphabet.states[factor]}"):
+                    what = said("{0} in {1}", rewrite.what, naming(value))
+                    yield Rewrite(hadamard(rest, rewrite.value), what, rewrite.family)
 
 
 def _slopes(node: Slope, alphabet: Alphabet, naming: EquationNames) -> Iterator[Rewrite]:
@@ -233,6 +254,8 @@ def _slopes(node: Slope, alphabet: Alphabet, naming: EquationNames) -> Iterator[
     one = OneMatrix(*node.shape)
     for half in (add(one, negate(value)), hadamard(value, value)):
         yield _swap(node, half, naming, f"{name}′ in part", False)
+    if name == "tanh":  # 1 − y · 2, where y ** 2 was meant
+        yield _swap(node, add(one, negate(scale(2, value))), naming, "y · 2 for y²")
     yield from _values_for_slopes(node, value, alphabet, naming)
     yield from _recomputed(node, alphabet, naming)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any, Final
 
@@ -87,11 +88,9 @@ class Search:
 
     def explanations(self) -> Chosen:
         """For each wrong gradient that can be explained, the mistakes that make it."""
-        alone, clean = self._alone()
-        if clean is not None:
-            return dict.fromkeys(self.wrong, (clean,))
-        if (multiplied := factor(self.audit, self.wrong)) is not None:
-            return dict.fromkeys(self.wrong, (multiplied,))
+        if self.one is not None:
+            return dict.fromkeys(self.wrong, (self.one,))
+        alone, _ = self._singly
         # what makes no gradient alone makes none as the first of a set
         together = self._together([self.full], pairs=False) if alone else {}
         if self.anatomy.by_step and not {*together} >= self.wrong:
@@ -105,6 +104,16 @@ class Search:
             if label not in chosen:
                 chosen |= self._two(label, self.wrong - {*chosen}, used)
         return chosen
+
+    @cached_property
+    def one(self) -> Mistake | None:
+        """The mistake that makes all of them, and no other, if it is one alone."""
+        _, clean = self._singly
+        return clean or factor(self.audit, self.wrong)
+
+    @cached_property
+    def _singly(self) -> tuple[Chosen, Mistake | None]:
+        return self._alone()
 
     def _in_order(self) -> list[tuple[int, Mistake]]:
         """Each mistake with its place; of a network first those of the highest part that is wrong.

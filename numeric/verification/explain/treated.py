@@ -30,6 +30,7 @@ BELOW: Final = "; it is right where that changes nothing"
 # of a network's calls: steps, samples, and what the weights of its readout are multiplied by
 CALLS: Final = (*[(1, 1, 1.0), (1, 1, 2.0**-4), (1, 1, 2.0**3)] * 4, (4, 24, 1.0), (4, 200, 1.0),
                 (4, 300, 1.0), (4, 300, 2.0**4), (4, 300, 2.0**8))  # fmt: skip
+BY_SAMPLE: Final = (2.0**-4, 2.0**3, 2.0**6, 2.0**10, 2.0**15, LARGE)  # larger and larger gradients
 SEVERAL: Final = 2
 NICE: Final = 1000  # a factor is printed as a fraction up to this denominator
 Sentences = dict[str, str]
@@ -126,6 +127,37 @@ def clipped(audit: Audit) -> Sentences:
     if {*cut} - {*found} and (mistake := limited(audit, LARGE)) is not None:
         where = audit.anatomy.where(mistake)
         return dict.fromkeys(cut, said("{0} ({1}){2}", mistake.what, where, BELOW))
+    if {*cut} - {*found}:  # ±5 ± 5 ± 5 is ±5 in every entry of some of them
+        found |= _by_sample(audit, cut)
+    return found
+
+
+def _by_sample(audit: Audit, cut: list[str]) -> Sentences:
+    """For each gradient whose share of each sample is cut before the shares are added up."""
+    cases, alone, whole = [], [], []
+    for scale in BY_SAMPLE:
+        case = audit.anatomy.times(audit.tapes[0].case, scale)
+        shares = []
+        for place in range(case.batch):
+            one = case.sample(place)
+            if (got := _answer(audit, one)) is None:
+                return {}
+            right = audit.gradients(audit.tape(one))
+            shares.append({label: right[label] for label in got})
+            alone.append((got, shares[-1]))
+        if (got := _answer(audit, case)) is None:
+            return {}
+        whole.append(got)
+        cases.append(shares)
+    found: Sentences = {}
+    for limit in _limits([k for k in cut if k.startswith("params.")], alone):
+        made = [[limit.cut(share) for share in shares] for shares in cases]
+        if _is_shown(limit, alone) and all(
+            equal(got[label], sum(one[label] for one in shares))
+            for got, shares in zip(whole, made, strict=True) for label in limit.labels
+        ):  # fmt: skip
+            words = said("of each sample by itself, {0}", said_of(limit))
+            found |= dict.fromkeys(limit.labels, words)
     return found
 
 

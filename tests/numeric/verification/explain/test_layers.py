@@ -153,7 +153,7 @@ def test_what_is_no_single_term_is_said_with_its_place() -> None:
     old = f"layer0_h_bar * {SLOPE.format(0)}"
     found = found_in(changed(TWO, (old, f"np.sin(3 * {old})")), TWO)
     sentence = found["params.layer0.W"].sentence or ""
-    assert "equals no gradient with one or two terms changed" in sentence
+    assert "equals no gradient that is tried, with one or two terms changed" in sentence
     assert "first in layer1, adjoint equation 11: x̄_t" in sentence
     assert "or in layer0, adjoint equation" in sentence
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,16 @@ from numeric.verification.compare import within
 from numeric.verification.explain.anatomy import anatomy_of
 from numeric.verification.explain.audit import Audit
 from numeric.verification.explain.explain import Finding, explain_gradients
-from numeric.verification.explain.misplaced import forgets, misplaced, turned_axes
+from numeric.verification.explain.misplaced import (
+    forgets,
+    misplaced,
+    of_all_steps,
+    turned_axes,
+)
 from numeric.verification.fit import audited, fitted
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
+from numeric.verification.scope import Scope
 from numeric.verification.session import Session
 from numeric.verification.verdict import FAIL, PARTIAL, PASS, diagnoses
 from numeric.verification.verify import CREDIT, FAR, verify
@@ -101,6 +108,10 @@ def kept(store: dict[Any, Any], gradients: dict[str, Any], params: dict[str, Any
         gradients["params"][name] = total[name].astype(array.dtype)
 
 
+def jitter(rng: np.random.Generator, gradients: dict[str, Any], params: dict[str, Any]) -> None:
+    gradients["params"]["U"] += 1e-3 * rng.normal(size=params["U"].shape)
+
+
 @pytest.mark.parametrize(
     ("change", "label", "cause"),
     [
@@ -108,6 +119,7 @@ def kept(store: dict[Any, Any], gradients: dict[str, Any], params: dict[str, Any
         (one_step_late, "inputs.x", "one step late"),
         (weights_decay, "params.W", "0.01 times the weights themselves"),
         (partial(kept, {}), "params.U", "never set to zero between calls"),
+        (partial(jitter, np.random.default_rng(0)), "params.U", "equal calls give other values"),
     ],
 )
 def test_what_happened_to_a_right_gradient_is_the_cause(
@@ -117,7 +129,8 @@ def test_what_happened_to_a_right_gradient_is_the_cause(
     found = found_in(*by_hand(change))
     assert found[label].wrong
     assert cause in str(found[label].sentence)
-    assert "equation" not in str(found[label].sentence)
+    assert "adjoint equation" not in str(found[label].sentence)
+    assert bool(found[label].steps) == ("calls" not in cause)  # another call may say otherwise
 
 
 def slope_dropped(gradients: dict[str, Any], params: dict[str, Any]) -> None:
@@ -217,6 +230,37 @@ def test_a_loss_cut_short_is_seen_in_gradients_of_parameters_alone(window: int) 
     verdict = verify(subject, cell=RNN)
     assert verdict.status == (FAIL if window else PARTIAL)
     assert verdict.gradients["params.U"].status == (FAIL if window else PASS)
+
+
+@pytest.mark.parametrize("window", [5, 9])
+def test_a_loss_cut_short_is_named_where_no_input_has_a_gradient(window: int) -> None:
+    """A call of one step more is the first that is wrong; W may be right in it, from h_0 = 0."""
+
+    def keep_parameters(gradients: Any, params: Any) -> None:
+        del gradients["inputs"], gradients["initial"]
+
+    forward, backward = by_hand(keep_parameters, window=window)
+    subject = Subject(declared(RNN), {"forward": forward, "backward": backward})
+    guard = Guard(subject, forgiving=True, lacks=None)
+    fit = fitted(CellProblem(RNN), guard, 0)
+    problem = CellProblem(RNN).within(fit.scope)
+    found = explain_gradients(
+        problem, audited(problem, guard.within(fit.scope.lacks)), failing=["params.U"],
+        counterexample={"T": window + 1, "B": 1, "n": 1, "m": 1},
+    )  # fmt: skip
+    said = f"truncated after {window} steps: each loss goes back {window} steps, no further"
+    assert {label: one.causes for label, one in found.items() if one.wrong} == dict.fromkeys(
+        ("params.W", "params.U", "params.b"), (said,)
+    )
+    assert all(one.scaled_error > 1e-7 for one in found.values() if one.wrong)
+
+
+def test_code_that_takes_no_lengths_is_not_blamed_for_them() -> None:
+    problem = NetworkProblem(Network(RNN, 1)).within(Scope(lengths=False))
+    kernel = compile_network(problem.network, "textbook")
+    inner = audited(problem, Guard(subject_of(kernel, problem.functions)))
+    audit = Audit(problem, lambda case: inner(replace(case, lengths=None)), 0)
+    assert of_all_steps(audit, {*audit.labels}) == {}
 
 
 def turned(arrays: Any) -> Any:
