@@ -264,6 +264,7 @@ ALONE: Final = {
     "audit/test_explain.py": "changed loops, other cells, treated arrays",
     "audit/test_memories.py": "backward passes of matrix memories, right and wrong",
     "derive/typeset/test_read_back.py": "what is printed of a cell, read back and computed",
+    "derive/typeset/test_read_back_claims.py": "the theorems of reports, read back and computed",
     "derive/typeset/test_read_back_network.py": "the same of a network, from layer to layer",
     "numeric/test_packages.py": "cells beside the packages that implement them",
     "audit/test_public.py": "public code's mistakes, rebuilt",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from html import escape, unescape
 from typing import Final
 from xml.etree import ElementTree
 
@@ -223,3 +224,24 @@ def report_lines(page: str) -> Iterator[tuple[str, str, str]]:
 def _formulas(source: str) -> Iterator[str]:
     for formula in re.findall(r"<math.*?</math>", source, flags=re.DOTALL):
         yield _element(ElementTree.fromstring(formula), "")
+
+
+_PART: Final = re.compile(
+    r'<tr[^>]*><td class="left">(.*?)</tr>|<(p|li|h2)\b[^>]*>(.*?)</\2>', flags=re.DOTALL
+)
+
+
+def report_parts(page: str) -> Iterator[tuple[str, ...]]:
+    """The parts of a piece of a report in order: (text,) with formulas in ⟦ ⟧, or two sides."""
+    for part in _PART.finditer(page):
+        if part[1] is not None:
+            left, right = ("".join(_formulas(cell)) for cell in part[1].split("</td>")[:2])
+            yield left, right.strip()
+        else:
+            told = re.sub(r"(<math.*?</math>(<wbr>)?)+", _told, part[3], flags=re.DOTALL)
+            told = re.sub(r"<[^>]*>", "", told).replace("⟧⟦", "")  # a formula in two pieces
+            yield (" ".join(unescape(told).split()),)
+
+
+def _told(found: re.Match[str]) -> str:
+    return f"⟦{escape(''.join(_formulas(found[0])))}⟧"

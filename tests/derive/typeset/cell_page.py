@@ -83,7 +83,10 @@ def target(left: str, known: Known) -> tuple[str, int | None]:
 class Page:
     """What `bptt show` prints of a cell, with numbers for what it declares."""
 
-    def __init__(self, cell: Cell, read_as: Lines | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, cell: Cell, read_as: Lines | None = None, seed: int = 0,
+        change: Callable[[Page], None] = lambda page: None,
+    ) -> None:  # fmt: skip
         self.cell, self.text = cell, show_text(cell)
         rng = np.random.default_rng(seed)
         sizes = {name: 3 + k for k, name in enumerate(size_names(cell))}
@@ -96,7 +99,8 @@ class Page:
         self.initial = {s.name: 0.5 * rng.normal(size=(1, *moving(s))) for s in cell.states}
         self.constants = default_constants(cell, {**sizes, "T": STEPS}, rng)
         self.loss = {s.name: rng.normal(size=(STEPS, 1, *moving(s))) for s in cell.returned}
-        self.known = Known(functions=FUNCTIONS, partial=self.partial)
+        change(self)
+        self.known = Known(functions=FUNCTIONS, partial=self.partial, steps=range(1, STEPS + 1))
         self.printed: dict[str, str] = {}  # by the name in the cell
         self.runs: dict[tuple[str, int, bool], list[tuple[Known, Known]]] = {}
         self.declare(sizes)

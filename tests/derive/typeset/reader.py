@@ -7,6 +7,7 @@ out wrong, or cannot be read.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -158,6 +159,10 @@ class Reader:
             if token.text == "·":
                 self.take()
             factors.append(self.quotient())
+        return self.side_by_side(factors)
+
+    def side_by_side(self, factors: list[Read]) -> Read:
+        """Their product; below an index, entry by entry."""
 
         def multiplied(known: Known) -> Value:
             value = factors[0](known)
@@ -272,7 +277,8 @@ class Reader:
         if name == "log" and self.next_is("name"):
             inside = self.raised()
             return lambda known: np.log(inside(known))
-        if (token := self.peek("(")) is not None and not token.apart and len(base) > 1:
+        letters = sum(not unicodedata.combining(sign) for sign in base)
+        if (token := self.peek("(")) is not None and not token.apart and letters > 1:
             raise UnreadableError(f"{name}(…) is no function in {self.line!r}")
         if primed:
             raise UnreadableError(f"no function {name} in {self.line!r}")
