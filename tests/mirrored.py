@@ -266,6 +266,7 @@ ALONE: Final = {
     "derive/typeset/test_read_back.py": "what is printed of a cell, read back and computed",
     "derive/typeset/test_read_back_claims.py": "the theorems of reports, read back and computed",
     "derive/typeset/test_read_back_network.py": "the same of a network, from layer to layer",
+    "derive/typeset/test_read_back_rows.py": "lines that reports alone print of a derivation",
     "numeric/test_packages.py": "cells beside the packages that implement them",
     "audit/test_public.py": "public code's mistakes, rebuilt",
     "audit/test_past_the_range.py": "numbers beyond float32, and code wrong beside them",
