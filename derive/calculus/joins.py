@@ -131,9 +131,12 @@ class Joined:
 
     def tagged(self, expr: Basic, tag: str) -> MatrixExpr:
         """The cell's expression in the letters of a layer; above the first its input is wider."""
-        fixed = {c.name for c in self.network.cell.constants}
+        network = self.network
+        fixed = {c.name for c in network.cell.constants}
         if tag.startswith((FIRST, TURNED)):
-            fixed |= {x.name for x in self.network.cell.inputs}
+            fixed |= {x.name for x in network.cell.inputs}
+        if tag.startswith(TURNED) and network.layers > 1:  # the layer below has one for each
+            fixed -= {x.name for x in network.cell.inputs[1:] if network.lower_state(x)}
         mapping: dict[MatrixExpr, MatrixExpr] = {}
         wider = {size("m"): self.network.width} if tag.startswith(UP) else {}
         if self.network.input_size != size("m"):
@@ -146,6 +149,10 @@ class Joined:
             name = base + tag + ending if base not in fixed or ending else symbol.name
             mapping[symbol] = MatrixSymbol(name, *shape)
         return replace(expr, mapping)
+
+    def _directed(self, expr: Basic, tag: str, end: str) -> MatrixExpr:
+        """The expression in the letters of a direction of a layer, turned where that runs back."""
+        return self.tagged(turn(expr) if end else expr, tag + end)
 
     def output(self, tag: str) -> MatrixSymbol:
         """What a layer hands up, in the layer's letters."""
@@ -178,7 +185,7 @@ class Joined:
             return
         x_bar = At(bar(self.network.cell.inputs[0]), TIME)
         step = self._input_step
-        shares = [self.tagged(step.equation.value, FIRST + end) for end in self.directions]
+        shares = [self._directed(step.equation.value, FIRST, end) for end in self.directions]
         why = "both directions added" if self.network.bidirectional else "the gradient of an input"
         yield Join("table gradients", Equation(x_bar, add(*shares)), why, step.number)
         share = product(At(self.free["e"], TIME), transpose(x_bar))
@@ -210,6 +217,10 @@ class Joined:
             state = network.lower_state(extra)
             if state is None:
                 continue
+            if network.bidirectional:
+                lowest = MatrixSymbol(extra.name + FIRST + REVERSE, *extra.shape)
+                equation = Equation(At(lowest, TIME), At(extra, TIME))
+                yield Join("up", equation, "the input, which both directions read")
             for end in self.directions:
                 equation = Equation(
                     At(MatrixSymbol(extra.name + UP + end, *extra.shape), TIME),
@@ -278,7 +289,7 @@ class Joined:
             return
         first, *others = network.cell.inputs
         step = self._input_step
-        shares = [self.tagged(step.equation.value, UP + end) for end in self.directions]
+        shares = [self._directed(step.equation.value, UP, end) for end in self.directions]
         x_bar = bar(MatrixSymbol(first.name + UP, network.width, 1))
         why = "both directions added" if network.bidirectional else "the gradient of an input"
         yield Join("down", Equation(At(x_bar, TIME), add(*shares)), why, step.number)
@@ -297,7 +308,7 @@ class Joined:
         """The cotangent of a lower layer's state, what comes from above as its loss term."""
         step = next(s for s in self.derivation.part("adjoint")
                     if s.equation.target == At(bar(state), TIME))  # fmt: skip
-        own = self.tagged(step.equation.value, LOW + end)
+        own = self._directed(step.equation.value, LOW, end)
         term = At(from_loss(MatrixSymbol(state.name + LOW + end, *state.shape)), TIME)
         target = At(bar(MatrixSymbol(state.name + LOW + end, *state.shape)), TIME)
         return Join("down", Equation(target, replace(own, {term: arrives})),
@@ -312,10 +323,10 @@ class Joined:
     # ---- the direction from T to 1 ----------------------------------------------------------
 
     def turned(self) -> tuple[tuple[Step, Equation], ...]:
-        """The steps of the cell that time enters, as a layer from T to 1 has them."""
+        """The steps of both passes that time enters, as a layer from T to 1 has them."""
         if not self.network.bidirectional:
             return ()
-        wanted = ("forward", "recursion", "gradients")
+        wanted = ("forward", "adjoint", "recursion", "gradients")
         steps = [step for name in wanted for step in self.derivation.part(name)]
         made = []
         for step in steps:

@@ -2,8 +2,8 @@
 
 In: a `Diagnosis`. Out: `Sensitivity` by parameter: along its sequence where there is one, and for
 all inputs; what clipping takes. States may forget at a certified rate while a parameter's shares,
-one from each step, add up to many times the largest of them: the states are stable, the parameter
-is ill-conditioned.
+one from each step, add up to many times what any step gives its own state: the states are stable,
+the parameter is ill-conditioned.
 
 For h = λ h_prev + x with white inputs E (∂h/∂λ)² = (1 + λ²) / (1 − λ²)³. With inputs times
 γ = √(1 − λ²) it is 1 / (1 − λ²)², and by w with λ = exp(−e^w), as in an LRU,
@@ -47,7 +47,7 @@ class Sensitivity:
 
     @property
     def amplification(self) -> float | None:
-        """At least how many times the largest share of one step the norm is."""
+        """At least how many times the largest ‖∂F_k/∂θ‖ within one step the norm is."""
         return None if self.along is None else self.along.amplification
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How much the last state depends on each parameter: ‖∂s_T/∂θ‖₂ along a sequence, certified.
 
 In: a `Run`. Out: for each parameter a measured norm, bounds from both sides, and how much larger
-it is than one step's own share. The rows of ∂s_T/∂θ are the entries of the state, its columns
+it is than ∂F_k/∂θ of one step. The rows of ∂s_T/∂θ are the entries of the state, its columns
 those of θ, and so
 
     ∂s_T/∂θ = Σ_k J_T ⋯ J_{k+1} ∂F_k/∂θ,
@@ -57,7 +57,7 @@ class ParameterNorm:
 
     @property
     def amplification(self) -> float:
-        """At least how many times the norm is that of the largest step's own share."""
+        """At least how many times the norm is the largest ‖∂F_k/∂θ‖ within one step."""
         if not math.isfinite(self.lower) or not math.isfinite(self.own):
             return 0.0
         return float(10.0 ** min(self.lower - self.own, 300.0)) * (1 - 1e-9)

@@ -1,7 +1,8 @@
 """LaTeX and MathML as the line of text that a reader sees: for the reader.
 
-In: the LaTeX of one side of an equation, or its MathML. Out: text in which fractions are in
-parentheses, scripts are `_{…}` and `^{…}`, and accents are marks behind their letter.
+In: what is printed, or the LaTeX of one side of an equation, or its MathML. Out: text in which
+fractions are in parentheses, scripts are `_{…}` and `^{…}`, and accents are marks behind their
+letter.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from html import escape, unescape
 from typing import Final
 from xml.etree import ElementTree
 
@@ -145,6 +147,16 @@ def latex_lines(source: str) -> Iterator[tuple[str, str, str]]:
             yield found[3], from_latex(found[1]).strip("()"), from_latex(found[2])
 
 
+def lines(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """(section, number, left side, right side) of every numbered line, without its note."""
+    section = ""
+    for line in text.splitlines():
+        if re.match(r"\S", line):
+            section = line.strip()
+        elif found := re.match(r"\s+\((\d+)\)\s+(.*?) = (.*?)(?: {4}\[.*)?$", line):
+            yield section, found[1], unicodedata.normalize("NFD", found[2].strip()), found[3]
+
+
 # ---- MathML ----------------------------------------------------------------------------------
 
 
@@ -198,3 +210,38 @@ def mathml_lines(source: str) -> Iterator[tuple[str, str, str]]:
         left, right, number = (next(iter(cell)) for cell in line)
         sides = _element(left, ""), _element(right, "").removeprefix(" = ")
         yield (number.text or "").strip("()"), sides[0].strip("() "), sides[1]
+
+
+def report_lines(page: str) -> Iterator[tuple[str, str, str]]:
+    """(number, left side, right side) of every equation of a report; without one, of no number."""
+    for line in re.findall(r"<tr[^>]*>(<td class=\"left\">.*?)</tr>", page, flags=re.DOTALL):
+        left, right, *rest = re.findall(r"<td.*?</td>", line, flags=re.DOTALL)
+        sides = ["".join(_formulas(cell)) for cell in (left, right)]
+        number = re.search(r">\((\d+)\)<", rest[-1]) if rest else None
+        yield (number[1] if number else ""), sides[0].strip("() "), sides[1].removeprefix(" = ")
+
+
+def _formulas(source: str) -> Iterator[str]:
+    for formula in re.findall(r"<math.*?</math>", source, flags=re.DOTALL):
+        yield _element(ElementTree.fromstring(formula), "")
+
+
+_PART: Final = re.compile(
+    r'<tr[^>]*><td class="left">(.*?)</tr>|<(p|li|h2)\b[^>]*>(.*?)</\2>', flags=re.DOTALL
+)
+
+
+def report_parts(page: str) -> Iterator[tuple[str, ...]]:
+    """The parts of a piece of a report in order: (text,) with formulas in ⟦ ⟧, or two sides."""
+    for part in _PART.finditer(page):
+        if part[1] is not None:
+            left, right = ("".join(_formulas(cell)) for cell in part[1].split("</td>")[:2])
+            yield left, right.strip()
+        else:
+            told = re.sub(r"(<math.*?</math>(<wbr>)?)+", _told, part[3], flags=re.DOTALL)
+            told = re.sub(r"<[^>]*>", "", told).replace("⟧⟦", "")  # a formula in two pieces
+            yield (" ".join(unescape(told).split()),)
+
+
+def _told(found: re.Match[str]) -> str:
+    return f"⟦{escape(''.join(_formulas(found[0])))}⟧"

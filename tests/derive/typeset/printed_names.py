@@ -34,6 +34,8 @@ class Known:
     partial: Callable[[str, int, str, int], Value] | None = None
     functions: Mapping[str, Callable[..., Array]] = field(default_factory=dict)
     index: str = ""
+    steps: Sequence[int] = ()  # of a trajectory
+    paths: Sequence[Known] = ()  # the trajectories that suprema are over
     parsed: dict[str, Any] = field(default_factory=dict)
 
     def copy(self) -> Known:

@@ -7,9 +7,8 @@ out wrong, or cannot be read.
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Final
 
 import numpy as np
@@ -78,6 +77,11 @@ class Reader:
         """The next token, if it is this one."""
         token = self.tokens[self.place] if self.place < len(self.tokens) else None
         return token if token is not None and (not text or token.text == text) else None
+
+    def next_is(self, kind: str) -> bool:
+        """Whether the next token is of a kind."""
+        token = self.peek()
+        return token is not None and token.kind == kind
 
     def take(self, text: str = "") -> Token:
         """The next token, which has to be this one."""
@@ -155,11 +159,15 @@ class Reader:
             if token.text == "·":
                 self.take()
             factors.append(self.quotient())
+        return self.side_by_side(factors)
+
+    def side_by_side(self, factors: list[Read]) -> Read:
+        """Their product; below an index, entry by entry."""
 
         def multiplied(known: Known) -> Value:
             value = factors[0](known)
             for factor in factors[1:]:
-                value = times(value, factor(known))
+                value = (entrywise if known.index else times)(value, factor(known))
             return value
 
         return factors[0] if len(factors) == 1 else multiplied
@@ -192,7 +200,7 @@ class Reader:
             return self.partial()
         if token.kind == "number":
             self.take()
-            if (below := self.peek()) is not None and below.kind == "sub" and token.text == "1":
+            if token.text == "1" and self.next_is("sub"):
                 size = _inner(self.take().text)
                 return lambda known: np.ones((extent(size, known), 1))
             return lambda known: float(token.text)
@@ -209,7 +217,8 @@ class Reader:
             self.take(token.text)
             if token.text == "|":
                 return lambda known: np.abs(read(known))
-            if _inner(self.take().text) not in {"2", "₂"}:
+            below = self.take().text if self.next_is("sub") else "2"
+            if _inner(below) not in {"2", "₂"}:
                 raise UnreadableError(self.line)
             return lambda known: np.sqrt(np.sum(read(known) ** 2)).reshape(1, 1)
         return self.named()
@@ -236,7 +245,7 @@ class Reader:
         if token.kind != "name":
             raise UnreadableError(f"{token.text!r} is no name in {self.line!r}")
         text = token.text
-        while (below := self.peek()) is not None and below.kind == "sub":
+        while self.next_is("sub"):
             text += self.take().text
         above = self.peek()
         if (
@@ -265,7 +274,11 @@ class Reader:
             if token.apart and not name.startswith("ψ"):
                 raise UnreadableError(f"{name} is apart from what it is applied to: {self.line!r}")
             return self.applied(key, primed)
-        if (token := self.peek("(")) is not None and not token.apart and len(base) > 1:
+        if name == "log" and self.next_is("name"):
+            inside = self.raised()
+            return lambda known: np.log(inside(known))
+        letters = sum(not unicodedata.combining(sign) for sign in base)
+        if (token := self.peek("(")) is not None and not token.apart and letters > 1:
             raise UnreadableError(f"{name}(…) is no function in {self.line!r}")
         if primed:
             raise UnreadableError(f"no function {name} in {self.line!r}")
@@ -310,10 +323,9 @@ class Reader:
                 rows.append([])
             rows[-1].append(self.relation())
         self.take("]")
-        token = self.peek()
-        if token is not None and token.kind == "sub":
-            self.take()
-            return lambda known: part(rows[0][0](known), _inner(token.text), known)
+        if self.next_is("sub"):
+            index = _inner(self.take().text)
+            return lambda known: part(rows[0][0](known), index, known)
         return lambda known: blocks([[read(known) for read in line] for line in rows])
 
     def partial(self) -> Read:
@@ -381,15 +393,7 @@ def _inner(text: str) -> str:
 def _raised(read: Read, text: str) -> Read:
     if text == "ᵀ":
         return lambda known: np.transpose(dense(read(known)))
-    power = float(_inner(text).translate(_POWERS))
+    if not (given := _inner(text).translate(_POWERS)).isdigit():
+        raise UnreadableError(f"{text} is no power")
+    power = float(given)
     return lambda known: read(known) ** power
-
-
-def lines(text: str) -> Iterator[tuple[str, str, str, str]]:
-    """(section, number, left side, right side) of every numbered line, without its note."""
-    section = ""
-    for line in text.splitlines():
-        if re.match(r"\S", line):
-            section = line.strip()
-        elif found := re.match(r"\s+\((\d+)\)\s+(.*?) = (.*?)(?: {4}\[.*)?$", line):
-            yield section, found[1], unicodedata.normalize("NFD", found[2].strip()), found[3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from profiles import NIGHTLY, by_day
 from trajectories import CELLS, path
 
 from derive import Cell, differentiate
+from derive.theorems.sentences import languages
 from numeric.bounds.one_sequence import parameter_sums as source
 from numeric.bounds.one_sequence.parameter_sums import ParameterNorm, parameter_norms
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 from numeric.bounds.sensitivity import Sensitivity, clipping
 from numeric.compiler.kernel import compile_cell
 from numeric.numbers.matrices import Near
+from reports.document.words import spoken
 
 
 def by_the_emitted_code(found):
@@ -49,6 +52,24 @@ def emitted_rows(found, first=0, last=None):
             for name, value in made.items():
                 rows[name].append(np.ravel(value))
     return {name: np.array(value) for name, value in rows.items()}
+
+
+def test_the_times_are_of_what_a_step_gives_its_own_state():
+    """Not of the largest summand of ∂s_T/∂θ, J_T ⋯ J_{k+1} before it: that one may be larger."""
+    found = path("rnn", n=6, m=2, steps=10, gain=2.2)
+    after = [emitted_rows(found, first)["b"] for first in range(found.steps)]
+    after.append(0 * after[0])
+    summands = [np.linalg.norm(one - rest, 2) for one, rest in pairwise(after)]
+    whole = np.linalg.norm(after[0], 2)
+    times = parameter_norms(found)["b"].amplification
+    assert whole / max(summands) < 0.8 * times
+    assert times <= whole / largest_shares(found)["b"] * (1 + 1e-9)
+    for language in languages():
+        said = spoken(language).texts
+        assert not any(
+            "share of a single" in said[key] or "单步最大份额" in said[key]
+            for key in ("one_sequence.parameters", "one_sequence.ill", "bounds.ill")
+        )
 
 
 @pytest.mark.parametrize("name", [*dict.fromkeys([*by_day(CELLS, 8, 3), "lru", "s5"])])
