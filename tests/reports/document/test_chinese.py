@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from profiles import NIGHTLY, by_day, night_alone
 from samples import CELLS, LISTING, measurement, verdict
 from spoken import parsed, slots_of, text
-from studies import small_study
+from studies import small_study, undrawn
 
 import numeric
 from derive import Cell, catalogue
@@ -124,7 +124,8 @@ def works(facts: Facts) -> list[str]:
 
 @pytest.mark.by_default("rnn")
 @pytest.mark.parametrize("name", by_day(["clockwork_rnn", "lstm", "rnn", "gru_reset_after"], 2))
-def test_a_chinese_report_leaves_no_english_sentence(name):
+def test_a_chinese_report_leaves_no_english_sentence(monkeypatch, name):
+    undrawn(monkeypatch)
     cell = catalogue[name]
     made = build(derivation_of(cell), LISTING, verdict(name), measurement(cell), "zh")
     facts = Facts(derivation_of(cell), LISTING, verdict(name), measurement(cell), language="zh")

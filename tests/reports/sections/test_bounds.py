@@ -36,7 +36,7 @@ from reports.sections.numbering import Pages
 def document(name: str) -> tuple[Document, dict[str, str]]:
     """A report of a cell with nothing but its derivation and the chapter."""
     bare = build(differentiate(catalogue[name]))
-    made = chapter(Facts(differentiate(catalogue[name])), small_study(name), name, "x")
+    made = chapter_of(small_study(name))
     pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
     return replace(bare, sections=placed(bare.sections, made)), pictures
 
