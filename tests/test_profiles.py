@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from import_graph import PACKAGES, imports
 from profiles import is_by_default, mark_long_cases
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +54,12 @@ def test_the_cases_that_stand_for_others_exist(request: pytest.FixtureRequest) -
     for item in request.session.items:
         if item.get_closest_marker("by_default") and not item.get_closest_marker("long"):
             assert is_by_default(item), item.nodeid
+
+
+def test_the_process_that_hands_tests_out_loads_no_package() -> None:
+    text = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    loaded = {name.partition(".")[0] for _, name in imports(ast.walk(ast.parse(text)))}
+    assert loaded.isdisjoint({*PACKAGES, "hypothesis", "numpy", "sympy"})
 
 
 HERE = """

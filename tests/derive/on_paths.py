@@ -30,6 +30,7 @@ from derive.language.norms import (
     StepProduct,
     Supremum,
 )
+from derive.theorems.theorems import theorems
 from numeric.bounds.drawn import draw
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.interpret import evaluate
@@ -73,6 +74,12 @@ class Path:
 def derived(name):
     """The derivation of a cell of the catalogue."""
     return differentiate(catalogue[name])
+
+
+@cache
+def proved(name):
+    """The theorems of a cell of the catalogue."""
+    return theorems(derived(name))
 
 
 def walk(cell, seed=0, gain=0.5, steps=6, n=3, m=2, zero=False, still=(), **changed):

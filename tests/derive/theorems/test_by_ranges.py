@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from on_paths import derived, walk
+from on_paths import proved, walk
 from profiles import NIGHTLY, by_day
 from sympy import Matrix, Rational, S
 
@@ -108,13 +108,13 @@ def test_nothing_is_claimed_beyond_what_is_proved(equations):
     "t_rnn", "linear_attention",
 ])  # fmt: skip
 def test_cells_of_the_catalogue_that_cannot_explode_say_so(name):
-    found = keys(theorems(derived(name))[0])
+    found = keys(proved(name)[0])
     assert (found[0], found[-1]) == ("bounded", "advice_bounded")
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "lem", "cornn"])
 def test_cells_that_may_explode_do_not(name):
-    assert keys(theorems(derived(name))[0])[-1] == "advice"
+    assert keys(proved(name)[0])[-1] == "advice"
 
 
 def test_a_constant_jacobian_needs_the_weights():

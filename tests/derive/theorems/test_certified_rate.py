@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from on_paths import Numbers, derived, walk
+from on_paths import Numbers, derived, proved, walk
 from profiles import NIGHTLY, by_day
 from sympy import Symbol, lambdify
 
@@ -107,7 +107,7 @@ def test_a_state_that_keeps_itself_whole_is_never_certified():
         "linear_attention", "delta_net", "delta_product", "linoss", "d_linoss", "ttt_linear", "lmu",
     }  # fmt: skip
     for name in stuck:
-        second = theorems(derived(name))[1]
+        second = proved(name)[1]
         keys = {part.key for part in second.consequences if isinstance(part, Line)}
         assert keys & {"certified_rate.no_decay", "certified_rate.no_decay_matrix"}
         assert not any(isinstance(part, Display) for part in second.consequences)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from on_paths import derived
+from on_paths import proved
 from spoken import SLOT, parsed, prose, slots_of, used
 from sympy import Symbol
 
@@ -59,8 +59,7 @@ h = f * tanh(c) + g * h_prev"""),
 @cache
 def claims() -> tuple[tuple[Theorem, ...], ...]:
     """The theorems of each cell of the catalogue, and of the others."""
-    known = [derived(name) for name in catalogue]
-    return tuple(map(theorems, (*known, *map(differentiate, OTHERS))))
+    return (*map(proved, catalogue), *(theorems(differentiate(cell)) for cell in OTHERS))
 
 
 # ---- the checks --------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem, call, make_case, ordinary_sizes
 from numeric.verification.watch import Guard, subject_of
 
-EXAMPLES = {"dev": 20, "ci": 20, "nightly": 2000}[PROFILE]
+EXAMPLES = {"dev": 10, "ci": 10, "nightly": 2000}[PROFILE]
 LARGEST = 1e6
 # a sum in which the array that it is written into comes again
 AGAIN = Cell.parse(name="again", equations="s = (U @ x - U @ x) + s_prev + y", inputs=("x", "y"))
@@ -119,8 +119,11 @@ def is_right(cell: Cell, guard: Guard) -> bool:
     return True
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow],
-          derandomize=not NIGHTLY, database=None)  # fmt: skip
+drawn = settings(max_examples=EXAMPLES, deadline=None, derandomize=not NIGHTLY, database=None,
+                 suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
+
+
+@drawn
 @given(cells())
 @example(AGAIN)
 @example(FIXED)
@@ -129,6 +132,17 @@ def is_right(cell: Cell, guard: Guard) -> bool:
 @example(SQUARES)
 @example(LESS)
 def test_every_random_cell_is_derived_and_emitted_rightly(cell: Cell) -> None:
+    rightly_emitted(cell)
+
+
+@pytest.mark.long
+@settings(drawn, max_examples=2 * EXAMPLES)
+@given(cells())
+def test_twice_as_many_others_are(cell: Cell) -> None:
+    rightly_emitted(cell)
+
+
+def rightly_emitted(cell: Cell) -> None:
     derivation = differentiate(cell)
     sizes = ordinary_sizes(cell, 2)
     for number, style in enumerate(STYLES):
@@ -153,6 +167,7 @@ def beside(cell: Cell) -> int:
     return len(cell.outputs) + 3 * any(1 not in state.shape for state in cell.states)
 
 
+@pytest.mark.by_default("Broadcast", "Transpose")
 @pytest.mark.parametrize(("node", "slip"), BROKEN, ids=lambda part: getattr(part, "__name__", part))
 def test_a_broken_rule_is_found_and_shrinks_to_three_operations(
     node: type, slip: str, monkeypatch: pytest.MonkeyPatch

@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from profiles import NIGHTLY, by_day, night_alone
 from samples import CELLS, LISTING, measurement, verdict
 from spoken import parsed, slots_of, text
-from studies import small_study
+from studies import small_study, undrawn
 
 import numeric
 from derive import Cell, catalogue
@@ -124,7 +124,8 @@ def works(facts: Facts) -> list[str]:
 
 @pytest.mark.by_default("rnn")
 @pytest.mark.parametrize("name", by_day(["clockwork_rnn", "lstm", "rnn", "gru_reset_after"], 2))
-def test_a_chinese_report_leaves_no_english_sentence(name):
+def test_a_chinese_report_leaves_no_english_sentence(monkeypatch, name):
+    undrawn(monkeypatch)
     cell = catalogue[name]
     made = build(derivation_of(cell), LISTING, verdict(name), measurement(cell), "zh")
     facts = Facts(derivation_of(cell), LISTING, verdict(name), measurement(cell), language="zh")
@@ -134,6 +135,7 @@ def test_a_chinese_report_leaves_no_english_sentence(name):
     assert english(made) != []  # the works that are cited are seen where nothing is left out
 
 
+@pytest.mark.by_default("settings0")
 @pytest.mark.parametrize("settings", [
     {"bidirectional": True, "embedding": True, "dropout": True}, {"loss_at": "last", "layers": 3},
     {"layers": 1, "readout": "linear", "loss": "squared_error"},
@@ -269,6 +271,7 @@ def test_the_terminal_speaks_chinese(words, capsys):
     assert re.search("[一-鿿]", printed)
 
 
+@pytest.mark.by_default("gru")
 @pytest.mark.parametrize("name", by_day(["lstm", "rnn", "gru"], 2))
 def test_every_mistake_is_told_in_chinese(name):
     derivation = derivation_of(catalogue[name])
@@ -308,6 +311,7 @@ def test_numbers_found_in_wrong_code_are_told_in_chinese():
     assert [one for one in told if ENGLISH.search(in_words(one, phrases("zh")))] == []
 
 
+@pytest.mark.by_default("exact", "h = log(x) + h_prev-autograd", "h = softsign(U @ h_prev + W @ x)")
 @pytest.mark.parametrize(
     ("equations", "check", "has"),
     [

@@ -36,7 +36,7 @@ from reports.sections.numbering import Pages
 def document(name: str) -> tuple[Document, dict[str, str]]:
     """A report of a cell with nothing but its derivation and the chapter."""
     bare = build(differentiate(catalogue[name]))
-    made = chapter(Facts(differentiate(catalogue[name])), small_study(name), name, "x")
+    made = chapter_of(small_study(name))
     pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
     return replace(bare, sections=placed(bare.sections, made)), pictures
 
@@ -212,6 +212,7 @@ def test_what_has_no_bound_is_said_so():
     assert "No set was found that the states never leave" in text
 
 
+@pytest.mark.by_default("True")
 @pytest.mark.parametrize("both", [False, True])
 def test_the_growth_of_a_stack_is_not_said_of_two_directions(capsys, both):
     words = ["bounds", "gru", "--size", "3", "--lag", "5", "--layers", "2"]
@@ -300,6 +301,7 @@ def test_the_answer_stands_first_with_its_numbers(quick, tmp_path, capsys):
     assert said.startswith("rnn layer0: vanishes\n  Of the 4 sequences of x.npy number")
 
 
+@pytest.mark.long
 def test_an_overflow_is_a_page_with_the_reason(quick, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     np.savez("w.npz", W=1000 * np.eye(3), U=1000 * np.eye(3))

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from reading import text_of
 from renamed import ASKED, CELLS, of, one_meaning, symbols
-from studies import small_study
+from studies import chapter_of, small_study
 
 from derive import Cell, catalogue, differentiate
 from derive.language.syntax import BAR
@@ -16,7 +16,6 @@ from derive.typeset.text import Text
 from reports.document.figures import labels
 from reports.document.html import html
 from reports.document.model import Document, Paragraph
-from reports.sections.bounds import chapter
 from reports.sections.derivation import _functions, step_jacobian, through_time
 from reports.sections.facts import Facts
 from reports.sections.page_one import conventions, glance
@@ -39,6 +38,7 @@ def written(derivation):
     return {name: [*symbols(page)] for name, page in pages.items()}
 
 
+@pytest.mark.by_default("mean", "matrix-A-B-M", "kept-A-B-M", "three-X-Y-V")
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: "-".join(asked))
 @pytest.mark.parametrize("kind", CELLS)
 def test_a_letter_of_the_authors_means_nothing_else(kind, asked):
@@ -127,11 +127,11 @@ def test_a_part_of_a_state_that_is_called_like_a_mark_is_no_marked_letter():
     assert shown == ["a_t", "hat_t", "a_{2,t}", "prev_t"]
 
 
+@pytest.mark.by_default("min_gru")
 @pytest.mark.parametrize("name", ["min_gru", "linoss"])
 def test_where_no_weight_multiplies_a_state_there_is_no_letter_of_a_gain(name):
     """A minimal GRU's gain would be ω, since g is its candidate: a letter of nothing."""
-    facts, found = Facts(differentiate(catalogue[name])), small_study(name)
-    made = chapter(facts, found, name, "x")
+    facts, made = Facts(differentiate(catalogue[name])), chapter_of(small_study(name))
     pictures = {stem: picture.svg for stem, picture in made.pictures.items()}
     document = Document("a cell", "a cell", "", "", (), made.sections)
     text = " ".join(text_of(html(document, pictures)).split())

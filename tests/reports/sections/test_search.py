@@ -6,6 +6,7 @@ import re
 from collections import Counter
 
 import pytest
+from studies import undrawn
 
 from reports.document.graph_layout import find_graphviz
 from reports.document.html import html
@@ -42,6 +43,12 @@ def records():
     return held
 
 
+@pytest.fixture
+def words_alone(monkeypatch) -> None:
+    """The pictures, which these tests do not look at, are made and not drawn."""
+    undrawn(monkeypatch)
+
+
 def words(document) -> str:
     text = re.sub(r"<svg.*?</svg>", "", html(document, dict.fromkeys(
         ("search-curves", "search-pedigree", "search-scatter"), "<svg></svg>"
@@ -68,6 +75,7 @@ def _labels(picture) -> str:
     return " ".join(re.findall(r"<!-- (.*?) -->", picture.svg, re.DOTALL))
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_a_certified_growth_is_rounded_up_and_what_diverged_is_no_blank() -> None:
     one = record("rnn", "", "", 0.04, 1)
     one["tasks"][1]["share"] = None
@@ -80,6 +88,7 @@ def test_a_certified_growth_is_rounded_up_and_what_diverged_is_no_blank() -> Non
     assert row[2:4] == ["+0.1", "+0.0"]
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_growth_that_decides_is_found_to_foretell(records) -> None:
     said = words(build_search(records, {"tasks": TASKS})[0])
     found = re.search(r"certified, before training \+(0\.\d\d) \(\+(0\.\d\d) … \+(0\.\d\d)\)", said)
@@ -88,6 +97,7 @@ def test_growth_that_decides_is_found_to_foretell(records) -> None:
     assert "does not contain 0" in said
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_growth_that_decides_nothing_is_not(records) -> None:
     even = [{**one, "growth": {"start": {"certified": float(k % 3)}}}
             for k, one in enumerate(records)]  # fmt: skip
@@ -109,12 +119,14 @@ def test_a_figure_of_thousands_is_thinned_and_says_so(records) -> None:
     assert thinned(records, families_of(records)) == (records, 1)
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_mutations_are_said_in_chinese(records) -> None:
     said = words(build_search(records, {"tasks": TASKS}, "zh")[0])
     assert "c1：tanh 改为 relu（得分 1.100）" in said
     assert "加入一个门" in said
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_few_candidates_say_nothing(records) -> None:
     assert "too few candidates" in words(build_search(records[:4], {"tasks": TASKS})[0])
     with pytest.raises(ValueError, match="no candidate"):
