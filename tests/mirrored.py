@@ -210,7 +210,6 @@ THROUGH: Final = (
              "numeric/verification/explain/explain.py",
              "numeric/verification/explain/mistakes.py",
              "numeric/verification/explain/place.py",
-             "numeric/verification/explain/rewrites.py",
              "numeric/verification/explain/equation_names.py")),
     Through("audit/test_explain.py", "what a diagnosis is made of, none of it a right gradient",
             ("numeric/verification/explain/change.py",
