@@ -32,12 +32,16 @@ from derive.typeset.letters import join, parse_latex, word
 
 _MARKS: Final = frozenset((*ACCENTS, PREVIOUS.strip("_")))
 """What a name says of the letter before it; a state may be called so as well."""
-PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = "a", "u", "q", "M", "v"
+_LETTERS: Final = ("a", "u", "q", "M", "v")
+PREACTIVATION, OPERAND, FACTOR, MATRIX, STACK = _LETTERS
 
 
 @dataclass
 class _Namer:
+    """`stems` are what the first intermediates of every symbol may be called."""
+
     taken: set[str]
+    stems: frozenset[str] = frozenset()
     timeless: set[MatrixSymbol] = field(default_factory=set)
     target: str = ""
     names: dict[MatrixExpr, MatrixSymbol] = field(default_factory=dict)
@@ -60,7 +64,7 @@ class _Namer:
         marked = self.target.partition("_")[0] in _MARKS  # a_prev would be the a of a step before
         stem = name = letter if marked else f"{letter}_{self.target}"
         count = 1
-        while name in self.taken:
+        while name in self.taken or (count > 1 and name in self.stems):
             count += 1
             name = f"{stem}_{count}"
         self.taken.add(name)
@@ -136,9 +140,11 @@ def name_intermediates(cell: Cell) -> tuple[Equation, ...]:
     """The cell's equations with every intermediate named, in an order that can be computed."""
     symbols = (*cell.inputs, *cell.states, *cell.parameters, *cell.constants)
     fixed = timeless_symbols(cell, cell.equations)
-    namer = _Namer({symbol.name for symbol in symbols}, {*fixed})
+    namer = _Namer({symbol.name for symbol in symbols}, timeless={*fixed})
     namer.taken |= {symbol.name for symbol in cell.previous_states}
-    namer.taken |= {equation.target.name for equation in cell.equations}
+    targets = {equation.target.name for equation in cell.equations}
+    namer.taken |= targets
+    namer.stems = frozenset(f"{letter}_{of}" for letter in _LETTERS for of in targets)
     for equation in cell.equations:
         namer.target = equation.target.name
         value = namer.flat(equation.value)

@@ -43,7 +43,8 @@ from derive.language.expr import (
 )
 from derive.language.maps import Vec
 from derive.language.syntax import BAR, DOT, PREVIOUS
-from derive.typeset.layout import Notation
+from derive.typeset.alike import apart
+from derive.typeset.layout import Layout, Notation
 from derive.typeset.notebook import ShownEquation, html_of, latex_of
 
 TIME: Final = Symbol("t", integer=True)
@@ -111,10 +112,16 @@ class Derivation:
         """The cell's notation, with the names of the intermediates, those that time changes too."""
         fixed = {equation.of.name for equation in self.parameters}
         fixed |= {s.name for s in self.cell.constants if s.name not in self.cell.sequences}
-        named = {equation.target.name for equation in self.forward}
-        timed = (self.cell.notation.timed | named) - fixed
-        letters = letters_of(self.cell, self.forward)
-        return dataclasses.replace(self.cell.notation, timed=timed, letters=letters)
+        named = dict.fromkeys(equation.target.name for equation in self.forward)
+        timed = self.cell.notation.timed.union(named) - fixed
+        cell, own = self.cell, Layout(self.cell.notation).plain
+        symbols = (*cell.inputs, *cell.parameters, *cell.constants,
+                   *(equation.target for equation in cell.equations))  # fmt: skip
+        authored = {symbol.name: symbol.name in timed for symbol in symbols}
+        letters = apart(authored, {name: name in timed for name in named if name not in authored},
+                        letters_of(cell, self.forward),
+                        [s.name for s in cell.states if self.has_matrices], own)  # fmt: skip
+        return dataclasses.replace(cell.notation, timed=timed, letters=letters)
 
     def part(self, name: str) -> tuple[Step, ...]:
         """The steps of one part, in order."""

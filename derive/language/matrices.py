@@ -1,7 +1,7 @@
 """Which names are matrices, read off the form of the equations before any shape is known.
 
-In: syntax trees. Out: the names that stand left of `@`, and the states whose equations make
-matrices; besides the names of all functions.
+In: syntax trees. Out: the names that stand left of `@`, the names whose equations make matrices,
+and the products that are written for a batch in rows; besides the names of all functions.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from derive.language.functions import FUNCTIONS
 from derive.language.pairs import PAIR_FUNCTIONS
 from derive.language.reductions import REDUCTIONS
 from derive.language.syntax import PREVIOUS, STEP, Assignment, Node
+from derive.language.written import written
 
 OUTER: Final = "outer"
 DIAG: Final = "diag"  # these two make a matrix of vectors
@@ -26,34 +27,75 @@ def known_functions() -> set[str]:
     return {*plain, *own, *VECTOR_FUNCTIONS, *PAIR_FUNCTIONS, *REDUCTIONS}
 
 
-def matrix_states(
+def matrix_names(
     assignments: tuple[Assignment, ...], states: tuple[str, ...], matrices: set[str],
-    declared: tuple[str, ...],
-) -> tuple[str, ...]:  # fmt: skip
-    """The states that are matrices: those declared, and those whose equations make matrices.
+    declared: tuple[str, ...], in_rows: tuple[Node, ...] = (),
+) -> set[str]:  # fmt: skip
+    """The names that are matrices, states and results among them: declared, or made of matrices.
 
-    What an equation makes is read off its form: `outer`, `diag`, matrices entry by entry.
+    What an equation makes is read off its form: `outer`, `diag`, matrices entry by entry. A
+    product of `in_rows` is meant as a column.
     """
     found = {state for state in states if state in declared}
-    plain = matrices - {*states}
+    plain, columns = matrices - {*states}, frozenset(map(id, in_rows))
     while True:
         known = plain | found
         for assignment in assignments:
             name = assignment.target.value
             known -= {name} - found
-            if _axes(assignment.value, known) == _MATRIX:
+            if _axes(assignment.value, known, columns) == _MATRIX:
                 known.add(name)
         if {*states} & known == found:
-            return tuple(state for state in states if state in found)
+            return known
         found |= {*states} & known
+
+
+def products_in_rows(
+    assignments: tuple[Assignment, ...], matrices: set[str], varying: set[str], declared: set[str]
+) -> Iterator[Node]:
+    """The products that are written as for samples in rows, `x @ W.T`, `h_prev @ (W - V).T`.
+
+    Right stands a row of parameters, and no other place or declaration says of each what it is.
+    """
+    for assignment in assignments:
+        for node in assignment.value.walk():
+            if node.kind == "@":
+                left, right = (
+                    {n.value.removesuffix(PREVIOUS) for n in side.walk() if n.kind == "name"}
+                    for side in node.children
+                )
+                is_open = right - matrices - declared and not right & varying
+                if is_open and left & varying and _axes(node.children[1], matrices) == _ROW:
+                    yield node
+
+
+def refused_in_rows(node: Node, known: set[str]) -> str:
+    """What to write for a product in rows of a column; empty where its left side is no column."""
+    left, right = node.children
+    for inner in left.walk():
+        if inner.value in {OUTER, DIAG} and inner.kind == "call":
+            return ""
+        if inner.kind == "name" and inner.value.removesuffix(PREVIOUS) in known:
+            return ""
+    if _axes(left, set()) != _COLUMN:
+        return ""
+    turned = Node("transpose", ".T", (right,), 0, 0)
+    matrix = right.children[0] if right.kind == "transpose" else turned
+    return (
+        f"{written(left)} is a column here: write {written(matrix, 2)} @ {written(left, 2)} for "
+        f"{written(left, 2)} @ {written(right, 2)}, or outer({written(left)}, {written(matrix)}) "
+        "for their outer product"
+    )
 
 
 _NUMBER, _COLUMN, _ROW, _MATRIX = range(4)
 
 
-def _axes(node: Node, matrices: set[str]) -> int:
+def _axes(node: Node, matrices: set[str], columns: frozenset[int] = frozenset()) -> int:
     """Whether a node is a number or anything, a column, a row or a matrix, by its form."""
-    parts = [_axes(child, matrices) for child in node.children]
+    if id(node) in columns:
+        return _COLUMN
+    parts = [_axes(child, matrices, columns) for child in node.children]
     match node.kind, node.value:
         case "number", _:
             return _NUMBER

@@ -13,7 +13,13 @@ from sympy import Expr, MatrixSymbol, S
 
 from derive.language.calls import infer_call
 from derive.language.expr import size, size_name
-from derive.language.matrices import known_functions, left_of_product, matrix_states
+from derive.language.matrices import (
+    known_functions,
+    left_of_product,
+    matrix_names,
+    products_in_rows,
+    refused_in_rows,
+)
 from derive.language.syntax import PREVIOUS, Assignment, CellError, Node, states_of
 from derive.language.unification import ONE, SCALAR, Shape, Size, Unknown, resolve, unify
 
@@ -83,9 +89,10 @@ class Shapes:
         self.states = states_of(self.assignments)
         left = {node.value for a in self.assignments for node in left_of_product(a.value)}
         self.matrices = {*self.declared, *left} - {*self.inputs}
-        self.of_matrices = matrix_states(
-            self.assignments, self.states, self.matrices, self.declared
-        )
+        changing = {*self.inputs, *self.targets}
+        in_rows = (*products_in_rows(self.assignments, self.matrices, changing, self.named),)
+        known = matrix_names(self.assignments, self.states, self.matrices, self.declared, in_rows)
+        self.of_matrices = tuple(state for state in self.states if state in known)
         for assignment in self.assignments:
             target = assignment.target
             for what, names in (("input", self.inputs), ("constant", self.constants)):
@@ -118,6 +125,9 @@ class Shapes:
                 + self._unassigned(used)
             )
         self._check_declared(assigned, used)
+        for node in in_rows:
+            if told := refused_in_rows(node, known & changing):
+                raise self.error(told, node)
 
     def _unassigned(self, used: set[str]) -> str:
         """A reminder of the names that are read as parameters; a wrongly written one is there."""
@@ -254,7 +264,6 @@ class Shapes:
             case "@":
                 if not unify(children[0][1], children[1][0]):
                     raise self.clash(node, "@", children[0], children[1])
-                self._check_row_form(node)
                 shape = (children[0][0], children[1][1])
             case "call":
                 shape = infer_call(self, node, children)
@@ -314,21 +323,6 @@ class Shapes:
             f"{self.spell(right)} on the right; {rule}",
             node,
         )
-
-    def _check_row_form(self, node: Node) -> None:
-        """Refuse x @ W.T of a column x and a parameter that nothing else says to be a vector."""
-        left, right = node.children
-        if left.kind != "name" or right.kind != "transpose" or right.children[0].kind != "name":
-            return
-        matrix, vectors = right.children[0].value, {*self.inputs, *self.states}
-        free = matrix.removesuffix(PREVIOUS) not in vectors | self.targets | self.named
-        if free and left.value.removesuffix(PREVIOUS) in vectors and matrix not in self.matrices:
-            raise self.error(
-                f"{left.value} is a column here: write {matrix} @ {left.value} for "
-                f"{left.value} @ {matrix}.T, or outer({left.value}, {matrix}) for their outer "
-                "product",
-                node,
-            )
 
     def spell(self, shape: Shape) -> str:
         """A shape as it is written: (n, m)."""

@@ -1,18 +1,19 @@
 """How a cell's symbols are written, so that no two are read alike.
 
 In: the LaTeX that an author gives, and the symbols of a cell. Out: that LaTeX, and the bare
-name for each symbol that is shown as another one is: W_1 beside W1, x_t beside the input x.
+name for each symbol that is shown as another one is: W_1 beside W1, x_t beside the input x. The
+same for what a derivation names: an intermediate a_2 beside a2, h_dot beside a state's change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sympy import MatrixSymbol
 
 from derive.language.syntax import CellError
-from derive.typeset.boxes import sub
+from derive.typeset.boxes import Box, Symbol, accent, sub
 from derive.typeset.latex import Latex
 from derive.typeset.letters import parse_latex, spelled
 
@@ -53,6 +54,36 @@ def written(
             found[name] = rf"\mathrm{{{name}}}"
             forms = _forms(name, found, times[name])
         shown |= dict.fromkeys(forms, name)
+    return found
+
+
+def apart(
+    symbols: Mapping[str, bool], made: Mapping[str, bool], letters: Mapping[str, Box],
+    changing: Sequence[str], plain: Callable[[str], Box],
+) -> dict[str, Box]:  # fmt: skip
+    """The letters, and the bare name for each symbol that a derivation would show as another.
+
+    `symbols` are an author's and `made` the intermediates, with whether time changes them; of the
+    states in `changing` it shows a small change as well. `plain` is how names are written.
+    """
+    found, shown, latex = dict(letters), dict[str, str](), Latex()
+
+    def box(name: str) -> Box:
+        return found[name] if name in found else plain(name)
+
+    def forms(name: str, timed: bool) -> list[str]:
+        return [latex(sub(box(name), time)) for time in _TIMES[:2]] if timed else [latex(box(name))]
+
+    dotted = {latex(accent("dot", box(name))) for name in changing}
+    for name in (*symbols, *made):
+        if latex(box(name)) in dotted:
+            found[name] = Symbol(name)
+    for name, timed in symbols.items():
+        shown |= {form: name for form in forms(name, timed)}
+    for name, timed in made.items():
+        if any(form in shown for form in forms(name, timed)):
+            found[name] = Symbol(name)
+        shown |= {form: name for form in forms(name, timed)}
     return found
 
 

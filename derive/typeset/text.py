@@ -5,6 +5,7 @@ In: boxes. Out: one line of text, for terminals, comments in emitted code and er
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from derive.typeset.spacing import spaced
 
 _SUPERSCRIPTS: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_SCRIPTED: Final = re.compile(r"[^_]+(_[^_]+)+")
 _COMBINING: Final = {
     "bar": "\u0304", "tilde": "\u0303", "hat": "\u0302", "dot": "\u0307", "carry": "\u20d6",
 }  # fmt: skip
@@ -48,8 +50,8 @@ class Text:
     def __call__(self, item: Box) -> str:
         """The box as text."""
         match item:
-            case Symbol(name):
-                return GREEK.get(name, name)
+            case Symbol(name):  # a letter with another below it looks as a name with _ does
+                return f"'{name}'" if _SCRIPTED.fullmatch(name) else GREEK.get(name, name)
             case Number(text):
                 return text
             case Operator(sign):
@@ -64,7 +66,9 @@ class Text:
             case Script(base, sub, sup):
                 return self(base) + self._sub(sub) + self._sup(sup)
             case Accent(kind, base):
-                return unicodedata.normalize("NFC", self(base) + _COMBINING[kind])
+                text, mark = self(base), _COMBINING[kind]
+                made = f"{text[:-1]}{mark}'" if text.endswith("'") else text + mark
+                return unicodedata.normalize("NFC", made)
             case Fraction(top, bottom):
                 return f"{self._operand(top)}/{self._operand(bottom)}"
             case Root(body):

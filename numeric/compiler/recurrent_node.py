@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from sympy import Expr
@@ -17,10 +18,10 @@ Span = tuple[Expr, Expr]
 
 @dataclass(frozen=True)
 class Term:
-    """A signed piece of a parameter: from a start so many rows and columns, or the `whole`."""
+    """A piece of a parameter, so many rows and columns from a start or all, times a number."""
 
     parameter: str
-    sign: int
+    factor: Fraction
     rows: Span
     columns: Span
     whole: bool = True

@@ -76,7 +76,7 @@ def _gates(found: ParameterMap, pattern: str, letters: Sequence[str]) -> Iterato
     for letter in letters:
         name = pattern.format(letter)
         terms = tuple(
-            Term(m.source.parameter, m.sign, m.source.rows, m.source.columns, m.source.whole,
+            Term(m.source.parameter, m.factor, m.source.rows, m.source.columns, m.source.whole,
                  m.transposed)
             for m in found.moves if m.target.parameter == name
         )  # fmt: skip

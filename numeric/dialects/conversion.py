@@ -61,6 +61,7 @@ class Converted:
     `rounding`: the largest relative change of an entry by the type of the file; `narrowed` where
     that type is narrower than that of the file read. `left`: arrays of the file that are no part
     of it. `unsaid`: what that file does not say, so that its framework's usual is taken for it.
+    `starts`: the states that its layers begin in, where not in zeros; no file written has them.
     """
 
     cell: Cell
@@ -72,6 +73,7 @@ class Converted:
     narrowed: bool = False
     left: tuple[str, ...] = ()
     unsaid: str = ""
+    starts: str = ""
 
 
 def convert(
@@ -113,7 +115,8 @@ def convert(
         names.append(f"{FRAMEWORK[layout]}'s {dialect(FRAMEWORK[layout], cell.name)[0].name}")
     return Converted(cell, framework or OURS, Written(cast, written.origin), tuple(names),
                      Agreement(chance, agreement), rounding, kind != own,
-                     unused(cell, arrays, module), chosen.unsaid if chosen else "")  # fmt: skip
+                     unused(cell, arrays, module), *([chosen.unsaid, chosen.starts] if chosen
+                                                     else []))  # fmt: skip
 
 
 def _cast(name: str, value: Array, kind: np.dtype[Any]) -> Array:

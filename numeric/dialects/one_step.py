@@ -170,7 +170,7 @@ class Comparison:
                           self.point.sizes)  # fmt: skip
                 own = own.T if move.transposed else own
                 cut(stacks[move.target.parameter][place], move.target, sizes)[...] += (
-                    move.sign * own
+                    float(move.factor) * own
                 )
         pairs = {**self.frame.inputs, **self.frame.states, **self.frame.constants}
         held = self.point.given

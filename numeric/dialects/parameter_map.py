@@ -1,7 +1,7 @@
 """A map of parameters between two cells, as a value that is applied, inverted and printed.
 
-In: moves of blocks, and offsets. Out: `ParameterMap`. Each block of the target is a signed sum of
-blocks of the source, some of them transposed, and of a number.
+In: moves of blocks, and offsets. Out: `ParameterMap`. Each block of the target is a sum of blocks
+of the source, times −1 or another number, some of them transposed, and of a number.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ _SIGNS: Final = {1: "+", -1: "−"}
 
 @dataclass(frozen=True)
 class Move:
-    """A block of the source that is a term of a block of the target."""
+    """A block of the source that, times a number, is a term of a block of the target."""
 
     source: Block
     target: Block
-    sign: int = 1
+    factor: Fraction = Fraction(1)
     transposed: bool = False
 
     @property
     def text(self) -> str:
         """The term without its sign."""
-        return self.source.text + (".T" if self.transposed else "")
+        times = "" if abs(self.factor) == 1 else f"{abs(self.factor)} · "
+        return times + self.source.text + (".T" if self.transposed else "")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ class ParameterMap:
             term = cut(np.reshape(parameters[name], extents), move.source, sizes)
             term = term.T if move.transposed else term
             place = cut(matrices[move.target.parameter], move.target, own)
-            place[...] = place + term if move.sign > 0 else place - term
+            if abs(move.factor) != 1:
+                term = term * number(abs(move.factor))
+            place[...] = place + term if move.factor > 0 else place - term
         return {s.name: matrices[s.name].reshape(shape_of(s, own)) for s in self.target.parameters}
 
     def target_sizes(self, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -82,7 +85,7 @@ class ParameterMap:
         return {own: sizes[other] for own, other in self.frame.sizes.items()}
 
     def inverse(self) -> ParameterMap | None:
-        """The map back, where each block is one block with a sign; None elsewhere."""
+        """The map back, where each block is one block times a number; None elsewhere."""
         met = [move.target for move in self.moves]
         if len({*met}) != len(met) or {*met} != {*blocks_of(self.target)}:
             return None
@@ -95,16 +98,16 @@ class ParameterMap:
         ]
         sizes = {other: own for own, other in self.frame.sizes.items()}
         back = Frame(names[0], names[1], names[2], sizes)
-        moves = tuple(Move(m.target, m.source, m.sign, m.transposed) for m in self.moves)
+        moves = tuple(Move(m.target, m.source, 1 / m.factor, m.transposed) for m in self.moves)
         known = [move for move in self.moves if move.target in self.offsets]
-        offsets = {move.source: -move.sign * self.offsets[move.target] for move in known}
+        offsets = {move.source: -self.offsets[move.target] / move.factor for move in known}
         return ParameterMap(self.target, self.source, back, moves, offsets)
 
     def lines(self) -> dict[str, str]:
         """Each block of the target as the sum that it is."""
         found = {}
         for block in blocks_of(self.target):
-            terms = [(m.sign, m.text) for m in self.moves if m.target == block]
+            terms = [(1 if m.factor > 0 else -1, m.text) for m in self.moves if m.target == block]
             if number := self.offsets.get(block):
                 terms.append((1 if number > 0 else -1, str(abs(number))))
             said = " ".join(f"{_SIGNS[sign]} {text}" for sign, text in terms) or "0"

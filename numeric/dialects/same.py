@@ -22,7 +22,7 @@ from numeric.dialects.blocks import MOST, frames, results_of
 from numeric.dialects.one_step import Comparison, has_values_at_zero
 from numeric.dialects.parameter_map import ParameterMap, cut
 from numeric.dialects.proof import Proof, prove
-from numeric.dialects.search import Difference, ExhaustedError, Search
+from numeric.dialects.search import Difference, ExhaustedError, Search, factors_of
 from numeric.meaning.sizes import extent_of, shape_of
 
 SAME: Final = "same"
@@ -97,9 +97,13 @@ def one_way(source: Cell, target: Cell, seed: int = 0) -> OneWay:
     if reason := _unlike(source, target):
         return OneWay(None, None, _CORRESPONDENCE, True, reason=reason)
     narrow = Search(source, target, seed=seed)
-    found = _proved(narrow, seed)
-    if found.found is None and found.finished and narrow.few():
+    found, several = _proved(narrow, seed), narrow.few()
+    if found.found is None and found.finished and several:
         found = _proved(Search(source, target, several=True, seed=seed), seed)
+    if found.found is None and found.finished and (factors := factors_of(source, target)):
+        scaled = _proved(Search(source, target, seed=seed, factors=factors), seed)
+        if scaled.found is not None or (scaled.finished and not several):
+            return scaled
     for cell in (source, target):
         if found.found is None and found.finished and not has_values_at_zero(cell):
             reason = said(

@@ -18,7 +18,7 @@ from itertools import combinations, product
 from typing import Any, Final
 
 import numpy as np
-from sympy import Rational, preorder_traversal
+from sympy import MatMul, Rational, preorder_traversal
 
 from derive.cell import Cell
 from derive.saying import said
@@ -33,6 +33,7 @@ SEVERAL: Final = 1000  # how many places of one block are tried at most where it
 MOST_STEPS: Final = 200_000  # steps of the target that one search may take
 NUMBERS: Final = 6  # numbers of the equations that are tried as offsets
 AT_ONCE: Final = 2  # offsets other than zero
+FACTORS: Final = 6  # numbers that a block is tried to be multiplied by
 
 
 class ExhaustedError(RuntimeError):
@@ -58,14 +59,16 @@ class Difference:
 class Search:
     """All maps of a class from one cell to another, and what was met on the way.
 
-    `several`: a block may be a term of several blocks of the target, not of one only. `least` is
-    the least of the differences that ended a branch; `closest` the one farthest down.
+    `several`: a block may be a term of several blocks of the target, not of one only. `factors`:
+    numbers other than 1 that it may be multiplied by. `least` is the least of the differences that
+    ended a branch; `closest` the one farthest down.
     """
 
     source: Cell
     target: Cell
     several: bool = False
     seed: int = 0
+    factors: tuple[Fraction, ...] = ()
     steps: int = 0
     least: float = math.inf
     closest: Difference | None = field(default=None)
@@ -105,7 +108,8 @@ class Search:
             ways.append(False)
         if shape == block.shape[::-1] and 1 not in shape:
             ways.append(True)
-        return [Move(block, other, sign, way) for way in ways for sign in (1, -1)]
+        numbers = [sign * number for number in (Fraction(1), *self.factors) for sign in (1, -1)]
+        return [Move(block, other, number, way) for way in ways for number in numbers]
 
     def few(self) -> bool:
         """Whether the places of every block are few enough where it may go to several."""
@@ -201,13 +205,17 @@ class Search:
             "{0}, with either sign, plain or transposed, to {1} of its shape in {2}, where what "
             "arrives is added", self.source.name, where, self.target.name,
         )  # fmt: skip
+        if self.factors:
+            times = ", ".join(map(str, (1, *self.factors)))
+            maps = said("{0}, times one of {1}", maps, times)
         if not numbers:
             return maps
         return said("{0}, with at most {1} vectors offset by one of {2}", maps, AT_ONCE, numbers)
 
 
-def _unlikely(move: Move) -> tuple[bool, bool, bool]:
-    return (move.source.text != move.target.text, move.sign < 0, move.transposed)
+def _unlikely(move: Move) -> tuple[bool, bool, bool, bool]:
+    strange = move.source.text != move.target.text
+    return abs(move.factor) != 1, strange, move.factor < 0, move.transposed
 
 
 def _depth(difference: Difference) -> tuple[int, float]:
@@ -225,3 +233,21 @@ def offsets_of(source: Cell, target: Cell) -> tuple[Fraction, ...]:
         if isinstance(node, Rational) and node != 0
     }
     return tuple(sign * number for number in sorted(found)[:NUMBERS] for sign in (1, -1))
+
+
+def factors_of(source: Cell, target: Cell) -> tuple[Fraction, ...]:
+    """What blocks may be multiplied by: ratios of the numbers that multiply in the equations."""
+    own, other = ([Fraction(1), *_multiplying(cell)] for cell in (source, target))
+    found = {ratio for a in own for b in other for ratio in (a / b, b / a) if ratio != 1}
+    return tuple(sorted(found, key=lambda ratio: (abs(math.log(ratio)), ratio))[:FACTORS])
+
+
+def _multiplying(cell: Cell) -> list[Fraction]:
+    """The numbers that multiply something in the equations, without their signs."""
+    found = {
+        abs(Fraction(int(factor.p), int(factor.q)))
+        for equation in cell.equations
+        for node in preorder_traversal(equation.value) if isinstance(node, MatMul)
+        for factor in node.args if isinstance(factor, Rational) and factor != 0
+    }  # fmt: skip
+    return sorted(found - {Fraction(1)})

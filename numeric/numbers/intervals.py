@@ -5,8 +5,7 @@ place, so the next float outwards bounds it; a sum of k products, in whatever or
 without fused operations, errs by at most γ_k Σ|a||b| with γ_k = k u / (1 − k u) (Higham 2002,
 Accuracy and stability of numerical algorithms, section 3.1). An infinite end stands for no bound.
 
-Assumes: NumPy's exp, tanh, log1p and sin err by at most `ULPS` units in the last place; its own
-tests allow four.
+Assumes: NumPy's exp, tanh, log1p and sin err by at most `ULPS` last places; its tests allow four.
 """
 
 from __future__ import annotations
@@ -83,11 +82,12 @@ class Interval:
 
     @property
     def middle(self) -> Array:
-        """A float inside each interval; 0 where an end is infinite."""
+        """A float inside each interval; 0 where an end is infinite, or no more is known than 0."""
         if self.lo is self.hi:
             return self.lo
-        finite = np.isfinite(self.lo) & np.isfinite(self.hi)
-        lo, hi = np.where(finite, self.lo, 0.0), np.where(finite, self.hi, 0.0)
+        apart = (self.lo > 0) | (self.hi < 0) | (self.magnitude > _TINY)  # not below all floats
+        known = np.isfinite(self.lo) & np.isfinite(self.hi) & apart
+        lo, hi = np.where(known, self.lo, 0.0), np.where(known, self.hi, 0.0)
         return np.minimum(np.maximum(0.5 * lo + 0.5 * hi, lo), hi)
 
     @property

@@ -3,21 +3,26 @@
 In: a cell. Out: hexadecimal digits. The cell is run one step on elements of a prime field, so that
 algebra does not matter. First all parameters of one shape hold the same numbers, and each in turn
 others: what comes of it is the parameter's mark, and knows neither names nor order. Then each holds
-numbers that follow from its mark. Parameters of one mark are changed by pairs besides. Cells that
-differ have the same digest by chance alone, and where parameters of one mark differ in no pair.
+numbers that follow from its mark. Parameters of one mark are changed by pairs besides. A field's
+elements lie beyond any kink but one at 0, so that relu6 would be relu there: such kinks are part of
+the digest. Cells that differ have the same digest by chance alone, and where parameters of one mark
+differ in no pair.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
+from sympy import OneMatrix, preorder_traversal
 
 from derive.cell import Cell
+from derive.language.expr import Elementwise, split_coefficient
+from derive.language.pairs import Maximum, Minimum
 from numeric.meaning.run_cell import prepared
 from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.prime_field import FIELD, random_duals
@@ -61,8 +66,23 @@ def digest_of(cell: Cell) -> str:
             value(own | {one: changed[one], two: changed[two]})
             for one, two in combinations(alike, 2)
         )
-        said = repr((len(cell.states), value(usual), sorted(marks.values()), value(own), pairs))
+        said = repr((len(cell.states), value(usual), sorted(marks.values()), value(own), pairs,
+                     *_kinks_apart(cell)))  # fmt: skip
     return _digest(said)[:16]
+
+
+def _kinks_apart(cell: Cell) -> Iterator[str]:
+    """What has a kink elsewhere than at 0, in order."""
+    found = []
+    for equation in cell.equations:
+        for node in preorder_traversal(equation.value):
+            if isinstance(node, Elementwise) and {*node.function.kink[1:]} - {"0"}:
+                found.append(f"{node.function.name}{node.parameters}")
+            elif isinstance(node, Maximum | Minimum):
+                sides = [split_coefficient(side) for side in node.args]
+                found += [f"{type(node).__name__} {number}" for number, rest in sides
+                          if isinstance(rest, OneMatrix) and number != 0]  # fmt: skip
+    yield from sorted(found)
 
 
 def _digest(text: str) -> str:

@@ -20,10 +20,10 @@ from derive.language.syntax import (
     Assignment,
     CellError,
     Node,
-    call_text,
     parse,
     states_of,
 )
+from derive.language.written import written
 from derive.saying import Said, said
 
 FUNCTIONS: Final = ("tanh", "sigmoid", "relu", "softplus", "sin", "identity", "softsign")
@@ -290,27 +290,3 @@ def _whole(before: Cell, after: Cell, lines: list[Assignment]) -> bool:
     idle = [line.target.value for line in lines if line.target.value not in read | {*states}]
     count = sum(node.kind not in {"name", "number"} for line in lines for node in line.value.walk())
     return not idle and count <= _MOST
-
-
-_LOOSE: Final = {"+": 0, "-": 0, "*": 1, "/": 1, "@": 1, "negate": 1}
-
-
-def written(node: Node) -> str:
-    """The text of a syntax tree, brackets where they are needed."""
-    match node.kind:
-        case "name" | "number":
-            return node.value
-        case "call":
-            return call_text(node.value, *map(written, node.children))
-        case "negate":
-            return f"-{_inside(node.children[0], 2)}"
-        case "transpose":
-            return f"{_inside(node.children[0], 3)}.T"
-    left, right = node.children
-    own = _LOOSE[node.kind]
-    return f"{_inside(left, own)} {node.value} {_inside(right, own + 1)}"
-
-
-def _inside(node: Node, level: int) -> str:
-    text = written(node)
-    return f"({text})" if _LOOSE.get(node.kind, 9) < level else text

@@ -7,6 +7,7 @@ the smallest case found.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from numeric.verification.watch import Misbehaviour
 _CALLS: Final = ("further calls", "some calls")
 SMALLER: Final = 15.0  # seconds in which a failing case is made smaller
 _FROM_SOURCES: Final = ("_get_local_constants", "CONSTANTS_CACHE")  # what Hypothesis calls them
+_SEARCHES: Final = threading.Lock()
+_put_back: Final[list[dict[str, Any]]] = []  # what stood there, then an entry for each search
 MANY: Final = 200  # from so many examples on, the search climbs towards the largest error
 
 
@@ -120,19 +123,26 @@ def _by_the_seed() -> Iterator[None]:
     """Examples that follow from the seed alone, not from the source files of the process.
 
     Hypothesis draws some numbers from the constants that stand in modules outside site-packages,
-    and parses all of these for it: ours, where they are not installed, and the caller's.
+    and parses all of these for it: ours, where they are not installed, and the caller's. Of
+    several searches at once the first takes them out and the last puts them back.
     """
     drawing: Any = getattr(conjecture, "providers", None)
     if not all(hasattr(drawing, name) for name in ("Constants", *_FROM_SOURCES)):
         yield  # a version that draws none
         return
-    before = {name: getattr(drawing, name) for name in _FROM_SOURCES}
-    none, cache = drawing.Constants(), type(drawing.CONSTANTS_CACHE)(1024)
-    vars(drawing).update(zip(_FROM_SOURCES, (lambda: none, cache), strict=True))
+    with _SEARCHES:
+        if not _put_back:
+            _put_back.append({name: getattr(drawing, name) for name in _FROM_SOURCES})
+            none, cache = drawing.Constants(), type(drawing.CONSTANTS_CACHE)(1024)
+            vars(drawing).update(zip(_FROM_SOURCES, (lambda: none, cache), strict=True))
+        _put_back.append({})
     try:
         yield
     finally:  # the caller's own tests go on with theirs
-        vars(drawing).update(before)
+        with _SEARCHES:
+            _put_back.pop()
+            if len(_put_back) == 1:
+                vars(drawing).update(_put_back.pop())
 
 
 def _first_failure(

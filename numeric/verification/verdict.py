@@ -17,6 +17,7 @@ PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE = "pass", "fail", "inconclusive", "not_
 PARTIAL: Final = "partial"
 STATUSES: Final = frozenset({PASS, FAIL, PARTIAL, INCONCLUSIVE, NOT_APPLICABLE})
 KINDS: Final = frozenset({"autograd", "exact", "complex_step", "high_precision"})
+_LOST: Final = 0.1  # of the largest entry
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,14 @@ class Verdict:
         """The largest error over what rounding explains, where the check of fifty digits ran."""
         shares = [check.figures.get("share_of_bound") for check in self.checks.values()]
         return max((share for share in shares if share is not None), default=None)
+
+    @property
+    def lost(self) -> str | None:
+        """The right gradient of the largest error, where rounding may leave no digit of it."""
+        errors = {name: g.scaled_error or 0.0 for name, g in self.gradients.items()
+                  if g.status == PASS}  # fmt: skip
+        name = max(errors, key=errors.__getitem__, default=None)
+        return name if name is not None and errors[name] >= _LOST else None
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain data that strict JSON can hold."""

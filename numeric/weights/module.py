@@ -82,7 +82,7 @@ class Module:
     without any what it has that no cell has. `names` are its arrays. `joined` says how its two
     directions are joined where they do not stand beside each other; `unsaid` what of it the file
     does not say, so that the framework's usual is taken for it; `kept` how the file keeps their
-    numbers, where they are rounded.
+    numbers, where they are rounded; `starts` in which states its layers begin, where not in zeros.
     """
 
     name: str
@@ -97,6 +97,7 @@ class Module:
     joined: str = ""
     unsaid: str = ""
     kept: str = ""
+    starts: str = ""
 
     @property
     def text(self) -> str:
@@ -109,6 +110,15 @@ class Module:
         ]  # fmt: skip
         fits = " or ".join(self.cells) or f"no cell: {self.why_not}"
         return f"{self.name or '(no name)'} ({', '.join(said)}: {fits})"
+
+
+def starts_of(layers: Sequence[Mapping[str, Any]]) -> str:
+    """In words, the states that layers begin in: arrays of the file, or what the graph computes."""
+    return "; ".join(
+        f"{name} of {layer['prefix']} is "
+        + ("computed in the graph" if given is None else given)
+        for layer in layers for name, given in layer.get("starts", {}).items()
+    )  # fmt: skip
 
 
 def shape_of(arrays: Arrays, name: str, axes: int) -> tuple[int, ...] | None:

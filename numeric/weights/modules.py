@@ -27,7 +27,16 @@ from numeric.weights.layouts import (
     layer_prefix,
     unstacked,
 )
-from numeric.weights.module import CELLS_OF, Computed, Module, Part, Stack, of_all, shape_of
+from numeric.weights.module import (
+    CELLS_OF,
+    Computed,
+    Module,
+    Part,
+    Stack,
+    of_all,
+    shape_of,
+    starts_of,
+)
 from numeric.weights.tflite_modules import tflite_modules
 
 Array = Any
@@ -273,7 +282,7 @@ def _onnx(arrays: Arrays) -> Iterator[Module]:
                 stacks.append(_onnx_stack(one, prefix, way, R[1], arrays))
         cells, why = of_all(computed, "layers")
         yield Module(name, "ONNX", cells, sizes, len(said["layers"]), both, frozenset(names),
-                     tuple(stacks), why)  # fmt: skip
+                     tuple(stacks), why, starts=starts_of(said["layers"]))  # fmt: skip
 
 
 def _onnx_wrong(kind: str, one: str, direction: str, arrays: Arrays) -> str:

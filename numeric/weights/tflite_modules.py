@@ -13,7 +13,16 @@ import numpy as np
 
 from numeric.weights.formats.stored import Stored, Unread
 from numeric.weights.layouts import layer_prefix
-from numeric.weights.module import Computed, Module, Part, Stack, filled, of_all, shape_of
+from numeric.weights.module import (
+    Computed,
+    Module,
+    Part,
+    Stack,
+    filled,
+    of_all,
+    shape_of,
+    starts_of,
+)
 
 Array = Any
 Arrays = Mapping[str, Array]
@@ -55,7 +64,8 @@ def tflite_modules(arrays: Arrays) -> Iterator[Module]:
                     )
         cells, why = of_all(computed, "layers")
         yield Module(name, "TFLite", cells, sizes, len(layers), len(layers[0]["ways"]) > 1,
-                     frozenset(names), tuple(stacks), why, kept=_kept(arrays, names))  # fmt: skip
+                     frozenset(names), tuple(stacks), why, kept=_kept(arrays, names),
+                     starts=starts_of(layers))  # fmt: skip
 
 
 def _kept(arrays: Arrays, names: Sequence[str]) -> str:

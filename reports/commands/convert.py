@@ -133,6 +133,7 @@ def _data(converted: Converted, arguments: Namespace, layout: str) -> dict[str, 
         "rounding": converted.rounding,
         "left_out": list(converted.left),
         "assumed": converted.unsaid or None,
+        "starts": converted.starts or None,
         "seed": arguments.seed,
         "versions": {"bptt": toolkit_version(), "numpy": np.__version__},
     }  # fmt: skip
@@ -153,6 +154,9 @@ def _lines(converted: Converted, target: Path) -> list[str]:
     if converted.unsaid:
         lines.append(f"the file read does not say: {converted.unsaid}; {converted.source}'s usual "
                      "ones are taken")  # fmt: skip
+    if converted.starts:
+        lines.append(f"{converted.starts}: what is written starts at zeros unless it is given that "
+                     "as its initial state")  # fmt: skip
     if converted.left:
         more = ", …" if len(converted.left) > _SHOWN else ""
         lines.append(f"not in it: {', '.join(converted.left[:_SHOWN])}{more}")

@@ -305,6 +305,8 @@ def _lines(verdicts: Mapping[str, Verdict], found: Mapping[str, Any], say: Speak
     lines.append("  " + words("verify.largest_in_double" if double else "verify.largest"))
     if 0 < (share := max(v.share_of_bound or 0.0 for v in verdicts.values())) <= 1:
         lines.append("  " + words("verify.explained").format(f"{share:.0%}"))
+        if lost := [*filter(None, (verdict.lost for verdict in verdicts.values()))]:
+            lines.append("  " + words("verify.lost").format(lost[0]))
     chances = [_chance(verdict) for verdict in verdicts.values()]
     if known := [chance for chance in chances if chance is not None]:
         lines.append("  " + words("verify.chance").format(f"{max(known):.0e}"))

@@ -93,6 +93,8 @@ def verified(facts: Facts) -> Section | None:
               say.heads("verified.check", "verified.method", "verified.examples", "verified.error"),
               rows, "lprr"),
         *((Paragraph(say.sentence("verified.share", f"{share:.0%}")),) if share else ()),
+        *((Paragraph(say.sentence("verified.lost", Words(verdict.lost, "code"))),)
+          if share and verdict.lost else ()),
         *_failures(facts, verdict),
         Paragraph(say.sentence("verified.repeat", Words(again, "code"), versions)),
     ))  # fmt: skip

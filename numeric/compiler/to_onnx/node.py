@@ -72,11 +72,13 @@ def _gate(g: Graph, gate: Gate) -> str:
     dims = [size for size in gate.shape if size != 1]
     total = ""
     for term in gate.terms:
-        made = _term(g, term)
+        made, times = _term(g, term), abs(term.factor)
+        if times != 1:
+            made = g.add("Mul", [made, g.constant(float(times))])
         if not total:
-            total = made if term.sign > 0 else g.add("Neg", [made])
+            total = made if term.factor > 0 else g.add("Neg", [made])
         else:
-            total = g.add("Add" if term.sign > 0 else "Sub", [total, made])
+            total = g.add("Add" if term.factor > 0 else "Sub", [total, made])
     if not total:
         return write(g, "spread", [g.constant(gate.offset)], tuple(dims))
     return g.add("Add", [total, g.constant(gate.offset)]) if gate.offset else total

@@ -18,8 +18,10 @@ from derive.language.expr import (
     Elementwise,
     Slope,
     add,
+    broadcast,
     hadamard,
     negate,
+    product,
     replace,
     scale,
     symbols_of,
@@ -119,6 +121,10 @@ def rewrites(
     if isinstance(node, MatrixSymbol) or _complement(node) is not None:
         return
     if isinstance(node, HadamardProduct):
+        if (apart := _entry_by_entry(node)) is not None:
+            words = said("the slope of softmax taken entry by entry, {0} for {1}", naming(apart),
+                         naming(node))  # fmt: skip
+            yield Rewrite(apart, words, "softmax by entries")
         for place, factor in enumerate(node.args):
             if not _is_cotangent(factor):
                 rest = hadamard(*node.args[:place], *node.args[place + 1 :])
@@ -139,6 +145,17 @@ def rewrites(
             for rewrite in rewrites(part, alphabet, naming, known):
                 args = (*node.args[:place], rewrite.value, *node.args[place + 1 :])
                 yield Rewrite(node.func(*args), rewrite.what, rewrite.family, rewrite.major)
+
+
+def _entry_by_entry(node: HadamardProduct) -> MatrixExpr | None:
+    """Y ⊙ (1 − y) ⊙ ȳ of y ⊙ (ȳ − yᵀȳ), the cotangent of what y = softmax is of."""
+    match node.args:
+        case (MatrixSymbol() as y, MatAdd(args=parts)) if len(parts) == 2:
+            for y_bar, other in (parts, parts[::-1]):
+                mean = broadcast(product(transpose(y), y_bar), y.shape)
+                if other == negate(mean):
+                    return hadamard(y, add(OneMatrix(*y.shape), negate(y)), y_bar)
+    return None
 
 
 def _is_cotangent(node: MatrixExpr) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from numeric.weights.formats.onnx_between import RECURRENT, Node, layer_below
+from numeric.weights.formats.onnx_between import RECURRENT, Node, layer_below, start_of
 from numeric.weights.formats.stored import Arrays, Unread, checked_shape, mapped, tensor
 
 Array = Any
@@ -88,7 +88,11 @@ def _named(graph: _Graph, nodes: Sequence[Node]) -> Arrays:
                     taken.add(given)
                 elif name in {"W", "R", "B", "P"} and given:
                     found[f"{prefix}.{name}"] = Unread("computed in the graph", ())
-            layers.append({**node.attributes, "prefix": prefix})
+            states = {name: start_of(given, makers, graph.held)
+                      for name, given in zip(_PLACES, node.inputs, strict=False)
+                      if name.startswith("initial_")}  # fmt: skip
+            starts = {name: said for name, said in states.items() if said != ""}
+            layers.append({**node.attributes, "prefix": prefix, "starts": starts})
         found.modules[module] = {"framework": "ONNX", "kind": chain[0].kind, "layers": layers}
     rest = {n: v for n, v in graph.held.items() if n not in taken and n not in found}
     return Arrays({**found, **rest}, found.modules)

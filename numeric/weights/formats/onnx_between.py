@@ -1,9 +1,9 @@
-"""What stands between two recurrent nodes of ONNX: whether one is the layer above the other.
+"""What stands before a recurrent node of ONNX: the layer below, and the state that it starts in.
 
 In: a node, which node makes each name, the graph's constants. Out: the node whose output arrives at
 its input as it is, but for changes of shape. Those are followed axis by axis: an output whose steps
 and samples change places, or whose directions come beside each other in another order, is no
-layer's.
+layer's. A start is followed to zeros, or to what is none of them.
 """
 
 from __future__ import annotations
@@ -84,6 +84,35 @@ def layer_below(node: Node, makers: Mapping[str, Node], held: Mapping[str, Array
     return maker if (order.axes == wanted if known else order.flat == _flat(wanted)) else None
 
 
+def start_of(name: str, makers: Mapping[str, Node], held: Mapping[str, Array]) -> str | None:
+    """What a state begins as: "" for zeros and for what the caller gives, else what the file has.
+
+    None where the graph computes it, and it is not known to be zeros.
+    """
+    if name in held:
+        return name if _is_other(held[name]) else ""
+    left, seen = [name] if name in makers else [], set[str]()
+    while left:
+        one = left.pop()
+        maker = makers.get(one)
+        if one in seen or (one in held and not _is_other(held[one])):
+            continue
+        if one in held or maker is None or maker.kind not in _ZEROS_OF_ZEROS:
+            return None
+        seen.add(one)
+        if maker.kind == "ConstantOfShape":
+            if _is_other(maker.attributes.get("value", 0)):
+                return None
+        else:
+            left += maker.inputs if maker.kind == "Concat" else maker.inputs[:1]
+    return ""
+
+
+def _is_other(array: Array) -> bool:
+    """Whether an entry is, or may be, another number than 0."""
+    return isinstance(array, Unread) or bool(np.any(np.asarray(array)))
+
+
 def _flat(axes: _Axes) -> tuple[str, ...]:
     return tuple(label for axis in axes for label in axis)
 
@@ -159,3 +188,6 @@ _CHANGES: Final[Mapping[str, Callable[[Node, _Order, Mapping[str, Array]], _Orde
     "Unsqueeze": _unsqueezed, "Identity": _same, "Dropout": _same, "Cast": _cast,
     "Flatten": _flattened,
 }  # fmt: skip
+_ZEROS_OF_ZEROS: Final = (  # of their first input, or of all
+    *_CHANGES, "Concat", "ConstantOfShape", "Expand", "Gather", "Slice", "Split", "Tile",
+)  # fmt: skip

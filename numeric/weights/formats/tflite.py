@@ -35,13 +35,23 @@ from numeric.weights.formats.tflite_graph import (
     ACTIVATIONS,
     BOTH_LSTM,
     BOTH_RNN,
+    BROADCAST_TO,
     DEQUANTIZE,
+    EXPAND_DIMS,
+    FILL,
     LSTM,
     RECURRENT,
+    RESHAPE,
     RNN,
     SEQUENCE_LSTM,
     SEQUENCE_RNN,
+    SLICE,
+    SQUEEZE,
+    STRIDED_SLICE,
+    TILE,
+    TRANSPOSE,
     WHILE,
+    ZEROS_LIKE,
     Constant,
     Graph,
     Model,
@@ -71,6 +81,9 @@ _NORMS_AT: Final = 20
 _BESIDE_X: Final = ("input_to_{}", "input_weights")  # of a gate, and of the only one
 _BESIDE_H: Final = ("recurrent_to_{}", "recurrent_weights")
 _BESIDE: Final = {BOTH_LSTM: 39, BOTH_RNN: 9}  # the second input of a layer of both directions
+_ZEROS_OF_ZEROS: Final = frozenset({
+    BROADCAST_TO, EXPAND_DIMS, FILL, RESHAPE, SLICE, SQUEEZE, STRIDED_SLICE, TILE, TRANSPOSE,
+})  # fmt: skip
 _WAYS: Final = ("forward", "backward")
 _TYPES: Final = {
     "0": "<f4", "1": "<f2", "2": "<i4", "3": "u1", "4": "<i8", "6": "?", "7": "<i2", "8": "<c8",
@@ -106,12 +119,16 @@ def read(path: Path) -> Arrays:
 
 @dataclass
 class _Found:
-    """What was found in a model so far; `taken` are the tensors of modules."""
+    """What was found in a model so far; `taken` are the tensors of modules.
+
+    `elsewhere`: known loops, by graph and place, that start elsewhere than at zeros.
+    """
 
     model: Model
     arrays: dict[str, Array] = field(default_factory=dict)
     modules: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     taken: set[tuple[str, int]] = field(default_factory=set)
+    elsewhere: set[tuple[str, int]] = field(default_factory=set)
 
     def take(self, graph: Graph, where: str) -> None:
         """The modules of a graph.
@@ -123,7 +140,7 @@ class _Found:
         loops = [one for one in graph.operators if one.kind == WHILE]
         if len(loops) > MOST:
             raise ValueError(f"more than {MOST} loops")
-        steps = {one.place: self._step(graph, one) for one in loops}
+        steps = {one.place: self._step(graph, where, one) for one in loops}
         known = {place: step for place, step in steps.items() if step is not None}
         graph = replace(graph, operators=[_marked(one, known) for one in graph.operators])
         for chain in chains_of(graph, constant, {k: one.loop for k, one in known.items()}):
@@ -135,26 +152,38 @@ class _Found:
                 prefix = f"{module}.{depth}" if len(chain) > 1 else module
                 layers.append(self._layer(graph, where, layer, prefix, known))
             self.modules[module] = {"framework": "TFLite", "kind": kind, "layers": layers}
+        moved = {place for own, place in self.elsewhere if own == where}
         for place, step in steps.items():
-            if step is None and (why := self._unknown(graph.operators[place])):
+            if step is None and (why := self._unknown(graph.operators[place], place in moved)):
                 self.modules[f"{where}WHILE_{place}"] = {
                     "framework": "TFLite", "kind": "WHILE", "layers": [], "why": why,
                 }  # fmt: skip
 
-    def _step(self, graph: Graph, one: Operator) -> Step | None:
+    def _step(self, graph: Graph, where: str, one: Operator) -> Step | None:
         """What a loop computes, if it is known; none that starts at a constant other than zero."""
         body, constant = self._body(one)
         fits = len(one.inputs) == len(one.outputs) == len(body.inputs) and -1 not in one.inputs
         found = step_of(body, constant) if fits else None
         starts = [one.inputs[place] for place in found.moving] if found is not None else []
-        return None if any(self._is_other_than_zero(graph, name) for name in starts) else found
+        if any(self._begins(graph, name) for name in starts):
+            self.elsewhere.add((where, one.place))
+            return None
+        return found
 
-    def _is_other_than_zero(self, graph: Graph, name: int) -> bool:
-        """Whether a tensor is a constant with an entry that is not 0."""
-        source = _source(graph, name)
-        held = None if source in graph.makers else _array(
-            self.model, graph.tensors[source], "a start")  # fmt: skip
-        return held is not None and not isinstance(held, Unread) and bool(np.any(np.asarray(held)))
+    def _begins(self, graph: Graph, name: int) -> bool | None:
+        """Whether a tensor is other than zeros, before the caller says so; None if not known."""
+        for _ in range(len(graph.operators) + 1):
+            name = _source(graph, name)
+            maker = graph.makers.get(name)
+            if maker is None:
+                held = _array(self.model, graph.tensors[name], "a start")
+                return not isinstance(held, Unread) and bool(np.any(np.asarray(held)))
+            if maker.kind == ZEROS_LIKE:
+                return False
+            name = maker.input(maker.kind == FILL)
+            if maker.kind not in _ZEROS_OF_ZEROS or name < 0:
+                break
+        return None
 
     def _body(self, one: Operator) -> tuple[Graph, Constant]:
         """The graph of a loop's body, and the entries of its constants.
@@ -168,7 +197,7 @@ class _Found:
         body = self.model.graphs[place]
         return body, partial(_whole_numbers, self.model, body)
 
-    def _unknown(self, one: Operator) -> str:
+    def _unknown(self, one: Operator, elsewhere: bool) -> str:
         """Why a loop is no module; empty where it has no matrices, and is none."""
         body, _ = self._body(one)
         shapes = [
@@ -179,14 +208,18 @@ class _Found:
         if not shapes:
             return ""
         shown = ", ".join(map(str, shapes[:8])) + (", …" if len(shapes) > 8 else "")
-        return (f"a loop of other operators than an RNN's, a GRU's or an LSTM's, with matrices "
-                f"{shown}; keep the .keras or .weights.h5 file that it was made of")  # fmt: skip
+        what = "a loop of other operators than an RNN's, a GRU's or an LSTM's"
+        if elsewhere:
+            what = "a loop that starts elsewhere than at zeros"
+        return (f"{what}, with matrices {shown}; keep the .keras or .weights.h5 file that it was "
+                "made of")  # fmt: skip
 
     def _layer(
         self, graph: Graph, where: str, layer: Layer, prefix: str, known: Mapping[int, Step]
     ) -> dict[str, Any]:
         """The options of a layer, its arrays being taken."""
-        said = {**layer.options, "prefix": prefix, "backward": layer.backward, "ways": []}
+        said = {**layer.options, "prefix": prefix, "backward": layer.backward, "ways": [],
+                "starts": {}}  # fmt: skip
         for one in layer.operators:
             ways = ((),) if one.options.get("basic") else _PLACES.get(one.kind, ((),))
             for place, roles in enumerate(ways):
@@ -195,6 +228,9 @@ class _Found:
                 said["ways"].append(way)
                 if one.place in known:
                     self._rows(one, known[one.place], way)
+                    for name, k in zip("hc", known[one.place].states, strict=False):
+                        if self._begins(graph, one.inputs[k]) is None:
+                            said["starts"][name] = None
             if one.kind in {LSTM, SEQUENCE_LSTM}:
                 self._arrays(graph, where, one, prefix, _NORMS, _NORMS_AT)
             said["beside"] = one.kind in _BESIDE and one.input(_BESIDE[one.kind]) >= 0

@@ -38,7 +38,7 @@ class Step:
     """What a loop computes: `kind` is LSTM, GRU or RNN, `gates` are by their names.
 
     `after`: a GRU's reset gate stands after its matrix. `moving`: the arguments that a step
-    changes, all of which start at zero in such a layer.
+    changes, all of which start at zero in such a layer; `states` those of them that are h and c.
     """
 
     kind: str
@@ -47,6 +47,7 @@ class Step:
     after: bool
     loop: Loop
     moving: tuple[int, ...]
+    states: tuple[int, ...]
 
 
 def step_of(body: Graph, constant: Constant) -> Step | None:
@@ -76,11 +77,12 @@ class _Body:
                 for known in (self._rnn, self._gru, self._lstm):
                     found = known(node, x, held, arguments, results)
                     if found is not None:
-                        kind, gates, activation, after = found
+                        kind, gates, activation, after, *memory = found
                         every = self._sequence(arguments, results, place, counter)
                         last = [k for k, one in enumerate(results) if one == results[place]]
                         loop = Loop(sequence, every, last)
-                        yield Step(kind, gates, activation, after, loop, moving)
+                        states = (place, *memory)
+                        yield Step(kind, gates, activation, after, loop, moving, states)
 
     def _inputs(
         self, arguments: Sequence[int], results: Sequence[int]
@@ -133,7 +135,7 @@ class _Body:
                                 gates = self._gates({"input": i, "forget": f, "cell": g,
                                                      "output": o}, x, h)  # fmt: skip
                                 if gates is not None:
-                                    return "LSTM", gates, "tanh", False
+                                    return "LSTM", gates, "tanh", False, memory
         return None
 
     def _gru(self, node: Node, x: int, h: int, *_: Any) -> Any:

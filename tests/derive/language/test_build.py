@@ -118,6 +118,14 @@ def test_what_a_function_does_not_show_to_be_a_matrix_is_a_vector_unless_declare
         ("h = tahn(h_prev) + x", 1, 5, "unknown function 'tahn': the nearest is tanh"),
         ("h = tanh(x @ W.T + U @ h_prev)", 1, 12, "write W @ x for x @ W.T"),
         ("h = tanh(x @ W + U @ h_prev)", 1, 12, "write W.T @ x for x @ W"),
+        ("h = x @ (W + V).T + 0.1 * h_prev", 1, 7,
+         "x is a column here: write (W + V) @ x for x @ (W + V).T, or outer(x, W + V) for"),
+        ("h = h_prev + x @ (2 * W.T)", 1, 16, "write (2 * W.T).T @ x for x @ (2 * W.T), or"),
+        ("h = h_prev + -x @ (W @ V).T", 1, 17, "write (W @ V) @ (-x) for (-x) @ (W @ V).T, or"),
+        ("r = sigmoid(x + b)\nh = tanh((r * h_prev) @ W.T)", 2, 23,
+         "write W @ (r * h_prev) for (r * h_prev) @ W.T, or outer(r * h_prev, W) for"),
+        ("h = tanh([x, h_prev] @ W.T)", 1, 22, "write W @ concat(x, h_prev) for"),
+        ("a = tanh(V @ x)\nh = a @ W.T + h_prev", 2, 7, "write W @ a for a @ W.T, or outer(a, W)"),
         ("h = h_prev + [x, x)", 1, 19, "expected ',' or ']'"),
         ("h = tanh(W @ h_prev + U @ x", 1, 28, "expected ',' or ')'"),
         ("h = tanh(W @ h_prev + U @ x\n", 1, 28, "expected ',' or ')'"),
@@ -171,6 +179,14 @@ def test_a_vector_beside_a_matrix_state_is_named_and_not_the_state():
     with pytest.raises(CellError, match="U is taken for a vector: name it in 'matrices'"):
         parse("S = S_prev @ U + outer(W @ x, x)")
     assert parse("S = S_prev @ U + outer(W @ x, x)", matrices=("U",)).states
+
+
+def test_a_row_that_is_said_to_be_one_makes_an_outer_product():
+    """By `outer`, by a declared size, or where what stands in the row changes with time."""
+    named = shapes(parse("h = x @ (W + V).T + h_prev", sizes={"W": "p", "V": "p"}))
+    assert named["h"] == ("n", "p")
+    assert shapes(parse("h = outer(x, W + V) + h_prev"))["h"] == ("n", "k")
+    assert shapes(parse("S = S_prev + x @ (K @ x + b).T"))["S"] == ("n", "k")
 
 
 @pytest.mark.parametrize("factor", ["tanh(W)", "(W @ U)", "[h_prev, x]", "x.T"])

@@ -172,6 +172,15 @@ def test_a_pair_of_states_the_other_way_round_says_the_order_of_its_matrix():
 def test_the_norm_of_ones_is_a_root():
     cell = Cell.parse(name="less", equations="h = tanh(W @ h_prev) - mean(h_prev) + U @ x")
     rate = next(one for one in theorems(differentiate(cell)) if one.name == "certified_rate")
-    assert Text()(Layout(cell.notation).of(rate.entries[0].right)).endswith(
-        "sqrt(n) ‖1/n‖_∞ sqrt(n)"
-    )
+    assert Text()(Layout(cell.notation).of(rate.entries[0].right)).endswith("sqrt(n) |1/n| sqrt(n)")
+
+
+def test_a_number_that_multiplies_a_vector_and_a_matrix_has_one_name():
+    """The gate of an mLSTM: sup |f| in the bound of either state."""
+    derivation = differentiate("mlstm")
+    rate = next(one for one in theorems(derivation) if one.name == "certified_rate")
+    text, layout = Text(), Layout(derivation.notation)
+    shown = [text(layout.of(entry.right)) for entry in rate.entries]
+    assert shown.count("f̂") == 2
+    assert shown.count("sup|f_t|") == 1
+    assert not any("d₁" in line for line in shown)

@@ -6,9 +6,11 @@ from collections import Counter
 
 import pytest
 
-from derive import Cell, CellError, catalogue
+from derive import Cell, CellError, catalogue, differentiate
+from derive.language.syntax import BAR, DOT
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout
+from derive.typeset.text import Text
 
 
 def shown(cell: Cell) -> dict[str, str]:
@@ -54,3 +56,38 @@ def test_two_symbols_that_an_author_writes_alike_are_refused():
 @pytest.mark.parametrize("name", catalogue)
 def test_no_cell_of_the_catalogue_has_two_that_are_read_alike(name):
     assert max(Counter(shown(catalogue[name]).values()).values()) == 1
+
+
+def test_an_intermediate_is_of_the_symbol_whose_name_it_bears():
+    """The second one of f would be called as the first one of f_2 is."""
+    lines = "f = sigmoid(W @ x) + tanh(V @ x)\nf_2 = tanh(U @ x + f)\nh = f * h_prev + f_2"
+    forward = differentiate(Cell.parse(name="own", equations=lines)).forward
+    assert [e.target.name for e in forward] == ["a_f", "a_f_3", "f", "a_f_2", "f_2", "h"]
+
+
+@pytest.mark.parametrize(
+    ("equations", "bare"),
+    [
+        ("a2 = W @ x\nbar = tanh(U @ x + b) + tanh(a2 * h_prev)\nh = bar * h_prev", "a_2"),
+        ("S = S_prev @ diag(sigmoid(x)) + outer(V @ x, x)\nS_dot = S @ x\n"
+         "h = S_dot + h_prev", "S_dot"),
+    ],
+)  # fmt: skip
+def test_what_a_derivation_names_is_read_as_no_other_symbol(equations, bare):
+    """Intermediates beside an author's symbols, and these beside the change of a state."""
+    derivation = differentiate(Cell.parse(name="own", equations=equations))
+    layout, cell = Layout(derivation.notation), derivation.cell
+    names = [s.name for s in (*cell.inputs, *cell.parameters)]
+    names += [equation.target.name for equation in derivation.forward]
+    found = {name: Latex()(layout.symbol(name)) for name in names}
+    found |= {state.name + DOT: Latex()(layout.symbol(state.name + DOT)) for state in cell.states}
+    assert r"\mathrm" in found[bare]
+    assert max(Counter(found.values()).values()) == 1
+
+
+def test_a_bare_name_is_quoted_in_text_where_scripts_are_written_with_the_same_sign():
+    cell = Cell.parse(name="own", equations="h = tanh(x_t * x + h_prev)\nc = h * W_1 * W1 + c_prev")
+    layout, text = Layout(cell.notation), Text()
+    assert [text(layout.symbol(name)) for name in ("x_t", "x")] == ["'x_t'", "x_t"]
+    assert text(layout.symbol("x_t" + BAR)) == "'x_t̄'"
+    assert sorted(text(layout.symbol(name)) for name in ("W_1", "W1")) == ["W1", "W₁"]

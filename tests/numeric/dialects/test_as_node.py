@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from profiles import by_day
 
@@ -41,9 +43,16 @@ def test_gates_stand_in_the_order_of_the_operator() -> None:
     assert [gate.terms[0].parameter for gate in node.R] == ["W_ih", "W_oh", "W_fh", "W_ch"]
     assert (node.output, node.carried, node.last, node.hidden) == ("h", "c", "c_last", "n")
     gru = as_node(cell_of("gru"), 4).node
-    assert [(gate.terms[0].parameter, gate.terms[0].sign) for gate in gru.W] == [
+    assert [(gate.terms[0].parameter, gate.terms[0].factor) for gate in gru.W] == [
         ("W_zx", -1), ("W_rx", 1), ("W_hx", 1),
     ]  # fmt: skip
+
+
+def test_a_number_that_multiplies_is_in_the_matrices() -> None:
+    text = "h = tanh(2 * (W @ h_prev) + U @ x + 0.5 * b)"
+    node = as_node(Cell.parse(name="own", equations=text), 4).node
+    assert [(t.parameter, t.factor) for gate in node.R for t in gate.terms] == [("W", 2)]
+    assert [t.factor for gate in node.B for t in gate.terms] == [Fraction(1, 2)]
 
 
 def test_the_same_cell_by_other_names_is_found() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,7 @@ def test_a_wrong_map_is_no_proof() -> None:
     assert prove(found).holds
     for place, move in enumerate(found.moves):
         wrong = list(found.moves)
-        wrong[place] = Move(move.source, move.target, -move.sign, move.transposed)
+        wrong[place] = Move(move.source, move.target, -move.factor, move.transposed)
         mutant = ParameterMap(found.source, found.target, found.frame, tuple(wrong), {})
         proof = prove(mutant)
         assert not proof.exact
@@ -165,6 +166,23 @@ def test_a_difference_too_small_for_the_search_is_no_sameness() -> None:
     verdict = same(catalogue["rnn"], near)
     assert verdict.status == "inconclusive"
     assert "proof fails" in verdict.there.reason
+
+
+def test_numbers_that_multiply_are_taken_into_parameters() -> None:
+    """One each way; a bias that is added besides goes with its offset."""
+    text = "h = tanh({} * (W @ x) + U @ h_prev + b)"
+    two, three = (Cell.parse(name=f"times_{n}", equations=text.format(n)) for n in (2, 3))
+    verdict = same(two, three)
+    assert verdict.status == "same"
+    assert verdict.there.found is not None
+    assert verdict.there.found.lines() == {"W": "2/3 · W", "U": "U", "b": "b"}
+    assert verdict.back is not None
+    assert verdict.back.found.lines()["W"] == "3/2 · W"
+    moved = Cell.parse(name="moved", equations=text.format(1).replace("+ b", "- 0.5 * b + 1"))
+    assert same(two, moved).there.found.lines() == {"W": "2 · W", "U": "U", "b": "−2 · b + 2"}
+    other = same(two, Cell.parse(name="other", equations=f"{text.format(3)} + 0 * x".replace(
+        "tanh", "sin"), sizes={"x": "n"}))  # fmt: skip
+    assert other.status == "different"
 
 
 def test_a_kink_far_away_is_met() -> None:
@@ -218,7 +236,9 @@ def test_where_zero_is_divided_by_nothing_is_known_of_maps_that_are_not_found() 
     )
     negated = one_way(one, one).found
     assert negated is not None
-    moves = tuple(replace(m, sign=-1 if m.source.parameter == "b" else 1) for m in negated.moves)
+    moves = tuple(
+        replace(m, factor=Fraction(-1 if m.source.parameter == "b" else 1)) for m in negated.moves
+    )
     assert prove(ParameterMap(one, two, negated.frame, moves)).holds
     verdict = same(one, two)
     assert verdict.status == "inconclusive"

@@ -43,6 +43,26 @@ def test_other_functions(other: str) -> None:
     assert digest_of(cell(RNN)) != digest_of(cell(other))
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("relu(a)", "relu6(a)"), ("a", "minimum(a, 10)"), ("minimum(a, 10)", "minimum(a, 100)"),
+     ("maximum(a, -3)", "a")],
+)  # fmt: skip
+def test_a_kink_elsewhere_than_at_zero_is_seen(one: str, other: str) -> None:
+    lines = "a = W @ h_prev + U @ x + b\nh = {}"
+    assert digest_of(cell(lines.format(one))) != digest_of(cell(lines.format(other)))
+
+
+def test_a_kink_at_zero_is_the_field_s() -> None:
+    lines = "a = W @ h_prev + U @ x + b\nh = {}"
+    assert digest_of(cell(lines.format("relu(a)"))) == digest_of(
+        cell(lines.format("maximum(a, 0)"))
+    )
+    digests = {digest_of(cell(text)) for text in ("h = relu6(W @ h_prev + U @ x)",
+               "a = U @ x + W @ h_prev\nh = relu6(a)")}  # fmt: skip
+    assert len(digests) == 1
+
+
 def test_a_tie_is_another_function() -> None:
     free = "z = sigmoid(W @ h_prev + U @ x)\nh = z * h_prev + tanh(V @ h_prev)"
     tied = "z = sigmoid(W @ h_prev + U @ x)\nh = z * h_prev + tanh(W @ h_prev)"

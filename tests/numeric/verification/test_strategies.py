@@ -181,6 +181,19 @@ def test_examples_follow_from_the_seed_and_not_from_sources_that_are_imported(mo
     assert drawing.CONSTANTS_CACHE is cache
 
 
+def test_searches_in_several_threads_leave_what_they_found():
+    """The one that began first ends first, then the other way round."""
+    before = {name: getattr(drawing, name) for name in ("_get_local_constants", "CONSTANTS_CACHE")}
+    for ends in ((0, 1), (1, 0)):
+        searches = [_by_the_seed(), _by_the_seed()]
+        for search in searches:
+            search.__enter__()
+        for end in ends:
+            assert drawing.CONSTANTS_CACHE is not before["CONSTANTS_CACHE"]
+            searches[end].__exit__(None, None, None)
+        assert {name: getattr(drawing, name) for name in before} == before
+
+
 def test_a_version_of_hypothesis_that_reads_no_sources_is_left_as_it_is(monkeypatch):
     monkeypatch.delattr(drawing, "_get_local_constants")
     before = dict(vars(drawing))

@@ -10,6 +10,7 @@ import pytest
 
 from numeric.weights import layouts
 from numeric.weights.formats.readers import read_arrays
+from numeric.weights.formats.stored import Arrays
 from reports.cli import main
 
 FILES = Path(__file__).parents[2] / "numeric" / "weights" / "files"
@@ -47,6 +48,28 @@ def test_what_is_left_out_is_said_and_what_is_taken_for_granted(
     found = json.loads(capsys.readouterr().out)
     assert found["assumed"].startswith("activations")
     assert found["left_out"]
+
+
+def test_a_state_that_a_layer_begins_in_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Learned, or computed: what is written has no place for it."""
+    words = ["convert", str(FILES / "rnn.onnx"), str(tmp_path / "w.npz"), "--force"]
+
+    def begun(path: Path) -> Arrays:
+        arrays = read_arrays(path)
+        if path.suffix == ".onnx":
+            arrays.modules["layer"]["layers"][0]["starts"] = {"initial_h": "h0"}
+        return arrays
+
+    for read, says in ((read_arrays, False), (begun, True)):
+        monkeypatch.setattr("reports.commands.convert.read_arrays", read)
+        assert main(words) == 0
+        line = "\ninitial_h of layer is h0: what is written starts at zeros unless it is given that"
+        assert (line in capsys.readouterr().out) == says
+        assert main([*words, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)["starts"]
+        assert found == ("initial_h of layer is h0" if says else None)
 
 
 @pytest.mark.parametrize(("source", "target", "named"), [

@@ -9,10 +9,16 @@ import pytest
 from c_code import needs_compiler
 from command_line import is_refusal, wrong
 
-from derive import catalogue
+from derive import catalogue, differentiate
 from derive.network import Network
+from derive.typeset.layout import Layout
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.targets import STYLES, TARGETS
+from numeric.verification.verdict import Check, Gradient, Verdict
+from reports.commands import verify
+from reports.document.words import Speaker
+from reports.sections.facts import Facts
+from reports.sections.verified import verified
 
 
 def test_verify_checks_every_style(bptt: Any) -> None:
@@ -37,6 +43,20 @@ def test_errors_where_functions_saturate_are_said_to_be_those_of_rounding(bptt: 
     said, data = bptt("verify", "gru").out, bptt("verify", "gru", "--json").data
     shares = [one["checks"]["high_precision"]["share_of_bound"] for one in data["styles"].values()]
     assert f"the largest is {max(shares):.0%} of what it allows" in said
+
+
+def test_an_error_of_all_digits_that_is_right_is_explained() -> None:
+    """Of the gradient that has it, in the terminal and in a report; small ones need no words."""
+    checks = {name: Check("pass", None, {"share_of_bound": 0.4}) for name in ("exact", "autograd")}
+    say, derivation = Speaker(Layout()), differentiate("rnn")
+    for error, lost in ((12.9, "params.W"), (0.02, None)):
+        gradients = {"params.W": Gradient("pass", error), "params.b": Gradient("pass", 0.01)}
+        verdict = Verdict("rnn", "pass", checks, gradients, None, 0, "dev", {})
+        assert verdict.lost == lost
+        lines = verify._lines({"fused": verdict}, verify.merged({"fused": verdict}), say)
+        assert any("as that of params.W is right" in line for line in lines) == bool(lost)
+        section = verified(Facts(derivation, verdict=verdict))
+        assert ("is of a call in which the gradient is smaller" in str(section)) == bool(lost)
 
 
 @pytest.mark.long

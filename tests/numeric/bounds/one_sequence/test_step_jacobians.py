@@ -37,3 +37,12 @@ def test_where_gates_are_far_out_the_middle_is_the_float():
     for one in Jacobians(run(near.derivation, weights, near.inputs)).backwards():
         assert one.error < 1e-9
         assert set(np.ravel(np.round(one.matrix, 9))) <= {0.0, 1.0}
+
+
+def test_a_slope_that_underflows_is_zero_whatever_it_is_multiplied_by():
+    """What is known of it is that it lies between 0 and 1e-307: no 10^-7 is measured of that."""
+    near = path("rnn", steps=3, seed=0)
+    weights = {name: value * 1e300 for name, value in near.parameters.items()}
+    for one in [*Jacobians(run(near.derivation, weights, near.inputs)).backwards()][:-1]:
+        assert not np.any(one.matrix)
+        assert one.error > 0

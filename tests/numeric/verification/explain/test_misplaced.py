@@ -112,7 +112,7 @@ def jitter(rng: np.random.Generator, gradients: dict[str, Any], params: dict[str
     gradients["params"]["U"] += 1e-3 * rng.normal(size=params["U"].shape)
 
 
-@pytest.mark.by_default("reversed_in_time", "weights_decay", "change3")
+@pytest.mark.by_default("reversed_in_time", "weights_decay", "change3", "change4")
 @pytest.mark.parametrize(
     ("change", "label", "cause"),
     [

@@ -101,3 +101,14 @@ def test_numbers_that_are_not_packed_are_joined_once(
     assert len(calls) == 1
     monkeypatch.undo()
     assert np.array_equal(np.asarray(arrays["a.W"]), ARRAYS["W0"])
+
+
+def test_the_states_that_layers_begin_in_are_said(tmp_path: Path) -> None:
+    """Those of the second layer are the file's; the first one's are zeros."""
+    between = message._node("Squeeze", ["Y0"], ["X1"], "", {})
+    nodes = [message._node("RNN", [x, f"W{k}", f"R{k}", "", "", f"h{k}"], [f"Y{k}"], "a", {})
+             for k, x in enumerate(("X", "X1"))]  # fmt: skip
+    states = {"h0": np.zeros((1, 1, N), "f4"), "h1": np.ones((1, 1, N), "f4")}
+    arrays = read(model(tmp_path, [nodes[0], between, nodes[1]], arrays=ARRAYS | states))
+    (module,) = modules_of(arrays)
+    assert (module.depth, module.starts) == (2, "initial_h of a.1 is h1")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from numeric.weights.formats.onnx_between import Node, layer_below
+from numeric.weights.formats.onnx_between import Node, layer_below, start_of
 from numeric.weights.formats.stored import Unread
 
 
@@ -77,3 +77,25 @@ def test_samples_may_come_first_where_the_nodes_say_so() -> None:
     turned = ("Transpose", {"perm": [1, 0, 2]}, None)
     assert below([("Squeeze", {"axes": [2]}, None), turned], layouts=(1, 0))
     assert not below([("Squeeze", {"axes": [2]}, None)], layouts=(1, 0))
+
+
+def start(name: str, *nodes: Node, **held: Any) -> str | None:
+    return start_of(name, {made: node for node in nodes for made in node.outputs}, held)
+
+
+def made(kind: str, inputs: list[str], output: str, **attributes: Any) -> Node:
+    return Node(kind, "", "", inputs, [output], attributes)
+
+
+def test_a_state_starts_at_zeros_at_what_the_caller_gives_or_elsewhere() -> None:
+    zeros, ones, shape = np.zeros((1, 1, 4)), np.ones((1, 1, 4)), np.array([1, 1, 4])
+    assert start("") == start("a") == start("a", a=zeros) == ""
+    assert start("a", a=ones) == start("a", a=Unread("numbers of a sparse tensor", (4,))) == "a"
+    blank = made("ConstantOfShape", ["shape"], "z")
+    ways = made("Concat", ["z", "z"], "both")
+    assert start("a", blank, ways, made("Slice", ["both"], "a"), shape=shape) == ""
+    one = made("ConstantOfShape", ["shape"], "z", value=np.array([1.0]))
+    assert start("z", one, shape=shape) is None
+    assert start("both", made("Concat", ["z", "o"], "both"), blank, shape=shape, o=ones) is None
+    assert start("both", made("Concat", ["z", "x"], "both"), blank, shape=shape) is None
+    assert start("a", made("Tanh", ["z"], "a"), blank, shape=shape) is None

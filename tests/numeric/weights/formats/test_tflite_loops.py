@@ -14,7 +14,8 @@ from profiles import NIGHTLY
 
 from derive import catalogue
 from numeric.weights.formats import tflite
-from numeric.weights.formats.tflite_graph import WHILE, model_of
+from numeric.weights.formats.stored import Arrays
+from numeric.weights.formats.tflite_graph import FILL, RESHAPE, WHILE, Operator, model_of
 from numeric.weights.formats.tflite_loops import step_of
 from numeric.weights.mapping import map_weights
 from numeric.weights.modules import modules_of
@@ -78,7 +79,10 @@ def test_a_loop_that_starts_elsewhere_than_at_zero_is_no_layer(name: str, tmp_pa
 
     def known() -> list[bool]:
         (tmp_path / name).write_bytes(data.tobytes())
-        return [bool(module.cells) for module in modules_of(tflite.read(tmp_path / name))]
+        modules = modules_of(tflite.read(tmp_path / name))
+        refused = [module.why_not for module in modules if not module.cells]
+        assert all(said.startswith("a loop that starts elsewhere") for said in refused)
+        return [bool(module.cells) for module in modules]
 
     assert all(known())
     for buffer in starts:
@@ -87,6 +91,25 @@ def test_a_loop_that_starts_elsewhere_than_at_zero_is_no_layer(name: str, tmp_pa
         held[-1] = 1
         assert not all(known())
         held[:] = before
+
+
+@pytest.mark.parametrize(("kind", "said"), [(28, True), (FILL, False), (RESHAPE, False)])
+def test_a_start_that_the_graph_computes_is_said(kind: int, said: bool) -> None:
+    """Of tanh of anything; not of what is filled with zeros, or those in another shape."""
+    model = model_of(np.frombuffer((FOLDER / "loop_lstm.tflite").read_bytes(), np.uint8))
+    graph = model.graphs[0]
+    loop = next(one for one in graph.operators if one.kind == WHILE)
+    step = step_of(*bodies("loop_lstm.tflite")[0])
+    _, c = step.states
+    first = graph.tensors[loop.inputs[c]]
+    maker = Operator(len(graph.operators), kind, [loop.inputs[c]] * 2, [len(graph.tensors)], {})
+    inputs = [*loop.inputs[:c], len(graph.tensors), *loop.inputs[c + 1 :]]
+    operators = [replace(one, inputs=inputs) if one is loop else one for one in graph.operators]
+    graph = replace(graph, tensors=[*graph.tensors, first], operators=[*operators, maker])
+    found = tflite._Found(model)
+    found.take(graph, "")
+    starts = [module.starts for module in modules_of(Arrays(found.arrays, found.modules))]
+    assert [text for text in starts if text] == ["c of LSTM_1.0 is computed in the graph"] * said
 
 
 def sigmoid(a: Any) -> Any:
