@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from derive import Cell, catalogue, differentiate
+from derive.typeset.latex import Latex
 from reports.document import graph_layout
 from reports.document.figures import by_steps, shortened
 from reports.document.graph_figures import readable
 from reports.document.graph_layout import NoLayoutError, find_graphviz, laid_out
-from reports.document.model import Figure
+from reports.document.model import Figure, Math
 from reports.sections.facts import Facts
 from reports.sections.picture import pictures
 
@@ -44,6 +45,9 @@ def test_a_cell_has_its_graph_and_its_chain(name):
     section, made = pictures(Facts(differentiate(catalogue[name])), name)
     stems = [block.stem for block in section.blocks if isinstance(block, Figure)]
     assert stems == [f"{name}-graph", f"{name}-chain"] == [*made]
+    caption = section.blocks[1].caption
+    letters = [Latex()(part.box).strip() for part in caption if isinstance(part, Math)]
+    assert letters == ["J_{t}", "t", "J_{3}\\,J_{2}\\,J_{1}"]  # named before it is multiplied
     for picture in made.values():
         assert picture.pdf.startswith(b"%PDF")
         assert "#b3261e" in picture.svg
