@@ -234,7 +234,7 @@ def _paths(pages: Pages) -> Iterator[Block]:
     )  # fmt: skip
     named = [(name, share) for name, share in shares.by_name().items() if abs(share) >= 0.005]
     if named:
-        parts = [say("{0} {1} %", pages.facts.symbol(name), _percent(share))
+        parts = [say("{0} {1}\u00a0%", pages.facts.symbol(name), _percent(share))
                  for name, share in named[:6]]  # fmt: skip
         yield Paragraph(say.sentence("one_sequence.through", say.listed(parts)))
 
