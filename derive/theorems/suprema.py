@@ -32,7 +32,7 @@ from derive.calculus.fold import Algebra
 from derive.calculus.lengths import erases_at_most_twice, short_columns
 from derive.calculus.map_norms import norm_of_map
 from derive.calculus.through_time import Derivation
-from derive.language.expr import Partial, Slope, add, split_coefficient, symbols_of
+from derive.language.expr import Broadcast, Partial, Slope, add, split_coefficient, symbols_of
 from derive.language.maps import LinearMap
 from derive.language.norms import BlockSup, MaxAbs, Norm, Supremum
 from derive.language.syntax import PREVIOUS
@@ -112,6 +112,8 @@ class Quantities(Dominated):
     def supremum(self, column: MatrixExpr) -> Expr:
         """A number that no entry of the column exceeds in absolute value, at any step."""
         number, rest = split_coefficient(column)
+        if isinstance(rest, Broadcast) and rest.args[0].shape == (1, 1):
+            rest = rest.args[0]  # one number in each entry has the name of that number
         if self.split and isinstance(rest, HadamardProduct):
             return Mul(Abs(number), *(self.supremum(factor) for factor in rest.args))
         if self.split and isinstance(rest, MatAdd) and rest.has(HadamardProduct):

@@ -145,7 +145,7 @@ def scalar_box(write: Writer, expr: Basic) -> tuple[Box, int] | None:
             return Root(write.of(Extent(rows if columns == 1 else columns))), ATOM
         case Norm(args=(matrix,)):
             return sub(Fenced(write.of(matrix), "‖", "‖"), "2"), ATOM
-        case MaxAbs(args=(column,)) if is_uniform(column):
+        case MaxAbs(args=(column,)) if is_uniform(column) or column.shape == (1, 1):
             return Fenced(write.of(column), "|", "|"), ATOM
         case MaxAbs(args=(matrix,)) | RowNorm(args=(matrix,)):
             return sub(Fenced(write.of(matrix), "‖", "‖"), "∞"), ATOM

@@ -228,8 +228,11 @@ def _paths(pages: Pages) -> Iterator[Block]:
         rest = sum(path.share for path in left)
         rows.append((say.sentence("one_sequence.more", str(len(left))),
                      say("{0}", _percent(rest)), ()))  # fmt: skip
+    caption = [say.sentence("one_sequence.paths", str(shares.lag), row("1", "+", "ε"))]
+    if any(path.route.factors for path in shown):
+        caption.append(say.sentence("one_sequence.factors"))
     yield pages.table(
-        say.sentence("one_sequence.paths", str(shares.lag), row("1", "+", "ε")),
+        say.together(caption),
         say.heads("one_sequence.path", "one_sequence.share", "one_sequence.alone"), rows, "lrr",
     )  # fmt: skip
     named = [(name, share) for name, share in shares.by_name().items() if abs(share) >= 0.005]

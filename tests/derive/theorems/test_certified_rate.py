@@ -172,6 +172,14 @@ def test_a_pair_of_states_the_other_way_round_says_the_order_of_its_matrix():
 def test_the_norm_of_ones_is_a_root():
     cell = Cell.parse(name="less", equations="h = tanh(W @ h_prev) - mean(h_prev) + U @ x")
     rate = next(one for one in theorems(differentiate(cell)) if one.name == "certified_rate")
-    assert Text()(Layout(cell.notation).of(rate.entries[0].right)).endswith(
-        "sqrt(n) ‖1/n‖_∞ sqrt(n)"
-    )
+    assert Text()(Layout(cell.notation).of(rate.entries[0].right)).endswith("sqrt(n) |1/n| sqrt(n)")
+
+
+def test_the_size_of_one_number_has_one_sign_and_one_letter():
+    """Of an mLSTM's gate, a number: ‖f‖_∞ and |f| stood side by side, as f̂ and d₁."""
+    derivation = differentiate(catalogue["mlstm"])
+    layout = Layout(derivation.notation)
+    said = {claim.name: [f"{Text()(layout.of(r.left))} {r.sign} {Text()(layout.of(r.right))}"
+                         for r in claim.entries] for claim in theorems(derivation)}  # fmt: skip
+    assert said["block_domination"][::3] == ["N_{CC,t} = |f_t|", "N_{nn,t} = |f_t|"]
+    assert said["certified_rate"][1:] == ["N_CC = f̂", "N_nn = f̂", "f̂ = sup|f_t|"]
