@@ -11,6 +11,8 @@ from typing import cast
 from sympy import Basic, Expr, MatrixExpr, Symbol, sympify
 from sympy.core.symbol import Str
 
+from derive.language.expr import Broadcast
+
 
 class _Nonnegative(Expr):  # type: ignore[misc]
     """A real number that is not negative."""
@@ -28,9 +30,11 @@ class Norm(_Nonnegative):
 
 
 class MaxAbs(_Nonnegative):
-    """‖v‖_∞ = max_i |v_i| of a column v, which is ‖diag(v)‖₂."""
+    """‖v‖_∞ = max_i |v_i| of a column v, which is ‖diag(v)‖₂; one number in all is bare."""
 
     def __new__(cls, column: MatrixExpr) -> MaxAbs:
+        if isinstance(column, Broadcast) and column.args[0].shape == (1, 1):
+            column = column.args[0]
         return cast("MaxAbs", Basic.__new__(cls, column))
 
 

@@ -31,6 +31,7 @@ from derive.typeset.boxes import (
 )
 from derive.typeset.spacing import spaced
 
+_SLANTED: Final = frozenset("CEFHJKMNPTUVWXYZ")
 _MATHML_ACCENTS: Final = {"bar": "¯", "tilde": "˜", "hat": "ˆ", "dot": "˙", "carry": "←"}
 
 
@@ -60,13 +61,16 @@ class MathML:
                 body = _mrow(self(base), "<mo>′</mo>") if primed else self(base)
                 if not sub and not sup:
                     return body
-                parts = body + "".join(self._small(part) for part in (sub, sup) if part)
+                lower = self._small(sub) if sub else ""
+                upper = _leaning(base, self._small(sup)) if sup else ""
+                parts = body + lower + upper
                 kind = "msubsup" if sub and sup else "msub" if sub else "msup"
                 return f"<{kind}>{parts}</{kind}>"
             case Accent(kind, base):
                 small = ' mathsize="60%"' if kind == "carry" else ""
                 mark = f'<mo stretchy="false"{small}>{_MATHML_ACCENTS[kind]}</mo>'
-                return f'<mover accent="true">{self(base)}{mark}</mover>'
+                near = str(kind != "bar").lower()  # as an accent a bar lies on the stem of an h
+                return f'<mover accent="{near}">{self(base)}{mark}</mover>'
             case Fraction(top, bottom):
                 return f"<mfrac>{self(top)}{self(bottom)}</mfrac>"
             case Root(body):
@@ -107,7 +111,9 @@ class MathML:
                 return lead, self(terms[0][1]), *more
             case Fenced(body, opening, closing):
                 grown = tall(body)
-                return _mathml_fence(opening, grown), self(body), _mathml_fence(closing, grown)
+                room = '<mspace width="0.1em"/>' if grown and opening in ("‖", "|") else ""
+                inside = f"{room}{self(body)}{room}"
+                return _mathml_fence(opening, grown), inside, _mathml_fence(closing, grown)
             case Grid(rows):
                 inside = "".join(
                     "<mtr>" + "".join(f"<mtd>{self(part)}</mtd>" for part in line) + "</mtr>"
@@ -125,7 +131,7 @@ class MathML:
         if sign in "⊤…⋯":
             return f'<mi mathvariant="normal">{sign}</mi>'
         if sign.strip() in {",", ":", ";", "/"}:
-            after = "0" if self.tight or sign in ",:/" else "0.17em"
+            after = "0" if self.tight or sign in ":/" else "0.17em"
             return f'<mo lspace="0" rspace="{after}">{sign.strip()}</mo>'
         space = ' lspace="0" rspace="0"' if self.tight else ""
         form = ' form="infix"' if end and sign in "+−" else ""
@@ -140,6 +146,13 @@ def _unprimed(above: Box | None) -> tuple[bool, Box | None]:
         case Row((Operator("′"), *rest)):
             return True, row(*rest)
     return False, above
+
+
+def _leaning(base: Box, upper: str) -> str:
+    """A superscript, off the slanted right side of a capital, which browsers do not reckon with."""
+    if isinstance(base, Symbol) and base.name in _SLANTED:
+        return _mrow('<mspace width="0.11em"/>', upper)
+    return upper
 
 
 def _mrow(*parts: str) -> str:

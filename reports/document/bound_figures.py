@@ -41,6 +41,8 @@ _ON_SHADES: Final = "#010101"  # lines on shades of grey, black on a dark page t
 _SHADES: Final = LinearSegmentedColormap.from_list("shades", ("#666666", "#F4F4F4"))
 """Shades that black lines and their numbers show on, and that a white page ends at."""
 _SOLID: Final[Dash] = ()
+_ROOM: Final = 0.06
+"""From the frame and between two numbers on lines, as a share of the frame."""
 _TICKS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -54,12 +56,7 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
     """Measured norms with the families of certified bounds; steep ones leave the frame."""
     curves, lower = list(_families(one, words)), one.log10_lower
     last = one.lags[-1]
-    inside = [v for name, _, values, _, _ in curves if name in {PRODUCT, "measured", "direction"}
-              for v in values if math.isfinite(v)] or [0.0]  # fmt: skip
-    reach = [v for name, _, values, _, _ in curves if name in {"window_1", "trajectory"}
-             for v in values[-1:] if math.isfinite(v)]  # fmt: skip
-    low, high = min(*inside, 0.0), max(*inside, *reach, 0.5)
-    room = 0.06 * (high - low)
+    low, high, room = _frame(curves)
     with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.8))
         axes = figure.subplots()
@@ -88,12 +85,30 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
         return drawn(figure)
 
 
+def leaves_the_frame(one: Diagnosis, words: Labels) -> bool:
+    """Whether a bound ends outside that figure, where an arrow stands for it."""
+    curves = list(_families(one, words))
+    low, high, room = _frame(curves)
+    ends = (values[-1] for _, _, values, _, _ in curves)
+    return any(math.isfinite(end) and not low - room <= end <= high + room for end in ends)
+
+
+def _frame(curves: Sequence[Any]) -> tuple[float, float, float]:
+    """The lowest and the highest logarithm that the figure shows, and the room beyond them."""
+    inside = [v for name, _, values, _, _ in curves if name in {PRODUCT, "measured", "direction"}
+              for v in values if math.isfinite(v)] or [0.0]  # fmt: skip
+    reach = [v for name, _, values, _, _ in curves if name in {"window_1", "trajectory"}
+             for v in values[-1:] if math.isfinite(v)]  # fmt: skip
+    low, high = min(*inside, 0.0), max(*inside, *reach, 0.5)
+    return low, high, 0.06 * (high - low)
+
+
 def _families(one: Diagnosis, words: Labels) -> Any:
     """Name, label, values, shade and dashes of each curve."""
     upper, lower = one.log10_upper, one.log10_lower
     named: list[tuple[str | None, str, str, Dash]] = [
         ("a_priori", words("one_sequence.all_inputs"), _GREY, (1, 1.5)),
-        ("trajectory", words.chain, _GREY, (6, 2)),
+        ("trajectory", words("figures.blocks"), _GREY, (6, 2)),
         ("window_1", method_name("window_1", words), _DARK, (2, 2)),
         (best_window(one, 10), words("figures.windows").format(10), _DARK, (5, 2)),
         (best_window(one, 20), words("figures.windows").format(20), _BLACK, (8, 2, 1, 2)),
@@ -228,10 +243,32 @@ def norms_over_times(times: Sequence[int], logs: Array, norm: str, words: Labels
             apart = np.where(np.eye(len(times), dtype=bool), np.nan, values)
             lines = axes.contour(times, times, apart, levels=levels, colors=_ON_SHADES,
                                  linewidths=0.6, linestyles="solid")  # fmt: skip
-            axes.clabel(lines, fmt=lambda v: f"${v:g}$", fontsize=8)
+            places = label_places(lines.allsegs, float(times[0]), float(times[-1]))
+            if places:
+                axes.clabel(lines, fmt=lambda v: f"${v:g}$", fontsize=8, manual=places)
         bar = figure.colorbar(image, cax=beside)
         bar.outline.set_linewidth(0.6)
         bar.set_label(rf"$\log_{{10}}\,{norm}$")
         axes.set_xlabel(words.dated("figures.earlier"))
         axes.set_ylabel(words("figures.later"))
         return drawn(figure)
+
+
+def label_places(
+    segments: Sequence[Sequence[Array]], first: float, last: float
+) -> list[tuple[float, float]]:
+    """Where the number of each line stands: far from the frame, and from the numbers before it.
+
+    A line without such a place has no number.
+    """
+    chosen: list[Array] = []
+    for pieces in segments:
+        points = (np.concatenate(pieces) - first) / (last - first) if len(pieces) else np.empty(0)
+        if not points.size:
+            continue
+        room = np.minimum(points, 1 - points).min(axis=1)
+        for other in chosen:
+            room = np.minimum(room, np.linalg.norm(points - other, axis=1))
+        if room.max() > _ROOM:
+            chosen.append(points[room.argmax()])
+    return [(first + x * (last - first), first + y * (last - first)) for x, y in chosen]

@@ -31,6 +31,9 @@ STYLE: Final[dict[str, Any]] = {
 }  # fmt: skip
 SHADES: Final = ("#8A8A8A", "#4A4A4A", "#000000")
 _CHINESE: Final = re.compile("[\u3400-\u9fff]")
+_SETTING: Final = re.compile(r"[${}]|\\mathdefault")
+_BESIDE: Final = 0.40  # inches for the words at an axis and the ticks
+_DIGIT: Final = 0.072  # inches for a digit of the numbers at it
 _DIGITS: Final = re.compile(r"\$\\mathdefault\{([0-9.]+)\}\$")
 Mark = tuple[float, str, str]
 
@@ -51,12 +54,6 @@ class Labels:
     fonts: tuple[str, ...] = ()
     earlier: str = "k"
     gain: str = "g"
-    norms: str = "N"
-
-    @property
-    def chain(self) -> str:
-        """The product of the matrices that bound norms of blocks."""
-        return rf"${self.norms}_t\cdots{{}}{self.norms}_{{{self.earlier}+1}}$"
 
     def __call__(self, key: str) -> str:
         """The label, with the letter of the gain put in."""
@@ -73,17 +70,17 @@ class Labels:
 
 
 @cache
-def labels(language: str, earlier: str = "k", gain: str = "g", norms: str = "N") -> Labels:
+def labels(language: str, earlier: str = "k", gain: str = "g") -> Labels:
     """The labels of a language; in English where no font has its letters.
 
-    `earlier` is the letter of a time before t, or its name; `gain` and `norms` are LaTeX.
+    `earlier` is the letter of a time before t, or its name; `gain` is LaTeX.
     """
     letter = earlier if len(earlier) == 1 else rf"\{earlier}"
     if language == "en":
-        return Labels(spoken(language).texts.__getitem__, earlier=letter, gain=gain, norms=norms)
+        return Labels(spoken(language).texts.__getitem__, earlier=letter, gain=gain)
     known = {font.name for font in font_manager.fontManager.ttflist}
     fonts = tuple(name for name in CHINESE if name in known)[:1]
-    return Labels(spoken(language if fonts else "en").texts.__getitem__, fonts, letter, gain, norms)
+    return Labels(spoken(language if fonts else "en").texts.__getitem__, fonts, letter, gain)
 
 
 @dataclass(frozen=True)
@@ -182,12 +179,31 @@ class _Numbers(ScalarFormatter):
         return found[1] if found else label
 
 
+def _make_room(figure: Figure) -> None:
+    """Move the frame to the right where long numbers would push the words beside it out."""
+    axes = next(iter(figure.axes), None)
+    if axes is None or not axes.get_ylabel() or axes.get_subplotspec() is None:
+        return
+    axis, (low, high) = axes.yaxis, sorted(axes.get_ylim())
+    inside = [place for place in axis.get_majorticklocs() if low <= place <= high]
+    longest = max(map(len, map(_plain, axis.get_major_formatter().format_ticks(inside))), default=0)
+    needed = (_BESIDE + _DIGIT * longest) / figure.get_size_inches()[0]
+    if needed > figure.subplotpars.left:
+        figure.subplots_adjust(left=needed)
+
+
+def _plain(label: str) -> str:
+    """A number as it is read, without what sets it."""
+    return _SETTING.sub("", label)
+
+
 def drawn(figure: Figure) -> Picture:
     """The figure in both formats."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             if type(axis.get_major_formatter()) is ScalarFormatter:
                 axis.set_major_formatter(_Numbers())
+    _make_room(figure)
     for text in figure.findobj(Text):
         label, others = text.get_text(), text.get_fontfamily()[1:]
         if others and "$" in label and _CHINESE.search(label):  # beside a formula one font is asked

@@ -29,6 +29,8 @@ _WIDE: Final = 6.3
 _TALL: Final = 7.5
 _APART: Final = 0.045
 """Half the distance of the two arrows of an edge, in inches."""
+_GAP: Final = 0.012
+"""From the end of an arrow to its node, in inches."""
 _BOX: Final = (0.74, 0.5)
 _ROUND: Final = (0.5, 0.36)
 _COMMAND: Final = re.compile(r"\\(?:tilde|hat|bar|mathrm|[Aa]lpha|beta|gamma|theta|eta|kappa)\b")
@@ -68,6 +70,7 @@ def _picture(
     graph: Graph, placed: Placed, sizes: Mapping[str, tuple[float, float]], label: Labels,
     on_edge: Sequence[str],
 ) -> Picture:  # fmt: skip
+    boxes = {node.key for node in graph.nodes if node.kind not in {GIVEN, LATER, LOSS}}
     width, height = placed.size
     factor = min(1.0, _WIDE / width, _TALL / height)
     with mpl.rc_context(STYLE):
@@ -81,9 +84,13 @@ def _picture(
             graph.edges, placed.curves, placed.labels, on_edge, strict=True
         ):
             curve = np.array(points)
-            _arrow(axes, _beside(curve, _APART if edge.back else 0.0), "black", factor)
+            ends = [(*placed.centres[key], *sizes[key], key in boxes)
+                    for key in (edge.start, edge.end)]  # fmt: skip
+            forward, back = (cut_at_nodes(_beside(curve, way), *ends)
+                             for way in (_APART if edge.back else 0.0, -_APART))  # fmt: skip
+            _arrow(axes, forward, "black", factor)
             if edge.back:
-                _arrow(axes, _beside(curve, -_APART)[::-1], RED, factor)
+                _arrow(axes, back[::-1], RED, factor)
             if words and place is not None:
                 _text(axes, place, words, 9 * factor)
         for node in graph.nodes:
@@ -152,6 +159,39 @@ def _beside(points: Array, distance: float) -> Array:
     length = np.linalg.norm(around, axis=1, keepdims=True)
     normals = np.stack([-around[:, 1], around[:, 0]], axis=1) / np.where(length == 0, 1, length)
     return points + distance * normals
+
+
+Shape = tuple[float, float, float, float, bool]
+"""Centre, width and height of a node, and whether it is a box, no ellipse."""
+
+
+def cut_at_nodes(points: Array, start: Shape, end: Shape) -> Array:
+    """The curve without what lies inside the nodes that it joins, once moved beside itself."""
+    made = points.copy()
+    if (at := _leaves(made[:4], start)) > 0:
+        made[:4] = _halves(made[:4], at)[1]
+    if (at := _leaves(made[:-5:-1], end)) > 0:
+        made[-4:] = _halves(made[:-5:-1], at)[1][::-1]
+    return made
+
+
+def _leaves(piece: Array, node: Shape) -> float:
+    """Where a cubic curve that begins at a node is outside of it; 0 if nowhere."""
+    x, y, w, h, box = node
+    at = np.linspace(0.0, 1.0, 129)[:, None]
+    (a, b, c, d), rest = piece, 1 - at
+    along = rest**3 * a + 3 * rest**2 * at * b + 3 * rest * at**2 * c + at**3 * d
+    off = np.abs(along - (x, y)) / (w / 2 + _GAP, h / 2 + _GAP)
+    inside = off.max(axis=1) < 1 if box else (off**2).sum(axis=1) < 1
+    return 0.0 if inside.all() else float(at[inside.argmin(), 0])
+
+
+def _halves(piece: Array, at: float) -> tuple[Array, Array]:
+    """The two parts of a cubic curve, by de Casteljau."""
+    rows = [piece]
+    while len(rows[-1]) > 1:
+        rows.append((1 - at) * rows[-1][:-1] + at * rows[-1][1:])
+    return np.array([row[0] for row in rows]), np.array([row[-1] for row in reversed(rows)])
 
 
 def readable(latex: str, plain: str) -> str:

@@ -48,6 +48,8 @@ _MATH: Final = MathML("ct")
 _SOURCE: Final = Latex()
 _MARKS: Final = re.compile("[,.;:)，。；：、）”]+")
 _OPENING: Final = re.compile("[(（“]$")
+_FLAG: Final = re.compile(r"(?<!\S)-\S{1,20}(?!\S)")
+_NORM: Final = re.compile("[0-9∞]-norm")
 _SHORT_CODE: Final = 12
 """Code of so many characters stays on its line."""
 _ALIGNED: Final = {"l": "", "p": ' class="text"', "c": ' class="mid"', "r": ' class="end"'}
@@ -70,10 +72,19 @@ def inline(part: Inline) -> str:
             return f'<a href="#{anchor}">{escape(text)}</a>'
         case Words(text, "code"):
             whole = ' class="whole"' * (" " in text and len(text) <= _SHORT_CODE)
-            return f"<code{whole}>{escape(text)}</code>"
+            return f"<code{whole}>{escape(text) if whole else _unbroken(_FLAG, text)}</code>"
         case Words(text, "emphasis"):
             return f"<em>{escape(text)}</em>"
-    return escape(part.text)
+    return _unbroken(_NORM, part.text)
+
+
+def _unbroken(kind: re.Pattern[str], text: str) -> str:
+    """The text, with what is of a kind kept on its line: a hyphen is a place to break one."""
+    made, end = "", 0
+    for found in kind.finditer(text):
+        made += f'{escape(text[end : found.start()])}<span class="whole">{escape(found[0])}</span>'
+        end = found.end()
+    return made + escape(text[end:])
 
 
 def pieces(box: Box) -> tuple[Box, ...]:

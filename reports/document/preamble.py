@@ -53,6 +53,7 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \setlength{\LTpre}{0.2em}
 \setlength{\LTpost}{0.2em}
 \setlength{\emergencystretch}{3em}
+\setlength{\lineskip}{2.5pt} % between a tall formula in the line and the next line
 \newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
   \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi
   \ifdim\pagetotal=0pt\ifdim\vsize<#1\null\vfil\penalty-10000\fi\fi} % figures that wait come first
@@ -71,10 +72,14 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \def\endlongtable{\stoplong\ifnum\c@page=\hadpage\relax\global\@colroom\hadroom\fi}
 \let\placefloat\@addtocurcol % a figure on its page, though what follows it goes over
 \def\@addtocurcol{\interlinepenalty0\relax\placefloat}
+\let\resetfloat\@floatboxreset % a figure stands as near to its caption as ever
+\def\@floatboxreset{\resetfloat\lineskip1pt\relax}
 \@beginparpenalty=10000
-\def\@listi{\leftmargin\leftmargini\topsep0.1em\partopsep0pt\parsep0.15em\itemsep0.1em}
+\def\@listi{\leftmargin\leftmargini\topsep0.1em\partopsep0pt\parsep0.15em\itemsep0.1em
+  \lineskiplimit1.5pt\relax} % norms of fractions stand there in the midst of sentences
 \let\@listI\@listi
 \@listi
+\lineskiplimit0pt\relax
 \makeatother
 \setlength{\tabcolsep}{0.4em}
 \raggedbottom

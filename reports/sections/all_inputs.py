@@ -283,7 +283,9 @@ def sizes_of_gates(pages: Pages) -> Iterator[Block]:
         words = [say.sentence("all_inputs.region_ratio", symbol, label(found.ratio, 1, DOWN))]
         if found.holds_theirs:
             words.append(say.sentence("all_inputs.region_holds"))
-    words.append(say.sentence("all_inputs.region", gate, pages.facts.gain))
+    factors = any(multipliers(pages.facts.derivation.cell).values())
+    key = "all_inputs.region_factors" if factors else "all_inputs.region"
+    words.append(say.sentence(key, gate))
     if found.ratio is not None:
         words.append(say.sentence("all_inputs.region_hatched"))
     yield pages.figure("region", certified_region(found, Latex()(gate).strip(), pages.labels),

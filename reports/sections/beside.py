@@ -39,7 +39,8 @@ def beside(pages: Pages) -> Iterator[Block]:
     rows = [(_title(pages, key), *_numbers(pages, track, lags)) for key, track in tracks.items()]
     head = [*say.heads("beside.cell"), *(say.sentence("beside.lag", str(lag)) for lag in lags),
             *say.heads("beside.at_most", "beside.at_least")]  # fmt: skip
-    caption = say.together([*_sizes(pages), say.sentence("beside.table")])
+    usual = [say.sentence("beside.usual")] if any(shift for _, shift in tracks) else []
+    caption = say.together([*_sizes(pages), say.sentence("beside.table"), *usual])
     yield pages.table(caption, head, rows, "l" + "r" * (len(lags) + 2))
 
 

@@ -5,10 +5,11 @@ In: values of `derive` and `numeric`. Out: `Facts`, with the cell's notation rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 
-from sympy import preorder_traversal
+from sympy import Basic, preorder_traversal
 
 from derive.calculus.through_time import Derivation
 from derive.theorems.claims import Theorem as Claim
@@ -114,3 +115,19 @@ class Facts:
             for step in self.derivation.steps
             for node in preorder_traversal(step.equation.value)
         )
+
+    def claimed(self, *kinds: type) -> bool:
+        """Whether a theorem speaks of one of these."""
+        return any(isinstance(node, kinds) for claim in self.claims for node in _spoken_of(claim))
+
+
+def _spoken_of(value: object) -> Iterator[Basic]:
+    """Every expression in a theorem, with all that it is made of."""
+    if isinstance(value, Basic):
+        yield from preorder_traversal(value)
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _spoken_of(part)
+    elif is_dataclass(value):
+        for own in fields(value):
+            yield from _spoken_of(getattr(value, own.name))

@@ -30,7 +30,9 @@ from reports.document.model import (
     Section,
 )
 from reports.document.numerals import DOWN, NEAR, UP, figures, places, power_of_ten, signed
+from reports.sections.all_inputs import drawn_words
 from reports.sections.numbering import Pages
+from reports.sections.one_sequence import inputs_said
 
 _WORTH: Final = 0.05
 """Decades by which two norms differ before a sentence says which is larger."""
@@ -41,12 +43,20 @@ def memory(pages: Pages, norm: str) -> Section | None:
     say, study = pages.facts.say, pages.study
     if study.keeping is not None:
         return Section("memory", say.words("memory.title"), (
-            *_direct(pages, study.keeping), *_biases(pages, study.keeping, norm),
+            *_direct(pages, study.keeping), _setting(pages), *_biases(pages, study.keeping, norm),
             *_caveats(pages, study.keeping)))  # fmt: skip
     found = study.by_gain
     if found is None or found.certified is None or found.explodes is None:
         return None
-    return Section("memory", say.words("gain.title"), tuple(_gain(pages, found, norm)))
+    blocks = (_setting(pages), *_gain(pages, found, norm))
+    return Section("memory", say.words("gain.title"), blocks)
+
+
+def _setting(pages: Pages) -> Paragraph:
+    """Of what net and sequence the numbers are, and which of them are proved."""
+    say, last = pages.facts.say, Number(str(pages.study.one.lags[-1]))
+    return Paragraph(say.sentence("memory.setting", drawn_words(pages), inputs_said(pages), last),
+                     say.words("memory.lead_setting"))  # fmt: skip
 
 
 # ---- a kept state ------------------------------------------------------------------------------

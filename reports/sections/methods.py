@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from derive.typeset.boxes import Symbol
-from reports.document.method_names import MEANINGS, SCALED, method_key
+from numeric.bounds.all_inputs.gain_scan import CLOSED
+from reports.document.method_names import MEANINGS, METHODS, SCALED, method_key
 from reports.document.model import Inlines, Section
 from reports.sections.numbering import Pages
 
@@ -18,10 +19,16 @@ def methods(pages: Pages) -> Section | None:
     say = pages.facts.say
     used = {key for name in _names(pages) for key in method_key(name)}
     rows: list[tuple[Inlines, ...]] = []
+    any_ = say.sentence("meanings.any")
     for key, meaning in MEANINGS.items():
         if key in used:
-            slot = say.sentence("meanings.any") if key == SCALED else Symbol("k")
-            rows.append((say.sentence(key, slot), say.sentence(meaning)))
+            slot = any_ if key == SCALED else Symbol("k")
+            where = () if key != METHODS[CLOSED] else (say.reference("certified_rate"),)
+            rows.append((say.sentence(key, slot), say.sentence(meaning, *where)))
+    found = pages.study.one.certificate
+    if found is not None and found.finite:
+        rows.append((say.sentence("one_sequence.step_by_step", any_),
+                     say.sentence("meanings.stepwise")))  # fmt: skip
     if not rows:
         return None
     head = say.heads("meanings.method", "meanings.does")

@@ -47,9 +47,8 @@ class Pages:
     @property
     def labels(self) -> Labels:
         """What the figures say."""
-        notation = self.facts.layout.notation
-        return labels(self.facts.language, notation.earlier, Latex()(self.facts.gain).strip(),
-                      notation.norms)  # fmt: skip
+        earlier = self.facts.layout.notation.earlier
+        return labels(self.facts.language, earlier, Latex()(self.facts.gain).strip())
 
     def at(self, factor: float) -> Inlines:
         """G = 0.5; "these weights" where none multiplies a state, so that no gain varies them."""

@@ -16,6 +16,7 @@ from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES
 from reports.document.bound_figures import (
     best_window,
     bounds_over_lag,
+    leaves_the_frame,
     norms_over_times,
 )
 from reports.document.model import Block, Inlines, Paragraph, Section, Words
@@ -46,14 +47,7 @@ def one_sequence(pages: Pages, norm: str) -> Section:
 def _verdict(pages: Pages) -> Iterator[Block]:
     study, say = pages.study, pages.facts.say
     one, last = study.one, Number(str(study.one.lags[-1]))
-    seed = str(study.seed + 1)
-    inputs = say.sentence("one_sequence.inputs_given")
-    if study.drawn_inputs and study.given:
-        inputs = say.sentence("one_sequence.inputs_normal", seed)
-    elif study.drawn_inputs:
-        ends = Fenced(row(signed(Number("1"), negative=True), ",", "1"), "[", "]")
-        inputs = say.sentence("one_sequence.inputs_uniform", ends, seed)
-    yield Paragraph(say.sentence("one_sequence.setting", inputs, last),
+    yield Paragraph(say.sentence("one_sequence.setting", inputs_said(pages), last),
                     say.words("one_sequence.lead_sequence"))  # fmt: skip
     upper, lower = one.at_most[0], one.at_least[0]
     between = say.sentence("one_sequence.at_most", last, power_of_ten(upper, UP))
@@ -68,6 +62,17 @@ def _verdict(pages: Pages) -> Iterator[Block]:
         UNDECIDED: "one_sequence.undecided",
     }[one.verdict]
     yield Paragraph(say.sentence(key, between), say.words("one_sequence.lead_verdict"))
+
+
+def inputs_said(pages: Pages) -> Inlines:
+    """Where the inputs of the sequence come from."""
+    study, say, seed = pages.study, pages.facts.say, str(pages.study.seed + 1)
+    if not study.drawn_inputs:
+        return say.sentence("one_sequence.inputs_given")
+    if study.given:
+        return say.sentence("one_sequence.inputs_normal", seed)
+    ends = Fenced(row(signed(Number("1"), negative=True), ",", "1"), "[", "]")
+    return say.sentence("one_sequence.inputs_uniform", ends, seed)
 
 
 # ---- layers ------------------------------------------------------------------------------------
@@ -117,8 +122,10 @@ def _lag(pages: Pages, norm: str) -> Iterator[Block]:
         single = one.log10_upper.get("window_1", (math.nan,))[-1] - exact
         message = say.sentence(
             "one_sequence.bounds_within", places(gap, 1, UP), places(single, 1, UP))  # fmt: skip
-    yield pages.figure("bounds", bounds_over_lag(one, norm, pages.labels),
-                       say.together([message, say.sentence("one_sequence.bounds_read")]),
+    said = [message, say.sentence("one_sequence.bounds_read")]
+    if leaves_the_frame(one, pages.labels):
+        said.append(say.sentence("one_sequence.bounds_arrow"))
+    yield pages.figure("bounds", bounds_over_lag(one, norm, pages.labels), say.together(said),
                        say.words("one_sequence.bounds_described"))  # fmt: skip
 
 
@@ -221,13 +228,16 @@ def _paths(pages: Pages) -> Iterator[Block]:
         rest = sum(path.share for path in left)
         rows.append((say.sentence("one_sequence.more", str(len(left))),
                      say("{0}", _percent(rest)), ()))  # fmt: skip
+    caption = [say.sentence("one_sequence.paths", str(shares.lag), row("1", "+", "ε"))]
+    if any(path.route.factors for path in shown):
+        caption.append(say.sentence("one_sequence.factors"))
     yield pages.table(
-        say.sentence("one_sequence.paths", str(shares.lag), row("1", "+", "ε")),
+        say.together(caption),
         say.heads("one_sequence.path", "one_sequence.share", "one_sequence.alone"), rows, "lrr",
     )  # fmt: skip
     named = [(name, share) for name, share in shares.by_name().items() if abs(share) >= 0.005]
     if named:
-        parts = [say("{0} {1} %", pages.facts.symbol(name), _percent(share))
+        parts = [say("{0} {1}\u00a0%", pages.facts.symbol(name), _percent(share))
                  for name, share in named[:6]]  # fmt: skip
         yield Paragraph(say.sentence("one_sequence.through", say.listed(parts)))
 

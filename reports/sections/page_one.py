@@ -27,6 +27,7 @@ from derive.language.expr import (
     size,
     symbols_of,
 )
+from derive.language.norms import Norm, Radius, SingularMin
 from derive.language.pairs import AtLeast, Below
 from derive.language.syntax import BAR, CARRY, DOT, PREVIOUS
 from derive.theorems.claims import Line
@@ -286,6 +287,7 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
           if len(cell.states) > 1 else []),
         say.sentence("conventions.bar", bar, row(facts.loss), sub(h, "t"), carried,
             Sum((("+", Symbol("t")), ("+", Number("1"))))),
+        _norms(facts, letters("M", "Y", "Phi")),
         say.sentence("conventions.signs",
             row("⊙"), row("diag", Fenced(row("·"))), sup(phi, row("′")), phi, row("t")),
     ]  # fmt: skip
@@ -337,6 +339,17 @@ def _loss(facts: Facts, stacked: bool) -> Inlines:
     return say.sentence("conventions.loss_of_outputs", *slots, outputs)
 
 
+def _norms(facts: Facts, letter: str) -> Inlines:
+    """The numbers by which the theorems measure a matrix, of those that they speak of."""
+    say, any_ = facts.say, MatrixSymbol(letter, 2, 2)
+    named = [say.sentence("conventions.spectral", Norm(any_))]
+    if facts.claimed(SingularMin):
+        named.append(say.sentence("conventions.smallest", SingularMin(any_)))
+    if facts.claimed(Radius):
+        named.append(say.sentence("conventions.radius", Radius(any_)))
+    return say.sentence("conventions.norms", any_, say.listed(named, "words.semicolon"))
+
+
 def _matrices(facts: Facts) -> tuple[Inlines, ...]:
     """How the Jacobian of a state that is a matrix is written."""
     say, cell = facts.say, facts.derivation.cell
@@ -346,7 +359,8 @@ def _matrices(facts: Facts) -> tuple[Inlines, ...]:
         return ()
     state = next(s for s in cell.states if s.shape[1] != 1)
     dot = facts.symbol(state.name + DOT)
-    return (say.sentence("conventions.maps", listed(held), dot, facts.symbol(state.name)),)
+    column = row("vec", Fenced(dot))
+    return (say.sentence("conventions.maps", listed(held), dot, facts.symbol(state.name), column),)
 
 
 def _part(letter: Box, lead: str) -> Box:

@@ -44,7 +44,8 @@ def pictures(facts: Facts, name: str) -> tuple[Section, Mapping[str, Picture]] |
     product = row(*(sub(facts.jacobian, str(step)) for step in range(_STEPS, 0, -1)))
     return Section("picture", say.words("picture.title"), (
         Figure(1, first, say.sentence("picture.graph"), say.words("picture.graph_described")),
-        Figure(2, second, say.sentence("picture.chain", product),
+        Figure(2, second,
+               say.sentence("picture.chain", product, sub(facts.jacobian, "t"), row("t")),
                say.words("picture.chain_described")),
     )), made  # fmt: skip
 

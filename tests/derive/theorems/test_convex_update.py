@@ -12,6 +12,7 @@ from derive import Cell, catalogue, differentiate
 from derive.language.norms import Extreme
 from derive.theorems.clockwork import clock_rate, find_clock
 from derive.theorems.convex_update import find_update, weighted_mean
+from derive.theorems.sentences import sentences
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 
@@ -100,3 +101,16 @@ def test_the_clockwork_decays_at_the_rate_of_its_slowest_module():
     for lag, norm in zip((100, 200, 400), norms, strict=True):
         assert norm <= 1e6 * (rate * 1.02) ** lag
     assert norms[2] < 1e-3
+
+
+@pytest.mark.parametrize("name", ["gru", "mut1"])
+def test_the_proof_says_of_the_factors_of_a_row_sum_what_holds_of_each(name):
+    """The row sum falls from 1 by w (1 − K − (1 − w) A); without A the second factor is still."""
+    claim = weighted_mean(derived(name))
+    text = sentences().template(claim.proof[-1].key, lambda theorem: 1)
+    weights = np.linspace(0.1, 1, 10)
+    second = 1 - 0.3 - (1 - weights) * (0.4 if name == "gru" else 0.0)
+    assert np.all(np.diff(weights) > 0)
+    assert np.all(np.diff(second) >= 0)
+    assert ("Both factors of the product grow" in text) <= bool(np.all(np.diff(second) > 0))
+    assert text.startswith("Neither factor of the product falls as")

@@ -1,12 +1,18 @@
-"""Norms over pairs of times: what is drawn over the shades, and what is not."""
+"""Figures of bounds: what is drawn over shades, beside frames and outside them."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import ContourSet
+from matplotlib.text import Text
 
-from reports.document import bound_figures
+from numeric.bounds.one_sequence.measured import Curve
+from reports.document import bound_figures, figures
+from reports.document.bound_figures import label_places
 from reports.document.figures import labels
 
 
@@ -31,3 +37,52 @@ def test_no_line_follows_the_roundings_of_the_largest_norm(monkeypatch):
     bound_figures.norms_over_times(times, logs, "x", labels("en"))
     (lines,) = drawings[0].axes[0].findobj(ContourSet)
     assert -0.4 < min(lines.levels) < max(lines.levels) < -0.01
+
+
+def test_the_numbers_on_lines_stand_off_the_frame_and_each_other(monkeypatch):
+    """On parallel straight lines Matplotlib's own places lie on the frame, cut off by it."""
+    drawings = []
+    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
+    times = [*range(0, 61, 2)]
+    lags = np.subtract.outer(times, times)
+    logs = np.where(lags >= 0, -0.104 * lags, -np.inf)
+    bound_figures.norms_over_times(times, logs, "x", labels("en"))
+    (lines,) = drawings[0].axes[0].findobj(ContourSet)
+    places = np.array([text.get_position() for text in lines.labelTexts])
+    assert len(places) >= 4
+    assert np.all((places > 3) & (places < 57))
+    apart = [np.linalg.norm(p - q) for k, p in enumerate(places) for q in places[:k]]
+    assert min(apart) > 3
+
+
+def test_a_line_at_the_frame_has_no_number():
+    assert label_places([[np.array([[0.0, 60.0], [1.0, 60.0]])], []], 0, 60) == []
+    (place,) = label_places([[np.array([[0.0, 60.0], [30.0, 45.0], [60.0, 60.0]])]], 0, 60)
+    assert place == (30.0, 45.0)
+
+
+@pytest.mark.parametrize(("bound", "leaves"), [(3.0, False), (50.0, True)])
+def test_an_arrow_is_spoken_of_where_one_is_drawn(bound, leaves, monkeypatch):
+    drawings = []
+    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
+    one = SimpleNamespace(lags=(1, 2), log10_measured=(-1.0, -2.0), log10_lower={},
+                          log10_upper={"a_priori": (2.0, bound), "product": (-1.0, -2.0),
+                                       "window_1": (1.0, 3.0)})  # fmt: skip
+    bound_figures.bounds_over_lag(one, "x", labels("en"))
+    said = [text.get_text() for text in drawings[0].findobj(Text)]
+    assert any("arrow" in label for label in said) is leaves
+    assert bound_figures.leaves_the_frame(one, labels("en")) is leaves
+
+
+@pytest.mark.parametrize("steep", [1.0, 0.0007])
+def test_long_numbers_at_an_axis_leave_its_words_in_the_figure(steep, monkeypatch):
+    """Numbers such as −0.040 pushed the words beside them over the left edge, which cut them."""
+    drawings = []
+    monkeypatch.setattr(figures, "_bytes", lambda figure, kind: drawings.append(figure) or b"")
+    lags = tuple(range(1, 61))
+    curve = Curve(1.0, lags, tuple(-steep * k for k in lags), (0.0,) * 60)
+    figures.gradient_norms(
+        SimpleNamespace(curves=(curve,), steps=60), r"\|\partial S_t/\partial S_\tau\|_2",
+        labels("en"))  # fmt: skip
+    drawings[0].draw_without_rendering()
+    assert drawings[0].axes[0].yaxis.label.get_window_extent().x0 > 2

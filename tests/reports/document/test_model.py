@@ -262,4 +262,8 @@ def test_one_curve_alone_is_black():
 
 def test_short_code_stays_on_its_line():
     assert inline(Words("x @ W.T", "code")) == '<code class="whole">x @ W.T</code>'
-    assert inline(Words("bptt verify lstm --seed 0", "code")).startswith("<code>")
+    flag = '<span class="whole">--seed</span>'
+    assert inline(Words("bptt verify lstm --seed 0", "code")) == (
+        f"<code>bptt verify lstm {flag} 0</code>")  # fmt: skip
+    norm = '<span class="whole">∞-norm</span>'
+    assert inline(Words("the ∞-norm of a well-known W")) == f"the {norm} of a well-known W"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -13,16 +14,18 @@ from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
 
-from derive import catalogue
-from derive.typeset.boxes import Symbol
+from derive import catalogue, differentiate
+from derive.typeset.boxes import Fenced, Fraction, Symbol, sub
 from reports import write_report
 from reports.document.figures import gradient_norms, labels
 from reports.document.graph_layout import find_graphviz
 from reports.document.html import html
 from reports.document.model import (
+    Bullets,
     EquationRow,
     Equations,
     Figure,
+    Math,
     Paragraph,
     Section,
     Table,
@@ -31,6 +34,8 @@ from reports.document.model import (
 from reports.document.pdf import EngineError, compile_pdf, find_engine
 from reports.document.tex import tex, write
 from reports.document.words import spoken
+from reports.sections.derivation import step_jacobian
+from reports.sections.facts import Facts
 from reports.write import write_files
 
 
@@ -178,6 +183,25 @@ def test_the_rule_below_a_table_is_not_cut_from_it(tmp_path):
     assert headed_by_a_rule(path.with_suffix(".pdf")) == []
 
 
+@pytest.mark.long
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_norm_in_a_sentence_of_a_list_does_not_touch_the_next_line(tmp_path):
+    """Its subscript stood on the letters below: TeX asks for one point between such lines."""
+    norm = Math(Fenced(Fraction(Symbol("a"), sub("b", "k")), "‖", "‖"))
+    filler = Words(" word" * 30 + " below")
+    items = tuple((Words("first "), *part, filler) for part in ((norm,), ()))
+    page = replace(document("rnn"), sections=(Section("s", "s", (Bullets(items),)),))
+    (tmp_path / "any.tex").write_text(tex(page), encoding="utf-8")
+    compile_pdf(tmp_path / "any.tex")
+    made = subprocess.run(["pdftotext", "-bbox", str(tmp_path / "any.pdf"), "-"], text=True,
+                          capture_output=True, check=True).stdout  # fmt: skip
+    feet = {word: [*map(float, re.findall(rf'yMax="([\d.]+)">{word}<', made))]
+            for word in ("first", "below")}  # fmt: skip
+    tall, plain = (low - high for high, low in zip(feet["first"], feet["below"], strict=True))
+    assert tall > plain + 1.5
+
+
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 def test_broken_tex_is_one_line(tmp_path):
     source = tmp_path / "broken.tex"
@@ -199,6 +223,15 @@ def test_html_fits_a_phone_and_a_desk(written):
         assert found[width]["math"] > 50
         assert found[width]["flat"] == []
         assert found[width]["wide"] == []
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+def test_no_formula_of_a_gated_unit_hides_its_number_at_a_desk(tmp_path):
+    """The sums over pairs of times have two brackets of columns and long factors."""
+    found = (step_jacobian(Facts(differentiate(catalogue[name]))) for name in ("gru", "mut1"))
+    page = html(replace(document("gru"), sections=tuple(found)))
+    assert measured(tmp_path / "frames.html", page)[0]["1200"]["formulas"] == []
 
 
 @pytest.mark.long

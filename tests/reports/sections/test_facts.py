@@ -51,7 +51,6 @@ def test_the_gain_gives_way_to_a_gate_of_its_name():
     assert facts.gain == Symbol("omega")
     assert Facts(differentiate(catalogue["rnn"])).gain == Symbol("g")
     assert labels("en", "k", r"\omega")("figures.gain") == r"gain $\omega$"
-    assert labels("en", "tau", norms="D").chain == r"$D_t\cdots{}D_{\tau+1}$"
 
 
 def test_the_loss_and_the_lipschitz_constant_have_letters_of_their_own():

@@ -39,11 +39,12 @@ def test_every_method_that_bounds_has_a_name(name):
     assert not unnamed, f"reports/document/method_names.py and reports/languages/ lack {unnamed}"
 
 
+@pytest.mark.parametrize(("name", "stepwise"), [("rnn", False), ("lstm", True)])
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_report_says_what_its_own_methods_do(language):
-    found = small_study("rnn")
+def test_a_report_says_what_its_own_methods_do(language, name, stepwise):
+    found = small_study(name)
     facts = Facts(derivation_of(found.one.cell), language=language)
-    (table,) = methods(Pages(facts, found, "rnn")).blocks
+    (table,) = methods(Pages(facts, found, name)).blocks
     assert isinstance(table, Table)
     said = {"".join(getattr(part, "text", "k") for part in row[0]) for row in table.rows}
     words = spoken(language).texts
@@ -51,6 +52,11 @@ def test_a_report_says_what_its_own_methods_do(language):
     for key in {key for name in names for key in method_key(name)} - {SCALED}:
         assert words[key].replace("{0}", "k") in said
     assert words["methods.modules"] not in said  # no clock, no modules
+    assert bool(found.one.certificate.finite) is stepwise
+    assert (words["one_sequence.step_by_step"].format(words["meanings.any"]) in said) is stepwise
+    (closed,) = (row[1] for row in table.rows if row[0][0].text == words["methods.closed"])
+    number = facts.number("certified_rate")
+    assert words["words.reference"].format(number) in "".join(part.text for part in closed)
 
 
 def test_a_method_has_one_name_in_figure_and_table():

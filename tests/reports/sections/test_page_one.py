@@ -55,3 +55,25 @@ def test_a_relation_in_brackets_has_a_meaning_where_there_is_one():
     assert "[qh,3,t≥1]" in page(catalogue["mlstm"])
     assert meant in first_page("mlstm")
     assert meant not in first_page("lstm")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("rnn", {"‖M‖2", "σmin(M)", "ρ(M)"}),
+        ("lstm", {"‖M‖2", "σmin(M)", "ρ(M)"}),
+        ("gru", {"‖M‖2", "ρ(M)"}),
+        ("delta_net", {"‖M‖2"}),
+    ],
+)
+def test_what_a_matrix_is_measured_by_is_said_before_a_theorem_uses_it(name, said):
+    text = page(catalogue[name])
+    line = next(line for line in first_page(name).split("\n") if line.startswith("Of a matrix M, "))
+    assert {sign for sign in ("‖M‖2", "σmin(M)", "ρ(M)") if f"{sign} is" in line} == said
+    theorems = text[text.index("How gradients vanish and explode") :]
+    for sign in ("σmin(", "ρ("):
+        assert (sign in theorems) == (f"{sign}M)" in said)
+
+
+def test_the_column_of_a_matrix_is_said_to_go_row_after_row():
+    assert "vec(C˙), the column of the entries of the change, row after row" in first_page("mlstm")

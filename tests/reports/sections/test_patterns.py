@@ -55,6 +55,7 @@ def test_the_dictionary_has_symbols_of_the_derivation(name):
     assert {*notations()[name]} <= known
     section = dictionary(Facts(derivation))
     assert len(section.blocks[0].rows) == len(notations()[name])
+    assert all(meaning for _, _, meaning in section.blocks[0].rows)
 
 
 def test_a_cell_that_notes_do_not_write_about_has_none():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from derive import Cell, catalogue, differentiate
+from derive.typeset.latex import Latex
 from reports.document import graph_layout
 from reports.document.figures import by_steps, shortened
-from reports.document.graph_figures import readable
+from reports.document.graph_figures import _beside, cut_at_nodes, readable
 from reports.document.graph_layout import NoLayoutError, find_graphviz, laid_out
-from reports.document.model import Figure
+from reports.document.model import Figure, Math
 from reports.sections.facts import Facts
 from reports.sections.picture import pictures
 
@@ -44,6 +46,9 @@ def test_a_cell_has_its_graph_and_its_chain(name):
     section, made = pictures(Facts(differentiate(catalogue[name])), name)
     stems = [block.stem for block in section.blocks if isinstance(block, Figure)]
     assert stems == [f"{name}-graph", f"{name}-chain"] == [*made]
+    caption = section.blocks[1].caption
+    letters = [Latex()(part.box).strip() for part in caption if isinstance(part, Math)]
+    assert letters == ["J_{t}", "t", "J_{3}\\,J_{2}\\,J_{1}"]  # named before it is multiplied
     for picture in made.values():
         assert picture.pdf.startswith(b"%PDF")
         assert "#b3261e" in picture.svg
@@ -87,3 +92,21 @@ def test_steps_do_not_drift():
     path = "M 0 0 " + " ".join(f"L {x} 0" for x in places)
     steps = [float(part.split()[0]) for part in by_steps(path, 2).split("l")[1:]]
     assert abs(sum(steps) - places[-1]) <= 0.005
+
+
+def test_an_arrow_beside_an_edge_ends_outside_of_the_node_and_its_numbers():
+    """Moved beside an edge that comes in at a corner, the head stood over the numbers there."""
+    box, given = (2.0, 1.0, 0.74, 0.5, True), (0.0, 0.0, 0.5, 0.36, False)
+    line = np.linspace((0.2, 0.11), (1.63, 0.9), 4)
+    for way in (0.045, -0.045):
+        moved = _beside(line, way)
+        made = cut_at_nodes(moved, given, box)
+        x, y = np.abs(made[-1] - box[:2])
+        assert x >= 0.37 or y >= 0.25
+        assert np.hypot(made[0][0] / 0.25, made[0][1] / 0.18) >= 1
+        assert np.linalg.norm(made[-1] - moved[-1]) < 0.1
+    inside = cut_at_nodes(np.linspace((1.9, 1.0), (2.1, 1.0), 4), box, box)
+    assert np.allclose(inside, np.linspace((1.9, 1.0), (2.1, 1.0), 4))
+    x, y = np.abs(_beside(line, -0.045)[-1] - box[:2])
+    assert x < 0.37
+    assert y < 0.25
