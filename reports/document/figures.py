@@ -20,6 +20,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from numeric.bounds.one_sequence.measured import Curve, Measurement
+from reports.document.formulas_once import share
 from reports.document.words import spoken
 
 STYLE: Final[dict[str, Any]] = {
@@ -34,6 +35,7 @@ _CHINESE: Final = re.compile("[\u3400-\u9fff]")
 _DIGITS: Final = re.compile(r"\$\\mathdefault\{([0-9.]+)\}\$")
 Mark = tuple[float, str, str]
 
+share()
 
 # Serifs before others; a collection is known to matplotlib by its first, Japanese, face.
 CHINESE: Final = (
