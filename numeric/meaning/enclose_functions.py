@@ -293,8 +293,8 @@ def _falling(at: Callable[[Interval], Interval]) -> Callable[[Interval], Interva
     """A slope that is even and falls with |x|: its largest value where |x| is smallest."""
 
     def rule(x: Interval) -> Interval:
-        near, far = interval(x.mignitude), interval(x.magnitude)
-        return Interval(np.maximum(at(far).lo, 0.0), at(near).hi)
+        found = at(interval(np.stack([x.mignitude, x.magnitude])))
+        return Interval(np.maximum(found.lo[1], 0.0), found.hi[0])
 
     return rule
 
