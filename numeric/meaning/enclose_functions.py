@@ -391,9 +391,9 @@ def _cut(found: Interval, bounds: Set) -> Interval:
 
 
 @lru_cache(maxsize=1024)
-def _ends(bounds: Set) -> tuple[float, float]:
-    """The ends of a range as floats, rounded outwards."""
+def _ends(bounds: Set) -> tuple[Array, Array]:
+    """The ends of a range as floats, rounded outwards; as arrays no operation makes them one."""
     return (
-        -np.inf if bounds.inf.is_infinite else float(number(bounds.inf).lo),
-        np.inf if bounds.sup.is_infinite else float(number(bounds.sup).hi),
+        np.array(-np.inf if bounds.inf.is_infinite else float(number(bounds.inf).lo)),
+        np.array(np.inf if bounds.sup.is_infinite else float(number(bounds.sup).hi)),
     )

@@ -24,6 +24,8 @@ from numeric.numbers.outward import (
     below,
     between,
     down,
+    halves_of,
+    middle_of,
     moved,
     up,
 )
@@ -91,14 +93,7 @@ class Interval:
     @_QUIET
     def middle(self) -> Array:
         """A float inside each interval; 0 where an end is infinite."""
-        if self.lo is self.hi:
-            return self.lo
-        finite = np.isfinite(self.lo - self.hi)
-        if all_of(finite):
-            return np.minimum(np.maximum(0.5 * self.lo + 0.5 * self.hi, self.lo), self.hi)
-        finite = np.isfinite(self.lo) & np.isfinite(self.hi)
-        lo, hi = np.where(finite, self.lo, 0.0), np.where(finite, self.hi, 0.0)
-        return np.minimum(np.maximum(0.5 * lo + 0.5 * hi, lo), hi)
+        return middle_of(self.lo, self.hi)
 
     @property
     def radius(self) -> Array:
@@ -108,11 +103,7 @@ class Interval:
     @_QUIET
     def halves(self) -> tuple[Array, Array]:
         """`middle` and `radius`."""
-        middle = self.middle
-        if self.lo is self.hi:
-            return middle, np.zeros_like(self.lo)
-        radius = np.maximum(self.hi - middle, middle - self.lo)
-        return middle, up(radius, radius == 0)
+        return halves_of(self.lo, self.hi)
 
     @property
     def magnitude(self) -> Array:
@@ -235,13 +226,18 @@ def rational(number: Fraction) -> Interval:
     return Interval(np.asarray(below), np.asarray(above))
 
 
-@_QUIET
-def around(middle: Array, radius: Array) -> Interval:
-    """The interval of that middle and radius; no bound where the radius is not finite."""
+def _around(middle: Array, radius: Array) -> Interval:
     if not all_of(np.isfinite(radius + np.abs(middle))):
         known = np.isfinite(radius) & np.isfinite(middle)
         middle, radius = np.where(known, middle, 0.0), np.where(known, radius, np.inf)
-    return Interval(down(middle - radius, radius == 0), up(middle + radius, radius == 0))
+    exact = radius == 0
+    return Interval(moved(middle - radius, exact, LOW), moved(middle + radius, exact, HIGH))
+
+
+@_QUIET
+def around(middle: Array, radius: Array) -> Interval:
+    """The interval of that middle and radius; no bound where the radius is not finite."""
+    return _around(middle, radius)
 
 
 @cache
@@ -275,7 +271,7 @@ def matmul(a: Interval, b: Interval) -> Interval:
     inner = a.shape[-1]
     if inner == 0:
         return _zero_product(a, b)
-    (am, ar), (bm, br) = a.halves(), b.halves()
+    (am, ar), (bm, br) = halves_of(a.lo, a.hi), halves_of(b.lo, b.hi)
     wide = np.count_nonzero(ar) > 0
     if not ((wide or np.count_nonzero(am)) and (np.count_nonzero(bm) or np.count_nonzero(br))):
         return _zero_product(a, b)
@@ -284,7 +280,7 @@ def matmul(a: Interval, b: Interval) -> Interval:
     spread = np.abs(am) @ (br + relative)
     if wide:
         spread = spread + ar @ (np.abs(bm) + br)
-    return around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * _TINY)
+    return _around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * _TINY)
 
 
 def _zero_product(a: Interval, b: Interval) -> Interval:

@@ -190,7 +190,8 @@ def drawn(figure: Figure) -> Picture:
         for axis in (axes.xaxis, axes.yaxis):
             if type(axis.get_major_formatter()) is ScalarFormatter:
                 axis.set_major_formatter(_Numbers())
-    for text in figure.findobj(Text):
+    several = len(mpl.rcParams["font.family"]) > 1  # else every text has the one font
+    for text in figure.findobj(Text) if several else ():
         label, others = text.get_text(), text.get_fontfamily()[1:]
         if others and "$" in label and _CHINESE.search(label):  # beside a formula one font is asked
             text.set_fontfamily(others)
