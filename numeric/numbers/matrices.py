@@ -42,14 +42,10 @@ def lowered(value: float, terms: int = 8) -> float:
 
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
-def _squared(flat: Array) -> float:
-    return float(flat @ flat)
-
-
 def frobenius(matrix: Array) -> float:
     """An upper bound of ‖A‖_F ≥ ‖A‖₂; infinite where an entry is, or is no number."""
     flat = np.ravel(matrix)
-    total = _squared(flat)
+    total = float(flat @ flat)
     if not math.isfinite(total) or total < 1e-250:  # squares overflow, or underflow to 0
         return raised(float(np.max(np.abs(flat), initial=0.0)) * math.sqrt(flat.size))
     return raised(math.sqrt(total), flat.size)
