@@ -293,8 +293,8 @@ def _falling(at: Callable[[Interval], Interval]) -> Callable[[Interval], Interva
     """A slope that is even and falls with |x|: its largest value where |x| is smallest."""
 
     def rule(x: Interval) -> Interval:
-        near, far = interval(x.mignitude), interval(x.magnitude)
-        return Interval(np.maximum(at(far).lo, 0.0), at(near).hi)
+        found = at(interval(np.stack([x.mignitude, x.magnitude])))
+        return Interval(np.maximum(found.lo[1], 0.0), found.hi[0])
 
     return rule
 
@@ -391,9 +391,9 @@ def _cut(found: Interval, bounds: Set) -> Interval:
 
 
 @lru_cache(maxsize=1024)
-def _ends(bounds: Set) -> tuple[float, float]:
-    """The ends of a range as floats, rounded outwards."""
+def _ends(bounds: Set) -> tuple[Array, Array]:
+    """The ends of a range as floats, rounded outwards; as arrays no operation makes them one."""
     return (
-        -np.inf if bounds.inf.is_infinite else float(number(bounds.inf).lo),
-        np.inf if bounds.sup.is_infinite else float(number(bounds.sup).hi),
+        np.array(-np.inf if bounds.inf.is_infinite else float(number(bounds.inf).lo)),
+        np.array(np.inf if bounds.sup.is_infinite else float(number(bounds.sup).hi)),
     )

@@ -4,8 +4,6 @@ In: float64 arrays. Out: `Interval`. One rounded operation errs by at most half 
 place, so the next float outwards bounds it; a sum of k products, in whatever order and with or
 without fused operations, errs by at most γ_k Σ|a||b| with γ_k = k u / (1 − k u) (Higham 2002,
 Accuracy and stability of numerical algorithms, section 3.1). An infinite end stands for no bound.
-
-Assumes: NumPy's exp, tanh, log1p and sin err by at most `ULPS` last places; its tests allow four.
 """
 
 from __future__ import annotations
@@ -18,16 +16,27 @@ from typing import Any, Final
 
 import numpy as np
 
+from numeric.numbers.outward import (
+    HIGH,
+    LOW,
+    TINY,
+    above,
+    all_of,
+    below,
+    between,
+    down,
+    halves_of,
+    middle_of,
+    moved,
+    up,
+)
+
 Array = Any
-ULPS: Final = 16
 UNIT: Final = 2.0**-53
-_TINY: Final = 1e-300
 _LEAST: Final = 2.0**-1074
 _SMALL: Final = 1e-290
 _NORMAL: Final = 2.3e-308  # above the smallest normal number: below it a float may become 0
 _LARGEST: Final = 2.0**1023 * (2 - 2.0**-52)  # what a float that overflowed is at least
-_MARGIN: Final = ULPS * 2.0**-52
-_LOW, _HIGH = np.array(-np.inf), np.array(np.inf)  # as arrays no operation has to make them one
 _QUIET: Final = np.errstate(all="ignore")  # an infinite end is an answer here
 
 
@@ -46,7 +55,7 @@ class Interval:
         Raises:
             ValueError: if an end is NaN or the lower lies above the upper.
         """
-        if self.lo.shape != self.hi.shape or np.count_nonzero(self.lo <= self.hi) < self.lo.size:
+        if self.lo.shape != self.hi.shape or not all_of(self.lo <= self.hi):
             raise ValueError("interval: the lower end must not exceed the upper, and none be NaN")
 
     # ---- shape -------------------------------------------------------------------------------
@@ -64,11 +73,11 @@ class Interval:
     @property
     def T(self) -> Interval:
         """The transpose."""
-        return Interval(self.lo.T, self.hi.T)
+        return _known(self.lo.T, self.hi.T)
 
     def swapaxes(self, one: int, other: int) -> Interval:
         """The same with two axes exchanged."""
-        return Interval(self.lo.swapaxes(one, other), self.hi.swapaxes(one, other))
+        return _known(self.lo.swapaxes(one, other), self.hi.swapaxes(one, other))
 
     @property
     def exact(self) -> bool:
@@ -76,19 +85,15 @@ class Interval:
         return self.lo is self.hi or np.array_equal(self.lo, self.hi)
 
     def __getitem__(self, key: Any) -> Interval:
-        return Interval(self.lo[key], self.hi[key])
+        return _known(self.lo[key], self.hi[key])
 
     # ---- numbers -----------------------------------------------------------------------------
 
     @property
+    @_QUIET
     def middle(self) -> Array:
         """A float inside each interval; 0 where an end is infinite, or no more is known than 0."""
-        if self.lo is self.hi:
-            return self.lo
-        apart = (self.lo > 0) | (self.hi < 0) | (self.magnitude > _TINY)  # not below all floats
-        known = np.isfinite(self.lo) & np.isfinite(self.hi) & apart
-        lo, hi = np.where(known, self.lo, 0.0), np.where(known, self.hi, 0.0)
-        return np.minimum(np.maximum(0.5 * lo + 0.5 * hi, lo), hi)
+        return middle_of(self.lo, self.hi)
 
     @property
     def radius(self) -> Array:
@@ -98,11 +103,7 @@ class Interval:
     @_QUIET
     def halves(self) -> tuple[Array, Array]:
         """`middle` and `radius`."""
-        middle = self.middle
-        if self.lo is self.hi:
-            return middle, np.zeros_like(self.lo)
-        return middle, np.maximum(_up(self.hi - middle, self.hi == middle),
-                                  _up(middle - self.lo, self.lo == middle))  # fmt: skip
+        return halves_of(self.lo, self.hi)
 
     @property
     def magnitude(self) -> Array:
@@ -117,7 +118,7 @@ class Interval:
 
     def hull(self, other: Interval) -> Interval:
         """The smallest interval that contains both."""
-        return Interval(np.minimum(self.lo, other.lo), np.maximum(self.hi, other.hi))
+        return _known(np.minimum(self.lo, other.lo), np.maximum(self.hi, other.hi))
 
     def meet(self, other: Interval) -> Interval:
         """What both contain; both must contain the truth."""
@@ -132,26 +133,28 @@ class Interval:
 
     def absolute(self) -> Interval:
         """|x|."""
-        return Interval(self.mignitude, self.magnitude)
+        return _known(self.mignitude, self.magnitude)
 
     @_QUIET
     def square(self) -> Interval:
         """x², which is not negative."""
         a = self.absolute()
-        return Interval(np.maximum(_down(a.lo * a.lo, a.lo == 0), 0.0), _up(a.hi**2, a.hi == 0))
+        return Interval(np.maximum(down(a.lo * a.lo, a.lo == 0), 0.0), up(a.hi**2, a.hi == 0))
 
     # ---- arithmetic --------------------------------------------------------------------------
 
     def __neg__(self) -> Interval:
-        return Interval(-self.hi, -self.lo)
+        return _known(-self.hi, -self.lo)
 
     @_QUIET
     def __add__(self, other: Any) -> Interval:
         b = interval(other)
-        return Interval(
-            _down(self.lo + b.lo, (self.lo == 0) | (b.lo == 0)),
-            _up(self.hi + b.hi, (self.hi == 0) | (b.hi == 0)),
-        )
+        low, high = self.lo + b.lo, self.hi + b.hi
+        lo = moved(low, (self.lo == 0) | (b.lo == 0), LOW)
+        hi = moved(high, (self.hi == 0) | (b.hi == 0), HIGH)
+        if all_of(lo <= hi):
+            return _known(lo, hi)
+        return Interval(np.fmax(lo, LOW), np.fmin(hi, HIGH))  # ∞ − ∞ bounds nothing
 
     __radd__ = __add__
 
@@ -165,15 +168,16 @@ class Interval:
     def __mul__(self, other: Any) -> Interval:
         b = interval(other)
         same = _harmless(self) | _harmless(b)
-        ends = [_finite_product(p, q) for p in self._ends() for q in b._ends()]
-        low, high = ends[0], ends[0]
-        for end in ends[1:]:
-            low, high = np.minimum(low, end), np.maximum(high, end)
-        lo, hi = _down(low, same), _up(high, same)
-        if ((lo == -_LEAST) | (hi == _LEAST)).any():  # what has one sign keeps it
+        ends = [p * q for p in self._ends() for q in b._ends()]
+        low, high = between(ends)
+        if not all_of(low <= high):  # some end is no number: 0 times no bound is 0
+            low, high = between([np.where(np.isnan(end), 0.0, end) for end in ends])
+        lo, hi = moved(low, same, LOW), moved(high, same, HIGH)
+        zero = not (np.count_nonzero(low) == low.size == np.count_nonzero(high))
+        if zero and ((lo == -_LEAST) | (hi == _LEAST)).any():  # what has one sign keeps it
             lo = np.where((low == 0) & _alike(self, b), 0.0, lo)
             hi = np.where((high == 0) & _alike(self, -b), 0.0, hi)
-        return Interval(lo, hi)
+        return _known(lo, hi)
 
     __rmul__ = __mul__
 
@@ -181,6 +185,8 @@ class Interval:
         return self * reciprocal(interval(other))
 
     def __rtruediv__(self, other: Any) -> Interval:
+        if isinstance(other, float) and other == 1.0:
+            return reciprocal(self)
         return interval(other) * reciprocal(self)
 
     def __matmul__(self, other: Any) -> Interval:
@@ -195,7 +201,7 @@ class Interval:
         middle, radius = self.halves()
         middle = middle.sum(axis=axis, keepdims=keepdims)
         spread = (radius + gamma(count) * self.magnitude).sum(axis=axis, keepdims=keepdims)
-        return around(middle, spread * (1 + gamma(2 * count + 4)) + _TINY)
+        return around(middle, spread * (1 + gamma(2 * count + 4)) + TINY)
 
 
 def interval(value: Any) -> Interval:
@@ -220,12 +226,18 @@ def rational(number: Fraction) -> Interval:
     return Interval(np.asarray(below), np.asarray(above))
 
 
+def _around(middle: Array, radius: Array) -> Interval:
+    if not all_of(np.isfinite(radius + np.abs(middle))):
+        known = np.isfinite(radius) & np.isfinite(middle)
+        middle, radius = np.where(known, middle, 0.0), np.where(known, radius, np.inf)
+    exact = radius == 0
+    return Interval(moved(middle - radius, exact, LOW), moved(middle + radius, exact, HIGH))
+
+
 @_QUIET
 def around(middle: Array, radius: Array) -> Interval:
     """The interval of that middle and radius; no bound where the radius is not finite."""
-    known = np.isfinite(radius) & np.isfinite(middle)
-    middle, radius = np.where(known, middle, 0.0), np.where(known, radius, np.inf)
-    return Interval(_down(middle - radius, radius == 0), _up(middle + radius, radius == 0))
+    return _around(middle, radius)
 
 
 @cache
@@ -238,10 +250,12 @@ def gamma(terms: int) -> float:
 def reciprocal(x: Interval) -> Interval:
     """1 / x; no bound where 0 is within."""
     bad = (x.lo <= 0) & (x.hi >= 0)
+    if not np.count_nonzero(bad):
+        return _known(moved(1 / x.hi, np.isinf(x.hi), LOW), moved(1 / x.lo, np.isinf(x.lo), HIGH))
     lo, hi = np.where(bad, 1.0, x.lo), np.where(bad, 1.0, x.hi)
     return Interval(
-        np.where(bad, -np.inf, _down(1 / hi, np.isinf(hi))),
-        np.where(bad, np.inf, _up(1 / lo, np.isinf(lo))),
+        np.where(bad, -np.inf, down(1 / hi, np.isinf(hi))),
+        np.where(bad, np.inf, up(1 / lo, np.isinf(lo))),
     )
 
 
@@ -257,17 +271,16 @@ def matmul(a: Interval, b: Interval) -> Interval:
     inner = a.shape[-1]
     if inner == 0:
         return _zero_product(a, b)
-    (am, ar), (bm, br) = a.halves(), b.halves()
-    wide = ar.any()
-    if not (wide or am.any()) or not (bm.any() or br.any()):
+    (am, ar), (bm, br) = halves_of(a.lo, a.hi), halves_of(b.lo, b.hi)
+    wide = np.count_nonzero(ar) > 0
+    if not ((wide or np.count_nonzero(am)) and (np.count_nonzero(bm) or np.count_nonzero(br))):
         return _zero_product(a, b)
     middle = am @ bm
     relative = gamma(inner + 2) * np.abs(bm) + np.where(bm == 0, 0.0, _LEAST)  # it may underflow
     spread = np.abs(am) @ (br + relative)
     if wide:
         spread = spread + ar @ (np.abs(bm) + br)
-    spread = np.where(np.isnan(spread), np.inf, spread)
-    return around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * _TINY)
+    return _around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * TINY)
 
 
 def _zero_product(a: Interval, b: Interval) -> Interval:
@@ -279,43 +292,32 @@ def _zero_product(a: Interval, b: Interval) -> Interval:
 def stacked(parts: list[Interval], axis: int = 0) -> Interval:
     """The parts one below the other, or along another axis."""
     ends = ([p.lo for p in parts], [p.hi for p in parts])
-    return Interval(*(np.concatenate(end, axis=axis) for end in ends))
+    return _known(*(np.concatenate(end, axis=axis) for end in ends))
 
 
 def repeated(x: Interval, shape: tuple[int, ...]) -> Interval:
     """The same along new axes in front, and along those of length 1."""
-    return Interval(np.broadcast_to(x.lo, shape), np.broadcast_to(x.hi, shape))
+    return _known(np.broadcast_to(x.lo, shape), np.broadcast_to(x.hi, shape))
 
 
-def _finite_product(a: Array, b: Array) -> Array:
-    """A b, where 0 times no bound is 0."""
-    found = a * b
-    return np.where(np.isnan(found), 0.0, found) if np.isnan(found).any() else found
+def _known(lo: Array, hi: Array) -> Interval:
+    """An interval whose ends are known to be in order: made of others', or compared already."""
+    made = object.__new__(Interval)
+    made.__dict__.update(lo=lo, hi=hi)
+    return made
 
 
 def _harmless(x: Interval) -> Array:
     """Whether a product with x is exact: x is 0, 1 or −1."""
-    return (x.lo == x.hi) & ((x.lo == 0) | (np.abs(x.lo) == 1))
+    one = x.lo == x.hi
+    if not np.count_nonzero(one):
+        return np.False_
+    return one & ((x.lo == 0) | (np.abs(x.lo) == 1))
 
 
 def _alike(a: Interval, b: Interval) -> Array:
     """Whether no product of a value of the one and of the other is negative."""
     return ((a.lo >= 0) & (b.lo >= 0)) | ((a.hi <= 0) & (b.hi <= 0))
-
-
-def _down(value: Array, exact: Array) -> Array:
-    return _moved(np.fmax(value, _LOW), exact, _LOW)  # what is no number bounds nothing
-
-
-def _up(value: Array, exact: Array) -> Array:
-    return _moved(np.fmin(value, _HIGH), exact, _HIGH)
-
-
-def _moved(value: Array, exact: Array, end: Array) -> Array:
-    """The next float towards that end, where the value is not exact."""
-    found = np.asarray(np.nextafter(value, end))
-    np.copyto(found, value, where=exact)
-    return found
 
 
 # ---- functions at points -----------------------------------------------------------------------
@@ -324,28 +326,20 @@ def _moved(value: Array, exact: Array, end: Array) -> Array:
 @_QUIET
 def widened(value: Array) -> Interval:
     """A function's float value with its error of `ULPS` units around it; 0 stays 0."""
-    return Interval(_below(value), _above(value))
-
-
-def _below(value: Array) -> Array:
-    return _down(value - np.abs(value) * _MARGIN, value == 0)
-
-
-def _above(value: Array) -> Array:
-    return _up(value + np.abs(value) * _MARGIN, value == 0)
+    return Interval(below(value), above(value))
 
 
 @_QUIET
 def exp(x: Interval) -> Interval:
     """e^x, which is not negative."""
-    low, high = _below(np.minimum(np.exp(x.lo), _LARGEST)), _above(np.exp(x.hi))
+    low, high = below(np.minimum(np.exp(x.lo), _LARGEST)), above(np.exp(x.hi))
     return Interval(np.where(low < _NORMAL, 0.0, low), np.maximum(high, _NORMAL))
 
 
 @_QUIET
 def log(x: Interval) -> Interval:
     """Log x of what of x is positive; no bound below where 0 is within, none at all left of it."""
-    low, high = _below(np.log(np.maximum(x.lo, 0.0))), _above(np.log(x.hi))
+    low, high = below(np.log(np.maximum(x.lo, 0.0))), above(np.log(x.hi))
     return Interval(low, np.where(x.hi > 0, high, np.inf))
 
 
@@ -353,13 +347,13 @@ def log(x: Interval) -> Interval:
 def sqrt(x: Interval) -> Interval:
     """√x of what of x is not negative; a root is rounded to the nearest float."""
     low, high = np.sqrt(np.maximum(x.lo, 0.0)), np.sqrt(np.maximum(x.hi, 0.0))
-    return Interval(np.maximum(_down(low, low == 0), 0.0), _up(high, high == 0))
+    return Interval(np.maximum(down(low, low == 0), 0.0), up(high, high == 0))
 
 
 @_QUIET
 def tanh(x: Interval) -> Interval:
     """Tanh x, between −1 and 1; between 0 and x where x is too small for relative errors."""
-    low, high = _below(np.tanh(x.lo)), _above(np.tanh(x.hi))
+    low, high = below(np.tanh(x.lo)), above(np.tanh(x.hi))
     low = np.where(np.abs(x.lo) < _SMALL, np.minimum(x.lo, 0.0), np.maximum(low, -1.0))
     high = np.where(np.abs(x.hi) < _SMALL, np.maximum(x.hi, 0.0), np.minimum(high, 1.0))
     return Interval(low, high)
@@ -378,7 +372,7 @@ def softplus(x: Interval) -> Interval:
     def at(point: Array) -> Interval:
         power = exp(interval(-np.abs(point)))
         return interval(np.maximum(point, 0.0)) + Interval(
-            _below(np.log1p(power.lo)), _above(np.log1p(power.hi))
+            below(np.log1p(power.lo)), above(np.log1p(power.hi))
         )
 
     return Interval(at(x.lo).lo, at(x.hi).hi)

@@ -41,11 +41,11 @@ def lowered(value: float, terms: int = 8) -> float:
     return max(0.0, value * (1 - gamma(terms + 8)) - _TINY)
 
 
+@np.errstate(over="ignore", invalid="ignore", under="ignore")
 def frobenius(matrix: Array) -> float:
     """An upper bound of ‖A‖_F ≥ ‖A‖₂; infinite where an entry is, or is no number."""
     flat = np.ravel(matrix)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        total = float(flat @ flat)
+    total = float(flat @ flat)
     if not math.isfinite(total) or total < 1e-250:  # squares overflow, or underflow to 0
         return raised(float(np.max(np.abs(flat), initial=0.0)) * math.sqrt(flat.size))
     return raised(math.sqrt(total), flat.size)

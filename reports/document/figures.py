@@ -20,6 +20,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from numeric.bounds.one_sequence.measured import Curve, Measurement
+from reports.document.formulas_once import shared
 from reports.document.words import spoken
 
 STYLE: Final[dict[str, Any]] = {
@@ -204,11 +205,13 @@ def drawn(figure: Figure) -> Picture:
             if type(axis.get_major_formatter()) is ScalarFormatter:
                 axis.set_major_formatter(_Numbers())
     _make_room(figure)
-    for text in figure.findobj(Text):
+    several = len(mpl.rcParams["font.family"]) > 1  # else every text has the one font
+    for text in figure.findobj(Text) if several else ():
         label, others = text.get_text(), text.get_fontfamily()[1:]
         if others and "$" in label and _CHINESE.search(label):  # beside a formula one font is asked
             text.set_fontfamily(others)
-    return Picture(_bytes(figure, "pdf"), shortened(_bytes(figure, "svg").decode()))
+    with shared():
+        return Picture(_bytes(figure, "pdf"), shortened(_bytes(figure, "svg").decode()))
 
 
 _DATA: Final = re.compile(r'\bd="([^"]*)"(\stransform="scale\(0\.015625\))?')

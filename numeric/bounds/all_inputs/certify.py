@@ -109,7 +109,8 @@ def certify(
     `steps` matters only where the bounds change with time.
     With a partition (size name → lengths of its parts) one more method uses it.
     The search for a scaled norm starts where that of a setting nearby ended, and goes on below a
-    rate of 1 if the bounds have to be `sharp`.
+    rate of 1 if the bounds have to be `sharp`. If not, rates are all that is asked for: no bound
+    of `finite` steps is made beside `methods`, and no `least_rate`.
 
     Raises:
         ValueError: for fewer steps than lags, or more than there are constants for.
@@ -135,13 +136,14 @@ def certify(
     methods += [scaled.method(lags)] if scaled else []
     finite: tuple[Method, ...] = ()
     long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)
-    if not long and min((method.rate for method in methods), default=math.inf) >= 1:
+    asked = not long and (sharp or not methods)
+    if asked and min((method.rate for method in methods), default=math.inf) >= 1:
         finite = tuple(_over_time(ranges, None, lags, partition, steps))
     if not methods:
         methods, finite = list(finite), ()
     return Certificate(
         box, tuple(methods), steps, rest, carousel(setting, values) if box is not None else None,
-        least_rate(setting, values), finite, scaled,
+        least_rate(setting, values) if sharp else None, finite, scaled,
     )  # fmt: skip
 
 

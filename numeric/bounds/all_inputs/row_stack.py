@@ -72,10 +72,12 @@ class Sharpened(Domination):
         if not isinstance(node, (MatAdd, MatMul)) or self.leaf(node) or not np.any(plain):
             return plain
         found = [float(np.max(plain))]
+        before: list[_Term] = []
         for deep in (False, True):
             terms = list(self._terms(node, None, step.sup, deep))
-            if len(terms) > 1:
+            if len(terms) > 1 and not _same(terms, before):  # most sums have no sums within
                 found.append(self._stacked(_joined(terms), step))
+            before = terms
         best = min(found)
         return plain if best >= found[0] else np.full(plain.shape, best)
 
@@ -161,6 +163,13 @@ class Sharpened(Domination):
         count = 4 * len(terms)
         found = raised(raised(rows, count) * raised(math.hypot(*lengths), count))
         return found if math.isfinite(found) else math.inf
+
+
+def _same(terms: Sequence[_Term], before: Sequence[_Term]) -> bool:
+    """Whether these are the summands that there were before."""
+    return len(terms) == len(before) and all(
+        a.rest == b.rest and np.array_equal(a.d, b.d) for a, b in zip(terms, before, strict=True)
+    )
 
 
 def _joined(terms: Sequence[_Term]) -> list[_Term]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -20,7 +20,7 @@ from derive.cell import Cell, declared
 from derive.language.expr import Elementwise, Softmax
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.domains import undefined
-from numeric.meaning.run_cell import run_cell
+from numeric.meaning.run_cell import Run, prepared
 from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, pushed, regimes_at_zero
@@ -34,6 +34,7 @@ _SMALL: Final = 2
 _NORMED: Final = 3
 _SHARED: Final = 2
 _EARLY: Final = LONG // 4
+_ARITHMETICS: Final = 4  # for which the cell's equations are kept ready
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class CellProblem:
 
     cell: Cell
     scope: Scope = WHOLE
+    _runs: dict[Arithmetic, Run] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     functions: ClassVar = CELL_FUNCTIONS
     every_step: ClassVar = True
 
@@ -201,9 +205,11 @@ class CellProblem:
 
     def outputs(self, case: Case, arithmetic: Arithmetic) -> Outputs:
         """s_1…s_T of every state, and of every output, by the author's equations."""
-        return run_cell(
-            self.cell, case.params, case.inputs, case.initial, case.constants, arithmetic
-        )
+        if (run := self._runs.get(arithmetic)) is None:
+            while len(self._runs) >= _ARITHMETICS:
+                del self._runs[next(iter(self._runs))]
+            run = self._runs[arithmetic] = prepared(self.cell, arithmetic)
+        return run(case.params, case.inputs, case.initial, case.constants)
 
     def output_shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
         """The shape of each state and output in the module interface: (T, B, n), (T, B, n, k)."""

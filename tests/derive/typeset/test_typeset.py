@@ -42,17 +42,7 @@ from derive.language.expr import (
 from derive.language.functions import FUNCTIONS
 from derive.language.norms import BlockBound, Largest, MaxAbs, Norm, Radius, SingularMin
 from derive.typeset import boxes
-from derive.typeset.boxes import (
-    Delimiter,
-    Fenced,
-    Fraction,
-    Operator,
-    Row,
-    Sum,
-    Symbol,
-    sub,
-    sup,
-)
+from derive.typeset.boxes import Delimiter, Operator, Row, Sum, Symbol
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout, Notation, size_box, space_of
 from derive.typeset.letters import parse_latex
@@ -408,16 +398,3 @@ def test_a_time_has_another_letter_where_the_cell_has_its_own_k():
     pairs = differentiate(catalogue["star"]).part("pairs")[0].equation.value
     assert "∑_{τ=1}^{t} diag(tanh′(a_{h,τ})" in Text()(Layout(catalogue["star"].notation).of(pairs))
     assert Text()(space_of(M("k", size("k"), 1))) == "ℝ^k"
-
-
-def test_mathml_has_room_where_letters_lean_and_bars_stand():
-    """Browsers set a superscript over the right stem of an N, and a norm's bars on a fraction."""
-    gap = '<mspace width="0.11em"/>'
-    assert MathML()(sup(Symbol("N"), "2")) == (
-        f"<msup><mi>N</mi><mrow>{gap}<mn>2</mn></mrow></msup>")  # fmt: skip
-    assert gap not in MathML()(sup(Symbol("r"), "2"))
-    tall = Fraction(Symbol("a"), Symbol("b"))
-    assert MathML()(Fenced(tall, "‖", "‖")).count('<mspace width="0.1em"/>') == 2
-    assert "mspace" not in MathML()(Fenced(Symbol("W"), "‖", "‖"))
-    assert '<mo lspace="0" rspace="0.17em">,</mo>' in MathML()(boxes.row("1", ",", "2"))
-    assert '<mo lspace="0" rspace="0">,</mo>' in MathML()(sub("f", "c", ",", "t"))

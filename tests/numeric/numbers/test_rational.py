@@ -16,6 +16,7 @@ from sympy import Rational
 
 from derive import Cell, differentiate
 from derive.cell import previous
+from numeric.bounds.all_inputs import row_stack
 from numeric.bounds.all_inputs.certify import certify, suprema
 from numeric.bounds.all_inputs.from_below import least_rate, resting_rate
 from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
@@ -267,3 +268,23 @@ def test_weights_of_a_row_stack_are_those_of_one_trial_after_the_other(monkeypat
         monkeypatch.setattr(np.linalg, "eigvalsh", lambda a: asked.append(a.shape) or usual(a))
         np.testing.assert_allclose(_searched(start, ds, grams, nu), want, rtol=1e-12)
     assert 0 < len(asked) < 3 * 2 * len(_FACTORS)
+
+
+def test_a_stack_of_the_same_summands_is_bounded_once_and_another_again(monkeypatch):
+    found = setting("lstm", 0.7, seed=3)
+    ranges = Ranges(found)
+    values = ranges.values(invariant_box(ranges))
+    sup = suprema(found, values)
+    asked: list[int] = []
+    once = Sharpened._stacked
+    monkeypatch.setattr(Sharpened, "_stacked", lambda self, terms, step: (
+        asked.append(len(terms)), once(self, terms, step))[1])  # fmt: skip
+    N = Sharpened(found.derivation, values, found.sizes).matrix(sup, values)
+    few = len(asked)
+    monkeypatch.setattr(row_stack, "_same", lambda terms, before: False)
+    assert np.array_equal(N, Sharpened(found.derivation, values, found.sizes).matrix(sup, values))
+    assert few < len(asked) - few
+    monkeypatch.setattr(row_stack, "_same", lambda terms, before: bool(before))  # a mutant
+    assert not np.array_equal(
+        N, Sharpened(found.derivation, values, found.sizes).matrix(sup, values)
+    )

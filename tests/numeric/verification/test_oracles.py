@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from derive import Cell, Network, catalogue
+from derive.language.expr import Elementwise
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.targets import STYLES
+from numeric.meaning import interpret
 from numeric.numbers.arithmetic import FLOATS
 from numeric.numbers.fifty_digits import Forward, fifty
 from numeric.verification.cases import REGIMES, Case
@@ -203,3 +205,19 @@ def test_an_oracle_is_believed_as_far_as_rounding_goes_beside_zeros_that_agree(
     session = SimpleNamespace(trusted=lambda case: (({"L": bound}, gradients), True))
     case = make_case(catalogue["rnn"], {"n": 2, "m": 1}, steps=1, batch=1)
     assert _oracle_is_right(session, case, found, want) == right
+
+
+def test_equations_are_kept_ready_for_few_arithmetics_of_one_problem(monkeypatch) -> None:
+    problem = CellProblem(catalogue["rnn"])
+    case = problem.case({"n": 2, "m": 1}, steps=2, batch=1)
+    first = problem.outputs(case, FLOATS)
+    (ready,) = problem._runs.values()
+    again = problem.outputs(case, FLOATS)
+    assert np.array_equal(first["h"], again["h"])
+    assert [*problem._runs.values()] == [ready]
+    for _ in range(9):
+        problem.outputs(case, replace(FLOATS))
+    assert len(problem._runs) <= 4
+    monkeypatch.setitem(interpret.NODES, Elementwise, lambda node, of: of(node.argument))
+    wrong = CellProblem(catalogue["rnn"]).outputs(case, FLOATS)  # a mutant is not hidden
+    assert not np.array_equal(first["h"], wrong["h"])

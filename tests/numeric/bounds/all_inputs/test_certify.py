@@ -14,6 +14,7 @@ from trajectories import CELLS
 
 from derive import Cell, catalogue, differentiate
 from numeric.bounds.all_inputs.certify import certify
+from numeric.bounds.all_inputs.fractional_norm import NAME
 from numeric.bounds.all_inputs.from_below import cone_holds, cone_rate
 from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
 from numeric.bounds.drawn import draw
@@ -307,3 +308,18 @@ def test_the_rate_of_rwkv6_is_the_upper_end_of_the_range_of_its_gates():
     ranges = Ranges(Setting(differentiate(cell), parameters, sizes))
     assert found.box is not None
     assert found.rate == pytest.approx(ranges.values(found.box)["w"].hi.max(), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("name", "gain"), [("gru", 2.0), ("lstm_nfg", 0.3), ("peephole_lstm", 2.0)]
+)
+def test_rates_alone_are_those_that_come_with_everything(name, gain):
+    found = setting(name, gain)
+    whole, rates = certify(found, 3), certify(found, 3, sharp=False)
+    assert {m.name: m.rate for m in rates.methods if m.name != NAME} == {
+        m.name: m.rate for m in whole.methods if m.name != NAME
+    }
+    assert (rates.rest_rate, rates.carousel_rate) == (whole.rest_rate, whole.carousel_rate)
+    assert whole.finite or not whole.unlimited
+    assert not rates.finite
+    assert rates.least_rate is None

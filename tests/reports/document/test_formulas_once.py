@@ -1,0 +1,69 @@
+"""A formula that is set once is the one that matplotlib sets anew each time."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import pytest
+from matplotlib.font_manager import FontProperties
+from matplotlib.mathtext import MathTextParser
+
+from reports.document import formulas_once
+from reports.document.figures import STYLE
+
+
+def anew(text: str, font: FontProperties) -> tuple:
+    return shape(formulas_once._alone(MathTextParser("path"), text, 72, font))
+
+
+def shape(found) -> tuple:
+    glyphs = [(font.fname, *rest) for font, *rest in found.glyphs]
+    return found.width, found.height, found.depth, glyphs, found.rects
+
+
+@pytest.mark.parametrize("text", [r"$\mathdefault{10^{-3}}$", r"over $\|W\|_2$", r"$\hat{h}_t$"])
+def test_a_formula_is_the_same_in_every_size_and_from_every_parser(text):
+    with mpl.rc_context(STYLE):
+        for size in (6.5, 10, 100):
+            font = FontProperties(size=size)
+            with formulas_once.shared():
+                first, second = (MathTextParser("path").parse(text, 72, font) for _ in range(2))
+            assert shape(first) == shape(second) == anew(text, font)
+            assert first is second
+
+
+def test_a_setting_that_changes_is_seen():
+    font = FontProperties(size=10)
+    found = []
+    for fonts in ("it", "rm"):
+        with mpl.rc_context({**STYLE, "mathtext.default": fonts}):
+            with formulas_once.shared():
+                found.append(shape(MathTextParser("path").parse("$h_t$", 72, font)))
+            assert found[-1] == anew("$h_t$", font)
+    assert found[0] != found[1]
+
+
+def test_a_font_that_changes_afterwards_is_another():
+    font = FontProperties(size=10)
+    parser = MathTextParser("path")
+    with formulas_once.shared():
+        small = shape(parser.parse("$h_t$", 72, font))
+        font.set_size(20)
+        assert shape(parser.parse("$h_t$", 72, font)) != small
+
+
+def test_pixels_are_set_by_matplotlib():
+    with formulas_once.shared():
+        found = MathTextParser("agg").parse("$h_t$", 72, FontProperties(size=10))
+    assert type(found).__name__ == "RasterParse"
+
+
+def test_few_formulas_are_kept():
+    assert formulas_once._set_once.cache_info().maxsize == formulas_once._MOST
+
+
+def test_afterwards_matplotlib_is_as_it_was():
+    before = MathTextParser.parse
+    with pytest.raises(ZeroDivisionError), formulas_once.shared():
+        assert MathTextParser.parse is not before
+        raise ZeroDivisionError
+    assert MathTextParser.parse is before
