@@ -41,7 +41,6 @@ def test_the_corpus_is_large_enough() -> None:
 @pytest.mark.by_default(
     "rnn: derivative of tanh forgotten",
     "rnn: slope taken of the output as if it were the input",
-    "lstm: forget gate reads the current cell state",
 )
 @pytest.mark.parametrize(
     "wrong", by_day(CORPUS, 9), ids=lambda wrong: f"{wrong.cell}: {wrong.story}"

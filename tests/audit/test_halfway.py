@@ -208,7 +208,7 @@ def test_right_code_is_judged_as_far_as_it_goes(what: str) -> None:
     assert verdict.to_dict()["unjudged"] == verdict.unjudged
 
 
-@pytest.mark.by_default("float64 alone")
+@pytest.mark.long
 @pytest.mark.parametrize("what", by_day(HALF, 7, 1))
 def test_wrong_code_fails_beside_what_it_lacks(what: str) -> None:
     verdict = judged(HALF[what][0], WRONG_LSTM)

@@ -21,6 +21,12 @@ DECLARED = '"layer0.W": ("n", "n")'
 END, B_BAR = "return loss, {", '"layer0.b": layer0_b_bar'
 
 
+@pytest.mark.by_default(
+    "writes to its argument params",
+    r"expected shape \\(\\), came \\(1,\\)",
+    "loss is not zero at T = 3",
+    "unknown name 'layer0.W'",
+)
 @pytest.mark.parametrize(
     ("old", "new", "status", "says"),
     by_day([
@@ -78,6 +84,7 @@ SHORTER = (f"s = sum((a * a).sum() for a in {P}.values()) ** 0.5; s = min(1, 1 /
            f"{P} = {{n: a * np.asarray(s, a.dtype) for n, a in {P}.items()}}")  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "status", "says"),
     by_day([

@@ -28,6 +28,7 @@ def test_states_that_are_matrices_and_gradients_of_first_and_last_states_are_amo
         assert part in stories
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", by_day(CELLS, 3, 1))
 def test_the_right_file_passes(cell: str) -> None:
     verdict = verify(load(right(cell), cell), cell=catalogue[cell])
@@ -59,6 +60,7 @@ def test_what_is_wrong_in_short_calls_alone_is_named_with_their_length() -> None
     assert (found.sentence or "").endswith(", in calls of T = 2")
 
 
+@pytest.mark.long
 def test_right_code_that_an_identity_of_the_root_makes_right_is_not_called_wrong() -> None:
     """‖k‖ = 1 takes what lies along k out of its cotangent: S_t for S_{t−1} changes nothing."""
     source = right("delta_net").replace(

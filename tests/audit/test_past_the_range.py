@@ -45,7 +45,7 @@ def test_right_code_passes_whole(cell: str) -> None:
     assert verdict.status == "pass", verdict.summary()
 
 
-@pytest.mark.by_default("rg_lru")
+@pytest.mark.long
 @pytest.mark.whole_profile
 @pytest.mark.parametrize("cell", DROPPED)
 def test_wrong_gradients_are_refused(cell: str) -> None:

@@ -68,6 +68,7 @@ def test_right_code_is_not_refused(style: Style) -> None:
         assert not any(g.diagnosis for g in verdict.gradients.values())
 
 
+@pytest.mark.by_default("rnn")
 @pytest.mark.parametrize("cell", by_day(["rnn", "lstm", "gru", "peephole_lstm"], 2))
 def test_right_files_that_take_floats_only_are_not_refused(cell: str) -> None:
     for seed in SEEDS:
@@ -143,6 +144,7 @@ def test_what_overflows_in_float32_where_units_saturate_is_told_and_not_called_w
     assert verify(load(wrong, "style"), cell=catalogue["lstm"], seed=4).status == "fail"
 
 
+@pytest.mark.long
 def test_what_is_not_finite_in_float64_too_is_wrong(undiagnosed: None) -> None:
     style = next(s for s in styles() if OVERFLOWS in s.source() and s.cell == "lstm")
     start = "def sigmoid(a): return"

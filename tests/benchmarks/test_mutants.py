@@ -73,7 +73,7 @@ def test_a_mutant_is_killed_beside_what_other_forms_may_lose(
     assert MUTANTS.noticed(mutant) is not None
 
 
-@pytest.mark.by_default(r"c: tanh\u2032 is 1 \u2212 y")
+@pytest.mark.long
 @needs_compiler
 @pytest.mark.parametrize(
     "mutant", by_day(MUTANTS.C_MUTANTS, 12, 3), ids=lambda mutant: mutant.name
@@ -123,6 +123,7 @@ def test_no_mutant_quotes_a_line_of_what_it_breaks() -> None:
                 assert not {line for line in quoted if len(line) > 12}, quoted
 
 
+@pytest.mark.long
 def test_a_mutant_that_only_an_unusual_cell_shows_survives_the_usual_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

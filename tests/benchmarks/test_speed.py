@@ -92,6 +92,7 @@ def test_a_wrong_gradient_fails_the_benchmark(speed, monkeypatch, capsys):
     assert "gradients DISAGREE" in capsys.readouterr().out
 
 
+@pytest.mark.long
 @needs_compiler
 def test_c_is_measured_beside_its_rivals_and_drawn(speed, monkeypatch, capsys, tmp_path):
     cells = speed.STEPS if NIGHTLY else ["lstm", "mut1"]

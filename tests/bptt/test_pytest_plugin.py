@@ -73,6 +73,7 @@ def test_the_plugin_is_entered_and_costs_nothing_at_the_start() -> None:
     assert python("-c", f"import sys, {PLUGIN}; print({ours})").strip() == "set()"
 
 
+@pytest.mark.by_default("pytest")
 @pytest.mark.parametrize("module", [True, False], ids=["python -m pytest", "pytest"])
 def test_a_project_with_folders_of_our_names_runs_its_own_tests(
     tmp_path: Path, module: bool
@@ -81,6 +82,7 @@ def test_a_project_with_folders_of_our_names_runs_its_own_tests(
     assert "1 passed" in pytest_in(project, "test_own.py", module=module)
 
 
+@pytest.mark.by_default("python -m pytest")
 @pytest.mark.parametrize("module", [True, False], ids=["python -m pytest", "pytest"])
 def test_the_fixture_says_what_hides_our_package_and_what_to_do(
     tmp_path: Path, module: bool

@@ -27,6 +27,7 @@ def test_our_own_packages_are_not_shadows() -> None:
     assert all(shadows.shadow(package) is None for package in shadows.PACKAGES)
 
 
+@pytest.mark.by_default("numeric.py")
 @pytest.mark.parametrize("file", ["numeric/__init__.py", "numeric.py"])
 def test_a_package_or_a_file_of_our_name_is_found(tmp_path: Path, file: str) -> None:
     path = tmp_path / file

@@ -58,6 +58,7 @@ def model_gradients(model, *given):
     return model.loss_and_gradient(*given)[1]
 
 
+@pytest.mark.by_default("up")
 @NETWORKS
 def test_the_examples_descend_their_own_loss(recurrent, settings):
     errors = slope_errors(example_model(recurrent, settings), model_gradients)

@@ -79,6 +79,7 @@ def test_only_a_tagger_of_both_sides_sees_beyond_the_neighbours(restore_case, mo
     assert scores[False].letters < 0.95
 
 
+@pytest.mark.by_default("lower")
 @pytest.mark.parametrize(
     ("restored", "status", "verdict"),
     [(str.lower, 1, "% of the held-out letters right, not more than"),

@@ -75,6 +75,7 @@ def test_an_authors_numbers_and_their_products_are_not_rounded(tmp_path: Path) -
         assert product in text
 
 
+@pytest.mark.by_default("a number a step")
 @pytest.mark.parametrize("name", by_day(GIVEN, 2))
 def test_given_numbers_and_weights_pass_every_check(name: str) -> None:
     cell = GIVEN[name]

@@ -58,6 +58,7 @@ def test_the_surrogate_is_the_derivative_with_the_step_held_where_it_is() -> Non
         assert slope == pytest.approx(got[place], rel=1e-6, abs=1e-8)
 
 
+@pytest.mark.by_default("fused")
 @pytest.mark.parametrize("style", ["textbook", "fused"])
 def test_another_slope_than_the_declared_one_is_refused(style: str) -> None:
     other = compile_cell(firing("triangle(0.6)"), style)

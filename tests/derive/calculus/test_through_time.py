@@ -233,6 +233,7 @@ def test_lstm_gradients_equal_sympys_scalar_differentiation():
     assert all(check(catalogue["lstm"], 2, {"n": 1, "m": 1}).values())
 
 
+@pytest.mark.long
 def test_every_node_at_once_equals_sympys_scalar_differentiation():
     assert all(check(MIXED, 2, {"n": 1, "m": 1}).values())
 

@@ -62,6 +62,7 @@ PARTS = ["sum(U @ x)", "dot(p, h_prev)", "norm(1 + h_prev)", "l2norm(h_prev, 0.1
          "rms_norm(h_prev, 0.1)", "layer_norm(W @ h_prev, 0.1)"]  # fmt: skip
 
 
+@pytest.mark.by_default("sum(U @ x)")
 @pytest.mark.parametrize("part", by_day(PARTS, 3))
 def test_a_cell_with_scalars_in_time_is_verified(part: str) -> None:
     text = CELL.format(part)

@@ -44,6 +44,7 @@ def written(derivation):
     }  # fmt: skip
 
 
+@pytest.mark.by_default("kept", "three", "mean-A-B-M", "matrix-A-B-M", "matrix-d-D-L")
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: "-".join(asked))
 @pytest.mark.parametrize("kind", CELLS)
 def test_a_letter_of_the_authors_means_nothing_else(kind, asked):

@@ -15,7 +15,8 @@ from numeric.weights.layer_weights import LayerWeights
 SIZES = {"n": 3, "m": 2}
 
 
-@pytest.mark.parametrize("both", by_day([False, True], 2, 1))
+@pytest.mark.by_default("False")
+@pytest.mark.parametrize("both", [False, True])
 def test_each_sequence_has_the_norm_that_it_has_alone(both):
     network = Network(catalogue["lstm"], layers=2, bidirectional=both)
     layers = draw_layers(network, SIZES, 1.0, 0)

@@ -29,6 +29,7 @@ def changed(name: str, *edits: tuple[str, str]) -> Cell:
     return Cell.parse(name="changed", equations=text, **given)
 
 
+@pytest.mark.by_default("slstm", "rwkv4")
 @pytest.mark.parametrize("name", STABILISED)
 def test_the_stabiliser_reaches_nothing_that_is_handed_up(name):
     state, read = STABILISED[name]
@@ -41,6 +42,7 @@ def test_no_other_state_is_lost(name):
     assert lost_states(differentiate(catalogue[name])) == ()
 
 
+@pytest.mark.by_default("cell0", "cell2")
 @pytest.mark.parametrize(
     "cell",
     [

@@ -68,6 +68,7 @@ def of_network(cell: Cell) -> list[Any]:
     return [loss, *flat(found)]
 
 
+@pytest.mark.by_default("a parameter")
 @pytest.mark.parametrize("role", by_day(ROLES, 2))
 def test_a_cell_computes_the_same_under_every_name(role: str) -> None:
     plain = {style: of_cell(cell_of(role, PLAIN), style) for style in ("textbook", "fused")}
@@ -77,6 +78,7 @@ def test_a_cell_computes_the_same_under_every_name(role: str) -> None:
                 np.testing.assert_array_equal(ours, theirs, err_msg=f"{name}, {style}")
 
 
+@pytest.mark.by_default("a gate")
 @pytest.mark.parametrize("role", by_day([*ROLES], 2))
 def test_a_network_computes_the_same_under_every_name(role: str) -> None:
     want = of_network(cell_of(role, PLAIN))

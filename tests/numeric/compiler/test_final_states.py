@@ -87,9 +87,7 @@ def meaning(program, case: Case):
 
 
 @pytest.mark.by_default(
-    "gru, two layers",
     "embedding and dropout",
-    "matrix states",
     "an output",
     "squares of the last step",
     "a size of one name with an array",
@@ -263,7 +261,7 @@ def test_wrong_cotangents_are_refused_by_name(given, says: str) -> None:
         )
 
 
-@pytest.mark.by_default("matrix states", "squares of the last step")
+@pytest.mark.by_default("squares of the last step")
 @needs_compiler
 @pytest.mark.parametrize("kind", by_day(KINDS, 2))
 def test_c_means_what_numpy_means(kind: str) -> None:

@@ -276,7 +276,7 @@ TWO = {
 }
 
 
-@pytest.mark.by_default("numpy-an input", "c-a state")
+@pytest.mark.by_default("c-a state")
 @pytest.mark.parametrize("seen", TWO)
 @pytest.mark.parametrize("target", ["numpy", pytest.param("c", marks=needs_compiler)])
 def test_what_only_an_output_below_no_loss_reads_has_a_gradient_of_zero(seen, target):

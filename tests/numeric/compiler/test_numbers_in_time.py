@@ -36,6 +36,7 @@ def test_a_number_that_moves_has_an_axis_of_its_own():
     assert groups["OUTPUTS"] == {"y": ("1",)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("style", by_day(["textbook", "fused", "stable"], 3, 1))
 def test_every_style_is_right_of_it(style):
     assert verify(compile_cell(WAITING, style), seed=1).status == "pass"
@@ -57,6 +58,7 @@ SUMMED = Cell.parse(
 )
 
 
+@pytest.mark.by_default("c-False", "numpy-False", "numpy-True")
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("target", ["numpy", "c"])
 def test_a_network_of_such_outputs_refuses_an_entry_too_many(target, both):

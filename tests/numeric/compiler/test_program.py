@@ -86,6 +86,17 @@ def test_emitted_code_means_what_the_plain_program_means(cell, style):
     assert_same(kernel_meaning(cell, style), meaning(cell, plain(cell)), 1e-11)
 
 
+@pytest.mark.by_default(
+    "depth_gated_lstm",
+    "delta_net",
+    "lstm_nog",
+    "cfn",
+    "mut1",
+    "lmu",
+    "ugrnn",
+    "fast_rnn",
+    "antisymmetric_rnn",
+)
 @BY_NAME
 def test_each_pass_keeps_the_meaning(cell):
     program = plain(cell)
@@ -145,6 +156,17 @@ def test_a_pass_that_changes_the_meaning_is_seen(mutant):
         assert_same(meaning(cell, mutant(program)), meaning(cell, program))
 
 
+@pytest.mark.by_default(
+    "depth_gated_lstm",
+    "delta_net",
+    "lstm_nog",
+    "cfn",
+    "mut1",
+    "lmu",
+    "ugrnn",
+    "fast_rnn",
+    "antisymmetric_rnn",
+)
 @BY_NAME
 def test_passes_keep_the_meaning_at_degenerate_sizes(cell):
     fused = optimise(plain(cell), FUSED)

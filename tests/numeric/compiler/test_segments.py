@@ -17,6 +17,7 @@ TARGETS = ["numpy", pytest.param("c", marks=needs_compiler)]
 CELLS = ["mixed"] if not NIGHTLY else [*catalogue, "mixed"]
 
 
+@pytest.mark.by_default("mixed-numpy")
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", CELLS)
 def test_checkpoints_change_no_gradient(name, target):

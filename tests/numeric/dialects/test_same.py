@@ -69,6 +69,7 @@ def agrees_in_float(found: ParameterMap) -> None:
         assert np.max(np.abs(got[name] - want[whose])) <= 1e-12 * scale
 
 
+@pytest.mark.by_default("coupled_lstm-lstm", "gru-gru_reset_after")
 @pytest.mark.parametrize("pair", [DIFFERENT[0], *by_day(DIFFERENT[2:], 3, 1)], ids="-".join)
 def test_cells_that_differ_have_a_point_that_says_so(pair: tuple[str, str]) -> None:
     first, second = map(cell_of, pair)

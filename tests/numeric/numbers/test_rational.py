@@ -103,6 +103,7 @@ def power_of_ten(log, sign):
     return Fraction(10.0**log) * (1 + sign * Fraction(1, 10**12))
 
 
+@pytest.mark.by_default("gru", "leak", "rnn")
 @pytest.mark.parametrize("name", CELLS)
 def test_every_a_priori_method_holds_for_products_of_exact_jacobians(name):
     found = setting(name)
@@ -122,6 +123,7 @@ def test_every_a_priori_method_holds_for_products_of_exact_jacobians(name):
                 assert above(product, least * (1 - Fraction(1, 10**9)))
 
 
+@pytest.mark.by_default("gru")
 @pytest.mark.parametrize("name", ["gru", "lstm"])
 def test_the_domination_matrices_bound_every_block_exactly(name):
     found = setting(name, 0.7, seed=3)
@@ -175,6 +177,7 @@ def test_an_entry_a_little_smaller_than_the_norm_would_be_rejected():
     assert not below(J, N * (1 - 1e-8))
 
 
+@pytest.mark.by_default("gru", "leak", "rnn")
 @pytest.mark.parametrize("name", CELLS)
 def test_every_bound_along_a_trajectory_encloses_the_exact_product(name):
     """What is certified is the product of the exact Jacobians at the stored states."""

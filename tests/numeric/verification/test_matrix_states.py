@@ -174,6 +174,7 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+@pytest.mark.by_default("params.W_q")
 @pytest.mark.parametrize(("right", "wrong", "gradient", "said"), by_day(MISTAKES, 2, 1))
 def test_a_wrong_gradient_of_a_matrix_is_refused_and_named(right, wrong, gradient, said):
     source = compile_cell(DELTA, "textbook").source
@@ -263,6 +264,7 @@ def test_a_size_that_only_an_initial_state_shows_is_refused_in_words():
         verify(kernel)
 
 
+@pytest.mark.by_default("h = tanh(h_prev.T).T * x")
 @needs_compiler
 @pytest.mark.parametrize("equations", [
     "h = tanh(h_prev.T @ W + x.T @ U + b.T).T",

@@ -70,6 +70,7 @@ def test_right_code_passes(style):
     assert verify(compile_cell(LEAKY, style)).status == "pass"
 
 
+@pytest.mark.by_default("params.C")
 @pytest.mark.parametrize(
     ("right", "wrong", "gradient", "said"),
     [

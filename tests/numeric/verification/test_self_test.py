@@ -34,6 +34,7 @@ def outcome(source, prefix, folder, *flags):
     return subprocess.run([program], check=False, capture_output=True, text=True)
 
 
+@pytest.mark.by_default("rnn", "clockwork_rnn")
 @pytest.mark.parametrize("name", CELLS if NIGHTLY else (*BY_DAY, "mixed"))
 def test_right_code_passes_its_self_test_in_every_form(name, tmp_path):
     source = self_tested(cell_named(name), C, source_of(name))

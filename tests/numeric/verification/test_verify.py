@@ -247,6 +247,7 @@ def test_arrays_shared_with_the_arguments_are_noticed() -> None:
     assert "shares memory with the argument inputs['x']" in verdict.checks["interface"].reason
 
 
+@pytest.mark.long
 def test_a_result_that_differs_from_call_to_call_fails() -> None:
     rng = np.random.default_rng(0)
     module = module_of("rnn")
@@ -311,6 +312,7 @@ def test_oracles_that_disagree_are_a_doubt_and_are_said(monkeypatch) -> None:
     assert {gradient.status for gradient in verdict.gradients.values()} == {"pass"}
 
 
+@pytest.mark.long
 def test_abs_in_the_forward_code_is_no_matter_of_the_complex_step() -> None:
     source = source_of("rnn").replace("np.tanh(h[t]", "np.sign(1.0) * np.tanh(h[t]")
     source = source.replace("+ b)", "+ 0 * np.abs(b) + b)")

@@ -19,8 +19,7 @@ SMALL = ["--size", "4", "--lag", "8", "--window", "1,2"]
 
 def said(capsys, *words):
     status = main(["bounds", *words])
-    out, err = capsys.readouterr()
-    return status, out, err
+    return status, *capsys.readouterr()
 
 
 def data(capsys, *words):
@@ -30,19 +29,18 @@ def data(capsys, *words):
 
 
 def torch_lstm(n=4, m=3, layers=2, ends=("",)):
-    rng = np.random.default_rng(0)
-    found = {}
+    rng, found = np.random.default_rng(0), {}
     for layer in range(layers):
         width = m if layer == 0 else n * len(ends)
         for end in ends:
             suffix = f"_l{layer}{end}"
             found[f"weight_ih{suffix}"] = rng.normal(size=(4 * n, width)).astype("f4") * 0.3
             found[f"weight_hh{suffix}"] = rng.normal(size=(4 * n, n)).astype("f4") * 0.3
-            found[f"bias_ih{suffix}"] = np.zeros(4 * n, "f4")
-            found[f"bias_hh{suffix}"] = np.zeros(4 * n, "f4")
+            found |= {f"bias_{to}{suffix}": np.zeros(4 * n, "f4") for to in ("ih", "hh")}
     return found
 
 
+@pytest.mark.by_default("rnn", "clockwork_rnn")
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "clockwork_rnn", "cornn"])
 def test_bounds_enclose_the_measure_at_every_lag(capsys, cell):
     found = data(capsys, cell, *SMALL)
@@ -67,6 +65,7 @@ def test_a_box_without_inputs_speaks_of_all_lags(capsys):
     assert unknown["verdict"] == "undecided"
 
 
+@pytest.mark.long
 def test_a_checkpoint_of_pytorch_is_diagnosed_layer_by_layer(capsys, tmp_path):
     weights, inputs = tmp_path / "net.safetensors", tmp_path / "x.npy"
     arrays = {f"lstm.{name}": value for name, value in torch_lstm(ends=("", "_reverse")).items()}
@@ -237,6 +236,7 @@ def test_weights_that_do_not_fit_the_inputs_are_named(capsys, tmp_path):
     assert "the input x has 7 entries a step, but the parameters expect m = 3" in err
 
 
+@pytest.mark.long
 def test_an_unstable_net_gets_an_answer_and_no_invariant_set(capsys):
     found = data(capsys, "peephole_lstm", *TINY, "--gain", "5", "--input-box", "2")
     assert found["verdict"] == "explodes"

@@ -120,6 +120,7 @@ def test_a_network_in_c_can_return_its_final_states(bptt: Any) -> None:
     assert "given.final_cotangents.layer0_h = " in text
 
 
+@pytest.mark.long
 def test_emit_writes_no_network_that_is_not_verified(
     bptt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +229,7 @@ def test_what_is_written_to_a_pipe_arrives_and_the_pipe_stays(bptt: Any) -> None
     os.close(reader)
 
 
+@pytest.mark.long
 @needs_compiler
 def test_emit_writes_a_network_in_c(bptt: Any) -> None:
     words = ("emit", "rnn", "--embedding", "--target", "c", "--main", "-o", "net.c")

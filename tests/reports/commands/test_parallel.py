@@ -89,6 +89,7 @@ def test_code_for_it_is_for_numpy_and_jax(capsys) -> None:
     assert "expected target numpy or jax, came c" in err
 
 
+@pytest.mark.by_default("words0", "words2")
 @pytest.mark.parametrize("words", [
     ("rnn", "--size", "4", "--steps", "20"), ("gru", "--size", "4", "--steps", "30", "--gain", "3"),
     ("indrnn", "--size", "4", "--steps", "10"),

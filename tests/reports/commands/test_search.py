@@ -84,6 +84,7 @@ def test_refusals(words, said: str, tmp_path, capsys) -> None:
     assert err.count("\n") <= 2
 
 
+@pytest.mark.by_default("zh")
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_report(folder: Path, tmp_path: Path, capsys, language: str) -> None:
     words = ("report", "--search", str(folder), "-o", str(tmp_path), "--formats", "html,tex")

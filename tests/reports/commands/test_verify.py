@@ -89,6 +89,7 @@ def test_verify_checks_final_states(bptt: Any) -> None:
     assert "not judged: final states: loss_and_gradient takes no final_cotangents" in said.out
 
 
+@pytest.mark.long
 @needs_compiler
 def test_verify_checks_final_states_in_c(bptt: Any) -> None:
     data = bptt("verify", "rnn", "--final-states", "--target", "c", "--json").data

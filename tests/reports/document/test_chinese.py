@@ -135,6 +135,7 @@ def test_a_chinese_report_leaves_no_english_sentence(monkeypatch, name):
     assert english(made) != []  # the works that are cited are seen where nothing is left out
 
 
+@pytest.mark.by_default("settings0")
 @pytest.mark.parametrize("settings", [
     {"bidirectional": True, "embedding": True, "dropout": True}, {"loss_at": "last", "layers": 3},
     {"layers": 1, "readout": "linear", "loss": "squared_error"},
@@ -270,6 +271,7 @@ def test_the_terminal_speaks_chinese(words, capsys):
     assert re.search("[一-鿿]", printed)
 
 
+@pytest.mark.by_default("gru")
 @pytest.mark.parametrize("name", by_day(["lstm", "rnn", "gru"], 2))
 def test_every_mistake_is_told_in_chinese(name):
     derivation = derivation_of(catalogue[name])
@@ -309,6 +311,7 @@ def test_numbers_found_in_wrong_code_are_told_in_chinese():
     assert [one for one in told if ENGLISH.search(in_words(one, phrases("zh")))] == []
 
 
+@pytest.mark.by_default("exact", "h = log(x) + h_prev-autograd", "h = softsign(U @ h_prev + W @ x)")
 @pytest.mark.parametrize(
     ("equations", "check", "has"),
     [

@@ -212,6 +212,7 @@ def test_what_has_no_bound_is_said_so():
     assert "No set was found that the states never leave" in text
 
 
+@pytest.mark.by_default("True")
 @pytest.mark.parametrize("both", [False, True])
 def test_the_growth_of_a_stack_is_not_said_of_two_directions(capsys, both):
     words = ["bounds", "gru", "--size", "3", "--lag", "5", "--layers", "2"]
@@ -300,6 +301,7 @@ def test_the_answer_stands_first_with_its_numbers(quick, tmp_path, capsys):
     assert said.startswith("rnn layer0: vanishes\n  Of the 4 sequences of x.npy number")
 
 
+@pytest.mark.long
 def test_an_overflow_is_a_page_with_the_reason(quick, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     np.savez("w.npz", W=1000 * np.eye(3), U=1000 * np.eye(3))

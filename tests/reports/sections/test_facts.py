@@ -38,6 +38,7 @@ def written(derivation):
     return {name: [*symbols(page)] for name, page in pages.items()}
 
 
+@pytest.mark.by_default("mean", "matrix-A-B-M", "kept-A-B-M", "three-X-Y-V")
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: "-".join(asked))
 @pytest.mark.parametrize("kind", CELLS)
 def test_a_letter_of_the_authors_means_nothing_else(kind, asked):
@@ -126,6 +127,7 @@ def test_a_part_of_a_state_that_is_called_like_a_mark_is_no_marked_letter():
     assert shown == ["a_t", "hat_t", "a_{2,t}", "prev_t"]
 
 
+@pytest.mark.by_default("min_gru")
 @pytest.mark.parametrize("name", ["min_gru", "linoss"])
 def test_where_no_weight_multiplies_a_state_there_is_no_letter_of_a_gain(name):
     """A minimal GRU's gain would be ω, since g is its candidate: a letter of nothing."""

@@ -22,6 +22,7 @@ from numeric.bounds.one_sequence.tracks import follow
 LAGS = 50 if NIGHTLY else 12
 
 
+@pytest.mark.by_default("antisymmetric_rnn", "lru", "cfn", "mut3", "hgrn2")
 @pytest.mark.parametrize("name", by_day(CELLS, 12))
 @settings(max_examples=200 if NIGHTLY else 1)
 @given(seed=st.integers(0, 10**6), gain=st.sampled_from([0.1, 0.5, 1.0, 2.0]))
@@ -135,6 +136,7 @@ def test_a_state_that_does_not_rest_gets_no_rate():
     assert certify(setting("lstm", 1.0, 1), 2).rest_rate is None
 
 
+@pytest.mark.long
 def test_bonassi_whatever_his_condition_certifies_is_certified_here():
     """His σ̄ are suprema over |x| ≤ 1, |h| ≤ 1; z weighs the new state here, so σ̄_z is 1 − inf z."""
     published = ours = 0

@@ -29,6 +29,7 @@ def lstm(seed, n=8, m=2):
     return Ranges(Setting(differentiate(catalogue["lstm"]), weights, {"n": n, "m": m}))
 
 
+@pytest.mark.by_default("31")
 @pytest.mark.parametrize("seed", range(200) if NIGHTLY else (3, 30, 31))
 def test_every_lstm_that_forgets_a_little_has_a_box(seed):
     with np.errstate(all="ignore"):

@@ -33,6 +33,7 @@ def shifted(found, amount):
     return run(found.derivation, moved, found.inputs, initial, found.constants)
 
 
+@pytest.mark.by_default("3", "1024-antisymmetric_rnn")
 @pytest.mark.parametrize("name", by_day(VECTORS, 16))
 @pytest.mark.parametrize("chunk", [1024, 3])
 def test_runs_side_by_side_have_the_norms_of_their_products(monkeypatch, name, chunk):

@@ -51,6 +51,7 @@ def emitted_rows(found, first=0, last=None):
     return {name: np.array(value) for name, value in rows.items()}
 
 
+@pytest.mark.by_default("lru", "mlstm", "min_lstm", "lstm_niaf", "ligru", "gla", "unicornn")
 @pytest.mark.parametrize("name", [*dict.fromkeys([*by_day(CELLS, 8, 3), "lru", "s5"])])
 def test_the_norms_are_those_of_the_emitted_gradient(name):
     """Measured to nine digits, certified from both sides, whatever the parameter's form."""
@@ -81,6 +82,7 @@ def linear(decay, inputs):
     return run(differentiate(cell), {"lam": np.array(decay)}, {"x": np.array(inputs)[:, None]})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("decay", "steps"), by_day([(0.5, 22), (0.9, 120)], 2))
 def test_white_inputs_give_the_closed_form(decay, steps):
     """E (∂h/∂λ)² = (1 + λ²) / (1 − λ²)³ for white inputs of variance 1, to three digits and more.
@@ -177,6 +179,7 @@ LOGS = (
 )  # fmt: skip
 
 
+@pytest.mark.by_default("form0")
 @pytest.mark.parametrize("decay", [0.5, *[0.9] * NIGHTLY])
 @pytest.mark.parametrize("form", [NORMED, LOGS])
 def test_normed_inputs_and_the_logarithm_of_the_decay_cure_it(form, decay) -> None:

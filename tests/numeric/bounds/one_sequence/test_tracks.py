@@ -18,6 +18,18 @@ from numeric.bounds.one_sequence.windows import Windows, scaled_columns
 from numeric.numbers.matrices import Near
 
 
+@pytest.mark.by_default(
+    "delta_net",
+    "depth_gated_lstm",
+    "lmu",
+    "lstm_nog",
+    "para_lstm",
+    "cfn",
+    "fast_rnn",
+    "mut1",
+    "ugrnn",
+    "antisymmetric_rnn",
+)
 @pytest.mark.parametrize("name", by_day(CELLS, 10))
 @settings(max_examples=300 if NIGHTLY else 1)
 @given(seed=st.integers(0, 10**6), gain=st.sampled_from([1.0, 0.1, 3.0]))
@@ -39,6 +51,18 @@ def test_no_bound_is_violated_at_any_lag(name, seed, gain):
         assert track.log10_measured[place] == pytest.approx(scale, abs=1e-6)
 
 
+@pytest.mark.by_default(
+    "delta_net",
+    "depth_gated_lstm",
+    "lmu",
+    "lstm_nog",
+    "para_lstm",
+    "cfn",
+    "fast_rnn",
+    "mut1",
+    "ugrnn",
+    "antisymmetric_rnn",
+)
 @pytest.mark.parametrize("name", by_day(CELLS, 10))
 def test_one_lag_alone_is_what_all_lags_end_in(name):
     found = path(name, steps=12)

@@ -63,6 +63,7 @@ def errors(monkeypatch, cell, gain, steps=20, size=4, seed=1, **options):
     return found, [*zip(found.iterates, gaps, strict=True)]
 
 
+@pytest.mark.by_default("clockwork_rnn", "qrnn", "antisymmetric_rnn", "cfn", "mgu")
 @pytest.mark.parametrize("name", SMOOTH)
 @pytest.mark.parametrize("gain", by_day([0.5, 1.0, 1.5], 3, 1))
 def test_what_is_certified_holds_and_is_close(monkeypatch, name: str, gain: float) -> None:

@@ -20,6 +20,7 @@ def swept(cell: Cell, gain: float, seed: int = 0, steps: int = 40, size: int = 6
     return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, made["constants"])
 
 
+@pytest.mark.by_default("0-0.2", "1-0.1", "2-0.05")
 @pytest.mark.parametrize("gain", [0.05, 0.1, 0.2])
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_enough_and_close(gain: float, seed: int) -> None:

@@ -35,7 +35,7 @@ SANITIZERS = ("-std=gnu11", "-O1" if NIGHTLY else "-O0", "-g", "-march=native", 
               "-fsanitize=address,undefined", "-fno-sanitize-recover=all")  # fmt: skip
 
 
-@pytest.mark.by_default("gcc-mixed", "clang-mixed")
+@pytest.mark.by_default("gcc-mixed")
 @pytest.mark.parametrize("name", [*CELLS, *NETWORKS] if NIGHTLY else ["mixed", "deep"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_no_compiler_has_a_complaint(compiler, name, tmp_path):

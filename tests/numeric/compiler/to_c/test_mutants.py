@@ -117,6 +117,11 @@ def noticed(source):
     return False
 
 
+@pytest.mark.by_default(
+    "the sum of rows skips one",
+    "a chunk loses its last step",
+    "the last rows of a panel are left out",
+)
 @pytest.mark.parametrize(
     ("what", "old", "new"), by_day(MUTANTS, 4), ids=[m[0] for m in by_day(MUTANTS, 4)]
 )
@@ -139,6 +144,7 @@ def noticed_in_network(source, name="deep"):
     return False
 
 
+@pytest.mark.by_default("the largest logit is no part of the loss")
 @pytest.mark.parametrize(
     ("what", "old", "new"), by_day(OF_NETWORKS, 4), ids=[m[0] for m in by_day(OF_NETWORKS, 4)]
 )
@@ -149,7 +155,7 @@ def test_a_mistake_in_a_network_is_noticed(what, old, new):
         assert noticed_in_network(source.replace(old, new)), what
 
 
-@pytest.mark.by_default("a reverse layer takes what its neighbour does")
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("what", "old", "new"),
     by_day(OF_FINAL_STATES, 2),

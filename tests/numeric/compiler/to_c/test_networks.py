@@ -54,7 +54,7 @@ def test_every_check_that_can_run_passes(name):
     assert {n for n, check in verdict.checks.items() if check.status == NOT_APPLICABLE} == {"exact"}
 
 
-@pytest.mark.by_default("deep", "memory handed upward")
+@pytest.mark.by_default("deep")
 @pytest.mark.parametrize("name", by_day([n for n in NAMES if NETWORKS[n].loss_at == "all"], 2))
 def test_without_steps_or_samples_there_is_nothing_to_learn(name):
     plain, compiled = kernels(name)

@@ -99,6 +99,7 @@ def test_a_cell_without_gates_is_written_as_before() -> None:
 CHANGED = ("lstm", "gru", "mut1", "rhn", "slstm", "depth_gated_lstm", "min_lstm", "star")
 
 
+@pytest.mark.by_default("C-lstm", "F-lstm")
 @pytest.mark.parametrize("name", by_day(CHANGED, 4))
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_the_same_numbers_come_out(name: str, order: str) -> None:

@@ -61,6 +61,7 @@ def assert_carried_code_agrees(cell: Cell) -> None:
         assert np.max(np.abs(got[key] - value), initial=0.0) <= 1e-12 * np.max(np.abs(value)), key
 
 
+@pytest.mark.by_default("rnn")
 @pytest.mark.usefixtures("without_torch")
 @pytest.mark.parametrize("name", by_day(["rnn", "scrn", "delta_net"], 2))  # one with constants
 def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:

@@ -63,6 +63,15 @@ def with_step(derivation, step, value):
     return change(derivation, steps=steps, chain=chain)
 
 
+@pytest.mark.by_default(
+    "residual_lstm",
+    "mlstm_stabilised",
+    "mut3",
+    "gru",
+    "delta_net",
+    "sgrn",
+    "fast_rnn",
+)
 @pytest.mark.parametrize("name", by_day(catalogue, 8))
 def test_every_cell_of_the_catalogue_is_derived_right_in_a_third_of_a_second(name):
     derivation = differentiate(catalogue[name])
@@ -97,6 +106,7 @@ def test_any_line_doubled_is_found(name):
     assert missed == []
 
 
+@pytest.mark.by_default("lif")
 @pytest.mark.parametrize("name", ["ligru", "lif"])
 def test_a_line_that_the_first_numbers_left_at_zero_is_examined_with_others(name):
     """A relu of negative numbers alone, a neuron that never fires: then any line holds."""
@@ -226,6 +236,7 @@ def test_a_determinant_without_a_factor_is_found(monkeypatch, name):
     assert any("determinant" in said for said in examine(differentiate(catalogue[name])).wrong)
 
 
+@pytest.mark.by_default("rnn", "cornn")
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "cornn"])
 def test_half_of_an_entry_of_n_is_found(monkeypatch, name):
     derivation = differentiate(catalogue[name])
@@ -250,6 +261,7 @@ def test_half_of_an_entry_of_n_is_found(monkeypatch, name):
     assert any("along a trajectory" in said for said in examine(derivation).wrong)
 
 
+@pytest.mark.by_default("gru")
 @pytest.mark.parametrize("name", ["lstm", "gru", "nas"])
 def test_a_lost_path_and_a_wrong_edge_are_found(monkeypatch, name):
     derivation = differentiate(catalogue[name])

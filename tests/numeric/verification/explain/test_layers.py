@@ -116,6 +116,11 @@ def said_of(found: dict[str, Finding]) -> list[str]:
     })
 
 
+@pytest.mark.by_default(
+    "the lower layer alone",
+    "a parameter summed wrongly",
+    "the mean in the slope of a softmax",
+)
 @pytest.mark.parametrize("name", by_day(MUTANTS, 3))
 def test_a_wrong_term_is_named_with_its_part(name: str) -> None:
     network, module = mutant(name)
@@ -158,6 +163,7 @@ def test_what_is_no_single_term_is_said_with_its_place() -> None:
     assert "or in layer0, adjoint equation" in sentence
 
 
+@pytest.mark.long
 def test_mistakes_in_two_layers_are_each_said_once() -> None:
     found = found_in(changed(
         TWO,

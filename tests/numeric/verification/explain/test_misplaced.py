@@ -101,6 +101,7 @@ def kept(store: dict[Any, Any], gradients: dict[str, Any], params: dict[str, Any
         gradients["params"][name] = total[name].astype(array.dtype)
 
 
+@pytest.mark.by_default("reversed_in_time", "weights_decay", "change3")
 @pytest.mark.parametrize(
     ("change", "label", "cause"),
     [
@@ -127,6 +128,7 @@ def slope_dropped(gradients: dict[str, Any], params: dict[str, Any]) -> None:
     gradients["inputs"]["x"] = 2 * gradients["inputs"]["x"][::-1]
 
 
+@pytest.mark.long
 def test_another_order_of_time_beside_another_mistake_is_told() -> None:
     """Dx has both; with one step it has the other alone, whose place is not its own."""
     found = found_in(*by_hand(slope_dropped))

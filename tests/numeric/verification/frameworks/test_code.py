@@ -154,6 +154,7 @@ def test_a_last_state_whose_cotangent_is_dropped_is_told() -> None:
     assert cause in verdict.gradients["params.W"].causes
 
 
+@pytest.mark.by_default("0")
 @pytest.mark.parametrize("wrong", [None, 0, 1])
 def test_a_step_with_a_backward_pass_by_hand(wrong: int | None) -> None:
     def back(place: int, make: Any) -> Any:

@@ -180,6 +180,7 @@ def changes(body: Any, rng: np.random.Generator) -> Any:
     return replace(body, operators=[*body.operators[:place], one, *body.operators[place + 1 :]])
 
 
+@pytest.mark.by_default("loop_gru.tflite", "loop_rnn.tflite")
 @pytest.mark.parametrize("name", ["loop_lstm.tflite", "loop_gru.tflite", "both_grus.tflite",
                                   "loop_rnn.tflite"])  # fmt: skip
 def test_whatever_is_taken_for_a_step_computes_it(name: str) -> None:
