@@ -63,7 +63,7 @@ def test_a_cell_that_notes_do_not_write_about_has_none():
     assert dictionary(Facts(differentiate(other))) is None
 
 
-@pytest.mark.by_default("lstm_cifg", "rhn_3", "lru", "linoss", "retnet", "sgrn", "rnn")
+@pytest.mark.by_default("rhn_3", "lru", "linoss", "retnet", "sgrn", "rnn")
 @pytest.mark.parametrize("name", by_day(catalogue, 10, 4))
 def test_every_cell_has_a_report(name):
     anchors = [part.anchor for part in build(differentiate(catalogue[name])).sections]
