@@ -17,6 +17,7 @@ def speed(monkeypatch):
     return module_at("benchmarks/speed.py", monkeypatch)
 
 
+@pytest.mark.by_default("float64")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_everyone_in_the_benchmark_computes_the_same_gradients(dtype, speed, capsys):
     assert speed.main([*TINY, "--dtype", dtype, "--json"]) == 0

@@ -61,9 +61,14 @@ def test_few_formulas_are_kept():
     assert formulas_once._set_once.cache_info().maxsize == formulas_once._MOST
 
 
+def fail():
+    with formulas_once.shared():
+        assert MathTextParser.parse is formulas_once._parse
+        raise ZeroDivisionError
+
+
 def test_afterwards_matplotlib_is_as_it_was():
     before = MathTextParser.parse
-    with pytest.raises(ZeroDivisionError), formulas_once.shared():
-        assert MathTextParser.parse is not before
-        raise ZeroDivisionError
-    assert MathTextParser.parse is before
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert MathTextParser.parse is before is not formulas_once._parse

@@ -153,6 +153,7 @@ def test_a_cell_of_a_users_own_joins_too():
     assert "[S_t" not in show_network_text(network)
 
 
+@pytest.mark.by_default("squared", "bilstm", "linear", "table")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_layer_is_derived_once_and_numbers_go_on(name):
     network, page = NETWORKS[name], html(document(name))

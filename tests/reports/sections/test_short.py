@@ -27,6 +27,7 @@ def made(name: str) -> Document:
     return shortened(found)
 
 
+@pytest.mark.by_default("rnn")
 @pytest.mark.parametrize("name", ["rnn", "lstm"])
 def test_it_keeps_the_story_and_no_proof(name):
     document = made(name)
@@ -41,6 +42,7 @@ def test_it_keeps_the_story_and_no_proof(name):
         assert ("section has the details" in tex(made_)) is refers
 
 
+@pytest.mark.by_default("odd", "rnn")
 @pytest.mark.parametrize("name", ["rnn", "lstm", "odd"])
 def test_every_link_of_it_leads_somewhere(name):
     page = html(made(name), {f"{name}-gradient_norms": "<svg></svg>"})

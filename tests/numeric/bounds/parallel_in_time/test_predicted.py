@@ -53,6 +53,7 @@ def test_a_linear_cell_takes_one_step() -> None:
     assert len(found.iterates) - 1 == 1
 
 
+@pytest.mark.long
 def test_roundings_of_large_states_are_counted() -> None:
     """States near 1e5 cannot be held to within 1e-13: what is promised says how near instead."""
     cell = Cell.parse(name="line", equations="h = 0.9 * h_prev + 1e4 * U @ x", inputs=("x",))
