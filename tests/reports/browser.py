@@ -32,13 +32,16 @@ for (const frame of document.querySelectorAll("iframe")) {
     const wide = [...page.querySelectorAll(".scroll:has(> .data)")].filter(
       box => box.scrollWidth > box.clientWidth + 1
     ).map(box => box.previousElementSibling?.textContent);
+    const cut = [...page.querySelectorAll(".scroll:has(> .equations)")].filter(
+      box => box.scrollWidth > box.clientWidth + 1
+    ).map(box => box.textContent);
     const points = [...page.querySelectorAll("figure svg")].map(
       svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width);
     const root = page.documentElement;
     found[frame.width] = {
       scroll: root.scrollWidth, client: root.clientWidth,
       math: page.querySelectorAll("math").length, flat: flat.map(math => math.outerHTML),
-      wide, points,
+      wide, cut, points,
     };
     waiting -= 1;
     if (waiting === 0)

@@ -14,6 +14,7 @@ from samples import CELLS, document, measurement, verdict
 from studies import small_study
 
 from derive import catalogue
+from derive.calculus.through_time import derivation_of
 from derive.typeset.boxes import Symbol
 from reports import write_report
 from reports.document.figures import gradient_norms, labels
@@ -31,6 +32,7 @@ from reports.document.model import (
 from reports.document.pdf import EngineError, compile_pdf, find_engine
 from reports.document.tex import tex, write
 from reports.document.words import spoken
+from reports.sections.cell import build
 from reports.write import write_files
 
 
@@ -199,6 +201,17 @@ def test_html_fits_a_phone_and_a_desk(written):
         assert found[width]["math"] > 50
         assert found[width]["flat"] == []
         assert found[width]["wide"] == []
+
+
+@pytest.mark.by_default("mut1")
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.parametrize("name", ["gru", "minimal_rnn", "mut1", "rnn"])
+def test_the_number_of_a_long_equation_is_on_a_desk_s_page(tmp_path, name):
+    """Equations of more than a column's width reach into the margin, theirs alone."""
+    text = html(build(derivation_of(catalogue[name])), {})
+    assert measured(tmp_path / "frames.html", text)[0]["1200"]["cut"] == []
+    narrow = measured(tmp_path / "frames.html", text.replace("scroll wide", "scroll"))[0]
+    assert (narrow["1200"]["cut"] == []) == ("scroll wide" not in text) == (name == "rnn")
 
 
 @pytest.mark.long
