@@ -31,6 +31,7 @@ NUMBERS: Final = (
     "", "numbers.one", "numbers.two", "numbers.three", "numbers.four", "numbers.five",
     "numbers.six", "numbers.seven", "numbers.eight", "numbers.nine", "numbers.ten",
 )  # fmt: skip
+_ORIGIN: Final = re.compile(r"(−?)(rows of )?(.*?)(?:; the file has no (.*) here)?")
 _PART: Final = re.compile(r"\{(\d+)\}|\*([^*]+)\*|`([^`]+)`")
 
 
@@ -150,6 +151,16 @@ class Speaker:
             yield Words(slot)
         else:
             yield self.formula(slot)
+
+
+def origin(source: str, words: Callable[[str], str]) -> tuple[str, tuple[str, ...]]:
+    """What of a file of weights a parameter is: a template, and the file's names in its slots."""
+    found = _ORIGIN.fullmatch(source)
+    sign, rows, names, absent = found.groups() if found else ("", None, source, None)
+    template = sign + (words("weights.rows") if rows else "{0}")
+    if absent is None:
+        return template, (names,)
+    return template + words("weights.absent").replace("{0}", "{1}"), (names, absent)
 
 
 def closed_up(parts: Inlines) -> Inlines:

@@ -5,10 +5,10 @@ In: values of `derive` and `numeric`. Out: `Facts`, with the cell's notation rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 
-from sympy import preorder_traversal
+from sympy import Basic, preorder_traversal
 
 from derive.calculus.through_time import Derivation
 from derive.theorems.claims import Theorem as Claim
@@ -106,6 +106,19 @@ class Facts:
     def symbol(self, name: str) -> Box:
         """A symbol of the cell by its name, without time."""
         return self.layout.plain(name)
+
+    def claims_use(self, kind: type) -> bool:
+        """Whether a theorem on the cell's gradients holds such a node."""
+
+        def held(value: object) -> bool:
+            if isinstance(value, Basic):
+                return any(isinstance(node, kind) for node in preorder_traversal(value))
+            if isinstance(value, tuple):
+                return any(map(held, value))
+            parts = fields(value) if is_dataclass(value) else ()
+            return any(held(getattr(value, part.name)) for part in parts)
+
+        return held(self.claims)
 
     def uses(self, *kinds: type) -> bool:
         """Whether an equation of the derivation holds one of these nodes."""

@@ -16,6 +16,7 @@ from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES
 from reports.document.bound_figures import (
     best_window,
     bounds_over_lag,
+    leaves_the_frame,
     norms_over_times,
 )
 from reports.document.model import Block, Inlines, Paragraph, Section, Words
@@ -117,8 +118,11 @@ def _lag(pages: Pages, norm: str) -> Iterator[Block]:
         single = one.log10_upper.get("window_1", (math.nan,))[-1] - exact
         message = say.sentence(
             "one_sequence.bounds_within", places(gap, 1, UP), places(single, 1, UP))  # fmt: skip
+    read = ["one_sequence.bounds_read"]
+    if leaves_the_frame(one, pages.labels):
+        read.append("one_sequence.bounds_outside")
     yield pages.figure("bounds", bounds_over_lag(one, norm, pages.labels),
-                       say.together([message, say.sentence("one_sequence.bounds_read")]),
+                       say.together([message, *map(say.sentence, read)]),
                        say.words("one_sequence.bounds_described"))  # fmt: skip
 
 

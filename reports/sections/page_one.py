@@ -27,6 +27,7 @@ from derive.language.expr import (
     size,
     symbols_of,
 )
+from derive.language.norms import Radius, SingularMin
 from derive.language.pairs import AtLeast, Below
 from derive.language.syntax import BAR, CARRY, DOT, PREVIOUS
 from derive.theorems.claims import Line
@@ -308,6 +309,10 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
         items.append(say.sentence("conventions.number"))
     if facts.uses(Quotient):
         items.append(say.sentence("conventions.quotient"))
+    whole_matrix = letters.matrix("M", "Y", "Phi")
+    for kind, key in ((Radius, "conventions.radius"), (SingularMin, "conventions.singular")):
+        if facts.claims_use(kind):
+            items.append(say.sentence(key, kind(whole_matrix), whole_matrix))
     return Callout(say.words("conventions.title"), (Bullets(tuple(items)),))
 
 

@@ -33,7 +33,7 @@ from numeric.numbers.printed import (
     scientific_up,
 )  # fmt: skip
 from reports.document.method_names import method_name
-from reports.document.words import Speaker
+from reports.document.words import Speaker, origin
 from reports.terminal.answer import VERDICTS, WIDTH, fitted
 from reports.terminal.console import columns
 
@@ -96,8 +96,9 @@ def stack_text(
         name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
         at_length = _at_length(name, one, measured[place], parameters[place], everything, say, clip)
         lines += [*fitted(at_length), ""]
-    mapping = [(f"{layer.prefix}{name}", source) for layer in stack.layers
-               for name, source in layer.origin.items()]  # fmt: skip
+    found = [(f"{layer.prefix}{name}", *origin(source, words)) for layer in stack.layers
+             for name, source in layer.origin.items()]  # fmt: skip
+    mapping = [(name, template.format(*held)) for name, template, held in found]
     if mapping:
         lines += [words("bounds.weights"), *columns(mapping, "  ")]
     if left:

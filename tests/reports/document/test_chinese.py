@@ -50,7 +50,7 @@ from reports.document.model import Listing, Section, Words
 from reports.document.pdf import compile_pdf, find_chinese_engine
 from reports.document.preamble import PROGRAM
 from reports.document.tex import tex
-from reports.document.words import closed_up, phrases
+from reports.document.words import closed_up, origin, phrases, spoken
 from reports.sections import all_inputs, numbering
 from reports.sections.bounds import chapter
 from reports.sections.cell import build
@@ -191,6 +191,25 @@ def test_the_glossary_gives_the_english_of_each_term_to_chinese_readers_alone():
 def test_what_is_never_exceeded_stands_after_the_number_that_bounds_it():
     page = text_of(html(build(derivation_of(CELLS["rnn"]), language="zh"), {}))
     assert "这里 γ=1，tanh′(u) 永远不超过它" in " ".join(page.split())
+
+
+def test_authors_are_named_and_arrays_of_a_file_described_in_chinese():
+    cell = CELLS["lstm"]
+    page = " ".join(text_of(html(build(derivation_of(cell), language="zh"), {})).split())
+    assert (
+        "据 Miller 和 Hardt 2019；Terzi、Bonassi、Farina 和 Scattolini 2021；Yoshihara 等 2025"
+        in page
+    )
+    assert "由 (7)、(5)、(3)、(1)" in page
+    say = spoken("zh").texts.__getitem__
+    for source, said_ in {
+        "rows of a + b": "a + b 的若干行", "−rows of a": "−a 的若干行", "0": "0", "R": "R",
+        "rows of a; the file has no bias_ih here": "a 的若干行；文件中没有 bias_ih",
+    }.items():  # fmt: skip
+        template, held = origin(source, say)
+        assert template.format(*held) == said_
+        template, held = origin(source, spoken("en").texts.__getitem__)
+        assert template.format(*held) == source
 
 
 def test_a_number_of_a_state_is_no_cell_and_the_layer_below_is_not_the_next():

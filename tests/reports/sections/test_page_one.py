@@ -7,10 +7,12 @@ from functools import cache
 
 import pytest
 from reading import text_of
+from samples import measurement
 
 from derive import Cell, catalogue
 from derive.calculus.through_time import derivation_of
 from reports.document.html import html
+from reports.document.tex import tex
 from reports.sections.cell import build
 
 
@@ -55,3 +57,20 @@ def test_a_relation_in_brackets_has_a_meaning_where_there_is_one():
     assert "[qh,3,t≥1]" in page(catalogue["mlstm"])
     assert meant in first_page("mlstm")
     assert meant not in first_page("lstm")
+
+
+@pytest.mark.parametrize(("name", "letters"), [("lstm", "ρσ"), ("gru", "ρ"), ("delta_net", "")])
+def test_the_letters_of_the_theorems_for_eigenvalues_and_singular_values_are_named(name, letters):
+    text = page(catalogue[name])
+    assert ("ρ(M) is the spectral radius of M" in text) == ("ρ" in letters) == ("ρ(" in text)
+    assert ("σmin(M) is the smallest singular value of M" in text) == ("σ" in letters)
+
+
+@pytest.mark.parametrize("name", ["delta_net", "lstm"])
+def test_drawn_numbers_are_said_of_the_parameters_that_the_cell_has(name):
+    cell = catalogue[name]
+    said = " ".join(tex(build(derivation_of(cell), measurement=measurement(cell))).split())
+    assert ("biases are 0" in said) == (name == "lstm")
+    assert (r"the entries of $w_{\beta}$ are 1" in said) == (name == "delta_net")
+    assert "inputs and the initial state are standard normal" in said
+    assert "other factors of" not in said
