@@ -153,14 +153,14 @@ class Speaker:
             yield self.formula(slot)
 
 
-def origin(source: str, words: Callable[[str], str]) -> tuple[str, tuple[str, ...]]:
+def origin(source: str, some_rows: str, none_here: str) -> tuple[str, tuple[str, ...]]:
     """What of a file of weights a parameter is: a template, and the file's names in its slots."""
     found = _ORIGIN.fullmatch(source)
     sign, rows, names, absent = found.groups() if found else ("", None, source, None)
-    template = sign + (words("weights.rows") if rows else "{0}")
+    template = sign + (some_rows if rows else "{0}")
     if absent is None:
         return template, (names,)
-    return template + words("weights.absent").replace("{0}", "{1}"), (names, absent)
+    return template + none_here.replace("{0}", "{1}"), (names, absent)
 
 
 def closed_up(parts: Inlines) -> Inlines:

@@ -73,6 +73,7 @@ def weights_table(pages: Pages) -> Section:
     """Each layer's parameters and what of the file they are; equal sources share a row."""
     say = pages.facts.say
     rows: list[tuple[Inlines, ...]] = []
+    said = say.words("weights.rows"), say.words("weights.absent")
     for layer in pages.study.stack.layers:
         by_source: dict[str, list[str]] = {}
         for name, source in layer.origin.items():
@@ -80,7 +81,7 @@ def weights_table(pages: Pages) -> Section:
         for place, (source, names) in enumerate(by_source.items()):
             where = Words(layer.prefix.rstrip("."), "code") if not place else Words("")
             letters = listed([say("{0}", pages.facts.symbol(name)) for name in names], ", ")
-            template, held = origin(source, say.words)
+            template, held = origin(source, *said)
             there = say(template, *(Words(name, "code") for name in held))
             rows.append((say("{0}", where), letters, there))
     head = say.heads("one_sequence.layer", "glance.parameters", "weights.in_file")

@@ -93,6 +93,6 @@ def _short(facts: Facts, sources: Iterable[str]) -> Inlines:
     say = facts.say
     found = (re.match(r".*?\b\d{4}\b", source) for source in sources)
     names, english = [name[0] for name in found if name], spoken("en").texts
-    for key in ("words.and", "words.comma", "words.others"):
+    for key in ("words.and", "words.comma", "theorem.others"):
         names = [name.replace(english[key], say.words(key)) for name in names]
     return say.listed([say("{0}", name) for name in names], "words.semicolon")

@@ -96,7 +96,8 @@ def stack_text(
         name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
         at_length = _at_length(name, one, measured[place], parameters[place], everything, say, clip)
         lines += [*fitted(at_length), ""]
-    found = [(f"{layer.prefix}{name}", *origin(source, words)) for layer in stack.layers
+    said = words("weights.rows"), words("weights.absent")
+    found = [(f"{layer.prefix}{name}", *origin(source, *said)) for layer in stack.layers
              for name, source in layer.origin.items()]  # fmt: skip
     mapping = [(name, template.format(*held)) for name, template, held in found]
     if mapping:

@@ -201,14 +201,15 @@ def test_authors_are_named_and_arrays_of_a_file_described_in_chinese():
         in page
     )
     assert "由 (7)、(5)、(3)、(1)" in page
-    say = spoken("zh").texts.__getitem__
+    ours, english_ = ([spoken(language).texts[f"weights.{key}"] for key in ("rows", "absent")]
+                      for language in ("zh", "en"))  # fmt: skip
     for source, said_ in {
         "rows of a + b": "a + b 的若干行", "−rows of a": "−a 的若干行", "0": "0", "R": "R",
         "rows of a; the file has no bias_ih here": "a 的若干行；文件中没有 bias_ih",
     }.items():  # fmt: skip
-        template, held = origin(source, say)
+        template, held = origin(source, *ours)
         assert template.format(*held) == said_
-        template, held = origin(source, spoken("en").texts.__getitem__)
+        template, held = origin(source, *english_)
         assert template.format(*held) == source
 
 
