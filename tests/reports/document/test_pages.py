@@ -29,7 +29,7 @@ from reports.document.model import (
     Table,
     Words,
 )
-from reports.document.pdf import EngineError, compile_pdf, find_engine
+from reports.document.pdf import EngineError, compile_pdf, find_chinese_engine, find_engine
 from reports.document.tex import tex, write
 from reports.document.words import spoken
 from reports.sections.cell import build
@@ -178,6 +178,41 @@ def test_the_rule_below_a_table_is_not_cut_from_it(tmp_path):
     found = row_counts(path.with_suffix(".pdf"), "row")
     assert max(found) == 12 > min(found)
     assert headed_by_a_rule(path.with_suffix(".pdf")) == []
+
+
+@pytest.mark.long
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+def test_words_before_a_long_command_are_not_drawn_apart(tmp_path):
+    """A line may end early between two words of code."""
+    command = "bptt verify lstm --layers 2 --bidirectional --readout softmax --loss cross_entropy"
+    said = Paragraph((Words("Repeat it: "), Words(f"{command} --loss-at all", "code")))
+    made = tex(replace(document("rnn"), sections=(Section("a", "A", (said,)),)))
+    path = tmp_path / "any.tex"
+    path.write_text(made, encoding="utf-8")
+    assert r"Underfull \hbox" not in compile_pdf(path)
+    path.write_text(made.replace(r"\gap{}", " "), encoding="utf-8")
+    assert r"Underfull \hbox" in compile_pdf(path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.skipif(find_chinese_engine() is None, reason="no TeX engine for Chinese")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_heading_stays_with_the_long_table_that_its_section_begins_with(tmp_path, language):
+    """Sections that begin at the foot of a page, each a little lower than the one before."""
+    head, rows = ((Words("a"),), (Words("b"),)), (((Words("row"),), (Words("1"),)),) * 19
+    made = tex(replace(document("rnn"), language=language, title="表", sections=(
+        Section("a", "HEAD", (Table(1, (Words("c"),), head, rows, "lr"),)),)))  # fmt: skip
+    start, begun, rest = made.partition(r"\begin{document}")
+    section = rest[rest.index(r"\need") :].replace(r"\end{document}", "")
+    whole = "\n".join(rf"\newpage top\par\vspace{{{400 + 2 * k}pt}}" + f"\n{section}\n"
+                      for k in range(100))  # fmt: skip
+    path = tmp_path / "any.tex"
+    path.write_text(rf"{start}{begun}{whole}\end{{document}}", encoding="utf-8")
+    compile_pdf(path)
+    last = feet(path.with_suffix(".pdf"), numbered=True)
+    assert len(last) > 150
+    assert [text for text in last if text.endswith("HEAD")] == []
 
 
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
