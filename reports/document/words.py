@@ -163,6 +163,11 @@ def origin(source: str, some_rows: str, none_here: str) -> tuple[str, tuple[str,
     return template + none_here.replace("{0}", "{1}"), (names, absent)
 
 
+def without_gaps(text: str) -> str:
+    """The text without spaces between two Chinese signs."""
+    return _APART.sub("", text)
+
+
 def closed_up(parts: Inlines) -> Inlines:
     """The parts without spaces between two Chinese signs, which are written without."""
     made: list[Inline] = []
@@ -173,7 +178,7 @@ def closed_up(parts: Inlines) -> Inlines:
         else:
             made.append(part)
     return tuple(
-        Words(_APART.sub("", part.text), part.style)
+        Words(without_gaps(part.text), part.style)
         if isinstance(part, Words) and part.style != "code" else part
         for part in made
     )  # fmt: skip

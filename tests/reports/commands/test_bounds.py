@@ -173,6 +173,7 @@ def test_every_word_of_the_table_is_of_the_language(capsys):
     assert english <= {"all", "methods", "log"}
     assert "没有界" in table
     assert "整个乘积" in table
+    assert re.search("，依据“(?!product)", "".join(text.split()))
 
 
 @pytest.mark.long
