@@ -230,6 +230,20 @@ def rates_by_module(found: ModuleRates, words: Labels) -> Picture:
         return drawn(figure)
 
 
+def _label_places(segments: Sequence[Sequence[Array]], extent: float) -> list[tuple[float, float]]:
+    """The middle of each level's longest line, where that has room for a label inside the frame."""
+    places = []
+    for level in segments:
+        lines = [line for line in level if len(line) > 1]
+        lengths = [float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in lines]
+        if lengths and max(lengths) > 0.2 * extent:
+            line = lines[int(np.argmax(lengths))]
+            along = np.cumsum(np.hypot(*np.diff(line, axis=0).T))
+            middle = line[int(np.searchsorted(along, along[-1] / 2)) + 1]
+            places.append((float(middle[0]), float(middle[1])))
+    return places
+
+
 def norms_over_times(times: Sequence[int], logs: Array, norm: str, words: Labels) -> Picture:
     """log10 of the norm at each pair k ≤ t: dark is small, lines join equal values."""
     values = np.where(np.isfinite(logs), logs, np.nan)
@@ -247,7 +261,8 @@ def norms_over_times(times: Sequence[int], logs: Array, norm: str, words: Labels
             apart = np.where(np.eye(len(times), dtype=bool), np.nan, values)
             lines = axes.contour(times, times, apart, levels=levels, colors=_ON_SHADES,
                                  linewidths=0.6, linestyles="solid")  # fmt: skip
-            axes.clabel(lines, fmt=lambda v: f"${v:g}$", fontsize=8)
+            axes.clabel(lines, fmt=lambda v: f"${v:g}$", fontsize=8,
+                        manual=_label_places(lines.allsegs, times[-1] - times[0]))  # fmt: skip
         bar = figure.colorbar(image, cax=beside)
         bar.outline.set_linewidth(0.6)
         bar.set_label(rf"$\log_{{10}}\,{norm}$")

@@ -64,3 +64,19 @@ def test_no_line_follows_the_roundings_of_the_largest_norm(monkeypatch):
     bound_figures.norms_over_times(times, logs, "x", labels("en"))
     (lines,) = drawings[0].axes[0].findobj(ContourSet)
     assert -0.4 < min(lines.levels) < max(lines.levels) < -0.01
+
+
+def test_a_line_of_equal_norms_is_labelled_at_its_middle_and_a_short_one_not_at_all(monkeypatch):
+    drawings = []
+    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
+    times = [3 * k for k in range(21)]
+    lag = np.subtract.outer(times, times) * 1.0
+    logs = np.where(np.tri(21, dtype=bool), -0.1046 * lag, -np.inf)
+    bound_figures.norms_over_times(times, logs, "x", labels("en"))
+    (lines,) = drawings[0].axes[0].findobj(ContourSet)
+    places = [text.get_position() for text in lines.labelTexts]
+    assert min(lines.levels) == -6 < -5 == min(float(t.get_text()[1:-1]) for t in lines.labelTexts)
+    for x, y in places:
+        assert 3 < x < 57
+        assert 3 < y < 57
+        assert abs(x - (60 - y)) < 4
