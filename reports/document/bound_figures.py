@@ -42,7 +42,7 @@ _SHADES: Final = LinearSegmentedColormap.from_list("shades", ("#666666", "#F4F4F
 """Shades that black lines and their numbers show on, and that a white page ends at."""
 _SOLID: Final[Dash] = ()
 _ROOM: Final = 0.06
-"""From the frame and between two numbers on lines, as a share of the frame."""
+"""Above and below what a frame shows, and around numbers on lines, as a share of the frame."""
 _TICKS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -56,7 +56,8 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
     """Measured norms with the families of certified bounds; steep ones leave the frame."""
     curves, lower = list(_families(one, words)), one.log10_lower
     last = one.lags[-1]
-    low, high, room = _frame(curves)
+    low, high = _frame(curves)
+    room = _ROOM * (high - low)
     with mpl.rc_context(words.style):
         figure = Figure(figsize=(6.3, 3.8))
         axes = figure.subplots()
@@ -69,7 +70,7 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
             end = values[-1]
             if not math.isfinite(end):
                 continue
-            if low - room <= end <= high + room:
+            if _within(end, low, high):
                 marks.append((end, label, shade))
             else:
                 arrow = r"$\uparrow$" if end > high else r"$\downarrow$"
@@ -86,21 +87,25 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
 
 
 def leaves_the_frame(one: Diagnosis, words: Labels) -> bool:
-    """Whether a bound ends outside that figure, where an arrow stands for it."""
+    """Whether a curve of `bounds_over_lag` ends beyond the frame, where an arrow stands for it."""
     curves = list(_families(one, words))
-    low, high, room = _frame(curves)
-    ends = (values[-1] for _, _, values, _, _ in curves)
-    return any(math.isfinite(end) and not low - room <= end <= high + room for end in ends)
+    low, high = _frame(curves)
+    ends = [values[-1] for _, _, values, _, _ in curves]
+    return any(math.isfinite(end) and not _within(end, low, high) for end in ends)
 
 
-def _frame(curves: Sequence[Any]) -> tuple[float, float, float]:
-    """The lowest and the highest logarithm that the figure shows, and the room beyond them."""
+def _frame(curves: Sequence[Any]) -> tuple[float, float]:
+    """The lowest and the highest value shown: what was measured, and bounds step by step."""
     inside = [v for name, _, values, _, _ in curves if name in {PRODUCT, "measured", "direction"}
               for v in values if math.isfinite(v)] or [0.0]  # fmt: skip
     reach = [v for name, _, values, _, _ in curves if name in {"window_1", "trajectory"}
              for v in values[-1:] if math.isfinite(v)]  # fmt: skip
-    low, high = min(*inside, 0.0), max(*inside, *reach, 0.5)
-    return low, high, 0.06 * (high - low)
+    low, high = min(*inside, 0.0), max(*inside, *reach, 0.0)
+    return low, max(high, min(0.5, high + 0.1 * (high - low) + 1e-3))
+
+
+def _within(end: float, low: float, high: float) -> bool:
+    return low - _ROOM * (high - low) <= end <= high + _ROOM * (high - low)
 
 
 def _families(one: Diagnosis, words: Labels) -> Any:
@@ -192,7 +197,7 @@ def certified_region(found: Region, gate: str, words: Labels) -> Picture:
             axes.fill_between(found.gates, found.theirs, facecolor="#AAAAAA", hatch="///",
                               edgecolor="white", linewidth=0)  # fmt: skip
             axes.plot(found.gates, found.theirs, color=_DARK, linewidth=1.2, dashes=(4, 2))
-            axes.text(0.03, found.theirs[0] * 0.3, "Miller and Hardt", fontsize=9,
+            axes.text(0.03, found.theirs[0] * 0.3, words("figures.theirs"), fontsize=9,
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
         axes.set_xlim(0, 1)
         axes.set_ylim(0, max(found.ours) * 1.12)

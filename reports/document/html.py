@@ -42,6 +42,10 @@ LINE: Final = 34.0
 """Where a long right side is broken, in em."""
 NOTED: Final = 25.0
 """The same where a remark stands beside it."""
+COLUMN: Final = 41.0
+"""The width of the text, less what the estimates of widths are off."""
+BESIDE: Final = 5.4
+"""What a wide group of equations takes of the margin where the page has one."""
 NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
@@ -130,14 +134,33 @@ def equations(group: Equations, names: Iterator[int] | None = None) -> str:
     note = any(row.note for row in group.rows)
     space = any(row.space for row in group.rows)
     number = any(row.number for row in group.rows) or names is not None
-    body = "\n".join(_row(row, note, space, number, names) for row in group.rows)
-    return f'<div class="scroll" tabindex="0"><table class="equations">\n{body}\n</table></div>'
+    free = COLUMN - _other_columns(group, names is not None)
+    limit = min(NOTED if note else LINE, free + BESIDE)
+    body = "\n".join(_row(row, limit, note, space, number, names) for row in group.rows)
+    longest = max(width(line) for row in group.rows for line in lines(row.right, limit))
+    kind = "scroll wide" if longest > free else "scroll"
+    return f'<div class="{kind}" tabindex="0"><table class="equations">\n{body}\n</table></div>'
+
+
+def _other_columns(group: Equations, sources: bool) -> float:
+    """The width in em of all but the right sides, remarks as narrow as they may be."""
+    rows = group.rows
+    left = max(width(row.left) for row in rows)
+    note = 7.8 * any(row.note for row in rows)
+    space = max((0.82 * width(row.space) + 0.75 for row in rows if row.space), default=0.0)
+    number = max((0.5 * len(row.shown) for row in rows if row.number), default=0.0)
+    return 1.0 + left + note + space + number + 2.0 * sources + 0.75 * bool(number or sources)
 
 
 def _row(
-    row: EquationRow, note: bool, space: bool, number: bool, names: Iterator[int] | None
+    row: EquationRow,
+    limit: float,
+    note: bool,
+    space: bool,
+    number: bool,
+    names: Iterator[int] | None,
 ) -> str:
-    first, *rest = lines(row.right, NOTED if note else LINE)
+    first, *rest = lines(row.right, limit)
     shown = [_MATH.element(first, sign=row.sign)]
     shown += [_MATH.element(part) for part in rest]
     right = "".join(f"<div{' class=more' * bool(k)}>{part}</div>" for k, part in enumerate(shown))

@@ -41,6 +41,8 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \definecolor{cotangent}{rgb}{0.70,0.15,0.12}
 \definecolor{quiet}{gray}{0.38}
 \newcommand{\ct}[1]{{\color{cotangent}#1}}
+% between words of code a line may end early, so that its other words are not drawn apart
+\DeclareRobustCommand{\gap}{\hskip0pt plus9em\penalty0\hskip0.525em plus-9em\relax}
 \newcommand{\note}[1]{{\footnotesize\color{quiet}#1}}
 \newcommand{\anchor}[1]{\raisebox{1.2em}[0pt][0pt]{\hypertarget{#1}{}}}
 \newcommand{\lead}[1]{\textit{#1}\hspace{0.5em}}

@@ -90,7 +90,8 @@ def inline(part: Inline) -> str:
         case Reference(anchor, text):
             return rf"\hyperlink{{{anchor}}}{{{text}}}"
         case Words(text, "code"):
-            return rf"\texttt{{{escape(text).replace('_', '_' + BREAK)}}}"
+            shown = escape(text).replace("_", "_" + BREAK).replace(" ", r"\gap{}")
+            return rf"\texttt{{{shown}}}"
         case Words(text, "emphasis"):
             return rf"\emph{{{escape(text)}}}"
     return escape(part.text)
@@ -357,7 +358,7 @@ def section(part: Section, say: Say) -> str:
     first = part.blocks[0]
     room = {Theorem: 14.0, Figure: 26.0}.get(type(first), max(8.0, 4 + _opening(part.blocks)))
     if isinstance(first, Table):
-        room = 16.0
+        room = 18.0
         if not _breaks(first):
             room = 10 + 1.4 * len(first.rows) * (2.5 if "p" in first.align else 1)
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"

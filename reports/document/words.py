@@ -31,6 +31,7 @@ NUMBERS: Final = (
     "", "numbers.one", "numbers.two", "numbers.three", "numbers.four", "numbers.five",
     "numbers.six", "numbers.seven", "numbers.eight", "numbers.nine", "numbers.ten",
 )  # fmt: skip
+_ORIGIN: Final = re.compile(r"(−?)(rows of )?(.*?)(?:; the file has no (.*) here)?")
 _PART: Final = re.compile(r"\{(\d+)\}|\*([^*]+)\*|`([^`]+)`")
 
 
@@ -152,6 +153,21 @@ class Speaker:
             yield self.formula(slot)
 
 
+def origin(source: str, some_rows: str, none_here: str) -> tuple[str, tuple[str, ...]]:
+    """What of a file of weights a parameter is: a template, and the file's names in its slots."""
+    found = _ORIGIN.fullmatch(source)
+    sign, rows, names, absent = found.groups() if found else ("", None, source, None)
+    template = sign + (some_rows if rows else "{0}")
+    if absent is None:
+        return template, (names,)
+    return template + none_here.replace("{0}", "{1}"), (names, absent)
+
+
+def without_gaps(text: str) -> str:
+    """The text without spaces between two Chinese signs."""
+    return _APART.sub("", text)
+
+
 def closed_up(parts: Inlines) -> Inlines:
     """The parts without spaces between two Chinese signs, which are written without."""
     made: list[Inline] = []
@@ -162,7 +178,7 @@ def closed_up(parts: Inlines) -> Inlines:
         else:
             made.append(part)
     return tuple(
-        Words(_APART.sub("", part.text), part.style)
+        Words(without_gaps(part.text), part.style)
         if isinstance(part, Words) and part.style != "code" else part
         for part in made
     )  # fmt: skip

@@ -35,6 +35,7 @@ from reports.document.model import (
 )
 from reports.document.numerals import DOWN, UP, below, figures, inside, label, rate
 from reports.document.words import listed
+from reports.sections.growth import drawn_columns
 from reports.sections.numbering import Pages
 
 _LONG: Final = 12
@@ -74,17 +75,14 @@ def drawn_words(pages: Pages) -> Inlines:
     """How the weights were drawn."""
     say, study = pages.facts.say, pages.study
     cell = pages.facts.derivation.cell
-    letters, varied = multipliers(cell), bool(recurrent(cell))
+    varied = bool(recurrent(cell))
     gain = pages.facts.gain if varied else Number("1")
     square, scale = sup(gain, "2") if varied else gain, sup(Number(f"{INPUT_SCALE:g}"), "2")
     own = {state.shape[0] for state in cell.states}
     words = [say.sentence("all_inputs.drawn", row(square, "/", "n"), scale)
-             if any(p.shape[1] in own and p not in letters for p in cell.parameters)
-             else say.sentence("all_inputs.drawn_alike", scale)]  # fmt: skip
-    if any(letters.values()):
-        words.append(say.sentence("growth.drawn_factors", square, gain))
-    if not all(letters.values()):
-        words.append(say.sentence("growth.other_factors"))
+             if any(p.shape[1] in own and p not in multipliers(cell) for p in cell.parameters)
+             else say.sentence("all_inputs.drawn_alike", scale),
+             *drawn_columns(pages.facts, square, gain)]  # fmt: skip
     sizes = listed([say("{0}", row(size_box(size(name)), "=", Number(str(count))))
                     for name, count in study.sizes.items()], ", ")  # fmt: skip
     words.append(say.sentence("all_inputs.seed", str(study.seed), sizes, pages.at(1.0)) if varied

@@ -13,7 +13,7 @@ from typing import Final
 from numeric.bounds.study import Study
 from reports.document.figures import Picture
 from reports.document.model import Inlines, Section, Words, counted
-from reports.document.words import listed
+from reports.document.words import listed, origin
 from reports.sections.all_inputs import all_inputs
 from reports.sections.answer import answer_section, overflow_said
 from reports.sections.facts import Facts
@@ -73,6 +73,7 @@ def weights_table(pages: Pages) -> Section:
     """Each layer's parameters and what of the file they are; equal sources share a row."""
     say = pages.facts.say
     rows: list[tuple[Inlines, ...]] = []
+    said = say.words("weights.rows"), say.words("weights.absent")
     for layer in pages.study.stack.layers:
         by_source: dict[str, list[str]] = {}
         for name, source in layer.origin.items():
@@ -80,7 +81,9 @@ def weights_table(pages: Pages) -> Section:
         for place, (source, names) in enumerate(by_source.items()):
             where = Words(layer.prefix.rstrip("."), "code") if not place else Words("")
             letters = listed([say("{0}", pages.facts.symbol(name)) for name in names], ", ")
-            rows.append((say("{0}", where), letters, say("{0}", Words(source, "code"))))
+            template, held = origin(source, *said)
+            there = say(template, *(Words(name, "code") for name in held))
+            rows.append((say("{0}", where), letters, there))
     head = say.heads("one_sequence.layer", "glance.parameters", "weights.in_file")
     if len(pages.study.stack.layers) == 1:
         rows, head = [row[1:] for row in rows], head[1:]

@@ -76,7 +76,8 @@ def rule_note(say: Speaker, step: Step) -> Inlines:
             when = Symbol("t") if rules == (_LOSS,) else _after()
             notes.append(say.sentence(here, when))
         else:
-            where = listed([say("({0})", k) for k in dict.fromkeys(sources)], ", ")
+            where = listed([say("({0})", k) for k in dict.fromkeys(sources)],
+                           *[say.words("words.comma")] * 2)  # fmt: skip
             named = listed([rule_words(say, rule) for rule in rules], *[say.words("words.and")] * 2)
             notes.append(say.sentence("rules.source", named, where))
     return say.listed(notes, "words.semicolon")

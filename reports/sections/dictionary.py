@@ -50,7 +50,9 @@ def _row(facts: Facts, ours: str, theirs: list[str]) -> tuple[Inlines, ...]:
     else:
         part = facts.derivation.cell.parts.get(name, "")
         meaning = say("{0}", say.phrase(part)) if part else ()
-        if not part and name.startswith("a_"):
+        if name in {x.name for x in facts.derivation.cell.inputs}:
+            meaning = say.sentence("dictionary.input")
+        elif not part and name.startswith("a_"):
             meaning = say.sentence("dictionary.before", _letter(facts, name.removeprefix("a_")))
         if name in {symbol.name for symbol in facts.derivation.cell.inputs}:
             meaning = say.sentence("dictionary.input")

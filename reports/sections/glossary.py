@@ -11,9 +11,13 @@ from reports.document.model import Section, Table
 from reports.document.words import spoken
 from reports.sections.facts import Facts
 
+GATES: Final = (
+    "glossary.forget_gate", "glossary.input_gate", "glossary.output_gate", "glossary.update_gate",
+    "glossary.reset_gate",
+)  # fmt: skip
+"""Terms of those cells alone that have a part of this name."""
 TERMS: Final = (
-    "glossary.recurrent_network", "glossary.cell", "glossary.forget_gate", "glossary.input_gate",
-    "glossary.output_gate", "glossary.update_gate", "glossary.reset_gate", "glossary.candidate",
+    "glossary.recurrent_network", "glossary.cell", "glossary.unit", *GATES, "glossary.candidate",
     "glossary.cell_state", "glossary.hidden_state", "glossary.through_time", "glossary.cotangent",
     "glossary.jacobian", "glossary.step_jacobian", "glossary.chain_rule", "glossary.vanishing",
     "glossary.exploding", "glossary.singular_value", "glossary.spectral_norm",
@@ -30,8 +34,9 @@ def glossary(facts: Facts) -> Section | None:
     say = facts.say
     if say.language == "en":
         return None
-    english = spoken("en").texts
-    pairs = [(say.sentence(key), say(english[key])) for key in TERMS]
+    english, parts = spoken("en").texts, {*facts.derivation.cell.parts.values()}
+    held = [key for key in TERMS if key not in GATES or english[key] in parts]
+    pairs = [(say.sentence(key), say(english[key])) for key in held]
     half = -(-len(pairs) // 2)
     pairs += [((), ())] * (2 * half - len(pairs))
     rows = tuple((*a, *b) for a, b in zip(pairs[:half], pairs[half:], strict=True))

@@ -75,6 +75,19 @@ def _shown(facts: Facts, brief: bool) -> Iterator[Block]:
         yield from (block for block in _measured(facts) if not isinstance(block, Table))
 
 
+def drawn_columns(facts: Facts, square: Box, gain: Box) -> Iterator[Inlines]:
+    """What the parameters are that are no matrices: factors of ⊙, and biases if there are any."""
+    say, cell = facts.say, facts.derivation.cell
+    factors = multipliers(cell)
+    if any(factors.values()):
+        yield say.sentence("growth.drawn_factors", square, gain)
+    ones = [say("{0}", facts.symbol(p.name)) for p, scales in factors.items() if not scales]
+    if ones:
+        yield say.sentence("growth.other_factors", say.listed(ones))
+    if any(p.shape[1] == 1 and p not in factors for p in cell.parameters):
+        yield say.sentence("growth.biases")
+
+
 def _measured(facts: Facts) -> Iterator[Block]:
     measured = facts.measurement
     if measured is None:
@@ -83,20 +96,17 @@ def _measured(facts: Facts) -> Iterator[Block]:
     norm, first = claim.bound.quantity if claim.bound else S.One, measured.curves[0]
     gain, alone = facts.gain, len(measured.curves) == 1
     square = sup(gain, Number("2"))
-    factors = multipliers(facts.derivation.cell)
     others = row(sup(Number(f"{measured.input_scale:g}"), Number("2")), "/", "m")
-    words = [say.sentence("growth.drawn", row(square, "/", "n"), others)]
-    if any(factors.values()):
-        words.append(say.sentence("growth.drawn_factors", square, gain))
-    if not all(factors.values()):
-        words.append(say.sentence("growth.other_factors"))
+    words = [say.sentence("growth.drawn_inputs", others) if alone else
+             say.sentence("growth.drawn", row(square, "/", "n"), others),
+             *drawn_columns(facts, square, gain), say.sentence("growth.normal")]  # fmt: skip
     cell = facts.derivation.cell
     if cell.constants:
         known = all(constant.name in cell.defaults for constant in cell.constants)
         key = "growth.constants_default" if known else "growth.constants_drawn"
         words.append(say.sentence(key))
     if alone:
-        words = [say.sentence("growth.drawn_inputs", others)]
+        words.append(say.sentence("growth.no_gain"))
     sizes = [say("{0}", row(size_box(size(name)), "=", Number(str(value))))
              for name, value in measured.sizes]  # fmt: skip
     words.append(say.sentence(

@@ -19,6 +19,7 @@ from reports.document.model import (
     Paragraph,
     Theorem,
 )
+from reports.document.words import spoken
 from reports.sections.facts import Facts
 
 
@@ -89,6 +90,9 @@ def _equations(facts: Facts, relations: Iterable[Relation]) -> Equations:
 
 def _short(facts: Facts, sources: Iterable[str]) -> Inlines:
     """The sources by author and year; the last section has them in full."""
+    say = facts.say
     found = (re.match(r".*?\b\d{4}\b", source) for source in sources)
-    names = [facts.say("{0}", name[0]) for name in found if name]
-    return facts.say.listed(names, "words.semicolon")
+    names, english = [name[0] for name in found if name], spoken("en").texts
+    for key in ("words.and", "words.comma", "theorem.others"):
+        names = [name.replace(english[key], say.words(key)) for name in names]
+    return say.listed([say("{0}", name) for name in names], "words.semicolon")

@@ -22,7 +22,7 @@ from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.stack import Stack
 from numeric.numbers.printed import decimal
 from reports.document.model import Words
-from reports.document.words import Speaker
+from reports.document.words import Speaker, without_gaps
 from reports.sections.answer_lines import Line, batch_line, lines
 
 WIDTH: Final = 80
@@ -107,12 +107,13 @@ def sentence(line: Line, say: Speaker) -> str:
     """The sentence of a key with its slots, marks of emphasis and code left out."""
     key, slots = line
     template = singular(say.words(key), slots).replace("*", "").replace("`", "")
-    return _SLOT.sub(lambda place: _word(slots[int(place[1])]), template).strip()
+    made = _SLOT.sub(lambda place: _word(slots[int(place[1])], say), template).strip()
+    return made if say.words("words.between") else without_gaps(made)
 
 
-def _word(slot: Any) -> str:
+def _word(slot: Any, say: Speaker) -> str:
     if isinstance(slot, list):
-        return ", ".join(slot)
+        return say.words("words.comma").join(slot)
     return slot.text if isinstance(slot, Words) else str(slot)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
-from derive.saying import singular
+from derive.saying import Said, singular
 from derive.theorems.letters import THETA, Letters
 from derive.typeset.columns import columns_of
 from derive.typeset.letters import spelled
@@ -33,7 +33,7 @@ from numeric.numbers.printed import (
     scientific_up,
 )  # fmt: skip
 from reports.document.method_names import method_name
-from reports.document.words import Speaker
+from reports.document.words import Speaker, origin
 from reports.terminal.answer import VERDICTS, WIDTH, fitted
 from reports.terminal.console import columns
 
@@ -96,12 +96,14 @@ def stack_text(
         name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
         at_length = _at_length(name, one, measured[place], parameters[place], everything, say, clip)
         lines += [*fitted(at_length), ""]
-    mapping = [(f"{layer.prefix}{name}", source) for layer in stack.layers
-               for name, source in layer.origin.items()]  # fmt: skip
+    said = words("weights.rows"), words("weights.absent")
+    found = [(f"{layer.prefix}{name}", *origin(source, *said)) for layer in stack.layers
+             for name, source in layer.origin.items()]  # fmt: skip
+    mapping = [(name, template.format(*held)) for name, template, held in found]
     if mapping:
         lines += [words("bounds.weights"), *columns(mapping, "  ")]
     if left:
-        names = ", ".join(left[:8]) + (", …" if len(left) > 8 else "")
+        names = words("words.comma").join(left[:8]) + (", …" if len(left) > 8 else "")
         lines += fitted(["  " + words("bounds.not_used").format(names)])
     return "\n".join(lines).rstrip("\n")
 
@@ -137,7 +139,7 @@ def _at_length(
     everything: bool, say: Speaker, clip: float | None,
 ) -> list[str]:  # fmt: skip
     words = say.words
-    opening = f"{name}: {words(VERDICTS[one.verdict])}, {_because(one, say)}"
+    opening = f"{name}: {words(VERDICTS[one.verdict])}{words('words.pause')}{_because(one, say)}"
     lines = [opening, "", *_table(one, everything, words)]
     if one.rate is not None and one.certificate is not None:
         lines.append("  " + words("bounds.rate").format(
@@ -149,7 +151,8 @@ def _at_length(
         said = words("bounds.lost" if found.cancels else "bounds.apart")
         lines.append("  " + said.format(found.read, found.state, found.steps))
     if one.track is not None and len(one.track.blocks) > 1:
-        held = ", ".join(f"∂{a}/∂{b} {number(v, words)}" for (a, b), v in one.track.blocks.items())
+        held = words("words.comma").join(
+            f"∂{a}/∂{b} {number(v, words)}" for (a, b), v in one.track.blocks.items())  # fmt: skip
         lines.append("  " + words("bounds.blocks").format(held))
     if measured is not None:
         exponents = ", ".join(f"{value:.3f}" for value in measured.exponents)
@@ -165,11 +168,11 @@ def _at_length(
 
 def _because(one: Diagnosis, say: Speaker) -> str:
     """Why, the method at the end called as the table calls it."""
-    told = say.phrase(one.because)
-    for _, name in (one.at_most, one.at_least):
-        if name and told.endswith(f" {name}"):
-            return told.removesuffix(name) + method_name(name, say.words)
-    return told
+    told = one.because
+    names = {name for _, name in (one.at_most, one.at_least) if name}
+    if isinstance(told, Said) and told.slots and (name := told.slots[-1]) in names:
+        told = Said(told.template, (*told.slots[:-1], method_name(str(name), say.words)))
+    return say.phrase(told)
 
 
 def _certificate(found: Certificate, held: _Written, words: Say) -> list[str]:
@@ -268,7 +271,7 @@ def _rows(
                 else number(values[lag - 1] if show is ceiling else -values[lag - 1], words)
                 for lag in shown
             )  # fmt: skip
-            rows.append((f"{side}, {called}{mark}", *ends))
+            rows.append((f"{side}{words('words.pause')}{called}{mark}", *ends))
     return rows
 
 
@@ -299,7 +302,7 @@ def _paths(one: Diagnosis, everything: bool, words: Say) -> list[str]:
     named = [f"{name} {share:.0%}" for name, share in shares.by_name().items()
              if abs(share) >= _LEAST][:_PATHS]  # fmt: skip
     if len(shares.paths) > 1 and named:
-        lines.append("    " + words("bounds.through").format(", ".join(named)))
+        lines.append("    " + words("bounds.through").format(words("words.comma").join(named)))
     return lines
 
 

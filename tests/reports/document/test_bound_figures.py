@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,11 +10,42 @@ import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import ContourSet
 from matplotlib.text import Text
+from studies import small_study
 
+from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.measured import Curve
 from reports.document import bound_figures, figures
 from reports.document.bound_figures import label_places
 from reports.document.figures import labels
+
+
+def diagnosis(name: str, **changes: object) -> Diagnosis:
+    """What `bounds` finds of a small net, with some of it replaced."""
+    return replace(small_study(name).one, **changes)
+
+
+def test_an_arrow_stands_for_what_leaves_the_frame_and_for_nothing_else(monkeypatch):
+    drawings = []
+    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
+    words, lags = labels("en"), [1, 2, 3]
+    near = {"a_priori": [0.1, 0.2, 0.3], "product": [0.0, 0.0, 0.0]}
+    for far in (0.3, 30.0):
+        upper = {**near, "a_priori": [0.1, 0.2, far]}
+        one = diagnosis("rnn", lags=lags, log10_measured=[0.0, -1.0, -2.0], log10_upper=upper,
+                        log10_lower={})  # fmt: skip
+        bound_figures.bounds_over_lag(one, "x", words)
+        said = " ".join(text.get_text() for text in drawings[-1].axes[0].texts)
+        assert ("uparrow" in said) == bound_figures.leaves_the_frame(one, words) == (far > 1)
+
+
+def test_norms_that_hardly_change_fill_the_frame(monkeypatch):
+    drawings = []
+    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
+    one = diagnosis("rnn", lags=[1, 2, 3], log10_measured=[0.0, -0.01, -0.02],
+                    log10_upper={"product": [0.0, -0.01, -0.02]}, log10_lower={})  # fmt: skip
+    bound_figures.bounds_over_lag(one, "x", labels("en"))
+    low, high = drawings[0].axes[0].get_ylim()
+    assert high - low < 2 * 0.02
 
 
 def test_black_lines_show_on_every_shade_of_the_norms_over_times(monkeypatch):

@@ -15,6 +15,7 @@ from browser import ALLOWED_OVERFULL
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from profiles import NIGHTLY, by_day, night_alone
+from reading import text_of
 from samples import CELLS, LISTING, measurement, verdict
 from spoken import parsed, slots_of, text
 from studies import small_study, undrawn
@@ -44,11 +45,12 @@ from numeric.verification.verify import verify
 from reports.cli import main
 from reports.document import bound_figures, figures, pdf
 from reports.document.figures import drawn, labels
+from reports.document.html import html
 from reports.document.model import Listing, Section, Words
 from reports.document.pdf import compile_pdf, find_chinese_engine
 from reports.document.preamble import PROGRAM
 from reports.document.tex import tex
-from reports.document.words import closed_up, phrases
+from reports.document.words import closed_up, origin, phrases, spoken
 from reports.sections import all_inputs, numbering
 from reports.sections.bounds import chapter
 from reports.sections.cell import build
@@ -179,8 +181,47 @@ def test_the_glossary_gives_the_english_of_each_term_to_chinese_readers_alone():
     facts = Facts(derivation_of(cell), "", verdict("rnn"), measurement(cell), language="zh")
     (table,) = glossary(facts).blocks
     held = {"".join(part.text for part in said_) for row in table.rows for said_ in row}
-    assert {"遗忘门", "forget gate", "梯度爆炸", "exploding gradient", "谱半径"} <= held
+    assert {"梯度爆炸", "exploding gradient", "谱半径"} <= held
+    assert not {"遗忘门", "forget gate", "重置门"} & held
     assert glossary(Facts(derivation_of(cell))) is None
+    (gated,) = glossary(Facts(derivation_of(CELLS["lstm"]), language="zh")).blocks
+    held = {"".join(part.text for part in said_) for row in gated.rows for said_ in row}
+    assert {"遗忘门", "forget gate"} <= held
+    assert not {"更新门", "重置门"} & held
+
+
+def test_what_is_never_exceeded_stands_after_the_number_that_bounds_it():
+    page = text_of(html(build(derivation_of(CELLS["rnn"]), language="zh"), {}))
+    assert "这里 γ=1，tanh′(u) 永远不超过它" in " ".join(page.split())
+
+
+def test_authors_are_named_and_arrays_of_a_file_described_in_chinese():
+    cell = CELLS["lstm"]
+    page = " ".join(text_of(html(build(derivation_of(cell), language="zh"), {})).split())
+    assert (
+        "据 Miller 和 Hardt 2019；Terzi、Bonassi、Farina 和 Scattolini 2021；Yoshihara 等 2025"
+        in page
+    )
+    assert "由 (7)、(5)、(3)、(1)" in page
+    ours, english_ = ([spoken(language).texts[f"weights.{key}"] for key in ("rows", "absent")]
+                      for language in ("zh", "en"))  # fmt: skip
+    for source, said_ in {
+        "rows of a + b": "a + b 的若干行", "−rows of a": "−a 的若干行", "0": "0", "R": "R",
+        "rows of a; the file has no bias_ih here": "a 的若干行；文件中没有 bias_ih",
+    }.items():  # fmt: skip
+        template, held = origin(source, *ours)
+        assert template.format(*held) == said_
+        template, held = origin(source, *english_)
+        assert template.format(*held) == source
+
+
+def test_a_number_of_a_state_is_no_cell_and_the_layer_below_is_not_the_next():
+    """单元 is a cell, 分量 an entry of its state; 下一层 is read as the layer above."""
+    words = "\n".join(
+        path.read_text(encoding="utf-8") for folder in ("derive/theorems", "reports")
+        for path in (ROOT / folder / "languages").rglob("zh.toml")
+    )  # fmt: skip
+    assert not re.findall(r"每个单元 |逐单元|按单元|同一单元|一个单元的因子|[上下]一层", words)
 
 
 def test_every_phrase_of_a_computation_is_said_in_every_language():

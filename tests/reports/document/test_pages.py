@@ -15,6 +15,7 @@ from samples import CELLS, document, measurement, verdict
 from studies import small_study
 
 from derive import catalogue, differentiate
+from derive.calculus.through_time import derivation_of
 from derive.typeset.boxes import Fenced, Fraction, Symbol, sub
 from reports import write_report
 from reports.document.figures import gradient_norms, labels
@@ -31,9 +32,10 @@ from reports.document.model import (
     Table,
     Words,
 )
-from reports.document.pdf import EngineError, compile_pdf, find_engine
+from reports.document.pdf import EngineError, compile_pdf, find_chinese_engine, find_engine
 from reports.document.tex import tex, write
 from reports.document.words import spoken
+from reports.sections.cell import build
 from reports.sections.derivation import step_jacobian
 from reports.sections.facts import Facts
 from reports.write import write_files
@@ -202,6 +204,39 @@ def test_a_norm_in_a_sentence_of_a_list_does_not_touch_the_next_line(tmp_path):
     assert tall > plain + 1.5
 
 
+def test_words_before_a_long_command_are_not_drawn_apart(tmp_path):
+    """A line may end early between two words of code."""
+    command = "bptt verify lstm --layers 2 --bidirectional --readout softmax --loss cross_entropy"
+    said = Paragraph((Words("Repeat it: "), Words(f"{command} --loss-at all", "code")))
+    made = tex(replace(document("rnn"), sections=(Section("a", "A", (said,)),)))
+    path = tmp_path / "any.tex"
+    path.write_text(made, encoding="utf-8")
+    assert r"Underfull \hbox" not in compile_pdf(path)
+    path.write_text(made.replace(r"\gap{}", " "), encoding="utf-8")
+    assert r"Underfull \hbox" in compile_pdf(path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.skipif(find_chinese_engine() is None, reason="no TeX engine for Chinese")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_heading_stays_with_the_long_table_that_its_section_begins_with(tmp_path, language):
+    """Sections that begin at the foot of a page, each a little lower than the one before."""
+    head, rows = ((Words("a"),), (Words("b"),)), (((Words("row"),), (Words("1"),)),) * 19
+    made = tex(replace(document("rnn"), language=language, title="表", sections=(
+        Section("a", "HEAD", (Table(1, (Words("c"),), head, rows, "lr"),)),)))  # fmt: skip
+    start, begun, rest = made.partition(r"\begin{document}")
+    section = rest[rest.index(r"\need") :].replace(r"\end{document}", "")
+    whole = "\n".join(rf"\newpage top\par\vspace{{{400 + 2 * k}pt}}" + f"\n{section}\n"
+                      for k in range(100))  # fmt: skip
+    path = tmp_path / "any.tex"
+    path.write_text(rf"{start}{begun}{whole}\end{{document}}", encoding="utf-8")
+    compile_pdf(path)
+    last = feet(path.with_suffix(".pdf"), numbered=True)
+    assert len(last) > 150
+    assert [text for text in last if text.endswith("HEAD")] == []
+
+
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 def test_broken_tex_is_one_line(tmp_path):
     source = tmp_path / "broken.tex"
@@ -223,6 +258,17 @@ def test_html_fits_a_phone_and_a_desk(written):
         assert found[width]["math"] > 50
         assert found[width]["flat"] == []
         assert found[width]["wide"] == []
+
+
+@pytest.mark.by_default("mut1")
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.parametrize("name", ["gru", "minimal_rnn", "mut1", "rnn"])
+def test_the_number_of_a_long_equation_is_on_a_desk_s_page(tmp_path, name):
+    """Equations of more than a column's width reach into the margin, theirs alone."""
+    text = html(build(derivation_of(catalogue[name])), {})
+    assert measured(tmp_path / "frames.html", text)[0]["1200"]["formulas"] == []
+    narrow = measured(tmp_path / "frames.html", text.replace("scroll wide", "scroll"))[0]
+    assert (narrow["1200"]["formulas"] == []) == ("scroll wide" not in text) == (name == "rnn")
 
 
 @pytest.mark.long

@@ -88,7 +88,6 @@ NO_PROSE: Final = {
     "Date": "a field of a file",
     "CreationDate": "a field of a file",
     "offset points": "a unit of the figures",
-    "Miller and Hardt": "names",
 }
 # What looks like a key and is none.
 NO_KEY: Final = {

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from derive import Cell, differentiate
+from derive import Cell, catalogue, differentiate
 from numeric.bounds.answer import answer
 from numeric.bounds.diagnosis import diagnose
 from numeric.meaning.sizes import shape_of, usual_sizes
@@ -58,6 +58,13 @@ def test_decades_that_round_to_none_are_not_counted(factor, way):
     assert f"The gradient {way} over 12 steps: its norm is at " in said(equations)
     assert "0.0 " not in said(equations)
     assert " 0.0 " not in said(equations, "zh")
+
+
+def test_chinese_words_that_fill_a_slot_stand_without_spaces():
+    cell, say = catalogue["lstm"], Facts(differentiate(catalogue["lstm"]), language="zh").say
+    named = Text(say, cell).bias("b_f", "f", True)
+    line = "answer.add_measured", ("1", named, "0.1", "0.2")
+    assert "给 f（遗忘门）的偏置 b_f 的每个元素加 1" in sentence(line, say)
 
 
 def test_half_of_the_norm_is_not_most_of_it():

@@ -7,10 +7,12 @@ from functools import cache
 
 import pytest
 from reading import text_of
+from samples import measurement
 
 from derive import Cell, catalogue
 from derive.calculus.through_time import derivation_of
 from reports.document.html import html
+from reports.document.tex import tex
 from reports.sections.cell import build
 
 
@@ -77,3 +79,13 @@ def test_what_a_matrix_is_measured_by_is_said_before_a_theorem_uses_it(name, sai
 
 def test_the_column_of_a_matrix_is_said_to_go_row_after_row():
     assert "vec(C˙), the column of the entries of the change, row after row" in first_page("mlstm")
+
+
+@pytest.mark.parametrize("name", ["delta_net", "lstm"])
+def test_drawn_numbers_are_said_of_the_parameters_that_the_cell_has(name):
+    cell = catalogue[name]
+    said = " ".join(tex(build(derivation_of(cell), measurement=measurement(cell))).split())
+    assert ("biases are 0" in said) == (name == "lstm")
+    assert (r"the entries of $w_{\beta}$ are 1" in said) == (name == "delta_net")
+    assert "inputs and the initial state are standard normal" in said
+    assert "other factors of" not in said
