@@ -177,8 +177,8 @@ def _element(node: ElementTree.Element, before: str) -> str:
         case "mo":
             sign = node.text or ""
             return f" {sign} " if sign in "−+⊙≥↦=<" else sign
-        case "mspace":
-            return " "
+        case "mspace":  # less than a thin space is room for the eye, no gap between factors
+            return " " if float(node.get("width", "1em").removesuffix("em")) >= 0.15 else ""
         case "mfrac":
             return _fraction(_element(parts[0], ""), _element(parts[1], ""))
         case "msqrt":

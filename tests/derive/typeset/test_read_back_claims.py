@@ -91,7 +91,7 @@ def computed(cell: Cell, seed: int, change: Callable[[Page], None]) -> int:
         return 0
 
 
-@pytest.mark.by_default("rnn", "lstm", "gru")
+@pytest.mark.by_default("lstm")
 @pytest.mark.parametrize("name", catalogue)
 def test_every_theorem_of_a_cell_is_true_of_any_weights(name):
     assert computed(catalogue[name], 0, scaled(1.0))
@@ -100,18 +100,20 @@ def test_every_theorem_of_a_cell_is_true_of_any_weights(name):
             computed(catalogue[name], seed, scaled(by))
 
 
-@pytest.mark.by_default("rnn", "mlstm")
+@pytest.mark.by_default("mlstm")
 @pytest.mark.parametrize("name", catalogue)
 def test_every_theorem_of_a_cell_is_true_of_small_weights(name):
     assert computed(catalogue[name], 1, scaled(SMALL))
 
 
+@pytest.mark.by_default("1.0-negative weight")
 @pytest.mark.parametrize("name", by_day(ODD, 7))
 @pytest.mark.parametrize("by", [1.0, SMALL])
 def test_every_theorem_of_an_odd_cell_is_true(name, by):
     assert computed(Cell.parse(name=name.replace(" ", "_"), equations=ODD[name]), 3, scaled(by))
 
 
+@pytest.mark.long
 def test_every_theorem_of_a_cell_with_constants_of_time_is_true():
     assert computed(TIMED, 3, scaled(1.0))
 
@@ -119,6 +121,7 @@ def test_every_theorem_of_a_cell_with_constants_of_time_is_true():
 CAROUSELS = ("lstm", "peephole_lstm", "coupled_lstm", "lstm_1997", "lstm_np", "nas")
 
 
+@pytest.mark.by_default("lstm")
 @pytest.mark.parametrize("name", by_day(CAROUSELS, 3))
 def test_what_a_state_keeps_is_kept(name):
     """The first draw of biases by which the theorem's conditions hold."""
@@ -195,6 +198,7 @@ ALTERED = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "old", "new"), by_day(ALTERED, 6))
 def test_a_false_claim_is_seen(name, old, new):
     seen = []

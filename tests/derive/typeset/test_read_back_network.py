@@ -61,7 +61,7 @@ NETWORKS = {
 }  # fmt: skip
 
 
-@pytest.mark.by_default("bilstm", "deep", "table", "inputs")
+@pytest.mark.by_default("bilstm", "deep", "inputs")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_line_of_a_network_is_true_in_text_latex_and_mathml(name):
     network = NETWORKS[name]
@@ -72,7 +72,7 @@ def test_every_line_of_a_network_is_true_in_text_latex_and_mathml(name):
     assert page.count == sum(value.size for value in page.given["params"].values())
 
 
-@pytest.mark.by_default("bilstm", "table")
+@pytest.mark.by_default("bilstm")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_are_the_slopes_of_the_printed_loss(name):
     page = NetworkPage(NETWORKS[name])
@@ -135,6 +135,7 @@ def test_a_false_line_is_seen(section, old, new):
     assert seen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("of", "old", "new"), [
     ("table", "c_t^{low,′(2)} = c_t^{′(1)}", "c_t^{low,′(2)} = c_t^{(1)}"),
     ("table", "w_ld′ ⊙ c_t^{low,′}", "w_ld′ ⊙ c_t^low"), ("table", "Eᵀ", "E"),
