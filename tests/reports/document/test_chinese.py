@@ -221,7 +221,9 @@ def test_a_number_of_a_state_is_no_cell_and_the_layer_below_is_not_the_next():
         path.read_text(encoding="utf-8") for folder in ("derive/theorems", "reports")
         for path in (ROOT / folder / "languages").rglob("zh.toml")
     )  # fmt: skip
-    assert not re.findall(r"每个单元 |逐单元|按单元|同一单元|一个单元的因子|每块两个单元|[上下]一层", words)
+    assert not re.findall(
+        r"每个单元 |逐单元|按单元|同一单元|一个单元的因子|每块两个单元|[上下]一层", words
+    )
 
 
 def test_every_phrase_of_a_computation_is_said_in_every_language():
