@@ -50,7 +50,7 @@ def cell_picture(graph: Graph, label: Labels) -> Picture:
 def chain_picture(graph: Graph, label: Labels, on_edge: Sequence[str]) -> Picture:
     """The chain of steps; `on_edge` says for each edge what goes along it, or nothing."""
     sizes = {node.key: _size(node) for node in graph.nodes}
-    room = (0.42, 0.2)
+    room = 0.42, 0.2 + 2 * _APART  # an edge is drawn as two arrows, one nearer to what is beside it
     edges = [(edge.start, edge.end, room if words else None)
              for edge, words in zip(graph.edges, on_edge, strict=True)]  # fmt: skip
     kinds = {step: [n.key for n in graph.nodes if n.step == step and n.kind in {STEP, LOSS}]

@@ -54,8 +54,6 @@ def _row(facts: Facts, ours: str, theirs: list[str]) -> tuple[Inlines, ...]:
             meaning = say.sentence("dictionary.input")
         elif not part and name.startswith("a_"):
             meaning = say.sentence("dictionary.before", _letter(facts, name.removeprefix("a_")))
-        if name in {symbol.name for symbol in facts.derivation.cell.inputs}:
-            meaning = say.sentence("dictionary.input")
     lost = say.sentence("dictionary.missing")
     return say("{0}", _letter(facts, ours)), given or lost, meaning
 

@@ -33,7 +33,6 @@ from reports.document.model import (
     Section,
     Words,
 )
-from reports.document.words import listed
 from reports.sections.cell import AUTHOR
 from reports.sections.derivation import derived
 from reports.sections.facts import Facts
@@ -305,7 +304,7 @@ def _code(facts: NetworkFacts) -> Section | None:
     told: list[Inlines] = [(Words(name, "code"),) for name in names]
     told += [say.sentence("code.letter", Words(name, "code"), free[role])
              for name, role in own.items()]  # fmt: skip
-    listed_names = listed(told, ", ")
+    listed_names = say.listed(told, "words.comma")
     return Section("code", say.words("code.title"), (
         Paragraph(say.sentence("code.network", Words(command, "code"), listed_names)),
         Listing(network_loops(facts.listing, say.words)),

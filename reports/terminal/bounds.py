@@ -184,7 +184,7 @@ def _certificate(found: Certificate, held: _Written, words: Say) -> list[str]:
         len(scaled.form.unknowns), scaled.form.order, rate_up(scaled.condition),
         rate_up(scaled.rate), held.now, held.then, held.lag,
     )  # fmt: skip
-    return ["    " + line for line in textwrap.wrap(said, 92)]
+    return ["    " + said]
 
 
 def _parameters(one: Diagnosis, found: Mapping[str, Sensitivity], words: Say) -> list[str]:

@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import ContourSet
-from matplotlib.text import Text
 from studies import small_study
 
+from derive.calculus.through_time import derivation_of
 from numeric.bounds.diagnosis import Diagnosis
 from numeric.bounds.one_sequence.measured import Curve
 from reports.document import bound_figures, figures
 from reports.document.bound_figures import label_places
 from reports.document.figures import labels
+from reports.document.model import Figure
+from reports.sections import one_sequence
+from reports.sections.facts import Facts
+from reports.sections.numbering import Pages
 
 
 def diagnosis(name: str, **changes: object) -> Diagnosis:
@@ -93,17 +97,14 @@ def test_a_line_at_the_frame_has_no_number():
     assert place == (30.0, 45.0)
 
 
-@pytest.mark.parametrize(("bound", "leaves"), [(3.0, False), (50.0, True)])
-def test_an_arrow_is_spoken_of_where_one_is_drawn(bound, leaves, monkeypatch):
-    drawings = []
-    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
-    one = SimpleNamespace(lags=(1, 2), log10_measured=(-1.0, -2.0), log10_lower={},
-                          log10_upper={"a_priori": (2.0, bound), "product": (-1.0, -2.0),
-                                       "window_1": (1.0, 3.0)})  # fmt: skip
-    bound_figures.bounds_over_lag(one, "x", labels("en"))
-    said = [text.get_text() for text in drawings[0].findobj(Text)]
-    assert any("arrow" in label for label in said) is leaves
-    assert bound_figures.leaves_the_frame(one, labels("en")) is leaves
+@pytest.mark.parametrize("leaves", [False, True])
+def test_an_arrow_is_spoken_of_where_one_is_drawn(leaves, monkeypatch):
+    monkeypatch.setattr(one_sequence, "leaves_the_frame", lambda *_: leaves)
+    found = small_study("rnn")
+    pages = Pages(Facts(derivation_of(found.one.cell)), found, "rnn")
+    captions = [str(block.caption) for block in one_sequence.one_sequence(pages, "x").blocks
+                if isinstance(block, Figure)]  # fmt: skip
+    assert any("An arrow stands" in caption for caption in captions) is leaves
 
 
 @pytest.mark.parametrize("steep", [1.0, 0.0007])

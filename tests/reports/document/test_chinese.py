@@ -149,6 +149,14 @@ def test_a_chinese_report_of_a_network_leaves_no_english_sentence(settings):
     assert english(made, works(facts)) == []
 
 
+def test_names_of_parameters_in_a_module_are_joined_in_chinese():
+    listing = "    for t in range(T):\n        pass\n    return loss"
+    made = build_network(Network(catalogue["rnn"], 2, True), listing, None, "zh")
+    (code,) = (section for section in made.sections if section.anchor == "code")
+    told = "".join(getattr(part, "text", "") for part in code.blocks[0].content)
+    assert "layer0.W、layer0.reverse.W、readout.V" in told
+
+
 def test_figures_speak_english_where_no_font_has_chinese_letters(monkeypatch):
     written = []
     monkeypatch.setattr(figures, "CHINESE", ())
@@ -221,7 +229,9 @@ def test_a_number_of_a_state_is_no_cell_and_the_layer_below_is_not_the_next():
         path.read_text(encoding="utf-8") for folder in ("derive/theorems", "reports")
         for path in (ROOT / folder / "languages").rglob("zh.toml")
     )  # fmt: skip
-    assert not re.findall(r"每个单元 |逐单元|按单元|同一单元|一个单元的因子|[上下]一层", words)
+    assert not re.findall(
+        r"每个单元 |逐单元|按单元|同一单元|一个单元的因子|每块两个单元|[上下]一层", words
+    )
 
 
 def test_every_phrase_of_a_computation_is_said_in_every_language():

@@ -26,6 +26,7 @@ from reports.document.figures import Picture
 from reports.document.html import html
 from reports.document.model import Document, Equations, Figure, Table
 from reports.document.tex import tex
+from reports.document.words import spoken
 from reports.sections import all_inputs
 from reports.sections.bounds import chapter, placed
 from reports.sections.cell import build
@@ -92,6 +93,18 @@ def test_the_chapter_fits_a_phone_and_a_desk(language, tmp_path):
         assert seen[width]["flat"] == []
         assert seen[width]["wide"] == []  # no table of numbers hides a column
         assert min(seen[width]["points"]) * 6.5 >= 9  # the smallest letters of a figure, in pixels
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_paths_say_once_what_stands_after_a_cross(language):
+    """And not where no path has one."""
+    found, words = small_study("lstm"), spoken(language).texts["one_sequence.factors"]
+    facts = Facts(differentiate(catalogue["lstm"]), language=language)
+    made = chapter(facts, found, "lstm", "x")
+    captions = [str(block.caption) for section in made.sections for block in section.blocks
+                if isinstance(block, Table)]  # fmt: skip
+    (caption,) = (caption for caption in captions if "×" in caption)
+    assert caption.count("×") == words.count("×") == 1
 
 
 def test_numbers_and_verdicts_are_those_of_the_study(lstm):

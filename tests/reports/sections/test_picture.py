@@ -7,7 +7,7 @@ import pytest
 
 from derive import Cell, catalogue, differentiate
 from derive.typeset.latex import Latex
-from reports.document import graph_layout
+from reports.document import graph_figures, graph_layout
 from reports.document.figures import by_steps, shortened
 from reports.document.graph_figures import _beside, cut_at_nodes, readable
 from reports.document.graph_layout import NoLayoutError, find_graphviz, laid_out
@@ -92,6 +92,29 @@ def test_steps_do_not_drift():
     path = "M 0 0 " + " ".join(f"L {x} 0" for x in places)
     steps = [float(part.split()[0]) for part in by_steps(path, 2).split("l")[1:]]
     assert abs(sum(steps) - places[-1]) <= 0.005
+
+
+@needs_graphviz
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_what_goes_along_an_edge_stands_clear_of_its_arrows(monkeypatch, name):
+    """Graphviz puts it beside the edge, which is drawn as two arrows: one ran through h_1."""
+    seen = []
+    monkeypatch.setattr(graph_figures, "laid_out",
+                        lambda *given: seen.append(laid_out(*given)) or seen[-1])  # fmt: skip
+    assert pictures(Facts(differentiate(catalogue[name])), name) is not None
+    chain = seen[-1]
+    at = np.linspace(0, 1, 33)[:, None]
+    arrows = []
+    for curve in map(np.array, chain.curves):
+        for way in (0.045, -0.045):
+            moved = _beside(curve, way)
+            for a, b, c, d in (moved[k : k + 4] for k in range(0, len(moved) - 3, 3)):
+                rest = 1 - at
+                arrows.append(rest**3 * a + 3 * rest**2 * at * b + 3 * rest * at**2 * c + at**3 * d)
+    places = [place for place in chain.labels if place is not None]
+    assert places
+    for place in places:
+        assert np.linalg.norm(np.concatenate(arrows) - place, axis=1).min() >= 0.085
 
 
 def test_an_arrow_beside_an_edge_ends_outside_of_the_node_and_its_numbers():
