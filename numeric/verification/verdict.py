@@ -17,7 +17,7 @@ PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE = "pass", "fail", "inconclusive", "not_
 PARTIAL: Final = "partial"
 STATUSES: Final = frozenset({PASS, FAIL, PARTIAL, INCONCLUSIVE, NOT_APPLICABLE})
 KINDS: Final = frozenset({"autograd", "exact", "complex_step", "high_precision"})
-_LOST: Final = 0.1  # of the largest entry
+_LOST: Final = 0.9  # of the largest entry: of a tenth, a digit is left
 
 
 @dataclass(frozen=True)

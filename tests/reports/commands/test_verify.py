@@ -49,7 +49,7 @@ def test_an_error_of_all_digits_that_is_right_is_explained() -> None:
     """Of the gradient that has it, in the terminal and in a report; small ones need no words."""
     checks = {name: Check("pass", None, {"share_of_bound": 0.4}) for name in ("exact", "autograd")}
     say, derivation = Speaker(Layout()), differentiate("rnn")
-    for error, lost in ((12.9, "params.W"), (0.02, None)):
+    for error, lost in ((12.9, "params.W"), (0.95, "params.W"), (0.2, None), (0.02, None)):
         gradients = {"params.W": Gradient("pass", error), "params.b": Gradient("pass", 0.01)}
         verdict = Verdict("rnn", "pass", checks, gradients, None, 0, "dev", {})
         assert verdict.lost == lost
