@@ -103,7 +103,7 @@ def one_way(source: Cell, target: Cell, seed: int = 0) -> OneWay:
     if found.found is None and found.finished and (factors := factors_of(source, target)):
         scaled = _proved(Search(source, target, seed=seed, factors=factors), seed)
         if scaled.found is not None or (scaled.finished and not several):
-            return scaled
+            found = scaled
     for cell in (source, target):
         if found.found is None and found.finished and not has_values_at_zero(cell):
             reason = said(

@@ -194,15 +194,12 @@ def _of_divided(others: Audit, divided: set[str], left: set[str]) -> dict[str, T
     known = _explained(others, left & others.wrong, _single_steps(others), None)
     found = {label: known[label] for label in left & {*known}}
     for label in left & divided:
-        more, words = known.get(label), said("divided by B")
-        if more is not None and not more.causes:
+        more = known.get(label)
+        if more is None or (more.causes and more == _equals(label, more.causes)):
+            causes = (said("divided by B"), *(more.causes if more else ()))
+            found[label] = _equals(label, causes)
+        else:  # what does not complete "equals the gradient …" is not true of it as it is
             found[label] = Told(said(DIVIDED, more.sentence))
-            continue
-        causes = (words, *(more.causes if more else ()))
-        whole = reduce(partial(said, "{0}, and {1}"), causes)
-        found[label] = Told(
-            said("{0} equals the gradient {1}", gradient_name(label), whole), causes
-        )
     return found
 
 
@@ -294,15 +291,12 @@ def _beside(
 
 
 def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> Told:
-    words = [_cause(audit, mistake) for mistake in chosen]
-    return Told(
-        said(
-            "{0} equals the gradient {1}",
-            gradient_name(label),
-            reduce(partial(said, "{0}, and {1}"), words),
-        ),
-        (*words,),
-    )
+    return _equals(label, tuple(_cause(audit, mistake) for mistake in chosen))
+
+
+def _equals(label: str, causes: tuple[str, ...]) -> Told:
+    whole = reduce(partial(said, "{0}, and {1}"), causes)
+    return Told(said("{0} equals the gradient {1}", gradient_name(label), whole), causes)
 
 
 def _cause(audit: Audit, mistake: Mistake) -> str:

@@ -245,6 +245,20 @@ def test_where_zero_is_divided_by_nothing_is_known_of_maps_that_are_not_found() 
     assert "divides by zero" in verdict.failing.reason
 
 
+def test_where_zero_is_divided_by_nothing_is_known_of_multiples_either() -> None:
+    """Too many matrices to go to several places, and a number that multiplies: b ↦ −b is a map."""
+    deep = "h_prev"
+    for k in range(5):
+        deep = f"tanh(U{k} @ {deep} + x)"
+    one, two = (
+        Cell.parse(name=name, equations=f"h = tanh({text})")
+        for name, text in (("one", f"x / b + 2 * {deep}"), ("two", f"2 * {deep} - x / b"))
+    )
+    verdict = same(one, two)
+    assert verdict.status == "inconclusive"
+    assert "divides by zero" in verdict.failing.reason
+
+
 def test_the_way_that_has_no_map_is_the_one_that_is_shown() -> None:
     open_way = OneWay(None, None, "", False, reason="ended")
     none = OneWay(None, None, "", True, least=0.1)

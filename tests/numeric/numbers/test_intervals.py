@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from fractions import Fraction
+from itertools import product
 
 import mpmath
 import numpy as np
@@ -189,3 +190,37 @@ def test_parts_that_move_and_parts_that_stay_are_stacked():
     found = enclose(Concat(a, b), {"a": interval(moving), "b": interval(still)}, {"n": 2})
     wanted = np.concatenate([moving, np.broadcast_to(still, (3, 2, 1))], axis=1)
     np.testing.assert_array_equal(found.lo, wanted, strict=True)
+
+
+SPECIAL = [-np.inf, -1.7e308, -1.0, -1e-300, -5e-324, -0.0, 0.0, 5e-324, 1e-300, 3.0, 1.7e308,
+           np.inf]  # fmt: skip
+ENDS = [(a, b) for a in SPECIAL for b in SPECIAL if a <= b and (np.isfinite(a) or a != b)]
+
+
+def members(ends):
+    """An end itself; beyond an infinite one a number that no float is."""
+    return [Fraction(2**1030) * int(np.sign(e)) if np.isinf(e) else Fraction(e) for e in ends]
+
+
+@pytest.mark.parametrize("act", [operator.add, operator.sub, operator.mul, operator.truediv])
+def test_special_ends_give_ends_in_order_around_the_exact_result(act):
+    """Most operations do not look again at what they make: no end of theirs may be NaN."""
+    lo, hi = np.array(ENDS).T
+    found = act(Interval(lo[:, None], hi[:, None]), Interval(lo, hi))
+    assert np.all(found.lo <= found.hi)
+    for i, j in np.ndindex(*found.shape):
+        low, high = found.lo[i, j], found.hi[i, j]
+        for x, y in product(members(ENDS[i]), members(ENDS[j])):
+            if act is operator.truediv and y == 0:
+                continue
+            assert np.isneginf(low) or Fraction(low) <= act(x, y), (ENDS[i], ENDS[j])
+            assert np.isposinf(high) or act(x, y) <= Fraction(high), (ENDS[i], ENDS[j])
+
+
+def test_middles_and_radii_of_special_ends_reach_both():
+    middles, radii = Interval(*np.array(ENDS).T).halves()
+    for middle, radius, ends in zip(middles, radii, ENDS, strict=True):
+        assert np.isfinite(middle)
+        off = max(abs(member - Fraction(middle)) for member in members(ends))
+        assert radius == np.inf if np.any(np.isinf(ends)) else off <= Fraction(radius)
+        assert middle == 0 or max(map(abs, ends)) > 1e-300 or min(ends) > 0 or max(ends) < 0

@@ -70,6 +70,18 @@ def test_what_one_mistake_says_is_not_taken_apart() -> None:
     assert line.startswith("dW, dU and db each equal the gradient averaged over time and batch")
 
 
+def test_what_is_the_right_gradient_times_a_number_is_not_said_of_it_divided() -> None:
+    scaled = (MEAN[0], MEAN[1].replace("db / B", "db / B\n    dW, dU = 0.37 * dW, 0.59 * dU"))
+    audit = audit_of(scaled)
+    found = explain_gradients(audit.problem, audit.call)
+    assert found["params.W"].sentence == (
+        "dW: it is the right gradient multiplied by 37/100; it is divided by B as well, and what "
+        "is said is of B times it"
+    )
+    assert "dW: it is the right gradient multiplied by 37/100" not in lines(found)
+    assert found["params.b"].causes == ("divided by B",)
+
+
 @pytest.mark.long
 def test_what_no_term_explains_is_told_of_b_times_the_array() -> None:
     audit = audit_of(MEAN, ODD)

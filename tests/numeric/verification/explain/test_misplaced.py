@@ -134,6 +134,18 @@ def test_what_happened_to_a_right_gradient_is_the_cause(
     assert bool(found[label].steps) == ("calls" not in cause)  # another call may say otherwise
 
 
+def no_number(gradients: dict[str, Any], params: dict[str, Any]) -> None:
+    gradients["params"]["b"][0] = np.nan
+
+
+def test_what_is_no_number_in_every_call_is_not_called_unsteady() -> None:
+    """NaN ≠ NaN, and yet equal calls give the same."""
+    found = found_in(*by_hand(no_number))["params.b"]
+    assert found.wrong
+    assert "equal calls" not in str(found.sentence)
+    assert found.steps == dict.fromkeys(range(1, 5), False)
+
+
 def slope_dropped(gradients: dict[str, Any], params: dict[str, Any]) -> None:
     """One mistake that every parameter has, and the order of time besides."""
     for array in (*gradients["params"].values(), gradients["initial"]["h"]):
