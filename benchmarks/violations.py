@@ -160,16 +160,19 @@ def scaled_step(
     certificate: Certificate, jacobian: Any, t: int, count: Counter[str]
 ) -> Iterator[str]:
     """‖T J x‖ ≤ r ‖T x‖ of one step, for each column x of T⁻¹, at sixty digits."""
-    held = certificate.scaled
-    if held is None:
-        return
-    k = held.form.width
-    T = MP.matrix(held.scaling[:k, :k].tolist())
-    count["scaled steps"] += 1
-    scaled = (T * MP.matrix(jacobian) * T**-1).tolist()
-    lost = size(scaled) * MP.mpf(10) ** -30
-    if norm_below(scaled) > MP.mpf(held.rate) + lost:
-        yield f"the scaled norm at step {t + 1}: {held.rate}"
+    made = []
+    if (held := certificate.scaled) is not None:
+        k = held.form.width
+        made.append((held.scaling[:k, :k], held.rate))
+    if certificate.pieces is not None:
+        made.append((certificate.pieces.metric, certificate.pieces.rate))
+    for metric, rate in made:
+        T = MP.matrix(metric.tolist())
+        count["scaled steps"] += 1
+        scaled = (T * MP.matrix(jacobian) * T**-1).tolist()
+        lost = size(scaled) * MP.mpf(10) ** -30
+        if norm_below(scaled) > MP.mpf(rate) + lost:
+            yield f"the scaled norm at step {t + 1}: {rate}"
 
 
 def parameters(

@@ -107,6 +107,8 @@ class Diagnosis:
             if certificate and certificate.methods else None,
             "certificate": certificate.scaled.to_dict()
             if certificate and certificate.scaled else None,
+            "pieces": certificate.pieces.to_dict()
+            if certificate and certificate.pieces else None,
             "invariant_set": bool(certificate and certificate.box is not None),
             "blocks": {f"{a},{b}": value for (a, b), value in track.blocks.items()}
             if track else {},

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from numeric.bounds.all_inputs.box_pieces import NAME as PIECES
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED
 
@@ -16,7 +17,7 @@ METHODS: Final = {
     "states, ∞-norm": "methods.states_largest", "modules, 2-norm": "methods.modules",
     "units": "methods.units", "row-stack": "methods.row_stack",
     "row-stack, scaled": "methods.row_stack_scaled", "gates split": "methods.gates",
-    FRACTIONAL: "methods.fractional",
+    FRACTIONAL: "methods.fractional", PIECES: "methods.box_pieces",
 }  # fmt: skip
 """Those for all inputs."""
 ALONG: Final = {
@@ -33,7 +34,8 @@ MEANINGS: Final = {
     "methods.states_largest": "meanings.states_largest", "methods.modules": "meanings.modules",
     "methods.units": "meanings.units", "methods.row_stack": "meanings.row_stack",
     "methods.row_stack_scaled": "meanings.row_stack_scaled", "methods.gates": "meanings.gates",
-    "methods.fractional": "meanings.fractional", "methods.windows": "meanings.windows",
+    "methods.fractional": "meanings.fractional", "methods.box_pieces": "meanings.box_pieces",
+    "methods.windows": "meanings.windows",
     "methods.scaled": "meanings.scaled", "methods.trajectory": "meanings.trajectory",
     "methods.product": "meanings.product", "methods.direction": "meanings.direction",
     "methods.carousel": "meanings.carousel", "methods.sigma_min": "meanings.sigma_min",

@@ -18,6 +18,7 @@ from derive.theorems.letters import THETA, Letters
 from derive.typeset.columns import columns_of
 from derive.typeset.letters import spelled
 from derive.typeset.text import Text
+from numeric.bounds.all_inputs.box_pieces import NAME as PIECES
 from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.diagnosis import Diagnosis
@@ -176,14 +177,20 @@ def _because(one: Diagnosis, say: Speaker) -> str:
 
 
 def _certificate(found: Certificate, held: _Written, words: Say) -> list[str]:
-    """What proves the rate, where it is one norm of a scaled matrix."""
-    scaled = found.scaled
-    if scaled is None or found.best.name != FRACTIONAL:
+    """What proves the rate, where it is one norm of scaled matrices."""
+    scaled, pieces, name = found.scaled, found.pieces, found.best.name
+    letters = held.now, held.then, held.lag
+    if scaled is not None and name == FRACTIONAL:
+        said = words("bounds.certificate").format(
+            len(scaled.form.unknowns), scaled.form.order, rate_up(scaled.condition),
+            rate_up(scaled.rate), *letters,
+        )  # fmt: skip
+    elif pieces is not None and name == PIECES:
+        said = words("bounds.pieces").format(
+            len(pieces.boxes), rate_up(pieces.condition), rate_up(pieces.rate), *letters
+        )
+    else:
         return []
-    said = words("bounds.certificate").format(
-        len(scaled.form.unknowns), scaled.form.order, rate_up(scaled.condition),
-        rate_up(scaled.rate), held.now, held.then, held.lag,
-    )  # fmt: skip
     return ["    " + said]
 
 

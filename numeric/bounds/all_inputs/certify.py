@@ -16,7 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from derive.calculus.jacobian import diagonal_columns
-from numeric.bounds.all_inputs.fractional_form import fractional_form
+from numeric.bounds.all_inputs.box_pieces import Pieces, box_pieces
+from numeric.bounds.all_inputs.fractional_form import Fractional, fractional_form
 from numeric.bounds.all_inputs.fractional_norm import ScaledNorm, scaled_norm
 from numeric.bounds.all_inputs.from_below import carousel, least_rate, resting_rate
 from numeric.bounds.all_inputs.gate_pieces import split_rate
@@ -44,7 +45,7 @@ class Certificate:
     `steps` steps, and then none has a rate; `finite` are more methods for that many steps.
     `rest_rate` bounds the growth at rest from below, `carousel_rate` that of ‖∂p_t/∂p_k y‖ for a
     kept state p, and `least_rate` that of ‖∂s_t/∂s_k y‖, at every y and every admissible sequence.
-    `scaled` proves the method of the fractional form.
+    `scaled` proves the method of the fractional form, `pieces` that of the box cut in pieces.
     """
 
     box: Box | None
@@ -55,6 +56,7 @@ class Certificate:
     least_rate: float | None = None
     finite: tuple[Method, ...] = ()
     scaled: ScaledNorm | None = field(default=None, repr=False, compare=False)
+    pieces: Pieces | None = field(default=None, repr=False, compare=False)
 
     @property
     def unlimited(self) -> bool:
@@ -109,8 +111,9 @@ def certify(
     `steps` matters only where the bounds change with time.
     With a partition (size name → lengths of its parts) one more method uses it.
     The search for a scaled norm starts where that of a setting nearby ended, and goes on below a
-    rate of 1 if the bounds have to be `sharp`. If not, rates are all that is asked for: no bound
-    of `finite` steps is made beside `methods`, and no `least_rate`.
+    rate of 1 if the bounds have to be `sharp`; then too the box is cut in pieces where nothing else
+    is below 1. If not, rates are all that is asked for: no bound of `finite` steps is made beside
+    `methods`, and no `least_rate`.
 
     Raises:
         ValueError: for fewer steps than lags, or more than there are constants for.
@@ -132,8 +135,12 @@ def certify(
     methods = [method for method in over_a_box(setting, values, lags, partition)
                if box is not None or math.isfinite(method.rate)]  # fmt: skip
     methods += split_rate(ranges, values, lags) if box is not None and not maps else []
-    scaled = _scaled(setting, values, near, sharp=sharp)
+    form = fractional_form(setting.derivation, values, setting.sizes)
+    scaled = _scaled(form, near, sharp=sharp)
     methods += [scaled.method(lags)] if scaled else []
+    undecided = min((method.rate for method in methods), default=math.inf) >= 1
+    pieces = box_pieces(ranges, box, form) if sharp and undecided and box is not None else None
+    methods += [pieces.method(lags)] if pieces else []
     finite: tuple[Method, ...] = ()
     long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)
     asked = not long and (sharp or not methods)
@@ -143,7 +150,7 @@ def certify(
         methods, finite = list(finite), ()
     return Certificate(
         box, tuple(methods), steps, rest, carousel(setting, values) if box is not None else None,
-        least_rate(setting, values) if sharp else None, finite, scaled,
+        least_rate(setting, values) if sharp else None, finite, scaled, pieces,
     )  # fmt: skip
 
 
@@ -152,10 +159,7 @@ def _anything(setting: Setting) -> Box:
     return setting.box(setting.derivation.cell.states, (-math.inf, math.inf))
 
 
-def _scaled(
-    setting: Setting, values: Box, near: Certificate | None, *, sharp: bool
-) -> ScaledNorm | None:
-    form = fractional_form(setting.derivation, values, setting.sizes)
+def _scaled(form: Fractional | None, near: Certificate | None, *, sharp: bool) -> ScaledNorm | None:
     if form is None:
         return None
     start = near.scaled.scaling if near is not None and near.scaled is not None else None

@@ -48,8 +48,8 @@ class Blocks:
         return [matrix[p[:, :, None], p[:, None, :]] for p in self.parts]
 
     def whole(self, blocks: Sequence[Array], order: int) -> Array:
-        """The block-diagonal matrix of given blocks."""
-        made = np.zeros((order, order))
+        """The block-diagonal matrix of given blocks, the identity where no part is."""
+        made = np.eye(order)
         for p, block in zip(self.parts, blocks, strict=True):
             made[p[:, :, None], p[:, None, :]] = block
         return made
