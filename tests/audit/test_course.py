@@ -19,7 +19,7 @@ WRONG = {
 }
 
 SAYS = {
-    "no carry of c": "(adjoint equation 12: c̄_t = ",
+    "no carry of c": "the carry of c is missing (adjoint equations 12: c̄_t = ",
     "slope of tanh(c) left out": "slope tanh′(c_t) dropped",
     "slope of the forget gate at i": "with i_t ⊙ (1 − i_t) for σ′(a_{f,t}) in f̄_t",
     "a factor on what is handed back": "with h⃖_{t−1} multiplied by 0.9 (adjoint equation 24",
