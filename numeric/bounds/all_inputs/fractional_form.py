@@ -237,7 +237,7 @@ class _Pulled(Algebra[_Map]):
         centre, radius = value.middle, value.radius[:, 0]
         made = rows * interval(centre)
         size = rows.magnitude.max(axis=1, initial=0.0)
-        tiny = radius * size * (size < _TINY)
+        tiny = np.where(size < _TINY, radius * size, 0.0)  # rows without end are no zero times it
         if tiny.any():  # no Δ for it: an interval holds it
             made = made + Interval(-tiny[:, None], tiny[:, None]) * 2.0
         moving = np.flatnonzero((radius > 0) & (size >= _TINY))

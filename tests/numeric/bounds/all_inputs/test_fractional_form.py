@@ -151,3 +151,14 @@ def test_a_named_block_is_worked_out_anew_for_rows_with_another_upper_end():
     (nothing,), (some,) = block.on(interval(low)), block.on(Interval(low, low + 1))
     assert not nothing.rows.magnitude.any()
     assert some.rows.magnitude.any()
+
+
+def test_rows_that_overflow_leave_no_form():
+    """Three layers of weights of 1e200 in one step: a product without end is no small row."""
+    derivation, rng = differentiate("rhn_3"), np.random.default_rng(0)
+    sizes = {"n": 3, "m": 2}
+    weights = {s.name: 1e200 * rng.normal(size=[sizes[str(k)] for k in s.shape if k != 1])
+               for s in derivation.cell.parameters}  # fmt: skip
+    ranges = Ranges(Setting(derivation, weights, sizes))
+    box = {s.name: Interval(-np.ones((3, 1)), np.ones((3, 1))) for s in derivation.cell.states}
+    assert fractional_form(derivation, ranges.values(box), sizes) is None
