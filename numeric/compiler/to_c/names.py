@@ -38,7 +38,10 @@ OURS: Final = (
     "_zeros",
     "_line",
     "_total",
-)  # ends of the file's own names
+    "_DOUBLE",
+    "_PLAIN",
+    "_MAIN",
+)  # ends of the file's own names and macros
 
 
 def identifiers(names: Iterable[str], taken: Container[str]) -> dict[str, str]:

@@ -176,8 +176,10 @@ class _Found:
             name = _source(graph, name)
             maker = graph.makers.get(name)
             if maker is None:
-                held = _array(self.model, graph.tensors[name], "a start")
-                return not isinstance(held, Unread) and bool(np.any(np.asarray(held)))
+                held = _array(self.model, tensor := graph.tensors[name], "a start")
+                if isinstance(held, Unread):  # the caller's, where the file has nothing of it
+                    return None if len(_bytes(self.model, tensor)) else False
+                return bool(np.any(np.asarray(held)))
             if maker.kind == ZEROS_LIKE:
                 return False
             name = maker.input(maker.kind == FILL)
@@ -229,8 +231,9 @@ class _Found:
                 if one.place in known:
                     self._rows(one, known[one.place], way)
                     for name, k in zip("hc", known[one.place].states, strict=False):
-                        if self._begins(graph, one.inputs[k]) is None:
-                            said["starts"][name] = None
+                        if self._begins(graph, start := one.inputs[k]) is None:
+                            given = None if start in graph.makers else graph.tensors[start].name
+                            said["starts"][name] = given
             if one.kind in {LSTM, SEQUENCE_LSTM}:
                 self._arrays(graph, where, one, prefix, _NORMS, _NORMS_AT)
             said["beside"] = one.kind in _BESIDE and one.input(_BESIDE[one.kind]) >= 0

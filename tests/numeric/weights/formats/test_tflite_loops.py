@@ -112,6 +112,20 @@ def test_a_start_that_the_graph_computes_is_said(kind: int, said: bool) -> None:
     assert [text for text in starts if text] == ["c of LSTM_1.0 is computed in the graph"] * said
 
 
+def test_a_start_that_cannot_be_read_is_said() -> None:
+    model = model_of(np.frombuffer((FOLDER / "loop_lstm.tflite").read_bytes(), np.uint8))
+    graph = model.graphs[0]
+    loop = next(one for one in graph.operators if one.kind == WHILE)
+    _, c = step_of(*bodies("loop_lstm.tflite")[0]).states
+    sparse = replace(graph.tensors[loop.inputs[c]], sparse=True, name="few")
+    inputs = [*loop.inputs[:c], len(graph.tensors), *loop.inputs[c + 1 :]]
+    operators = [replace(one, inputs=inputs) if one is loop else one for one in graph.operators]
+    found = tflite._Found(model)
+    found.take(replace(graph, tensors=[*graph.tensors, sparse], operators=operators), "")
+    (module,) = modules_of(Arrays(found.arrays, found.modules))
+    assert module.starts == "c of LSTM_1.0 is few"
+
+
 def sigmoid(a: Any) -> Any:
     return 1 / (1 + np.exp(-a))
 
