@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,7 @@ _MEMORY: Final = 12
 _LONGEST: Final = 2.0  # a step multiplies by at most e to this
 _ENOUGH: Final = 1e-4
 _PACE: Final = 8
+_LARGE: Final = 32
 
 
 @dataclass(frozen=True)
@@ -47,22 +49,40 @@ class Blocks:
         """The diagonal blocks of a matrix: arrays (count, k, k)."""
         return [matrix[p[:, :, None], p[:, None, :]] for p in self.parts]
 
+    @cached_property
+    def by_parts(self) -> bool:
+        """Whether a product goes part by part: all are numbers but one that is large."""
+        return all(p.shape[1] == 1 or (len(p) == 1 and p.shape[1] >= _LARGE) for p in self.parts)
+
     def before(self, blocks: Sequence[Array], matrix: Array) -> Array:
-        """The block-diagonal matrix of given blocks, times a matrix: block by block."""
+        """The block-diagonal matrix of given blocks, times a matrix."""
+        if not self.by_parts:
+            return np.asarray(self.whole(blocks, len(matrix)) @ matrix)
         made = matrix.copy()
         for p, block in zip(self.parts, blocks, strict=True):
-            made[p] = block * matrix[p] if p.shape[1] == 1 else block @ matrix[p]
+            if p.shape[1] == 1:
+                made[p[:, 0]] = block[:, 0] * matrix[p[:, 0]]
+            else:
+                made[p[0]] = block[0] @ matrix[p[0]]
         return made
 
     def behind(self, matrix: Array, blocks: Sequence[Array]) -> Array:
         """A matrix times the block-diagonal one of given blocks."""
+        if not self.by_parts:
+            return np.asarray(matrix @ self.whole(blocks, len(matrix)))
         made = matrix.copy()
         for p, block in zip(self.parts, blocks, strict=True):
             if p.shape[1] == 1:
                 made[:, p[:, 0]] = matrix[:, p[:, 0]] * block[:, 0, 0]
             else:
-                rows = np.swapaxes(matrix[:, p], 0, 1) @ block  # (count, rows, k)
-                made[:, p] = np.swapaxes(rows, 0, 1)
+                made[:, p[0]] = matrix[:, p[0]] @ block[0]
+        return made
+
+    def whole(self, blocks: Sequence[Array], order: int) -> Array:
+        """The block-diagonal matrix of given blocks, the identity where no part is."""
+        made = np.eye(order)
+        for p, block in zip(self.parts, blocks, strict=True):
+            made[p[:, :, None], p[:, None, :]] = block
         return made
 
     def flat(self, blocks: Sequence[Array]) -> Array:

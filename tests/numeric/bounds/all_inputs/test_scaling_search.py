@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from numeric.bounds.all_inputs import scaling_search
 from numeric.bounds.all_inputs.scaling_search import Blocks, Descent, exponentials
 
 MIXED = Blocks.of(2, [0, 0, 1])
@@ -31,9 +32,12 @@ def test_the_blocks_are_the_state_and_what_shares_a_delta():
     assert sum(p.size for p in Blocks.of(2, [0, 0, 1], full=False).parts) == 5
 
 
-@pytest.mark.parametrize("blocks", [MIXED, Blocks.of(0, [0, 1, 0, 2, 0]), Blocks(MIXED.parts[1:])])
-def test_products_block_by_block_are_those_with_the_whole_matrix(blocks):
+@pytest.mark.parametrize("blocks", [MIXED, Blocks.of(2, [0, 1, 2]), Blocks(MIXED.parts[1:])])
+@pytest.mark.parametrize("large", [1, 32])
+def test_products_part_by_part_are_those_with_the_whole_matrix(blocks, large, monkeypatch):
     """Places in no block stay as they are."""
+    monkeypatch.setattr(scaling_search, "_LARGE", large)
+    blocks = Blocks(blocks.parts)  # which remembers what it is
     rng, W = np.random.default_rng(3), drawn(5)
     X = [rng.normal(size=(len(p), p.shape[1], p.shape[1])) for p in blocks.parts]
     whole = np.eye(5)
