@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +27,7 @@ from numeric.bounds.all_inputs.row_stack import Sharpened, balance
 from numeric.bounds.domination import ROWS, SPECTRAL, Domination, Partition, Parts
 from numeric.bounds.growth import Method, chains, log_product, nonnegative, powers, rate_over
 from numeric.meaning.enclose import enclose
-from numeric.numbers.intervals import Interval
+from numeric.numbers.intervals import Interval, stacked
 from numeric.numbers.matrices import raised, up
 
 Array = Any
@@ -34,6 +35,7 @@ _FINEST: Final = 1024
 _DENSE: Final = 300  # entries of the whole state, where blocks are maps
 _LONGEST: Final = 5000
 _BRIEF: Final = 20_000
+_TOGETHER: Final = 64  # steps
 
 
 @dataclass(frozen=True)
@@ -233,9 +235,8 @@ def _over_time(
     made: dict[tuple[str, bytes], Array] = {}
     dominators: dict[str, Domination] = {}
     period = steps if box is None else period_of(setting, steps)
-    for values, now in _moments(ranges, box, period):
+    for values, now, sup in _moments(ranges, box, period):
         key = b"".join(part.lo.tobytes() for part in now.values())
-        sup: dict[Any, Array] | None = None
         for name, parts, norm in kinds:
             if box is not None and (name, key) in made:
                 matrices[name].append(made[name, key])
@@ -249,13 +250,36 @@ def _over_time(
         yield _varying(name, matrices[name], lags, norm, setting.width, periodic=box is not None)
 
 
-def _moments(ranges: Ranges, box: Box | None, steps: int) -> Iterator[tuple[Box, Box]]:
-    if box is None:
-        yield from boxes_over_time(ranges, steps)
-        return
-    for t in range(steps):
-        now = ranges.moments(t)
-        yield ranges.values(box, now), now
+def _moments(
+    ranges: Ranges, box: Box | None, steps: int
+) -> Iterator[tuple[Box, Box, dict[Any, Array] | None]]:
+    """The ranges of a step, its constants, and suprema where those of many steps are made."""
+    if box is None and not ranges.setting.derivation.has_matrices:
+        several = boxes_over_time(ranges, steps)
+        while some := [*islice(several, _TOGETHER)]:
+            found = _suprema_of_each(ranges.setting, [values for values, _ in some])
+            for t, (values, now) in enumerate(some):
+                yield values, now, {column: bound[:, t] for column, bound in found.items()}
+    elif box is None:
+        yield from ((values, now, None) for values, now in boxes_over_time(ranges, steps))
+    else:
+        for t in range(steps):
+            now = ranges.moments(t)
+            yield ranges.values(box, now), now, None
+
+
+def _suprema_of_each(setting: Setting, every: Sequence[Box]) -> dict[Any, Array]:
+    """Sup |d_i| at each of several steps, which stand side by side in columns."""
+    joined = {
+        name: value if all(values[name] is value for values in every)
+        else stacked([values[name] for values in every], axis=1)
+        for name, value in every[0].items()
+    }  # fmt: skip
+    found = {}
+    for column in diagonal_columns(setting.derivation.step_jacobian):
+        bound = enclose(column, joined, setting.sizes).magnitude
+        found[column] = np.broadcast_to(bound, (len(bound), len(every)))
+    return found
 
 
 def _varying(
