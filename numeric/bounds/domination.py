@@ -69,6 +69,8 @@ class Parts:
         count = extent_of(extent, self.sizes)
         if self.finest:
             return np.arange(count)
+        if not self.lengths:
+            return np.zeros(min(count, 1), dtype=int)
         lengths = self.lengths.get(str(extent), (count,))
         return np.cumsum([0, *lengths])[:-1] if count else np.zeros(0, dtype=int)
 

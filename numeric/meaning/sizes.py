@@ -6,6 +6,7 @@ In: a cell, sizes or arrays. Out: numbers, shapes, and arrays as the interpreter
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ Array = Any
 ROWS: Final = 16  # of a drawn matrix state
 
 
+@lru_cache(maxsize=256)
 def size_names(cell: Cell) -> tuple[str, ...]:
     """The names of the cell's sizes, the state's first."""
     symbols = (*cell.states, *cell.inputs, *cell.parameters, *cell.constants, *cell.outputs)
