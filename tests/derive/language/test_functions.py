@@ -5,7 +5,20 @@ import dataclasses
 import mpmath
 import pytest
 from profiles import by_day
-from sympy import Float, Interval, Piecewise, Rational, S, diff, lambdify, simplify, solve
+from sympy import (
+    Basic,
+    Float,
+    Interval,
+    Max,
+    Min,
+    Piecewise,
+    Rational,
+    S,
+    diff,
+    lambdify,
+    simplify,
+    solve,
+)
 from sympy.core.relational import Relational
 
 from derive.language.functions import ALPHA, FUNCTIONS, ElementwiseFunction, X, Y
@@ -150,6 +163,30 @@ def test_a_jump_is_noticed():
     stairs = Piecewise((X, X > 1), (X + 1, True))
     row = ElementwiseFunction("stairs", stairs, S.One, None, S.Reals, Interval(1, 1), "s")
     assert jumps(row) == [1.0]
+
+
+def written(row: ElementwiseFunction) -> list[Basic]:
+    parts = (row.formula, row.slope, row.slope_from_output, row.surrogate, *(row.ranges or ()))
+    return [part for part in parts if part is not None]
+
+
+def evaluated(part: Basic) -> Basic:
+    return part.replace(
+        lambda node: isinstance(node, (Max, Min)), lambda node: node.func(*node.args)
+    )
+
+
+@pytest.mark.parametrize("row", FUNCTIONS.values(), ids=lambda row: row.name)
+def test_no_row_has_an_extreme_that_sympy_would_write_otherwise(row):
+    """They are taken as they stand."""
+    for part in written(row):
+        assert evaluated(part) == part
+        assert evaluated(part).args == part.args
+
+
+def test_an_extreme_with_an_argument_too_many_is_noticed():
+    part = 1 + Max(X, X - 1, evaluate=False)
+    assert evaluated(part) != part
 
 
 def test_what_an_argument_has_to_be_is_said():
