@@ -30,6 +30,7 @@ from reports.terminal.console import (
     toolkit_version,
 )
 from reports.terminal.plain_signs import shown_in
+from reports.terminal.unread import unread
 
 _NOWHERE: Final = os.path.join(os.devnull, "none")  # so that no cache is left in the user's folder
 _LARGE: Final = ("weights", "size")  # what may bring matrices that more threads are good for
@@ -111,7 +112,7 @@ def _main(words: Sequence[str], own: bool) -> int:
         one_thread()
     try:
         load = partial(import_module, command.home)
-        found = (kept(load) if own else load()).run(arguments)
+        found = (kept(partial(unread, load)) if own else load()).run(arguments)
     except (CommandError, CellError) as problem:
         return _refuse(words, str(problem), REFUSED)
     except Exception as problem:
