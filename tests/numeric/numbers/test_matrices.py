@@ -122,6 +122,13 @@ def test_the_old_fault_squares_that_underflow_would_be_caught(monkeypatch):
     assert not below(exact(A), matrices.norm_bound(interval(A)))
 
 
+@pytest.mark.parametrize("place", [0, 8191, 8192, 16384, 17160])
+def test_every_entry_of_a_long_matrix_counts(place):
+    A = np.ones((131, 131))
+    A.flat[place] = 1000.0
+    assert frobenius(A) == pytest.approx(math.sqrt(17160 + 1e6), rel=1e-9)
+
+
 def test_no_number_is_no_bound():
     assert frobenius(np.array([np.nan, 1.0])) == np.inf
     assert singular_values(np.full((2, 2), 1e308)) == (0.0, np.inf)
