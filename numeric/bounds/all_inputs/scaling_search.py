@@ -43,10 +43,6 @@ class Blocks:
             by_size.setdefault(len(part), []).append(part)
         return cls(tuple(np.array(parts) for _, parts in sorted(by_size.items())))
 
-    def slices(self, matrix: Array) -> list[Array]:
-        """The diagonal blocks of a matrix: arrays (count, k, k)."""
-        return [matrix[p[:, :, None], p[:, None, :]] for p in self.parts]
-
     def whole(self, blocks: Sequence[Array], order: int) -> Array:
         """The block-diagonal matrix of given blocks, the identity where no part is."""
         made = np.eye(order)
