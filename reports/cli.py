@@ -77,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=raw,
             parents=[common],
         )
+        made.set_defaults(refuse=made.error)
         for add in command.arguments:
             add(made)
     return top
@@ -101,7 +102,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _main(words: Sequence[str], own: bool) -> int:
     try:
-        arguments = parser().parse_args(words)
+        arguments, unknown = parser().parse_known_args(words)
+        if unknown:  # the command's own parser knows which options it has
+            arguments.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     except SystemExit:  # --help and --version have printed what they print
         return GOOD
     except CommandError as problem:
