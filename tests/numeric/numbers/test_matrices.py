@@ -23,8 +23,6 @@ from numeric.numbers.matrices import (
     norm_bound,
     raised,
     singular_values,
-    top,
-    top_of,
 )
 
 
@@ -142,8 +140,6 @@ def test_a_start_that_the_matrix_only_stretches_hides_no_larger_value(n):
     start = np.eye(n)[0]
     low, high, _ = bounds(Near(A), start)
     assert (low, high) == (pytest.approx(3.0, rel=1e-8), pytest.approx(3.0, rel=1e-8))
-    assert top(A, start)[0] == pytest.approx(3.0, rel=1e-8)
-    assert math.sqrt(top_of(Near(A).gram(), start)[0]) == pytest.approx(3.0, rel=1e-8)
 
 
 def test_columns_that_are_all_orthogonal_by_their_zeros_have_a_norm():
