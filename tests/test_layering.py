@@ -43,6 +43,7 @@ ONLY_IN = {
             "figures",
             "bound_figures",
             "graph_figures",
+            "drawn_once",
             "formulas_once",
             "memory_figures",
             "search_figures",

@@ -38,7 +38,6 @@ FINITE: Final = "a_priori_finite"
 WHOLE: Final = (-1.0, 1.0)
 """The box of the inputs where nothing is said of them."""
 _LARGEST: Final = 2100
-_WIDE: Final = 100  # from here products cost so much that the sums use those there are
 
 
 @dataclass(frozen=True)
@@ -134,10 +133,12 @@ def diagnose(
     drawn: str = "",
     weights: str = EXACT,
     zero: bool = True,
+    summed: bool = False,
 ) -> Diagnosis:
     """The verdict and every bound; `drawn` and `weights` are said of inputs and parameters.
 
     `zero`: whether zero inputs at every step may be what the cell is given, if the box has them.
+    `summed`: whether ∂s_T/∂θ is summed along the way, for whoever asks for it afterwards.
 
     Shapes: inputs (T, m), initial (n,), constants (T, size) where a sequence.
 
@@ -155,8 +156,7 @@ def diagnose(
         count = path.steps if lag is None else lag
         if not 1 <= count <= path.steps:
             raise ValueError(f"lag: expected 1 to {path.steps}, the steps there are, came {count}")
-        entries = sum(value.shape[1] for value in path.states.values())
-        track = follow(path, lags=count, windows=windows, parameters=entries > _WIDE)
+        track = follow(path, lags=count, windows=windows, parameters=summed)
         box = _around_all("inputs", "the input box", path.inputs, input_box)
         begun = {name: value[0] for name, value in path.states.items()}
         first = _around_all("initial states", "the initial box", begun, initial_box)

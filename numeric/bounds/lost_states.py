@@ -73,12 +73,17 @@ def lost_states(derivation: Derivation) -> tuple[LostState, ...]:
     read = Network(cell).output if _hands_up(derivation) else None
     if read is None or {state.name for state in cell.states} <= {read.name}:
         return ()
+    steps, lost = range(1, STEPS + 1), {state.name for state in cell.states}
+    drawn: list[dict[tuple[str, int], bool]] = []
     try:
-        runs = [_cotangents(derivation, read, seed, zero=zero)
-                for zero in (False, True) for seed in range(_DRAWS)]  # fmt: skip
+        for seed in range(_DRAWS):
+            drawn.append(_cotangents(derivation, read, seed, zero=False))
+            lost = {name for name in lost if all(drawn[-1][name, t] for t in steps)}
+            if not lost:  # as in nearly every cell: what one draw shows no other takes back
+                return ()
+        begun = [_cotangents(derivation, read, seed, zero=True) for seed in range(_DRAWS)]
     except (TypeError, ZeroDivisionError):
         return ()
-    drawn, begun = runs[:_DRAWS], runs[_DRAWS:]
     joined = _joined(derivation, read)
     return tuple(
         LostState(
@@ -88,7 +93,7 @@ def lost_states(derivation: Derivation) -> tuple[LostState, ...]:
             state in joined,
         )
         for state in cell.states
-        if all(run[state.name, t] for run in drawn for t in range(1, STEPS + 1))
+        if state.name in lost
     )  # fmt: skip
 
 

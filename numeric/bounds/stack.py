@@ -190,7 +190,7 @@ def diagnose_layers(
             constants=default_constants(cell, {**own, "T": steps}),
             input_box=box, initial_box=initial_box, lag=lag, windows=windows, drawn=drawn,
             weights=_told(EXACT if held.exact else ROUNDED, without),
-            zero=_hand_up_zeros(network, found[:before]),
+            zero=_hand_up_zeros(network, found[:before]), summed=True,
         ))  # fmt: skip
     return Stack(network, tuple(layers), tuple(found))
 

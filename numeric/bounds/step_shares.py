@@ -10,16 +10,16 @@ state: cotangents of ones, one for each state, give all of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from sympy import MatAdd, MatMul, MatrixExpr, MatrixSymbol, Number, Transpose
 from sympy.matrices.expressions import HadamardProduct
 
-from derive.calculus.adjoint import carry, from_loss
+from derive.calculus.adjoint import AdjointEquation, carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.language.expr import split_coefficient, symbols_of
 from derive.language.syntax import BAR
@@ -88,42 +88,112 @@ class NoShareError(TypeError):
     """A term of a parameter's gradient of another form than a column times a row."""
 
 
+_Parts = tuple[Number, MatrixExpr, MatrixExpr | None, bool]
+
+
 def step_shares(
     derivation: Derivation, values: Mapping[str, Interval], sizes: Mapping[str, int],
-    wanted: set[MatrixSymbol],
-) -> dict[MatrixSymbol, list[Share] | None]:  # fmt: skip
-    """∂F/∂θ of one step whose symbols lie in the values; None where it has another form."""
-    states = derivation.cell.states
-    widths = [shape_of(state, sizes, moves=True)[0] for state in states]
-    starts = tuple(np.cumsum([0, *widths])[:-1].tolist())
-    direct = _entrywise(derivation)
-    seeds = [np.outer(np.ones(width), np.eye(len(states))[k]) for k, width in enumerate(widths)]
-    narrow = _cotangents(derivation, values, sizes, seeds, direct)
-    wide: dict[str, Interval] = {}
-    columns: dict[MatrixExpr, Interval] = {}  # a gate's weights and its bias have the same ones
+    wanted: set[MatrixSymbol], count: int = 1,
+) -> Iterator[dict[MatrixSymbol, list[Share] | None]]:  # fmt: skip
+    """∂F/∂θ of steps whose symbols lie in the values, the last step first; None for another form.
 
-    def made(value: MatrixExpr) -> Share:
-        size, column, row, turned = _parts(value)
-        held, diagonal = narrow, is_entrywise(column, direct)
-        if not diagonal:
-            if not wide:
-                eye = np.split(np.eye(sum(widths)), starts[1:])
-                wide.update(_cotangents(derivation, values, sizes, eye, None))
-            held = wide
-        key = size * column
-        if key not in columns:
-            columns[key] = enclose(column, held, sizes) * enclosed(size)
-        return Share(columns[key], _row(row, values, sizes), turned, diagonal, starts)
+    Of several steps what changes with time has a column for each.
+    """
+    terms = {equation.of: _parted(equation) for equation in derivation.parameters
+             if equation.of in wanted}  # fmt: skip
+    steps = _Steps(derivation, values, sizes, count)
+    steps.prepare([term for held in terms.values() for term in held or ()])
+    for t in range(count - 1, -1, -1):
+        step = _Step(steps, t)
+        yield {symbol: None if held is None else [step.share(*term) for term in held]
+               for symbol, held in terms.items()}  # fmt: skip
 
-    found: dict[MatrixSymbol, list[Share] | None] = {}
-    for equation in derivation.parameters:
-        if equation.of not in wanted:
-            continue
-        try:
-            found[equation.of] = [made(term.value) for term in equation.terms if term.each_step]
-        except NoShareError:
-            found[equation.of] = None
-    return found
+
+class _Steps:
+    """Columns and rows of several steps at once: from cotangents of ones, and of what is known."""
+
+    def __init__(
+        self, derivation: Derivation, values: Mapping[str, Interval], sizes: Mapping[str, int],
+        count: int,
+    ) -> None:  # fmt: skip
+        self.derivation, self.values, self.sizes, self.count = derivation, values, sizes, count
+        self.widths = [shape_of(state, sizes, moves=True)[0] for state in derivation.cell.states]
+        self.starts = tuple(np.cumsum([0, *self.widths])[:-1].tolist())
+        still = {symbol.name for symbol in derivation.timeless}
+        self.moving = {name for name, value in values.items()
+                       if count > 1 and value.shape[1] == count and name not in still}  # fmt: skip
+        self.columns: dict[tuple[Number, MatrixExpr], Interval] = {}
+        self.rows: dict[MatrixExpr, Interval] = {}
+
+    def prepare(self, terms: Sequence[_Parts]) -> None:
+        """All that can be said of all steps; of columns one for each state and step, in turn."""
+        direct, count = _entrywise(self.derivation), len(self.widths)
+        ones = [np.outer(np.ones(width), np.eye(count)[k]) for k, width in enumerate(self.widths)]
+        every = {name: _side_by_side(value, count) if name in self.moving else value
+                 for name, value in self.values.items()}  # fmt: skip
+        held = _cotangents(
+            self.derivation, every, self.sizes,
+            [np.repeat(seed, self.count, axis=1) for seed in ones], direct,
+        )  # fmt: skip
+        for size, column, row, _ in terms:
+            if is_entrywise(column, direct) and (size, column) not in self.columns:
+                found = enclose(column, held, self.sizes) * enclosed(size)
+                self.columns[size, column] = found
+            if isinstance(row, Transpose):  # else steps may not stand side by side in it
+                self.rows[row] = enclose(row.args[0], self.values, self.sizes)
+
+
+class _Step:
+    """The shares of one of the steps."""
+
+    def __init__(self, steps: _Steps, t: int) -> None:
+        self.steps, self.t = steps, t
+        self.columns = {key: held[:, t :: steps.count] for key, held in steps.columns.items()}
+
+    @cached_property
+    def now(self) -> dict[str, Interval]:
+        """The values of this step alone."""
+        one = slice(self.t, self.t + 1)
+        return {name: value[:, one] if name in self.steps.moving else value
+                for name, value in self.steps.values.items()}  # fmt: skip
+
+    @cached_property
+    def cotangents(self) -> dict[str, Interval]:
+        """With the unit vectors as cotangents of the states."""
+        steps = self.steps
+        eye = np.split(np.eye(sum(steps.widths)), steps.starts[1:])
+        return _cotangents(steps.derivation, self.now, steps.sizes, eye, None)
+
+    def share(
+        self, size: Number, column: MatrixExpr, row: MatrixExpr | None, turned: bool
+    ) -> Share:
+        """That of one term."""
+        steps, key = self.steps, (size, column)
+        if key not in self.columns:  # a gate's weights and its bias have the same ones
+            self.columns[key] = enclose(column, self.cotangents, steps.sizes) * enclosed(size)
+        return Share(self.columns[key], self.row(row), turned, key in steps.columns, steps.starts)
+
+    def row(self, row: MatrixExpr | None) -> Interval:
+        """Its u."""
+        if row is None:
+            return interval(np.ones((1, 1)))
+        if (found := self.steps.rows.get(row)) is None:
+            return enclose(row, self.now, self.steps.sizes)
+        return (found[:, self.t : self.t + 1] if found.shape[1] > 1 else found).T
+
+
+def _side_by_side(value: Interval, times: int) -> Interval:
+    """All columns, so many times one after the other."""
+    lo = np.tile(value.lo, times)
+    return Interval(lo, lo if value.lo is value.hi else np.tile(value.hi, times))
+
+
+def _parted(equation: AdjointEquation) -> list[_Parts] | None:
+    """The terms that each step adds to a parameter's gradient, in parts."""
+    try:
+        return [_parts(term.value) for term in equation.terms if term.each_step]
+    except NoShareError:
+        return None
 
 
 def _cotangents(
@@ -172,7 +242,7 @@ def is_entrywise(value: MatrixExpr, known: Set[MatrixSymbol]) -> bool:
     return False
 
 
-def _parts(value: MatrixExpr) -> tuple[Number, MatrixExpr, MatrixExpr | None, bool]:
+def _parts(value: MatrixExpr) -> _Parts:
     """c, the column and the row of one term: c b uᵀ, c u bᵀ, or a column alone; which of the two.
 
     Raises:
@@ -191,12 +261,6 @@ def _parts(value: MatrixExpr) -> tuple[Number, MatrixExpr, MatrixExpr | None, bo
     if column.shape[1] != 1 or row.shape[0] != 1:
         raise NoShareError(str(value))
     return size, column, row, turned
-
-
-def _row(
-    row: MatrixExpr | None, values: Mapping[str, Interval], sizes: Mapping[str, int]
-) -> Interval:  # fmt: skip
-    return interval(np.ones((1, 1))) if row is None else enclose(row, values, sizes)
 
 
 def moves(value: MatrixExpr) -> bool:

@@ -5,7 +5,6 @@ In: a `Measurement`. Out: the bytes of the two files.
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from numeric.bounds.one_sequence.measured import Curve, Measurement
+from reports.document.drawn_once import drawn_once
 from reports.document.formulas_once import shared
 from reports.document.words import spoken
 
@@ -211,7 +211,8 @@ def drawn(figure: Figure) -> Picture:
         if others and "$" in label and _CHINESE.search(label):  # beside a formula one font is asked
             text.set_fontfamily(others)
     with shared():
-        return Picture(_bytes(figure, "pdf"), shortened(_bytes(figure, "svg").decode()))
+        pdf, svg = drawn_once(figure)
+    return Picture(pdf, shortened(svg.decode()))
 
 
 _DATA: Final = re.compile(r'\bd="([^"]*)"(\stransform="scale\(0\.015625\))?')
@@ -264,10 +265,3 @@ def _number(value: float, digits: int) -> str:
     text = f"{value:.{digits}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
-
-
-def _bytes(figure: Figure, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    metadata = {"Date": None} if kind == "svg" else {"CreationDate": None, "ModDate": None}
-    figure.savefig(buffer, format=kind, metadata=metadata)
-    return buffer.getvalue()

@@ -76,8 +76,18 @@ class Fractional:
         """About A + B Δ (I − D Δ)⁻¹ C for one Δ, a number for each owner."""
         G, k = self.middle, self.width
         each = np.asarray(delta)[list(self.owners)]
-        inner = np.linalg.solve(np.eye(len(each)) - G[k:, k:] * each, G[k:, :k])
+        inner, fed = G[k:, :k].copy(), self._fed
+        if len(fed):  # q = C x in the other rows
+            own = G[k:, k:][fed] * each
+            plain = own.copy()
+            plain[:, fed] = 0.0
+            inner[fed] = np.linalg.solve(np.eye(len(fed)) - own[:, fed], inner[fed] + plain @ inner)
         return np.asarray(G[:k, :k] + (G[:k, k:] * each) @ inner)
+
+    @cached_property
+    def _fed(self) -> Array:
+        """The rows of q that read some p."""
+        return np.flatnonzero(self.middle[self.width :, self.width :].any(axis=1))
 
 
 class _NoEndError(ValueError):

@@ -48,14 +48,15 @@ def split_rate(ranges: Ranges, values: Box, lags: int) -> Iterator[Method]:
     setting = ranges.setting
     if setting.width > _LARGEST:
         return
-    pivots = [_Rows(ranges, values, name) for name in pivot_names(ranges)]
+    pivots = tuple(pivot_names(ranges))
     if not pivots:
         return
+    jacobian = _Rows(ranges, values, pivots)
     states = [state.name for state in setting.derivation.cell.states]
     v = {name: np.ones(values[name].shape[0]) for name in states}
     best, spread = math.inf, 1.0
     for _ in range(_ROUNDS):
-        rows = {name: np.min([pivot.rows(name, v) for pivot in pivots], axis=0) for name in states}
+        rows = {name: jacobian.rows(name, v) for name in states}
         worst = max(float(np.max(rows[name] / v[name], initial=0.0)) for name in states)
         if not math.isfinite(worst):
             break
@@ -87,55 +88,56 @@ def pivot_names(ranges: Ranges) -> list[str]:
 
 @dataclass(frozen=True)
 class _Acts:
-    """A bound of |block| u, entry by entry for u ≥ 0; a column for each piece where that matters.
+    """A bound of |block| u, entry by entry for u ≥ 0; where pieces matter, a column for each.
 
-    `outer` says that row i of the block is row i of the Jacobian.
+    The pieces of one pivot stand beside those of the next. `outer` says that row i of the block is
+    row i of the Jacobian.
     """
 
     on: Callable[[Array, bool], Array]
     diagonal: bool = False
 
 
-@dataclass
 class _Rows(Algebra[_Acts]):
-    """|J| v row by row, the range of one pre-activation cut into pieces."""
+    """|J| v row by row, the range of one pre-activation after the other cut into pieces."""
 
-    ranges: Ranges
-    whole: Box
-    pivot: str
+    def __init__(self, ranges: Ranges, whole: Box, pivots: Sequence[str]) -> None:
+        self.ranges, self.whole = ranges, whole
+        self.sizes = ranges.setting.sizes
+        self.pivots = {name: self.cut(name) for name in pivots}
+        self.sup: dict[tuple[MatrixExpr, bool], Array] = {}
+        self.weights: dict[MatrixExpr, Array] = {}
+        self.held: dict[MatrixExpr, _Acts] = {}
+        jacobian = ranges.setting.derivation.step_jacobian
+        self.written = dict(jacobian.named)
+        self.blocks = {pair: self.of(block) for pair, block in jacobian.blocks.items()}
 
-    def __post_init__(self) -> None:
-        setting = self.ranges.setting
-        self.sizes = setting.sizes
-        held = self.whole[self.pivot]
+    def cut(self, pivot: str) -> tuple[Box, set[str]]:
+        """The ranges that change with the pivot's, in pieces, the others whole; and which do."""
+        held = self.whole[pivot]
         low, high = (np.clip(end, -_FAR, _FAR) for end in (held.lo, held.hi))
         ends = low + (high - low) * np.linspace(0.0, 1.0, PIECES + 1)
         ends = np.clip(ends, held.lo, held.hi)
         ends[:, :1], ends[:, -1:] = held.lo, held.hi
         ends = np.maximum.accumulate(ends, axis=1)
-        self.shape = held.shape
-        self.pieces: Box = {**self.whole, self.pivot: Interval(ends[:, :-1], ends[:, 1:])}
-        changed = {self.pivot}
+        pieces: Box = {**self.whole, pivot: Interval(ends[:, :-1], ends[:, 1:])}
+        changed = {pivot}
         for target, value in self.ranges.equations:
-            if target.name == self.pivot or not self.local(value, changed):
+            if target.name == pivot or not self.local(value, changed, pivot):
                 continue
-            found = enclose(value, self.pieces, self.sizes)
+            found = enclose(value, pieces, self.sizes)
             known = self.whole[target.name]
-            self.pieces[target.name] = Interval(
+            pieces[target.name] = Interval(
                 np.maximum(found.lo, known.lo), np.minimum(found.hi, known.hi)
             )
             changed.add(target.name)
-        self.sup: dict[tuple[MatrixExpr, bool], Array] = {}
-        self.weights: dict[MatrixExpr, Array] = {}
-        self.held: dict[MatrixExpr, _Acts] = {}
-        jacobian = setting.derivation.step_jacobian
-        self.written = dict(jacobian.named)
-        self.blocks = {pair: self.of(block) for pair, block in jacobian.blocks.items()}
+        return pieces, changed
 
-    def local(self, value: MatrixExpr, changed: set[str]) -> bool:
+    def local(self, value: MatrixExpr, changed: set[str], pivot: str) -> bool:
         """Whether entry i of the value depends on the changed symbols through their entry i."""
         names = {symbol.name for symbol in symbols_of(value)}
-        if not names & changed or value.shape != (self.whole_shape(value)):
+        rows = extent_of(value.shape[0], self.sizes)
+        if not names & changed or rows != self.whole[pivot].shape[0]:
             return False
         for node in preorder_traversal(value):
             mixes = isinstance(node, MatMul) and not (
@@ -149,17 +151,15 @@ class _Rows(Algebra[_Acts]):
                 return False
         return True
 
-    def whole_shape(self, value: MatrixExpr) -> Any:
-        """The value's shape if its columns are as long as the pivot's, else None."""
-        return value.shape if extent_of(value.shape[0], self.sizes) == self.shape[0] else None
-
     @np.errstate(over="ignore", invalid="ignore")
     def rows(self, state: str, v: Mapping[str, Array]) -> Array:
-        """At least Σ_j |J_ij| v_j for each row i of a state."""
+        """At least Σ_j |J_ij| v_j for each row i of a state, by the pivot that shows least."""
         terms = [block.on(v[by][:, None], True)
                  for (of, by), block in self.blocks.items() if of == state]  # fmt: skip
         total = _up(sum(terms), len(terms))
-        return np.asarray(total.max(axis=1))
+        if total.shape[1] > 1:
+            total = total.reshape(len(total), len(self.pivots), PIECES).max(axis=2)
+        return np.asarray(total.min(axis=1))
 
     def named(self, block: Partial) -> _Acts:
         if block not in self.held:
@@ -204,13 +204,22 @@ class _Rows(Algebra[_Acts]):
     def bound(self, column: MatrixExpr, outer: bool) -> Array:
         """Sup |d|, in pieces where the diagonal acts on the rows of the result."""
         if (column, outer) not in self.sup:
-            local = outer and self.local(column, {self.pivot, *self._changed()})
-            values = self.pieces if local else self.whole
-            self.sup[column, outer] = _up(enclose(column, values, self.sizes).magnitude, 0)
+            found = whole = self.largest(column, self.whole)
+            local = [outer and self.local(column, changed, pivot)
+                     for pivot, (_, changed) in self.pivots.items()]  # fmt: skip
+            if any(local):
+                shape = len(whole), PIECES
+                each = [
+                    self.largest(column, pieces) if own else whole
+                    for own, (pieces, _) in zip(local, self.pivots.values(), strict=True)
+                ]
+                found = np.concatenate([np.broadcast_to(one, shape) for one in each], axis=1)
+            self.sup[column, outer] = found
         return self.sup[column, outer]
 
-    def _changed(self) -> set[str]:
-        return {name for name, value in self.pieces.items() if value is not self.whole[name]}
+    def largest(self, column: MatrixExpr, values: Box) -> Array:
+        """Sup |d| over those ranges."""
+        return _up(enclose(column, values, self.sizes).magnitude, 0)
 
 
 _LOCAL: Final = {"HadamardProduct", "Quotient", "MatrixSymbol", "Str"}

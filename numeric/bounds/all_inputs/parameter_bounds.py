@@ -31,7 +31,8 @@ def parameter_bounds(setting: Setting, found: Certificate) -> dict[str, float | 
     values = Ranges(setting).values(found.box)
     by_way = {e.of for e in setting.derivation.parameters
               if any(not term.each_step for term in e.terms)}  # fmt: skip
-    shares = step_shares(setting.derivation, values, setting.sizes, {*parameters} - by_way)
+    wanted = {*parameters} - by_way
+    shares = next(step_shares(setting.derivation, values, setting.sizes, wanted))
     made: dict[str, float | None] = {}
     for symbol in parameters:
         held = shares.get(symbol)

@@ -43,11 +43,22 @@ class Blocks:
             by_size.setdefault(len(part), []).append(part)
         return cls(tuple(np.array(parts) for _, parts in sorted(by_size.items())))
 
-    def whole(self, blocks: Sequence[Array], order: int) -> Array:
-        """The block-diagonal matrix of given blocks, the identity where no part is."""
-        made = np.eye(order)
+    def before(self, blocks: Sequence[Array], matrix: Array) -> Array:
+        """The block-diagonal matrix of given blocks, times a matrix: block by block."""
+        made = matrix.copy()
         for p, block in zip(self.parts, blocks, strict=True):
-            made[p[:, :, None], p[:, None, :]] = block
+            made[p] = block * matrix[p] if p.shape[1] == 1 else block @ matrix[p]
+        return made
+
+    def behind(self, matrix: Array, blocks: Sequence[Array]) -> Array:
+        """A matrix times the block-diagonal one of given blocks."""
+        made = matrix.copy()
+        for p, block in zip(self.parts, blocks, strict=True):
+            if p.shape[1] == 1:
+                made[:, p[:, 0]] = matrix[:, p[:, 0]] * block[:, 0, 0]
+            else:
+                rows = np.swapaxes(matrix[:, p], 0, 1) @ block  # (count, rows, k)
+                made[:, p] = np.swapaxes(rows, 0, 1)
         return made
 
     def flat(self, blocks: Sequence[Array]) -> Array:
@@ -68,6 +79,10 @@ def exponentials(blocks: Sequence[Array]) -> tuple[list[Array], list[Array]]:
     """exp(X) and exp(−X) of symmetric blocks."""
     made: tuple[list[Array], list[Array]] = [], []
     for X in blocks:
+        if X.shape[1] == 1:
+            for found, exponents in zip(made, (X, -X), strict=True):
+                found.append(np.exp(exponents))
+            continue
         values, vectors = np.linalg.eigh((X + np.swapaxes(X, 1, 2)) / 2)
         for found, exponents in zip(made, (values, -values), strict=True):
             found.append((vectors * np.exp(exponents)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
@@ -93,10 +108,10 @@ class Descent:
         """About ‖M‖₂."""
         return float(np.linalg.norm(self.M, 2))
 
-    def moved(self, X: Sequence[Array]) -> tuple[Array, Array]:
-        """exp(X) M exp(−X), and exp(X)."""
-        E, back = (self.blocks.whole(made, len(self.M)) for made in exponentials(X))
-        return E @ self.M @ back, E
+    def moved(self, X: Sequence[Array]) -> tuple[Array, list[Array]]:
+        """exp(X) M exp(−X), and the blocks of exp(X)."""
+        E, back = exponentials(X)
+        return self.blocks.behind(self.blocks.before(E, self.M), back), E
 
     def run(self, p: float, steps: int, stop: Callable[[float], bool] | None = None) -> float:
         """The smooth value reached, by a limited-memory quasi-Newton method.
@@ -132,7 +147,7 @@ class Descent:
             if float(change @ step) > 1e-14:
                 pairs = [*pairs[1 - _MEMORY :], (step, change)]
             gain = value - found[0]
-            self.M, self.L, value, flat = moved, E @ self.L, found[0], after
+            self.M, self.L, value, flat = moved, self.blocks.before(E, self.L), found[0], after
             gains = [*gains[1 - _PACE :], gain]
             slow = value - aim > (steps - taken) * sum(gains) / len(gains)
             out_of_reach = slow and len(gains) == _PACE

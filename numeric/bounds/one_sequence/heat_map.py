@@ -20,7 +20,7 @@ from numeric.numbers.lanczos import top
 from numeric.numbers.matrices import Near
 
 Array = Any
-_SMALL: Final = 100
+_SMALL: Final = 40  # entries of a state up to which products are not dearer than vectors
 _STEPS: Final = 16
 _SETTLED: Final = 1e-10
 

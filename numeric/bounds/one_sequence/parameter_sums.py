@@ -237,15 +237,11 @@ def _shares(
     run: Run, wanted: set[MatrixSymbol]
 ) -> Iterator[dict[MatrixSymbol, list[Share] | None]]:
     """∂F_k/∂θ for k = T, T − 1, …, 1 and every wanted θ."""
-    timeless = {symbol.name for symbol in run.derivation.timeless}
     last = run.steps
     while last > 0:
         first = max(0, last - _CHUNK)
         values = enclosed_values(run, first, last)
-        for t in range(last - first - 1, -1, -1):
-            now = {name: value if value.shape[1] == 1 or name in timeless
-                   else value[:, t : t + 1] for name, value in values.items()}  # fmt: skip
-            yield step_shares(run.derivation, now, run.sizes, wanted)
+        yield from step_shares(run.derivation, values, run.sizes, wanted, last - first)
         last = first
 
 

@@ -9,6 +9,7 @@ from profiles import by_day
 from derive import Cell, catalogue, differentiate
 from derive.calculus.rules import VJP_RULES
 from derive.language.pairs import Maximum
+from numeric.bounds import lost_states as lost_module
 from numeric.bounds.lost_states import STEPS, LostState, lost_states
 from numeric.meaning.run_cell import run_cell
 from numeric.verification.problems.of_cell import make_case, ordinary_sizes
@@ -40,6 +41,19 @@ def test_the_stabiliser_reaches_nothing_that_is_handed_up(name):
 @pytest.mark.parametrize("name", by_day([n for n in catalogue if n not in STABILISED], 15, 1))
 def test_no_other_state_is_lost(name):
     assert lost_states(differentiate(catalogue[name])) == ()
+
+
+def test_where_one_draw_shows_that_nothing_is_lost_no_other_is_made(monkeypatch):
+    drawn = []
+    made = lost_module._cotangents
+    monkeypatch.setattr(
+        lost_module, "_cotangents", lambda *given, **how: drawn.append(0) or made(*given, **how)
+    )
+    lost_states.cache_clear()
+    for name, draws in (("lstm", 1), ("slstm", 2 * lost_module._DRAWS)):
+        lost_states(differentiate(catalogue[name]))
+        assert len(drawn) == draws
+        drawn.clear()
 
 
 @pytest.mark.by_default("cell0", "cell2")

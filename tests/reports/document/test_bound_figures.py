@@ -111,7 +111,7 @@ def test_an_arrow_is_spoken_of_where_one_is_drawn(leaves, monkeypatch):
 def test_long_numbers_at_an_axis_leave_its_words_in_the_figure(steep, monkeypatch):
     """Numbers such as −0.040 pushed the words beside them over the left edge, which cut them."""
     drawings = []
-    monkeypatch.setattr(figures, "_bytes", lambda figure, kind: drawings.append(figure) or b"")
+    monkeypatch.setattr(figures, "drawn_once", lambda figure: drawings.append(figure) or (b"", b""))
     lags = tuple(range(1, 61))
     curve = Curve(1.0, lags, tuple(-steep * k for k in lags), (0.0,) * 60)
     figures.gradient_norms(

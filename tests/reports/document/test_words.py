@@ -30,6 +30,7 @@ SECTIONS: Final = [
     REPORTS / "commands" / "same.py",
     REPORTS / "commands" / "verify.py",
     REPORTS / "commands" / "verify_all.py",
+    REPORTS / "document" / "drawn_once.py",
     REPORTS / "document" / "figures.py",
     REPORTS / "document" / "search_figures.py",
     REPORTS / "document" / "sweep_figures.py",

@@ -23,11 +23,25 @@ def lowest(matrix, blocks):
 
 
 def test_the_blocks_are_the_state_and_what_shares_a_delta():
-    pattern = MIXED.whole([np.ones((len(p), p.shape[1], p.shape[1])) for p in MIXED.parts], 5)
+    ones = [np.ones((len(p), p.shape[1], p.shape[1])) for p in MIXED.parts]
+    pattern = MIXED.before(ones, np.eye(5))
     want = np.zeros((5, 5))
     want[:2, :2] = want[2:4, 2:4] = want[4, 4] = 1
     assert np.array_equal(pattern, want)
     assert sum(p.size for p in Blocks.of(2, [0, 0, 1], full=False).parts) == 5
+
+
+@pytest.mark.parametrize("blocks", [MIXED, Blocks.of(0, [0, 1, 0, 2, 0]), Blocks(MIXED.parts[1:])])
+def test_products_block_by_block_are_those_with_the_whole_matrix(blocks):
+    """Places in no block stay as they are."""
+    rng, W = np.random.default_rng(3), drawn(5)
+    X = [rng.normal(size=(len(p), p.shape[1], p.shape[1])) for p in blocks.parts]
+    whole = np.eye(5)
+    for p, own in zip(blocks.parts, X, strict=True):
+        for places, block in zip(p, own, strict=True):
+            whole[np.ix_(places, places)] = block
+    assert np.allclose(blocks.before(X, W), whole @ W)
+    assert np.allclose(blocks.behind(W, X), W @ whole)
 
 
 @pytest.mark.parametrize("p", [2.0, 30.0])
@@ -82,8 +96,7 @@ def test_a_start_elsewhere_ends_at_the_same_norm():
 
 
 def test_a_given_start_is_gone_on_from():
-    W, start = drawn(5), MIXED.whole([np.stack([2 * np.eye(p.shape[1])] * len(p))
-                                      for p in MIXED.parts], 5)  # fmt: skip
+    W, start = drawn(5), 2 * np.eye(5)
     start[0, 1] = 0.5
     descent = Descent(W.copy(), MIXED, start)
     descent.run(64.0, 20)
