@@ -55,6 +55,7 @@ _MARKS: Final = re.compile("[,.;:)，。；：、）”]+")
 _OPENING: Final = re.compile("[(（“]$")
 _FLAG: Final = re.compile(r"(?<!\S)-\S{1,20}(?!\S)")
 _NORM: Final = re.compile("[0-9∞]-norm")
+_WORD: Final = re.compile("[\u3400-\u9fff]{2,3}")
 _SHORT_CODE: Final = 12
 """Code of so many characters stays on its line."""
 _ALIGNED: Final = {"l": "", "p": ' class="text"', "c": ' class="mid"', "r": ' class="end"'}
@@ -203,7 +204,7 @@ def table(block: Table, say: Say) -> str:
     """A table with its caption above."""
     kinds = [_ALIGNED[c] for c in block.align]
     head = "".join(
-        f'<th scope="col"{k}>{said(c)}</th>' for k, c in zip(kinds, block.head, strict=True)
+        f'<th scope="col"{k}>{_head(c)}</th>' for k, c in zip(kinds, block.head, strict=True)
     )
     body = "\n".join(
         "<tr>" + "".join(f"<td{k}>{said(c)}</td>" for k, c in zip(kinds, cells, strict=True))
@@ -216,6 +217,12 @@ def table(block: Table, say: Say) -> str:
         '<div class="scroll" tabindex="0"><table class="data">'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )
+
+
+def _head(cell: Inlines) -> str:
+    """The head of a column, a short word of Chinese in one piece, which may break anywhere."""
+    whole = _WORD.fullmatch("".join(map(_plain, cell)))
+    return f'<span class="whole">{said(cell)}</span>' if whole else said(cell)
 
 
 class _Writer:

@@ -13,6 +13,7 @@ from typing import Final
 
 from derive.language.expr import size
 from derive.language.norms import Radius
+from derive.theorems.claims import Line
 from derive.theorems.scaled_norm import SCALINGS
 from derive.typeset.boxes import Fenced, Grid, Number, Operator, row, sub, sup
 from derive.typeset.latex import Latex
@@ -59,7 +60,9 @@ def _setting(pages: Pages) -> Iterator[Block]:
     yield Paragraph(say.sentence("all_inputs.certified"))
     layers = study.stack.layers
     shown = Words(layers[study.place].prefix.rstrip("."), "code")
-    words = [say.sentence("all_inputs.given") if study.given else drawn_words(pages)]
+    words = [say.sentence("all_inputs.given") if study.given
+             else say.sentence("all_inputs.as_above", pages.above) if pages.above
+             else drawn_words(pages)]  # fmt: skip
     if len(layers) > 1:
         key = "all_inputs.decides" if study.given else "all_inputs.decides_drawn"
         words.append(say.sentence(key, shown))
@@ -148,7 +151,8 @@ def _proof(facts: Facts, found: Certificate) -> Iterator[Inlines]:
         )  # fmt: skip
     elif name == PIECES and pieces is not None:
         claim = next(claim for claim in facts.claims if claim.name == "scaled_norm")
-        metric, scaling = next(line.slots for line in claim.consequences if line.key == SCALINGS)
+        metric, scaling = next(line.slots for line in claim.consequences
+                               if isinstance(line, Line) and line.key == SCALINGS)  # fmt: skip
         yield say.sentence(
             "all_inputs.certificate_pieces", say.reference("scaled_norm"), str(len(pieces.boxes)),
             scaling, metric, rate(pieces.rate), figures(pieces.condition, UP),

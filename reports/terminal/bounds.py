@@ -163,8 +163,8 @@ def _at_length(
     lines += _paths(one, everything, words)
     if measured is not None:
         lines += _heat(measured, _letters(one.cell), words)
-    return [*lines, "", "  " + words("bounds.assumptions"),
-            *(f"  - {say.phrase(_called(line, one.apart, words))}" for line in one.assumptions)]  # fmt: skip
+    told = (say.phrase(_called(line, one.apart, words)) for line in one.assumptions)
+    return [*lines, "", "  " + words("bounds.assumptions"), *(f"  - {line}" for line in told)]
 
 
 def _because(one: Diagnosis, say: Speaker) -> str:

@@ -92,7 +92,7 @@ def test_what_follows_a_figure_fills_the_page_that_has_no_room_for_it(tmp_path):
         Section("b", "t", (*(Paragraph(after),) * 3, shown[1])),
     ))  # fmt: skip
     print_pdf(html(made, {"any": picture.svg}), tmp_path / "any.pdf")
-    (one,), (two,) = places(tmp_path / "any.pdf", "caption1"), places(tmp_path / "any.pdf", "caption2")
+    (one,), (two,) = (places(tmp_path / "any.pdf", f"caption{k}") for k in (1, 2))
     assert one < two
     assert one[0] == 1
     foot = max(place for page, place in places(tmp_path / "any.pdf", "after") if page == 0)
