@@ -51,10 +51,10 @@ NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
 _SOURCE: Final = Latex()
-_MARKS: Final = re.compile("[,.;:)，。；：、）”]+")
+_MARKS: Final = re.compile("(?:[ \u00a0]%|[,.;:)，。；：、）”])+")
 _OPENING: Final = re.compile("[(（“]$")
 _FLAG: Final = re.compile(r"(?<!\S)-\S{1,20}(?!\S)")
-_NORM: Final = re.compile("[0-9∞]-norm")
+_NORM: Final = re.compile("[0-9∞]-norm|[0-9]+[ \u00a0]%")
 _WORD: Final = re.compile("[\u3400-\u9fff]{2,3}")
 _SHORT_CODE: Final = 12
 """Code of so many characters stays on its line."""

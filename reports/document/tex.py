@@ -41,7 +41,7 @@ from reports.document.words import spoken
 
 TEXT_WIDTH: Final = 46.5
 """The line, in em."""
-LONG, TALL = 8, 10  # rows of sentences, or of numbers, from which on a table may go over a page
+LONG, TALL = 6, 10  # rows of sentences, or of numbers, from which on a table may go over a page
 """A table of sentences with more rows breaks over pages."""
 FIRST: Final = 24.0
 """So high a section's first words and equations may be to stay with its heading, in em."""
@@ -64,10 +64,10 @@ _SPECIAL: Final = {
 
 
 def escape(text: str) -> str:
-    """Plain words for TeX."""
+    """Plain words for TeX, a number and % on one line."""
     return "".join(
         _SPECIAL.get(c) or (rf"\ensuremath{{{SIGNS[c]}}}" if c in SIGNS else c) for c in text
-    )
+    ).replace(r" \%", r"~\%")
 
 
 def inline(part: Inline) -> str:
@@ -328,7 +328,7 @@ def section(part: Section, say: Say) -> str:
     first = part.blocks[0]
     room = {Theorem: 14.0, Figure: 26.0}.get(type(first), max(8.0, 4 + _opening(part.blocks)))
     if isinstance(first, Table):
-        room = 18.0
+        room = 17.5
         if not _breaks(first):
             room = 10 + 1.4 * len(first.rows) * (2.5 if "p" in first.align else 1)
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"
