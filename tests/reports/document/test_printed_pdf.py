@@ -67,6 +67,7 @@ def test_a_figure_stands_below_a_page_half_full(tmp_path):
     assert rest == [""]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_both_sides_of_an_equation_stand_on_one_line(tmp_path):
