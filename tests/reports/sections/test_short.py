@@ -50,6 +50,7 @@ def test_every_link_of_it_leads_somewhere(name):
     assert set(re.findall(r'href="#([^"]*)"', page)) <= anchors
 
 
+@pytest.mark.by_default("lstm")
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
 def test_its_conventions_are_those_of_what_it_shows(name):
     """The norm from below and the stack of the states stand in the whole report alone."""
