@@ -33,6 +33,7 @@ from reports.document.model import (
     Block,
     EquationRow,
     Equations,
+    Inlines,
     Paragraph,
     Section,
     Theorem,
@@ -61,9 +62,11 @@ def sweep_section(pages: Pages) -> Section | None:
                    most=_MOST, exact=run.states)  # fmt: skip
     say, curvature = pages.facts.say, step_curvature(run.derivation)
     declared = Paragraph(say.sentence("sweeps.declared"))
+    fed = () if curvature.declared else curvature.fed
     return Section("sweeps", say.words("sweeps.title"), (
         Paragraph(say.sentence("sweeps.method", _Letters(pages.facts).step())),
         declared if curvature.declared else _theorem(pages),
+        *(Paragraph(_fed(pages, name)) for name in fed),
         *_numbers(pages, found, smooth=not (curvature.declared or curvature.kinks)),
     ))  # fmt: skip
 
@@ -127,6 +130,13 @@ def _theorem(pages: Pages) -> Theorem:
             say.sentence("sweeps.induction", radius),
         ),
     )  # fmt: skip
+
+
+def _fed(pages: Pages, name: str) -> Inlines:
+    """What is sharper of a state that inputs alone make."""
+    facts, letters = pages.facts, _Letters(pages.facts)
+    return facts.say.sentence("sweeps.fed", facts.symbol(name), sub(facts.jacobian, "t"),
+                              letters.at(_WITHIN, _BEFORE))  # fmt: skip
 
 
 # ---- in numbers --------------------------------------------------------------------------------

@@ -251,10 +251,15 @@ def _iterate(
     if not math.isfinite(longest):
         return replace(one, reason=said("the step is not finite")), following
     above = moves * (1 + gamma(2 * int(starts[-1]) + 64)) + _LEAST
+    apart = np.repeat([name in curvature.fed for name in names], np.diff(starts))
+    inner, handed = matrices[:, ~apart][:, :, ~apart], matrices[:, ~apart][:, :, apart]
+    proved = Step(
+        above, off, inner, errors, rounded, granted,
+        _above(lengths((np.abs(residual) + blurred)[:, apart]), apart),
+        _above(lengths(handed.reshape(run.steps, -1)) + errors, apart),
+    )  # fmt: skip
     try:
-        proof = prove(
-            run, curvature, Step(above, off, matrices, errors, rounded, granted), tolerance
-        )
+        proof = prove(run, curvature, proved, tolerance)
     except UnprovedError as problem:
         return replace(one, reason=problem.args[0]), following
     return replace(
@@ -262,6 +267,12 @@ def _iterate(
         remaining=proof.remaining, within=proof.within, inverse=proof.inverse,
         lipschitz=proof.lipschitz,
     ), following  # fmt: skip
+
+
+def _above(sizes: Array, apart: Array) -> Array:
+    """Lengths over some of the states, or of a block beside them, rounded up; 0 of none."""
+    raising = 1 + gamma(2 * apart.size**2 + 64)
+    return sizes * raising + _LEAST if apart.any() else np.zeros_like(sizes)
 
 
 def _distance(states: Arrays, others: Arrays) -> float:
