@@ -68,9 +68,9 @@ def step_curvature(derivation: Derivation) -> StepCurvature:
     if any(column.has(AtLeast, Below) for column in moving):
         kinks["the choice of one of two"] = None
     declared = said("the slope of step is declared: J_t is not the derivative of the step")
-    if not declared_slopes(cell):
-        declared = ""
-    return StepCurvature(columns, named, tuple(kinks), declared, _fed(derivation))
+    return StepCurvature(
+        columns, named, tuple(kinks), declared if declared_slopes(cell) else "", _fed(derivation)
+    )
 
 
 def _fed(derivation: Derivation) -> tuple[str, ...]:
