@@ -28,6 +28,17 @@ Nothing has to be small for it: E_t is a sum over earlier times. An iterate is c
 where E_t ≤ 2 η for every t, η ≥ max_t ‖d_t‖, so that its step tells its distance; that is so
 wherever the theorem of Newton and Kantorovich applies.
 
+The next iterate s⁺ is known by then, and its residual r⁺ costs one evaluation more. With c = s⁺ − s
+and w_t = J_t w_{t−1} + r_t⁺ + δ_t⁺, ‖δ_t⁺‖ ≤ o_t⁺, of the same J_t, let
+
+    E_t⁺ = ‖w_t‖ + Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂ (o_k⁺ + L_k (‖c_{k−1}‖ E_{k−1}⁺ + (E_{k−1}⁺)² / 2)).
+
+Then the exact trajectory lies within E_t⁺ of s_t⁺, so within ‖c_t‖ + E_t⁺ of s_t. Proof: the way e⁺
+from s⁺ obeys e_t⁺ = J_t e_{t−1}⁺ + r_t⁺ + q_t⁺, where q⁺ is the mean of J(s⁺ + θ e⁺) − J(s) over θ,
+times e⁺; and J changes from s to s⁺ + θ e⁺ by at most L (‖c‖ + θ ‖e⁺‖). The rest is as above. ∎
+The square of the step, bounded in E_t, is computed in w; what is bounded is of third order. The
+smaller of both is certified: at each time they hold because both do at earlier ones.
+
 The j-th iterate after this one lies within E_t^j, E^0 = E: its error obeys
 e_t^{j+1} = J_t^j e_{t−1}^{j+1} + q_t^j + δ_t^j with J_t^j taken at the iterate j, within E^0 + E^j
 of this one, or ‖d‖ of it for j = 1, and δ_t^j all that a sweep rounds. So, with the same products,
@@ -35,12 +46,12 @@ of this one, or ‖d‖ of it for j = 1, and δ_t^j all that a sweep rounds. So,
     E_t^{j+1} = Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂
                   (L_k (D_{k−1}^j E_{k−1}^{j+1} + (E_{k−1}^j)² / 2) + o_k^j)
 
-where D^0 = 0 and D^j bounds how far the iterate j is from this one. A sweep rounds by at most
-o_k = a_k + b_k max‖d‖ (`Roundings`), and max‖d^j‖ ≤ max E^j + max E^{j+1}. Where the sum that has
-2 max E^j in place of that is at most max E^j, so is max E^{j+1}: it is at most a number plus c of
-itself, c < 1. That counts the steps left until max E^j ≤ τ + φ, φ a little more than what o_k alone
-add up to; nothing gets farther away again if the sum for E^j = τ + φ, D^j = E + τ + φ, is at most
-τ + φ.
+where D^0 = 0 and D^j bounds how far the iterate j is from this one; E⁺ serves for E^1. A sweep
+rounds by at most o_k = a_k + b_k max‖d‖ (`Roundings`), and max‖d^j‖ ≤ max E^j + max E^{j+1}. Where
+the sum that has 2 max E^j in place of that is at most max E^j, so is max E^{j+1}: it is at most a
+number plus c of itself, c < 1. That counts the steps left until max E^j ≤ τ + φ, φ a little more
+than what o_k alone add up to; nothing gets farther away again if the sum for E^j = τ + φ,
+D^j = E + τ + φ, is at most τ + φ.
 
 Source: the setting is Kantorovich's 1948; that the inverse of f′ is a sum over earlier times makes
 the bound a recursion, which is derived here.
@@ -49,7 +60,7 @@ the bound a recursion, which is derived here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -93,6 +104,34 @@ class Roundings:
         return Roundings(2 * self.fixed, 2 * self.share)
 
 
+class Errors(NamedTuple):
+    """Bounds at each time of the states that inputs alone make, and of all. Shapes: (T,)."""
+
+    fed: Array
+    whole: Array
+
+    def and_then(self, other: Errors) -> Errors:
+        """The sums."""
+        return Errors(*((a + b) * (1 + gamma(2)) for a, b in zip(self, other, strict=True)))
+
+    def before(self) -> Errors:
+        """Those of the step before; s_0 is exact."""
+        return Errors(*(np.append(0.0, bounds[:-1]) for bounds in self))
+
+
+@dataclass(frozen=True)
+class Chord:
+    """The next iterate: at least ‖c_t‖₂, ‖w_t‖₂ and ‖r_t⁺‖₂ of A, and o_t⁺ of the theorem.
+
+    Shapes: all (T,).
+    """
+
+    moved: Errors
+    lengths: Array
+    off: Array
+    fed: Array
+
+
 @dataclass(frozen=True)
 class Step:
     """The step from an iterate, as computed: at least ‖d_t‖₂, and o_t of the theorem.
@@ -111,30 +150,22 @@ class Step:
     granted: Roundings
     fed: Array
     passed: Array
+    chord: Chord | None = None
 
     def reaching(self, rounded: Array) -> Array:
         """What is rounded, with what of it comes by A from the step before."""
         return (rounded + self.passed * np.append(0.0, rounded[:-1])) * (1 + gamma(4))
 
+    def unrounded(self) -> Step:
+        """The same were nothing rounded: less is summed up."""
+        none = np.zeros_like(self.off)
+        chord = self.chord and replace(self.chord, off=none)
+        return replace(self, off=none, chord=chord)
+
     @property
     def length(self) -> float:
         """Max_t ‖d_t‖₂."""
         return float(self.lengths.max(initial=0.0))
-
-
-class Errors(NamedTuple):
-    """Bounds at each time of the states that inputs alone make, and of all. Shapes: (T,)."""
-
-    fed: Array
-    whole: Array
-
-    def and_then(self, other: Errors) -> Errors:
-        """The sums."""
-        return Errors(*((a + b) * (1 + gamma(2)) for a, b in zip(self, other, strict=True)))
-
-    def before(self) -> Errors:
-        """Those of the step before; s_0 is exact."""
-        return Errors(*(np.append(0.0, bounds[:-1]) for bounds in self))
 
 
 @dataclass(frozen=True)
@@ -176,13 +207,15 @@ class Proof:
 
     `adjoint` bounds, as a share of the largest exact cotangent, how far those carried back through
     the iterate's Jacobians are off: with Ãᵀλ̃ = g = Aᵀλ one has Ãᵀ(λ̃ − λ) = (A − Ã)ᵀλ. `inverse`
-    is K, `lipschitz` the largest L_t. `remaining` is None where they do not fall.
+    is K, `lipschitz` the largest L_t. `remaining` is None where they do not fall. `alone` is the
+    same two without the next iterate's residual, where they fall without it.
     """
 
     profile: Array
     adjoint: float
     inverse: float
     lipschitz: float
+    alone: tuple[int, float] | None
     remaining: int | None
     within: float
 
@@ -207,8 +240,7 @@ def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> P
     far = _strides(step)
     for window, strides in ((1, 0), (_FEW, 0), (WINDOW, 1), (WINDOW, far))[: 3 + (far > 1)]:
         inverse = inverse_norms(step.matrices, step.errors, window, strides)
-        none = np.zeros(run.steps)
-        few = inverse.few().majorant(step.lengths, none, *_halved(speeds, step))
+        few = _majorants(inverse.few(), speeds, step.unrounded(), least).smaller
         if not few.max(initial=0.0) <= least:  # longer products only add to it
             break
         found = _within(run, curvature, step, inverse, tolerance) if strides else None
@@ -227,32 +259,59 @@ def _within(
     run: Run, curvature: StepCurvature, step: Step, inverse: Inverse, tolerance: float
 ) -> Proof | None:
     """The proof, where the bounds stay within twice the step."""
-    off = step.reaching(step.off)
-    eta = raised(step.length + inverse.rows(off))
-    speeds = _speeds(run, curvature, raised(2 * eta))
-    near = inverse.majorant(step.lengths, off, *_halved(speeds, step))
-    if not near.max(initial=0.0) <= raised(2 * eta):
+    eta = raised(step.length + inverse.rows(step.reaching(step.off)))
+    most = raised(2 * eta)
+    speeds = _speeds(run, curvature, most)
+    found = _majorants(inverse, speeds, step, most)
+    near = found.smaller
+    if not near.max(initial=0.0) <= most:
         return None
     turned = speeds.turned(Errors(step.fed, near))
     behind = inverse.columns(np.append(turned[1:], 0.0))  # L_{t+1} E_t
     behind = raised(behind * (1 + float(step.passed.max(initial=0.0))))
     wide = _speeds(run, curvature, raised(4 * eta))
+    alone = replace(found, smaller=found.own, after=np.full_like(near, np.inf))
+    steps, within = (_remaining(inverse, step, alone, wide, tolerance)
+                     if found.own.max(initial=0.0) <= most else (None, np.inf))  # fmt: skip
     return Proof(near, behind, inverse.rows(), speeds.largest,
-                 *_remaining(inverse, step, near, wide, tolerance))  # fmt: skip
+                 None if steps is None else (steps, within),
+                 *_remaining(inverse, step, found, wide, tolerance))  # fmt: skip
 
 
-def _halved(speeds: Speeds, step: Step) -> tuple[Array, Array]:
-    """What stands before E_{k−1} and E_{k−1}² in E_t: β(e, e) = 2 L^A ‖r^A‖ ‖e‖ + L^B ‖e‖²."""
-    return speeds.share(Errors(step.fed, np.zeros_like(step.fed))), speeds.own / 2
+@dataclass(frozen=True)
+class _Majorants:
+    """E_t by the iterate's own step, E_t⁺, and the smaller distance; ∞ where there is none."""
+
+    own: Array
+    after: Array
+    smaller: Array
+
+
+def _majorants(inverse: Inverse, speeds: Speeds, step: Step, radius: float) -> _Majorants:
+    """Both sums; the speeds hold within the radius.
+
+    Of one error β(e, e) / 2 = L^A ‖e^A‖ ‖e‖ + L^B ‖e‖² / 2.
+    """
+    none = np.zeros_like(step.fed)
+    linear, square = speeds.share(Errors(step.fed, none)), speeds.own / 2
+    own = inverse.majorant(step.lengths, step.reaching(step.off), linear, square)
+    if step.chord is None or not step.chord.moved.whole.max(initial=0.0) <= radius:
+        return _Majorants(own, np.full_like(own, np.inf), own)
+    moved, fed = step.chord.moved, Errors(step.chord.fed, none)
+    met = speeds.bent(moved, fed) + step.reaching(step.chord.off)
+    linear = (speeds.share(moved) + speeds.share(fed)) * (1 + gamma(2))
+    after = inverse.majorant(step.chord.lengths, met * (1 + gamma(2)), linear, square)
+    return _Majorants(own, after, np.fmin(own, (moved.whole + after) * (1 + gamma(2))))
 
 
 def _remaining(
-    inverse: Inverse, step: Step, near: Array, speeds: Speeds, tolerance: float
+    inverse: Inverse, step: Step, known: _Majorants, speeds: Speeds, tolerance: float
 ) -> tuple[int | None, float]:
     """After how many steps E^j is at most τ and what roundings add, for good; and that sum.
 
     L is taken on twice the ball.
     """
+    near = known.smaller
     none = np.zeros(len(near))
     nothing, start = Errors(none, none), Errors(step.fed, near)
 
@@ -275,6 +334,8 @@ def _remaining(
         if here.whole.max(initial=0.0) <= within:
             return steps, within
         following = Errors(rounded, after(here, away, rounded))
+        if steps == 0:
+            following = following._replace(whole=np.fmin(following.whole, known.after))
         if not following.whole.max() < here.whole.max():  # so all stays within E + E^j ≤ 2 max E
             break
         away = start.and_then(following)

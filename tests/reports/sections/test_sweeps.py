@@ -46,6 +46,7 @@ def test_it_has_the_numbers_of_the_iterates() -> None:
     assert f"without a certificate: {found.certified_at} of {len(found.iterates)}. Why: the" in text
     assert Theorem in kinds
     assert Figure in kinds
+    assert "The square of the step, bounded there, can be computed." in text
     assert "No state before the step occurs in" not in text
 
 

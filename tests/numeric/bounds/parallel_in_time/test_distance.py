@@ -12,11 +12,13 @@ from derive.cell import Cell
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import run
 from numeric.bounds.parallel_in_time.distance import (
+    Chord,
     Errors,
     Roundings,
     Speeds,
     Step,
     UnprovedError,
+    _majorants,
     prove,
 )
 from numeric.bounds.parallel_in_time.inverse import inverse_norms
@@ -123,3 +125,28 @@ def test_the_bilinear_form_of_states_that_meet_and_that_do_not() -> None:
     np.testing.assert_allclose(of.turned(one), of.fed * a[0] + of.rest * a[1], rtol=1e-13)
     assert np.all(of.bent(one, other) >= want)
     assert of.largest >= np.hypot(of.fed, of.rest).max()
+
+
+@pytest.mark.parametrize("fed", [0.0, 1.0])
+def test_both_sums_are_their_formulas(fed: float) -> None:
+    """E_t by the step, E_t⁺ by the next residual; no E_t⁺ where the way there leaves the ball."""
+    rng = np.random.default_rng(1)
+    factors = rng.uniform(0.4, 1.1, STEPS)
+    d, c, w, o, p, A, r, q = rng.uniform(0.0, 0.05, (8, STEPS))
+    own, by = rng.uniform(0.1, 0.4, (2, STEPS))
+    A, r, q, passed = fed * A, fed * r, fed * q, 8 * fed * rng.uniform(size=STEPS)
+    speeds = Speeds(fed * by, own, own)
+    step = Step(d, o, factors[:, None, None], 0 * d, o, Roundings(o, 0 * o), r, passed,
+                Chord(Errors(A, c), w, p, q))  # fmt: skip
+    found = _majorants(inverse_norms(factors[:, None, None], 0 * d, 4, 40), speeds, step, 1.0)
+    before = [np.append(0.0, part[:-1]) for part in (A, c, o, p, r, q)]
+    A, c_before, o_before, p_before, r, q = before
+    alone = recursion(factors, d, o + passed * o_before, fed * by * r, own / 2)
+    np.testing.assert_allclose(found.own, alone, rtol=1e-12)
+    after = recursion(factors, w, p + passed * p_before + fed * by * c_before * q,
+                      fed * by * (A + q) + own * c_before, own / 2)  # fmt: skip
+    np.testing.assert_allclose(found.after, after, rtol=1e-12)
+    np.testing.assert_allclose(found.smaller, np.minimum(alone, c + after), rtol=1e-12)
+    far = _majorants(inverse_norms(factors[:, None, None], 0 * d, 4, 40), speeds, step, 0.01)
+    assert np.all(np.isinf(far.after))
+    np.testing.assert_array_equal(far.smaller, far.own)

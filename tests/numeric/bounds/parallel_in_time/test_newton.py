@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ def test_a_part_that_claims_too_little_is_shown_wrong(monkeypatch, part: str) ->
 
 LOOKING_BACK = Cell.parse(
     name="back", inputs=("x",), sizes={"last": "m"},
-    equations="h = tanh(2 * W @ (h_prev * tanh(V @ last_prev)) + h_prev * h_prev + U @ x)\nlast = x",
+    equations="h = tanh(2*W @ (h_prev * tanh(V @ last_prev)) + h_prev * h_prev + U @ x)\nlast = x",
 )  # fmt: skip
 
 
@@ -170,6 +171,60 @@ def test_either_part_of_the_form_is_needed(monkeypatch, part: str | None) -> Non
     wrong = [gap > one.certified for one, gap in pairs if one.certified is not None]
     assert wrong
     assert any(wrong) == (part is not None)
+
+
+def swept(monkeypatch, gain: float, seed: int, *, chord: bool):
+    """Newton's iterates of a tanh net, with or without the next residual."""
+    cell = catalogue["rnn"]
+    made = draw(cell, usual_sizes(cell, 8, 3), gain, 60, seed, 1.0)
+    with monkeypatch.context() as inner:
+        if not chord:
+            inner.setattr(newton, "_chord", lambda *_: None)
+        return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {})
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_next_residual_certifies_no_later_and_counts_closer(monkeypatch, seed: int) -> None:
+    gained = 0
+    for gain in (0.3, 1.0, 1.4):
+        with_it, alone = (swept(monkeypatch, gain, seed, chord=given) for given in (True, False))
+        taken = len(alone.iterates) - 1
+        assert with_it.certified_at <= alone.certified_at
+        assert taken <= with_it.foreseen[1] <= taken + 2
+        assert with_it.foreseen[1] <= alone.foreseen[1]
+        assert with_it.predicted == alone.predicted  # known before the next iterate is
+        gained += alone.foreseen[1] - with_it.foreseen[1]
+        for one, other in zip(with_it.iterates, alone.iterates, strict=True):
+            assert other.certified is None or one.certified <= other.certified
+    assert gained
+
+
+@pytest.mark.parametrize("part", ["carried on", "the slope moves", None])
+def test_what_the_next_residual_says_needs_both_parts(monkeypatch, part: str | None) -> None:
+    """From below, by a convex step, each iterate stays below, and the slope grows on the way."""
+    cell = Cell.parse(name="convex", inputs=("x",), sizes={"x": "n"},
+                      equations="h = w * h_prev + 0.3 * h_prev * h_prev + x * x")  # fmt: skip
+    made = {"parameters": {"w": np.full(2, 0.25)}, "inputs": {"x": np.full((12, 2), 0.6)},
+            "initial": {"h": np.zeros(2)}, "constants": {}}  # fmt: skip
+    chord = newton._chord
+    if part == "carried on":
+        monkeypatch.setattr(newton, "_chord", lambda *given: replace(
+            (found := chord(*given)), lengths=0 * found.lengths))  # fmt: skip
+    elif part is not None:
+        monkeypatch.setattr(distance.Speeds, "share", lambda self, one: 0 * one.whole)
+    _, pairs = compared(monkeypatch, cell, made)
+    wrong = [gap > one.certified for one, gap in pairs if one.certified is not None]
+    assert len(wrong) > 2
+    assert any(wrong) == (part is not None)
+
+
+def test_a_next_iterate_that_overflows_says_nothing() -> None:
+    """A step may be finite and the state that it leads to not."""
+    run = SimpleNamespace(states={"h": np.zeros((3, 1))})
+    far = {"h": np.array([[0.0], [np.inf], [1.0]])}
+    assert (
+        newton._chord(run, far, np.zeros((2, 1, 1)), np.zeros(2), np.zeros(1, dtype=bool)) is None
+    )
 
 
 def test_an_explosion_ends_without_a_word_too_many() -> None:
