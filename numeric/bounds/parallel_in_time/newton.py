@@ -253,7 +253,8 @@ def _iterate(
         above, off, inner, errors, rounded, granted,
         _above(lengths((np.abs(residual) + blurred)[:, apart]), apart),
         _above(lengths(handed.reshape(run.steps, -1)) + errors, apart),
-        _chord(run, following, matrices, errors, apart),
+        None if curvature.kinks or curvature.declared
+        else _chord(run, following, matrices, errors, apart),
     )  # fmt: skip
     try:
         proof = prove(run, curvature, proved, tolerance)
