@@ -38,6 +38,7 @@ from reports.sections.cell import build
 from reports.sections.facts import Facts
 from reports.sections.growth import FIGURE
 from reports.sections.network import build_network
+from reports.sections.network_facts import facts_of_layer
 from reports.sections.picture import pictures
 from reports.sections.short import build_short, shortened
 
@@ -161,7 +162,7 @@ def write_network_report(
     _require(network.cell, verdict)
     document = build_network(network, kernel.source, verdict, language)
     tell(f"{network.name}: bound")
-    facts = Facts(derivation_of(network.cell), "", verdict, language=language)
+    facts = facts_of_layer(network, verdict, language)
     document, made = _with_chapter(document, facts, bounds or study(network, seed))
     return write_document(document, made, target, wanted, tell)
 

@@ -238,7 +238,7 @@ THROUGH: Final = (
             ("reports/document/pdf.py", "reports/write.py")),
     Through("reports/sections/test_bounds.py", "the two chapters of bounds and their figures",
             ("reports/document/method_names.py",
-             "reports/sections/all_inputs.py", "reports/document/memory_figures.py",
+             "reports/document/memory_figures.py",
              "reports/sections/answer.py",
              "reports/terminal/answer.py",
              "reports/sections/beside.py",

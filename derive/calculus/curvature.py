@@ -16,7 +16,7 @@ from sympy.matrices.expressions import DiagMatrix
 from derive.calculus.jacobian import derivative, diagonal_columns, partials
 from derive.calculus.surrogates import declared_slopes
 from derive.calculus.through_time import Derivation
-from derive.language.expr import Partial, Slope
+from derive.language.expr import Partial, Slope, symbols_of
 from derive.language.pairs import AtLeast, Below
 from derive.language.syntax import CellError
 from derive.saying import said
@@ -28,12 +28,14 @@ class StepCurvature:
 
     `kinks` names the functions whose slope jumps: where one is, J_t is no continuous function.
     `declared` says, where a slope is declared, that J_t is not the derivative of the step.
+    `fed` names the states that a step makes of inputs alone: no state before it occurs in them.
     """
 
     columns: Mapping[tuple[MatrixExpr, str], MatrixExpr]
     named: Mapping[MatrixExpr, MatrixExpr]
     kinks: tuple[str, ...]
     declared: str = ""
+    fed: tuple[str, ...] = ()
 
 
 def step_curvature(derivation: Derivation) -> StepCurvature:
@@ -66,7 +68,18 @@ def step_curvature(derivation: Derivation) -> StepCurvature:
     if any(column.has(AtLeast, Below) for column in moving):
         kinks["the choice of one of two"] = None
     declared = said("the slope of step is declared: J_t is not the derivative of the step")
-    return StepCurvature(columns, named, tuple(kinks), declared if declared_slopes(cell) else "")
+    return StepCurvature(
+        columns, named, tuple(kinks), declared if declared_slopes(cell) else "", _fed(derivation)
+    )
+
+
+def _fed(derivation: Derivation) -> tuple[str, ...]:
+    """The states whose equations, all that they use included, hold no state before the step."""
+    moved = {symbol.name for symbol in derivation.cell.previous_states}
+    for equation in derivation.forward:
+        if any(symbol.name in moved for symbol in symbols_of(equation.value)):
+            moved.add(equation.target.name)
+    return tuple(state.name for state in derivation.cell.states if state.name not in moved)
 
 
 def _factors(derivation: Derivation) -> list[MatrixSymbol]:

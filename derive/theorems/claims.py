@@ -121,7 +121,10 @@ BONASSI: Final = (
     "neural networks, arXiv:2011.06806"
 )
 YOSHIHARA: Final = "Yoshihara et al. 2025, arXiv:2505.17696"
-KANAI: Final = "Kanai, Fujiwara and Iwamura 2017, NIPS"
+KANAI: Final = (
+    "Kanai, Fujiwara and Iwamura 2017, Preventing gradient explosions in gated recurrent units, "
+    "NIPS"
+)
 HOCHREITER: Final = "Hochreiter and Schmidhuber 1997"
 PACKARD: Final = "Packard and Doyle 1993, The complex structured singular value, Automatica 29"
 BOYD: Final = (

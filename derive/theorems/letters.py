@@ -6,6 +6,7 @@ free, the same whenever the same choices are asked for.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain, count
 from typing import Final
 
@@ -39,7 +40,8 @@ class Letters:
     before a subscript, those of the cell's notation that gave way to such, and what was given.
     """
 
-    def __init__(self, derivation: Derivation) -> None:
+    def __init__(self, derivation: Derivation, others: Iterable[str] = ()) -> None:
+        """`others` are names of symbols that stand on the page beside the cell's."""
         cell = derivation.cell
         names, notation = taken(derivation), cell.notation
         symbols = (*cell.inputs, *cell.states, *cell.parameters, *cell.constants)
@@ -47,6 +49,7 @@ class Letters:
         own = ({n.loss, n.length, n.norms, n.earlier, n.factor, n.index} for n in (notation, PLAIN))
         ours, usual = own
         self.used = names | heads(names, cell.latex) | set(map(str, sizes)) | (ours - usual)
+        self.used |= heads(others, {})
         self.given: dict[tuple[str, ...], str] = {}
 
     def __call__(self, *choices: str) -> str:

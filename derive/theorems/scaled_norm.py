@@ -9,6 +9,7 @@ P invertible and S that commutes with Δ,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from sympy import Add, Integer, MatAdd, MatMul, MatPow, MatrixExpr, MatrixSymbol, Mul, Pow, S
 from sympy.matrices.expressions import DiagMatrix
@@ -20,6 +21,9 @@ from derive.language.norms import Norm
 from derive.theorems.claims import BOYD, PACKARD, Bound, Display, Line, Relation, Theorem
 from derive.theorems.letters import RATE, Letters
 from derive.theorems.one_sequence import chain_norm, entries_of
+
+SCALINGS: Final = "scaled_norm.search"
+"""The line whose slots are P and S."""
 
 
 def moves(derivation: Derivation) -> bool:
@@ -98,7 +102,7 @@ def scaled_norm(derivation: Derivation) -> Theorem | None:
         bound=Bound(norm, "upper", Mul(*constant, Pow(rate, LAG), evaluate=False)),
         consequences=(
             Line("scaled_norm.decay", (Relation(rate, "<", S.One), norm, LAG)),
-            Line("scaled_norm.search", (P, scale)),
+            Line(SCALINGS, (P, scale)),
         ),
         proof=(
             Line("scaled_norm.folded", (delta, DiagMatrix(d))),

@@ -34,6 +34,7 @@ VANISHES: Final = "vanishes"
 EXPLODES: Final = "explodes"
 UNDECIDED: Final = "undecided"
 EXACT: Final = said("the parameters are exactly the given float64 numbers")
+A_PRIORI: Final = "a_priori"
 FINITE: Final = "a_priori_finite"
 WHOLE: Final = (-1.0, 1.0)
 """The box of the inputs where nothing is said of them."""
@@ -218,7 +219,7 @@ def _around_all(what: str, named: str, arrays: Arrays, box: Ends | None) -> Ends
 
 def _a_priori(found: Certificate) -> dict[str, tuple[float, ...]]:
     """The smallest bound at each lag, for sequences of any length and for so many steps."""
-    groups = {"a_priori": found.methods, FINITE: found.finite}
+    groups = {A_PRIORI: found.methods, FINITE: found.finite}
     return {name: tuple(map(min, zip(*(m.log10_upper for m in methods), strict=True)))
             for name, methods in groups.items() if methods}  # fmt: skip
 
@@ -233,8 +234,8 @@ def _from_below(found: Certificate | None, lags: int) -> dict[str, tuple[float, 
 
 def _conditions(found: Certificate, box: Ends, first: Ends, cell: Cell) -> list[str]:
     told: list[str] = [said(
-        "a_priori holds for every sequence whose inputs lie in {0} and whose initial states lie "
-        "in {1}, entry by entry, and for every two times so far apart",
+        "the bounds for all inputs hold for every sequence whose inputs lie in {0} and whose "
+        "initial states lie in {1}, entry by entry, and for every two times so far apart",
         box_text(*box), box_text(*first),
     )]  # fmt: skip
     if cell.constants and cell.sequences and found.unlimited:
@@ -242,15 +243,16 @@ def _conditions(found: Certificate, box: Ends, first: Ends, cell: Cell) -> list[
             "the constants are the ones in use, repeated as a whole without end"))  # fmt: skip
     elif cell.constants:
         told.append(said("the constants are the ones in use"))
-    short = said("holds for sequences that start at step 0 and have at most {0} steps", found.steps)
+    short = said("hold for sequences that start at step 0 and have at most {0} steps", found.steps)
     if not found.unlimited:
-        told.append(said("no invariant set of the states was found: a_priori {0}, and there is no "
-                         "rate", short))  # fmt: skip
+        told.append(said("no invariant set of the states was found: the bounds for all inputs "
+                         "{0}, and there is no rate", short))  # fmt: skip
     elif found.box is None:
         told.append(said(
-            "no invariant set of the states was found: a_priori holds for any states"))  # fmt: skip
+            "no invariant set of the states was found: the bounds for all inputs hold for any "
+            "states"))  # fmt: skip
     if found.finite:
-        told.append(said("a_priori_finite {0}", short))
+        told.append(said("the bounds for the first steps {0}", short))
     return told
 
 

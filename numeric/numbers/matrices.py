@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 
 from numeric.numbers.intervals import UNIT, Interval, gamma
+from numeric.numbers.lanczos import SMALL, STEPS, top, top_of
 
 Array = Any
-_STEPS: Final = 24
-_SMALL: Final = 32  # up to so many rows or columns all eigenvectors cost less than Lanczos' steps
 _FACTORS: Final = (1 + 1e-9, 1 + 1e-5, 1.003, 1.05, 1.5)
 _PANEL, _PANELS = 96, 8
-_ASIDE: Final = 0.1
 _FACTORED: Final = 64  # beyond so many rows and columns singular values cost too much
 _LOG2: Final = math.log10(2.0)
 _TINY: Final = 1e-290
+_PART: Final = 8192
 
 
 def raised(value: float, terms: int = 8) -> float:
@@ -45,10 +43,23 @@ def lowered(value: float, terms: int = 8) -> float:
 def frobenius(matrix: Array) -> float:
     """An upper bound of ‖A‖_F ≥ ‖A‖₂; infinite where an entry is, or is no number."""
     flat = np.ravel(matrix)
-    total = float(flat @ flat)
+    total = _squares(flat)
     if not math.isfinite(total) or total < 1e-250:  # squares overflow, or underflow to 0
         return raised(float(np.max(np.abs(flat), initial=0.0)) * math.sqrt(flat.size))
     return raised(math.sqrt(total), flat.size)
+
+
+def _squares(flat: Array) -> float:
+    """The sum of the squares, of a long vector in parts that OpenBLAS does not share out.
+
+    On a busy machine its threads take a hundred times as long over it as one does.
+    """
+    if len(flat) <= _PART:
+        return float(flat @ flat)
+    whole = len(flat) - len(flat) % _PART
+    parts = flat[:whole].reshape(-1, 1, _PART)
+    rest = flat[whole:]
+    return float((parts @ parts.transpose(0, 2, 1)).sum()) + float(rest @ rest)
 
 
 @dataclass(frozen=True)
@@ -105,71 +116,7 @@ def multiply(a: Near, b: Near, norms: tuple[float, float] | None = None) -> Near
     return Near(b.after(a.matrix), raised(error), a.exponent + b.exponent).balanced()
 
 
-def top(matrix: Array, start: Array | None = None, steps: int = _STEPS) -> tuple[float, Array]:
-    """About ‖A‖₂ and a unit vector y with ‖Ay‖ close to it, from AᵀA or AAᵀ, whichever is smaller.
-
-    Large matrices go by Lanczos' method, small ones by all eigenvectors.
-
-    Nothing rigorous: what is claimed of y is checked by `bounds`.
-    """
-    n = matrix.shape[1]
-    if n == 0 or matrix.shape[0] == 0:
-        return 0.0, np.zeros(n)
-    largest = float(np.max(np.abs(matrix)))
-    if not math.isfinite(largest):
-        return math.inf, np.zeros(n)
-    if largest and not 1e-70 < largest < 1e70:  # its fourth power is taken
-        size, vector = top(matrix / largest, start, steps)
-        return size * largest, vector
-    if min(matrix.shape) <= _SMALL:
-        wide = matrix.shape[0] < n
-        values, vectors = np.linalg.eigh(matrix @ matrix.T if wide else matrix.T @ matrix)
-        y = matrix.T @ vectors[:, -1] if wide else vectors[:, -1]
-        return math.sqrt(max(values[-1], 0.0)), y / (np.linalg.norm(y) or 1.0)
-    steps = min(steps, n)
-    vector = begin(n, start)
-    basis = np.zeros((steps, n))
-    diagonal, beside = [], []
-    for j in range(steps):
-        basis[j] = vector
-        following = matrix.T @ (matrix @ vector)
-        diagonal.append(float(vector @ following))
-        following -= basis[: j + 1].T @ (basis[: j + 1] @ following)
-        following -= basis[: j + 1].T @ (basis[: j + 1] @ following)
-        size = float(np.linalg.norm(following))
-        if size <= 1e-14 * abs(diagonal[0]) or j == steps - 1:
-            break
-        beside.append(size)
-        vector = following / size
-    count = len(diagonal)
-    small = np.diag(diagonal) + np.diag(beside[: count - 1], 1) + np.diag(beside[: count - 1], -1)
-    values, vectors = np.linalg.eigh(small)
-    y = basis[:count].T @ vectors[:, -1]
-    return math.sqrt(max(values[-1], 0.0)), y / (np.linalg.norm(y) or 1.0)
-
-
-def begin(n: int, start: Array | None) -> Array:
-    """A unit vector for Lanczos' method: near the start, where one is given, but not it.
-
-    A vector that the matrix only stretches, as a unit vector under a diagonal one, never leaves
-    its line, whatever else the matrix stretches more.
-    """
-    anywhere = _anywhere(n)
-    size = 0.0 if start is None else float(np.linalg.norm(start))
-    if start is None or not 0 < size < math.inf:
-        return anywhere
-    vector = start / size + _ASIDE * anywhere
-    return vector / np.linalg.norm(vector)
-
-
-@cache
-def _anywhere(n: int) -> Array:
-    """A unit vector in no direction that a matrix would prefer."""
-    vector = np.random.default_rng(n).normal(size=n)
-    return vector / np.linalg.norm(vector)
-
-
-def bounds(near: Near, y: Array | None = None, steps: int = _STEPS) -> tuple[float, float, Array]:
+def bounds(near: Near, y: Array | None = None, steps: int = STEPS) -> tuple[float, float, Array]:
     """(lower, upper, y) with lower ≤ ‖A + E‖₂ ≤ upper, the power of two left out.
 
     Upper: let G = fl(AᵀA), c a number and R any matrix, here Cholesky's factor of cI − G. With
@@ -185,7 +132,7 @@ def bounds(near: Near, y: Array | None = None, steps: int = _STEPS) -> tuple[flo
     size = frobenius(a)
     usual = 1e-120 < size < 1e120  # else squares may have over- or underflowed
     gram = None
-    if usual and min(a.shape) > _SMALL and a.shape[0] >= a.shape[1]:
+    if usual and min(a.shape) > SMALL and a.shape[0] >= a.shape[1]:
         gram = near.gram()
         estimate, y = top_of(gram, y, steps)
     else:
@@ -238,38 +185,6 @@ class Gram:
 
     def __len__(self) -> int:
         return len(self.flat) + len(self.dense)
-
-
-def top_of(gram: Gram, start: Array | None = None, steps: int = _STEPS) -> tuple[float, Array]:
-    """Hardly less than the largest eigenvalue of a Gram matrix, and about its unit eigenvector.
-
-    Lanczos' method; the value is raised by what the residual and the next value tell. It stops
-    where that is little. Nothing rigorous.
-    """
-    n = len(gram)
-    steps = min(steps, n)
-    vector = begin(n, start)
-    basis = np.zeros((steps, n))
-    tridiagonal = np.zeros((steps, steps))
-    for j in range(steps):
-        basis[j] = vector
-        following = gram @ vector
-        tridiagonal[j, j] = vector @ following
-        following -= basis[: j + 1].T @ (basis[: j + 1] @ following)
-        following -= basis[: j + 1].T @ (basis[: j + 1] @ following)
-        size = float(np.linalg.norm(following))
-        last = size <= 1e-14 * abs(tridiagonal[0, 0]) or j == steps - 1
-        if last or (j > 2 and j % 3 == 0):
-            values, vectors = np.linalg.eigh(tridiagonal[: j + 1, : j + 1])
-            residual = size * abs(float(vectors[-1, -1]))
-            gap = float(values[-1] - values[-2]) if j else residual
-            more = residual * min(1.0, 2 * residual / gap if gap > 0 else 1.0)
-            if last or more <= 1e-10 * values[-1]:
-                break
-        tridiagonal[j, j + 1] = tridiagonal[j + 1, j] = size
-        vector = following / size
-    y = basis[: j + 1].T @ vectors[:, -1]
-    return max(float(values[-1]) + more, 0.0), y / (np.linalg.norm(y) or 1.0)
 
 
 def _gram_bound(gram: Gram, estimate: float, off: float) -> float:

@@ -43,12 +43,18 @@ def emit_model(arguments: Namespace, cell: Cell, *, alone: bool) -> Answer:
         "cell": cell.name, "target": "onnx", "digest": cell.digest, "file": str(path),
         "engine": made.runs[0].engine, "difference": made.runs[0].difference,
         "runs": [vars(ran) for ran in made.runs], "seed": arguments.seed,
+        "otherwise": vars(made.otherwise) if made.otherwise else None,
     }  # fmt: skip
     compared = "; ".join(
         f"its states in {ran.numbers} are those of the equations to {ran.difference:.0e}, run by "
         f"{ran.engine}"
         for ran in made.runs
     )
+    if made.otherwise:
+        compared += (
+            f"; {made.otherwise.engine} is {made.otherwise.difference:.0e} off, by functions of "
+            "its own that are less exact"
+        )
     if found is None:
         return Answer(notes=f"{path}: {cell.name}, forward pass; {compared}", data=facts)
     facts["node"] = _told(found)

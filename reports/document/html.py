@@ -15,6 +15,7 @@ from typing import Final
 from derive.typeset.boxes import RELATIONS, Box, Operator, Row, lines, row, width
 from derive.typeset.latex import Latex
 from derive.typeset.mathml import MathML
+from reports.document.heights import WHOLE, row_height
 from reports.document.inline_svg import Drawings
 from reports.document.model import (
     Beside,
@@ -50,16 +51,21 @@ NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
 _SOURCE: Final = Latex()
-_MARKS: Final = re.compile("[,.;:)，。；：、）”]+")
+_MARKS: Final = re.compile("(?:[ \u00a0]%|[,.;:)，。；：、）”])+")
 _OPENING: Final = re.compile("[(（“]$")
 _FLAG: Final = re.compile(r"(?<!\S)-\S{1,20}(?!\S)")
-_NORM: Final = re.compile("[0-9∞]-norm")
+_NORM: Final = re.compile("[0-9∞]-norm|[0-9]+[ \u00a0]%")
+_WORD: Final = re.compile("[\u3400-\u9fff]{2,3}")
 _SHORT_CODE: Final = 12
 """Code of so many characters stays on its line."""
 _ALIGNED: Final = {"l": "", "p": ' class="text"', "c": ' class="mid"', "r": ' class="end"'}
 Say = Callable[[str], str]
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
 STYLE: Final = Path(__file__).with_name("report.css")
+_ALONE: Final = 3
+"""So few equations are not parted at the foot of a page."""
+_COMPACT: Final = "\n@page { margin: 15mm 18mm; }"
+"""The margins of a short report in print."""
 HEAD: Final = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -136,10 +142,15 @@ def equations(group: Equations, names: Iterator[int] | None = None) -> str:
     number = any(row.number for row in group.rows) or names is not None
     free = COLUMN - _other_columns(group, names is not None)
     limit = min(NOTED if note else LINE, free + BESIDE)
-    body = "\n".join(_row(row, limit, note, space, number, names) for row in group.rows)
+    made = [_row(row, limit, note, space, number, names) for row in group.rows]
+    # no row stands alone on a page
+    parts = (made[:2], made[2:-2], made[-2:]) if len(made) > _ALONE else (made,)
+    body = "\n".join("<tbody>" + "\n".join(part) + "</tbody>" for part in parts if part)
     longest = max(width(line) for row in group.rows for line in lines(row.right, limit))
     kind = "scroll wide" if longest > free else "scroll"
-    return f'<div class="{kind}" tabindex="0"><table class="equations">\n{body}\n</table></div>'
+    together = sum(row_height(row, limit) for row in group.rows) <= WHOLE
+    table = "equations together" if together else "equations"
+    return f'<div class="{kind}" tabindex="0"><table class="{table}">\n{body}\n</table></div>'
 
 
 def _other_columns(group: Equations, sources: bool) -> float:
@@ -193,7 +204,7 @@ def table(block: Table, say: Say) -> str:
     """A table with its caption above."""
     kinds = [_ALIGNED[c] for c in block.align]
     head = "".join(
-        f'<th scope="col"{k}>{said(c)}</th>' for k, c in zip(kinds, block.head, strict=True)
+        f'<th scope="col"{k}>{_head(c)}</th>' for k, c in zip(kinds, block.head, strict=True)
     )
     body = "\n".join(
         "<tr>" + "".join(f"<td{k}>{said(c)}</td>" for k, c in zip(kinds, cells, strict=True))
@@ -206,6 +217,12 @@ def table(block: Table, say: Say) -> str:
         '<div class="scroll" tabindex="0"><table class="data">'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )
+
+
+def _head(cell: Inlines) -> str:
+    """The head of a column, a short word of Chinese in one piece, which may break anywhere."""
+    whole = _WORD.fullmatch("".join(map(_plain, cell)))
+    return f'<span class="whole">{said(cell)}</span>' if whole else said(cell)
 
 
 class _Writer:
@@ -294,10 +311,10 @@ def html(document: Document, figures: Mapping[str, str] | None = None, home: str
 <title>{escape(title)}</title>
 <style>
 {STYLE.read_text(encoding="utf-8").strip()}
-{write.draw.style()}
+{write.draw.style()}{_COMPACT if document.compact else ""}
 </style>
 </head>
-<body>
+<body{' class="compact"' if document.compact else ""}>
 <nav aria-label="{say("page.contents")}">
 {back}<ol>
 {contents}

@@ -86,10 +86,11 @@ def norms_by_gain(found: ByGain, norm: str, words: Labels) -> Picture:
                 axes.axvline(edge, color="#BBBBBB", linewidth=0.6)
         for x, y, label, shade in marks:
             inside = x < found.factors[-1]
+            on_paper = {"facecolor": "#FFFFFF", "edgecolor": "none", "pad": 1.0} if inside else None
             axes.annotate(
                 label, (x, y), xytext=(-4, 7) if inside else (7, 0), fontsize=9, color=shade,
                 textcoords="offset points", va="center", ha="right" if inside else "left",
-                annotation_clip=False)  # fmt: skip
+                annotation_clip=False, bbox=on_paper)  # fmt: skip
         axes.set_ylim(low, high)
         axes.set_xlim(found.factors[0], found.factors[-1])
         axes.xaxis.set_major_locator(FixedLocator(_TICKS))

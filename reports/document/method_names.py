@@ -11,6 +11,7 @@ from typing import Final
 from numeric.bounds.all_inputs.box_pieces import NAME as PIECES
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED
+from numeric.bounds.diagnosis import A_PRIORI, FINITE
 
 METHODS: Final = {
     CLOSED: "methods.closed", "states, 2-norm": "methods.states_euclidean",
@@ -26,6 +27,8 @@ ALONG: Final = {
     "sigma_min": "methods.sigma_min",
 }  # fmt: skip
 """Those along one sequence, beside windows."""
+SMALLEST: Final = {A_PRIORI: "methods.all_inputs", FINITE: "methods.first_steps"}
+"""The smallest of those for all inputs, and of those with the sets that the first steps lie in."""
 WINDOW: Final = "methods.windows"
 SCALED: Final = "methods.scaled"
 
@@ -63,5 +66,5 @@ def method_name(name: str, words: Callable[[str], str]) -> str:
     if length:
         said = words("methods.single") if length == 1 else words("methods.windows").format(length)
         return words("methods.scaled").format(said) if name.endswith("scaled") else said
-    key = METHODS.get(name) or ALONG.get(name)
+    key = METHODS.get(name) or ALONG.get(name) or SMALLEST.get(name)
     return words(key) if key else name

@@ -60,6 +60,15 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
   \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi
   \ifdim\pagetotal=0pt\ifdim\vsize<#1\null\vfil\penalty-10000\fi\fi} % figures that wait come first
 \newsavebox{\whole}
+\newbox\framed
+\newcommand{\inframe}[1]{\setbox\framed\vbox{\hsize\dimexpr\textwidth-2\fboxsep-2\fboxrule\relax
+  \linewidth\hsize\parskip0pt\relax\small #1}\frames}
+\newcommand{\frames}{\par\ifdim\pagetotal>\pagegoal\penalty0\fi % the page above is put out
+  \dimen0=\pagegoal\advance\dimen0-\pagetotal % a frame goes over the page
+  \ifdim\pagegoal=\maxdimen\dimen0=\textheight\fi\advance\dimen0-2em
+  \ifdim\dimexpr\ht\framed+\dp\framed\relax<\dimen0\noindent\fbox{\box\framed}\par
+  \else\ifdim\dimen0>9em\splittopskip0.8em\vbadness10000\setbox0\vsplit\framed to\dimen0
+    \noindent\fbox{\vbox{\unvbox0}}\fi\vfil\penalty-10000\expandafter\frames\fi}
 \makeatletter
 \newcommand{\placed}{\par\if@nobreak\else\need{\dimexpr\ht\whole+\dp\whole+2em\relax}\fi
   \begin{center}\usebox{\whole}\end{center}} % a table on the page that has room for it
@@ -88,7 +97,7 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \interlinepenalty=10000 % a paragraph stays on its page, so that no figure comes into a sentence
 \setlength{\intextsep}{0.8em}
 \setlength{\floatsep}{0.8em}
-\setlength{\textfloatsep}{1.2em}
+\setlength{\textfloatsep}{1.7em} % a heading below a figure has no space above it
 \setcounter{topnumber}{3}
 \setcounter{totalnumber}{4}
 """

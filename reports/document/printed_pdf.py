@@ -20,6 +20,9 @@ BROWSERS: Final = (
 )  # fmt: skip
 HINT: Final = "apt-get install chromium"
 _PRINTED: Final = b"Skia/PDF"
+_SCRIPT: Final = Path(__file__).with_name("print_layout.js")
+_WINDOW: Final = "794,1123"
+"""A page of A4 in CSS pixels: the widths that style sheets ask for are those in print."""
 _TIMEOUT: Final = 180
 
 
@@ -29,7 +32,7 @@ def find_browser() -> str | None:
 
 
 def print_pdf(page: str, target: Path) -> None:
-    """The page as a PDF at the path.
+    """The page as a PDF at the path; its figures stand where they leave little of a page blank.
 
     Raises:
         EngineError: if no browser is installed, or it fails.
@@ -39,11 +42,12 @@ def print_pdf(page: str, target: Path) -> None:
         raise EngineError(f"{target.name}: no browser to print it with found; try: {HINT}")
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder, "page.html"), Path(folder, "page.pdf")
-        source.write_text(page, encoding="utf-8")
+        source.write_text(laid_out(page), encoding="utf-8")
         command = [
             browser, "--headless", "--disable-gpu", "--no-first-run", "--disable-sync",
             "--disable-background-networking", "--disable-component-update",
-            f"--user-data-dir={folder}/profile", "--no-pdf-header-footer",
+            f"--user-data-dir={folder}/profile", f"--window-size={_WINDOW}",
+            "--no-pdf-header-footer",
             f"--print-to-pdf={made}", source.as_uri(),
         ]  # fmt: skip
         if os.geteuid() == 0:  # a browser keeps its sandbox from root
@@ -59,6 +63,12 @@ def print_pdf(page: str, target: Path) -> None:
         partial = target.with_name(target.name + ".part")
         shutil.copyfile(made, partial)
         os.replace(partial, target)
+
+
+def laid_out(page: str) -> str:
+    """The page with the script that places its figures, which the page itself goes without."""
+    head, end, tail = page.rpartition("</body>")
+    return f"{head}<script>\n{_SCRIPT.read_text(encoding='utf-8')}</script>\n{end}{tail}"
 
 
 def made_by(pdf: Path) -> str:

@@ -12,22 +12,10 @@ from itertools import pairwise
 from math import ceil
 from typing import Final
 
-from derive.typeset.boxes import (
-    Box,
-    Fenced,
-    Grid,
-    Large,
-    Marked,
-    Operator,
-    Row,
-    Script,
-    Sum,
-    lines,
-    tall,
-    width,
-)
+from derive.typeset.boxes import Operator, lines, width
 from derive.typeset.columns import columns_of
 from derive.typeset.latex import Latex
+from reports.document.heights import WHOLE, depth, row_height
 from reports.document.model import (
     Beside,
     Block,
@@ -53,12 +41,12 @@ from reports.document.words import spoken
 
 TEXT_WIDTH: Final = 46.5
 """The line, in em."""
-LONG, TALL = 8, 10  # rows of sentences, or of numbers, from which on a table may go over a page
+LONG, TALL = 6, 10  # rows of sentences, or of numbers, from which on a table may go over a page
 """A table of sentences with more rows breaks over pages."""
-WHOLE: Final = 12.0
-"""Equations that are no higher stay on one page, in em."""
 FIRST: Final = 24.0
 """So high a section's first words and equations may be to stay with its heading, in em."""
+ENOUGH: Final = 5.0
+"""So high words below a heading may stand there without what follows them, in em."""
 BREAK: Final = r"\allowbreak{}"
 CODE_WIDTH: Final = 104
 """A line of code, in characters."""
@@ -76,10 +64,10 @@ _SPECIAL: Final = {
 
 
 def escape(text: str) -> str:
-    """Plain words for TeX."""
+    """Plain words for TeX, a number and % on one line."""
     return "".join(
         _SPECIAL.get(c) or (rf"\ensuremath{{{SIGNS[c]}}}" if c in SIGNS else c) for c in text
-    )
+    ).replace(r" \%", r"~\%")
 
 
 def inline(part: Inline) -> str:
@@ -145,7 +133,7 @@ def _row(row: EquationRow, room: float, note: bool, space: bool, number: bool) -
     if len(parts) > 1:
         more = "".join(rf" \\ &\quad {{}}{_DISPLAY(part)}" for part in parts[1:])
         first = rf"\begin{{aligned}}[t] &{first}{more} \end{{aligned}}"
-    deep = max(map(_depth, (row.left, *parts)))
+    deep = max(map(depth, (row.left, *parts)))
     strut = rf"\rule[-{deep:.3g}em]{{0pt}}{{{2 * deep + 0.6:.3g}em}}"
     cells = [rf"$\displaystyle {_DISPLAY(row.left)}$", rf"$\displaystyle {first}$"]
     if note:
@@ -157,22 +145,6 @@ def _row(row: EquationRow, room: float, note: bool, space: bool, number: bool) -
         anchor += escape(row.shown) if row.number else ""
         cells.append(anchor)
     return strut + " & ".join(cells) + (r" \tabularnewline")
-
-
-def _depth(box: Box) -> float:
-    """How far a row reaches below its line, in em."""
-    match box:
-        case Row(items) | Grid((items,)):
-            return max(map(_depth, items), default=0.55)
-        case Sum(terms):
-            return max(_depth(term) for _, term in terms)
-        case Grid(rows):
-            return sum(max(map(_depth, line)) + 0.15 for line in rows)
-        case Script(base) | Marked(base) | Fenced(base):
-            return _depth(base)
-        case Large():
-            return 1.6
-    return 1.15 if tall(box) else 0.55
 
 
 def _length(parts: Inlines) -> float:
@@ -286,6 +258,8 @@ def _opening(blocks: tuple[Block, ...]) -> float:
         if room := _room(block, after):
             return above + room if above + room <= FIRST else 0.0
         above += _high(block) + 0.55
+        if above >= ENOUGH:
+            return above
     return 0.0
 
 
@@ -297,8 +271,7 @@ def _whole(group: Equations) -> bool:
 def _tall(row: EquationRow, group: Equations) -> float:
     """How high a row of a group is, in em."""
     _, room, *_ = _shares(group, TEXT_WIDTH)
-    parts = lines(row.right, room)
-    return 2 * max(map(_depth, (row.left, *parts))) + 0.6 + 2.4 * (len(parts) - 1)
+    return row_height(row, room)
 
 
 def theorem(block: Theorem, say: Say) -> str:
@@ -329,10 +302,7 @@ def write(block: Block, say: Say) -> str:
             return bullets(block)
         case Callout(title, content):
             inside = "\n\n".join(write(part, say) for part in content)
-            return (
-                "\\noindent\\fbox{\\begin{minipage}{\\dimexpr\\textwidth-2\\fboxsep-2\\fboxrule}"
-                f"\\small\\textit{{{escape(title)}}}\n\n{inside}\n\\end{{minipage}}}}"
-            )
+            return rf"\inframe{{\textit{{{escape(title)}}}" + f"\n\n{inside}\n}}"
         case Theorem():
             return theorem(block, say)
         case Table():
@@ -358,7 +328,7 @@ def section(part: Section, say: Say) -> str:
     first = part.blocks[0]
     room = {Theorem: 14.0, Figure: 26.0}.get(type(first), max(8.0, 4 + _opening(part.blocks)))
     if isinstance(first, Table):
-        room = 18.0
+        room = 17.5
         if not _breaks(first):
             room = 10 + 1.4 * len(first.rows) * (2.5 if "p" in first.align else 1)
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"

@@ -13,9 +13,13 @@ from typing import Final
 
 from derive.language.expr import size
 from derive.language.norms import Radius
+from derive.theorems.claims import Line
+from derive.theorems.scaled_norm import SCALINGS
 from derive.typeset.boxes import Fenced, Grid, Number, Operator, row, sub, sup
 from derive.typeset.latex import Latex
 from derive.typeset.layout import size_box
+from numeric.bounds.all_inputs.box_pieces import NAME as PIECES
+from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.closed_condition import Condition, Worked
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED, Scan, recurrent
@@ -35,6 +39,7 @@ from reports.document.model import (
 )
 from reports.document.numerals import DOWN, UP, below, figures, inside, label, rate
 from reports.document.words import listed
+from reports.sections.facts import Facts
 from reports.sections.growth import drawn_columns
 from reports.sections.numbering import Pages
 
@@ -55,7 +60,9 @@ def _setting(pages: Pages) -> Iterator[Block]:
     yield Paragraph(say.sentence("all_inputs.certified"))
     layers = study.stack.layers
     shown = Words(layers[study.place].prefix.rstrip("."), "code")
-    words = [say.sentence("all_inputs.given") if study.given else drawn_words(pages)]
+    words = [say.sentence("all_inputs.given") if study.given
+             else say.sentence("all_inputs.as_above", pages.above) if pages.above
+             else drawn_words(pages)]  # fmt: skip
     if len(layers) > 1:
         key = "all_inputs.decides" if study.given else "all_inputs.decides_drawn"
         words.append(say.sentence(key, shown))
@@ -128,16 +135,28 @@ def _worked(pages: Pages) -> Iterator[Block]:
         name = Words(pages.method(best.best.name), "" if by else "emphasis")
         key = "all_inputs.sharpest_by" if by else "all_inputs.sharpest"
         words = [say.sentence(key, pages.at(1.0), name, rate(best.rate))]
-        form = best.scaled.form if best.scaled is not None else None
-        if form is not None and form.unknowns and best.best.name == FRACTIONAL:
-            assert best.scaled is not None
-            words.append(say.sentence(
-                "all_inputs.certificate", say.reference("scaled_norm"), str(len(form.unknowns)),
-                str(form.order), rate(best.scaled.rate), figures(best.scaled.condition, UP),
-            ))  # fmt: skip
-        yield Paragraph(say.together(words))
+        yield Paragraph(say.together([*words, *_proof(facts, best)]))
     elif best is not None:
         yield Paragraph(say.sentence("all_inputs.no_rate", pages.at(1.0)))
+
+
+def _proof(facts: Facts, found: Certificate) -> Iterator[Inlines]:
+    """What proves the rate where it is a norm of scaled matrices, of the box or of its pieces."""
+    say, scaled, pieces, name = facts.say, found.scaled, found.pieces, found.best.name
+    if name == FRACTIONAL and scaled is not None and scaled.form.unknowns:
+        yield say.sentence(
+            "all_inputs.certificate", say.reference("scaled_norm"),
+            str(len(scaled.form.unknowns)), str(scaled.form.order), rate(scaled.rate),
+            figures(scaled.condition, UP),
+        )  # fmt: skip
+    elif name == PIECES and pieces is not None:
+        claim = next(claim for claim in facts.claims if claim.name == "scaled_norm")
+        metric, scaling = next(line.slots for line in claim.consequences
+                               if isinstance(line, Line) and line.key == SCALINGS)  # fmt: skip
+        yield say.sentence(
+            "all_inputs.certificate_pieces", say.reference("scaled_norm"), str(len(pieces.boxes)),
+            scaling, metric, rate(pieces.rate), figures(pieces.condition, UP),
+        )  # fmt: skip
 
 
 def _quantities(pages: Pages) -> Table:

@@ -12,7 +12,7 @@ from typing import Final
 
 from numeric.bounds.study import Study
 from reports.document.figures import Picture
-from reports.document.model import Inlines, Section, Words, counted
+from reports.document.model import Inlines, Reference, Section, Words, counted
 from reports.document.words import listed, origin
 from reports.sections.all_inputs import all_inputs
 from reports.sections.answer import answer_section, overflow_said
@@ -43,6 +43,7 @@ def chapter(facts: Facts, study: Study, name: str, norm: str) -> Chapter:
     pages = Pages(facts, study, name)
     first = answer_section(pages, norm) if study.given else None
     opening = None if study.given else memory(pages, norm)
+    pages.above = Reference(opening.anchor, opening.title) if opening else None
     sections = [*([opening] if opening else []), all_inputs(pages)]
     if study.overflow is None:
         sections.append(one_sequence(pages, norm))

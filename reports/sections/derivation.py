@@ -153,7 +153,7 @@ def _functions(facts: Facts) -> Iterator[Paragraph | Equations]:
         for node in preorder_traversal(step.equation.value)
         if isinstance(node, (Elementwise, Slope))
     )
-    own = Letters(facts.derivation)  # of these rows alone
+    own = Letters(facts.derivation, facts.others)  # of these rows alone
     rows = [lettered(made, own) for name, given in used
             for made in slope_rows(facts.say, FUNCTIONS[name], given)]  # fmt: skip
     if rows:

@@ -6,8 +6,9 @@ In: values of `derive` and `numeric`. Out: `Facts`, with the cell's notation rea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
+from typing import Final
 
 from sympy import Basic, preorder_traversal
 
@@ -22,10 +23,16 @@ from numeric.bounds.one_sequence.measured import Measurement
 from numeric.verification.verdict import Verdict
 from reports.document.words import Speaker
 
+_LEFT_OUT: Final = ("jacobian", "chain", "pairs")
+"""The parts of a derivation that a short report leaves out."""
+
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything a section may draw on; `flags` are those of the network it is a layer of."""
+    """Everything a section may draw on.
+
+    `flags` are those of the network it is a layer of, `others` the names of what joins its layers.
+    """
 
     derivation: Derivation
     listing: str = ""
@@ -33,6 +40,7 @@ class Facts:
     measurement: Measurement | None = None
     flags: str = ""
     language: str = "en"
+    others: frozenset[str] = frozenset()
 
     @cached_property
     def layout(self) -> Layout:
@@ -84,8 +92,8 @@ class Facts:
 
     @cached_property
     def letters(self) -> Letters:
-        """Letters of the report's own, beside those of the cell."""
-        return Letters(self.derivation)
+        """Letters of the report's own, beside those of the cell and of its network."""
+        return Letters(self.derivation, self.others)
 
     @property
     def jacobian(self) -> Box:
@@ -108,17 +116,21 @@ class Facts:
         """A symbol of the cell by its name, without time."""
         return self.layout.plain(name)
 
-    def uses(self, *kinds: type) -> bool:
-        """Whether an equation of the derivation holds one of these nodes."""
+    def uses(self, *kinds: type, brief: bool = False) -> bool:
+        """Whether an equation of the derivation, or of what is brief of it, holds such a node."""
         return any(
             isinstance(node, kinds)
             for step in self.derivation.steps
+            if not (brief and step.part in _LEFT_OUT)
             for node in preorder_traversal(step.equation.value)
         )
 
-    def claimed(self, *kinds: type) -> bool:
-        """Whether a theorem speaks of one of these."""
-        return any(isinstance(node, kinds) for claim in self.claims for node in _spoken_of(claim))
+    def claimed(self, *kinds: type, brief: bool = False) -> bool:
+        """Whether a theorem, or, where it is brief, the claim of the first, speaks of such."""
+        spoken: object = self.claims
+        if brief:
+            spoken = replace(self.claim, proof=(), silent=())
+        return any(isinstance(node, kinds) for node in _spoken_of(spoken))
 
 
 def _spoken_of(value: object) -> Iterator[Basic]:

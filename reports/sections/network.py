@@ -13,7 +13,7 @@ from typing import Final
 from sympy import MatrixSymbol, Symbol
 
 from derive.calculus.joins import REVERSE, TURNED
-from derive.calculus.through_time import LENGTH, TIME, derivation_of
+from derive.calculus.through_time import LENGTH, TIME
 from derive.language.expr import At
 from derive.network import Network
 from derive.typeset.boxes import Box, Fenced, Fraction, Large, Number, Row, Sum, row, sub, sup
@@ -35,12 +35,11 @@ from reports.document.model import (
 )
 from reports.sections.cell import AUTHOR
 from reports.sections.derivation import derived
-from reports.sections.facts import Facts
 from reports.sections.glossary import glossary
 from reports.sections.growth import growth, more_theory
 from reports.sections.listing import network_loops, network_usage
 from reports.sections.literature import sources
-from reports.sections.network_facts import NetworkFacts, flags, network_table
+from reports.sections.network_facts import NetworkFacts, facts_of_layer, flags, network_table
 from reports.sections.page_one import conventions, given
 from reports.sections.verified import summary, verified
 
@@ -54,7 +53,7 @@ def build_network(
     network: Network, listing: str = "", verdict: Verdict | None = None, language: str = "en"
 ) -> Document:
     """The report of a network."""
-    cell = Facts(derivation_of(network.cell), "", verdict, flags=flags(network), language=language)
+    cell = facts_of_layer(network, verdict, language)
     facts = NetworkFacts(network, cell, listing)
     words = facts.say.words
     one_layer = words("network.one_layer")

@@ -12,10 +12,12 @@ from functools import cached_property
 from sympy import MatrixSymbol
 
 from derive.calculus.joins import Join, Joined
+from derive.calculus.through_time import derivation_of
 from derive.cell import Equation
 from derive.network import Network
 from derive.typeset.boxes import Box
 from derive.typeset.layout import Layout, space_of
+from numeric.verification.verdict import Verdict
 from reports.document.model import EquationRow, Equations, Inlines, Table
 from reports.document.words import Speaker, listed
 from reports.sections.derivation import rule_words
@@ -29,6 +31,15 @@ def flags(network: Network) -> str:
     words += ["--embedding"] * network.embedding + ["--dropout"] * network.dropout
     words += [f"--readout {network.readout}", f"--loss {network.loss}"]
     return " ".join([*words, f"--loss-at {network.loss_at}"])
+
+
+def facts_of_layer(network: Network, verdict: Verdict | None = None, language: str = "en") -> Facts:
+    """The facts of one layer, whose own letters are none of the network's."""
+    joined = Joined(network)
+    counted = {"q", *"v" * network.embedding, *"l" * (network.layers > 2)}  # rows, layers
+    others = frozenset({*counted, *(symbol.name for symbol in joined.free.values())})
+    return Facts(derivation_of(network.cell), "", verdict, flags=flags(network),
+                 language=language, others=others)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,16 @@ from numeric.bounds.all_inputs.gain_scan import recurrent
 from numeric.bounds.study import Study
 from reports.document.figures import Labels, Picture, labels
 from reports.document.method_names import method_name
-from reports.document.model import Figure, Inlines, Table
+from reports.document.model import Figure, Inlines, Reference, Table
 from reports.sections.facts import Facts
 
 
 @dataclass
 class Pages:
-    """The chapter as it is written: how many tables and figures it has, and their pictures."""
+    """The chapter as it is written: how many tables and figures it has, and their pictures.
+
+    `above` is the section that has said already which net and sequence the numbers are of.
+    """
 
     facts: Facts
     study: Study
@@ -28,6 +31,7 @@ class Pages:
     tables: int = 0
     figures: int = 0
     pictures: dict[str, Picture] = field(default_factory=dict)
+    above: Reference | None = None
 
     def table(
         self, caption: Inlines, head: Sequence[Inlines], rows: Sequence[tuple[Inlines, ...]],

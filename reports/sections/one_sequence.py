@@ -47,7 +47,9 @@ def one_sequence(pages: Pages, norm: str) -> Section:
 def _verdict(pages: Pages) -> Iterator[Block]:
     study, say = pages.study, pages.facts.say
     one, last = study.one, Number(str(study.one.lags[-1]))
-    yield Paragraph(say.sentence("one_sequence.setting", inputs_said(pages), last),
+    run = (say.sentence("all_inputs.as_above", pages.above) if pages.above
+           else say.sentence("one_sequence.steps", inputs_said(pages), last))  # fmt: skip
+    yield Paragraph(say.together([run, say.sentence("one_sequence.setting")]),
                     say.words("one_sequence.lead_sequence"))  # fmt: skip
     upper, lower = one.at_most[0], one.at_least[0]
     between = say.sentence("one_sequence.at_most", last, power_of_ten(upper, UP))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from math import gcd
 from typing import Final
 
@@ -97,7 +98,7 @@ def glance(facts: Facts, *, brief: bool = False) -> Section:
         Paragraph(summary(facts, brief=brief), say.words("glance.lead_verified")),
         *((Paragraph(say("{0}", say.closed(say.phrase(note))), say.words("glance.lead_declared")),)
           if (note := surrogate_note(cell)) else ()),
-        conventions(facts),
+        conventions(facts, brief=brief),
     ))  # fmt: skip
 
 
@@ -255,15 +256,18 @@ def _monomial(number: int, letters: tuple[str, ...]) -> Box:
     return row(*parts)
 
 
-def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
-    """What the letters, marks and signs mean."""
+def conventions(facts: Facts, *, stacked: bool = False, brief: bool = False) -> Callout:
+    """What the letters, marks and signs mean; briefly, those of what a short report keeps."""
     derivation, say = facts.derivation, facts.say
+    uses = partial(facts.uses, brief=brief)
     cell = derivation.cell
     state = cell.states[0]
     h = facts.symbol(state.name)
     bar = sub(facts.symbol(state.name + BAR), "t")
     carried = sub(facts.symbol(state.name + CARRY), "t")
     letters, (i, j) = facts.letters, map(facts.layout.time, (INDEX, FACTOR))
+    if i in {Symbol(name) for name in facts.others}:
+        i = spelled(letters("e", "l", "iota"))
     u, v, phi = (spelled(letters(*choices)) for choices in (
         ("u", "y", "xi", "p"), ("v", "z", "zeta", "w"), ("phi", "psi", "chi")))  # fmt: skip
     names = [
@@ -287,7 +291,7 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
           if len(cell.states) > 1 else []),
         say.sentence("conventions.bar", bar, row(facts.loss), sub(h, "t"), carried,
             Sum((("+", Symbol("t")), ("+", Number("1"))))),
-        _norms(facts, letters("M", "Y", "Phi")),
+        _norms(facts, letters("M", "Y", "Phi"), brief),
         say.sentence("conventions.signs",
             row("⊙"), row("diag", Fenced(row("·"))), sup(phi, row("′")), phi, row("t")),
     ]  # fmt: skip
@@ -295,20 +299,20 @@ def conventions(facts: Facts, *, stacked: bool = False) -> Callout:
         key = "conventions.size_letter" if len(shared) == 1 else "conventions.size_letters"
         letters_of = say.listed([say("{0}", letter) for letter in shared])
         items.append(say.sentence(key, letters_of, row("ℝ")))
-    if facts.uses(Concat):
+    if uses(Concat):
         items.append(say.sentence("conventions.brackets"))
-    if facts.uses(AtLeast, Below):
+    if uses(AtLeast, Below):
         items.append(say.sentence("conventions.relation", Fenced(row(u, "≥", v), "[", "]")))
-    if facts.uses(Rows, Columns):
+    if uses(Rows, Columns):
         whole = spelled(letters("M", "Y", "Phi"))
         items.append(say.sentence(
             "conventions.parts", _part(v, ""), row("n"), v, _part(whole, ":")))  # fmt: skip
     ones = [n for step in derivation.steps for n in lengths_of_ones(step.equation.value)]
     if ones:
         items.append(say.sentence("conventions.ones", sub(Number("1"), size_box(ones[0]))))
-    if facts.uses(Broadcast):
+    if uses(Broadcast):
         items.append(say.sentence("conventions.number"))
-    if facts.uses(Quotient):
+    if uses(Quotient):
         items.append(say.sentence("conventions.quotient"))
     return Callout(say.words("conventions.title"), (Bullets(tuple(items)),))
 
@@ -339,13 +343,13 @@ def _loss(facts: Facts, stacked: bool) -> Inlines:
     return say.sentence("conventions.loss_of_outputs", *slots, outputs)
 
 
-def _norms(facts: Facts, letter: str) -> Inlines:
+def _norms(facts: Facts, letter: str, brief: bool) -> Inlines:
     """The numbers by which the theorems measure a matrix, of those that they speak of."""
     say, any_ = facts.say, MatrixSymbol(letter, 2, 2)
     named = [say.sentence("conventions.spectral", Norm(any_))]
-    if facts.claimed(SingularMin):
+    if facts.claimed(SingularMin, brief=brief):
         named.append(say.sentence("conventions.smallest", SingularMin(any_)))
-    if facts.claimed(Radius):
+    if facts.claimed(Radius, brief=brief):
         named.append(say.sentence("conventions.radius", Radius(any_)))
     return say.sentence("conventions.norms", any_, say.listed(named, "words.semicolon"))
 

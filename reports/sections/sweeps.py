@@ -33,6 +33,7 @@ from reports.document.model import (
     Block,
     EquationRow,
     Equations,
+    Inlines,
     Paragraph,
     Section,
     Theorem,
@@ -61,9 +62,11 @@ def sweep_section(pages: Pages) -> Section | None:
                    most=_MOST, exact=run.states)  # fmt: skip
     say, curvature = pages.facts.say, step_curvature(run.derivation)
     declared = Paragraph(say.sentence("sweeps.declared"))
+    fed = () if curvature.declared else curvature.fed
     return Section("sweeps", say.words("sweeps.title"), (
         Paragraph(say.sentence("sweeps.method", _Letters(pages.facts).step())),
-        declared if curvature.declared else _theorem(pages),
+        *((declared,) if curvature.declared else (_theorem(pages), *_from_the_next(pages))),
+        *(Paragraph(_fed(pages, name)) for name in fed),
         *_numbers(pages, found, smooth=not (curvature.declared or curvature.kinks)),
     ))  # fmt: skip
 
@@ -91,6 +94,7 @@ class _Letters:
 _CHANGE, _RESIDUAL = ("d", "delta", "epsilon"), ("r", "rho", "chi")
 _WITHIN, _ERROR = ("E", "R", "Y"), ("e", "eta", "zeta")
 _REST, _LIPSCHITZ = ("q", "xi", "psi"), ("M", "K", "F")
+_WAY, _CARRIED, _LEFT = ("c", "b", "zeta"), ("w", "v", "omega"), ("G", "Z", "Q")
 _BEFORE: Final = row("t", "−", "1")
 
 
@@ -127,6 +131,31 @@ def _theorem(pages: Pages) -> Theorem:
             say.sentence("sweeps.induction", radius),
         ),
     )  # fmt: skip
+
+
+def _from_the_next(pages: Pages) -> Iterator[Block]:
+    """The sharper bound, by the residual of the next iterate."""
+    facts, letters = pages.facts, _Letters(pages.facts)
+    say, at, J, k = facts.say, letters.at, facts.jacobian, facts.earlier
+    way, carried, left = at(_WAY), at(_CARRIED), at(_LEFT)
+    earlier = row(k, "−", "1")
+    chain = row(sub(J, "t"), "⋯", sub(J, row(k, "+", "1")))
+    before = at(_LEFT, earlier)
+    inner = row(_length(at(_WAY, earlier)), before, "+",
+                Fraction(sup(before, Number("2")), Number("2")))  # fmt: skip
+    bound = row(_length(carried), "+", Large("∑", row(k, "≤", Symbol("t"))), _length(chain),
+                at(_LIPSCHITZ, k), Fenced(inner, "(", ")"))  # fmt: skip
+    yield Paragraph(say.sentence("sweeps.next", way, carried, sub(J, "t"), at(_LIPSCHITZ)))
+    yield Equations((EquationRow(left, bound),))
+    yield Paragraph(say.sentence("sweeps.smaller", row(at(_LEFT, "0"), "=", "0"), left,
+                                 row(_length(way), "+", left), at(_WITHIN)))  # fmt: skip
+
+
+def _fed(pages: Pages, name: str) -> Inlines:
+    """What is sharper of a state that inputs alone make."""
+    facts, letters = pages.facts, _Letters(pages.facts)
+    return facts.say.sentence("sweeps.fed", facts.symbol(name), sub(facts.jacobian, "t"),
+                              letters.at(_WITHIN, _BEFORE))  # fmt: skip
 
 
 # ---- in numbers --------------------------------------------------------------------------------

@@ -19,13 +19,16 @@ PAGE: Final = f"{FOLDER}/bptt.html"
 HINT: Final = "pip install 'bptt-toolkit[site]'"
 _PACKAGE: Final = "pdoc"
 _TIMEOUT: Final = 300
+_TEMPLATES: Final = Path(__file__).with_name("pdoc")
+"""Its style beside pdoc's own: a dark page where the reader's are, long types broken."""
 _SCRIPT: Final = """
 import pathlib, sys
 import bptt, pdoc, pdoc.render
 from bptt import _MODULES
 bptt.__all__ = [name for name in dir(bptt) if name not in _MODULES]
 vars(bptt).update({name: getattr(bptt, name) for name in bptt.__all__})
-pdoc.render.configure(docformat="google", show_source=False)
+pdoc.render.configure(docformat="google", show_source=False,
+                      template_directory=pathlib.Path(sys.argv[2]))
 pdoc.pdoc("bptt", *_MODULES.values(), output_directory=pathlib.Path(sys.argv[1]))
 """
 
@@ -45,8 +48,8 @@ def write_api(folder: Path) -> tuple[Path, ...]:
         return ()
     target = folder / FOLDER
     try:
-        subprocess.run([sys.executable, "-c", _SCRIPT, str(target)], capture_output=True,
-                       text=True, timeout=_TIMEOUT, check=True)  # fmt: skip
+        subprocess.run([sys.executable, "-c", _SCRIPT, str(target), str(_TEMPLATES)],
+                       capture_output=True, text=True, timeout=_TIMEOUT, check=True)  # fmt: skip
     except subprocess.CalledProcessError as problem:
         last = (problem.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise EngineError(f"{_PACKAGE} failed: {last}") from None

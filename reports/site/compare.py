@@ -11,8 +11,9 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from derive.calculus.through_time import differentiate
-from derive.cell import Cell
+from derive.calculus.through_time import Derivation, differentiate
+from derive.cell import Cell, Equation
+from derive.language.expr import symbols_of
 from derive.typeset.layout import Layout
 from reports.document.html import HEAD, STYLE, TAGS, equations, said
 from reports.document.model import EquationRow, Equations
@@ -85,11 +86,31 @@ def _card(cell: Cell, language: str) -> str:
         EquationRow(layout.of(step.equation.target), layout.of(step.equation.value))
         for step in facts.derivation.part("jacobian")
     ))  # fmt: skip
+    named = tuple(
+        EquationRow(layout.of(e.target), layout.of(e.value)) for e in _named(facts.derivation)
+    )
+    where = f"<p>{say.words('compare.where')}</p>\n"
+    parts = f"{where}{equations(Equations(named))}\n" if named else ""
+    held = say.sentence("index.of", say.words("index.parameters"), count(cell.parameters))
     return f"""<article id="{cell.name}">
 <h2><a href="{cell.name}.html">{escape(facts.title)}</a></h2>
 {equations(rows)}
-<p>{say.words("index.parameters")}: {said(say("{0}", count(cell.parameters)))}</p>
+<p>{said(held)}</p>
 <h3>{say.words("index.jacobian")}</h3>
 {equations(blocks)}
-</article>
+{parts}</article>
 """
+
+
+def _named(derivation: Derivation) -> list[Equation]:
+    """The parts of the equations that the step Jacobian names, and the parts that those name."""
+    known = {e.target.name for e in derivation.cell.equations}
+    found = {s.name for step in derivation.part("jacobian")
+             for s in symbols_of(step.equation.value)}  # fmt: skip
+    named: list[Equation] = []
+    for equation in reversed([step.equation for step in derivation.part("forward")]):
+        for symbol in symbols_of(equation.target):
+            if symbol.name in found - known:
+                named.insert(0, equation)
+                found |= {s.name for s in symbols_of(equation.value)}
+    return named

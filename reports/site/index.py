@@ -24,6 +24,7 @@ from reports.document.model import EquationRow, Equations, Inlines, Words
 from reports.document.words import Speaker, listed
 from reports.sections.facts import Facts
 from reports.sections.page_one import count, jacobian_row
+from reports.sections.verified import check_name
 from reports.site.compare import COMPARE
 from reports.site.families import family_of, family_title
 
@@ -185,5 +186,6 @@ def _verified(facts: Facts, verified: Mapping[str, Any]) -> Inlines:
         exact = "exact" in verified["checks"]
         return say.sentence("index.exactly" if exact else "index.examples",
                             str(verified["examples"]))  # fmt: skip
-    bad = [name.replace("_", " ") for name, status in verified["checks"].items() if status != PASS]
-    return say("{0}: {1}", Words(str(verified["status"]), "emphasis"), ", ".join(bad))
+    bad = [check_name(say, name) for name, status in verified["checks"].items() if status != PASS]
+    status = Words(say.phrase(str(verified["status"])), "emphasis")
+    return say.sentence("index.of", status, say.words("words.comma").join(bad))

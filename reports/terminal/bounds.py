@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from derive.typeset.text import Text
 from numeric.bounds.all_inputs.box_pieces import NAME as PIECES
 from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
-from numeric.bounds.diagnosis import Diagnosis
+from numeric.bounds.diagnosis import A_PRIORI, FINITE, Diagnosis
 from numeric.bounds.lost_states import lost_states
 from numeric.bounds.sensitivity import Sensitivity, clipping, ill_conditioned
 from numeric.bounds.stack import Stack
@@ -163,17 +163,25 @@ def _at_length(
     lines += _paths(one, everything, words)
     if measured is not None:
         lines += _heat(measured, _letters(one.cell), words)
-    return [*lines, "", "  " + words("bounds.assumptions"),
-            *(f"  - {say.phrase(line)}" for line in one.assumptions)]  # fmt: skip
+    told = (say.phrase(_called(line, one.apart, words)) for line in one.assumptions)
+    return [*lines, "", "  " + words("bounds.assumptions"), *(f"  - {line}" for line in told)]
 
 
 def _because(one: Diagnosis, say: Speaker) -> str:
     """Why, the method at the end called as the table calls it."""
     told = one.because
-    names = {name for _, name in (one.at_most, one.at_least) if name}
-    if isinstance(told, Said) and told.slots and (name := told.slots[-1]) in names:
-        told = Said(told.template, (*told.slots[:-1], method_name(str(name), say.words)))
+    for name in {name for _, name in (one.at_most, one.at_least) if name}:
+        told = _called(told, {name}, say.words)
     return say.phrase(told)
+
+
+def _called(told: str, methods: Collection[str], words: Say) -> str:
+    """The sentence with these methods, where a slot lists them, called as the table calls them."""
+    if not isinstance(told, Said):
+        return told
+    listed = ", ".join(sorted(methods))
+    said = words("words.comma").join(method_name(name, words) for name in sorted(methods))
+    return Said(told.template, tuple(said if slot == listed else slot for slot in told.slots))
 
 
 def _certificate(found: Certificate, held: _Written, words: Say) -> list[str]:
@@ -270,9 +278,10 @@ def _rows(
         for name, values in methods.items():
             mark = " *" if side == above and name == one.winner else ""
             called = method_name(name, words)
-            if name == "a_priori" and one.certificate is not None:
+            if name == A_PRIORI and one.certificate is not None:
                 best = method_name(one.certificate.upper(one.lags[-1])[1], words)
-                called = f"{name} ({best})"
+                called = method_name(A_PRIORI if one.certificate.unlimited else FINITE, words)
+                called = words("bounds.smallest_by").format(called, best)
             ends = (
                 show(values[lag - 1], 2) if math.isfinite(values[lag - 1])
                 else number(values[lag - 1] if show is ceiling else -values[lag - 1], words)

@@ -66,6 +66,19 @@ def test_functions_that_a_runtime_lacks_in_float64_are_run_by_the_reference() ->
     assert export(catalogue["rnn"]).runs[0].engine.startswith("onnxruntime")
 
 
+def test_a_right_model_is_written_though_a_runtime_is_far_off() -> None:
+    pytest.importorskip("onnxruntime")
+    cell = Cell.parse(name="shut", equations="h = sigmoid(W @ h_prev + U @ x - 30)")
+    made = export(cell)
+    (ran,), otherwise = made.runs, made.otherwise
+    assert ran.engine.startswith("the reference evaluator of onnx")
+    assert ran.difference < 1e-12
+    assert otherwise is not None
+    assert otherwise.engine.startswith("onnxruntime")
+    assert otherwise.difference > 1e-6
+    assert export(catalogue["gru"]).otherwise is None
+
+
 @pytest.mark.parametrize("name", ["lstm", *by_day(NODES[1:], 3)])
 @pytest.mark.parametrize("units", by_day([1, 5, 300], 2))
 def test_a_node_computes_what_the_equations_do(name: str, units: int) -> None:

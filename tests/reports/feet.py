@@ -109,3 +109,11 @@ def feet(pdf: Path, numbered: bool) -> list[str]:
     """The last line of each page, above its number where it has one."""
     pages = [page.split("\n") for page in printed(pdf).split("\f")[:-1]]
     return [[text.strip() for text in page if text.strip()][-1 - numbered] for page in pages]
+
+
+def places(pdf: Path, word: str) -> list[tuple[int, float]]:
+    """Where each word like this stands: its page, from 0, and its height from above, in points."""
+    made = subprocess.run(["pdftotext", "-bbox", str(pdf), "-"], text=True,
+                          capture_output=True, check=True).stdout  # fmt: skip
+    return [(number, float(found[1])) for number, page in enumerate(made.split("<page ")[1:])
+            for found in re.finditer(rf'yMin="([\d.]+)"[^>]*>{word}<', page)]  # fmt: skip

@@ -145,6 +145,12 @@ def test_wrong_usage_is_refused_in_a_line_or_two(name: str, bptt: Any) -> None:
     assert {path for path in Path().rglob("*") if "__pycache__" not in path.parts} == before
 
 
+def test_an_unknown_option_is_refused_by_its_own_command(bptt: Any) -> None:
+    said = bptt("bounds", "rnn", "--steps", "500")
+    assert is_refusal(said)
+    assert "--steps 500; see `bptt bounds --help`" in said.err
+
+
 def test_an_error_is_an_object_too(bptt: Any) -> None:
     said = bptt("show", "lsm", "--json")
     assert said.status == 2

@@ -34,7 +34,8 @@ from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import Interval, gamma, interval, stacked
-from numeric.numbers.matrices import norm_bound, raised, top
+from numeric.numbers.lanczos import top
+from numeric.numbers.matrices import norm_bound, raised
 
 Array = Any
 Scales = Mapping[Expr, Array]

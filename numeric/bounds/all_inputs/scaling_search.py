@@ -45,10 +45,6 @@ class Blocks:
             by_size.setdefault(len(part), []).append(part)
         return cls(tuple(np.array(parts) for _, parts in sorted(by_size.items())))
 
-    def slices(self, matrix: Array) -> list[Array]:
-        """The diagonal blocks of a matrix: arrays (count, k, k)."""
-        return [matrix[p[:, :, None], p[:, None, :]] for p in self.parts]
-
     @cached_property
     def by_parts(self) -> bool:
         """Whether a product goes part by part: all are numbers but one that is large."""

@@ -16,7 +16,8 @@ import numpy as np
 from numeric.bounds.one_sequence.side_by_side import log10_norms, scaled
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
 from numeric.bounds.one_sequence.tracks import Track
-from numeric.numbers.matrices import Near, top
+from numeric.numbers.lanczos import top
+from numeric.numbers.matrices import Near
 
 Array = Any
 _SMALL: Final = 40  # entries of a state up to which products are not dearer than vectors

@@ -15,7 +15,7 @@ from derive.calculus.paths import PathGraph, path_graph
 from numeric.bounds.one_sequence.path_products import Steps
 from numeric.bounds.one_sequence.side_by_side import log10_norms, scaled
 from numeric.bounds.one_sequence.step_jacobians import Run
-from numeric.numbers.matrices import begin
+from numeric.numbers.lanczos import begin
 
 Array = Any
 _STEPS: Final = 16

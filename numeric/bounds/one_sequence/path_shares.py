@@ -28,8 +28,9 @@ from sympy import MatrixSymbol
 from derive.calculus.paths import PathGraph, Route, path_graph
 from numeric.bounds.one_sequence.path_products import Steps
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
+from numeric.numbers.lanczos import top
 from numeric.numbers.lengths import length, lengths
-from numeric.numbers.matrices import Near, top
+from numeric.numbers.matrices import Near
 
 Array = Any
 _CHUNK: Final = 1024

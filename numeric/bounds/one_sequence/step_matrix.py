@@ -39,14 +39,6 @@ class StepMatrix(Near):
             found[:, piece.columns] += own * np.diagonal(block) if piece.diagonal else own @ block
         return found
 
-    def transposed_after(self, left: Array) -> Array:
-        """fl(left · Aᵀ) by blocks."""
-        found = np.zeros((len(left), self.matrix.shape[0]))
-        for piece in self.pieces:
-            block, own = self.matrix[piece.rows, piece.columns], left[:, piece.columns]
-            found[:, piece.rows] += own * np.diagonal(block) if piece.diagonal else own @ block.T
-        return found
-
     def gram(self) -> Gram:
         """fl(AᵀA), the widest state whose column holds diagonal blocks alone put first."""
         dense = {piece.columns.start for piece in self.pieces if not piece.diagonal}

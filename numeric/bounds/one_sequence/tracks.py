@@ -22,7 +22,8 @@ from numeric.bounds.one_sequence.parameter_sums import ParameterNorm, ParameterS
 from numeric.bounds.one_sequence.products import Products
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
 from numeric.meaning.enclose import enclose
-from numeric.numbers.matrices import Near, bounds, frobenius, lowered, raised, top, up
+from numeric.numbers.lanczos import top
+from numeric.numbers.matrices import Near, bounds, frobenius, lowered, raised, up
 
 Array = Any
 WINDOWS: Final = (1, 2, 5, 10, 20)

@@ -12,9 +12,32 @@ Then the exact trajectory lies within E_t of s_t, for every t. Proof by inductio
 way from s to the exact trajectory, e_t = J_t e_{t−1} + r_t + q_t, ‖q_t‖ ≤ L_t ‖e_{t−1}‖² / 2 by
 Taylor's theorem along the segment, so e_t = d_t + Σ_k J_t ⋯ J_{k+1} (q_k − δ_k). ∎
 
+States A that a step makes of inputs alone, `last = x` of a net that also looks one input back, err
+by their residual, whatever the others do: e_t^A = r_t^A. With B the others, D²F[e, e′] is at most
+
+    β(e, e′) = L^A (‖e^A‖ ‖e′‖ + ‖e‖ ‖e′^A‖) + L^B ‖e‖ ‖e′‖
+
+where L^A bounds how fast J_t changes with A, and L^B how fast the columns of B do with B: of the
+four parts, A with A and B is at most the first term, B with A, symmetric, the second. For L_k
+E_{k−1}² stands β there, and below for L D E. The rows of A in J_t being 0, products are taken of
+the blocks of B alone, and o_k has ‖J_k^{BA}‖ o_{k−1} beside it, by which A's share of a rounding
+gets to B; after a sweep A errs by what that rounds at most. Cotangents of A follow those of B by
+one factor J^{BA}. Where all states meet, A is empty and β = L ‖e‖ ‖e′‖.
+
 Nothing has to be small for it: E_t is a sum over earlier times. An iterate is called certified
 where E_t ≤ 2 η for every t, η ≥ max_t ‖d_t‖, so that its step tells its distance; that is so
 wherever the theorem of Newton and Kantorovich applies.
+
+The next iterate s⁺ is known by then, and its residual r⁺ costs one evaluation more. With c = s⁺ − s
+and w_t = J_t w_{t−1} + r_t⁺ + δ_t⁺, ‖δ_t⁺‖ ≤ o_t⁺, of the same J_t, let
+
+    E_t⁺ = ‖w_t‖ + Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂ (o_k⁺ + L_k (‖c_{k−1}‖ E_{k−1}⁺ + (E_{k−1}⁺)² / 2)).
+
+Then the exact trajectory lies within E_t⁺ of s_t⁺, so within ‖c_t‖ + E_t⁺ of s_t. Proof: the way e⁺
+from s⁺ obeys e_t⁺ = J_t e_{t−1}⁺ + r_t⁺ + q_t⁺, where q⁺ is the mean of J(s⁺ + θ e⁺) − J(s) over θ,
+times e⁺; and J changes from s to s⁺ + θ e⁺ by at most L (‖c‖ + θ ‖e⁺‖). The rest is as above. ∎
+The square of the step, bounded in E_t, is computed in w; what is bounded is of third order. The
+smaller of both is certified: at each time they hold because both do at earlier ones.
 
 The j-th iterate after this one lies within E_t^j, E^0 = E: its error obeys
 e_t^{j+1} = J_t^j e_{t−1}^{j+1} + q_t^j + δ_t^j with J_t^j taken at the iterate j, within E^0 + E^j
@@ -23,12 +46,12 @@ of this one, or ‖d‖ of it for j = 1, and δ_t^j all that a sweep rounds. So,
     E_t^{j+1} = Σ_{k ≤ t} ‖J_t ⋯ J_{k+1}‖₂
                   (L_k (D_{k−1}^j E_{k−1}^{j+1} + (E_{k−1}^j)² / 2) + o_k^j)
 
-where D^0 = 0 and D^j bounds how far the iterate j is from this one. A sweep rounds by at most
-o_k = a_k + b_k max‖d‖ (`Roundings`), and max‖d^j‖ ≤ max E^j + max E^{j+1}. Where the sum that has
-2 max E^j in place of that is at most max E^j, so is max E^{j+1}: it is at most a number plus c of
-itself, c < 1. That counts the steps left until max E^j ≤ τ + φ, φ a little more than what o_k alone
-add up to; nothing gets farther away again if the sum for E^j = τ + φ, D^j = E + τ + φ, is at most
-τ + φ.
+where D^0 = 0 and D^j bounds how far the iterate j is from this one; E⁺ serves for E^1. A sweep
+rounds by at most o_k = a_k + b_k max‖d‖ (`Roundings`), and max‖d^j‖ ≤ max E^j + max E^{j+1}. Where
+the sum that has 2 max E^j in place of that is at most max E^j, so is max E^{j+1}: it is at most a
+number plus c of itself, c < 1. That counts the steps left until max E^j ≤ τ + φ, φ a little more
+than what o_k alone add up to; nothing gets farther away again if the sum for E^j = τ + φ,
+D^j = E + τ + φ, is at most τ + φ.
 
 Source: the setting is Kantorovich's 1948; that the inverse of f′ is a sum over earlier times makes
 the bound a recursion, which is derived here.
@@ -36,9 +59,9 @@ the bound a recursion, which is derived here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -81,12 +104,42 @@ class Roundings:
         return Roundings(2 * self.fixed, 2 * self.share)
 
 
+class Errors(NamedTuple):
+    """Bounds at each time of the states that inputs alone make, and of all. Shapes: (T,)."""
+
+    fed: Array
+    whole: Array
+
+    def and_then(self, other: Errors) -> Errors:
+        """The sums."""
+        return Errors(*((a + b) * (1 + gamma(2)) for a, b in zip(self, other, strict=True)))
+
+    def before(self) -> Errors:
+        """Those of the step before; s_0 is exact."""
+        return Errors(*(np.append(0.0, bounds[:-1]) for bounds in self))
+
+
+@dataclass(frozen=True)
+class Chord:
+    """The next iterate: at least ‖c_t‖₂, ‖w_t‖₂ and ‖r_t⁺‖₂ of A, and o_t⁺ of the theorem.
+
+    Shapes: all (T,).
+    """
+
+    moved: Errors
+    lengths: Array
+    off: Array
+    fed: Array
+
+
 @dataclass(frozen=True)
 class Step:
     """The step from an iterate, as computed: at least ‖d_t‖₂, and o_t of the theorem.
 
-    `rounded` is what this sweep rounds, storing included; `granted`, what each later one may.
-    Shapes: lengths, off and rounded (T,), matrices (T, n, n) and errors (T,) of the step Jacobians.
+    `rounded` is what this sweep rounds, storing included; `granted`, what each later one may. `fed`
+    is at least ‖r_t‖₂ of the states A that inputs alone make, `passed` at least ‖J_t^{BA}‖₂.
+    Shapes: lengths, off, rounded, fed and passed (T,), matrices (T, n, n) and errors (T,) of the
+    step Jacobians' blocks of the other states.
     """
 
     lengths: Array
@@ -95,6 +148,19 @@ class Step:
     errors: Array
     rounded: Array
     granted: Roundings
+    fed: Array
+    passed: Array
+    chord: Chord | None = None
+
+    def reaching(self, rounded: Array) -> Array:
+        """What is rounded, with what of it comes by A from the step before."""
+        return (rounded + self.passed * np.append(0.0, rounded[:-1])) * (1 + gamma(4))
+
+    def unrounded(self) -> Step:
+        """The same were nothing rounded: less is summed up."""
+        none = np.zeros_like(self.off)
+        chord = self.chord and replace(self.chord, off=none)
+        return replace(self, off=none, chord=chord)
 
     @property
     def length(self) -> float:
@@ -103,18 +169,53 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Speeds:
+    """L^A and L^B of the theorem, and how fast all of J_t changes with the states B.
+
+    Shapes: (T,).
+    """
+
+    fed: Array
+    own: Array
+    rest: Array
+
+    def bent(self, one: Errors, other: Errors) -> Array:
+        """β of the theorem, of bounds after each step."""
+        a, b = one.before(), other.before()
+        met = self.fed * (a.fed * b.whole + a.whole * b.fed)
+        return (met + self.own * a.whole * b.whole) * (1 + gamma(8))
+
+    def share(self, one: Errors) -> Array:
+        """What stands in β before ‖e′‖, but for the part with e′^A."""
+        a = one.before()
+        return (self.fed * a.fed + self.own * a.whole) * (1 + gamma(8))
+
+    def turned(self, one: Errors) -> Array:
+        """By how much J_t may differ in ‖·‖₂."""
+        a = one.before()
+        return (self.fed * a.fed + self.rest * a.whole) * (1 + gamma(8))
+
+    @property
+    def largest(self) -> float:
+        """At least max L_t, since a ‖e^A‖ + b ‖e^B‖ ≤ √(a² + b²) ‖e‖."""
+        return raised(float(np.hypot(self.fed, self.rest).max(initial=0.0)))
+
+
+@dataclass(frozen=True)
 class Proof:
     """E_t, and what it is made of; `remaining` steps on, all is `within` so much.
 
     `adjoint` bounds, as a share of the largest exact cotangent, how far those carried back through
     the iterate's Jacobians are off: with Ãᵀλ̃ = g = Aᵀλ one has Ãᵀ(λ̃ − λ) = (A − Ã)ᵀλ. `inverse`
-    is K, `lipschitz` the largest L_t. `remaining` is None where they do not fall.
+    is K, `lipschitz` the largest L_t. `remaining` is None where they do not fall. `alone` is the
+    same two without the next iterate's residual, where they fall without it.
     """
 
     profile: Array
     adjoint: float
     inverse: float
     lipschitz: float
+    alone: tuple[int, float] | None
     remaining: int | None
     within: float
 
@@ -139,8 +240,7 @@ def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> P
     far = _strides(step)
     for window, strides in ((1, 0), (_FEW, 0), (WINDOW, 1), (WINDOW, far))[: 3 + (far > 1)]:
         inverse = inverse_norms(step.matrices, step.errors, window, strides)
-        none = np.zeros(run.steps)
-        few = inverse.few().majorant(step.lengths, none, none, speeds / 2)
+        few = _majorants(inverse.few(), speeds, step.unrounded(), least).smaller
         if not few.max(initial=0.0) <= least:  # longer products only add to it
             break
         found = _within(run, curvature, step, inverse, tolerance) if strides else None
@@ -152,58 +252,98 @@ def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> P
 def _strides(step: Step) -> int:
     """How many windows long the products may be that are multiplied out."""
     steps, width = step.matrices.shape[:2]
-    return int(max(1, min(steps // WINDOW, _WORK // (steps * width**3))))
+    return int(max(1, min(steps // WINDOW, _WORK // (steps * max(1, width) ** 3))))
 
 
 def _within(
     run: Run, curvature: StepCurvature, step: Step, inverse: Inverse, tolerance: float
 ) -> Proof | None:
     """The proof, where the bounds stay within twice the step."""
-    eta = raised(step.length + inverse.rows(step.off))
-    speeds = _speeds(run, curvature, raised(2 * eta))
-    near = inverse.majorant(step.lengths, step.off, np.zeros(run.steps), speeds / 2)
-    if not near.max(initial=0.0) <= raised(2 * eta):
+    eta = raised(step.length + inverse.rows(step.reaching(step.off)))
+    most = raised(2 * eta)
+    speeds = _speeds(run, curvature, most)
+    found = _majorants(inverse, speeds, step, most)
+    near = found.smaller
+    if not near.max(initial=0.0) <= most:
         return None
-    behind = inverse.columns(np.append(speeds[1:] * near[:-1] * (1 + gamma(2)), 0.0))  # L_{t+1} E_t
+    turned = speeds.turned(Errors(step.fed, near))
+    behind = inverse.columns(np.append(turned[1:], 0.0))  # L_{t+1} E_t
+    behind = raised(behind * (1 + float(step.passed.max(initial=0.0))))
     wide = _speeds(run, curvature, raised(4 * eta))
-    return Proof(near, behind, inverse.rows(), float(speeds.max(initial=0.0)),
-                 *_remaining(inverse, step, near, wide, tolerance))  # fmt: skip
+    alone = replace(found, smaller=found.own, after=np.full_like(near, np.inf))
+    steps, within = (_remaining(inverse, step, alone, wide, tolerance)
+                     if found.own.max(initial=0.0) <= most else (None, np.inf))  # fmt: skip
+    return Proof(near, behind, inverse.rows(), speeds.largest,
+                 None if steps is None else (steps, within),
+                 *_remaining(inverse, step, found, wide, tolerance))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Majorants:
+    """E_t by the iterate's own step, E_t⁺, and the smaller distance; ∞ where there is none."""
+
+    own: Array
+    after: Array
+    smaller: Array
+
+
+def _majorants(inverse: Inverse, speeds: Speeds, step: Step, radius: float) -> _Majorants:
+    """Both sums; the speeds hold within the radius.
+
+    Of one error β(e, e) / 2 = L^A ‖e^A‖ ‖e‖ + L^B ‖e‖² / 2.
+    """
+    none = np.zeros_like(step.fed)
+    linear, square = speeds.share(Errors(step.fed, none)), speeds.own / 2
+    own = inverse.majorant(step.lengths, step.reaching(step.off), linear, square)
+    if step.chord is None or not step.chord.moved.whole.max(initial=0.0) <= radius:
+        return _Majorants(own, np.full_like(own, np.inf), own)
+    moved, fed = step.chord.moved, Errors(step.chord.fed, none)
+    met = speeds.bent(moved, fed) + step.reaching(step.chord.off)
+    linear = (speeds.share(moved) + speeds.share(fed)) * (1 + gamma(2))
+    after = inverse.majorant(step.chord.lengths, met * (1 + gamma(2)), linear, square)
+    return _Majorants(own, after, np.fmin(own, (moved.whole + after) * (1 + gamma(2))))
 
 
 def _remaining(
-    inverse: Inverse, step: Step, near: Array, speeds: Array, tolerance: float
+    inverse: Inverse, step: Step, known: _Majorants, speeds: Speeds, tolerance: float
 ) -> tuple[int | None, float]:
     """After how many steps E^j is at most τ and what roundings add, for good; and that sum.
 
     L is taken on twice the ball.
     """
+    near = known.smaller
     none = np.zeros(len(near))
+    nothing, start = Errors(none, none), Errors(step.fed, near)
 
-    def after(here: Array, away: Array, rounded: Array) -> Array:
-        start = speeds * _before(here) ** 2 * (0.5 * (1 + gamma(4))) + rounded
-        return inverse.majorant(
-            none, start * (1 + gamma(4)), speeds * _before(away) * (1 + gamma(2)), none
-        )
+    def after(here: Errors, away: Errors, rounded: Array) -> Array:
+        bent = speeds.bent(here, here) / 2 + speeds.bent(away, Errors(rounded, none))
+        fixed = bent + step.reaching(rounded)
+        return inverse.majorant(none, fixed * (1 + gamma(8)), speeds.share(away), none)
 
     def stays(within: float) -> bool:
-        held = np.full(len(near), within)
-        return bool(after(held, near + held, step.granted.at(2 * within)).max() <= within)
+        granted = step.granted.at(raised(2 * within))
+        held = Errors(np.maximum(step.fed, granted), np.full(len(near), within))
+        return bool(after(held, start.and_then(held), granted).max() <= within)
 
-    floor = float(after(none, near, step.granted.at(0.0)).max(initial=0.0))
+    floor = float(after(nothing, start, step.granted.at(0.0)).max(initial=0.0))
     within = next((w for w in withins(tolerance, floor) if stays(w)), np.inf)
     if not np.isfinite(within):
         return None, within
-    here, away, rounded = near, none, step.rounded
+    here, away, rounded = start, nothing, step.rounded
     for steps in range(_LONG):
-        if here.max(initial=0.0) <= within:
+        if here.whole.max(initial=0.0) <= within:
             return steps, within
-        following = after(here, away, rounded)
-        if not following.max() < here.max():  # and so all stays within E + E^j ≤ 2 max E
-            break
-        away = (near + following) * (1 + gamma(2))
+        following = Errors(rounded, after(here, away, rounded))
         if steps == 0:
-            away = np.minimum(away, (step.lengths + rounded) * (1 + gamma(2)))
-        here, rounded = following, step.granted.at(raised(2 * float(following.max())))
+            following = following._replace(whole=np.fmin(following.whole, known.after))
+        if not following.whole.max() < here.whole.max():  # so all stays within E + E^j ≤ 2 max E
+            break
+        away = start.and_then(following)
+        if steps == 0:
+            moved = (step.lengths + rounded) * (1 + gamma(2))
+            away = away._replace(whole=np.minimum(away.whole, moved))
+        here = following
+        rounded = step.granted.at(raised(2 * float(following.whole.max())))
     return None, within
 
 
@@ -212,16 +352,18 @@ def withins(tolerance: float, floor: float) -> Iterator[float]:
     yield from (raised(tolerance + more * floor) for more in _FLOORS)
 
 
-def _before(bounds: Array) -> Array:
-    """Those of the step before; s_0 is exact."""
-    return np.append(0.0, bounds[:-1])
-
-
-def _speeds(run: Run, curvature: StepCurvature, radius: float) -> Array:
+def _speeds(run: Run, curvature: StepCurvature, radius: float) -> Speeds:
     """L_t on balls of the radius about the states; s_0 does not move."""
     radii = np.full(run.steps, radius)
     radii[0] = 0.0
     values = enclosed_values(run, 0, run.steps, radii)
-    found = lipschitz(run.derivation, curvature, values, run.sizes, run.steps)
-    found[0] = 0.0
-    return found
+    others = [s.name for s in run.derivation.cell.states if s.name not in curvature.fed]
+
+    def found(moving: Sequence[str], columns: Sequence[str] | None) -> Array:
+        L = lipschitz(run.derivation, curvature, values, run.sizes, run.steps, moving, columns)
+        L[0] = 0.0
+        return L
+
+    rest = found(others, None)
+    own = found(others, others) if curvature.fed else rest
+    return Speeds(found(curvature.fed, None), own, rest)

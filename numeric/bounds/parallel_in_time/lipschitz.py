@@ -1,7 +1,8 @@
 """How fast the step Jacobian changes: L_t with ‖J_t(s) − J_t(s′)‖₂ ≤ L_t ‖s − s′‖₂ over a box.
 
 In: a derivation, its second derivatives in blocks, and enclosures of every symbol of a step over
-the box, the steps side by side in columns. Out: L_t for each step.
+the box, the steps side by side in columns. Out: L_t for each step; or for some columns of J_t,
+and for s and s′ that differ in some states alone.
 
 Proof. On a convex set ‖J(s) − J(s′)‖ ≤ sup ‖∂J v‖ ‖s − s′‖ over unit vectors v. By the product
 rule the derivative of A B C is at most Σ ‖∂A‖ ‖B‖ ‖C‖ and so on; weights do not move; diag(d)
@@ -166,14 +167,14 @@ class _Speeds(Algebra[Changing]):
     step: Steps
     rows: _RowNorms
     curvature: StepCurvature
+    moving: Sequence[str]
     known: dict[MatrixExpr, Changing] = field(default_factory=dict)
 
     def is_whole(self, block: MatrixExpr) -> bool:
         return self.rows.is_whole(block)
 
     def _moved(self, column: MatrixExpr) -> list[Rows]:
-        states = self.step.derivation.cell.states
-        return [self.rows.of(self.curvature.columns[column, state.name]) for state in states]
+        return [self.rows.of(self.curvature.columns[column, state]) for state in self.moving]
 
     def zero(self, block: ZeroMatrix) -> Changing:
         return Changing(np.zeros(1), np.zeros(1))
@@ -216,17 +217,26 @@ class _Speeds(Algebra[Changing]):
 
 def lipschitz(
     derivation: Derivation, curvature: StepCurvature, values: Mapping[str, Interval],
-    sizes: Mapping[str, int], steps: int,
+    sizes: Mapping[str, int], steps: int, moving: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Array:  # fmt: skip
     """L_t of each of the steps that the enclosures hold side by side.
+
+    `moving` names the states that may move, `columns` those whose columns of J_t are taken: all
+    where these are absent.
 
     Raises:
         NoValueError: for a block that has no Lipschitz constant here.
     """
+    names = [state.name for state in derivation.cell.states]
+    states, sources = (names if given is None else given for given in (moving, columns))
+    if not states:
+        return np.zeros(steps)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         step = Steps(derivation, values, sizes)
         named = {**dict(derivation.step_jacobian.named), **curvature.named}
-        speeds = _Speeds(step, _RowNorms(step, named), curvature)
-        blocks = derivation.step_jacobian.blocks.values()
+        speeds = _Speeds(step, _RowNorms(step, named), curvature, states)
+        blocks = [block for (_, source), block in derivation.step_jacobian.blocks.items()
+                  if source in sources]  # fmt: skip
         whole = length([speeds.of(block).speed for block in blocks])
     return np.array(np.broadcast_to(whole, (steps,)))

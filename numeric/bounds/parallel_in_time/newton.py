@@ -4,8 +4,9 @@ In: a cell with weights and one sequence. Out: `Sweeps`: for each iterate the re
 that its distance from the exact trajectory does not exceed (`distance.py`), if that is close.
 
 An iterate's residual is r_t = F_t(s_{t−1}) − s_t; its step solves d_t = J_t d_{t−1} + r_t, which
-parallel machines do by a scan and which is a loop here. Once the iterate after one is certified
-too, its own distance is at most the way to that one and the distance from there.
+parallel machines do by a scan and which is a loop here. The residual of the next iterate is carried
+on by the same J_t, which says how far that one is. Once the iterate after one is certified too, its
+own distance is at most the way to that one and the distance from there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from derive.calculus.through_time import Derivation
 from derive.saying import said
 from numeric.bounds.all_inputs.ranges import Setting
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
-from numeric.bounds.parallel_in_time.distance import Roundings, Step, UnprovedError, prove
+from numeric.bounds.parallel_in_time.distance import (
+    Chord,
+    Errors,
+    Roundings,
+    Step,
+    UnprovedError,
+    prove,
+)
 from numeric.bounds.parallel_in_time.predicted import Guess, Promise, predicted
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import UNIT, gamma
@@ -46,7 +54,8 @@ class Iterate:
     share of the largest exact one, how far cotangents of the states carried back through this
     iterate's Jacobians lie from those of the exact trajectory, the cotangents of the loss being the
     same. After `remaining` more steps all is within the tolerance and what sweeps round, together
-    `within`, where that is known: none of them rounds more than `granted`. `inverse` is K,
+    `within`, where that is known: none of them rounds more than `granted`. `alone` is the same two
+    as they are known before the next iterate's residual. `inverse` is K,
     `lipschitz` L; `profile` has a bound of ‖s_t − exact s_t‖₂ for each t, `rounded` of what the
     sweep rounds.
     """
@@ -58,6 +67,7 @@ class Iterate:
     adjoint: float | None = None
     remaining: int | None = None
     within: float = math.inf
+    alone: tuple[int, float] | None = field(default=None, repr=False, compare=False)
     inverse: float | None = None
     lipschitz: float | None = None
     measured: float | None = None
@@ -139,8 +149,9 @@ def sweeps(
     found = [_kept(found, place) for place in range(len(found))]
     if promise is not None and not _granted(found):
         promise, why = None, "a sweep rounds more than twice what the first one does"
-    if (left := found[0].remaining) is not None and (promise is None or left < promise.steps):
-        promise, why = Promise(left, found[0].within), ""
+    alone = found[0].alone
+    if alone is not None and (promise is None or alone[0] < promise.steps):
+        promise, why = Promise(*alone), ""
     count, within = (promise.steps, promise.within) if promise else (None, None)
     return Sweeps(tuple(_nearer(found, ways)), run.states, converged, count, why, within)
 
@@ -157,8 +168,9 @@ def _granted(found: list[Iterate]) -> bool:
 
 def _kept(found: list[Iterate], place: int) -> Iterate:
     """The iterate; what remains is not known if a later sweep rounded more than it granted."""
-    known = found[place].remaining is None or _granted(found[place:])
-    return found[place] if known else replace(found[place], remaining=None)
+    counted = found[place].remaining is not None or found[place].alone is not None
+    known = not counted or _granted(found[place:])
+    return found[place] if known else replace(found[place], remaining=None, alone=None)
 
 
 def _nearer(found: list[Iterate], ways: list[float]) -> list[Iterate]:
@@ -213,29 +225,13 @@ def _iterate(
     """What is known of the iterate, and the next one."""
     names = [state.name for state in run.derivation.cell.states]
     starts = np.cumsum([0, *(run.states[name].shape[1] for name in names)])
-    values = enclosed_values(run, 0, run.steps)
-    image = [values[name] for name in names]
-    stored = np.concatenate([run.states[name][1:] for name in names], axis=1)
-    low, high = (np.concatenate([np.broadcast_to(end, (end.shape[0], run.steps)).T
-                                 for end in ends], axis=1)
-                 for ends in ([v.lo for v in image], [v.hi for v in image]))  # fmt: skip
-    residual = (low - stored) + (high - low) / 2
-    blurred = (high - low) * (1 + gamma(4)) + gamma(4) * (np.abs(stored) + np.abs(low))
+    stored, residual, blurred = _residual(run)
     near = [*Jacobians(run).backwards()][::-1]
     matrices = np.stack([np.ldexp(one.matrix, one.exponent) for one in near])
     errors = np.array([float(np.ldexp(one.error, one.exponent)) for one in near])
-    step = np.zeros_like(residual)
-    off, share = np.zeros(run.steps), np.zeros(run.steps)
-    before = np.zeros(starts[-1])
-    for t in range(run.steps):
-        moved = matrices[t] @ before
-        step[t] = moved + residual[t]
-        size, whole = length(before), frobenius(matrices[t])
-        rounding = gamma(len(before) + 6) * (whole * size + length(residual[t]))
-        own = length(blurred[t]) + errors[t] * size + rounding
-        off[t] = raised(own, 2 * len(before))
-        share[t] = errors[t] + gamma(len(before) + 6) * (3 * whole + 3)
-        before = step[t]
+    step, off = _solved(matrices, errors, residual, blurred)
+    wholes = np.array([frobenius(matrix) for matrix in matrices])
+    share = errors + gamma(int(starts[-1]) + 6) * (3 * wholes + 3)
     moves = lengths(step)
     longest = float(moves.max(initial=0.0))
     largest = float(lengths(residual).max(initial=0.0))
@@ -251,17 +247,75 @@ def _iterate(
     if not math.isfinite(longest):
         return replace(one, reason=said("the step is not finite")), following
     above = moves * (1 + gamma(2 * int(starts[-1]) + 64)) + _LEAST
+    apart = np.repeat([name in curvature.fed for name in names], np.diff(starts))
+    inner, handed = matrices[:, ~apart][:, :, ~apart], matrices[:, ~apart][:, :, apart]
+    proved = Step(
+        above, off, inner, errors, rounded, granted,
+        _above(lengths((np.abs(residual) + blurred)[:, apart]), apart),
+        _above(lengths(handed.reshape(run.steps, -1)) + errors, apart),
+        None if curvature.kinks or curvature.declared
+        else _chord(run, following, matrices, errors, apart),
+    )  # fmt: skip
     try:
-        proof = prove(
-            run, curvature, Step(above, off, matrices, errors, rounded, granted), tolerance
-        )
+        proof = prove(run, curvature, proved, tolerance)
     except UnprovedError as problem:
         return replace(one, reason=problem.args[0]), following
     return replace(
         one, certified=float(proof.profile.max()), profile=proof.profile, adjoint=proof.adjoint,
-        remaining=proof.remaining, within=proof.within, inverse=proof.inverse,
+        alone=proof.alone, remaining=proof.remaining, within=proof.within, inverse=proof.inverse,
         lipschitz=proof.lipschitz,
     ), following  # fmt: skip
+
+
+def _residual(run: Run) -> tuple[Array, Array, Array]:
+    """The stored states, r_t of them, and what its entries may be off by; (T, n) each."""
+    names = [state.name for state in run.derivation.cell.states]
+    values = enclosed_values(run, 0, run.steps)
+    stored = np.concatenate([run.states[name][1:] for name in names], axis=1)
+    low, high = (np.concatenate([np.broadcast_to(end, (end.shape[0], run.steps)).T
+                                 for end in ends], axis=1)
+                 for ends in ([values[name].lo for name in names],
+                              [values[name].hi for name in names]))  # fmt: skip
+    residual = (low - stored) + (high - low) / 2
+    blurred = (high - low) * (1 + gamma(4)) + gamma(4) * (np.abs(stored) + np.abs(low))
+    return stored, residual, blurred
+
+
+def _solved(matrices: Array, errors: Array, residual: Array, blurred: Array) -> tuple[Array, Array]:
+    """D_t = J_t d_{t−1} + r_t as computed, and what each of these is off by at most."""
+    step, off = np.zeros_like(residual), np.zeros(len(residual))
+    before = np.zeros(residual.shape[1])
+    for t, matrix in enumerate(matrices):
+        step[t] = matrix @ before + residual[t]
+        size = length(before)
+        rounding = gamma(len(before) + 6) * (frobenius(matrix) * size + length(residual[t]))
+        own = length(blurred[t]) + errors[t] * size + rounding
+        off[t] = raised(own, 2 * len(before))
+        before = step[t]
+    return step, off
+
+
+def _chord(
+    run: Run, following: dict[str, Array], matrices: Array, errors: Array, apart: Array
+) -> Chord | None:
+    """The step from the next iterate by the step Jacobians of this one, where all is finite."""
+    if not all(np.all(np.isfinite(state)) for state in following.values()):
+        return None
+    moved = np.concatenate([following[name] - run.states[name] for name in following], axis=1)[1:]
+    _, residual, blurred = _residual(replace(run, states=following))
+    step, off = _solved(matrices, errors, residual, blurred)
+    every = np.ones_like(apart)
+    return Chord(
+        Errors(_above(lengths(moved[:, apart]), apart), _above(lengths(moved), every)),
+        _above(lengths(step), every), off,
+        _above(lengths((np.abs(residual) + blurred)[:, apart]), apart),
+    )  # fmt: skip
+
+
+def _above(sizes: Array, apart: Array) -> Array:
+    """Lengths over some of the states, or of a block beside them, rounded up; 0 of none."""
+    raising = 1 + gamma(2 * apart.size**2 + 64)
+    return sizes * raising + _LEAST if apart.any() else np.zeros_like(sizes)
 
 
 def _distance(states: Arrays, others: Arrays) -> float:

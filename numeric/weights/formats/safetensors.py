@@ -55,7 +55,7 @@ def write(path: Path, arrays: Mapping[str, Any]) -> None:
     Raises:
         OSError: if it cannot be written.
     """
-    try:
+    try:  # by rows: findings/safetensors_reorders_transposed_arrays.sh
         save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
     except SafetensorError as problem:
         raise OSError(str(problem)) from None

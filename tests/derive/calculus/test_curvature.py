@@ -47,3 +47,15 @@ def test_softmax_columns_move_too() -> None:
     cell = Cell.parse(name="s", equations="h = softmax(W @ h_prev + U @ x)", inputs=("x",))
     derivation = derivation_of(cell)
     assert wrong_curvature(derivation, step_curvature(derivation)) == ()
+
+
+def test_states_that_inputs_alone_make_are_named() -> None:
+    """By what occurs in them, however many lines it takes, and not by slopes that are 0."""
+    fed = {"qrnn": ("last",), "t_gru": ("x_last",), "gru": (), "scrn": ()}
+    for name, states in fed.items():
+        assert step_curvature(derivation_of(catalogue[name])).fed == states
+    cell = Cell.parse(name="long", inputs=("x",), equations=(
+        "u = tanh(V @ x)\np = u * u\nk = tanh(h_prev)\nq = 0.5 * k\n"
+        "h = tanh(W @ h_prev + p_prev + q_prev)\n"
+    ))  # fmt: skip
+    assert step_curvature(derivation_of(cell)).fed == ("p",)

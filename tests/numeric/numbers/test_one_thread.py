@@ -29,10 +29,18 @@ def test_what_the_user_has_set_stands(monkeypatch):
 
 @pytest.mark.parametrize(
     ("words", "threads"),
-    [(["list"], "1"), (["bounds", "rnn", "--size", "9999999", "--lag", "x"], None),
-     (["bounds", "rnn", "--weights", "none.npz"], None)],
+    [(["list"], "1"), (["bounds", "rnn", "--size", "512", "--window", "x"], None),
+     (["bounds", "rnn", "--size", "511", "--window", "x"], "1"),
+     (["bounds", "rnn", "--weights", "none.npz"], "1"),
+     (["bounds", "rnn", "--weights", "small.npz"], "1"),
+     (["bounds", "rnn", "--weights", "large.npz"], None)],
 )  # fmt: skip
-def test_commands_that_may_have_large_matrices_keep_their_threads(words, threads, capsys):
+def test_commands_that_may_have_large_matrices_keep_their_threads(
+    words, threads, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name, size in (("small", 1000), ("large", 4_000_000)):
+        (tmp_path / f"{name}.npz").write_bytes(bytes(size))
     main(words)
     capsys.readouterr()
     assert os.environ.get("OPENBLAS_NUM_THREADS") == threads

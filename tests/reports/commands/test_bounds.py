@@ -159,7 +159,7 @@ def test_methods_are_folded_unless_asked_for(capsys):
     _, whole, _ = said(capsys, "rnn", "--size", "4", "--lag", "12", "--all-methods")
     assert folded.count("at most,") < whole.count("at most,")
     assert "more methods with --all-methods" in folded
-    assert "windows of 2, scaled" in whole
+    assert all(part in whole for part in ("windows of 2, scaled", "at most, all inputs ("))
 
 
 @pytest.mark.long
@@ -168,7 +168,7 @@ def test_every_word_of_the_table_is_of_the_language(capsys):
     command = ("ttt_linear", "--size", "2", "--lag", "3", "--all-methods", "--language", "zh")
     _, text, _ = said(capsys, *command)
     table = text.split("李雅普诺夫")[0]
-    english = set(re.findall(r"[A-Za-z][a-z_]{2,}", table)) - {"ttt_linear", "a_priori"}
+    english = set(re.findall(r"[A-Za-z][a-z_]{2,}", table)) - {"ttt_linear"}
     assert english <= {"all", "methods", "log"}
     assert min(map(table.count, ("没有界", "整个乘积"))) > 0
     assert re.search("，依据“(?!product)", "".join(text.split()))

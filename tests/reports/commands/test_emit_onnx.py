@@ -29,6 +29,26 @@ def test_a_model_is_run_and_written(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @with_onnx
+def test_a_runtime_that_is_far_off_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "shut.toml").write_text(
+        'name = "shut"\nequations = "h = sigmoid(W @ h_prev + U @ x - 30)"\n'
+    )
+    cell, made = str(tmp_path / "shut.toml"), str(tmp_path / "m.onnx")
+    words = ["emit", cell, "--target", "onnx", "-o", made]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "run by the reference evaluator of onnx" in said
+    assert "off, by functions of its own that are less exact" in said
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["otherwise"]["difference"] > 1e-6
+    assert found["difference"] < 1e-12
+
+
+@with_onnx
 def test_a_node_says_what_it_is_made_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = tmp_path / "lstm.onnx"
     words = ["emit", "lstm", "--target", "onnx", "--node", "4", "-o", str(made)]

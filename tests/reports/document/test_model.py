@@ -267,3 +267,13 @@ def test_short_code_stays_on_its_line():
         f"<code>bptt verify lstm {flag} 0</code>")  # fmt: skip
     norm = '<span class="whole">∞-norm</span>'
     assert inline(Words("the ∞-norm of a well-known W")) == f"the {norm} of a well-known W"
+
+
+def test_a_number_and_its_percent_stay_on_one_line():
+    """A browser breaks the line beside a formula whatever stands there: it is held in a span."""
+    assert inline(Words("to 100 %; a")) == 'to <span class="whole">100 %</span>; a'
+    for space in " \u00a0":
+        made = said((Words("is "), Math(Symbol("a")), Words(f"{space}% of")))
+        short = re.sub("<math>.*?</math>", "M", made)
+        assert short == f'is <span class="whole">M{space}%</span> of'
+    assert escape("to 100 %; a") == r"to 100~\%; a"

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from browser import ALLOWED_OVERFULL, BROWSER, measured
-from feet import LEADING, crowded, feet, headed_by_a_rule, printed, row_counts
+from feet import LEADING, crowded, feet, headed_by_a_rule, places, printed, row_counts
 from profiles import by_day, night_alone
 from samples import CELLS, document, measurement, verdict
 from studies import small_study
@@ -23,6 +23,7 @@ from reports.document.graph_layout import find_graphviz
 from reports.document.html import html
 from reports.document.model import (
     Bullets,
+    Callout,
     EquationRow,
     Equations,
     Figure,
@@ -165,6 +166,28 @@ def test_no_heading_and_no_leading_words_stand_alone_at_the_foot_of_a_page(tmp_p
     assert {*row_counts(path.with_suffix(".pdf"), "w")} == {6}
     for word in ("d", "code"):
         assert min(row_counts(path.with_suffix(".pdf"), word)) >= 2
+
+
+@pytest.mark.long
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_frame_goes_over_the_page_and_leaves_none_blank(tmp_path):
+    """Wherever on its page it begins, also below a page that is over-full already."""
+    items = Bullets(tuple((Words("item " * 30 + f"no{k}."),) for k in range(14)))
+    line = Paragraph((Words("text " * 30),))
+    blocks = [(*(line,) * (k % 17), Callout("FRAME", (items,))) for k in range(34)]
+    path = tmp_path / "any.tex"
+    sections = (Section("a", "HEAD", tuple(part for one in blocks for part in one)),)
+    path.write_text(tex(replace(document("rnn"), sections=sections)), encoding="utf-8")
+    assert "Overfull \\vbox" not in compile_pdf(path)
+    seen = [places(path.with_suffix(".pdf"), rf"no{k}\.") for k in range(14)]
+    order = [at for group in zip(*seen, strict=True) for at in group]
+    assert len(order) == 34 * 14
+    assert order == sorted(order)
+    every = places(path.with_suffix(".pdf"), "[a-z]+[0-9.]*")
+    feet_of = {page: max(y for number, y in every if number == page) for page, _ in every}
+    del feet_of[max(feet_of)]
+    assert min(feet_of.values()) > 0.75 * 842
 
 
 @pytest.mark.long

@@ -7,15 +7,24 @@ from dataclasses import replace
 
 import pytest
 from browser import BROWSER
-from feet import LEADING, crowded, feet, printed, row_counts
+from feet import LEADING, crowded, feet, places, printed, row_counts
 from samples import CELLS, SVG, document, measurement
 
+from derive.typeset.boxes import Fraction, Sum, Symbol
 from reports.document import printed_pdf
 from reports.document.figures import gradient_norms, labels
 from reports.document.html import html
-from reports.document.model import Figure, Paragraph, Section, Table, Words
+from reports.document.model import (
+    EquationRow,
+    Equations,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+    Words,
+)
 from reports.document.pdf import EngineError
-from reports.document.printed_pdf import made_by, print_pdf
+from reports.document.printed_pdf import laid_out, made_by, print_pdf
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
@@ -56,6 +65,57 @@ def test_a_figure_stands_below_a_page_half_full(tmp_path):
     first, *rest = printed(tmp_path / "any.pdf").split("\f")
     assert "seen" in first
     assert rest == [""]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_both_sides_of_an_equation_stand_on_one_line(tmp_path):
+    """Cells of a table are not aligned by their lines on a page that breaks: a grid's are."""
+    tall = Fraction(Fraction(Symbol("a"), Symbol("b")), Symbol("c"))
+    line = EquationRow(Symbol("left"), Sum((("+", tall), ("+", Symbol("right")))))
+    made = replace(document("rnn"), sections=(Section("a", "t", (Equations((line,)),)),))
+    print_pdf(html(made), tmp_path / "any.pdf")
+    (left,), (right,) = places(tmp_path / "any.pdf", "left"), places(tmp_path / "any.pdf", "right")
+    assert abs(left[1] - right[1]) < 0.5
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_what_follows_a_figure_fills_the_page_that_has_no_room_for_it(tmp_path):
+    """The words of the next section under their heading; figures stay in their order."""
+    picture = gradient_norms(measurement(CELLS["rnn"]), "x", labels("en"))
+    long, after = (Words("above " * 75),), (Words("after " * 75),)
+    shown = [Figure(k, "any", (Words(f"caption{k}"),), "any") for k in (1, 2)]
+    made = replace(document("rnn"), sections=(
+        Section("a", "t", (*(Paragraph(long),) * 6, shown[0])),
+        Section("b", "t", (*(Paragraph(after),) * 3, shown[1])),
+    ))  # fmt: skip
+    print_pdf(html(made, {"any": picture.svg}), tmp_path / "any.pdf")
+    (one,), (two,) = (places(tmp_path / "any.pdf", f"caption{k}") for k in (1, 2))
+    assert one < two
+    assert one[0] == 1
+    foot = max(place for page, place in places(tmp_path / "any.pdf", "after") if page == 0)
+    assert foot > 0.82 * 842
+
+
+def test_a_page_alone_has_no_script_of_printing():
+    page = html(document("rnn"), {"rnn-gradient_norms": SVG})
+    assert "<script" not in page
+    assert laid_out(page).count("<script>") == 1
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_short_report_is_printed_smaller(tmp_path):
+    pages, text = [], (Paragraph((Words("text " * 90),)),) * 60
+    for compact in (False, True):
+        made = replace(document("lstm"), sections=(Section("a", "t", text),), compact=compact)
+        print_pdf(html(made), tmp_path / "any.pdf")
+        pages.append(printed(tmp_path / "any.pdf").count("\f"))
+    assert pages[1] < 0.75 * pages[0]
 
 
 @pytest.mark.long

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
+import matplotlib as mpl
 import pytest
 from studies import chapter_of, small_study, study_of
 
 from derive import Cell, catalogue, differentiate
 from derive.typeset.text import Text
+from numeric.bounds.memory import ByGain
+from reports.document import memory_figures
+from reports.document.figures import labels
 from reports.document.model import (
     Bullets,
     Equations,
     Figure,
     Math,
     Paragraph,
+    Reference,
     Section,
     Table,
     Words,
@@ -116,3 +123,36 @@ def test_the_net_and_the_sequence_of_the_numbers_are_said_before_them(name):
     for part in ("g²/n", "n = 6, m = 3", "the gain is g = 1", "[−1,1], seed 1; 24 steps",
                  "certified is proved", "measured is computed"):  # fmt: skip
         assert part.replace(" ", "") in setting.replace(" ", "")
+
+
+@pytest.mark.by_default("lstm")
+@pytest.mark.parametrize(("name", "times"), [("lstm", 2), ("rnn", 2), ("ttt_linear", 0)])
+def test_the_drawn_net_and_its_sequence_are_said_once(name, times):
+    """The sections below refer to the first, by its title."""
+    sections = chapter_of(small_study(name)).sections
+    told = [said(block.content) for section in sections for block in section.blocks
+            if isinstance(block, Paragraph)]  # fmt: skip
+    assert sum("drawn from a normal distribution" in text for text in told) == 1
+    assert sum("steps from the zero state" in text for text in told) == 1
+    links = [part for section in sections[1:] for block in section.blocks
+             if isinstance(block, Paragraph) for part in block.content
+             if isinstance(part, Reference) and part.anchor == "memory"]  # fmt: skip
+    assert [link.text for link in links] == [sections[0].title] * times
+
+
+def test_a_label_inside_the_frame_hides_the_line_that_goes_through_it(monkeypatch):
+    """The line at the largest gain with certified decay stands where the label has its room."""
+    held: list[mpl.figure.Figure] = []
+    monkeypatch.setattr(memory_figures, "drawn", lambda figure: held.append(figure))
+    upper, lower = (-40.0, -5.0, 15.0, math.inf), (-60.0, -20.0, 1.0, 30.0)
+    found = ByGain(60, (0.1, 0.5, 1.0, 3.0), (-60.0, -20.0, -1.0, 8.0), upper, lower, 0.5, 1.0, ())
+    memory_figures.norms_by_gain(found, "x", labels("en"))
+    (figure,) = held
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    (inside,) = (text for text in axes.texts if "all inputs" in text.get_text())
+    crossed = inside.get_window_extent()
+    (line,) = (line for line in axes.lines if list(line.get_xdata()) == [0.5, 0.5])
+    assert crossed.x0 < axes.transData.transform((0.5, 0))[0] < crossed.x1
+    assert inside.get_bbox_patch().get_facecolor() == (1, 1, 1, 1)
+    assert inside.zorder > line.zorder

@@ -22,12 +22,14 @@ from numeric.compiler.kernel import compile_network
 from reports.arguments import network_flags as of_flags
 from reports.cli import main
 from reports.document.html import html
+from reports.document.model import Math
 from reports.document.pdf import compile_pdf, find_engine
 from reports.document.tex import tex
 from reports.document.words import Speaker
 from reports.sections.listing import network_loops
 from reports.sections.network import build_network
-from reports.sections.network_facts import flags
+from reports.sections.network_facts import facts_of_layer, flags
+from reports.sections.page_one import conventions
 from reports.terminal.derivation import show_network_latex, show_network_text
 
 SAY = Speaker(Layout()).words
@@ -143,6 +145,21 @@ def test_the_reverse_direction_hands_back_towards_t():
     assert "W̄′ = ∑_{t=1}^{T} ā_t′ (h_{t+1}′)ᵀ" in said
     assert said[-1] == "h̄_{T+1}′ = h⃖_{T+1}′"
     assert Joined(Network(catalogue["rnn"])).turned() == ()
+
+
+@pytest.mark.parametrize("name", ["bilstm", "squared", "table"])
+def test_letters_that_mean_nothing_are_none_of_the_network_s(name):
+    """The readout has u_t and p_t, the target y_t: so no u, p and y are any column."""
+    network = NETWORKS[name]
+    cell = facts_of_layer(network)
+    joined = {symbol.name for symbol in Joined(network).free.values()}
+    assert {"y", "p" if network.loss == "cross_entropy" else "o"} & joined
+    text = Text()
+    layout = conventions(cell).content[0].items[1]
+    told = {text(part.box) for part in layout if isinstance(part, Math)}
+    used = {letter for said in told for letter in re.findall("[a-zξζψχι]", said)}
+    assert used.isdisjoint(joined)
+    assert cell.letters("u", "y", "xi", "p") not in joined
 
 
 def test_a_cell_of_a_users_own_joins_too():

@@ -14,7 +14,7 @@ from reports import write_report
 from reports.cli import main
 from reports.commands import report
 from reports.document.html import html
-from reports.document.model import Document, Paragraph, Reference, Section, Theorem, Words
+from reports.document.model import Callout, Document, Paragraph, Reference, Section, Theorem, Words
 from reports.document.pdf import compile_pdf, find_engine
 from reports.document.tex import tex
 from reports.sections.short import build_short, shortened
@@ -48,6 +48,18 @@ def test_every_link_of_it_leads_somewhere(name):
     page = html(made(name), {f"{name}-gradient_norms": "<svg></svg>"})
     anchors = set(re.findall(r'id="([^"]*)"', page))
     assert set(re.findall(r'href="#([^"]*)"', page)) <= anchors
+
+
+@pytest.mark.by_default("lstm")
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+def test_its_conventions_are_those_of_what_it_shows(name):
+    """The norm from below and the stack of the states stand in the whole report alone."""
+    told = repr([block for section in made(name).sections for block in section.blocks
+                 if isinstance(block, Callout)])  # fmt: skip
+    assert "smallest singular value" not in told
+    assert "Square brackets" not in told
+    assert ("spectral radius" in told) is (name == "lstm")
+    assert ("smallest singular value" in repr(whole(name))) is (name != "gru")
 
 
 def test_a_link_that_leads_nowhere_becomes_words():

@@ -46,6 +46,13 @@ def test_it_has_the_numbers_of_the_iterates() -> None:
     assert f"without a certificate: {found.certified_at} of {len(found.iterates)}. Why: the" in text
     assert Theorem in kinds
     assert Figure in kinds
+    assert "The square of the step, bounded there, can be computed." in text
+    assert "No state before the step occurs in" not in text
+
+
+def test_a_state_that_inputs_alone_make_is_said_to_err_by_its_residual() -> None:
+    text, _, _ = swept(catalogue["qrnn"], 4)
+    assert "No state before the step occurs in" in text
 
 
 def test_iterates_that_overflow_are_not_said_to_be_enough() -> None:

@@ -7,8 +7,10 @@ import re
 import pytest
 from browser import BROWSER, browse
 
-from derive import catalogue
-from reports.site.compare import compare_page
+from derive import catalogue, differentiate
+from derive.language.expr import symbols_of
+from derive.language.syntax import BAR, DOT
+from reports.site.compare import _named, compare_page
 from reports.site.index import Entry, index_page
 
 NAMES = ("rnn", "lstm", "gru")
@@ -33,6 +35,28 @@ def test_every_cell_has_its_equations_and_blocks_and_may_be_chosen():
     assert 'href="index.html"' in page
     assert "http" not in re.sub(r'"http://www.w3.org[^"]*"', "", page)
     assert "并列" in compare_page(CELLS, "index.html", "zh")
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "mut1", "delta_net"])
+def test_every_letter_of_a_step_jacobian_is_of_an_equation_beside_it(name):
+    """A name for a part, and the names that stand in what it is a name for."""
+    cell = catalogue[name]
+    derivation = differentiate(cell)
+    named = _named(derivation)
+    known = {s.name for s in (*cell.inputs, *cell.parameters, *cell.states, *cell.previous_states)}
+    known |= {e.target.name for e in cell.equations}
+    blocks = [step.equation for step in derivation.part("jacobian")]
+    used = {s.name for e in (*blocks, *named) for s in symbols_of(e.value)}
+    marked = {name for name in used if name.endswith((BAR, DOT))}
+    assert used - known - marked == {s.name for e in named for s in symbols_of(e.target)}
+    page = compare_page([cell], "index.html", "zh")
+    assert ("<p>其中</p>" in page) is bool(named)
+    assert "参数：" in page
+
+
+def test_a_cell_of_which_not_all_is_judged_is_listed_in_the_language():
+    doubt = {"status": "partial", "checks": {"exact": "inconclusive"}, "examples": 3}
+    assert "部分</em>：精确" in index_page([Entry(catalogue["rnn"], doubt)], ("html",), "zh")
 
 
 @pytest.mark.long

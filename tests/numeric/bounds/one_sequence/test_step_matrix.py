@@ -13,7 +13,7 @@ from trajectories import CELLS, path
 
 from numeric.bounds.one_sequence.step_jacobians import Jacobians
 from numeric.numbers import matrices
-from numeric.numbers.matrices import Gram, Near, bounds
+from numeric.numbers.matrices import Near, bounds
 
 
 def first(name, n=4):
@@ -26,13 +26,12 @@ def test_products_by_blocks_are_those_of_the_matrix(name):
     left = np.random.default_rng(0).normal(size=(3, len(near.matrix)))
     gram = near.gram()
     assert np.allclose(near.after(left), left @ near.matrix, rtol=1e-13, atol=1e-13)
-    assert np.allclose(near.transposed_after(left), left @ near.matrix.T, rtol=1e-13, atol=1e-13)
     assert np.allclose(gram @ left[0], near.matrix.T @ (near.matrix @ left[0]), atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_a_norm_from_blocks_holds_in_rationals_and_is_close(name, monkeypatch):
-    monkeypatch.setattr(matrices, "_SMALL", 0)  # small matrices go the way of large ones
+    monkeypatch.setattr(matrices, "SMALL", 0)  # small matrices go the way of large ones
     near = replace(first(name), error=0.0)
     _, high, _ = bounds(near)
     exact = [[Fraction(float(entry)) for entry in row] for row in near.matrix]
@@ -43,7 +42,7 @@ def test_a_norm_from_blocks_holds_in_rationals_and_is_close(name, monkeypatch):
 
 @pytest.mark.parametrize("part", ["flat", "beside", "dense"])
 def test_a_gram_matrix_that_lacks_a_part_would_be_seen(part, monkeypatch):
-    monkeypatch.setattr(matrices, "_SMALL", 0)
+    monkeypatch.setattr(matrices, "SMALL", 0)
     near = first("lstm")
     whole = near.gram()
     less = replace(whole, **{part: 0.1 * getattr(whole, part)})
@@ -66,11 +65,3 @@ def test_panels_leave_what_the_whole_product_leaves(monkeypatch):
     monkeypatch.setattr(np.linalg, "inv", lambda L: 1.1 * known(L))
     monkeypatch.setattr(matrices, "_PANEL", 4)
     assert bounds(Near(A))[1] > found[0] * (1 + 1e-4)  # a wrong factor costs, and is not believed
-
-
-def test_the_largest_value_of_a_gram_matrix():
-    A = np.random.default_rng(2).normal(size=(50, 50))
-    gram = Gram(np.zeros(0), np.zeros((0, 50)), A.T @ A)
-    value, vector = matrices.top_of(gram)
-    assert value == pytest.approx(np.linalg.norm(A, 2) ** 2, rel=1e-6)
-    assert np.linalg.norm(A @ vector) == pytest.approx(np.linalg.norm(A, 2), rel=1e-6)

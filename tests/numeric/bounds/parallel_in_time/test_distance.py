@@ -11,7 +11,16 @@ from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import run
-from numeric.bounds.parallel_in_time.distance import Roundings, Step, UnprovedError, prove
+from numeric.bounds.parallel_in_time.distance import (
+    Chord,
+    Errors,
+    Roundings,
+    Speeds,
+    Step,
+    UnprovedError,
+    _majorants,
+    prove,
+)
 from numeric.bounds.parallel_in_time.inverse import inverse_norms
 from numeric.meaning.sizes import usual_sizes
 
@@ -51,7 +60,8 @@ def of(cell: Cell, lengths, gain: float = 0.5, rounded: float = 0.0):
     found = run(derivation_of(cell), made["parameters"], made["inputs"], None, made["constants"])
     flat = np.full((STEPS, 1, 1), 0.5), np.zeros(STEPS)
     lost = np.full(STEPS, rounded)
-    step = Step(np.asarray(lengths), np.zeros(STEPS), *flat, lost, Roundings(lost, 0 * lost))
+    granted = Roundings(lost, 0 * lost)
+    step = Step(np.asarray(lengths), np.zeros(STEPS), *flat, lost, granted, 0 * lost, 0 * lost)
     return prove(found, step_curvature(found.derivation), step, 1e-13)
 
 
@@ -88,3 +98,55 @@ def test_a_late_long_step_is_certified_where_one_constant_for_all_times_would_no
     assert proof.inverse * proof.lipschitz * 30.0 > 0.5
     assert proof.profile[-1] <= 30.0 * (1 + 1e-9)
     assert np.all(proof.profile[:-1] < 1.1e-6 * 2)
+
+
+def test_what_inputs_alone_make_passes_its_roundings_on_for_one_step() -> None:
+    """Of h = ½ h_prev + 8 last_prev: to o_t comes 8 o_{t−1}, and its cotangent is 8 that of h."""
+    lost = np.random.default_rng(0).uniform(size=STEPS) * 1e-9
+    none = np.zeros(STEPS)
+    step = Step(none, none, np.zeros((STEPS, 1, 1)), none, lost, Roundings(lost, none), none,
+                np.full(STEPS, 8.0))  # fmt: skip
+    want = lost + 8 * np.append(0.0, lost[:-1])
+    assert np.all(want <= step.reaching(lost))
+    np.testing.assert_allclose(step.reaching(lost), want, rtol=1e-14)
+
+
+def test_the_bilinear_form_of_states_that_meet_and_that_do_not() -> None:
+    """Vectors of lengths within the bounds, none of which beats β; without A it is L ‖e‖ ‖e′‖."""
+    rng = np.random.default_rng(0)
+    of = Speeds(*rng.uniform(0.1, 2.0, (3, STEPS)))
+    one, other = (Errors(*np.sort(rng.uniform(size=(2, STEPS)), axis=0)) for _ in range(2))
+    a, b = (np.stack(errors.before()) for errors in (one, other))
+    want = of.fed * (a[0] * b[1] + a[1] * b[0]) + of.own * a[1] * b[1]
+    np.testing.assert_allclose(of.bent(one, other), want, rtol=1e-13)
+    np.testing.assert_allclose(of.bent(other, one), want, rtol=1e-13)
+    kept = Errors(np.zeros(STEPS), other.whole)
+    np.testing.assert_allclose(of.bent(one, kept), of.share(one) * b[1], rtol=1e-13)
+    np.testing.assert_allclose(of.turned(one), of.fed * a[0] + of.rest * a[1], rtol=1e-13)
+    assert np.all(of.bent(one, other) >= want)
+    assert of.largest >= np.hypot(of.fed, of.rest).max()
+
+
+@pytest.mark.parametrize("fed", [0.0, 1.0])
+def test_both_sums_are_their_formulas(fed: float) -> None:
+    """E_t by the step, E_t⁺ by the next residual; no E_t⁺ where the way there leaves the ball."""
+    rng = np.random.default_rng(1)
+    factors = rng.uniform(0.4, 1.1, STEPS)
+    d, c, w, o, p, A, r, q = rng.uniform(0.0, 0.05, (8, STEPS))
+    own, by = rng.uniform(0.1, 0.4, (2, STEPS))
+    A, r, q, passed = fed * A, fed * r, fed * q, 8 * fed * rng.uniform(size=STEPS)
+    speeds = Speeds(fed * by, own, own)
+    step = Step(d, o, factors[:, None, None], 0 * d, o, Roundings(o, 0 * o), r, passed,
+                Chord(Errors(A, c), w, p, q))  # fmt: skip
+    found = _majorants(inverse_norms(factors[:, None, None], 0 * d, 4, 40), speeds, step, 1.0)
+    before = [np.append(0.0, part[:-1]) for part in (A, c, o, p, r, q)]
+    A, c_before, o_before, p_before, r, q = before
+    alone = recursion(factors, d, o + passed * o_before, fed * by * r, own / 2)
+    np.testing.assert_allclose(found.own, alone, rtol=1e-12)
+    after = recursion(factors, w, p + passed * p_before + fed * by * c_before * q,
+                      fed * by * (A + q) + own * c_before, own / 2)  # fmt: skip
+    np.testing.assert_allclose(found.after, after, rtol=1e-12)
+    np.testing.assert_allclose(found.smaller, np.minimum(alone, c + after), rtol=1e-12)
+    far = _majorants(inverse_norms(factors[:, None, None], 0 * d, 4, 40), speeds, step, 0.01)
+    assert np.all(np.isinf(far.after))
+    np.testing.assert_array_equal(far.smaller, far.own)

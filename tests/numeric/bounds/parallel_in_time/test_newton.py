@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -47,6 +49,11 @@ def exact(cell, made):
 def errors(monkeypatch, cell, gain, steps=20, size=4, seed=1, **options):
     """Each iterate, with its true distance from the exact trajectory."""
     made = draw(cell, usual_sizes(cell, size, 3), gain, steps, seed, 1.0)
+    return compared(monkeypatch, cell, made, **options)
+
+
+def compared(monkeypatch, cell, made, **options):
+    """The same, of these arrays."""
     true = exact(cell, made)
     seen = []
     known = newton._iterate
@@ -85,7 +92,7 @@ def test_what_is_certified_holds_and_is_close(monkeypatch, name: str, gain: floa
 def test_a_part_that_claims_too_little_is_shown_wrong(monkeypatch, part: str) -> None:
     """With K = 0 or L = 0 some iterate lies further away than is said."""
     low = {"inverse_norms": lambda given, *_: Inverse((np.zeros(len(given)),), (), 1),
-           "lipschitz": lambda *given: np.zeros(given[-1])}[part]  # fmt: skip
+           "lipschitz": lambda *given: np.zeros(given[4])}[part]  # fmt: skip
     monkeypatch.setattr(distance, part, low)
     beaten = []
     for seed in range(3):
@@ -93,6 +100,131 @@ def test_a_part_that_claims_too_little_is_shown_wrong(monkeypatch, part: str) ->
             _, pairs = errors(inner, catalogue["rnn"], 1.8, seed=seed)
         beaten += [one for one, gap in pairs if one.certified is not None and gap > one.certified]
     assert beaten
+
+
+LOOKING_BACK = Cell.parse(
+    name="back", inputs=("x",), sizes={"last": "m"},
+    equations="h = tanh(2*W @ (h_prev * tanh(V @ last_prev)) + h_prev * h_prev + U @ x)\nlast = x",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["qrnn", "t_gru"])
+@pytest.mark.parametrize("gain", [0.5, 1.5])
+def test_a_line_whose_gates_look_one_input_back_is_certified_at_once(monkeypatch, name, gain):
+    """What is nonlinear meets only the input before, which the guess has exactly."""
+    found, pairs = errors(monkeypatch, catalogue[name], gain, steps=60)
+    assert len(pairs) == 2
+    assert found.predicted == 1
+    assert found.foreseen == (0, 1)
+    assert pairs[0][0].certified <= pairs[0][1] * (1 + 1e-9)
+    for one, gap in pairs:
+        assert gap <= one.certified
+        assert one.adjoint is not None
+
+
+def displaced(monkeypatch, by) -> None:
+    """Guesses whose `last` is off by that, after each step."""
+    known = newton._guess
+
+    def off(run):
+        run = known(run)
+        last = run.states["last"].copy()
+        last[1:] += by(last[1:].shape)
+        return replace(run, states={**run.states, "last": last})
+
+    monkeypatch.setattr(newton, "_guess", off)
+
+
+@pytest.mark.parametrize("size", [1e-2, 1e-4])
+@pytest.mark.parametrize("seed", range(2))
+def test_an_input_before_that_is_off_counts(monkeypatch, size: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    displaced(monkeypatch, lambda shape: size * rng.normal(size=shape))
+    found, pairs = errors(monkeypatch, LOOKING_BACK, 0.5, seed=seed)
+    assert found.converged
+    assert sum(one.certified is not None for one, _ in pairs) > 1
+    assert all(one.certified is None or gap <= one.certified for one, gap in pairs)
+
+
+@pytest.mark.parametrize("part", ["fed", "own", None])
+def test_either_part_of_the_form_is_needed(monkeypatch, part: str | None) -> None:
+    """Squares add to every step here: without L^A, or L^B, some iterate is further away than said.
+
+    Below the trajectory, and where `last` is less negative than x, each error exceeds its step.
+    """
+    terms = {"fed": "last_prev * last_prev", "own": "0.3 * h_prev * h_prev"}
+    kept = list(terms.values()) if part is None else [terms[part]]
+    cell = Cell.parse(name="squares", inputs=("x",), sizes={"x": "n", "last": "n"}, equations=(
+        f"h = w * h_prev + 0.1 * last_prev + {' + '.join(kept)} + x * x\nlast = x\n"
+    ))  # fmt: skip
+    made = {"parameters": {"w": np.full(2, 0.25)}, "inputs": {"x": np.full((12, 2), -0.5)},
+            "initial": {"h": np.zeros(2), "last": np.zeros(2)}, "constants": {}}  # fmt: skip
+    speeds = distance._speeds
+
+    def less(*given):
+        made = speeds(*given)
+        return replace(made, **{part: np.zeros_like(made.own)}) if part else made
+
+    monkeypatch.setattr(distance, "_speeds", less)
+    displaced(monkeypatch, lambda shape: np.full(shape, 0.1 * (part != "own")))
+    _, pairs = compared(monkeypatch, cell, made)
+    wrong = [gap > one.certified for one, gap in pairs if one.certified is not None]
+    assert wrong
+    assert any(wrong) == (part is not None)
+
+
+def swept(monkeypatch, gain: float, seed: int, *, chord: bool):
+    """Newton's iterates of a tanh net, with or without the next residual."""
+    cell = catalogue["rnn"]
+    made = draw(cell, usual_sizes(cell, 8, 3), gain, 60, seed, 1.0)
+    with monkeypatch.context() as inner:
+        if not chord:
+            inner.setattr(newton, "_chord", lambda *_: None)
+        return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {})
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
+def test_the_next_residual_certifies_no_later_and_counts_closer(monkeypatch, seed: int) -> None:
+    gained = 0
+    for gain in (0.3, 1.0, 1.4):
+        with_it, alone = (swept(monkeypatch, gain, seed, chord=given) for given in (True, False))
+        taken = len(alone.iterates) - 1
+        assert with_it.certified_at <= alone.certified_at
+        assert taken <= with_it.foreseen[1] <= taken + 2
+        assert with_it.foreseen[1] <= alone.foreseen[1]
+        assert with_it.predicted == alone.predicted  # known before the next iterate is
+        gained += alone.foreseen[1] - with_it.foreseen[1]
+        for one, other in zip(with_it.iterates, alone.iterates, strict=True):
+            assert other.certified is None or one.certified <= other.certified
+    assert gained
+
+
+@pytest.mark.parametrize("part", ["carried on", "the slope moves", None])
+def test_what_the_next_residual_says_needs_both_parts(monkeypatch, part: str | None) -> None:
+    """From below, by a convex step, each iterate stays below, and the slope grows on the way."""
+    cell = Cell.parse(name="convex", inputs=("x",), sizes={"x": "n"},
+                      equations="h = w * h_prev + 0.3 * h_prev * h_prev + x * x")  # fmt: skip
+    made = {"parameters": {"w": np.full(2, 0.25)}, "inputs": {"x": np.full((12, 2), 0.6)},
+            "initial": {"h": np.zeros(2)}, "constants": {}}  # fmt: skip
+    chord = newton._chord
+    if part == "carried on":
+        monkeypatch.setattr(newton, "_chord", lambda *given: replace(
+            (found := chord(*given)), lengths=0 * found.lengths))  # fmt: skip
+    elif part is not None:
+        monkeypatch.setattr(distance.Speeds, "share", lambda self, one: 0 * one.whole)
+    _, pairs = compared(monkeypatch, cell, made)
+    wrong = [gap > one.certified for one, gap in pairs if one.certified is not None]
+    assert len(wrong) > 2
+    assert any(wrong) == (part is not None)
+
+
+def test_a_next_iterate_that_overflows_says_nothing() -> None:
+    """A step may be finite and the state that it leads to not."""
+    run = SimpleNamespace(states={"h": np.zeros((3, 1))})
+    far = {"h": np.array([[0.0], [np.inf], [1.0]])}
+    assert (
+        newton._chord(run, far, np.zeros((2, 1, 1)), np.zeros(2), np.zeros(1, dtype=bool)) is None
+    )
 
 
 def test_an_explosion_ends_without_a_word_too_many() -> None:

@@ -1,0 +1,73 @@
+// Before a page is printed: a figure with much of a page blank above it is drawn smaller, so that
+// it fits there, or stands after what follows it. The pages are measured as columns of their size,
+// which break as pages do; then the columns are taken away again.
+(() => {
+  const BLANK = 0.12, SMALLEST = 0.75, FURTHEST = 9, GAP = 40; // shares; blocks; px
+  const main = document.querySelector("main");
+  const rules = [...document.styleSheets].flatMap(sheet => [...sheet.cssRules]);
+  const paged = rules.filter(rule => rule instanceof CSSPageRule && rule.style.margin).pop();
+  if (!main || !paged) return;
+  const inches = text => CSS.supports("width", text) ? parseFloat(text) / 25.4 : 0; // from mm
+  const [above, beside] = paged.style.margin.split(" ").map(inches);
+  const height = (297 / 25.4 - 2 * above) * 96, width = (210 / 25.4 - 2 * beside) * 96;
+  const printed = rules.filter(rule => rule instanceof CSSMediaRule && rule.conditionText === "print");
+  const place = (element, last) => { // the page it begins or ends on, and how far down
+    const boxes = element.getClientRects(), box = boxes[last ? boxes.length - 1 : 0];
+    const page = Math.round((box.left - main.getBoundingClientRect().left) / (width + GAP) - 0.3);
+    return [page, (last ? box.bottom : box.top) - main.getBoundingClientRect().top];
+  };
+  const next = block => block.nextElementSibling
+    ?? block.parentElement.nextElementSibling?.firstElementChild;
+  const blank = (first, figure) => { // the most that is left of a page between the two
+    let most = 0;
+    for (let block = first; block && block !== figure; block = next(block)) {
+      const [page, foot] = place(block, true);
+      if (place(next(block), false)[0] > page) most = Math.max(most, height - foot);
+    }
+    return most;
+  };
+  const ended = () => { const [page, foot] = place(main.lastElementChild, true); return page * height + foot; };
+  const leads = block => block?.matches("p") && block.nextElementSibling?.matches(".scroll, ul, ol, pre");
+  const later = function* (figure) { // the blocks that it may stand after, no figure among them
+    let block = next(figure);
+    for (let k = 0; k < FURTHEST && block?.matches("p, ul, ol, .scroll, h2"); k += 1) {
+      const after = next(block);
+      if (!block.matches("h2") && !leads(block)) yield block;
+      block = after;
+    }
+  };
+
+  const settle = figure => {
+    const picture = figure.querySelector("svg"), before = figure.previousElementSibling;
+    if (!picture || !before?.matches(":not(h2)")) return;
+    const left = blank(before, figure);
+    if (left < BLANK * height) return;
+    const box = picture.getBoundingClientRect(), margin = parseFloat(getComputedStyle(figure).marginTop);
+    const less = figure.getBoundingClientRect().height + margin + 12 - left;
+    if (box.height - less >= SMALLEST * box.height) {
+      picture.style.width = `${box.width * (1 - less / box.height)}px`;
+      if (blank(before, figure) === 0) return;
+      picture.style.width = "";
+    }
+    const whole = ended();
+    let best = [left - BLANK * height / 2, before];
+    for (const block of [...later(figure)]) {
+      block.after(figure);
+      const most = blank(before, figure);
+      if (most < best[0] && ended() <= whole + 1) best = [most, block];
+      if (best[0] < BLANK * height) break;
+    }
+    best[1].after(figure);
+  };
+
+  for (const rule of printed) rule.media.mediaText = "all";
+  main.style.cssText = `width: ${width}px; margin: 0; height: ${height}px; columns: ${width}px; ` +
+    `column-gap: ${GAP}px; column-fill: auto;`;
+  document.body.style.margin = "0";
+  try {
+    main.querySelectorAll("figure").forEach(settle);
+  } finally {
+    main.style.cssText = document.body.style.cssText = "";
+    for (const rule of printed) rule.media.mediaText = "print";
+  }
+})();
