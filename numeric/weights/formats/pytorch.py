@@ -141,7 +141,7 @@ def _instead(tree: Any, found: Mapping[str, Array]) -> str:
         return (f"no tensors in it; it is a whole {tree.text.split()[-1]}, which only its own code "
                 "can load; run torch.save(module.state_dict(), FILE)")  # fmt: skip
     run = "save a state dictionary: torch.save(module.state_dict(), FILE)"
-    if isinstance(tree, (list, tuple)):
+    if isinstance(tree, (list, tuple)) and tree:
         return f"it is a list of {len(tree)}, and no state dictionary; {run} for one of them"
     for name, value in found.items():
         return (f"no tensors that are read; {name} is of {value.dtype}; {run}, its numbers as "
