@@ -5,7 +5,7 @@ In: the assignments of a cell and what it declares. Out: `Reading`: symbols by r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,6 +51,13 @@ class Reading:
     equations: tuple[tuple[MatrixSymbol, MatrixExpr], ...]
 
 
+def _scales(node: Node, parts: Sequence[MatrixExpr | Number]) -> bool:
+    """Whether a node multiplies, turns or negates its parts, and adds none of them."""
+    numbers = [isinstance(part, Number) for part in parts]
+    by_number = (node.kind == "*" and any(numbers)) or (node.kind == "/" and numbers[-1])
+    return by_number or node.kind in {"@", "negate", "transpose"}
+
+
 @dataclass(frozen=True)
 class _Builder:
     """Builds the expression of each node from its shape and its parts.
@@ -64,6 +71,9 @@ class _Builder:
     def build(self, node: Node) -> MatrixExpr | Number:
         """The expression of a node; numbers stay numbers until they meet a matrix."""
         parts = [self.build(child) for child in node.children]
+        if not _scales(node, parts):
+            for child, part in zip(node.children, parts, strict=True):
+                self.matrix_of_its_own(part, child)
         match node.kind:
             case "number":
                 return Rational(node.value)
@@ -81,6 +91,19 @@ class _Builder:
             case "call":
                 return self.build_call(node, parts)
         return self.combine(node, parts[0], parts[1])
+
+    def matrix_of_its_own(self, part: MatrixExpr | Number, node: Node) -> None:
+        """Refuse diag(v) where it is no factor of a product: it has no rule as a matrix there.
+
+        Raises:
+            CellError: naming the place.
+        """
+        if not isinstance(part, Number) and isinstance(split_coefficient(part)[1], DiagMatrix):
+            raise self.shapes.error(
+                "diag(…) stands beside `@` alone, where it scales rows or columns, diag(f) @ S or "
+                "S @ diag(g); it is neither added nor given to a function",
+                node,
+            )
 
     def applied(self, left: MatrixExpr, right: MatrixExpr) -> MatrixExpr:
         """The product; of u vᵀ and w, in which something may change with time, u times vᵀw.
@@ -216,6 +239,7 @@ def read(
     for assignment in assignments:
         target = shapes.symbol(assignment.target.value)
         value = builder.matrix(builder.build(assignment.value), assignment.value)
+        builder.matrix_of_its_own(value, assignment.value)
         equations.append((target, broadcast(value, target.shape)))
     free = (
         node.value

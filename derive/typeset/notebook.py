@@ -14,6 +14,7 @@ from derive.typeset.boxes import Box, Operator
 from derive.typeset.latex import Latex
 from derive.typeset.layout import PLAIN, Layout, Notation
 from derive.typeset.mathml import MathML
+from derive.typeset.right_sides import right_side
 
 ShownEquation = tuple[MatrixExpr, MatrixExpr, int | None]
 
@@ -46,7 +47,7 @@ def _boxes(
 ) -> Iterator[tuple[Box, Box, int | None]]:
     layout = Layout(notation)
     for left, right, number in lines:
-        yield layout.of(left), layout.of(right), number
+        yield layout.of(left), right_side(layout, left, right), number
 
 
 def _cell(side: str, body: str) -> str:

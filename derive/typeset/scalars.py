@@ -28,7 +28,7 @@ from sympy import Symbol as SympySymbol
 from sympy.core.numbers import Pi
 from sympy.matrices.expressions import HadamardProduct
 
-from derive.language.expr import Broadcast
+from derive.language.expr import Broadcast, Quotient
 from derive.language.norms import (
     BlockBound,
     BlockSup,
@@ -52,6 +52,7 @@ from derive.language.norms import (
     StepProduct,
     Supremum,
 )
+from derive.language.pairs import Maximum, Minimum
 from derive.language.reductions import Extent
 from derive.typeset.boxes import (
     Box,
@@ -128,8 +129,8 @@ def time_box(time: Expr, letters: Mapping[str, str]) -> Box:
 
 
 def is_uniform(vector: MatrixExpr) -> bool:
-    """Whether every entry of the column is the same scalar by its form: 1 − α, Δt γ."""
-    if isinstance(vector, (MatAdd, HadamardProduct, MatMul)):
+    """Whether every entry of the column is the same scalar by its form: 1 − α, Δt γ, 1/α."""
+    if isinstance(vector, (MatAdd, HadamardProduct, MatMul, Quotient, Maximum, Minimum)):
         return all(part.is_Number or is_uniform(part) for part in vector.args)
     return isinstance(vector, (Broadcast, OneMatrix))
 

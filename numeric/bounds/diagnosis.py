@@ -25,6 +25,7 @@ from numeric.bounds.lost_states import lost_states
 from numeric.bounds.one_sequence.path_shares import PathShares, path_shares
 from numeric.bounds.one_sequence.step_jacobians import Run, run
 from numeric.bounds.one_sequence.tracks import Track, follow
+from numeric.meaning.at_kinks import FIRST, AtKink, first_kink
 from numeric.numbers.printed import box_text, ceiling, floor, rate_down
 
 Array = Any
@@ -49,6 +50,8 @@ class Diagnosis:
     that the sequence resting at zero reaches. Either may be None. `shares` says which paths of a
     step carry the norm at the last lag. `apart` are methods that hold for exact sequences and
     are not known to hold at the stored states of the run: no bound along it is made with them.
+    `kink` is where the run first stands at a kink, within the last lag: every norm along it is one
+    of the slope that a rule gives there.
     """
 
     cell: Cell
@@ -67,6 +70,7 @@ class Diagnosis:
     shares: PathShares | None = field(default=None, repr=False, compare=False)
     setting: Setting | None = field(default=None, repr=False, compare=False)
     apart: frozenset[str] = frozenset()
+    kink: AtKink | None = None
 
     @property
     def at_most(self) -> tuple[float, str]:
@@ -183,6 +187,9 @@ def diagnose(
     if path is not None and certificate is not None:
         every = frozenset({*upper, *lower})
         apart = every & {FINITE} if certificate.holds_at(path.states) else every
+    kink = _kink(path, count)
+    if kink is not None:
+        told.append(_told_of(kink))
     if apart:
         told.append(said(
             "{0}: of exact sequences, and rounded states are not known to lie where those do, so "
@@ -198,10 +205,32 @@ def diagnose(
         track.log10_measured if track else None, upper, lower,
         rate if math.isfinite(rate) else None, rest, certificate, track, path,
         path_shares(path, count, track.direction)
-        if path and track and not derivation.has_matrices else None, setting, apart,
+        if path and track and not derivation.has_matrices else None, setting, apart, kink,
     )  # fmt: skip
     verdict, because = _verdict(found, _floors(certificate))
     return replace(found, verdict=verdict, because=because)
+
+
+def _kink(path: Run | None, lag: int) -> AtKink | None:
+    if path is None:
+        return None
+    signal = {name: value[:, None] for name, value in path.inputs.items()}
+    first = {name: value[:1] for name, value in path.states.items()}
+    cell = path.derivation.cell
+    return first_kink(cell, path.parameters, signal, first, path.constants, path.steps - lag)
+
+
+def _told_of(kink: AtKink) -> str:
+    place = kink.function, kink.target, kink.step, kink.count, kink.of
+    if kink.slope == FIRST:
+        return said(
+            "{0} in the equation of {1} is asked of equal numbers at step {2}, in {3} of {4} "
+            "entries: its slope there is that of the first", *place,
+        )  # fmt: skip
+    return said(
+        "{0} in the equation of {1} stands at its kink at step {2}, in {3} of {4} entries: its "
+        "slope there is taken to be {5}", *place, kink.slope,
+    )  # fmt: skip
 
 
 def _around_all(what: str, named: str, arrays: Arrays, box: Ends | None) -> Ends:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -189,19 +190,17 @@ def diagnose_layers(
             cell, held.parameters, own, inputs=signal,
             constants=default_constants(cell, {**own, "T": steps}),
             input_box=box, initial_box=initial_box, lag=lag, windows=windows, drawn=drawn,
-            weights=_told(EXACT if held.exact else ROUNDED, without),
+            weights=_told(EXACT if held.exact else ROUNDED, without, held.assumed),
             zero=_hand_up_zeros(network, found[:before]), summed=True,
         ))  # fmt: skip
     return Stack(network, tuple(layers), tuple(found))
 
 
-def _told(weights: str, constants: str) -> str:
+def _told(weights: str, constants: str, assumed: Sequence[str]) -> str:
     """What is said of the parameters, and of constants that have no value of their own."""
-    if not constants:
-        return weights
-    return said("{0}; {1}", weights, said(
-        "the cell file gives no value to {0}: standard normal ones are drawn", constants
-    ))  # fmt: skip
+    drawn = said("the cell file gives no value to {0}: standard normal ones are drawn", constants)
+    return reduce(lambda told, more: said("{0}; {1}", told, more),
+                  (*assumed, *([drawn] if constants else [])), weights)  # fmt: skip
 
 
 def require_fit(layer: Layer, signal: Mapping[str, Array], sizes: Mapping[str, int]) -> None:

@@ -54,6 +54,7 @@ REGIMES: Final[Mapping[str, Regime]] = MappingProxyType({
 AT_ZERO: Final = ("at rest", "in silence")  # initial states, or inputs, are zero: a function with
 # a kink has no gradient there
 SATURATED: Final = ("saturated", "extreme")  # rounding may be all that is left of a slope
+OVERFLOWING: Final = (*SATURATED, "expanding")  # exp(a) may leave float32 in right code
 DRAWN: Final = tuple(name for name in REGIMES if name not in (*AT_ZERO, "extreme"))
 
 

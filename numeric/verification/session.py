@@ -12,7 +12,7 @@ from typing import Any
 
 from derive.saying import said
 from numeric.numbers.rounding import BOUNDED, COARSE, Kinds
-from numeric.verification.cases import SATURATED, Case
+from numeric.verification.cases import OVERFLOWING, SATURATED, Case
 from numeric.verification.compare import (
     Difference,
     capped,
@@ -108,9 +108,10 @@ class Session:
     def judged(self, case: Case, largest: float) -> list[tuple[Case, Result]]:
         """What is judged of the case: what the module makes of it, but for what overflows.
 
-        A function that leaves float32's range where units saturate, as exp(90) does, is no wrong
-        formula if the same code is finite in float64: it is told, unless the number asked
-        for leaves the range itself, being above `largest`, or rounding can do anything to it.
+        A function that leaves float32's range where units saturate or states grow, as exp(90)
+        does within log(1 + exp(90)), is no wrong formula if the same code is finite in float64: it
+        is told, unless the number asked for leaves the range itself, being above `largest`, or
+        rounding can do anything to it.
         Judged are then the arrays that are finite, and all of them for the same numbers in
         float64, where the code has it.
 
@@ -119,7 +120,7 @@ class Session:
         """
         got = self.result(case)
         place = not_finite(got)
-        if place is None or case.dtype != "float32" or case.regime not in SATURATED:
+        if place is None or case.dtype != "float32" or case.regime not in OVERFLOWING:
             return [(case, got)]
         found = [(case, part) for part in [finite(got)] if part[0] or any(part[1].values())]
         if "float64" in self.problem.scope.dtypes:
@@ -131,6 +132,8 @@ class Session:
             place = unexplained(got, self.autograd(case), known[0], largest)
         if place:
             told = said("{0} is not finite where the units saturate: a function overflows", place)
+            if case.regime not in SATURATED:
+                told = said("{0} is not finite where states grow: a function overflows", place)
             self.unjudged.setdefault("float32", told)
         return found
 

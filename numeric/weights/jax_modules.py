@@ -46,6 +46,8 @@ def equinox_modules(arrays: Arrays) -> Iterator[Module]:
 
 
 _ORDERS: Final = {4: "ifgo", 3: "rzn", 1: ""}
+_UNSAID: Final = "its activations"
+_UNSAID_OF_ONE: Final = "its activation, whether it has a residual connection"
 
 
 def flax_modules(arrays: Arrays) -> Iterator[Module]:
@@ -68,7 +70,8 @@ def flax_modules(arrays: Arrays) -> Iterator[Module]:
                     continue
                 yield Module(module.strip("./"), "Flax", CELLS_OF[gates],
                              (int(n), int(W[0]) // len(stack.W.names)), 1, False,
-                             frozenset(keys.values()), (stack,))  # fmt: skip
+                             frozenset(keys.values()), (stack,),
+                             unsaid=_UNSAID if order else _UNSAID_OF_ONE)  # fmt: skip
 
 
 def _flax_stack(

@@ -20,13 +20,15 @@ Array = Any
 class LayerWeights:
     """The parameters of one layer and direction; `origin` says for each name where it came from.
 
-    `exact`: no parameter is a rounded result of what the file holds.
+    `exact`: no parameter is a rounded result of what the file holds. `assumed`: in sentences, what
+    of the network the file does not say, or says and the parameters alone do not.
     """
 
     prefix: str
     parameters: Mapping[str, Array]
     origin: Mapping[str, str]
     exact: bool = True
+    assumed: tuple[str, ...] = ()
 
     @property
     def reverse(self) -> bool:

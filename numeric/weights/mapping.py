@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final
 
 import numpy as np
 
 from derive.cell import Cell, dimensions
+from derive.saying import said
 from numeric.weights.combined import combined
 from numeric.weights.formats.stored import Arrays
 from numeric.weights.layer_weights import LayerWeights, checked, is_floating
@@ -65,7 +67,19 @@ def map_weights(
     _nothing_between([_place(layer.prefix)[0] for layer in layers])
     for layer in layers:
         _check(cell, layer)
-    return tuple(sorted(layers, key=lambda layer: _place(layer.prefix)))
+    assumed = () if chosen is None else _assumed(cell, chosen)
+    ordered = sorted(layers, key=lambda layer: _place(layer.prefix))
+    return tuple(replace(layer, assumed=assumed) for layer in ordered)
+
+
+def _assumed(cell: Cell, chosen: Module) -> tuple[str, ...]:
+    """What makes the user's network another one than the cell with these parameters, if it does."""
+    unsaid = said("the file does not say: {0}; it is taken for {1} as {2} usually runs it",
+                  chosen.unsaid, cell.name, chosen.framework)  # fmt: skip
+    start = said("{0}: that start is not followed", chosen.starts)
+    mask = said("the layer {0} of its model may mask steps; here every step counts", chosen.masking)
+    each = (chosen.unsaid, unsaid), (chosen.starts, start), (chosen.masking, mask)
+    return tuple(sentence for holds, sentence in each if holds)
 
 
 def unused(cell: Cell, arrays: Mapping[str, Array], module: str | None = None) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
 
+from derive.saying import said
 from numeric.weights.formats.stored import Unread
 from numeric.weights.layer_weights import checked
 
@@ -82,7 +84,8 @@ class Module:
     without any what it has that no cell has. `names` are its arrays. `joined` says how its two
     directions are joined where they do not stand beside each other; `unsaid` what of it the file
     does not say, so that the framework's usual is taken for it; `kept` how the file keeps their
-    numbers, where they are rounded; `starts` in which states its layers begin, where not in zeros.
+    numbers, where they are rounded; `starts` in which states its layers begin, where not in zeros;
+    `masking` is a layer of the model that may mask steps.
     """
 
     name: str
@@ -98,6 +101,7 @@ class Module:
     unsaid: str = ""
     kept: str = ""
     starts: str = ""
+    masking: str = ""
 
     @property
     def text(self) -> str:
@@ -114,11 +118,12 @@ class Module:
 
 def starts_of(layers: Sequence[Mapping[str, Any]]) -> str:
     """In words, the states that layers begin in: arrays of the file, or what the graph computes."""
-    return "; ".join(
-        f"{name} of {layer['prefix']} is "
-        + ("computed in the graph" if given is None else given)
+    found = [
+        said("{0} of {1} is computed in the graph", name, layer["prefix"]) if given is None
+        else said("{0} of {1} is {2}", name, layer["prefix"], given)
         for layer in layers for name, given in layer.get("starts", {}).items()
-    )  # fmt: skip
+    ]  # fmt: skip
+    return reduce(lambda one, other: said("{0}; {1}", one, other), found) if found else ""
 
 
 def shape_of(arrays: Arrays, name: str, axes: int) -> tuple[int, ...] | None:

@@ -128,6 +128,7 @@ def _pytorch(arrays: Arrays) -> Iterator[Module]:
             len({end.removesuffix("_reverse") for end in ends}),
             any(end.endswith("_reverse") for end in ends), frozenset(keys.values()),
             why_not="; ".join(strange[:1]) or f"{gates} gates" if not cells else "",
+            unsaid="whether its function is tanh or relu" if len(cells) > 1 else "",
         )  # fmt: skip
 
 
@@ -156,7 +157,7 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
         names: list[str] = []
         computed: list[Computed] = []
         kinds: list[str] = []
-        sizes = (0, 0)
+        sizes, masking = (0, 0), ""
         for way in ("", "forward", "backward"):
             if way not in ways:
                 continue
@@ -182,6 +183,7 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
             cells, why = _keras_cells(R[1] // R[0], None if bias is None else two, settings)
             computed.append((cells, why or _backwards(settings, way)))
             kinds.append(settings.get("kind", ""))
+            masking = settings.get("masking", "")
             sizes = (R[0], K[0])
         if stacks:
             name = said.get(path, {}).get("name") or path
@@ -189,7 +191,7 @@ def _keras(arrays: Arrays) -> Iterator[Module]:
             yield Module(
                 name, "Keras", cells, sizes, 1, len(stacks) > 1, frozenset(names), tuple(stacks),
                 why, _joined(said.get(path, {})) if len(stacks) > 1 else "",
-                "" if all(kinds) else _UNSAID,
+                "" if all(kinds) else _UNSAID, masking=masking,
             )  # fmt: skip
 
 

@@ -152,8 +152,8 @@ def _lines(converted: Converted, target: Path) -> list[str]:
             f"they agree to {converted.proof.agreement:.0e}"
         )
     if converted.unsaid:
-        lines.append(f"the file read does not say: {converted.unsaid}; {converted.source}'s usual "
-                     "ones are taken")  # fmt: skip
+        lines.append(f"the file read does not say: {converted.unsaid}; it is taken for "
+                     f"{converted.cell.name} as {converted.source} usually runs it")  # fmt: skip
     if converted.starts:
         lines.append(f"{converted.starts}: what is written starts at zeros unless it is given that "
                      "as its initial state")  # fmt: skip

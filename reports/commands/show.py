@@ -10,6 +10,7 @@ from derive.cell import Cell, dimensions
 from derive.network import Network
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout
+from derive.typeset.right_sides import right_side
 from derive.typeset.text import Text
 from reports.arguments.network_flags import network_from
 from reports.arguments.which_cell import checked_cell
@@ -77,7 +78,7 @@ def _facts(
                 "number": step.number,
                 "part": step.part,
                 "left": spell(layout.of(step.equation.target)),
-                "right": spell(layout.of(step.equation.value)),
+                "right": spell(right_side(layout, step.equation.target, step.equation.value)),
                 "rule": step.rule,
             }
             for step in derivation.steps

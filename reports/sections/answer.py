@@ -89,6 +89,8 @@ def _asked(pages: Pages) -> Iterator[Inlines]:
     steps = str(study.one.lags[-1])
     if asked is not None and asked.weights:
         yield say.sentence("answer.weights", Words(asked.weights, "code"))
+    for line in layers[study.place].assumed:
+        yield say.sentence("answer.assumed", say.phrase(line))
     if len(layers) > 1:
         yield say.sentence("answer.layer", str(len(layers)),
                            Words(layers[study.place].prefix.rstrip("."), "code"))  # fmt: skip

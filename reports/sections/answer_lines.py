@@ -15,6 +15,7 @@ from derive.cell import Cell
 from numeric.bounds.answer import Answer
 from numeric.bounds.diagnosis import EXPLODES, VANISHES
 from numeric.bounds.remedy import MULTIPLY, Change, is_bias_of
+from numeric.meaning.at_kinks import FIRST
 from reports.document.model import Words
 from reports.document.numerals import DOWN, NEAR, UP
 
@@ -56,6 +57,10 @@ class Letters(Protocol):
 def lines(found: Answer, letters: Letters) -> Iterator[Line]:
     """The sentences of an answer: verdict, path, unit, time, remedy."""
     yield _verdict(found, letters)
+    if (kink := found.one.kink) is not None:
+        key = "answer.tie" if kink.slope == FIRST else "answer.kink"
+        yield key, (kink.function, letters.symbol(kink.target), str(kink.step), str(kink.count),
+                    str(kink.of), kink.slope)  # fmt: skip
     if found.path is not None:
         yield "answer.path" if found.most else "answer.path_among", (letters.path(found.path.route),
                               letters.decimal(100 * found.path.share, 0, NEAR),

@@ -18,6 +18,7 @@ from derive.typeset.boxes import Box, row
 from derive.typeset.columns import columns_of
 from derive.typeset.latex import Latex
 from derive.typeset.layout import Layout, space_of
+from derive.typeset.right_sides import right_side
 from derive.typeset.text import Text
 from reports.document.model import EquationRow, Equations, Inlines, Math
 from reports.document.words import Speaker
@@ -122,8 +123,7 @@ def _roles(cell: Cell) -> Iterator[tuple[str, tuple[MatrixSymbol, ...]]]:
 
 def _steps(layout: Layout, text: Text, say: Speaker, steps: tuple[Step, ...]) -> Iterator[str]:
     return _lines(text, [
-        EquationRow(layout.of(step.equation.target), layout.of(step.equation.value), step.number,
-                    rule_note(say, step) if step.terms else ())
+        EquationRow(*_sides(layout, step), step.number, rule_note(say, step) if step.terms else ())
         for step in steps
     ])  # fmt: skip
 
@@ -160,8 +160,13 @@ def show_latex(cell: Cell | str, language: str = "en") -> str:
     return "\n".join(made) + "\n"
 
 
+def _sides(layout: Layout, step: Step) -> tuple[Box, Box]:
+    target, value = step.equation.target, step.equation.value
+    return layout.of(target), right_side(layout, target, value)
+
+
 def _latex_steps(layout: Layout, latex: Latex, steps: tuple[Step, ...]) -> Iterator[str]:
     for step in steps:
-        left, right = layout.of(step.equation.target), layout.of(step.equation.value)
+        left, right = _sides(layout, step)
         end = "" if step is steps[-1] else r" \\"
         yield rf"{latex(left)} &= {latex(right)} \tag{{{step.number}}}{end}"

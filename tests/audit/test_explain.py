@@ -135,3 +135,56 @@ def test_what_is_off_in_float32_code_beside_its_rounding_is_told() -> None:
     assert "computes in float32 and returns float64" in told["params.W"].sentence
     assert "float32 does not explain" not in told["params.W"].sentence
     assert "dU is off by 1.0e+00, which float32 does not explain" in told["params.U"].sentence
+
+
+def told_of(change) -> dict[str, str]:
+    """What is said of the right module whose gradients are changed, of each of them."""
+    module = load(right("rnn"), "right")
+
+    def called(case: Case) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+        found, tape = module.forward(case.params, case.inputs, case.initial)
+        gradients = module.backward(case.params, tape, case.cotangents)
+        change(case, gradients)
+        return found, gradients
+
+    told = explain_gradients(
+        CellProblem(catalogue["rnn"]), called, failing=["params.W"],
+        counterexample={"T": 1, "B": 17, "n": 1, "m": 1},
+    )  # fmt: skip
+    return {label: finding.sentence or "" for label, finding in told.items()}
+
+
+def test_one_gradient_in_float32_is_told_from_a_missing_term() -> None:
+    def low(case: Case, gradients: dict[str, dict[str, np.ndarray]]) -> None:
+        W = gradients["params"]["W"]
+        gradients["params"]["W"] = W.astype(np.float32).astype(W.dtype)
+
+    told = told_of(low)
+    assert "dW: it is computed in float32" in told["params.W"]
+    assert not told["params.U"]
+
+
+def test_what_is_wrong_in_large_batches_of_one_step_alone_is_told_with_their_size() -> None:
+    """A call of one step has no second step whose loss could stand alone."""
+
+    def few(case: Case, gradients: dict[str, dict[str, np.ndarray]]) -> None:
+        if case.batch > 8:
+            gradients["params"]["W"] = gradients["params"]["W"] * np.arange(1, case.batch)[-1]
+            gradients["params"]["W"] += 1
+
+    said = told_of(few)["params.W"]
+    assert said.endswith(", in calls of T = 1, B = 17"), said
+
+
+def test_what_is_right_of_all_losses_alone_is_not_put_down_to_two_signs_that_undo_each_other() -> (
+    None
+):
+    def still(case: Case, gradients: dict[str, dict[str, np.ndarray]]) -> None:
+        if not np.any(case.cotangents["h"][-1]):
+            for group in gradients.values():
+                group.update({name: 0 * value for name, value in group.items()})
+
+    for label, said in told_of(still).items():
+        assert "right where every step has a loss" in said, label
+        assert "not linear in cotangents" in said
+        assert "wrong sign" not in said

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from derive import catalogue
+from derive import Cell, catalogue
 from numeric.compiler.kernel import compile_cell
 from numeric.compiler.target import load
 from numeric.verification.verify import Verdict, verify
@@ -81,3 +81,20 @@ def test_what_only_the_code_makes_infinite_is_told() -> None:
     verdict = verify(load(source.replace(line, line + nan), "file"), cell=catalogue["s5"])
     said = "params.D is not finite where the units saturate: a function overflows"
     assert (verdict.status, verdict.unjudged) == ("partial", {"float32": said})
+
+
+GROWING = Cell.parse(name="growing", equations="h = log(1 + exp(W @ h_prev)) * sqrt(1 + x * x)")
+
+
+def test_an_exponential_within_that_leaves_float32_where_states_grow_is_no_wrong_gradient() -> None:
+    verdict = verify(compile_cell(GROWING, "textbook"))
+    assert verdict.status == "partial", verdict.summary()
+    assert "is not finite where states grow" in verdict.unjudged["float32"]
+    assert {gradient.status for gradient in verdict.gradients.values()} == {"pass"}
+
+
+def test_a_wrong_gradient_of_such_code_is_refused() -> None:
+    source = compile_cell(GROWING, "textbook").source
+    wrong = source.replace("h_bar_carry = ", "h_bar_carry = 0.5 * ", 2)
+    assert wrong != source
+    assert verify(load(wrong, "wrong"), cell=GROWING).status == "fail"

@@ -44,10 +44,11 @@ from numeric.verification.explain.misplaced import (
     with_weights,
 )
 from numeric.verification.explain.other_cells import Dialect, dialects
-from numeric.verification.explain.place import first_parting, unexplained
+from numeric.verification.explain.place import first_parting, right_in_whole, unexplained
 from numeric.verification.explain.search import Search
 from numeric.verification.explain.treated import (
     SINGLE,
+    alone_in_single_precision,
     clipped,
     follows_its_forward,
     in_single_precision,
@@ -118,6 +119,8 @@ def explain_gradients(
         if unusual and not audit.anatomy.by_step:
             found = of_all_steps(audit, unusual)
             told |= {label: _of(label, words) for label, words in found.items()}
+        told |= {label: _of(label, words) for label in unusual - {*told}
+                 if (words := alone_in_single_precision(audit, label))}  # fmt: skip
         unusual -= {*told}
         told |= _in_other_calls(audit, unusual, counterexample or {})
         if not audit.wrong and (words := nearly_right(audit, failing)):
@@ -186,6 +189,10 @@ def _of_another_backward(
         treated |= {label: words for label in wrong - {*treated}
                     if (words := with_weights(audit, label))}  # fmt: skip
     found = {label: _of(label, words) for label, words in treated.items()}
+    whole = {label for label in wrong - {*found} if audit.errors[label] <= agreement().equal}
+    found |= {
+        label: _of(label, words) for label, words in right_in_whole(audit, whole, steps).items()
+    }
     return found | _explained(audit, wrong - {*found}, steps, counterexample)
 
 
@@ -263,7 +270,8 @@ def _explained(
     chosen = search.explanations()
     found = {label: _sentence(audit, label, mistakes) for label, mistakes in chosen.items()}
     for label in wrong - {*found}:
-        if words := scaled(audit, label) or misplaced(audit, label, audit.right()):
+        if words := (alone_in_single_precision(audit, label) or scaled(audit, label)
+                     or misplaced(audit, label, audit.right())):  # fmt: skip
             found[label] = _of(label, words)
     found |= _beside(audit, wrong - {*found}, chosen)
     left = wrong - {*found}

@@ -6,7 +6,7 @@ all of whose gradients are wrong, and that explain all that are, not those that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial, reduce
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from numeric.verification.explain.audit import (
     STEPS,
     Audit,
     agreement,
+    equal,
     gradient_errors,
     relative_error,
 )
@@ -142,6 +143,28 @@ def _explaining(
 def _given(equation: AdjointEquation) -> bool:
     """Whether it only takes in what comes from the loss and from the next step."""
     return all(t.value in (from_loss(equation.of), carry(equation.of)) for t in equation.terms)
+
+
+def right_in_whole(
+    audit: Audit, labels: Iterable[str], steps: Mapping[str, Mapping[int, bool]]
+) -> dict[str, str]:
+    """Gradients that are right of losses at all steps, and wrong of a loss at one alone.
+
+    Two mistakes that undo each other make such a gradient as well: none is looked for.
+    """
+    found: dict[str, str] = {}
+    for label in labels:
+        wrong = listed(runs(k for k, fine in steps[label].items() if not fine))
+        found[label] = said(
+            "right where every step has a loss; cotangents of one step alone give it wrongly at "
+            "t = {0}", wrong,
+        )  # fmt: skip
+        alone = [case for _, case in audit.anatomy.alone(audit.tapes[0].case)]
+        total = sum(labelled(audit.call(case)[1])[label] for case in alone)
+        if not equal(total, audit.got[0][label]):
+            found[label] = said("{0}; it is not the sum of those, so not linear in cotangents",
+                                found[label])  # fmt: skip
+    return found
 
 
 def unexplained(

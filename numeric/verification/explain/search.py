@@ -94,7 +94,9 @@ class Search:
         # what makes no gradient alone makes none as the first of a set
         together = self._together([self.full], pairs=False) if alone else {}
         if self.anatomy.by_step and not {*together} >= self.wrong:
-            by_steps = self._together([self._level(1), self._level(2), self.full], pairs=True)
+            steps = min(tape.case.steps for tape in self.audit.tapes)
+            alone_at = [self._level(step) for step in (1, 2) if step <= steps]
+            by_steps = self._together([*alone_at, self.full], pairs=True)
             together = max(together, by_steps, key=len)
         if {*together} >= self.wrong:
             return together
@@ -287,7 +289,10 @@ class Search:
         return None
 
     def _shares(self, chosen: list[Mistake]) -> Chosen:
-        """For each gradient that all of them make, those that it takes."""
+        """For each gradient that all of them make, those that it takes.
+
+        One that takes none is right where all steps have a loss, and no mistake of terms.
+        """
         found: Chosen = {}
         matched = self.full.matched(chosen, self.labels)
         if not {*self.labels} - self.wrong <= matched:
@@ -298,7 +303,8 @@ class Search:
                 less = [m for m in needed if m is not mistake]
                 if self.full.matched(less, [label]):
                     needed = less
-            found[label] = tuple(needed)
+            if needed:
+                found[label] = tuple(needed)
         return found
 
     # ---- two mistakes for one gradient -----------------------------------------------------------

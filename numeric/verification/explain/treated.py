@@ -75,6 +75,21 @@ def in_single_precision(audit: Audit) -> str:
     return ""
 
 
+def alone_in_single_precision(audit: Audit, label: str) -> str:
+    """That one gradient of float64 has float32's numbers alone, and its error; "" if not."""
+    arrays = [got[label] for got in audit.got]
+    if (
+        agreement() is not AGREEMENTS["float64"]
+        or audit.errors[label] > SINGLE
+        or not all(np.array_equal(array, np.asarray(array, np.float32)) for array in arrays)
+    ):
+        return ""
+    return said(
+        "it is computed in float32: each number in it has the 24 bits of float32, and it agrees "
+        "with the right one to {0}", f"{audit.errors[label]:.0e}",
+    )  # fmt: skip
+
+
 def _is_smooth(audit: Audit) -> bool:
     """Whether what the outputs are off by hardly changes where every number does a little.
 

@@ -74,11 +74,16 @@ def read_keras(path: Path) -> Arrays:
                 raise ValueError(f"{path.name}: config.json is too long")
             layers = [*_layers(json.loads(archive.read("config.json")), 0)]
             with archive.open(_HDF5) as file:
-                return _arrays(file, path, layers)
+                found = _arrays(file, path, layers)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError):
         raise ValueError(f"{path.name}: no .keras archive, or one that is damaged") from None
     except (json.JSONDecodeError, RecursionError, UnicodeDecodeError):
         raise ValueError(f"{path.name}: its config.json is no JSON") from None
+    masking = [layer["name"] for layer in layers
+               if layer["kind"] == "Masking" or layer.get("mask_zero") is True]  # fmt: skip
+    for where in found.modules if masking else ():
+        found.modules[where] = {**found.modules[where], "masking": masking[0]}
+    return found
 
 
 def _present(path: Path) -> None:

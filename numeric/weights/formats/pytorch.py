@@ -125,7 +125,7 @@ def read(path: Path) -> Arrays:
             said = str(problem) if isinstance(problem, ValueError) else "the archive is damaged"
             raise ValueError(f"{path.name}: {said}") from None
     if not any(not isinstance(value, Unread) for value in found.values()):
-        raise ValueError(f"{path.name}: no tensors in it; {_instead(tree)}")
+        raise ValueError(f"{path.name}: {_instead(tree, found)}")
     return found
 
 
@@ -135,11 +135,18 @@ def _short(archive: zipfile.ZipFile, name: str, whole: Array) -> Array:
     return member(archive, name, whole)
 
 
-def _instead(tree: Any) -> str:
+def _instead(tree: Any, found: Mapping[str, Array]) -> str:
+    """What the file holds in place of tensors of a state dictionary, and what to do."""
     if isinstance(tree, _Object):
-        return (f"it is a whole {tree.text.split()[-1]}, which only its own code can load; run "
-                "torch.save(module.state_dict(), FILE)")  # fmt: skip
-    return "save a state dictionary: torch.save(module.state_dict(), FILE)"
+        return (f"no tensors in it; it is a whole {tree.text.split()[-1]}, which only its own code "
+                "can load; run torch.save(module.state_dict(), FILE)")  # fmt: skip
+    run = "save a state dictionary: torch.save(module.state_dict(), FILE)"
+    if isinstance(tree, (list, tuple)) and tree:
+        return f"it is a list of {len(tree)}, and no state dictionary; {run} for one of them"
+    for name, value in found.items():
+        return (f"no tensors that are read; {name} is of {value.dtype}; {run}, its numbers as "
+                "float32")  # fmt: skip
+    return f"no tensors in it; {run}"
 
 
 def _said(value: Any) -> str:

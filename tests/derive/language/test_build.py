@@ -296,3 +296,22 @@ def test_a_row_of_parameters_stays_a_row():
 def test_where_a_state_or_an_input_is_missed_the_parameters_are_named(equations, free):
     with pytest.raises(CellError, match=f"parameters: {free}$"):
         parse(equations)
+
+
+@pytest.mark.parametrize("value", [
+    "0.5 * S_prev + diag(sigmoid(G @ x))", "S_prev - 2 * diag(x)",
+    "tanh(diag(x)) @ S_prev + outer(x, x)",
+    "M * diag(x) + S_prev", "(diag(x) + outer(x, x)) @ S_prev + outer(x, x)", "diag(x)",
+    "S_prev + diag(x) @ diag(x)",
+])  # fmt: skip
+def test_a_diagonal_matrix_by_itself_is_refused_in_words(value):
+    """It has a rule beside a matrix alone: added, its adjoint ended in a fault of the program."""
+    with pytest.raises(CellError, match=r"column \d+: diag\(…\) stands beside `@` alone"):
+        Cell.parse(name="one", equations=f"S = {value}\nh = S @ x + S_prev @ x", outputs=("h",),
+                   sizes={"x": "n"}, matrices=("M",) if "M" in value else ())  # fmt: skip
+
+
+def test_a_diagonal_matrix_beside_a_product_stays():
+    equations = "S = -diag(x) @ S_prev @ (diag(w) @ diag(x)) / 2 + diag(w) @ outer(x, x)\nh = S @ x"
+    cell = Cell.parse(name="one", equations=equations, outputs=("h",), sizes={"x": "n"})
+    assert differentiate(cell).has_matrices

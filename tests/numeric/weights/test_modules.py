@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from derive import catalogue
+from numeric.bounds.stack import diagnose_layers, network_of
 from numeric.weights.formats.readers import read_arrays
 from numeric.weights.formats.stored import Arrays, Unread
 from numeric.weights.mapping import map_weights
@@ -162,3 +163,39 @@ def test_what_a_bias_is_made_of_begins_with_an_array() -> None:
             for text in layer.origin.values()]  # fmt: skip
     assert len(said) > 20
     assert not [text for text in said if text.lstrip("−").startswith((" ", "+"))]
+
+
+def pytorch(gates: int) -> dict[str, Any]:
+    return {"weight_ih_l0": drawn(gates * N, N), "weight_hh_l0": drawn(gates * N, N)}
+
+
+def flax(*gates: str) -> dict[str, Any]:
+    return {f"{side}{gate}.kernel": drawn(N, N) for side in "ih" for gate in gates}
+
+
+@pytest.mark.parametrize(
+    ("cell", "arrays", "said"),
+    [
+        ("rnn", pytorch(1), "tanh or relu; it is taken for rnn as PyTorch"),
+        ("irnn", pytorch(1), "tanh or relu; it is taken for irnn as PyTorch"),
+        ("lstm", pytorch(4), ""),
+        ("lstm", keras("layers/a"), "activations, which way a layer runs"),
+        ("lstm", Arrays(keras("layers/a"), {"layers/a": {**USUAL, "name": "a"}}), ""),
+        ("lstm", flax(*"ifgo"), "its activations; it is taken for lstm as Flax"),
+        ("rnn", flax(""), "whether it has a residual connection"),
+        ("gru", node("GRU", [{"prefix": "a", "starts": {"initial_h": None}}]),
+         "initial_h of a is computed in the graph: that start is not followed"),
+        ("gru", node("GRU", [{"prefix": "a", "starts": {"initial_h": "h_0"}}]),
+         "initial_h of a is h_0: that start"),
+        ("gru", node("GRU", [{"prefix": "a"}]), ""),
+    ],
+)  # fmt: skip
+def test_what_makes_a_users_network_another_one_is_assumed_in_words(
+    cell: str, arrays: Any, said: str
+) -> None:
+    """The bounds of a layer of relu, or of one that runs backwards, are other ones."""
+    (layer,) = map_weights(catalogue[cell], arrays)
+    assert bool(layer.assumed) == bool(said)
+    assert said in "; ".join(layer.assumed)
+    found = diagnose_layers(network_of(catalogue[cell], [layer]), [layer], {}, lag=2)
+    assert said in found.found[0].assumptions[0]

@@ -125,3 +125,15 @@ def test_of_one_step_nothing_is_said_in_the_plural(capsys):
     assert "have at most 1 step " in told
     assert "In time it is even" not in told  # of one step
     assert not re.findall(r"(?<![\d.])1 (?:more )?\w+s\b", told)
+
+
+@pytest.mark.parametrize(("equations", "told"), [
+    ("h = W @ relu(h_prev) + U @ x", "kink of relu in the equation of h: at step 1"),
+    ("h = maximum(W @ h_prev, V @ h_prev) + U @ x", "max in the equation of h: at step 1"),
+])  # fmt: skip
+def test_a_norm_that_the_rule_of_a_kink_makes_is_said_to_be_of_that_rule(equations, told):
+    text = said(equations)
+    assert told in text
+    assert "said of that slope" in text
+    assert told not in said(equations.replace("h_prev", "(h_prev + 0.1)"))
+    assert "注意" in said(equations, "zh")

@@ -122,3 +122,23 @@ def test_a_damaged_chunk_is_said(tmp_path: Path) -> None:
     (tmp_path / "m.weights.h5").write_bytes(held)
     with pytest.raises(ValueError, match=r"m\.weights\.h5: .* is damaged"):
         map_weights(catalogue["lstm"], read_h5(tmp_path / "m.weights.h5"))
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (layer("Masking", "skip"), "the layer skip of its model may mask steps"),
+        (layer("Embedding", "table", mask_zero=True), "the layer table of its model"),
+        (layer("Embedding", "table", mask_zero=False), ""),
+    ],
+)
+def test_a_model_that_masks_steps_is_not_taken_for_one_that_does_not(
+    tmp_path: Path, before: Mapping[str, Any], said: str
+) -> None:
+    """A masked step leaves the state as it is: another product than that of all steps."""
+    held = variables("layers/lstm")
+    names = {"layers/lstm": "lstm"}
+    modules(tmp_path, [before, layer("LSTM", "lstm")], held, names)
+    (found,) = map_weights(catalogue["lstm"], read_keras(tmp_path / "m.keras"))
+    assert said in "; ".join(found.assumed)
+    assert bool(found.assumed) == bool(said)

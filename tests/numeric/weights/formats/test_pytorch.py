@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,3 +81,16 @@ def test_a_key_that_is_no_name_is_not_written_out(tmp_path: Path) -> None:
     program = b"\x80\x02}" + doubled + b"h\x0b" + dictionary + b"s."
     found = read(archive(tmp_path / "w.pt", program))
     assert all(len(name) < 100 for name in found)
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ([{}, {}], "it is a list of 2, and no state dictionary"),
+        ({"W": np.ones(2)}, "no tensors that are read; W is of _reconstruct"),
+        ({"epoch": 3}, "no tensors in it; save a state dictionary"),
+    ],
+)
+def test_what_is_there_in_place_of_tensors_is_named(tmp_path: Path, held: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        read(archive(tmp_path / "w.pt", pickle.dumps(held, 2)))
