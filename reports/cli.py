@@ -30,7 +30,6 @@ from reports.terminal.console import (
     toolkit_version,
 )
 from reports.terminal.plain_signs import shown_in
-from reports.terminal.unread import unread
 
 _NOWHERE: Final = os.path.join(os.devnull, "none")  # so that no cache is left in the user's folder
 # from here on two threads take less time than one (a fifth less at 512 units); below they take as
@@ -117,7 +116,7 @@ def _main(words: Sequence[str], own: bool) -> int:
         one_thread()
     try:
         load = partial(import_module, command.home)
-        found = (kept(partial(unread, load)) if own else load()).run(arguments)
+        found = (kept(load) if own else load()).run(arguments)
     except (CommandError, CellError) as problem:
         return _refuse(words, str(problem), REFUSED)
     except Exception as problem:
