@@ -4,7 +4,8 @@ In: a derivation. Out: which entries are too small. Jacobian and entries are eva
 digits, the Jacobian from the author's equations. With every size 1 an entry whose terms have one
 sign is met exactly, so that a smaller one is seen; larger sizes see norms of matrices, in
 float64, whose relative error is far below `SLACK`. A slope that is read as 1 − tanh² keeps of
-fifty digits what saturation leaves: beside the largest entry `LOST` is nothing.
+fifty digits what saturation leaves, and h/h a Jacobian of nearly 0: beside the largest entry, or 1
+where all are 0, `LOST` is nothing.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def _exceeding(
     for called, entries, named in tables:
         read.named = dict(named)
         bounds = {pair: read(entry) for pair, entry in entries.items()}
-        nothing = LOST * max(bounds.values())
+        nothing = LOST * (max(bounds.values()) or 1.0)  # states and weights are near 1
         for (of, by), bound in bounds.items():
             if norms[of, by] > max(bound * (1 + SLACK), nothing):
                 wrong[f"N_{of},{by} of {called}: a norm exceeds it"] = None

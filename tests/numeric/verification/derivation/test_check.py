@@ -378,3 +378,9 @@ def test_norms_that_no_draw_compares_are_not_counted_as_compared(monkeypatch):
     derivation = differentiate(Cell.parse(name="one", equations="h = layer_norm(W @ h_prev + x)"))
     with pytest.raises(CellError, match="no value at any of"):
         norms.undominated(derivation, 0)
+
+
+def test_a_jacobian_that_cancels_to_zero_is_dominated_by_zero():
+    derivation = differentiate(Cell.parse(name="ratio", equations="h = h_prev / h_prev + W @ x"))
+    assert examine(derivation).wrong == ()
+    assert norms.undominated(derivation, 0)[1] == ()
