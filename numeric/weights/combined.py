@@ -5,7 +5,8 @@ each X was made of. PyTorch's pruning keeps X_orig and X_mask, weight norm X_g a
 `parametrizations.X.original0` and `.original1`. What else stands in for an X is refused: it
 would be read as absent otherwise.
 
-Source: torch.nn.utils.prune, torch.nn.utils.weight_norm, torch.nn.utils.parametrizations.
+Source: torch.nn.utils.prune, torch.nn.utils.weight_norm, torch.nn.utils.parametrizations;
+fastai.text.models.awdlstm.WeightDropout.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _PART: Final = re.compile(
     r"(?P<module>.*\.)?(?:parametrizations\.(?P<whole>\w+)\.(?P<place>[\w.]+)"
     r"|(?P<base>\w+?)_(?P<part>orig|mask|g|v|u))"
 )
+_RAW: Final = re.compile(r"(?P<module>.*\.)?(?P<base>\w+)_raw")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def combined(arrays: Mapping[str, Array], wanted: Callable[[str], bool]) -> Comb
         whole = (found["module"] or "") + (found["whole"] or found["base"])
         if wanted(whole):
             parts.setdefault(whole, {})[found["part"] or found["place"]] = name
+    _refuse_masked(arrays, wanted)
     rest = dict(arrays)
     made = {}
     for whole, held in parts.items():
@@ -67,6 +70,24 @@ def combined(arrays: Mapping[str, Array], wanted: Callable[[str], bool]) -> Comb
         value = make(whole, *(np.asarray(rest.pop(n), np.float64) for n in (first, second)))
         rest[whole], made[whole] = value, said.format(first, second)
     return Combined(rest, made)
+
+
+def _refuse_masked(arrays: Mapping[str, Array], wanted: Callable[[str], bool]) -> None:
+    """Refuse module.X beside an X_raw of other numbers: fastai's dropout of weights made it.
+
+    What the last pass forward left there is X_raw with entries dropped and the others enlarged, if
+    the network was training.
+
+    Raises:
+        ValueError: naming both.
+    """
+    for name in arrays:
+        found = _RAW.fullmatch(name)
+        whole = f"{found['module'] or ''}module.{found['base']}" if found else ""
+        if whole in arrays and wanted(whole) and not np.array_equal(arrays[whole], arrays[name]):
+            raise ValueError(f"{whole}: the file holds {name} as well, with other numbers, as "
+                             "dropout of weights leaves them; call eval() and a pass forward before "
+                             f"saving, or keep {name} alone under the name {whole}")  # fmt: skip
 
 
 def _how_to(whole: str, held: Mapping[str, str]) -> str:

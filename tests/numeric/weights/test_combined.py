@@ -74,6 +74,15 @@ def test_what_no_rule_puts_together_is_refused_with_what_to_run(held, run):
         mapped(arrays | {name: np.ones(shape) for name, shape in held.items()})
 
 
+def test_weights_that_dropout_masks_are_not_taken_for_the_networks():
+    arrays = layer(1, "rnns.0.module.")
+    whole, raw = "rnns.0.module.weight_hh_l0", "rnns.0.weight_hh_l0_raw"
+    found = mapped(arrays | {raw: arrays[whole]})  # saved in eval()
+    np.testing.assert_array_equal(found.parameters["W"], arrays[whole])
+    with pytest.raises(ValueError, match=f"{whole}: the file holds {raw} as well"):
+        mapped(arrays | {raw: 2 * arrays[whole]})
+
+
 def test_a_bias_under_another_librarys_name_is_named_beside_the_missing_one():
     arrays = layer(3)
     arrays |= {"bias": arrays.pop("bias_ih_l0"), "bias_n": np.ones(N)}
