@@ -86,7 +86,7 @@ def _refuse_masked(arrays: Mapping[str, Array], wanted: Callable[[str], bool]) -
         whole = f"{found['module'] or ''}module.{found['base']}" if found else ""
         if whole in arrays and wanted(whole) and not np.array_equal(arrays[whole], arrays[name]):
             raise ValueError(f"{whole}: the file holds {name} as well, with other numbers, as "
-                             "dropout of weights leaves them; call eval() and a pass forward before "
+                             "dropout of weights leaves them; call eval() and run it before "
                              f"saving, or keep {name} alone under the name {whole}")  # fmt: skip
 
 
