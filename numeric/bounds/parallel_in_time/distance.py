@@ -51,7 +51,8 @@ rounds by at most o_k = a_k + b_k max‖d‖ (`Roundings`), and max‖d^j‖ ≤
 the sum that has 2 max E^j in place of that is at most max E^j, so is max E^{j+1}: it is at most a
 number plus c of itself, c < 1. That counts the steps left until max E^j ≤ τ + φ, φ a little more
 than what o_k alone add up to; nothing gets farther away again if the sum for E^j = τ + φ,
-D^j = E + τ + φ, is at most τ + φ.
+D^j = E + τ + φ, is at most τ + φ, L holds so far from this iterate, and A's error is taken to be
+what a sweep rounds at the longest step.
 
 Source: the setting is Kantorovich's 1948; that the inverse of f′ is a sum over earlier times makes
 the bound a recursion, which is derived here.
@@ -264,18 +265,20 @@ def _within(
     speeds = _speeds(run, curvature, most)
     found = _majorants(inverse, speeds, step, most)
     near = found.smaller
-    if not near.max(initial=0.0) <= most:
+    if not near.max(initial=0.0) <= min(most, np.finfo(float).max):
         return None
     turned = speeds.turned(Errors(step.fed, near))
     behind = inverse.columns(np.append(turned[1:], 0.0))  # L_{t+1} E_t
     behind = raised(behind * (1 + float(step.passed.max(initial=0.0))))
-    wide = _speeds(run, curvature, raised(4 * eta))
+    lost = inverse.rows(step.reaching(step.granted.at(0.0)))
+    reach = raised(2 * most + tolerance + 2 * _FLOORS[-1] * lost)
+    wide = _speeds(run, curvature, reach)
     alone = replace(found, smaller=found.own, after=np.full_like(near, np.inf))
-    steps, within = (_remaining(inverse, step, alone, wide, tolerance)
+    steps, within = (_remaining(inverse, step, alone, wide, tolerance, reach)
                      if found.own.max(initial=0.0) <= most else (None, np.inf))  # fmt: skip
     return Proof(near, behind, inverse.rows(), speeds.largest,
                  None if steps is None else (steps, within),
-                 *_remaining(inverse, step, found, wide, tolerance))  # fmt: skip
+                 *_remaining(inverse, step, found, wide, tolerance, reach))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -305,11 +308,16 @@ def _majorants(inverse: Inverse, speeds: Speeds, step: Step, radius: float) -> _
 
 
 def _remaining(
-    inverse: Inverse, step: Step, known: _Majorants, speeds: Speeds, tolerance: float
+    inverse: Inverse,
+    step: Step,
+    known: _Majorants,
+    speeds: Speeds,
+    tolerance: float,
+    reach: float,
 ) -> tuple[int | None, float]:
     """After how many steps E^j is at most τ and what roundings add, for good; and that sum.
 
-    L is taken on twice the ball.
+    L is taken as far as `reach`, at least twice as far as the exact trajectory may be.
     """
     near = known.smaller
     none = np.zeros(len(near))
@@ -320,9 +328,15 @@ def _remaining(
         fixed = bent + step.reaching(rounded)
         return inverse.majorant(none, fixed * (1 + gamma(8)), speeds.share(away), none)
 
+    largest = float(near.max(initial=0.0))
+
     def stays(within: float) -> bool:
+        if not raised(largest + within) <= reach:  # where that iterate may lie, and any later one
+            return False
         granted = step.granted.at(raised(2 * within))
-        held = Errors(np.maximum(step.fed, granted), np.full(len(near), within))
+        # A errs by what the sweep to that iterate rounded, of a step that may have been longer
+        passed = np.maximum(step.rounded, step.granted.at(raised(2 * max(within, largest))))
+        held = Errors(np.maximum(step.fed, passed), np.full(len(near), within))
         return bool(after(held, start.and_then(held), granted).max() <= within)
 
     floor = float(after(nothing, start, step.granted.at(0.0)).max(initial=0.0))

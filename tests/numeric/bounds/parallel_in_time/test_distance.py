@@ -11,6 +11,7 @@ from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import run
+from numeric.bounds.parallel_in_time import distance
 from numeric.bounds.parallel_in_time.distance import (
     Chord,
     Errors,
@@ -18,7 +19,9 @@ from numeric.bounds.parallel_in_time.distance import (
     Speeds,
     Step,
     UnprovedError,
+    _Majorants,
     _majorants,
+    _remaining,
     prove,
 )
 from numeric.bounds.parallel_in_time.inverse import inverse_norms
@@ -54,14 +57,15 @@ def test_the_majorant_is_its_formula(window: int, strides: int) -> None:
         assert np.all(recursion(factors, *less)[2:] < found[2:])
 
 
-def of(cell: Cell, lengths, gain: float = 0.5, rounded: float = 0.0):
+def of(cell: Cell, lengths, gain: float = 0.5, rounded: float = 0.0, off: float = 0.0):
     """The proof for a trajectory that is exact, with steps as long as asked for."""
     made = draw(cell, usual_sizes(cell, 1, 1), gain, STEPS, 0, 1.0)
     found = run(derivation_of(cell), made["parameters"], made["inputs"], None, made["constants"])
     flat = np.full((STEPS, 1, 1), 0.5), np.zeros(STEPS)
     lost = np.full(STEPS, rounded)
     granted = Roundings(lost, 0 * lost)
-    step = Step(np.asarray(lengths), np.zeros(STEPS), *flat, lost, granted, 0 * lost, 0 * lost)
+    blurred = np.full(STEPS, off)
+    step = Step(np.asarray(lengths), blurred, *flat, lost, granted, 0 * lost, 0 * lost)
     return prove(found, step_curvature(found.derivation), step, 1e-13)
 
 
@@ -70,6 +74,15 @@ def test_a_cell_with_a_kink_and_a_long_step_have_no_proof() -> None:
         of(catalogue["irnn"], np.full(STEPS, 1e-6))
     with pytest.raises(UnprovedError, match="exceeds twice the step"):
         of(catalogue["rnn"], np.full(STEPS, 50.0), gain=3.0)
+
+
+@pytest.mark.parametrize("name", ["rnn", "line"])
+@np.errstate(invalid="ignore")
+def test_an_infinite_bound_is_no_proof(name: str) -> None:
+    """Where what a step rounds is unbounded, so is twice the step."""
+    line = Cell.parse(name="line", equations="h = 0.5 * h_prev + U @ x", inputs=("x",))
+    with pytest.raises(UnprovedError, match="exceeds twice the step"):
+        of(line if name == "line" else catalogue[name], np.full(STEPS, 1e-3), off=np.inf)
 
 
 def test_the_steps_left_are_those_of_halving_the_exponent() -> None:
@@ -98,6 +111,41 @@ def test_a_late_long_step_is_certified_where_one_constant_for_all_times_would_no
     assert proof.inverse * proof.lipschitz * 30.0 > 0.5
     assert proof.profile[-1] <= 30.0 * (1 + 1e-9)
     assert np.all(proof.profile[:-1] < 1.1e-6 * 2)
+
+
+def test_slopes_are_bounded_as_far_as_later_iterates_may_lie(monkeypatch) -> None:
+    """An iterate nearer than what is promised may be left by all that is promised."""
+    asked, speeds = [], distance._speeds
+
+    def seen(found, curvature, radius):
+        asked.append(radius)
+        return speeds(found, curvature, radius)
+
+    monkeypatch.setattr(distance, "_speeds", seen)
+    for rounded in (0.0, 1e-12):
+        asked.clear()
+        proof = of(catalogue["rnn"], np.full(STEPS, 1e-20), rounded=rounded)
+        assert proof.remaining == 0
+        assert proof.within >= 1e-13 + 2 * rounded
+        assert max(asked) >= proof.profile.max() + proof.within
+
+
+def test_what_inputs_alone_make_counts_with_what_the_last_sweep_rounded() -> None:
+    """The iterate that is near enough has a share of the long step in A, and the next one moves."""
+    far, none = np.full(STEPS, 1e-3), np.zeros(STEPS)
+    lost = 0.9e-13  # of a step that long
+    bent = np.full(STEPS, 0.33 / lost)
+    inverse = inverse_norms(np.zeros((STEPS, 1, 1)), none, 4, 1)
+    step = Step(far, none, np.zeros((STEPS, 1, 1)), none, np.full(STEPS, lost),
+                Roundings(none, np.full(STEPS, lost / 1e-3)), none, none)  # fmt: skip
+    known = _Majorants(far, np.full(STEPS, np.inf), far)
+    first, later = lost, 2 * lost * lost / 1e-3  # what the first and the second sweep round
+    second = bent[0] * (first * lost + (1e-3 + lost) * later) / (1 - bent[0] * first)
+    assert second > 1.1e-13
+    steps, within = _remaining(inverse, step, known, Speeds(bent, none, none), 1e-13, 1.0)
+    assert steps is None or second <= within
+    steps, _ = _remaining(inverse, step, known, Speeds(bent / 9, none, none), 1e-13, 1.0)
+    assert steps == 1
 
 
 def test_what_inputs_alone_make_passes_its_roundings_on_for_one_step() -> None:
