@@ -272,7 +272,8 @@ COMMANDS: Final = (
             _argument("--all", action="store_true", help="every cell of the catalogue"),
             partial(add_engine_flags, workers=2),
             _argument("--short", action="store_true",
-                      help="four to six pages, without proofs and bounds in numbers"),
+                      help="four to six pages, more of a large cell: no proofs, no bounds in "
+                           "numbers"),
             _argument("--search", type=Path, metavar="DIR", help="what a search found, instead"),
             _argument("-o", "--output", type=Path, metavar="DIR", required=True,
                       help="the folder, made if it does not exist"),

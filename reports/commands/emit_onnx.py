@@ -51,10 +51,7 @@ def emit_model(arguments: Namespace, cell: Cell, *, alone: bool) -> Answer:
         for ran in made.runs
     )
     if made.otherwise:
-        compared += (
-            f"; {made.otherwise.engine} is {made.otherwise.difference:.0e} off, by functions of "
-            "its own that are less exact"
-        )
+        compared += f"; {made.otherwise.engine} is {made.otherwise.difference:.0e} off"
     if found is None:
         return Answer(notes=f"{path}: {cell.name}, forward pass; {compared}", data=facts)
     facts["node"] = _told(found)

@@ -68,7 +68,9 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
   \ifdim\pagegoal=\maxdimen\dimen0=\textheight\fi\advance\dimen0-2em
   \ifdim\dimexpr\ht\framed+\dp\framed\relax<\dimen0\noindent\fbox{\box\framed}\par
   \else\ifdim\dimen0>9em\splittopskip0.8em\vbadness10000\setbox0\vsplit\framed to\dimen0
-    \noindent\fbox{\vbox{\unvbox0}}\fi\vfil\penalty-10000\expandafter\frames\fi}
+    \setbox2\vbox{\unvcopy0}\noindent\fbox{\ifdim\ht2>\dimen0\box0\else\box2\fi}\fi % may shrink
+  \ifvoid\framed\par\else % else all of it did
+    \vfil\penalty-10000\expandafter\expandafter\expandafter\frames\fi\fi}
 \makeatletter
 \newcommand{\placed}{\par\if@nobreak\else\need{\dimexpr\ht\whole+\dp\whole+2em\relax}\fi
   \begin{center}\usebox{\whole}\end{center}} % a table on the page that has room for it

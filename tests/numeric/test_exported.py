@@ -79,6 +79,20 @@ def test_a_right_model_is_written_though_a_runtime_is_far_off() -> None:
     assert export(catalogue["gru"]).otherwise is None
 
 
+def test_a_runtime_that_gives_another_shape_is_no_matter_of_rounding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("onnxruntime")
+    session = exported._session
+
+    def first_step(model: Any) -> exported.Run:
+        return lambda given: {name: value[:1] for name, value in session(model)(given).items()}
+
+    monkeypatch.setattr(exported, "_session", first_step)
+    with pytest.raises(WrongModelError, match="differs from the equations'"):
+        export(catalogue["rnn"])
+
+
 @pytest.mark.parametrize("name", ["lstm", *by_day(NODES[1:], 3)])
 @pytest.mark.parametrize("units", by_day([1, 5, 300], 2))
 def test_a_node_computes_what_the_equations_do(name: str, units: int) -> None:

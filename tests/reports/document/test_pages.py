@@ -192,6 +192,25 @@ def test_a_frame_goes_over_the_page_and_leaves_none_blank(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_frame_that_hardly_fits_leaves_no_empty_one(tmp_path):
+    """Space between its items gives way, so that all may stand above where a part was to."""
+    items = Bullets(tuple((Words(f"any item no{k}." * 3),) for k in range(14)))
+    made = write(Callout("FRAME", (items,)), spoken("en").texts.__getitem__)
+    start, _, _ = tex(document("rnn")).partition(r"\begin{document}")
+    tests = "\n".join(
+        rf"\clearpage\null\vspace*{{{room}pt}}" + f"\n\n{made}" for room in range(420, 560, 4)
+    )
+    path = tmp_path / "any.tex"
+    path.write_text(f"{start}\\begin{{document}}\n{tests}\n\\end{{document}}\n", encoding="utf-8")
+    assert "Overfull \\vbox" not in compile_pdf(path)
+    *pages, _ = printed(path.with_suffix(".pdf")).split("\f")
+    assert sum(page.count("FRAME") for page in pages) == 35
+    assert [k for k, page in enumerate(pages) if "no" not in page] == []
+
+
+@pytest.mark.long
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 @pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="no pdftoppm")
 def test_the_rule_below_a_table_is_not_cut_from_it(tmp_path):
     """Tables that end near the foot of a page, each a little lower than the one before."""
