@@ -15,6 +15,7 @@ from derive.calculus.through_time import Derivation, differentiate
 from derive.cell import Cell, Equation
 from derive.language.expr import symbols_of
 from derive.typeset.layout import Layout
+from derive.typeset.right_sides import right_side
 from reports.document.html import HEAD, STYLE, TAGS, equations, said
 from reports.document.model import EquationRow, Equations
 from reports.document.words import Speaker
@@ -80,14 +81,15 @@ def _card(cell: Cell, language: str) -> str:
     facts = Facts(differentiate(cell), language=language)
     say, layout = facts.say, facts.layout
     rows = Equations(tuple(
-        EquationRow(layout.of(e.target), layout.of(e.value)) for e in cell.equations
+        EquationRow(layout.of(e.target), right_side(layout, e.target, e.value)) for e in cell.equations
     ))  # fmt: skip
     blocks = Equations(tuple(
         EquationRow(layout.of(step.equation.target), layout.of(step.equation.value))
         for step in facts.derivation.part("jacobian")
     ))  # fmt: skip
     named = tuple(
-        EquationRow(layout.of(e.target), layout.of(e.value)) for e in _named(facts.derivation)
+        EquationRow(layout.of(e.target), right_side(layout, e.target, e.value))
+        for e in _named(facts.derivation)
     )
     where = f"<p>{say.words('compare.where')}</p>\n"
     parts = f"{where}{equations(Equations(named))}\n" if named else ""

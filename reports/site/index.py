@@ -18,6 +18,7 @@ from derive.calculus.through_time import differentiate
 from derive.cell import Cell
 from derive.theorems.claims import Relation
 from derive.typeset.layout import Layout
+from derive.typeset.right_sides import right_side
 from numeric.verification.verdict import PASS
 from reports.document.html import HEAD, STYLE, TAGS, equations, said
 from reports.document.model import EquationRow, Equations, Inlines, Words
@@ -130,7 +131,7 @@ def _card(entry: Entry, formats: Sequence[str], language: str) -> str:
     facts = Facts(differentiate(cell), language=language)
     say, layout = facts.say, facts.layout
     rows = Equations(tuple(
-        EquationRow(layout.of(e.target), layout.of(e.value)) for e in cell.equations
+        EquationRow(layout.of(e.target), right_side(layout, e.target, e.value)) for e in cell.equations
     ))  # fmt: skip
     jacobian = Equations((replace(jacobian_row(facts), space=None),))
     states = listed([say("{0}", facts.symbol(state.name)) for state in cell.states], ", ")

@@ -7,7 +7,7 @@ import re
 import pytest
 from browser import BROWSER, browse
 
-from derive import catalogue, differentiate
+from derive import Cell, catalogue, differentiate
 from derive.language.expr import symbols_of
 from derive.language.syntax import BAR, DOT
 from reports.site.compare import _named, compare_page
@@ -52,6 +52,12 @@ def test_every_letter_of_a_step_jacobian_is_of_an_equation_beside_it(name):
     page = compare_page([cell], "index.html", "zh")
     assert ("<p>其中</p>" in page) is bool(named)
     assert "参数：" in page
+
+
+def test_a_number_that_fills_a_column_has_the_column_of_ones_beside_it():
+    cell = Cell.parse(name="normed", equations="h = (h_prev + U @ x) / (1 + norm(W @ h_prev))")
+    part = compare_page([cell], "index.html").split("<p>with</p>")[1]
+    assert "<msub><mn>1</mn><mi>n</mi></msub>" in part
 
 
 def test_a_cell_of_which_not_all_is_judged_is_listed_in_the_language():
