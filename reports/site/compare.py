@@ -81,7 +81,8 @@ def _card(cell: Cell, language: str) -> str:
     facts = Facts(differentiate(cell), language=language)
     say, layout = facts.say, facts.layout
     rows = Equations(tuple(
-        EquationRow(layout.of(e.target), right_side(layout, e.target, e.value)) for e in cell.equations
+        EquationRow(layout.of(e.target), right_side(layout, e.target, e.value))
+        for e in cell.equations
     ))  # fmt: skip
     blocks = Equations(tuple(
         EquationRow(layout.of(step.equation.target), layout.of(step.equation.value))

@@ -131,7 +131,8 @@ def _card(entry: Entry, formats: Sequence[str], language: str) -> str:
     facts = Facts(differentiate(cell), language=language)
     say, layout = facts.say, facts.layout
     rows = Equations(tuple(
-        EquationRow(layout.of(e.target), right_side(layout, e.target, e.value)) for e in cell.equations
+        EquationRow(layout.of(e.target), right_side(layout, e.target, e.value))
+        for e in cell.equations
     ))  # fmt: skip
     jacobian = Equations((replace(jacobian_row(facts), space=None),))
     states = listed([say("{0}", facts.symbol(state.name)) for state in cell.states], ", ")
