@@ -141,6 +141,7 @@ THROUGH: Final = (
     Through("numeric/compiler/to_c/test_module.py", "compiled code is right as a whole",
             ("numeric/compiler/to_c/calls.py", "numeric/compiler/to_c/expressions.py",
              "numeric/compiler/to_c/formula.py", "numeric/compiler/to_c/interface.py",
+             "numeric/compiler/to_c/known.py",
              "numeric/compiler/to_c/matrices.py", "numeric/compiler/to_c/per_sample.py",
              "numeric/compiler/to_c/memory.py", "numeric/compiler/to_c/names.py",
              "numeric/compiler/to_c/places.py", "numeric/compiler/to_c/plan.py",

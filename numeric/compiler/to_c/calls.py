@@ -8,10 +8,9 @@ the first call with its dtype. What was seen before is not examined again.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from operator import attrgetter, is_
 from typing import Any, Final
 
 import numpy as np
@@ -19,79 +18,12 @@ import numpy as np
 from numeric.compiler.argument_checks import each_sample, fixed_sizes, shown, shown_by_states, take
 from numeric.compiler.to_c.build import library
 from numeric.compiler.to_c.interface import Interface, Slot
+from numeric.compiler.to_c.known import Block, Known, NativeTape, Seen, told
 from numeric.compiler.to_c.pools import Array, Layout, Made, Memory, Results, address_of
 
 KINDS: Final = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
 RETURNED: Final = ("states", "outputs")
 GRADIENTS: Final = ("gradients.params", "gradients.inputs", "gradients.initial")
-_SHAPE, _DTYPE = attrgetter("shape"), attrgetter("dtype")
-
-
-@dataclass(frozen=True)
-class Block:
-    """Results that share one block of memory: their layout, and where their pointers stand."""
-
-    layout: Layout
-    held: Results
-    pointers: tuple[tuple[int, int], ...]  # place in the struct, first byte
-
-
-@dataclass(frozen=True)
-class Known:
-    """All that the calls of one set of sizes need to know: shapes, memory, functions."""
-
-    sizes: Mapping[str, int]
-    dtype: Any
-    shapes: Mapping[str, Mapping[str, tuple[int, ...]]]
-    at: Any
-    tape_bytes: int
-    workspace_bytes: int
-    passes: tuple[Any, Any]
-    blocks: Mapping[tuple[str, ...], Block]
-
-    def takes(self, array: Any, shape: tuple[int, ...] | None) -> bool:
-        """Whether the array can be handed on as it is: right in shape, dtype and order."""
-        return (
-            type(array) is np.ndarray
-            and array.dtype == self.dtype
-            and array.shape == shape
-            and bool(array.flags.c_contiguous)
-        )
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The arrays of a pass as they came last, and their pointers: place in the struct, address."""
-
-    known: Known
-    kinds: tuple[type, ...]
-    names: tuple[tuple[str, ...], ...]  # of each group
-    arrays: tuple[Array, ...]
-    told: tuple[tuple[Any, ...], tuple[Any, ...]]
-    pointers: tuple[tuple[int, int], ...]
-
-    def same(self, given: Iterable[Any]) -> bool:
-        """Whether these very arrays came again under the same names."""
-        if tuple(map(type, given)) != self.kinds or tuple(map(tuple, given)) != self.names:
-            return False
-        arrays = tuple(chain(*map(dict.values, given)))
-        return all(map(is_, arrays, self.arrays)) and _told(arrays) == self.told
-
-
-def _told(arrays: tuple[Array, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Shapes and dtypes: what may change in an array that stays where it is."""
-    return tuple(map(_SHAPE, arrays)), tuple(map(_DTYPE, arrays))
-
-
-@dataclass(frozen=True)
-class NativeTape:
-    """What the pass forward leaves for the pass back."""
-
-    known: Known
-    given: Mapping[str, Mapping[str, Array]]
-    pointers: Any
-    states: Array
-    memory: tuple[Array, int]
 
 
 @dataclass
@@ -203,7 +135,7 @@ class Calls:
             found += [(place, address_of(named[key])) for place, key in places if key in named]
         arrays = tuple(chain(*map(dict.values, given)))
         kinds, names = tuple(map(type, given)), tuple(map(tuple, given))
-        return Seen(known, kinds, names, arrays, _told(arrays), tuple(found))
+        return Seen(known, kinds, names, arrays, told(arrays), tuple(found))
 
     def point(self, pointers: Any, groups: Mapping[str, Mapping[str, Array]]) -> None:
         """The pointers of arrays that are as C wants them."""
@@ -238,6 +170,17 @@ class Calls:
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
+        known, pointers, groups, initial = self.asked(params, inputs, initial, constants)
+        return self.onward(known, pointers, groups, initial)
+
+    def asked(
+        self, params: Any, inputs: Any, initial: Any, constants: Any
+    ) -> tuple[Known, Any, dict[str, Any], Mapping[str, Array]]:
+        """What the pass forward is asked: its sizes, pointers of what is given, initial states.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
         known, pointers = self.recent, self.pointers()
         constants = {} if constants is None else constants
         initial = {} if initial is None else initial
@@ -253,6 +196,12 @@ class Calls:
         ):
             known, groups, initial = self.checked(params, inputs, initial, constants)
             self.point(pointers, groups)
+        return known, pointers, groups, initial
+
+    def onward(
+        self, known: Known, pointers: Any, groups: Mapping[str, Any], initial: Mapping[str, Array]
+    ) -> tuple[dict[str, Array], NativeTape]:
+        """The pass forward on arrays that are as C wants them; `pointers` has those given."""
         states, made = self.results(known, pointers, RETURNED)
         for name, rows in made["states"].items():
             rows[0] = initial.get(name, 0)
@@ -301,10 +250,26 @@ class Calls:
         if not isinstance(tape, NativeTape):
             raise ValueError("tape: expected what forward returned")
         known, pointers = tape.known, self.pointers.from_buffer_copy(tape.pointers)
-        cotangents = {} if cotangents is None else cotangents
-        if not self.fill(known, pointers, {"params": params, "cotangents": cotangents}):
-            params, cotangents = self.checked_back(known, params, cotangents)
-            self.point(pointers, {"params": params, "cotangents": cotangents})
+        self.asked_back(known, pointers, params, cotangents)
+        return self.back(known, pointers, tape)
+
+    def asked_back(
+        self, known: Known, pointers: Any, params: Any, cotangents: Any
+    ) -> dict[str, Mapping[str, Array]]:
+        """What the pass back is asked, as C wants it: its pointers are set.
+
+        Raises:
+            ValueError: for a wrong name, shape or dtype, naming it.
+        """
+        groups = {"params": params, "cotangents": {} if cotangents is None else cotangents}
+        if not self.fill(known, pointers, groups):
+            params, cotangents = self.checked_back(known, params, groups["cotangents"])
+            groups = {"params": params, "cotangents": cotangents}
+            self.point(pointers, groups)
+        return groups
+
+    def back(self, known: Known, pointers: Any, tape: NativeTape) -> dict[str, dict[str, Array]]:
+        """The pass back on arrays that are as C wants them."""
         block, made = self.results(known, pointers, GRADIENTS)
         self.run(known, 1, pointers, tape.memory[1])
         del block

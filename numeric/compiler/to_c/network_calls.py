@@ -12,8 +12,9 @@ import numpy as np
 
 from numeric.compiler.argument_checks import each_sample, shown, take, whole
 from numeric.compiler.final_states import FINAL_COTANGENTS
-from numeric.compiler.to_c.calls import GRADIENTS, Calls, Known, in_order, native
+from numeric.compiler.to_c.calls import GRADIENTS, Calls, in_order, native
 from numeric.compiler.to_c.interface import INTEGERS, LOSS
+from numeric.compiler.to_c.known import Known
 from numeric.compiler.to_c.pools import Array
 
 _RESULTS: Final = ("states", LOSS, *GRADIENTS)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import pairwise
 from operator import attrgetter
 from typing import Any, Final
@@ -19,12 +20,14 @@ from typing import Any, Final
 import numpy as np
 
 from numeric.compiler.final_states import FINAL_COTANGENTS
-from numeric.compiler.to_c.calls import Calls, Known
+from numeric.compiler.to_c.calls import GRADIENTS, RETURNED, Calls
 from numeric.compiler.to_c.interface import Interface
+from numeric.compiler.to_c.known import Known, NativeTape
 from numeric.compiler.to_c.network_calls import Answer, NetworkCalls
-from numeric.compiler.to_c.pools import Array
+from numeric.compiler.to_c.pools import Array, Layout, Results
 
 LEAST: Final = 1e8  # multiplications of one forward pass: below, threads cost what they save
+_KEPT: Final = 3  # kinds of copies that a part remembers, beside the last
 FEWEST: Final = 4  # rows of a part: with fewer, the products are slower than a thread is worth
 _SIZE: Final = attrgetter("size")
 _VARIABLES: Final = ("BPTT_THREADS", "OMP_NUM_THREADS")
@@ -86,11 +89,23 @@ def cut(arrays: Mapping[str, Array], group: str, along: Mapping[Any, int], part:
     }  # fmt: skip
 
 
+@cache
+def _workers() -> ThreadPoolExecutor:
+    """Threads that stay: to start one takes longer than some calls."""
+    return ThreadPoolExecutor(thread_name_prefix="bptt")
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_workers.cache_clear)
+
+
 def side_by_side(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     """What the jobs return, done at the same time; the first on the caller's own thread."""
-    with ThreadPoolExecutor(max(1, len(jobs) - 1)) as pool:
-        others = [pool.submit(job) for job in jobs[1:]]
+    others = [_workers().submit(job) for job in jobs[1:]]
+    try:
         return [jobs[0](), *(other.result() for other in others)]
+    finally:
+        wait(others)  # nobody writes to what the caller holds once this is left
 
 
 def merged(found: Sequence[Gradients], along: Mapping[Any, int]) -> Gradients:
@@ -106,31 +121,67 @@ def merged(found: Sequence[Gradients], along: Mapping[Any, int]) -> Gradients:
     return whole
 
 
+class PartCalls(Calls):
+    """The passes of one part of a batch, on memory of its own."""
+
+    def __post_init__(self) -> None:
+        """The interface, and memory for copies."""
+        super().__post_init__()
+        self.copies: dict[tuple[Any, ...], tuple[Layout, Results]] = {}
+
+    def of(self, known: Known, samples: int) -> Known:
+        """What is known of a part, from what is known of the whole batch."""
+        sizes, found = {**known.sizes, "B": samples}, self.recent
+        if found is None or (found.sizes, found.dtype) != (sizes, known.dtype):
+            found = self.recent = self.know(sizes, known.dtype, RETURNED, GRADIENTS)
+        return found
+
+    def own(self, dtype: Any, group: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Copies row by row, in memory that is used again once nobody holds them."""
+        shapes = {(group, name): array.shape for name, array in arrays.items()}
+        key = (dtype, *shapes.items())
+        layout, held = self.copies.get(key) or (Layout(shapes, dtype), Results())
+        self.copies = {key: (layout, held), **dict([*self.copies.items()][:_KEPT])}
+        made = held.take(layout)[2].get(group, {})
+        for name, array in arrays.items():
+            np.copyto(made[name], array)
+        return made
+
+
 @dataclass(frozen=True)
 class SplitTape:
     """What the pass forward leaves for the pass back: the tapes of all parts."""
 
     known: Known
+    pointers: Any
     parts: tuple[slice, ...]
-    tapes: tuple[Any, ...]
+    tapes: tuple[NativeTape, ...]
 
 
 @dataclass
 class ThreadedCalls(Calls):
     """The two passes of one file, on one thread or several."""
 
-    others: list[Calls] = field(default_factory=list)
+    others: list[PartCalls] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """The interface, and which arrays have samples."""
         super().__post_init__()
         self.along = axes(self.interface)
 
-    def worker(self, number: int) -> Calls:
-        """The calls of a thread, which remember its own arrays."""
+    def worker(self, number: int) -> PartCalls:
+        """The calls of a thread, which have memory of their own."""
         while len(self.others) <= number:
-            self.others.append(Calls(self.source, self.interface))
+            self.others.append(PartCalls(self.source, self.interface))
         return self.others[number]
+
+    def _of_part(
+        self, worker: PartCalls, dtype: Any, group: str, arrays: Mapping[str, Array], part: slice
+    ) -> dict[str, Array]:
+        """A group's arrays for the samples of a part, as C wants them; others as they are."""
+        pieces: dict[str, Array] = cut(arrays, group, self.along, part)
+        split = {name: piece for name, piece in pieces.items() if (group, name) in self.along}
+        return pieces | (worker.own(dtype, group, split) if split else {})
 
     def forward(
         self, params: Any, inputs: Any, initial: Any = None, constants: Any = None
@@ -143,18 +194,27 @@ class ThreadedCalls(Calls):
         split = parts(params, inputs)
         if len(split) < 2:
             return super().forward(params, inputs, initial, constants)
-        known, groups, initial = self.checked(params, inputs, initial, constants)
+        known, pointers, groups, initial = self.asked(params, inputs, initial, constants)
+        _, made = self.results(known, pointers, RETURNED)
+        for name, rows in made["states"].items():
+            rows[0] = initial.get(name, 0)
+        returned = {name: rows[1:] for name, rows in made["states"].items()}
+        returned |= made.get("outputs", {})
 
-        def job(number: int, part: slice) -> Callable[[], Any]:
-            given = [cut(groups[g], g, self.along, part) for g in ("params", "inputs")]
-            given.append(cut(initial, "initial", self.along, part))
-            given.append(cut(groups["constants"], "constants", self.along, part))
-            return lambda: self.worker(number).forward(*given)
+        def job(worker: PartCalls, part: slice) -> NativeTape:
+            own, given = worker.of(known, part.stop - part.start), {}
+            for group, arrays in groups.items():
+                given[group] = self._of_part(worker, known.dtype, group, arrays, part)
+            start = cut(initial, "initial", self.along, part)
+            pointers = worker.pointers()
+            worker.point(pointers, given)
+            found, tape = worker.onward(own, pointers, given, start)
+            for name, rows in found.items():
+                np.copyto(returned[name][:, part], rows)
+            return tape
 
-        self.worker(len(split) - 1)
-        found = side_by_side([job(number, part) for number, part in enumerate(split)])
-        states = {name: np.concatenate([s[name] for s, _ in found], 1) for name in found[0][0]}
-        return states, SplitTape(known, tuple(split), tuple(tape for _, tape in found))
+        jobs = [partial(job, self.worker(number), part) for number, part in enumerate(split)]
+        return returned, SplitTape(known, pointers, tuple(split), tuple(side_by_side(jobs)))
 
     def backward(self, params: Any, tape: Any, cotangents: Any) -> Gradients:
         """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step.
@@ -164,15 +224,35 @@ class ThreadedCalls(Calls):
         """
         if not isinstance(tape, SplitTape):
             return super().backward(params, tape, cotangents)
-        params, cotangents = self.checked_back(tape.known, params, cotangents)
+        known, pointers = tape.known, self.pointers.from_buffer_copy(tape.pointers)
+        groups = self.asked_back(known, pointers, params, cotangents)
+        _, made = self.results(known, pointers, GRADIENTS)
+        whole = {group.removeprefix("gradients."): made.get(group, {}) for group in GRADIENTS}
 
-        def job(number: int, part: slice) -> Callable[[], Any]:
-            given = cut(cotangents, "cotangents", self.along, part)
-            return lambda: self.worker(number).backward(params, tape.tapes[number], given)
+        def job(worker: PartCalls, part: slice, own: NativeTape) -> dict[str, Array]:
+            given = {
+                group: self._of_part(worker, known.dtype, group, arrays, part)
+                for group, arrays in groups.items()
+            }
+            pointers = worker.pointers.from_buffer_copy(own.pointers)
+            worker.point(pointers, given)
+            found = worker.back(own.known, pointers, own)
+            for group in ("inputs", "initial"):
+                for name, rows in found[group].items():
+                    axis = self.along[f"gradients.{group}", name]
+                    np.copyto(whole[group][name][(slice(None),) * axis + (part,)], rows)
+            return found["params"]
 
-        self.worker(len(tape.parts) - 1)
-        found = side_by_side([job(number, part) for number, part in enumerate(tape.parts)])
-        return merged(found, self.along)
+        jobs = [
+            partial(job, self.worker(number), part, own)
+            for number, (part, own) in enumerate(zip(tape.parts, tape.tapes, strict=True))
+        ]
+        first, second, *others = side_by_side(jobs)
+        for name, total in whole["params"].items():
+            np.add(first[name], second[name], out=total)
+            for other in others:
+                total += other[name]
+        return whole
 
 
 @dataclass

@@ -1,5 +1,9 @@
 """A batch on several threads: what one thread gives, errors in the same words, and when."""
 
+import multiprocessing
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from c_code import (
@@ -17,7 +21,7 @@ from profiles import by_day
 from derive.cell import catalogue
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.to_c import threads
-from numeric.compiler.to_c.calls import NativeTape
+from numeric.compiler.to_c.known import NativeTape
 from numeric.verification.verify import TOLERANCES
 
 pytestmark = needs_compiler
@@ -49,7 +53,7 @@ def test_a_cell_on_several_threads_is_the_cell(name, dtype, count, several, monk
         gradients = kernel.backward(case.params, tape, case.cotangents)
         got = {"states": states, **gradients}
         assert largest_error(got, want) <= 10 * TOLERANCES[dtype]
-    monkeypatch.setattr(threads, "sum", lambda pieces, first: first, raising=False)
+    monkeypatch.setattr(threads, "side_by_side", lambda jobs: [jobs[0]() for _ in jobs])
     wrong = kernel.backward(case.params, tape, case.cotangents)
     assert largest_error({"states": states, **wrong}, want) > 10 * TOLERANCES[dtype]
 
@@ -76,6 +80,44 @@ def test_segments_of_time_on_two_threads(several):
     several(2)
     kernel = compile_cell(cell, "fused", "c", checkpoint=3)
     assert largest_error(result(kernel, case), want) <= 10 * TOLERANCES["float64"]
+
+
+def test_two_tapes_of_one_kernel_keep_what_they_were_given(several):
+    several(2)
+    kernel = compile_cell("lstm", "fused", "c")
+    cases = [case_of(catalogue["lstm"], 5, batch=9, seed=seed) for seed in range(4)]
+    want = [result(compile_cell("lstm"), case) for case in cases]
+    tapes = [kernel.forward(case.params, case.inputs, case.initial)[1] for case in cases]
+    for case, tape, right in zip(cases, tapes, want, strict=True):
+        got = kernel.backward(case.params, tape, case.cotangents)
+        states = {"states": right["states"]}
+        assert largest_error(states | got, right) <= 10 * TOLERANCES["float64"]
+
+
+def test_callers_on_threads_of_their_own_share_a_kernel(several):
+    several(2)
+    kernel = compile_cell("gru_reset_after", "fused", "c")
+    cases = [case_of(catalogue["gru_reset_after"], 5, batch=8 + s, seed=s) for s in range(3)]
+    want = [result(compile_cell("gru_reset_after"), case) for case in cases]
+
+    def errors(number):
+        return max(largest_error(result(kernel, cases[number]), want[number]) for _ in range(20))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert max(pool.map(errors, range(3))) <= 10 * TOLERANCES["float64"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that go on as copies")
+def test_a_forked_process_has_threads_of_its_own(several):
+    several(2)
+    kernel, case = compile_cell("rnn", "fused", "c"), case_of(catalogue["rnn"], 5, batch=8)
+    result(kernel, case)  # the parent has its threads
+    child = multiprocessing.get_context("fork").Process(target=result, args=(kernel, case))
+    child.start()
+    child.join(60)
+    ended = child.exitcode
+    child.kill()
+    assert ended == 0
 
 
 def test_a_wrong_argument_is_told_with_the_whole_batch(several):
