@@ -1,4 +1,4 @@
-"""The LSTM by a careful hand in NumPy, the matrix products alone, and the core's limit.
+"""The LSTM by a careful hand in NumPy, the matrix products alone, and the cores' limit.
 
 In: a `Task`. Out: functions without arguments that run forward and backward once, or as much of
 it as nobody can do without.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +17,7 @@ from tasks import GATES, Arrays, Run, Task
 
 from numeric.compiler.to_c.build import library
 from numeric.compiler.to_c.loading import load
+from numeric.compiler.to_c.threads import parts, side_by_side
 
 
 def by_hand(task: Task) -> Run:
@@ -116,15 +119,29 @@ def without_entrywise(source: str) -> str:
     return source[:start] + _ENTRYWISE.sub("", source[start:])
 
 
+def in_parts(
+    task: Task, prepared: Callable[[Task], tuple[Callable[[], Any], Any]]
+) -> tuple[Callable[[], Any], list[Any]]:
+    """A call prepared for each thread's part of the batch, all at once; and what each leaves."""
+    whole = parts(task.params, {"x": task.x})
+    pieces = [task.part(part) for part in whole] if len(whole) > 1 else [task]
+    runs, found = zip(*map(prepared, pieces), strict=True)
+    return partial(side_by_side, runs) if len(runs) > 1 else runs[0], list(found)
+
+
 def floor_in_c(task: Task, source: str) -> Run:
     """The products of the C file itself, on zeros: the floor of its time."""
     module: Any = load(without_entrywise(source), task.cell)
     calls = module.forward.__self__
-    again, _ = calls.prepared(task.params, {"x": task.x}, {"h": task.h_bars})
-    for pieces in (calls.rooms.pieces, calls.tapes.pieces):
-        for piece, _ in pieces:
-            piece[:] = 0
-    again.keep[0].states[:] = 0  # which nothing writes here: what was there may be subnormal
+
+    def prepared(part: Task) -> tuple[Callable[[], None], Any]:
+        again, found = calls.prepared(part.params, {"x": part.x}, {"h": part.h_bars})
+        tape, room, *_ = again.keep
+        for memory in (room, tape.memory[0], tape.states):
+            memory[:] = 0  # which nothing writes here: what was there may be subnormal
+        return again, found
+
+    again, _ = in_parts(task, prepared)
 
     def run() -> None:
         again()
@@ -165,14 +182,14 @@ real NAME(run)(ptrdiff_t count)
 
 
 def peak_in_c(task: Task) -> Run:
-    """As many multiply-adds as the products have, without memory: what the core can do at most."""
+    """As many multiply-adds as the products have, without memory: what the cores can do at most."""
     kind = {"float32": "f4", "float64": "f8"}[task.dtype]
     function = getattr(ctypes.CDLL(str(library(_PEAK, "peak", kind))), f"peak_{kind}_run")
     function.restype = ctypes.c_double if kind == "f8" else ctypes.c_float
     function.argtypes = [ctypes.c_ssize_t]
-    count = int(1e9 * task.work)
+    again, _ = in_parts(task, lambda part: (partial(function, int(1e9 * part.work)), None))
 
     def run() -> None:
-        function(count)
+        again()
 
     return run

@@ -25,10 +25,12 @@ from typing import Any, Final
 import autograd
 import autograd.numpy as anp
 import numpy as np
+from contenders import named
 from matrix_tasks import BY_HAND, STEPS, Arrays, Functions, MatrixTask, Run
 from required import AUTOGRAD, C_CODE, C_POINTERS, FUSED, HAND, LOOP
-from speed import CLOCKS, copied, measure, named, ratios, said, scaled_error
+from speed import measure, ratios, said, scaled_error
 from speed_table import machine
+from tasks import CLOCKS, copied
 
 from numeric import compile_cell
 from numeric.compiler.target import MissingError
@@ -129,7 +131,7 @@ def compare(task: MatrixTask, rounds: int, clock: str) -> dict[str, Any]:
     runs = contenders(task)
     gradients = {name: copied(run()) or {} for name, run in runs.items()}
     errors = {name: scaled_error(got, gradients[HAND]) for name, got in gradients.items()}
-    seconds = measure(runs, rounds, CLOCKS[clock])
+    seconds = measure(runs, rounds, clock)
     asked = []
     for ours, other, least in REQUIRED:
         if ours in seconds and other in seconds:

@@ -12,7 +12,7 @@ from typing import Final
 
 FUSED, HAND, FLOOR, AUTOGRAD = "fused", "hand-written", "products alone", "autograd"
 C_CODE, C_POINTERS, C_FLOOR = "C", "C, prepared", "C, products alone"
-C_PEAK = "the core's peak"  # the multiplications of the products as fast as it multiplies at all
+C_PEAK = "the cores' peak"  # the products' multiplications as fast as the cores do any
 LAYER, JAX = "PyTorch", "JAX"
 LOOP, LOOP_COMPILED = "PyTorch, a loop", "PyTorch, a loop, compiled"
 LEAST_GAIN_ON_AUTOGRAD: Final = 3.0
@@ -78,7 +78,7 @@ def _most(ours: str, other: str, most: float, ratio: Ratio, called: str) -> Requ
 
 
 def _at_most(found: Requirement, other: str, ratio: Ratio, ran: Container[str]) -> Requirement:
-    """What is missed, with what nothing can exceed that does these products on this core."""
+    """What is missed, with what nothing can exceed that does these products on these cores."""
     if found.met or C_PEAK not in ran:
         return found
     limit = f"; {C_PEAK} would be {ratio(other, C_PEAK):.2f}"

@@ -8,11 +8,13 @@ first compared with the emitted ones. PyTorch and JAX take part where they are i
     python benchmarks/speed.py
     OPENBLAS_NUM_THREADS=1 python benchmarks/speed.py --require    # steadier on a busy machine
     python benchmarks/speed.py --size 256 --json > speed.json
-    python benchmarks/speed.py --target c --all-sizes --dtype both --markdown
+    python benchmarks/speed.py --target c --all-sizes --dtype both --apart --markdown
     python benchmarks/speed.py --target c --cells peephole_lstm,mgu,mut1
 
-On a machine that others use as well, `--clock processor` with one thread each compares the
-seconds of the processor instead of those of the clock.
+With `--apart` each family of contenders runs in a process of its own: else threads of one library
+that wait busily for more work take the cores of another. On a machine that others use as well,
+`--clock processor` with one thread each compares the seconds of the processor instead of those of
+the clock.
 
 Exit status: 0; 1 if a gradient disagrees, or with --require if a ratio is missed.
 """
@@ -23,111 +25,21 @@ import argparse
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import inf, isfinite, isnan
 from typing import Any, Final
 
 import numpy as np
-from by_hand import by_hand, floor, floor_in_c, peak_in_c
-from required import (
-    AUTOGRAD,
-    C_CODE,
-    C_FLOOR,
-    C_PEAK,
-    C_POINTERS,
-    FLOOR,
-    FUSED,
-    HAND,
-    JAX,
-    LAYER,
-    LOOP,
-    LOOP_COMPILED,
-    Row,
-    required,
-)
-from rivals import with_autograd, with_jax, with_torch, with_torch_loop
+from apart import Apart, contenders_apart
+from contenders import contenders_here
+from required import C_CODE, FUSED, Row, required
 from speed_table import TOLERANCES, machine, markdown, table
-from tasks import SIZES, STEPS, Arrays, Run, Task
+from tasks import CLOCKS, SIZES, STEPS, Run, Task, copied, seconds_of
 
-from derive import catalogue
-from numeric import compile_cell
-from numeric.compiler.target import MissingError
-from numeric.compiler.to_c.target import C
-
-STYLES: Final = (FUSED, "textbook", "stable")
 LONGEST: Final = 200.0  # of all rounds, in the unit of `work`
 TURN: Final = 0.005  # seconds of one contender in a round, at least
+TURN_APART: Final = 0.03  # the same in processes, after one call that is not counted
 MOST_REPEATS: Final = 200
-CLOCKS: Final[dict[str, Callable[[], float]]] = {
-    "wall": time.perf_counter, "processor": time.process_time
-}  # fmt: skip
-
-
-def emitted(task: Task, style: str) -> Run:
-    """The emitted module's forward and backward pass; nothing but NumPy runs here."""
-    kernel = compile_cell(catalogue[task.cell], style)
-
-    def run() -> Arrays:
-        _, tape = kernel.forward(task.params, {"x": task.x})
-        return named(kernel.backward(task.params, tape, {"h": task.h_bars}))
-
-    return run
-
-
-def compiled(task: Task) -> dict[str, Run | None]:
-    """The same in C: called as a module is, through pointers prepared once, its products alone.
-
-    And as many multiply-adds as those have, as fast as the core does them.
-    """
-    kernel = compile_cell(catalogue[task.cell], "fused", "c")
-    try:
-        C.ready()
-    except MissingError:
-        return dict.fromkeys((C_CODE, C_POINTERS, C_FLOOR, C_PEAK))
-
-    def run() -> Arrays:
-        _, tape = kernel.forward(task.params, {"x": task.x})
-        return named(kernel.backward(task.params, tape, {"h": task.h_bars}))
-
-    calls = kernel.module.forward.__self__  # type: ignore[attr-defined]
-    again, gradients = calls.prepared(task.params, {"x": task.x}, {"h": task.h_bars})
-
-    def prepared() -> Arrays:
-        again()
-        return named(gradients)
-
-    return {
-        C_CODE: run, C_POINTERS: prepared, C_FLOOR: floor_in_c(task, kernel.source),
-        C_PEAK: peak_in_c(task),
-    }  # fmt: skip
-
-
-def named(gradients: Mapping[str, Mapping[str, Any]]) -> Arrays:
-    """The gradients of a module by group and name in one."""
-    return {f"{group}.{k}": v for group, found in gradients.items() for k, v in found.items()}
-
-
-def contenders(
-    task: Task, target: str = "numpy", torch_compile: bool = False
-) -> dict[str, Run | None]:
-    """Who runs; None for what is not installed."""
-    runs: dict[str, Run | None] = {FUSED: emitted(task, FUSED)}
-    if target in {"numpy", "all"}:
-        runs |= {style: emitted(task, style) for style in STYLES}
-        runs[AUTOGRAD] = with_autograd(task)
-        if task.cell == "lstm":
-            runs[HAND] = by_hand(task)
-        if task.cell in {"lstm", "rnn"}:
-            runs[FLOOR] = floor(task)
-    if target in {"c", "all"}:
-        runs |= compiled(task)
-    runs |= {LAYER: with_torch(task), JAX: with_jax(task)}
-    if target in {"c", "all"}:
-        runs[LOOP] = with_torch_loop(task)
-    if torch_compile:
-        runs[LOOP_COMPILED] = with_torch_loop(task, compiled=True)
-    return runs
 
 
 def scaled_error(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
@@ -144,9 +56,7 @@ def scaled_error(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
     return max(inf if isnan(error) else error for error in errors)
 
 
-def measure(
-    runs: Mapping[str, Run], rounds: int, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, list[float]]:
+def measure(runs: Mapping[str, Run], rounds: int, clock: str = "wall") -> dict[str, list[float]]:
     """The seconds of each contender in each round; each round begins with another one.
 
     A short call is made again and again until a turn is long, as one is in use: the clock, and
@@ -158,19 +68,14 @@ def measure(
     for turn in range(rounds):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            run, count = runs[name], times[name]
-            began = clock()
-            for _ in range(count):
-                run()
-            seconds[name].append((clock() - began) / count)
+            seconds[name].append(seconds_of(runs[name], times[name], clock))
     return seconds
 
 
-def repeats(run: Run, clock: Callable[[], float]) -> int:
-    """How many calls make a turn."""
-    began = clock()
-    run()
-    return max(1, min(MOST_REPEATS, int(TURN / max(clock() - began, 1e-9))))
+def repeats(run: Run, clock: str) -> int:
+    """How many calls make a turn; a longer one where all cores have to be found first."""
+    turn = TURN_APART if isinstance(run, Apart) else TURN
+    return max(1, min(MOST_REPEATS, int(turn / max(seconds_of(run, 1, clock), 1e-9))))
 
 
 def ratios(over: list[float], under: list[float]) -> tuple[float, float, float]:
@@ -183,16 +88,14 @@ def ratios(over: list[float], under: list[float]) -> tuple[float, float, float]:
 
 
 def compare(
-    task: Task, rounds: int, target: str = "numpy", clock: str = "wall",
-    torch_compile: bool = False,
-) -> dict[str, Any]:  # fmt: skip
+    task: Task, rounds: int, found: Mapping[str, Run | None], clock: str = "wall"
+) -> dict[str, Any]:
     """Errors, times and ratios of all contenders on one task; ratios over our code."""
-    found = contenders(task, target, torch_compile)
     runs = {name: run for name, run in found.items() if run is not None}
     gradients = {name: copied(run()) for name, run in runs.items()}
     want = gradients[FUSED]
     assert want is not None
-    seconds = measure(runs, rounds, CLOCKS[clock])
+    seconds = measure(runs, rounds, clock)
     ours = C_CODE if C_CODE in seconds else FUSED
     rows: dict[str, dict[str, Any]] = {}
     for name, times in seconds.items():
@@ -221,11 +124,6 @@ def compare(
     }  # fmt: skip
 
 
-def copied(gradients: Arrays | None) -> Arrays | None:
-    """Gradients of one's own: a contender may use its arrays again."""
-    return gradients and {name: np.array(value) for name, value in gradients.items()}
-
-
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(description="time emitted code beside others")
@@ -243,6 +141,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dtype", choices=(*sorted(TOLERANCES), "both"), default="float32")
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
+    parser.add_argument("--apart", action="store_true", help="contenders in processes of their own")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--require", action="store_true", help="exit 1 if a ratio is missed")
     parser.add_argument("--markdown", action="store_true", help="one table of all, at the end")
@@ -289,9 +188,10 @@ def main(arguments: list[str] | None = None) -> int:
                 label = " ".join(map(str, words))
                 task = Task(cell, *sizes, dtype=dtype, seed=options.seed)
                 rounds = max(3, min(options.rounds, int(LONGEST / task.work)))
-                cells[label] = compare(
-                    task, rounds, options.target, options.clock, options.torch_compile
-                )
+                asked = (task, options.target, options.torch_compile)
+                meet = contenders_apart if options.apart else contenders_here
+                with meet(*asked) as found:
+                    cells[label] = compare(task, rounds, found, options.clock)
                 if not options.json:
                     print("\n" + table(cell, cells[label]), flush=True)
     wrong = not all(result["gradients_agree"] for result in cells.values())

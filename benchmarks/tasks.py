@@ -6,7 +6,9 @@ step in NumPy, or in whatever imitates it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,6 +22,9 @@ Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 Run = Callable[[], Arrays | None]
 Values = Mapping[str, Any]
+CLOCKS: Final[dict[str, Callable[[], float]]] = {
+    "wall": time.perf_counter, "processor": time.process_time
+}  # fmt: skip
 GATES: Final = {"lstm": "fioc", "rnn": ""}
 SIZES: Final = (
     (50, 1, 16, 16), (100, 8, 32, 64), (100, 32, 64, 128), (200, 64, 256, 256), (100, 64, 512, 512),
@@ -133,6 +138,14 @@ class Task:
         entries = sum(array.size for array in self.params.values() if array.ndim == 2)
         return 3e-9 * self.steps * self.batch * entries
 
+    def part(self, samples: slice) -> Task:
+        """The same of some of the samples."""
+        found = copy(self)
+        for name in ("x", "h_bars"):
+            object.__setattr__(found, name, np.ascontiguousarray(getattr(self, name)[:, samples]))
+        object.__setattr__(found, "batch", found.x.shape[1])
+        return found
+
     def zeros(self) -> Array:
         """An initial state, (B, n)."""
         return np.zeros((self.batch, self.size), self.dtype)
@@ -160,3 +173,19 @@ class Task:
             found[f"params.W_{g}h"], found[f"params.W_{g}x"] = W_bar[rows], U_bar[rows]
             found[f"params.b_{g}"] = b_bar[rows]
         return found
+
+
+def seconds_of(run: Run, count: int, clock: str) -> float:
+    """The seconds of one call, of so many in a row; asked where it runs."""
+    if ask := getattr(run, "seconds", None):
+        return float(ask(count, clock))
+    now = CLOCKS[clock]
+    began = now()
+    for _ in range(count):
+        run()
+    return (now() - began) / count
+
+
+def copied(gradients: Arrays | None) -> Arrays | None:
+    """Gradients of one's own: a contender may use its arrays again."""
+    return gradients and {name: np.array(value) for name, value in gradients.items()}
