@@ -27,6 +27,7 @@ import tempfile
 import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -83,7 +84,11 @@ _KINDS = {torch.float32: "f4", torch.float64: "f8"}
 
 
 class _Native:
-    """The passes of the C code for a dtype, with the interface of `forward` and `backward`."""
+    """The passes of the C code for a dtype, with the interface of `forward` and `backward`.
+
+    Memory of results is used again once nobody holds it. On one thread: those of PyTorch wait
+    busily after their own work, and would take the cores from others.
+    """
 
     def __init__(self, opened, kind):
         words = ("tape_bytes", "workspace_bytes", "forward", "backward")
@@ -93,11 +98,16 @@ class _Native:
         for run in found[2:]:
             run.restype, run.argtypes = None, [ctypes.c_void_p] * 4
         self.bytes, self.runs = found[:2], found[2:]
-        self.tapes, self.rooms = Memory(), Memory()
+        self.tapes, self.rooms, self.held = Memory(), Memory(), [Memory() for _ in _ARRAYS]
 
     def run(self, number, at, pointers, tape):
         room, address = self.rooms.take(self.bytes[1](at))
         self.runs[number](at, pointers, tape, address)
+
+    def empty(self, place, shape, dtype):
+        """An array for a result, by its place among all."""
+        size = prod(shape) * dtype.itemsize
+        return self.held[place].take(size)[0][:size].view(dtype).reshape(shape)
 
     def forward(self, params, inputs, initial=None, constants=None):
         sizes, kinds = $fixed, {}
@@ -118,11 +128,11 @@ class _Native:
                 array = np.ascontiguousarray(array).reshape(array.shape)
             elif group == "states":  # below the states their initial one
                 steps, *rest = _shape(dims, sizes)
-                array = np.empty((steps + 1, *rest), dtype)
+                array = self.empty(place, (steps + 1, *rest), dtype)
                 array[0] = initial.get(key, 0)
                 found[key] = array[1:]
             elif group == "outputs":
-                array = found[key] = np.empty(_shape(dims, sizes), dtype)
+                array = found[key] = self.empty(place, _shape(dims, sizes), dtype)
             else:
                 continue
             kept.append(array)
@@ -139,7 +149,7 @@ class _Native:
             if group == "cotangents" and key in cotangents:
                 array = cotangents[key]
             elif group.startswith("gradients."):
-                array = np.empty(_shape(dims, sizes), dtype)
+                array = self.empty(place, _shape(dims, sizes), dtype)
                 found[group.removeprefix("gradients.")][key] = array
             else:
                 continue

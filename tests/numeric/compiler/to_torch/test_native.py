@@ -69,6 +69,23 @@ def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
 
 
 @pytest.mark.usefixtures("without_torch")
+def test_what_a_caller_holds_is_not_written_again() -> None:
+    module: Any = load(compile_cell("rnn", "fused", "torch").source, "rnn")
+    forward, backward = module._passes(np.dtype("f8"))
+    case = case_of(catalogue["rnn"])
+    states, tape = forward(case.params, case.inputs, case.initial)
+    first = backward(case.params, tape, case.cotangents)
+    copies = [states["h"].copy(), first["params"]["W"].copy()]
+    for _ in range(3):
+        doubled = {name: 2 * array for name, array in case.params.items()}
+        everything((forward, backward), replace(case, params=doubled))
+    assert np.array_equal(states["h"], copies[0])
+    assert np.array_equal(first["params"]["W"], copies[1])
+    again = backward(case.params, tape, case.cotangents)
+    assert np.array_equal(again["params"]["W"], copies[1])
+
+
+@pytest.mark.usefixtures("without_torch")
 def test_an_output_of_one_number_has_room_for_it() -> None:
     text = "h = tanh(W @ x + U @ h_prev)\no = sum(h_prev)"
     assert_carried_code_agrees(
