@@ -26,7 +26,7 @@ from numeric.compiler.to_c.known import Known, NativeTape
 from numeric.compiler.to_c.network_calls import Answer, NetworkCalls
 from numeric.compiler.to_c.pools import Array, Layout, Results
 
-LEAST: Final = 1e8  # multiplications of one forward pass: below, threads cost what they save
+LEAST: Final = 5e7  # multiplications of one forward pass: below, threads cost what they save
 _KEPT: Final = 3  # kinds of copies that a part remembers, beside the last
 FEWEST: Final = 4  # rows of a part: with fewer, the products are slower than a thread is worth
 _SIZE: Final = attrgetter("size")
