@@ -12,6 +12,7 @@ from typing import Final
 from numeric.compiler.segments import Segments
 from numeric.compiler.to_c.interface import Interface, Slot
 
+PLAN: Final = "static int segment_plan("  # a file that has it saves memory
 RENAMED: Final = ("tape_bytes", "workspace_bytes", "forward", "backward")
 
 
@@ -54,7 +55,7 @@ class _Driver:
         yield "/* Where in the workspace is what a segment of time needs. */"
         yield f"struct segment {{ {prefix}_sizes sizes; ptrdiff_t steps, tape, room, end;"
         yield f"    ptrdiff_t {', '.join(numbers)}; }};"
-        yield f"static int segment_plan(const {prefix}_sizes *sizes, struct segment *p)"
+        yield f"{PLAN}const {prefix}_sizes *sizes, struct segment *p)"
         yield "{"
         yield f"    if (sizes->{length} < 0 || sizes->{length} > PTRDIFF_MAX / 65536)"
         yield "        return 0;"

@@ -25,6 +25,7 @@ from numeric.compiler.to_c.interface import Interface
 from numeric.compiler.to_c.known import Known, NativeTape
 from numeric.compiler.to_c.network_calls import Answer, NetworkCalls
 from numeric.compiler.to_c.pools import Array, Layout, Results
+from numeric.compiler.to_c.segments import PLAN
 
 LEAST: Final = 5e7  # multiplications of one forward pass: below, threads cost what they save
 _KEPT: Final = 3  # kinds of copies that a part remembers, beside the last
@@ -168,6 +169,7 @@ class ThreadedCalls(Calls):
         """The interface, and which arrays have samples."""
         super().__post_init__()
         self.along = axes(self.interface)
+        self.saves_memory = PLAN in self.source
 
     def worker(self, number: int) -> PartCalls:
         """The calls of a thread, which have memory of their own."""
@@ -191,7 +193,9 @@ class ThreadedCalls(Calls):
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        split = parts(params, inputs)
+        # parts need copies: what keeps few states takes them only where it is told to
+        alone = self.saves_memory and not os.environ.get(_VARIABLES[0])
+        split = [slice(None)] if alone else parts(params, inputs)
         if len(split) < 2:
             return super().forward(params, inputs, initial, constants)
         known, pointers, groups, initial = self.asked(params, inputs, initial, constants)

@@ -73,13 +73,19 @@ def test_a_network_on_several_threads_is_the_network(name, several):
         several(1)
 
 
-def test_segments_of_time_on_two_threads(several):
+def test_segments_of_time_on_two_threads_where_told(several, monkeypatch):
     cell = catalogue["rnn"]
     case = case_of(cell, 5, steps=7, batch=8)
     want = result(compile_cell(cell), case)
     several(2)
     kernel = compile_cell(cell, "fused", "c", checkpoint=3)
     assert largest_error(result(kernel, case), want) <= 10 * TOLERANCES["float64"]
+    assert isinstance(kernel.forward(case.params, case.inputs)[1], threads.SplitTape)
+    monkeypatch.delenv("BPTT_THREADS")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # nobody asked this code for threads
+    assert isinstance(kernel.forward(case.params, case.inputs)[1], NativeTape)
+    whole = compile_cell(cell, "fused", "c")
+    assert isinstance(whole.forward(case.params, case.inputs)[1], threads.SplitTape)
 
 
 def test_two_tapes_of_one_kernel_keep_what_they_were_given(several):
