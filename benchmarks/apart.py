@@ -17,7 +17,7 @@ from typing import Any, Final
 from contenders import FAMILIES, families
 from tasks import Arrays, Run, Task, copied, seconds_of
 
-REST: Final = 0.1  # seconds: OpenBLAS's threads wait busily for 2^26 cycles
+REST: Final = 0.15  # seconds: OpenBLAS's threads wait busily for 0.1 s after a product
 
 
 @dataclass(frozen=True)
