@@ -1,7 +1,7 @@
 """How fast a cell trains in PyTorch: its emitted module beside a loop over the equations.
 
-Forward and backward pass of Σ h over a sequence, both in one process and in turn, in processor
-time, so that other work on the machine does not count. The loop evaluates the cell's own
+Forward and backward pass of Σ h over a sequence, both in one process and in turn, on PyTorch's
+threads, by the clock: nothing else should run. The loop evaluates the cell's own
 equations, a step after the other, on tensors whose samples are columns. Gradients are compared
 first.
 
@@ -70,13 +70,13 @@ def loop_of(cell: Cell, module: Any, params: dict[str, Any]) -> Callable[[Any], 
 
 
 def measured(runs: list[Callable[[], None]]) -> list[float]:
-    """The median processor time of each, in milliseconds, in turn."""
+    """The median time of each, in milliseconds, in turn."""
     times: list[list[float]] = [[] for _ in runs]
     for _ in range(ROUNDS):
         for held, run in zip(times, runs, strict=True):
-            start = time.process_time()
+            start = time.perf_counter()
             run()
-            held.append(1e3 * (time.process_time() - start))
+            held.append(1e3 * (time.perf_counter() - start))
     return [statistics.median(held) for held in times]
 
 

@@ -67,9 +67,12 @@ def parts(params: Any, inputs: Any) -> list[slice]:
         work = steps * batch * sum(array.size for array in params.values() if array.ndim == 2)
     except (AttributeError, StopIteration, ValueError):
         return [slice(None)]  # the checks of arguments say what is wrong
-    if work < LEAST:
-        return [slice(None)]
-    count = min(most_threads(), batch // FEWEST)
+    return shares(batch, work, most_threads())
+
+
+def shares(batch: int, work: float, most: int) -> list[slice]:
+    """The samples of each of so many threads at most; of one where there is little work."""
+    count = max(1, min(most, batch // FEWEST)) if work >= LEAST else 1
     edges = [batch * k // count for k in range(count + 1)]
     return [slice(*pair) for pair in pairwise(edges)]
 

@@ -32,6 +32,7 @@ def without_torch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What the text of a file reads of PyTorch when it is imported."""
     stand_in: Any = ModuleType("torch")
     stand_in.float32, stand_in.float64 = np.dtype("f4"), np.dtype("f8")
+    stand_in.get_num_threads = lambda: 1
     stand_in.nn = SimpleNamespace(Module=object)
     stand_in.autograd = SimpleNamespace(Function=object)
     monkeypatch.setitem(sys.modules, "torch", stand_in)
@@ -45,15 +46,18 @@ def everything(passes: Any, case: Any) -> dict[Any, Any]:
     return {**states, **{(g, n): v for g, group in found.items() for n, v in group.items()}}
 
 
-def case_of(cell: Cell) -> Any:
+def case_of(cell: Cell, batch: int = 2) -> Any:
     sizes = {name: 3 + place for place, name in enumerate(size_names(cell))}
-    return CellProblem(cell).case(sizes, steps=4, batch=2, seed=0)
+    return CellProblem(cell).case(sizes, steps=4, batch=batch, seed=0)
 
 
 def assert_carried_code_agrees(cell: Cell) -> None:
     module: Any = load(compile_cell(cell, "fused", "torch").source, cell.name)
-    case = case_of(cell)
-    got = everything(module._passes(np.dtype("f8")), case)
+    assert_agrees(module._passes(np.dtype("f8")), module, case_of(cell))
+
+
+def assert_agrees(passes: Any, module: Any, case: Any) -> None:
+    got = everything(passes, case)
     want = everything((module.forward, module.backward), case)
     assert got.keys() == want.keys()
     for key, value in want.items():
@@ -66,6 +70,44 @@ def assert_carried_code_agrees(cell: Cell) -> None:
 @pytest.mark.parametrize("name", by_day(["rnn", "scrn", "delta_net"], 2))  # one with constants
 def test_the_carried_code_computes_what_the_numpy_code_does(name: str) -> None:
     assert_carried_code_agrees(catalogue[name])
+
+
+@pytest.mark.by_default("scrn")
+@pytest.mark.parametrize("name", by_day(["scrn", "gru", "delta_net"], 2))
+def test_a_batch_is_split_over_as_many_threads_as_pytorch_has(
+    name: str, without_torch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = catalogue[name]
+    module: Any = load(compile_cell(cell, "fused", "torch").source, cell.name)
+    passes, case = module._passes(np.dtype("f8")), case_of(cell, 13)
+    monkeypatch.setattr(module, "LEAST", 0)
+    monkeypatch.setattr(without_torch, "get_num_threads", lambda: 3)
+    _, (*_, tapes) = passes[0](case.params, case.inputs, case.initial, case.constants)
+    assert [part.stop - part.start for part, *_ in tapes] == [4, 4, 5]
+    for _ in range(3):  # memory is used again
+        assert_agrees(passes, module, case)
+    assert_agrees(passes, module, case_of(cell, 7))
+    monkeypatch.setattr(module, "shares", lambda *_: [slice(0, 6), slice(6, 12)])
+    with pytest.raises(AssertionError):
+        assert_agrees(passes, module, case)
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_a_compiler_without_openmp_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = load(compile_cell("rnn", "fused", "torch").source, "rnn")
+    library = module.library
+
+    def refuses(source: str, prefix: str, kind: str, flags: Any = None) -> Any:
+        if flags is not None and "-fopenmp" in flags:
+            raise module.NoCompilerError("no OpenMP")
+        return library(source, prefix, kind, flags)
+
+    monkeypatch.setattr(module, "library", refuses)
+    monkeypatch.setattr(module, "LEAST", 0)
+    monkeypatch.setattr(module.torch, "get_num_threads", lambda: 3)
+    passes, case = module._passes(np.dtype("f8")), case_of(catalogue["rnn"], 13)
+    assert passes[0].__self__.together is None
+    assert_agrees(passes, module, case)
 
 
 @pytest.mark.usefixtures("without_torch")
