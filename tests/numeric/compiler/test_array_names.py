@@ -33,7 +33,8 @@ SIZES = {"n": 3, "m": 2, "q": 4}
 
 def cell_of(role: str, name: str) -> Cell:
     inputs = (name,) if role == "an input" else ("x",)
-    return Cell.parse(name="odd", equations=ROLES[role].format(name), inputs=inputs)
+    sizes = {"sum": "n"} if name == "sum" and role == "a parameter" else None  # else a function
+    return Cell.parse(name="odd", equations=ROLES[role].format(name), inputs=inputs, sizes=sizes)
 
 
 def arrays(rng: np.random.Generator, declared: dict[str, tuple[str, ...]], *lead: int) -> Any:
