@@ -54,7 +54,7 @@ _SOURCE: Final = Latex()
 _MARKS: Final = re.compile("(?:[ \u00a0]%|[,.;:)，。；：、）”])+")
 _OPENING: Final = re.compile("[(（“]$")
 _FLAG: Final = re.compile(r"(?<!\S)-\S{1,20}(?!\S)")
-_NORM: Final = re.compile("[0-9∞]-norm|[0-9]+[ \u00a0]%")
+_NORM: Final = re.compile("[0-9∞]-(?:norm|范数)|[0-9]+[ \u00a0]%")
 _WORD: Final = re.compile("[\u3400-\u9fff]{2,3}")
 _SHORT_CODE: Final = 12
 """Code of so many characters stays on its line."""

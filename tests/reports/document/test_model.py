@@ -265,6 +265,8 @@ def test_short_code_stays_on_its_line():
     flag = '<span class="whole">--seed</span>'
     assert inline(Words("bptt verify lstm --seed 0", "code")) == (
         f"<code>bptt verify lstm {flag} 0</code>")  # fmt: skip
+    own = '<span class="whole">2-范数</span>'
+    assert inline(Words("按状态，2-范数")) == f"按状态，{own}"
     norm = '<span class="whole">∞-norm</span>'
     assert inline(Words("the ∞-norm of a well-known W")) == f"the {norm} of a well-known W"
 
