@@ -61,7 +61,7 @@ _APART: Final = r"\end{minipage}}\placed"
 _SPECIAL: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\^{}", "~": r"\~{}", "–": "--", "—": "---",
-    "’": "'", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "\u00a0": "~", "’": "'", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from derive.typeset.layout import Layout
 from reports.document.figures import CHINESE
 from reports.document.method_names import METHODS
 from reports.document.model import Words
+from reports.document.tex import escape
 from reports.document.words import FOLDER, Speaker, phrases, spoken
 from reports.sections.literature import WERBOS
 
@@ -202,6 +203,12 @@ def test_what_a_source_remarks_of_a_work_is_in_chinese():
     remark = re.compile(r"arXiv:[\d.]+(?:v\d)?, [a-z]|\b\d{4}, .*, (?:one|the|without) ")
     assert [source for source in sources if remark.search(source)] == []
     assert remark.search("Beck et al. 2024, NeurIPS, arXiv:2405.04517, one head；")
+
+
+def test_a_theorem_stays_on_the_line_of_its_number_in_chinese():
+    told = Speaker(Layout(), {"volume": 7}.__getitem__, "zh").reference("volume")
+    assert told == "定理\u00a07"
+    assert escape(told) == "定理~7"
 
 
 def test_no_space_stands_before_a_percent_sign_in_chinese():
