@@ -58,8 +58,7 @@ THEOREMSTYLE
 \setlength{\lineskip}{2.5pt} % between a tall formula in the line and the next line
 \newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
   \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\relax\fi\fi
-  \ifdim\pagetotal=0pt\ifdim\vsize<#1\null\vfil\penalty-10000\relax\fi\fi} % waiting figures first;
-% \relax ends the number: what stands after it is asked once the page is out
+  \ifdim\pagetotal=0pt\ifdim\vsize<#1\null\vfil\penalty-10000\fi\fi} % figures that wait come first
 \newsavebox{\whole}
 \newbox\framed
 \newcommand{\inframe}[1]{\setbox\framed\vbox{\hsize\dimexpr\textwidth-2\fboxsep-2\fboxrule\relax
