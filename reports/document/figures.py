@@ -137,7 +137,7 @@ def _label(
     marks: list[Mark] = []
     low, _ = axes.get_ylim()
     for curve, shade in zip(curves, shades, strict=True):
-        gain = rf", ${words.gain}={curve.gain:g}$" * (len(curves) > 1)
+        gain = rf"{words('words.pause')}${words.gain}={curve.gain:g}$" * (len(curves) > 1)
         marks.append((max(curve.log10_measured[-1], low), words("growth.measured") + gain, shade))
         marks.append((max(curve.log10_upper[-1], low), words("growth.bound") + gain, shade))
     label_ends(axes, marks, last * 1.015)

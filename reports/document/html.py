@@ -51,10 +51,11 @@ NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
 _SOURCE: Final = Latex()
-_MARKS: Final = re.compile("(?:[ \u00a0]%|[,.;:)，。；：、）”])+")
+_MARKS: Final = re.compile("(?:[ \u00a0]?%|[,.;:)，。；：、）”])+")
+_FIXED: Final = "\u00a0"
 _OPENING: Final = re.compile("[(（“]$")
 _FLAG: Final = re.compile(r"(?<!\S)-\S{1,20}(?!\S)")
-_NORM: Final = re.compile("[0-9∞]-norm|[0-9]+[ \u00a0]%")
+_NORM: Final = re.compile("[0-9∞]-(?:norm|范数)|[0-9]+[ \u00a0]%")
 _WORD: Final = re.compile("[\u3400-\u9fff]{2,3}")
 _SHORT_CODE: Final = 12
 """Code of so many characters stays on its line."""
@@ -109,7 +110,10 @@ def pieces(box: Box) -> tuple[Box, ...]:
 
 
 def said(parts: Inlines) -> str:
-    """A sentence; a formula stays on the line of the mark after it and the bracket before it."""
+    """A sentence; a formula stays on the line of the mark after it and the bracket before it.
+
+    So do two with a fixed space between them, where browsers would break a line all the same.
+    """
     made = [inline(part) for part in parts]
     for place, part in enumerate(parts):
         if not isinstance(part, Math):
@@ -124,6 +128,10 @@ def said(parts: Inlines) -> str:
             last = f'<span class="whole">{last}{escape(mark[0])}</span>'
             made[place + 1] = escape(after[mark.end() :])
         made[place] = "<wbr>".join((*before, last))
+    for place, part in enumerate(parts):
+        if _plain(part) == _FIXED:
+            made[place - 1] = f'<span class="whole">{made[place - 1]}'
+            made[place + 1] += "</span>"
     return "".join(made)
 
 

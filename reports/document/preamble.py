@@ -46,7 +46,7 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \newcommand{\note}[1]{{\footnotesize\color{quiet}#1}}
 \newcommand{\anchor}[1]{\raisebox{1.2em}[0pt][0pt]{\hypertarget{#1}{}}}
 \newcommand{\lead}[1]{\textit{#1}\hspace{0.5em}}
-\theoremstyle{definition}
+THEOREMSTYLE
 \newtheorem{theorem}{THEOREM}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.55em plus 0.2em}
@@ -57,7 +57,7 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 \setlength{\emergencystretch}{3em}
 \setlength{\lineskip}{2.5pt} % between a tall formula in the line and the next line
 \newcommand{\need}[1]{\par\dimen0=\pagegoal\advance\dimen0-\pagetotal
-  \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\fi\fi
+  \ifdim\dimen0<#1\ifdim\dimen0>0pt\vfil\penalty-10000\relax\fi\fi
   \ifdim\pagetotal=0pt\ifdim\vsize<#1\null\vfil\penalty-10000\fi\fi} % figures that wait come first
 \newsavebox{\whole}
 \newbox\framed
@@ -105,6 +105,12 @@ _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometr
 """
 _FANDOL: Final = r"\usepackage[fontset=fandol,scheme=plain,heading=false]{ctex}"
 _FONTS: Final = ("FreeSerif", "Noto Serif", "DejaVu Serif", "DejaVu Sans")
+_STYLE: Final = r"\theoremstyle{definition}"
+_NAMED: Final = r"""\newtheoremstyle{named}{}{}{}{}{\bfseries}{STOP}{0.5em}{%
+  \thmname{#1}\thmnumber{ #2}\thmnote{{\normalfont NOTE}}}
+\theoremstyle{named}
+\makeatletter\renewcommand{\@addpunct}[1]{STOP}\makeatother"""
+"""Heads of theorems and proofs with the marks of another script."""
 _SIGN: Final = r"""\newcommand{\sign}[2]{\begingroup\lccode`\~="#1\relax
   \lowercase{\endgroup\def~}{\ensuremath{#2}}\AtBeginDocument{\catcode"#1=\active}}
 """
@@ -116,7 +122,14 @@ def headed(body: str, language: str, words: Callable[[str], str]) -> tuple[str, 
     English text in Latin letters needs latex-base alone. Chinese, and letters of other scripts
     in a title or a source, need XeLaTeX: with the class of packages ctex, or a font that has them.
     """
-    common = _COMMON.replace("THEOREM", words("page.theorem"))
+    proof, stop = words("page.proof")[:-1], words("page.proof")[-1]
+    style = _STYLE
+    if stop == ".":
+        body = body.replace("“", "``").replace("”", "''")
+    else:  # the letters themselves are the quotation marks of the Chinese font, as wide as it
+        _, note = words("page.named").rstrip(stop).split("{0}")
+        style = _NAMED.replace("STOP", stop).replace("NOTE", note.format("", "#3"))
+    common = _COMMON.replace("THEOREMSTYLE", style).replace("THEOREM", words("page.theorem"))
     chinese, others = bool(_SCRIPTS.search(body)), _OTHERS.search(body)
     declared = [(f"{ord(c):04X}", code) for c, code in SIGNS.items() if ord(c) > 0xFF]
     if not (chinese or others):
@@ -132,7 +145,6 @@ def headed(body: str, language: str, words: Callable[[str], str]) -> tuple[str, 
             for place, font in zip("dcba", reversed(_FONTS), strict=True)
         )  # fmt: skip
     common += "\\setlength{\\emergencystretch}{6em}\n"
-    proof = words("page.proof").rstrip(".。")
     common += f"\\renewcommand{{\\proofname}}{{{proof}}}\n"
     signs = (rf"\sign{{{c}}}{{{code}}}" for c, code in declared)
     return f"{PROGRAM}\n{_CLASS}\n{fonts}{common}{_SIGN}" + "\n".join(signs), body

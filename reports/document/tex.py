@@ -47,6 +47,8 @@ FIRST: Final = 24.0
 """So high a section's first words and equations may be to stay with its heading, in em."""
 ENOUGH: Final = 5.0
 """So high words below a heading may stand there without what follows them, in em."""
+ALONE: Final = 3
+"""So few equations are not parted, however high: no row stands alone on a page."""
 BREAK: Final = r"\allowbreak{}"
 CODE_WIDTH: Final = 104
 """A line of code, in characters."""
@@ -59,7 +61,7 @@ _APART: Final = r"\end{minipage}}\placed"
 _SPECIAL: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\^{}", "~": r"\~{}", "–": "--", "—": "---",
-    "“": "``", "”": "''", "’": "'", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "\u00a0": "~", "’": "'", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
 
 
@@ -236,7 +238,7 @@ def _room(block: Block, after: Block | None) -> float:
         return 0.0
     below = 6.0
     if isinstance(after, Equations):
-        shown = after.rows if _whole(after) else after.rows[:2]
+        shown = after.rows if _whole(after) or len(after.rows) <= ALONE else after.rows[:2]
         below = sum(_tall(row, after) for row in shown)
     return max(6.0, 1.0 + _high(block) + below)
 

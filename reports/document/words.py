@@ -109,7 +109,8 @@ class Speaker:
 
     def listed(self, parts: Sequence[Inlines], last: str = "words.and") -> Inlines:
         """The parts as an enumeration: a, b and c; with "words.also" of what is said of them."""
-        other = {"words.semicolon": last, "words.also": "words.pause"}.get(last, "words.comma")
+        same = {last: last for last in ("words.semicolon", "words.pause")}
+        other = {**same, "words.also": "words.pause"}.get(last, "words.comma")
         return listed(parts, self.words(last), self.words(other))
 
     def together(self, parts: Sequence[Inlines]) -> Inlines:

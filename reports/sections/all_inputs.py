@@ -38,7 +38,6 @@ from reports.document.model import (
     Words,
 )
 from reports.document.numerals import DOWN, UP, below, figures, inside, label, rate
-from reports.document.words import listed
 from reports.sections.facts import Facts
 from reports.sections.growth import drawn_columns
 from reports.sections.numbering import Pages
@@ -90,8 +89,8 @@ def drawn_words(pages: Pages) -> Inlines:
              if any(p.shape[1] in own and p not in multipliers(cell) for p in cell.parameters)
              else say.sentence("all_inputs.drawn_alike", scale),
              *drawn_columns(pages.facts, square, gain)]  # fmt: skip
-    sizes = listed([say("{0}", row(size_box(size(name)), "=", Number(str(count))))
-                    for name, count in study.sizes.items()], ", ")  # fmt: skip
+    sizes = say.listed([say("{0}", row(size_box(size(name)), "=", Number(str(count))))
+                    for name, count in study.sizes.items()], "words.pause")  # fmt: skip
     words.append(say.sentence("all_inputs.seed", str(study.seed), sizes, pages.at(1.0)) if varied
                  else say.sentence("all_inputs.seed_alone", str(study.seed), sizes))  # fmt: skip
     return say.listed(words, "words.semicolon")

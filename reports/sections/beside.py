@@ -18,7 +18,6 @@ from numeric.bounds.study import KNOWN
 from numeric.meaning.sizes import shape_of
 from reports.document.model import Block, Inlines, Words
 from reports.document.numerals import DOWN, NEAR, UP, places, signed
-from reports.document.words import listed
 from reports.sections.numbering import Pages
 
 _LAGS: Final = (1, 10, 30)
@@ -52,10 +51,10 @@ def _sizes(pages: Pages) -> Iterator[Inlines]:
     if shapes == [(known["n"],)] * len(cell.states) + [(known["m"],)] * len(cell.inputs):
         yield say.sentence("beside.same")
     else:
-        yield say.sentence("beside.other", *(listed([
+        yield say.sentence("beside.other", *(say.listed([
             say("{0}", row(size_box(size(name)), "=", Number(str(count))))
             for name, count in sizes.items()
-        ], ", ") for sizes in (own, known)))  # fmt: skip
+        ], "words.pause") for sizes in (own, known)))  # fmt: skip
 
 
 def _title(pages: Pages, key: tuple[str, float]) -> Inlines:

@@ -31,7 +31,6 @@ from reports.document.model import (
     Table,
 )
 from reports.document.numerals import UP, below, figures, places
-from reports.document.words import listed
 from reports.sections.facts import Facts
 from reports.sections.theorems import theorem_blocks
 
@@ -110,7 +109,7 @@ def _measured(facts: Facts) -> Iterator[Block]:
     sizes = [say("{0}", row(size_box(size(name)), "=", Number(str(value))))
              for name, value in measured.sizes]  # fmt: skip
     words.append(say.sentence(
-        "growth.steps", listed(sizes, ", "), str(measured.steps), str(measured.seed),
+        "growth.steps", say.listed(sizes, "words.pause"), str(measured.steps), str(measured.seed),
         row("t", "=", Number(str(measured.steps)))))  # fmt: skip
     yield Paragraph(say.listed(words, "words.semicolon"), say.words("growth.numbers"))
     if first.constants:

@@ -89,8 +89,13 @@ def _layers(pages: Pages) -> Iterator[Block]:
         upper, lower = one.at_most[0], one.at_least[0]
         seen = one.log10_measured[-1] if one.log10_measured else math.nan
         path = one.shares.most if one.shares else None
-        carried = () if path is None else (
-            *path_words(pages.facts, path.route), Words(f" ({path.share:.0%})"))  # fmt: skip
+        carried = (
+            ()
+            if path is None
+            else say.sentence(
+                "one_sequence.by_path", path_words(pages.facts, path.route), f"{path.share:.0%}"
+            )
+        )
         rows.append((
             say("{0}", Words(layer.prefix.rstrip("."), "code")),
             say.sentence(_VERDICTS[one.verdict]),
@@ -239,7 +244,7 @@ def _paths(pages: Pages) -> Iterator[Block]:
     )  # fmt: skip
     named = [(name, share) for name, share in shares.by_name().items() if abs(share) >= 0.005]
     if named:
-        parts = [say("{0} {1}\u00a0%", pages.facts.symbol(name), _percent(share))
+        parts = [say.sentence("one_sequence.of_it", pages.facts.symbol(name), _percent(share))
                  for name, share in named[:6]]  # fmt: skip
         yield Paragraph(say.sentence("one_sequence.through", say.listed(parts)))
 

@@ -84,7 +84,7 @@ def verified(facts: Facts) -> Section | None:
     say, name = facts.say, facts.derivation.cell.name
     name = f"{name} {facts.flags}".rstrip()
     again = f"bptt verify {name} --profile {verdict.profile} --seed {verdict.seed}"
-    versions = ", ".join(f"{package} {version}" for package, version in verdict.versions.items())
+    versions = say.words("words.comma").join(map(" ".join, verdict.versions.items()))
     rows = tuple(_row(facts, check, found) for check, found in verdict.checks.items())
     share = verdict.share_of_bound
     return Section("verified", say.words("verified.title"), (

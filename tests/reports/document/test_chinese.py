@@ -270,6 +270,19 @@ def test_a_template_is_read_off_the_code():
     assert templates([tree]) == {"at lag {0}, by {1}", "all"}
 
 
+def test_the_labels_of_curves_have_a_chinese_comma(monkeypatch):
+    seen: list[str] = []
+    monkeypatch.setattr(
+        figures, "label_ends", lambda _, marks, *x: seen.extend(m[1] for m in marks)
+    )
+    for language in ("zh", "en"):
+        figures.gradient_norms(
+            measurement(CELLS["rnn"]), "x", figures.Labels(spoken(language).texts.__getitem__)
+        )
+    assert seen[0].startswith("测量值，$g=")
+    assert seen[len(seen) // 2].startswith("measured, $g=")
+
+
 def test_chinese_signs_are_not_set_apart():
     parts = closed_up((Words("见 "), Words("第二节"), Words(" 和 x 与 y")))
     assert parts == (Words("见第二节和 x 与 y"),)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from derive.typeset.boxes import Fraction, Grid, Large, Row, Sum, Symbol
-from reports.document.heights import depth, row_height
+from reports.document.heights import WHOLE, depth, row_height
 from reports.document.html import equations
-from reports.document.model import EquationRow, Equations
+from reports.document.model import EquationRow, Equations, Paragraph, Section, Words
+from reports.document.tex import section
+from reports.document.words import spoken
 
 A = Symbol("a")
 TALL = Fraction(A, A)
@@ -31,3 +35,14 @@ def test_a_right_side_on_two_lines_is_higher_than_on_one():
 def test_a_group_stays_on_one_page_as_long_as_it_is_low(value, count, together):
     made = equations(Equations((EquationRow(A, value),) * count))
     assert ('class="equations together"' in made) is together
+
+
+def test_words_stay_with_three_equations_however_high():
+    """Three are not parted: no row stands alone on a page."""
+    high = Grid(((TALL,),) * 3)
+    group = Equations((EquationRow(Symbol("J"), high),) * 3)
+    before = (Paragraph((Words("text"),)), Paragraph((Words("LEAD"),)))
+    made = section(Section("a", "A", (*before, group)), spoken("en").texts.__getitem__)
+    (room,) = re.findall(r"\\need\{([\d.]+)em\}\nLEAD", made)
+    assert "tabularnewline\n" not in made.removesuffix("\n\\end{longtable}\n")
+    assert float(room) > 3 * row_height(group.rows[0], 30.0) > WHOLE

@@ -265,6 +265,8 @@ def test_short_code_stays_on_its_line():
     flag = '<span class="whole">--seed</span>'
     assert inline(Words("bptt verify lstm --seed 0", "code")) == (
         f"<code>bptt verify lstm {flag} 0</code>")  # fmt: skip
+    own = '<span class="whole">2-范数</span>'
+    assert inline(Words("按状态，2-范数")) == f"按状态，{own}"
     norm = '<span class="whole">∞-norm</span>'
     assert inline(Words("the ∞-norm of a well-known W")) == f"the {norm} of a well-known W"
 
@@ -272,8 +274,11 @@ def test_short_code_stays_on_its_line():
 def test_a_number_and_its_percent_stay_on_one_line():
     """A browser breaks the line beside a formula whatever stands there: it is held in a span."""
     assert inline(Words("to 100 %; a")) == 'to <span class="whole">100 %</span>; a'
-    for space in " \u00a0":
+    for space in (" ", "\u00a0", ""):
         made = said((Words("is "), Math(Symbol("a")), Words(f"{space}% of")))
         short = re.sub("<math>.*?</math>", "M", made)
         assert short == f'is <span class="whole">M{space}%</span> of'
     assert escape("to 100 %; a") == r"to 100~\%; a"
+    a, fixed = Math(Symbol("a")), Words("\u00a0")
+    short = re.sub("<math>.*?</math>", "M", said((a, fixed, a, Words("%、"), a)))
+    assert short == '<span class="whole">M\u00a0<span class="whole">M%、</span></span>M'

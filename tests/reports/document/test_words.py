@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 import pytest
 from spoken import parsed, prose, slots_of, used
 
+from derive import catalogue
 from derive.theorems.sentences import languages, sentences
 from derive.typeset.layout import Layout
 from reports.document.figures import CHINESE
 from reports.document.method_names import METHODS
 from reports.document.model import Words
-from reports.document.words import FOLDER, Speaker, spoken
+from reports.document.tex import escape
+from reports.document.words import FOLDER, Speaker, phrases, spoken
 from reports.sections.literature import WERBOS
 
 REPORTS: Final = FOLDER.parent
@@ -171,6 +174,8 @@ def test_a_speaker_says_sentences_titles_and_enumerations():
     a, b, c = (say(letter) for letter in "abc")
     joined = "".join(part.text for part in say.listed([a, b, c]) if isinstance(part, Words))
     assert joined == "a, b and c"
+    sizes = Speaker(Layout(), language="zh").listed([a, b, c], "words.pause")
+    assert "".join(part.text for part in sizes if isinstance(part, Words)) == "a，b，c"
     assert "".join(part.text for part in say.together([a, b])) == "a b"
     assert say.words("volume.title") == "Volume"
     assert say.heads("glance.space") == ((Words("space"),),)
@@ -189,3 +194,24 @@ def test_a_speaker_says_sentences_titles_and_enumerations():
 )
 def test_a_full_stop_is_that_of_the_script_before_it(text, end):
     assert Speaker(Layout()).closed(text).endswith(end)
+
+
+def test_what_a_source_remarks_of_a_work_is_in_chinese():
+    """Behind the work's number, or what it is called by, no English goes on."""
+    sources = [phrases("zh").get(cell.source, "") for cell in catalogue.values()]
+    assert len([source for source in sources if "arXiv:" in source]) > 30
+    remark = re.compile(r"arXiv:[\d.]+(?:v\d)?, [a-z]|\b\d{4}, .*, (?:one|the|without) ")
+    assert [source for source in sources if remark.search(source)] == []
+    assert remark.search("Beck et al. 2024, NeurIPS, arXiv:2405.04517, one head；")
+
+
+def test_a_theorem_stays_on_the_line_of_its_number_in_chinese():
+    told = Speaker(Layout(), {"volume": 7}.__getitem__, "zh").reference("volume")
+    assert told == "定理\u00a07"
+    assert escape(told) == "定理~7"
+
+
+def test_no_space_stands_before_a_percent_sign_in_chinese():
+    said_ = spoken("zh").texts
+    assert {key for key, sentence in said_.items() if re.search(r"\s%", sentence)} == set()
+    assert said_["one_sequence.of_it"].endswith("{1}%")
