@@ -145,7 +145,7 @@ def test_no_table_runs_off_its_page_wherever_figures_go(tmp_path):
     path = tmp_path / "any.tex"
     write_files({tmp_path / "figures" / "any.pdf": picture.pdf, path: tex(made).encode()})
     assert "Overfull" not in compile_pdf(path)
-    plain = path.read_text().replace(r"\global\@colroom\hadroom", "")
+    plain = path.read_text().replace(r"\global\@colroom\vsize", "")
     path.write_text(plain)
     assert r"Overfull \vbox" in compile_pdf(path)
 
