@@ -206,13 +206,14 @@ def listing(block: Listing) -> str:
 
 
 def _wrapped(line: str) -> Iterator[str]:
-    """A line of code on as many lines as it needs."""
+    """A line of code on as many lines as it needs; a comment stays whole."""
     indent = len(line) - len(line.lstrip())
     while len(line) > CODE_WIDTH:
-        cut = line.rfind(" ", indent + 20, CODE_WIDTH - 2)
+        sign = line.find("#") % (len(line) + 1)
+        cut = line.rfind(" ", indent + 20, min(sign, CODE_WIDTH - 2))
         if cut < 0:
             break
-        yield line[:cut] + " \\"
+        yield line[:cut].rstrip() + " \\" * (cut + 1 < sign)
         line = " " * (indent + 8) + line[cut + 1 :]
     yield line
 

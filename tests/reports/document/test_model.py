@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from reports.document.model import (
     Document,
     EquationRow,
     Equations,
+    Listing,
     Math,
     Paragraph,
     Reference,
@@ -28,7 +30,7 @@ from reports.document.model import (
     Theorem,
     Words,
 )
-from reports.document.tex import escape, tex
+from reports.document.tex import CODE_WIDTH, escape, listing, tex
 from reports.document.words import listed
 from reports.sections.cell import build
 from reports.sections.facts import Facts
@@ -277,3 +279,15 @@ def test_a_number_and_its_percent_stay_on_one_line():
         short = re.sub("<math>.*?</math>", "M", made)
         assert short == f'is <span class="whole">M{space}%</span> of'
     assert escape("to 100 %; a") == r"to 100~\%; a"
+
+
+@pytest.mark.parametrize("length", range(84, 104))
+def test_a_long_line_of_code_is_broken_in_tex_where_python_may_break_it(length):
+    """A comment stays whole, and no sign of a line that goes on stands before it."""
+    line = f"{'x' * (length - 75)} = {' + '.join(['ab'] * 15)}  # (12)"
+    assert len(line) == length + 8
+    code = listing(Listing(line)).split(r"\begin{verbatim}")[1].split(r"\end{verbatim}")[0].strip()
+    assert ast.dump(ast.parse(code)) == ast.dump(ast.parse(line))
+    assert "# (12)" in code
+    assert "\\\n        #" not in code
+    assert max(map(len, code.split("\n"))) <= CODE_WIDTH
