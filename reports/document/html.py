@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from derive.typeset.boxes import RELATIONS, Box, Operator, Row, lines, row, width
+from derive.typeset.boxes import RELATIONS, Box, Operator, Row, levels, lines, row, width
 from derive.typeset.latex import Latex
 from derive.typeset.mathml import MathML
 from reports.document.heights import WHOLE, row_height
@@ -171,10 +171,11 @@ def _row(
     number: bool,
     names: Iterator[int] | None,
 ) -> str:
-    first, *rest = lines(row.right, limit)
-    shown = [_MATH.element(first, sign=row.sign)]
-    shown += [_MATH.element(part) for part in rest]
-    right = "".join(f"<div{' class=more' * bool(k)}>{part}</div>" for k, part in enumerate(shown))
+    first, *rest = parts = lines(row.right, limit)
+    right = f"<div>{_MATH.element(first, sign=row.sign)}</div>"
+    for part, level in zip(rest, levels(parts), strict=True):
+        further = f" style=margin-left:{level}em" if level else ""
+        right += f"<div class=more{further}>{_MATH.element(part)}</div>"
     cells = [
         f'<td class="left">{_MATH.element(row.left)}</td>',
         f'<td class="right">{right}</td>',

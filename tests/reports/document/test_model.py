@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from matplotlib.figure import Figure as Drawing
 from reading import text_of
-from samples import CELLS, measurement, page, source, verdict
+from samples import CELLS, document, measurement, page, source, verdict
 
 from derive import Cell, catalogue, differentiate
 from derive.typeset.boxes import Fenced, Number, Operator, Row, Script, Sum, Symbol, width
@@ -279,6 +279,19 @@ def test_a_number_and_its_percent_stay_on_one_line():
         short = re.sub("<math>.*?</math>", "M", made)
         assert short == f'is <span class="whole">M{space}%</span> of'
     assert escape("to 100 %; a") == r"to 100~\%; a"
+
+
+def test_a_line_that_begins_in_a_bracket_stands_further_in():
+    """At the indent of the other terms it would read as one of them."""
+    inner = Fenced(Sum((("+", Symbol("inner" * 4)), ("+", Symbol("last" * 9)))), "(", ")")
+    terms = (("+", Symbol("first" * 9)), ("+", Row((Symbol("factor" * 6), inner))))
+    line = Equations((EquationRow(Symbol("a"), Sum(terms)),))
+    made = replace(document("rnn"), sections=(Section("a", "A", (line,)),))
+    within = re.compile(r"\\quad(?P<more>(\\quad)?) \{\} *\+ *\S*?(first|factor|inner|last)")
+    assert [(found[3], bool(found["more"])) for found in within.finditer(tex(made))] == [
+        ("factor", False), ("last", True)]  # fmt: skip
+    shown = re.findall(r"<div class=more( style=margin-left:1em)?>", html(made))
+    assert shown == ["", " style=margin-left:1em"]
 
 
 @pytest.mark.parametrize("length", range(84, 104))
