@@ -208,7 +208,7 @@ def table(block: Table, say: Say) -> str:
         f'<th scope="col"{k}>{_head(c)}</th>' for k, c in zip(kinds, block.head, strict=True)
     )
     body = "\n".join(
-        "<tr>" + "".join(f"<td{k}>{said(c)}</td>" for k, c in zip(kinds, cells, strict=True))
+        "<tr>" + "".join(f"<td{k}>{_cell(c)}</td>" for k, c in zip(kinds, cells, strict=True))
         + "</tr>"
         for cells in block.rows
     )  # fmt: skip
@@ -218,6 +218,11 @@ def table(block: Table, say: Say) -> str:
         '<div class="scroll" tabindex="0"><table class="data">'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell(cell: Inlines) -> str:
+    """A cell; a name of several parts may break after a dot, as layer0.reverse does on a phone."""
+    return re.sub(r"(?<=<code>)[^<]+", lambda name: name[0].replace(".", ".<wbr>"), said(cell))
 
 
 def _head(cell: Inlines) -> str:

@@ -214,8 +214,8 @@ def _wrapped(line: str) -> Iterator[str]:
         cut = line.rfind(" ", indent + 20, min(sign, CODE_WIDTH - 2))
         if cut < 0:
             break
-        yield line[:cut].rstrip() + " \\" * (cut + 1 < sign)
-        line = " " * (indent + 8) + line[cut + 1 :]
+        yield line[:cut].rstrip() + " \\" * bool(line[cut:sign].strip())
+        line = " " * (indent + 8) + line[cut:].lstrip()
     yield line
 
 
