@@ -6,7 +6,7 @@ In: nothing of mathematics. Out: frozen boxes that `layout` builds from expressi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -307,3 +307,15 @@ def lines(item: Box, limit: float) -> tuple[Box, ...]:
             found.append([])
         found[-1].extend(piece)
     return tuple(row(*line) for line in found)
+
+
+def levels(parts: Sequence[Box]) -> tuple[int, ...]:
+    """In how many brackets each line after the first begins, more than the outermost of them."""
+    deep, found = 0, []
+    for part in parts:
+        found.append(deep)
+        for item in part.items if isinstance(part, Row) else (part,):
+            match item:
+                case Delimiter(closing=closing) | Script(base=Delimiter(closing=closing)):
+                    deep += -1 if closing else 1
+    return tuple(level - min(found[1:]) for level in found[1:])

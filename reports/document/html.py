@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from derive.typeset.boxes import RELATIONS, Box, Operator, Row, lines, row, width
+from derive.typeset.boxes import RELATIONS, Box, Operator, Row, levels, lines, row, width
 from derive.typeset.latex import Latex
 from derive.typeset.mathml import MathML
 from reports.document.heights import WHOLE, row_height
@@ -179,10 +179,11 @@ def _row(
     number: bool,
     names: Iterator[int] | None,
 ) -> str:
-    first, *rest = lines(row.right, limit)
-    shown = [_MATH.element(first, sign=row.sign)]
-    shown += [_MATH.element(part) for part in rest]
-    right = "".join(f"<div{' class=more' * bool(k)}>{part}</div>" for k, part in enumerate(shown))
+    first, *rest = parts = lines(row.right, limit)
+    right = f"<div>{_MATH.element(first, sign=row.sign)}</div>"
+    for part, level in zip(rest, levels(parts), strict=True):
+        further = f" style=margin-left:{level}em" if level else ""
+        right += f"<div class=more{further}>{_MATH.element(part)}</div>"
     cells = [
         f'<td class="left">{_MATH.element(row.left)}</td>',
         f'<td class="right">{right}</td>',
@@ -215,7 +216,7 @@ def table(block: Table, say: Say) -> str:
         f'<th scope="col"{k}>{_head(c)}</th>' for k, c in zip(kinds, block.head, strict=True)
     )
     body = "\n".join(
-        "<tr>" + "".join(f"<td{k}>{said(c)}</td>" for k, c in zip(kinds, cells, strict=True))
+        "<tr>" + "".join(f"<td{k}>{_cell(c)}</td>" for k, c in zip(kinds, cells, strict=True))
         + "</tr>"
         for cells in block.rows
     )  # fmt: skip
@@ -225,6 +226,11 @@ def table(block: Table, say: Say) -> str:
         '<div class="scroll" tabindex="0"><table class="data">'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell(cell: Inlines) -> str:
+    """A cell; a name of several parts may break after a dot, as layer0.reverse does on a phone."""
+    return re.sub(r"(?<=<code>)[^<]+", lambda name: name[0].replace(".", ".<wbr>"), said(cell))
 
 
 def _head(cell: Inlines) -> str:

@@ -76,13 +76,13 @@ THEOREMSTYLE
   \begin{center}\usebox{\whole}\end{center}} % a table on the page that has room for it
 \let\startlong\longtable % forgets figures above it, and puts none on the next page
 \let\stoplong\endlongtable
+\let\longout\LT@output
 \let\pageout\@outputpage
 \newcommand{\nextpage}{\pageout\global\@textfloatsheight0pt\@floatplacement\@startcolumn
   \@whilesw\if@fcolmade\fi{\pageout\@floatplacement\@startcolumn}}
-\def\longtable{\par\@lowpenalty-\@M % the rule at its end is not cut from it
-  \xdef\hadroom{\the\@colroom}\xdef\hadpage{\the\c@page}%
-  \let\@outputpage\nextpage\startlong}
-\def\endlongtable{\stoplong\ifnum\c@page=\hadpage\relax\global\@colroom\hadroom\fi}
+\def\LT@output{\let\@outputpage\nextpage\longout} % not where the page above it is put out
+\def\longtable{\par\@lowpenalty-\@M\startlong} % the rule at its end is not cut from it
+\def\endlongtable{\stoplong\global\@colroom\vsize}
 \let\placefloat\@addtocurcol % a figure on its page, though what follows it goes over
 \def\@addtocurcol{\interlinepenalty0\relax\placefloat}
 \let\resetfloat\@floatboxreset % a figure stands as near to its caption as ever

@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Final
 
-from derive.typeset.boxes import Operator, lines, width
+from derive.typeset.boxes import Operator, levels, lines, width
 from derive.typeset.columns import columns_of
 from derive.typeset.latex import Latex
 from reports.document.heights import WHOLE, depth, row_height
@@ -133,7 +133,8 @@ def _row(row: EquationRow, room: float, note: bool, space: bool, number: bool) -
     sign = _DISPLAY(Operator(row.sign)).strip()
     first = rf"{{}}{sign} {_DISPLAY(parts[0])}"
     if len(parts) > 1:
-        more = "".join(rf" \\ &\quad {{}}{_DISPLAY(part)}" for part in parts[1:])
+        more = "".join(r" \\ &" + r"\quad" * (1 + level) + f" {{}}{_DISPLAY(part)}"
+                       for part, level in zip(parts[1:], levels(parts), strict=True))  # fmt: skip
         first = rf"\begin{{aligned}}[t] &{first}{more} \end{{aligned}}"
     deep = max(map(depth, (row.left, *parts)))
     strut = rf"\rule[-{deep:.3g}em]{{0pt}}{{{2 * deep + 0.6:.3g}em}}"
@@ -208,14 +209,15 @@ def listing(block: Listing) -> str:
 
 
 def _wrapped(line: str) -> Iterator[str]:
-    """A line of code on as many lines as it needs."""
+    """A line of code on as many lines as it needs; a comment stays whole."""
     indent = len(line) - len(line.lstrip())
     while len(line) > CODE_WIDTH:
-        cut = line.rfind(" ", indent + 20, CODE_WIDTH - 2)
+        sign = line.find("#") % (len(line) + 1)
+        cut = line.rfind(" ", indent + 20, min(sign, CODE_WIDTH - 2))
         if cut < 0:
             break
-        yield line[:cut] + " \\"
-        line = " " * (indent + 8) + line[cut + 1 :]
+        yield line[:cut].rstrip() + " \\" * bool(line[cut:sign].strip())
+        line = " " * (indent + 8) + line[cut:].lstrip()
     yield line
 
 

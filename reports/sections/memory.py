@@ -15,7 +15,7 @@ from derive.calculus.jacobian import StepJacobian
 from derive.calculus.through_time import EARLIER, FACTOR, TIME
 from derive.cell import Cell
 from derive.language.expr import Partial, TimeProduct, symbols_of
-from derive.typeset.boxes import Box, Number, row
+from derive.typeset.boxes import Box, Number, box, row
 from derive.typeset.latex import Latex
 from numeric.bounds.memory import ByGain, Keeping, Kept
 from numeric.bounds.one_sequence.tracks import Track
@@ -76,7 +76,8 @@ def _direct(pages: Pages, found: Keeping) -> Iterator[Block]:
     only = alone and not _returns(derivation.step_jacobian, state)
     key = "memory.direct_alone" if alone else "memory.direct"
     key = "memory.direct_only" if only else key
-    yield Paragraph(say.sentence(key, *map(layout.of, (equation.target, before, factor))))
+    named = map(layout.of, (equation.target, before, factor))
+    yield Paragraph(say.sentence(key, *named, box("⋯")))
     now, then = clock.at(equation.target, TIME), clock.at(equation.target, EARLIER)
     step = Partial(now, clock.at(equation.target, TIME - 1))
     product = TimeProduct(clock.at(factor, FACTOR), FACTOR, TIME, EARLIER + 1)

@@ -18,3 +18,5 @@ def test_mathml_has_room_where_letters_lean_and_bars_stand():
     assert "mspace" not in MathML()(Fenced(Symbol("W"), "‖", "‖"))
     assert '<mo lspace="0" rspace="0.17em">,</mo>' in MathML()(boxes.row("1", ",", "2"))
     assert '<mo lspace="0" rspace="0">,</mo>' in MathML()(sub("f", "c", ",", "t"))
+    named = boxes.row(Symbol("inf"), boxes.row(sub("min", "p"), Symbol("a")))
+    assert MathML()(named).startswith('<mrow><mi>inf</mi><mspace width="0.33em"/>')

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
 
 import pytest
 from matplotlib.figure import Figure as Drawing
 from reading import text_of
-from samples import CELLS, measurement, page, source, verdict
+from samples import CELLS, document, measurement, page, source, verdict
 
 from derive import Cell, catalogue, differentiate
 from derive.typeset.boxes import Fenced, Number, Operator, Row, Script, Sum, Symbol, width
@@ -20,6 +21,7 @@ from reports.document.model import (
     Document,
     EquationRow,
     Equations,
+    Listing,
     Math,
     Paragraph,
     Reference,
@@ -28,7 +30,7 @@ from reports.document.model import (
     Theorem,
     Words,
 )
-from reports.document.tex import escape, tex
+from reports.document.tex import CODE_WIDTH, escape, listing, tex
 from reports.document.words import listed
 from reports.sections.cell import build
 from reports.sections.facts import Facts
@@ -282,3 +284,28 @@ def test_a_number_and_its_percent_stay_on_one_line():
     a, fixed = Math(Symbol("a")), Words("\u00a0")
     short = re.sub("<math>.*?</math>", "M", said((a, fixed, a, Words("%、"), a)))
     assert short == '<span class="whole">M\u00a0<span class="whole">M%、</span></span>M'
+
+
+def test_a_line_that_begins_in_a_bracket_stands_further_in():
+    """At the indent of the other terms it would read as one of them."""
+    inner = Fenced(Sum((("+", Symbol("inner" * 4)), ("+", Symbol("last" * 9)))), "(", ")")
+    terms = (("+", Symbol("first" * 9)), ("+", Row((Symbol("factor" * 6), inner))))
+    line = Equations((EquationRow(Symbol("a"), Sum(terms)),))
+    made = replace(document("rnn"), sections=(Section("a", "A", (line,)),))
+    within = re.compile(r"\\quad(?P<more>(\\quad)?) \{\} *\+ *\S*?(first|factor|inner|last)")
+    assert [(found[3], bool(found["more"])) for found in within.finditer(tex(made))] == [
+        ("factor", False), ("last", True)]  # fmt: skip
+    shown = re.findall(r"<div class=more( style=margin-left:1em)?>", html(made))
+    assert shown == ["", " style=margin-left:1em"]
+
+
+@pytest.mark.parametrize("length", range(84, 104))
+def test_a_long_line_of_code_is_broken_in_tex_where_python_may_break_it(length):
+    """A comment stays whole, and no sign of a line that goes on stands before it."""
+    line = f"{'x' * (length - 75)} = {' + '.join(['ab'] * 15)}  # (12)"
+    assert len(line) == length + 8
+    code = listing(Listing(line)).split(r"\begin{verbatim}")[1].split(r"\end{verbatim}")[0].strip()
+    assert ast.dump(ast.parse(code)) == ast.dump(ast.parse(line))
+    assert "# (12)" in code
+    assert not re.search(r"\\\n *#", code)
+    assert max(map(len, code.split("\n"))) <= CODE_WIDTH

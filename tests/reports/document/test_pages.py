@@ -145,7 +145,7 @@ def test_no_table_runs_off_its_page_wherever_figures_go(tmp_path):
     path = tmp_path / "any.tex"
     write_files({tmp_path / "figures" / "any.pdf": picture.pdf, path: tex(made).encode()})
     assert "Overfull" not in compile_pdf(path)
-    plain = path.read_text().replace(r"\global\@colroom\hadroom", "")
+    plain = path.read_text().replace(r"\global\@colroom\vsize", "")
     path.write_text(plain)
     assert r"Overfull \vbox" in compile_pdf(path)
 
@@ -300,6 +300,22 @@ def test_html_fits_a_phone_and_a_desk(written):
         assert found[width]["math"] > 50
         assert found[width]["flat"] == []
         assert found[width]["wide"] == []
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+def test_names_of_layers_leave_a_phone_room_for_what_stands_beside_them(tmp_path):
+    """As in the table of layers and directions, which has seven columns."""
+    head = tuple((Words(text),) for text in (
+        "layer", "verdict", "measured", "at most", "at least", "a step, all inputs", "carried by"
+    ))  # fmt: skip
+    cells = ("vanishes", "−8.03", "−8.03", "−8.04", "265", "c→c×f (47%)")
+    row = ((Words("layer0.reverse", "code"),), *((Words(text),) for text in cells))
+    page = html(replace(document("rnn"), sections=(
+        Section("a", "A", (Table(1, (Words("T"),), head, (row,), "llrrrrl"),)),)))  # fmt: skip
+    assert measured(tmp_path / "frames.html", page)[0]["360"]["wide"] == []
+    wide = measured(tmp_path / "frames.html", page.replace("<wbr>", ""))[0]["360"]["wide"]
+    assert wide == ["Table 1. T"]
 
 
 @pytest.mark.by_default("lstm_fgr")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
-from feet import places
+from feet import places, printed
 from reading import text_of
-from samples import CELLS, LISTING, SVG, document, measurement, verdict
+from samples import LISTING, SVG, document, measurement, verdict
 
 from derive import Cell, catalogue
 from derive.calculus.through_time import derivation_of
+from derive.typeset.boxes import Symbol
 from reports.document.figures import gradient_norms, labels
 from reports.document.html import html
-from reports.document.model import Figure, Table, Words
+from reports.document.model import EquationRow, Equations, Figure, Table, Words
 from reports.document.pdf import compile_pdf, find_engine
 from reports.document.preamble import PROGRAM, headed
 from reports.document.tex import escape, tex, write
@@ -84,25 +86,48 @@ def test_the_space_that_sets_off_a_chinese_number_is_no_other_script():
     assert "otherscript" not in head
 
 
+def compiled(folder: Path, body: str) -> Path:
+    """The PDF of a body under the head of a report, with a figure, any, for it."""
+    picture = gradient_norms(measurement(catalogue["rnn"]), r"\|J\|_2", labels("en"))
+    start, begun, _ = tex(document("rnn")).partition(r"\begin{document}")
+    whole = f"{start}{begun}\n{body}\n\\end{{document}}\n"
+    write_files({
+        folder / "figures" / "any.pdf": picture.pdf, folder / "any.tex": whole.encode()
+    })  # fmt: skip
+    compile_pdf(folder / "any.tex")
+    return folder / "any.pdf"
+
+
 @pytest.mark.long
 @pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
-def test_a_table_that_goes_over_leaves_the_figures_that_wait_a_page(tmp_path):
-    """The room below them is asked for when the page before it is out, not while it is put out."""
-    picture = gradient_norms(measurement(CELLS["rnn"]), r"\|J\|_2", labels("en"))
-    say = spoken("en").texts.__getitem__
-    two = (write(Figure(k, "any", (Words("one " * 110),), "one"), say) for k in (1, 2))
-    head, rows = ((Words("a"),),) * 2, (((Words("row"),), (Words("1"),)),) * 9
-    both, table = "\n\n".join(two), write(Table(1, (Words("CAP"),), head, rows, "lr"), say)
-    start, _, _ = tex(document("rnn")).partition(r"\begin{document}")
-    tests = "\n".join(
-        rf"\clearpage\null\vspace{{{room}pt}}" + f"\n\n{both}\n\ntext\n\n{table}\n\ntext\n\n"
-        for room in range(560, 680, 12)
+def test_equations_that_begin_a_page_below_a_figure_leave_it_its_height(tmp_path):
+    """The page above is put out as they begin; a page of tables is too high without a word."""
+    figure = write(Figure(1, "any", (Words("one"),), "one"), SAY)
+    line = write(Equations((EquationRow(Symbol("a"), Symbol("b")),)), SAY)
+    after = f"\n\n{figure}\n\ntext\n\n" + f"{line}\ntext\n\n" * 60
+    rooms = (rf"\clearpage\null\vspace{{{room}pt}}" for room in range(560, 680, 3))
+    every = places(compiled(tmp_path, "\n".join(room + after for room in rooms)), r"\S+")
+    assert len(every) > 40 * 120
+    assert {page for page, height in every if height > 842 - 30} == set()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(find_engine() is None, reason="no TeX engine")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_caption_below_figures_at_the_top_of_a_page_stays_with_its_table(tmp_path):
+    """Figures that wait take most of the page to which a table goes for want of room."""
+    rows = (((Words("row"),), (Words("1"),)),) * 12
+    table = write(
+        Table(1, (Words("caption " * 30),), ((Words("a"),), (Words("b"),)), rows, "lr"), SAY
     )
-    path = tmp_path / "any.tex"
-    path.write_text(f"{start}\\begin{{document}}\n{tests}\n\\end{{document}}\n", encoding="utf-8")
-    write_files({tmp_path / "figures" / "any.pdf": picture.pdf})
-    assert r"Overfull \vbox" not in compile_pdf(path)
-    assert len(places(path.with_suffix(".pdf"), "CAP")) == 10
-    path.write_text(path.read_text().replace(r"\penalty-10000\relax", r"\penalty-10000"))
-    assert r"Overfull \vbox" in compile_pdf(path)
+    figures = (
+        "\n\n".join(write(Figure(k, "any", (Words("word " * long),), "one"), SAY) for k in (1, 2))
+        for long in range(6, 180, 6)
+    )
+    body = "\n".join(
+        r"\clearpage\null\vspace{600pt}text" + f"\n\n{two}\n\n{table}" for two in figures
+    )
+    pages = printed(compiled(tmp_path, body)).split("\f")
+    assert sum(page.count("row") for page in pages) == 29 * 12
+    assert [page for page in pages if "Table 1." in page and "row" not in page] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from reports.document.model import (
     EquationRow,
     Equations,
     Figure,
+    Listing,
     Paragraph,
     Section,
     Table,
@@ -36,6 +38,8 @@ def test_a_page_is_printed_with_its_text(tmp_path):
         text = printed(tmp_path / "rnn.pdf")
         assert "One step back" in text
         assert "tanh" in text
+        numbers = [page.split()[-1] for page in text.split("\f")[:-1]]
+        assert numbers == [str(k + 1) for k in range(len(numbers))]
 
 
 @pytest.mark.long
@@ -43,7 +47,7 @@ def test_a_page_is_printed_with_its_text(tmp_path):
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_what_leads_to_the_next_lines_is_printed_on_their_page(tmp_path):
     print_pdf(html(crowded()), tmp_path / "any.pdf")
-    last = feet(tmp_path / "any.pdf", numbered=False)
+    last = feet(tmp_path / "any.pdf", numbered=True)
     assert len(last) > 25
     assert [text for text in last if text.endswith(LEADING)] == []
     assert min(row_counts(tmp_path / "any.pdf", "row")) >= 5
@@ -98,6 +102,17 @@ def test_what_follows_a_figure_fills_the_page_that_has_no_room_for_it(tmp_path):
     assert one[0] == 1
     foot = max(place for page, place in places(tmp_path / "any.pdf", "after") if page == 0)
     assert foot > 0.82 * 842
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_the_number_of_an_equation_behind_code_is_not_cut_from_its_sign(tmp_path):
+    """It goes to the next line as one."""
+    lines = "\n".join(f"{'a' * long}  # (12)" for long in range(80, 140))
+    made = replace(document("rnn"), sections=(Section("a", "t", (Listing(lines),)),))
+    print_pdf(html(made), tmp_path / "any.pdf")
+    assert len(re.findall(r"# \(12\)", printed(tmp_path / "any.pdf"))) == 60
 
 
 def test_a_page_alone_has_no_script_of_printing():

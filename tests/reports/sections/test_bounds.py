@@ -301,7 +301,7 @@ def test_the_answer_stands_first_with_its_numbers(quick, tmp_path, capsys):
     assert main(["bounds", "rnn", *map(str, words), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     shown = data["sequences"]["shown"]
-    assert f"Of the 4 sequences of x.npy number {shown + 1} is studied" in text
+    assert f"Of the 4 sequences of x.npy number {shown + 1} (counted from 1) is studied" in text
     assert len(data["log10_measured"]) == 12
     exact = f"{data['log10_measured'][-1]:.2f}".replace("-", "−")
     assert f"measured is 10{exact}." in text.replace("^", "")
