@@ -128,6 +128,10 @@ class Interval:
         """Whether every interval lies inside the other's."""
         return bool((self.lo >= other.lo).all() and (self.hi <= other.hi).all())
 
+    def both_ends(self) -> tuple[Interval, Interval]:
+        """The lower and the upper end, each an interval without width."""
+        return _known(self.lo, self.lo), _known(self.hi, self.hi)
+
     def _ends(self) -> tuple[Array, ...]:
         return (self.lo,) if self.lo is self.hi else (self.lo, self.hi)
 

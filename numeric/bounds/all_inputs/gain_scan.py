@@ -32,7 +32,8 @@ REST: Final = "at rest"
 class Scan:
     """Rates at each factor; ∞ where an upper bound, 0 where a lower one has nothing to say.
 
-    A method is followed up to the first factor at which its rate is not below 1. `worked` holds N in numbers at each factor up to which upper bounds were sought.
+    A method is followed up to the first factor at which its rate is not below 1. `worked` holds N
+    in numbers at each factor up to which upper bounds were sought.
     """
 
     factors: tuple[float, ...]
