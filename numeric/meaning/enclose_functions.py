@@ -365,8 +365,9 @@ def slope_on(function: ElementwiseFunction, parameters: Numbers) -> Rule:
 
 def _own(table: Mapping[str, Any], function: ElementwiseFunction, given: Numbers) -> Any:
     own = table.get(function.name)
-    fits = own is not None and all(parameter >= 0 for parameter in given)
-    return (lambda x: own(x, *given)) if fits else None
+    if own is None or any(parameter < 0 for parameter in given):
+        return None
+    return lambda x: own(x, *given)
 
 
 def _at_the_ends(function: ElementwiseFunction, x: Interval) -> Interval:
