@@ -358,16 +358,15 @@ def value_on(function: ElementwiseFunction, parameters: Numbers) -> Rule:
 
 def slope_on(function: ElementwiseFunction, parameters: Numbers) -> Rule:
     """φ′ of every argument in a box: the rule, made once."""
-    made = _own(SLOPES, function, parameters)
-    made = made or partial(broadcast, by_formula(function.bind(function.slope, parameters)))
+    formula = function.bind(function.slope, parameters)
+    made = _own(SLOPES, function, parameters) or partial(broadcast, by_formula(formula))
     return partial(_cut, made, *_ends(_row(function, parameters).slope_range))
 
 
 def _own(table: Mapping[str, Any], function: ElementwiseFunction, given: Numbers) -> Any:
-    own = table.get(function.name)
-    if own is None or any(parameter < 0 for parameter in given):
-        return None
-    return lambda x: own(x, *given)
+    own: Any = table.get(function.name)
+    fits = own is not None and all(parameter >= 0 for parameter in given)
+    return (lambda x: own(x, *given)) if fits else None
 
 
 def _at_the_ends(function: ElementwiseFunction, x: Interval) -> Interval:

@@ -217,17 +217,26 @@ def over_a_box(
         N = Domination(setting.derivation, values, parts, norm).matrix(sup, values)
         yield powers(name, N, lags, norm, setting.width)
     if stacks and not setting.derivation.has_matrices:
-        yield from _sharpened(setting, values, lags, sup, scaled=asks(_STACK_SCALED, only))
+        yield from _sharpened(setting, values, lags, sup, only)
 
 
 def _sharpened(
-    setting: Setting, values: Box, lags: int, sup: Mapping[Any, Array], *, scaled: bool
-) -> Iterator[Method]:
-    """Sums by the row-stack, and the same with the matrices scaled by a diagonal."""
+    setting: Setting, values: Box, lags: int, sup: Mapping[Any, Array],
+    only: Collection[str] | None,
+) -> Iterator[Method]:  # fmt: skip
+    """Sums by the row-stack, and the same with the matrices scaled by a diagonal.
+
+    Of methods asked for by name no diagonal is sought where I is one with a rate below 1.
+    """
     stacked = Sharpened(setting.derivation, values, setting.sizes)
     method = powers(_STACK, stacked.matrix(sup, values), lags, SPECTRAL, setting.width)
     yield method
-    scales = balance(stacked, sup, values) if scaled and math.isfinite(method.rate) else None
+    if not asks(_STACK_SCALED, only) or not math.isfinite(method.rate):
+        return
+    if only is not None and method.rate < 1:
+        yield replace(method, name=_STACK_SCALED)
+        return
+    scales = balance(stacked, sup, values)
     if scales is None:
         return
     within = Sharpened(setting.derivation, values, setting.sizes, scales)
