@@ -140,9 +140,9 @@ def tied(a: Any, value: Any, slope: Any) -> None:
 def intervals(row: ElementwiseFunction) -> None:
     for rule, what in ((value_on, "formula"), (slope_on, "slope")):
         want = exactly(row, what)
-        at = rule(row, (), interval(points_of(row)))
-        over = rule(row, (), Interval(points_of(row) - 0.5, points_of(row) + 0.5))
-        everywhere = rule(row, (), Interval(np.full(5, -np.inf), np.full(5, np.inf)))
+        at = rule(row, ())(interval(points_of(row)))
+        over = rule(row, ())(Interval(points_of(row) - 0.5, points_of(row) + 0.5))
+        everywhere = rule(row, ())(Interval(np.full(5, -np.inf), np.full(5, np.inf)))
         for found in (at, over, everywhere):
             slack = 1e-15 * np.abs(want)
             assert np.all((found.lo <= want + slack) & (want - slack <= found.hi)), what

@@ -230,9 +230,15 @@ def operands(node: MatrixExpr) -> tuple[MatrixExpr, ...]:
 def split_coefficient(expr: MatrixExpr) -> tuple[Number, MatrixExpr]:
     """The number c and the matrix X with expr = c X."""
     if isinstance(expr, MatMul) and isinstance(expr.args[0], Number):
-        rest = expr.args[1:]
-        return expr.args[0], rest[0] if len(rest) == 1 else MatMul(*rest)
+        return _split(expr)
     return S.One, expr
+
+
+@lru_cache(maxsize=4096)
+def _split(product: MatMul) -> tuple[Number, MatrixExpr]:
+    """A product with a number in front: folds over blocks ask for its parts at every step."""
+    number, *rest = product.args
+    return number, rest[0] if len(rest) == 1 else MatMul(*rest)
 
 
 def scale(number: Number | int, expr: MatrixExpr) -> MatrixExpr:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
@@ -34,7 +33,7 @@ from derive.language.maps import LinearMap, Vec
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from numeric.meaning.enclose_curvature import curvature_on
 from numeric.meaning.enclose_functions import number, slope_on, value_on
-from numeric.meaning.interpret import Walk, columns_of
+from numeric.meaning.interpret import NODES, Meaning, Step, Valued, columns_of
 from numeric.numbers import intervals as iv
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.intervals import Interval, interval
@@ -59,87 +58,117 @@ BOXES: Final = _Boxes(
 )
 
 
-def _softmax(node: Softmax, step: _Enclosing) -> Interval:
-    argument = step(node.args[0])
-    shift = argument.hi.max(axis=0, keepdims=True)
-    powers = iv.exp(argument - shift)
-    found = powers / powers.sum(axis=0, keepdims=True)
-    return Interval(np.clip(found.lo, 0.0, 1.0), np.clip(found.hi, 0.0, 1.0))
+def _softmax(node: Softmax, of: Meaning) -> Valued:
+    inner = of(node.args[0])
+
+    def value(step: Step) -> Interval:
+        argument = inner(step)
+        shift = argument.hi.max(axis=0, keepdims=True)
+        powers = iv.exp(argument - shift)
+        found = powers / powers.sum(axis=0, keepdims=True)
+        return Interval(np.clip(found.lo, 0.0, 1.0), np.clip(found.hi, 0.0, 1.0))
+
+    return value
 
 
-def _identity(node: Identity, step: _Enclosing) -> Interval:
-    return interval(np.eye(step.size(node.shape[0])))
+def _identity(node: Identity, of: Meaning) -> Valued:
+    return lambda step: interval(np.eye(step.size(node.shape[0])))
 
 
-def _diagonal(node: DiagMatrix, step: _Enclosing) -> Interval:
-    column = step(node.args[0])
-    if column.shape[-1] != 1:
-        raise ValueError(f"{node} differs from step to step: it is no one matrix")
-    return interval(np.eye(column.shape[-2])).__mul__(column)
+def _diagonal(node: DiagMatrix, of: Meaning) -> Valued:
+    inner = of(node.args[0])
+
+    def value(step: Step) -> Interval:
+        column = inner(step)
+        if column.shape[-1] != 1:
+            raise ValueError(f"{node} differs from step to step: it is no one matrix")
+        return interval(np.eye(column.shape[-2])).__mul__(column)
+
+    return value
 
 
-@lru_cache(maxsize=4096)
-def _powers(node: HadamardProduct) -> tuple[tuple[MatrixExpr, int], ...]:
-    """The factors, each with how often it stands there."""
-    return tuple(Counter(node.args).items())
-
-
-def _hadamard(node: HadamardProduct, step: _Enclosing) -> Interval:
+def _hadamard(node: HadamardProduct, of: Meaning) -> Valued:
     """Equal factors as a square, which is not negative."""
-    found: Interval | None = None
-    for factor, count in _powers(node):
-        value = step(factor)
-        power = value.square() if count == 2 else value
-        for _ in range(count - 1 if count > 2 else 0):
-            power = power * value
-        found = power if found is None else found * power
-    assert found is not None
-    return found
+    factors = [(of(factor), count) for factor, count in Counter(node.args).items()]
+
+    def value(step: Step) -> Interval:
+        found: Interval | None = None
+        for factor, count in factors:
+            value = factor(step)
+            power = value.square() if count == 2 else value
+            for _ in range(count - 1 if count > 2 else 0):
+                power = power * value
+            found = power if found is None else found * power
+        assert found is not None
+        return found
+
+    return value
 
 
-def _slope(node: Slope, step: _Enclosing) -> Interval:
-    argument = step(node.argument)
-    if (of := unprimed(node.function.name)) is not None:
-        return curvature_on(function_of(of), node.parameters, argument)
-    return slope_on(node.function, node.parameters, argument)
+def _elementwise(node: Elementwise, of: Meaning) -> Valued:
+    rule, inner = value_on(node.function, node.parameters), of(node.argument)
+    return lambda step: rule(inner(step))
 
 
-def _linear_map(node: LinearMap, step: _Enclosing) -> Interval:
+def _slope(node: Slope, of: Meaning) -> Valued:
+    inner, parameters = of(node.argument), node.parameters
+    if (name := unprimed(node.function.name)) is not None:
+        function = function_of(name)
+        return lambda step: curvature_on(function, parameters, inner(step))
+    rule = slope_on(node.function, parameters)
+    return lambda step: rule(inner(step))
+
+
+def _linear_map(node: LinearMap, of: Meaning) -> Valued:
     """The matrix of the map: what becomes of each change of one entry."""
     body, change = node.args
-    rows, columns = (step.size(extent) for extent in change.shape)
-    moved = interval(np.eye(rows * columns).reshape((-1, rows, columns)))
-    found = replace(step, values={**step.values, change.name: moved})(body)
-    count = step.size(node.shape[0])
-    return Interval(columns_of(found.lo, count), columns_of(found.hi, count))
+    inner = of(body)
+
+    def value(step: Step) -> Interval:
+        rows, columns = (step.size(extent) for extent in change.shape)
+        moved = interval(np.eye(rows * columns).reshape((-1, rows, columns)))
+        found = inner(Step({**step.values, change.name: moved}, step.sizes))
+        count = step.size(node.shape[0])
+        return Interval(columns_of(found.lo, count), columns_of(found.hi, count))
+
+    return value
 
 
-def _vec(node: Vec, step: _Enclosing) -> Interval:
-    found = step(node.args[0])
-    return Interval(found.lo.reshape((-1, 1)), found.hi.reshape((-1, 1)))
+def _vec(node: Vec, of: Meaning) -> Valued:
+    inner = of(node.args[0])
+
+    def value(step: Step) -> Interval:
+        found = inner(step)
+        return Interval(found.lo.reshape((-1, 1)), found.hi.reshape((-1, 1)))
+
+    return value
 
 
-def _chosen(node: MatrixExpr, step: _Enclosing) -> Interval:
+def _of_two(join: Callable[[Interval, Interval], Interval]) -> Callable[[Any, Meaning], Valued]:
+    def rule(node: MatrixExpr, of: Meaning) -> Valued:
+        one, two = map(of, node.args)
+        return lambda step: join(one(step), two(step))
+
+    return rule
+
+
+def _chosen(pick: Callable[[Array, Array], Array]) -> Callable[[Interval, Interval], Interval]:
     """Larger or smaller at both ends: either rises with each of its two."""
-    pick = np.maximum if isinstance(node, Maximum) else np.minimum
-    one, two = map(step, node.args)
-    return Interval(pick(one.lo, two.lo), pick(one.hi, two.hi))
+    return lambda one, two: Interval(pick(one.lo, two.lo), pick(one.hi, two.hi))
 
 
-def _at_least(node: AtLeast, step: _Enclosing) -> Interval:
-    one, two = map(step, node.args)
+def _at_least(one: Interval, two: Interval) -> Interval:
     return Interval(np.where(one.lo >= two.hi, 1.0, 0.0), np.where(one.hi >= two.lo, 1.0, 0.0))
 
 
-def _below(node: Below, step: _Enclosing) -> Interval:
-    one, two = map(step, node.args)
+def _below(one: Interval, two: Interval) -> Interval:
     return Interval(np.where(one.hi < two.lo, 1.0, 0.0), np.where(one.lo < two.hi, 1.0, 0.0))
 
 
-_OWN: Final[dict[type, Callable[[Any, Any], Interval]]] = {
-    Elementwise: lambda node, step: value_on(node.function, node.parameters, step(node.argument)),
-    Slope: _slope,
-    Maximum: _chosen, Minimum: _chosen, AtLeast: _at_least, Below: _below,
+_OWN: Final[dict[type, Callable[[Any, Meaning], Valued]]] = {
+    Elementwise: _elementwise, Slope: _slope,
+    Maximum: _of_two(_chosen(np.maximum)), Minimum: _of_two(_chosen(np.minimum)),
+    AtLeast: _of_two(_at_least), Below: _of_two(_below),
     Softmax: _softmax, Identity: _identity, DiagMatrix: _diagonal, HadamardProduct: _hadamard,
     LinearMap: _linear_map, Vec: _vec,
 }  # fmt: skip
@@ -148,22 +177,44 @@ _OWN: Final[dict[type, Callable[[Any, Any], Interval]]] = {
 # ---- expressions -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Enclosing(Walk):
-    """The interpreter's step, on intervals; a part is enclosed when its value is asked for."""
+class _Compiling:
+    """The meaning of every node on intervals, made once."""
 
-    def __call__(self, node: MatrixExpr) -> Interval:
-        if isinstance(node, MatAdd):
-            for name in affine_symbols(node):
-                if not (held := self.values[name]).exact:
-                    ends = (replace(self, values={**self.values, name: interval(end)})
-                            for end in (held.lo, held.hi))  # fmt: skip
-                    low, high = (end(node) for end in ends)
-                    return low.hull(high)
-        if (own := _OWN.get(type(node))) is not None:
-            return own(node, self)
-        found: Interval = super().__call__(node)
+    arithmetic = BOXES
+
+    def __call__(self, node: MatrixExpr) -> Valued:
+        return enclosing(node)
+
+
+@lru_cache(maxsize=65536)
+def enclosing(node: MatrixExpr) -> Valued:
+    """The node as a function of a step whose values are intervals; NumPy's warnings are not told.
+
+    Raises:
+        TypeError: if a node has no meaning on intervals.
+    """
+    rule = _OWN.get(type(node)) or NODES.get(type(node))
+    if rule is None:
+        raise TypeError(f"no interval for the node {type(node).__name__}: {node}")
+    made = rule(node, _Compiling())
+    names = affine_symbols(node) if isinstance(node, MatAdd) else ()
+    return _at_the_ends(names, made) if names else made
+
+
+def _at_the_ends(names: tuple[str, ...], made: Valued) -> Valued:
+    """The value at both ends of each of these symbols that is no single number."""
+
+    def value(step: Step) -> Interval:
+        for name in names:
+            held = step.values[name]
+            if not held.exact:
+                low, high = (value(Step({**step.values, name: end}, step.sizes))
+                             for end in held.both_ends())  # fmt: skip
+                return low.hull(high)
+        found: Interval = made(step)
         return found
+
+    return value
 
 
 def enclose(
@@ -175,7 +226,8 @@ def enclose(
         TypeError: if a node has no meaning on intervals.
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-        return _Enclosing(values, sizes, BOXES)(expression)
+        found: Interval = enclosing(expression)(Step(values, sizes))
+        return found
 
 
 @lru_cache(maxsize=4096)

@@ -28,7 +28,7 @@ def curvature_on(
         formula = function.bind(function.slope.diff(X), parameters)
         return broadcast(by_formula(formula), x)
     formula = function.bind(slope.diff(Y) * slope, parameters).subs(Y, X)
-    found = broadcast(by_formula(formula), value_on(function, parameters, x))
+    found = broadcast(by_formula(formula), value_on(function, parameters)(x))
     if parameters or not function.range.is_Interval or not function.range.measure.is_finite:
         return found
     most = _over_range(formula, function.range)

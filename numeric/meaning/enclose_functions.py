@@ -12,7 +12,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from typing import Any, Final
 
 import numpy as np
@@ -345,26 +345,28 @@ def reciprocal_square(x: Interval) -> Interval:
 # ---- what users of this file call ----------------------------------------------------------------
 
 
-def value_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) -> Interval:
-    """φ of every argument in the box."""
-    own = VALUES.get(function.name)
-    if own is not None and all(parameter >= 0 for parameter in parameters):
-        found = own(x, *parameters)
+def value_on(function: ElementwiseFunction, parameters: Numbers) -> Rule:
+    """φ of every argument in a box: the rule, made once."""
+    if (own := _own(VALUES, function, parameters)) is not None:
+        made = own
     elif not parameters and (function.slope_range.inf >= 0 or function.slope_range.sup <= 0):
-        found = _at_the_ends(function, x)
+        made = partial(_at_the_ends, function)
     else:
-        found = broadcast(by_formula(function.bind(function.formula, parameters)), x)
-    return _cut(found, _row(function, parameters).range)
+        made = partial(broadcast, by_formula(function.bind(function.formula, parameters)))
+    return partial(_cut, made, *_ends(_row(function, parameters).range))
 
 
-def slope_on(function: ElementwiseFunction, parameters: Numbers, x: Interval) -> Interval:
-    """φ′ of every argument in the box."""
-    own = SLOPES.get(function.name)
-    if own is not None and all(parameter >= 0 for parameter in parameters):
-        found = own(x, *parameters)
-    else:
-        found = broadcast(by_formula(function.bind(function.slope, parameters)), x)
-    return _cut(found, _row(function, parameters).slope_range)
+def slope_on(function: ElementwiseFunction, parameters: Numbers) -> Rule:
+    """φ′ of every argument in a box: the rule, made once."""
+    formula = function.bind(function.slope, parameters)
+    made = _own(SLOPES, function, parameters) or partial(broadcast, by_formula(formula))
+    return partial(_cut, made, *_ends(_row(function, parameters).slope_range))
+
+
+def _own(table: Mapping[str, Any], function: ElementwiseFunction, given: Numbers) -> Any:
+    own: Any = table.get(function.name)
+    fits = own is not None and all(parameter >= 0 for parameter in given)
+    return (lambda x: own(x, *given)) if fits else None
 
 
 def _at_the_ends(function: ElementwiseFunction, x: Interval) -> Interval:
@@ -384,13 +386,12 @@ def broadcast(rule: Rule, x: Interval) -> Interval:
     return Interval(np.broadcast_to(found.lo, x.shape), np.broadcast_to(found.hi, x.shape))
 
 
-def _cut(found: Interval, bounds: Set) -> Interval:
-    """What of the interval lies in the stated range."""
-    low, high = _ends(bounds)
+def _cut(rule: Rule, low: Array, high: Array, x: Interval) -> Interval:
+    """What of the rule's value lies in the stated range."""
+    found = rule(x)
     return Interval(*(np.minimum(np.maximum(end, low), high) for end in (found.lo, found.hi)))
 
 
-@lru_cache(maxsize=1024)
 def _ends(bounds: Set) -> tuple[Array, Array]:
     """The ends of a range as floats, rounded outwards; as arrays no operation makes them one."""
     return (

@@ -21,6 +21,7 @@ from numeric.numbers.outward import (
     LOW,
     TINY,
     above,
+    added,
     all_of,
     below,
     between,
@@ -128,6 +129,10 @@ class Interval:
         """Whether every interval lies inside the other's."""
         return bool((self.lo >= other.lo).all() and (self.hi <= other.hi).all())
 
+    def both_ends(self) -> tuple[Interval, Interval]:
+        """The lower and the upper end, each an interval without width."""
+        return _known(self.lo, self.lo), _known(self.hi, self.hi)
+
     def _ends(self) -> tuple[Array, ...]:
         return (self.lo,) if self.lo is self.hi else (self.lo, self.hi)
 
@@ -149,9 +154,7 @@ class Interval:
     @_QUIET
     def __add__(self, other: Any) -> Interval:
         b = interval(other)
-        low, high = self.lo + b.lo, self.hi + b.hi
-        lo = moved(low, (self.lo == 0) | (b.lo == 0), LOW)
-        hi = moved(high, (self.hi == 0) | (b.hi == 0), HIGH)
+        lo, hi = added(self.lo, b.lo, LOW), added(self.hi, b.hi, HIGH)
         if all_of(lo <= hi):
             return _known(lo, hi)
         return Interval(np.fmax(lo, LOW), np.fmin(hi, HIGH))  # ∞ − ∞ bounds nothing
@@ -275,11 +278,11 @@ def matmul(a: Interval, b: Interval) -> Interval:
     wide = np.count_nonzero(ar) > 0
     if not ((wide or np.count_nonzero(am)) and (np.count_nonzero(bm) or np.count_nonzero(br))):
         return _zero_product(a, b)
-    middle = am @ bm
-    relative = gamma(inner + 2) * np.abs(bm) + np.where(bm == 0, 0.0, _LEAST)  # it may underflow
+    middle, size = am @ bm, np.abs(bm)
+    relative = gamma(inner + 2) * size + np.where(bm == 0, 0.0, _LEAST)  # it may underflow
     spread = np.abs(am) @ (br + relative)
     if wide:
-        spread = spread + ar @ (np.abs(bm) + br)
+        spread = spread + ar @ (size + br)
     return _around(middle, spread * (1 + gamma(2 * inner + 10)) + inner * TINY)
 
 

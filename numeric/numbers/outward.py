@@ -33,8 +33,16 @@ def up(value: Array, exact: Array) -> Array:
 def moved(value: Array, exact: Array, end: Array) -> Array:
     """The next float towards that end, where the value is not exact."""
     found = np.asarray(np.nextafter(value, end))
-    np.copyto(found, value, where=exact)
+    if exact is not np.False_:
+        np.copyto(found, value, where=exact)
     return found
+
+
+def added(a: Array, b: Array, end: Array) -> Array:
+    """The next float towards that end of a + b; exact where one of them is 0."""
+    value = a + b
+    some = np.count_nonzero(a) < a.size or np.count_nonzero(b) < b.size
+    return moved(value, (a == 0) | (b == 0) if some else np.False_, end)
 
 
 def below(value: Array) -> Array:

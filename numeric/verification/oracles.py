@@ -7,7 +7,7 @@ the complex step through a module's forward code. None shares code with what it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import autograd.numpy as anp
 import numpy as np
-from autograd import value_and_grad
+from autograd.core import VJPNode, add_outgrads
 from autograd.extend import defvjp, primitive
-from autograd.tracer import getval
+from autograd.tracer import getval, isbox, new_box, trace_stack
+from autograd.util import toposort
 
 from numeric.numbers.arithmetic import FLOATS, Arithmetic
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, independent
@@ -109,19 +110,44 @@ def _by_autograd(question: _Question) -> Answer:
     named = {(group, name): value for group, name, value in case.groups()}
     kept: dict[str, list[Any]] = {}
 
-    def loss(variables: Sequence[Any]) -> Any:
+    def ends(variables: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
         moved = case.moved(dict(zip(named, variables, strict=True)))
         outputs = problem.outputs(moved, AUTOGRAD)
         kept.update((name, [*map(getval, values)]) for name, values in outputs.items())
-        return problem.loss(moved, outputs)
+        return problem.ends(moved, outputs)
 
     with np.errstate(all="ignore"):
         if case.empty:
             outputs = problem.outputs(case, FLOATS)
             gradients = [np.zeros(np.shape(value)) for value in named.values()]
             return Answer(_arrays(problem, case, outputs), _grouped(named, gradients))
-        gradients = value_and_grad(loss)([*named.values()])[1]
+        gradients = _gradients(ends, [*named.values()])
     return Answer(_arrays(problem, case, kept), _grouped(named, gradients))
+
+
+def _gradients(
+    ends: Callable[[Sequence[Any]], Iterable[tuple[Any, Any]]], variables: Sequence[Any]
+) -> list[Any]:
+    """The gradient for each variable, by autograd; zeros where no end depends on it.
+
+    `ends` gives, of the variables, numbers and the loss's derivative by each. Autograd's own `grad`
+    makes one variable of several and one number of all ends, every one of them an operation of its
+    own; what it goes through in between, and in which order, is the same.
+    """
+    roots = [VJPNode.new_root() for _ in variables]
+    last = VJPNode.new_root()
+    with trace_stack.new_trace() as trace:
+        boxes = [new_box(value, trace, root) for value, root in zip(variables, roots, strict=True)]
+        seeds = [(end._node, bar) for end, bar in ends(boxes) if isbox(end)]
+    last.parents = [node for node, _ in seeds]
+    last.vjp = lambda _: [bar for _, bar in seeds]
+    found: dict[Any, Any] = {last: (None, False)}
+    for node in toposort(last):
+        if node.parents:
+            for parent, share in zip(node.parents, node.vjp(found.pop(node)[0]), strict=True):
+                found[parent] = add_outgrads(found.get(parent), share)
+    return [found[root][0] if root in found else np.zeros(np.shape(value))
+            for root, value in zip(roots, variables, strict=True)]  # fmt: skip
 
 
 @lru_cache(maxsize=256)

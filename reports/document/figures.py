@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -228,8 +228,7 @@ def shortened(svg: str) -> str:
     """
 
     def short(found: re.Match[str]) -> str:
-        letter = found[2] or ""
-        return f'd="{by_steps(found[1], 0 if letter else 2)}"{letter}'
+        return f'd="{_letter(found[1])}"{found[2]}' if found[2] else f'd="{by_steps(found[1], 2)}"'
 
     def placed(found: re.Match[str]) -> str:
         if found[0].endswith(_SCALED):
@@ -237,6 +236,12 @@ def shortened(svg: str) -> str:
         return _LONG.sub(lambda number: _number(float(number[0]), 2), found[0])
 
     return _PLACE.sub(placed, _DATA.sub(short, svg))
+
+
+@lru_cache(maxsize=1024)
+def _letter(path: str) -> str:
+    """A letter of a font, the same in every figure that has it."""
+    return by_steps(path, 0)
 
 
 def by_steps(path: str, digits: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -196,10 +197,15 @@ def _halves(piece: Array, at: float) -> tuple[Array, Array]:
 
 def readable(latex: str, plain: str) -> str:
     """The formula for a label; the plain name where it is beyond the figures' mathematics."""
-    if _COMMAND.sub("", latex).count("\\") == 0:
-        return f"${latex}$"
+    simple = _COMMAND.sub("", latex).count("\\") == 0
+    return f"${latex}$" if simple or _is_known(latex) else plain
+
+
+@lru_cache(maxsize=1024)
+def _is_known(latex: str) -> bool:
+    """Whether the figures' mathematics has the formula."""
     try:
         MathTextParser("path").parse(f"${latex}$")
     except ValueError:
-        return plain
-    return f"${latex}$"
+        return False
+    return True

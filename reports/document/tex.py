@@ -240,8 +240,9 @@ def _room(block: Block, after: Block | None) -> float:
         return 0.0
     below = 6.0
     if isinstance(after, Equations):
-        shown = after.rows if _whole(after) or len(after.rows) <= ALONE else after.rows[:2]
-        below = sum(_tall(row, after) for row in shown)
+        heights = _heights(after)
+        whole = sum(heights) <= WHOLE or len(heights) <= ALONE
+        below = sum(heights if whole else heights[:2])
     return max(6.0, 1.0 + _high(block) + below)
 
 
@@ -269,13 +270,13 @@ def _opening(blocks: tuple[Block, ...]) -> float:
 
 def _whole(group: Equations) -> bool:
     """Whether a group of equations is low enough to stay on one page."""
-    return sum(_tall(row, group) for row in group.rows) <= WHOLE
+    return sum(_heights(group)) <= WHOLE
 
 
-def _tall(row: EquationRow, group: Equations) -> float:
-    """How high a row of a group is, in em."""
+def _heights(group: Equations) -> list[float]:
+    """How high each row of a group is, in em."""
     _, room, *_ = _shares(group, TEXT_WIDTH)
-    return row_height(row, room)
+    return [row_height(row, room) for row in group.rows]
 
 
 def theorem(block: Theorem, say: Say) -> str:

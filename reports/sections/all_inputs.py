@@ -281,7 +281,7 @@ def labels_of(pages: Pages, found: Scan) -> Mapping[str, str]:
     same = "states, 2-norm"
     twins = all(
         a == b or abs(a - b) < 1e-9
-        for a, b in zip(found.upper[CLOSED], found.upper.get(same, ()), strict=False)
+        for a, b in zip(found.upper[CLOSED], found.followed(same), strict=False)
     )
     return {name: pages.method(name) for name in METHODS
             if name in found.upper and not (twins and name == same)}  # fmt: skip

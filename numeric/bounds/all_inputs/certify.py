@@ -9,7 +9,7 @@ the zero state rests, a lower rate. Theorem A: N ≥ 0 with ‖J_ab‖ ≤ N_ab,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
@@ -19,8 +19,10 @@ import numpy as np
 from derive.calculus.jacobian import diagonal_columns
 from numeric.bounds.all_inputs.box_pieces import Pieces, box_pieces
 from numeric.bounds.all_inputs.fractional_form import Fractional, fractional_form
+from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.fractional_norm import ScaledNorm, scaled_norm
 from numeric.bounds.all_inputs.from_below import carousel, least_rate, resting_rate
+from numeric.bounds.all_inputs.gate_pieces import NAME as SPLIT
 from numeric.bounds.all_inputs.gate_pieces import split_rate
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting, boxes_over_time, invariant_box
 from numeric.bounds.all_inputs.row_stack import Sharpened, balance
@@ -36,6 +38,7 @@ _DENSE: Final = 300  # entries of the whole state, where blocks are maps
 _LONGEST: Final = 5000
 _BRIEF: Final = 20_000
 _TOGETHER: Final = 64  # steps
+_STACK, _STACK_SCALED = "row-stack", "row-stack, scaled"
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def certify(
     near: Certificate | None = None,
     *,
     sharp: bool = True,
+    only: Collection[str] | None = None,
 ) -> Certificate:
     """Every a-priori bound that the setting admits, for sequences of so many steps.
 
@@ -115,7 +119,8 @@ def certify(
     The search for a scaled norm starts where that of a setting nearby ended, and goes on below a
     rate of 1 if the bounds have to be `sharp`; then too the box is cut in pieces where nothing else
     is below 1. If not, rates are all that is asked for: no bound of `finite` steps is made beside
-    `methods`, and no `least_rate`.
+    `methods`, and no `least_rate`. Of a box without sequences `only` the methods of these names are
+    asked for, where it is given, and from below the rate at rest alone.
 
     Raises:
         ValueError: for fewer steps than lags, or more than there are constants for.
@@ -134,26 +139,35 @@ def certify(
         made = tuple(_over_time(ranges, box, lags, partition, whole)) if whole <= _LONGEST else ()
         return Certificate(box, made, steps, rest)
     values = ranges.values(box or _anything(setting))
-    methods = [method for method in over_a_box(setting, values, lags, partition)
+    methods = [method for method in over_a_box(setting, values, lags, partition, only)
                if box is not None or math.isfinite(method.rate)]  # fmt: skip
-    methods += split_rate(ranges, values, lags) if box is not None and not maps else []
-    form = fractional_form(setting.derivation, values, setting.sizes)
-    scaled = _scaled(form, near, sharp=sharp)
+    if box is not None and not maps and asks(SPLIT, only):
+        methods += split_rate(ranges, values, lags)
+    form = scaled = None
+    if asks(FRACTIONAL, only):
+        form = fractional_form(setting.derivation, values, setting.sizes)
+        scaled = _scaled(form, near, sharp=sharp)
     methods += [scaled.method(lags)] if scaled else []
     undecided = min((method.rate for method in methods), default=math.inf) >= 1
     pieces = box_pieces(ranges, box, form) if sharp and undecided and box is not None else None
     methods += [pieces.method(lags)] if pieces else []
     finite: tuple[Method, ...] = ()
     long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)
-    asked = not long and (sharp or not methods)
+    asked = not long and (sharp or not (methods or only is not None))
     if asked and min((method.rate for method in methods), default=math.inf) >= 1:
         finite = tuple(_over_time(ranges, None, lags, partition, steps))
     if not methods:
         methods, finite = list(finite), ()
     return Certificate(
-        box, tuple(methods), steps, rest, carousel(setting, values) if box is not None else None,
-        least_rate(setting, values) if sharp else None, finite, scaled, pieces,
+        box, tuple(methods), steps, rest,
+        carousel(setting, values) if box is not None and only is None else None,
+        least_rate(setting, values) if sharp and only is None else None, finite, scaled, pieces,
     )  # fmt: skip
+
+
+def asks(name: str, only: Collection[str] | None) -> bool:
+    """Whether a method is asked for."""
+    return only is None or name in only
 
 
 def _anything(setting: Setting) -> Box:
@@ -190,29 +204,43 @@ def dominations(setting: Setting, partition: Partition | None) -> Iterator[tuple
 
 
 def over_a_box(
-    setting: Setting, values: Box, lags: int, partition: Partition | None
-) -> Iterator[Method]:
+    setting: Setting, values: Box, lags: int, partition: Partition | None,
+    only: Collection[str] | None = None,
+) -> Iterator[Method]:  # fmt: skip
     """Bounds of the product of any step Jacobians, each taken anywhere in the boxes."""
+    kinds = [kind for kind in dominations(setting, partition) if asks(kind[0], only)]
+    stacks = asks(_STACK, only) or asks(_STACK_SCALED, only)
+    if not kinds and not stacks:
+        return
     sup = suprema(setting, values)
-    for name, parts, norm in dominations(setting, partition):
+    for name, parts, norm in kinds:
         N = Domination(setting.derivation, values, parts, norm).matrix(sup, values)
         yield powers(name, N, lags, norm, setting.width)
-    if not setting.derivation.has_matrices:
-        yield from _sharpened(setting, values, lags, sup)
+    if stacks and not setting.derivation.has_matrices:
+        yield from _sharpened(setting, values, lags, sup, only)
 
 
 def _sharpened(
-    setting: Setting, values: Box, lags: int, sup: Mapping[Any, Array]
-) -> Iterator[Method]:
-    """Sums by the row-stack, and the same with the matrices scaled by a diagonal."""
+    setting: Setting, values: Box, lags: int, sup: Mapping[Any, Array],
+    only: Collection[str] | None,
+) -> Iterator[Method]:  # fmt: skip
+    """Sums by the row-stack, and the same with the matrices scaled by a diagonal.
+
+    Of methods asked for by name no diagonal is sought where I is one with a rate below 1.
+    """
     stacked = Sharpened(setting.derivation, values, setting.sizes)
-    method = powers("row-stack", stacked.matrix(sup, values), lags, SPECTRAL, setting.width)
+    method = powers(_STACK, stacked.matrix(sup, values), lags, SPECTRAL, setting.width)
     yield method
-    scales = balance(stacked, sup, values) if math.isfinite(method.rate) else None
+    if not asks(_STACK_SCALED, only) or not math.isfinite(method.rate):
+        return
+    if only is not None and method.rate < 1:
+        yield replace(method, name=_STACK_SCALED)
+        return
+    scales = balance(stacked, sup, values)
     if scales is None:
         return
-    scaled = Sharpened(setting.derivation, values, setting.sizes, scales)
-    found = powers("row-stack, scaled", scaled.matrix(sup, values), lags, SPECTRAL, setting.width)
+    within = Sharpened(setting.derivation, values, setting.sizes, scales)
+    found = powers(_STACK_SCALED, within.matrix(sup, values), lags, SPECTRAL, setting.width)
     if found.rate < method.rate:
         extents = {state.shape[0] for state in setting.derivation.cell.states}
         held = [scales.get(extent, np.ones(1)) for extent in extents]

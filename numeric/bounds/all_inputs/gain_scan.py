@@ -26,14 +26,14 @@ Array = Any
 FACTORS: Final = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 CLOSED: Final = "closed form"
 REST: Final = "at rest"
-CONE: Final = "cone"
 
 
 @dataclass(frozen=True)
 class Scan:
     """Rates at each factor; ∞ where an upper bound, 0 where a lower one has nothing to say.
 
-    `worked` holds N in numbers at each factor up to which upper bounds were sought.
+    A method is followed up to the first factor at which its rate is not below 1. `worked` holds N
+    in numbers at each factor up to which upper bounds were sought.
     """
 
     factors: tuple[float, ...]
@@ -54,6 +54,12 @@ class Scan:
         """The smallest factor tried at which the method does not prove decay."""
         return next((factor for factor, rate in zip(self.factors, self.upper[name], strict=False)
                      if not rate < 1), None)  # fmt: skip
+
+    def followed(self, name: str) -> tuple[float, ...]:
+        """The method's rates up to the first that is not below 1."""
+        rates = self.upper.get(name, ())
+        count = next((place for place, rate in enumerate(rates, 1) if not rate < 1), len(rates))
+        return rates[:count]
 
     def decays(self, factor: float) -> bool:
         """Whether some method proves decay at a factor that was tried."""
@@ -106,34 +112,36 @@ def scaled(cell: Cell, parameters: Mapping[str, Array], factor: float) -> dict[s
 def scan(
     setting: Setting, own: Certificate | None = None, factors: tuple[float, ...] = FACTORS
 ) -> Scan | None:
-    """Rates at growing factors, upper ones until none is below 1; None if nothing is scaled.
+    """Rates at growing factors, upper ones while they are below 1; None if nothing is scaled.
 
-    `own` is the certificate of the setting as it is, where it has been made without a partition.
+    No method is asked again that proved no decay at a smaller factor: what it proves further on is
+    no series from the first factor. `own` is the certificate of the setting as it is, where it has
+    been made without a partition.
     """
     derivation, cell = setting.derivation, setting.derivation.cell
     if not recurrent(cell):
         return None
     closed = closed_condition(derivation)
     upper: dict[str, list[float]] = {}
-    lower: dict[str, list[float]] = {REST: [], CONE: []}
+    lower: dict[str, list[float]] = {REST: []}
     worked: list[Worked] = []
     modules = modules_of(setting)
     partition = dict([modules]) if modules else None
-    near, before = True, None
+    near, before, only = True, None, None
     for place, factor in enumerate(factors):
         made = replace(setting, parameters=scaled(cell, setting.parameters, factor))
         if not near:
             lower[REST].append(resting_rate(Ranges(made)) or 0.0)
             continue
         known = own if factor == 1 and not cell.sequences else None
-        found = before = known or certify(made, 1, partition, near=before, sharp=False)
+        found = before = known or certify(made, 1, partition, near=before, sharp=False, only=only)
         worked.append(work(closed, made, admissible(made, found)))
         rates = {CLOSED: worked[-1].rate, **{m.name: m.rate for m in found.methods}}
         for name in {**upper, **rates}:
             upper.setdefault(name, [math.inf] * place).append(rates.get(name, math.inf))
         lower[REST].append(found.rest_rate or 0.0)
-        lower[CONE].append(found.carousel_rate or 0.0)
-        near = min(rates.values()) < 1
+        only = frozenset(name for name, rates in upper.items() if rates[-1] < 1)
+        near = bool(only)
     return Scan(
         factors, {name: tuple(rates) for name, rates in upper.items()},
         {name: tuple(rates) for name, rates in lower.items() if any(rates)}, tuple(worked),

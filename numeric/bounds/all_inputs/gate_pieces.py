@@ -36,6 +36,7 @@ from numeric.numbers.intervals import Interval, gamma
 from numeric.numbers.matrices import raised
 
 Array = Any
+NAME: Final = "gates split"
 PIECES: Final = 24
 _LARGEST: Final = 600
 _ROUNDS: Final = 30
@@ -69,7 +70,7 @@ def split_rate(ranges: Ranges, values: Box, lags: int) -> Iterator[Method]:
         return
     constant = math.log10(raised(math.sqrt(setting.width) * spread))
     found = (constant + lag * math.log10(max(best, _FLOOR)) for lag in range(1, lags + 1))
-    yield Method("gates split", best, tuple(f + 1e-12 * (1 + abs(f)) for f in found))
+    yield Method(NAME, best, tuple(f + 1e-12 * (1 + abs(f)) for f in found))
 
 
 def pivot_names(ranges: Ranges) -> list[str]:

@@ -18,7 +18,8 @@ from sympy import Basic, MatMul, MatrixExpr, MatrixSymbol
 from derive.calculus.through_time import Derivation
 from derive.cell import Equation
 from derive.language.expr import split_coefficient, symbols_of
-from numeric.meaning.enclose import enclose, plain_equations
+from numeric.meaning.enclose import enclose, enclosing, plain_equations
+from numeric.meaning.interpret import Step
 from numeric.meaning.sizes import as_columns, shape_of
 from numeric.numbers.intervals import Interval, interval
 
@@ -117,12 +118,13 @@ class Ranges:
         self._held = {symbol.name: enclose(part, self.given, setting.sizes)
                       for part, symbol in held}  # fmt: skip
 
+    @np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
     def values(self, states: Box, now: Box | None = None) -> Box:
         """Every symbol's range; `now` fixes constants of one step, or other symbols."""
         found = {**self.given, **self._held, **(now or {})}
         found |= {f"{name}_prev": value for name, value in states.items()}
         for target, value in self._moving if self._still.isdisjoint(now or ()) else self.equations:
-            found[target.name] = enclose(value, found, self.setting.sizes)
+            found[target.name] = enclosing(value)(Step(found, self.setting.sizes))
         return found
 
     def step(self, states: Box, now: Box | None = None) -> Box:

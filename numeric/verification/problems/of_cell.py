@@ -226,6 +226,11 @@ class CellProblem:
                 total = total + (cotangent * value).sum()
         return total
 
+    def ends(self, case: Case, outputs: Outputs) -> Iterator[tuple[Any, Any]]:
+        """Every state and output, and its cotangent."""
+        for name, values in outputs.items():
+            yield from zip(values, case.cotangents[name], strict=True)
+
 
 def enough(sizes: Mapping[str, int], least: Callable[[str], int]) -> dict[str, int]:
     """The sizes, none below its least, and where they grow neighbours still differ."""

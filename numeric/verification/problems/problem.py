@@ -163,6 +163,9 @@ class Problem(Protocol):
     def loss(self, case: Case, outputs: Outputs) -> Array:
         """The number that is differentiated, of outputs in any arithmetic."""
 
+    def ends(self, case: Case, outputs: Outputs) -> Iterable[tuple[Array, Array]]:
+        """Where reverse accumulation begins: numbers, and the loss's derivative by each."""
+
 
 def smaller_cases(problem: Problem, case: Case) -> Iterator[Case]:
     """The same seed and regime with one size smaller: first by half, then by one."""

@@ -66,6 +66,21 @@ def test_a_series_of_certificates_ends_at_the_first_gap():
     assert crossing((1.0, 4.0), (0.25, 4.0)) == pytest.approx(2.0)
 
 
+def test_a_method_is_asked_up_to_where_it_proves_no_decay():
+    found = scan(setting("lstm"))
+    for name, rates in found.upper.items():
+        count = len(found.followed(name))
+        assert all(rate < 1 for rate in rates[: count - 1])
+        assert name == CLOSED or all(rate == math.inf for rate in rates[count:])
+    assert len({len(found.followed(name)) for name in found.upper}) > 2
+    held = Scan((1.0, 2.0, 4.0), {"a": (0.5, 1.0, 0.9), "b": (0.5, 0.6)}, {}, ())
+    assert (held.followed("a"), held.followed("b"), held.followed("c")) == (
+        (0.5, 1.0),
+        (0.5, 0.6),
+        (),
+    )
+
+
 def test_growth_at_rest_that_stops_again_is_not_said_of_all_larger_factors():
     """At rest J is 0.9 + g − g²/2: above 1 from 0.2 to 1.5, below it at 2 and 3."""
     cell = Cell.parse(name="back", sizes={"x": "n"}, equations=(

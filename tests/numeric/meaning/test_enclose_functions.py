@@ -31,23 +31,23 @@ def ends(found: Interval) -> tuple[float, float]:
      (-np.inf, np.inf, (0, 6), (0, 1)), (6, np.inf, (6, 6), (0, 0))],
 )  # fmt: skip
 def test_a_kink_leaves_both_slopes_only_where_the_box_holds_it(low, high, value, slope) -> None:
-    assert ends(value_on(RELU6, (), box(low, high))) == value
-    assert ends(slope_on(RELU6, (), box(low, high))) == slope
+    assert ends(value_on(RELU6, ())(box(low, high))) == value
+    assert ends(slope_on(RELU6, ())(box(low, high))) == slope
 
 
 def test_an_even_slope_is_tight_over_zero() -> None:
-    low, high = ends(slope_on(ARCTAN, (), box(-3.0, 2.0)))
+    low, high = ends(slope_on(ARCTAN, ())(box(-3.0, 2.0)))
     assert 0.1 * (1 - 1e-14) <= low <= 0.1
     assert high == 1.0
-    assert ends(slope_on(ARCTAN, (), box(-np.inf, np.inf))) == (0.0, 1.0)
+    assert ends(slope_on(ARCTAN, ())(box(-np.inf, np.inf))) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("name", DERIVED)
 @given(pair=st.tuples(st.floats(-50, 50), st.floats(-50, 50)).map(sorted))
 def test_a_function_that_only_rises_is_taken_at_its_ends(name: str, pair: list[float]) -> None:
     row = FUNCTIONS[name]
-    found = value_on(row, (), box(*pair))
-    first, last = (value_on(row, (), box(p, p)) for p in pair)
+    found = value_on(row, ())(box(*pair))
+    first, last = (value_on(row, ())(box(p, p)) for p in pair)
     assert ends(found) == (first.lo[0], last.hi[0])
     assert first.hi[0] - first.lo[0] <= 1e-13 * max(abs(first.hi[0]), 1e-286)
 
@@ -60,7 +60,7 @@ def test_every_derived_rule_is_tried() -> None:
 
 def test_numbers_given_to_a_function_are_used() -> None:
     row = FUNCTIONS["leaky_relu"]
-    low, high = ends(value_on(row, (Rational(1, 4),), box(-4.0, 8.0)))
+    low, high = ends(value_on(row, (Rational(1, 4),))(box(-4.0, 8.0)))
     assert -1.0 - 1e-15 <= low <= -1.0
     assert 8.0 <= high <= 8.0 * (1 + 1e-15)
 
@@ -70,8 +70,8 @@ def test_over_all_numbers_the_stated_ranges_bound_value_and_slope(name: str) -> 
     row, given = FUNCTIONS[name], (Rational(7, 2),)
     everything = Interval(np.array([-np.inf]), np.array([np.inf]))
     for found, bounds in (
-        (value_on(row, given, everything), row.at(given).range),
-        (slope_on(row, given, everything), row.at(given).slope_range),
+        (value_on(row, given)(everything), row.at(given).range),
+        (slope_on(row, given)(everything), row.at(given).slope_range),
     ):
         assert found.lo[0] == pytest.approx(float(bounds.inf))
         assert found.hi[0] == pytest.approx(float(bounds.sup))

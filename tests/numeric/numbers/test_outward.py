@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from numeric.numbers.outward import above, all_of, below, between, down, moved, up
+from numeric.numbers.outward import LOW, above, added, all_of, below, between, down, moved, up
 
 SEVENTHS = np.array([0.1, -0.1, 1.0, 3.0, -7.0, 1e100]) / 7
 
@@ -53,3 +53,11 @@ def test_all_of_no_truths_is_true():
     assert all_of(np.ones(3, dtype=bool))
     assert all_of(np.ones(0, dtype=bool))
     assert not all_of(np.array([True, False]))
+
+
+def test_a_sum_is_moved_but_where_one_part_is_zero():
+    a, b = np.array([0.1, 0.0, -3.0]), np.array([0.2, 0.3, 0.0])
+    want = [np.nextafter(0.1 + 0.2, -np.inf), 0.3, -3.0]
+    assert np.array_equal(added(a, b, LOW), want)
+    assert np.array_equal(added(a[:1], b[:1], LOW), want[:1])
+    assert added(np.array(0.1), np.array(0.2), LOW).shape == ()

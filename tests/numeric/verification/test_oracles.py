@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from autograd import grad
 
 from derive import Cell, Network, catalogue
 from derive.language.expr import Elementwise
@@ -18,7 +20,13 @@ from numeric.numbers.arithmetic import FLOATS
 from numeric.numbers.fifty_digits import Forward, fifty
 from numeric.verification.cases import REGIMES, Case
 from numeric.verification.compare import agreement, as_result
-from numeric.verification.oracles import Answer, autograd_answer, complex_step, precise_answer
+from numeric.verification.oracles import (
+    AUTOGRAD,
+    Answer,
+    autograd_answer,
+    complex_step,
+    precise_answer,
+)
 from numeric.verification.problems.of_cell import CellProblem, make_case
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.verify import _oracle_is_right, verify
@@ -63,6 +71,22 @@ def test_what_cancels_to_nothing_is_measured_by_the_largest_gradient() -> None:
     assert agreement(got, want)[0] < 1e-15
     got[1]["params"]["W"] = got[1]["params"]["W"] * (1 + 1e-9)
     assert agreement(got, want) == (pytest.approx(1e-9), "params.W")
+
+
+@pytest.mark.parametrize("name", [*ALL, "indrnn"])
+def test_autograd_from_the_outputs_is_its_own_gradient_of_the_loss_to_the_bit(name: str) -> None:
+    problem = CellProblem(ALL.get(name) or catalogue[name])
+    case = problem.case(problem.ordinary_sizes(), steps=4, batch=2, seed=5)
+    keys = [(group, name) for group, name, _ in case.groups()]
+
+    def loss(values: list[np.ndarray]) -> Any:
+        moved = case.moved(dict(zip(keys, values, strict=True)))
+        return problem.loss(moved, problem.outputs(moved, AUTOGRAD))
+
+    want = grad(loss)([value for _, _, value in case.groups()])
+    found = autograd_answer(problem, case).gradients
+    for (group, key), gradient in zip(keys, want, strict=True):
+        assert np.array_equal(found[group][key], gradient)
 
 
 def test_gradients_are_those_of_finite_differences() -> None:

@@ -323,3 +323,22 @@ def test_rates_alone_are_those_that_come_with_everything(name, gain):
     assert whole.finite or not whole.unlimited
     assert not rates.finite
     assert rates.least_rate is None
+
+
+@pytest.mark.parametrize(("name", "gain"), [("lstm", 0.2), ("gru", 0.2), ("gru", 2.0)])
+def test_methods_asked_for_by_name_are_those_that_come_with_all(name, gain):
+    found = setting(name, gain)
+    whole = {m.name: m.rate for m in certify(found, 1, sharp=False).methods}
+    for asked in [(name,) for name in whole if not name.startswith("row-stack")]:
+        made = certify(found, 1, sharp=False, only=asked)
+        assert {m.name: m.rate for m in made.methods} == {name: whole[name] for name in asked}
+        assert made.carousel_rate is None
+    stacks = certify(found, 1, sharp=False, only=("row-stack, scaled",))
+    rates = {m.name: m.rate for m in stacks.methods}
+    alone = whole["row-stack"]
+    assert rates["row-stack"] == alone
+    if alone < 1:  # I is a diagonal too
+        assert rates["row-stack, scaled"] == alone
+    else:
+        assert rates.get("row-stack, scaled") == whole.get("row-stack, scaled")
+    assert not certify(found, 1, sharp=False, only=()).methods
