@@ -140,7 +140,7 @@ def displaced(monkeypatch, by) -> None:
 def test_an_input_before_that_is_off_counts(monkeypatch, size: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     displaced(monkeypatch, lambda shape: size * rng.normal(size=shape))
-    found, pairs = errors(monkeypatch, LOOKING_BACK, 0.5, seed=seed)
+    found, pairs = errors(monkeypatch, LOOKING_BACK, 0.5, seed=seed, warm=False)
     assert found.converged
     assert sum(one.certified is not None for one, _ in pairs) > 1
     assert all(one.certified is None or gap <= one.certified for one, gap in pairs)
@@ -167,7 +167,7 @@ def test_either_part_of_the_form_is_needed(monkeypatch, part: str | None) -> Non
 
     monkeypatch.setattr(distance, "_speeds", less)
     displaced(monkeypatch, lambda shape: np.full(shape, 0.1 * (part != "own")))
-    _, pairs = compared(monkeypatch, cell, made)
+    _, pairs = compared(monkeypatch, cell, made, warm=False)
     wrong = [gap > one.certified for one, gap in pairs if one.certified is not None]
     assert wrong
     assert any(wrong) == (part is not None)
