@@ -7,8 +7,9 @@ the first of Newton's steps: how far it errs at most, by its residual alone (`pr
 An evaluation costs one round of a parallel machine; an iteration of Newton's one, and the ⌈log₂ T⌉
 of its scan, with products of matrices in each. So p + (1 + ⌈log₂ T⌉) N rounds are the least that p
 evaluations and the N iterations known then to be enough can cost, and p is chosen where that is
-least. Where products cost more than evaluations, still more of these would pay. Where no rate
-below 1 is certified, or no p has a count, Newton's method begins at F_t(0).
+least, and below the T rounds of one step after the other. Where products cost more than
+evaluations, still more of these would pay. Where no rate below 1 is certified, or no p has a count
+that pays, Newton's method begins at F_t(0).
 
 Source: Picard's iteration, 1890; k evaluations make the first k steps exact.
 """
@@ -85,20 +86,24 @@ def _warmed(known: Contraction, guess: Run, apart: Array, tolerance: float) -> t
     Nothing has to be proved of the choice: what holds of the guess is certified afterwards.
 
     Raises:
-        NoContractionError: where there is a count after no number of them.
+        NoContractionError: where there is a count after no number of them, or none that pays.
     """
     none = np.zeros(guess.steps)
     iteration = 1 + math.ceil(math.log2(guess.steps))
-    most, least, found, run = min(guess.steps, MOST), math.inf, guess, guess
-    before = math.inf
+    least, dear, found, run, before = math.inf, 0, (1, guess), guess, math.inf
+    most = max(1, min(guess.steps - 1, MOST))
     for evaluations in range(1, most + 1):
         now = evaluated(run)
         errors = known.carried(now.missed(apart))
         promise, why = predicted(known, errors, none, Roundings(none, none), tolerance)
-        if promise is not None and evaluations + iteration * promise.steps < least:
-            least, found, best = evaluations + iteration * promise.steps, run, evaluations
+        if promise is not None:
+            cost = evaluations + iteration * promise.steps
+            if evaluations > 1 and cost >= guess.steps:
+                dear = dear or evaluations
+            elif cost < least:
+                least, found = cost, (evaluations, run)
         if evaluations + 1 >= least:
-            return best, found
+            return found
         largest = float(errors.whole.max())
         if evaluations % _PACE == 0 and promise is None:
             if not evaluations + _left(known.product * largest, largest / before) <= most:
@@ -106,7 +111,12 @@ def _warmed(known: Contraction, guess: Run, apart: Array, tolerance: float) -> t
             before = largest
         run = replace(run, states=now.image)
     if math.isfinite(least):
-        return best, found
+        return found
+    if dear:
+        raise NoContractionError(said(
+            "known after {0} evaluations of the step, one after the other the steps take no longer",
+            dear,
+        ))  # fmt: skip
     raise NoContractionError(said("{0}, after {1} evaluations of the step", why, evaluations))
 
 

@@ -9,8 +9,8 @@ from derive import catalogue
 from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from numeric.bounds.drawn import draw
-from numeric.bounds.parallel_in_time import predicted as prediction
-from numeric.bounds.parallel_in_time.distance import Roundings
+from numeric.bounds.parallel_in_time import contraction
+from numeric.bounds.parallel_in_time.distance import Roundings, Speeds
 from numeric.bounds.parallel_in_time.newton import sweeps
 from numeric.meaning.sizes import usual_sizes
 
@@ -79,9 +79,14 @@ def test_a_sweep_that_rounds_more_than_was_granted_is_no_promise(monkeypatch) ->
 
 def test_a_constant_too_small_is_shown_wrong(monkeypatch) -> None:
     """With L a thousandth of what it is the count comes out too small."""
-    right = prediction.lipschitz
-    monkeypatch.setattr(prediction, "lipschitz", lambda *given: 1e-12 * right(*given))
-    found = swept(catalogue["rnn"], 0.2)
+    right = contraction.speeds_over
+
+    def slower(*given):
+        found = right(*given)
+        return Speeds(*(1e-12 * part for part in (found.fed, found.own, found.rest)))
+
+    monkeypatch.setattr(contraction, "speeds_over", slower)
+    found = swept(catalogue["rnn"], 0.2, steps=400)
     assert found.predicted is not None
     assert found.predicted < len(found.iterates) - 1
     assert np.isfinite(found.iterates[-1].step)
