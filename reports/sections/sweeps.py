@@ -194,7 +194,7 @@ def _enough(pages: Pages) -> Theorem:
     first, later = bound(Number("0")), bound(row(number, "+", "1"))
     square = row(letters.at(_LIPSCHITZ, k),
                  sup(Fenced(bound(number, row(k, "−", "1")), "(", ")"), Number("2")))  # fmt: skip
-    largest = row(sub(Operator("max"), "t"), first)
+    largest = row(sub("max", "t"), first)
     return Theorem(
         say.words("sweeps.start_name"), len(facts.claims) + 2,
         (
