@@ -5,12 +5,11 @@ weights N(0, gain²/n), inputs N(0, 1). Each iterate's bound at each step is com
 distance from the trajectory in extended precision. Of the nets on which Newton's step falls to
 1e-13: how many have a certified iterate two before that one or earlier, how far its bound lies
 above the distance, and how well the number of iterates was foreseen, after how many evaluations of
-the step. With `--contracting` alone
-those nets count for which `certify` gives a rate below 1, for all inputs in the box of the given
-ones. A cell meets the goal where nine of ten of its nets that got there have a certified iterate
-two before that or earlier, at most 1.5 times its distance, and no bound is violated; where one step
-is enough, the first guess. Run as `python benchmarks/parallel.py`; `--nets`, `--gains`, `--cells`,
-`--steps`, `--size`.
+the step. With `--contracting` alone those nets count for which `certify` gives a rate below 1, for
+all inputs in the box of the given ones. A cell meets the goal where nine of ten of its nets that
+got there have a certified iterate two before that or earlier, at most 1.5 times its distance, and
+no bound is violated; where one step is enough, the first guess. Run as
+`python benchmarks/parallel.py`; `--nets`, `--gains`, `--cells`, `--steps`, `--size`.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def test_norms_of_single_factors_alone_are_shown_wrong(monkeypatch) -> None:
 def test_no_other_number_of_evaluations_costs_less(name: str, gain: float) -> None:
     """Over all of them, one after the other; and iterates may lie as far as it is proved."""
     found, run, _ = begun(catalogue[name], gain)
-    none, apart = np.zeros(60), np.zeros(found.errors.whole.size and 4, dtype=bool)
+    none = np.zeros(60)
     apart = start.fed_places(run, step_curvature(run.derivation))
     costs = {}
     for evaluations in range(1, 60):
@@ -103,6 +103,17 @@ def test_what_is_proved_holds_as_far_as_iterates_may_lie(monkeypatch) -> None:
     (narrow, wide) = (asked[0][1].box["h"], asked[-1][1].box["h"])
     assert np.all(wide.lo <= narrow.lo - found.within)
     assert np.all(wide.hi >= narrow.hi + found.within)
+
+
+def test_a_guess_outside_the_box_is_not_spoken_of() -> None:
+    """It may have step Jacobians that are larger than any in the box."""
+    found, _, _ = begun(catalogue["rnn"], 0.5)
+    far = newton.replace(found.run, states={"h": found.run.states["h"] + 9.0})
+    assert not found.known.holds_at(far.states)
+    ranges = start.Ranges(Setting(far.derivation, far.parameters, far.sizes))
+    with pytest.raises(start.NoContractionError, match="outside the box"):
+        start._settled(ranges, found.known.box, step_curvature(far.derivation), far, found.known,
+                       np.zeros(4, dtype=bool))  # fmt: skip
 
 
 def test_without_a_rate_below_1_nothing_changes() -> None:
