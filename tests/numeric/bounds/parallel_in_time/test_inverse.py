@@ -52,6 +52,16 @@ def test_longer_strides_hold_and_are_never_looser(strides: int) -> None:
         assert found.rows(weights) < 0.7 * loose.rows(weights)
 
 
+@pytest.mark.parametrize("strides", [1, 7])
+def test_sums_at_each_time_are_those_of_the_majorant_without_errors(strides: int) -> None:
+    rng = np.random.default_rng(0)
+    found = inverse_norms(rng.normal(size=(43, 2, 2)) / 2, np.zeros(43), 6, strides)
+    weights, none = rng.uniform(size=43), np.zeros(43)
+    want = found.majorant(none, weights, none, none)
+    np.testing.assert_allclose(found.along(weights), want, rtol=1e-12)
+    assert found.along(weights).max() == pytest.approx(found.rows(weights), rel=1e-12)
+
+
 def test_every_norm_is_that_of_its_own_product() -> None:
     matrices = np.random.default_rng(5).normal(size=(19, 3, 3)) / 2
     found = inverse_norms(matrices, np.zeros(19), 4, 9)
