@@ -257,10 +257,10 @@ def _iterate(
                  for k, name in enumerate(names)}  # fmt: skip
     sizes, blurs = lengths(stored), lengths(blurred)
     stays = sizes * (UNIT * (1 + gamma(4 * int(starts[-1]))))
-    after = lengths(stored + step)  # states that a later sweep rounds, as larger ones do more
-    grown = np.maximum(after / np.maximum(np.maximum(sizes, blurs / gamma(1 << 10)), _LEAST), 1.0)
-    fixed = (blurs + stays) * np.maximum(grown, np.append(1.0, grown[:-1]))
-    granted = Roundings(fixed * (1 + gamma(8)) + gamma(8) * after + _LEAST, share).allowed()
+    after = lengths(stored + step)  # states that a later sweep rounds, larger ones by more
+    share_of_size = float(np.median(blurs / np.maximum(sizes, _LEAST))) + UNIT
+    fixed = np.maximum(blurs + stays + gamma(8) * after, share_of_size * after)
+    granted = Roundings(fixed * (1 + gamma(8)) + _LEAST, share).allowed()
     rounded = (off + stays + UNIT * moves) * (1 + gamma(4 * int(starts[-1]))) + _LEAST
     one = Iterate(largest, longest, rounded=rounded, granted=granted)
     if not math.isfinite(longest):

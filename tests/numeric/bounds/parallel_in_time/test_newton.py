@@ -161,7 +161,7 @@ def swept(monkeypatch, gain: float, seed: int, *, chord: bool):
     with monkeypatch.context() as inner:
         if not chord:
             inner.setattr(newton, "_chord", lambda *_: None)
-        return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {})
+        return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {}, warm=False)
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
