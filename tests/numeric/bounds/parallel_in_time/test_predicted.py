@@ -135,3 +135,10 @@ def test_a_constant_too_small_is_shown_wrong(monkeypatch) -> None:
     assert found.predicted is not None
     assert found.predicted < len(found.iterates) - 1
     assert np.isfinite(found.iterates[-1].step)
+
+
+def test_sweeps_are_granted_what_larger_states_round() -> None:
+    """What hgrn keeps grows over many steps: its first guess rounds a fraction of what is left."""
+    found = swept(catalogue["hgrn"], 1.0, steps=80, size=8)
+    assert found.unpredicted == ""
+    assert found.predicted == len(found.iterates) - 1 == 1
