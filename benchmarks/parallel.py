@@ -4,12 +4,12 @@ For every cell without kinks and vector states, nets drawn at each gain: n = 32,
 weights N(0, gain²/n), inputs N(0, 1). Each iterate's bound at each step is compared with its
 distance from the trajectory in extended precision. Of the nets on which Newton's step falls to
 1e-13: how many have a certified iterate two before that one or earlier, how far its bound lies
-above the distance, and how well the number of iterates was foreseen. With `--contracting` alone
-those nets count for which `certify` gives a rate below 1, for all inputs in the box of the given
-ones. A cell meets the goal where nine of ten of its nets that got there have a certified iterate
-two before that or earlier, at most 1.5 times its distance, and no bound is violated; where one step
-is enough, the first guess. Run as `python benchmarks/parallel.py`; `--nets`, `--gains`, `--cells`,
-`--steps`, `--size`.
+above the distance, and how well the number of iterates was foreseen, after how many evaluations of
+the step. With `--contracting` alone those nets count for which `certify` gives a rate below 1, for
+all inputs in the box of the given ones. A cell meets the goal where nine of ten of its nets that
+got there have a certified iterate two before that or earlier, at most 1.5 times its distance, and
+no bound is violated; where one step is enough, the first guess. Run as
+`python benchmarks/parallel.py`; `--nets`, `--gains`, `--cells`, `--steps`, `--size`.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Count:
     ratios: list[float] = field(default_factory=list)
     ahead: list[int] = field(default_factory=list)  # foreseen at the first certified one, too many
     predicted: list[int] = field(default_factory=list)  # before the first, too many
+    evaluations: list[int] = field(default_factory=list)  # of the step, before the first
 
 
 def smooth() -> list[str]:
@@ -124,8 +125,13 @@ def see(total: Count, name: str, gain: float, seed: int, given: argparse.Namespa
         if one.certified is not None:
             total.compared += len(gap) + 1
             wrong += int((gap > one.profile).sum()) + int(gap.max() > one.certified)
+    for known, gap in foretold(found, gaps):
+        total.compared += gap.size
+        wrong += int((gap > known).sum())
+    total.evaluations.append(found.evaluations)
     total.violations += wrong
     said = f"{name} gain {gain:g} net {seed}: {len(found.iterates) - 1} steps"
+    said += f" after {found.evaluations} evaluations" * (found.evaluations > 1)
     if not found.converged:
         return f"{said}, not to 1e-13; {wrong} violations"
     last, at = len(found.iterates) - 1, found.certified_at
@@ -146,6 +152,14 @@ def see(total: Count, name: str, gain: float, seed: int, given: argparse.Namespa
             f"{found.foreseen}, predicted {found.predicted}; {wrong} violations")  # fmt: skip
 
 
+def foretold(found: Sweeps, gaps: list[Array]) -> Iterator[tuple[Array, Array]]:
+    """What was known before the first step, of the guess and of what so many steps leave."""
+    if found.start is not None and found.start.errors is not None:
+        yield found.start.errors.whole, gaps[0]
+    if found.predicted is not None:
+        yield from ((np.array(found.within), gap) for gap in gaps[found.predicted :])
+
+
 def summary(total: Count) -> Iterator[str]:
     """The figures of all nets."""
     yield f"{total.nets} nets; on {total.reached} Newton's step falls to 1e-13"
@@ -161,6 +175,10 @@ def summary(total: Count) -> Iterator[str]:
            f"taken: {sum(abs(a) <= 2 for a in total.ahead)}")  # fmt: skip
     yield (f"predicted before the first step: {len(total.predicted)}, within 2: "
            f"{sum(abs(a) <= 2 for a in total.predicted)}")  # fmt: skip
+    more = sorted(count for count in total.evaluations if count > 1)
+    if more:
+        yield (f"after more than one evaluation of the step: {len(more)}; median "
+               f"{more[len(more) // 2]}, most {more[-1]}")  # fmt: skip
 
 
 def whole(counts: Iterable[Count]) -> Count:

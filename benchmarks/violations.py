@@ -284,13 +284,16 @@ def newton_iterates(found: Setting, steps: int, seed: int, count: Counter[str]) 
         exact.append(made.step(t, exact[-1], inputs)[0])
     for place, one in enumerate(whole.iterates):
         foretold = whole.predicted is not None and place >= whole.predicted
-        if place == 0 or (one.certified is None and not foretold):
+        guessed = None if place or whole.start is None else whole.start.within
+        certified = one.certified if place else None
+        if certified is None and not foretold and guessed is None:
             continue
         away = max(length([MP.mpf(float(a)) - b for name, held in visited[place].items()
                            for a, b in zip(held[t], exact[t][name], strict=True)])
                    for t in range(steps + 1))  # fmt: skip
-        for kind, most in (("certified", one.certified), ("foretold", whole.within)):
-            if most is not None and (kind == "certified" or foretold):
+        kinds = ("certified", certified), ("guessed", guessed), ("foretold", whole.within)
+        for kind, most in kinds:
+            if most is not None and (kind != "foretold" or foretold):
                 count["Newton's iterates"] += 1
                 if away > MP.mpf(most) * (1 + MP.mpf(10) ** -40):
                     yield f"Newton's iterate {place}, {kind}: {most}, and it is {float(away)}"

@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
-_COUNTED: Final = re.compile(r"\{(\d+)\}( more)? (?:step|method|sequence|layer|sweep)s\b")
+_COUNTED: Final = re.compile(
+    r"\{(\d+)\}( more)? (?:step|method|sequence|layer|sweep|evaluation)s\b"
+)
 
 
 class Said(str):

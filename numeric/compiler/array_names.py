@@ -21,8 +21,8 @@ _OURS: Final = re.compile(rf"{TEMPORARY}.*|.*(?:{WHOLE}|{INITIAL}|_bars?|_carry|
 _WORDS: Final = frozenset({
     *dir(builtins), "np", "params", "inputs", "initial", "constants", "tape", "cotangents",
     "forward", "backward", "loss_and_gradient", "targets", "lengths", "sizes", "kinds", "like",
-    "PARAMETERS", "INPUTS", "STATES", "CONSTANTS", "OUTPUTS", "_take", "_whole", "_shown",
-    "jax", "jnp", "torch", "scan_step", "carry", "now", "last", "made",
+    "PARAMETERS", "INPUTS", "STATES", "CONSTANTS", "OUTPUTS", "EVALUATIONS", "_take", "_whole",
+    "_shown", "jax", "jnp", "torch", "scan_step", "carry", "now", "last", "made",
 })  # fmt: skip
 _HELPER: Final = re.compile(
     rf"({'|'.join([*FUNCTIONS, *VECTOR_FUNCTIONS])})(_slope|_slope_from_output)?(_\d\w*)*"

@@ -21,6 +21,10 @@ from numeric.compiler.target import Header
 
 NUMPY_LOOP: Final = "while going(now):\n        now = sweep(now)"
 JAX_LOOP: Final = "now = jax.lax.while_loop(going, sweep, now)"
+NUMPY_GUESS: Final = "for _ in range(EVALUATIONS):\n        states = image(states)"
+JAX_GUESS: Final = (
+    "states = jax.lax.fori_loop(0, EVALUATIONS, lambda _, states: image(states), states)"
+)
 
 
 def scanned(derivation: Derivation) -> str:
@@ -37,7 +41,8 @@ def at_once_lines(at_once: str) -> tuple[str, ...]:
         "All steps at once: Newton's method on the whole trajectory, one scan over time in each",
         f"iteration; {first}",
         f"{second} The iterations stop where a step is at rounding, after T at the latest: k of",
-        "them make the first k steps exact. `bptt parallel` says how many a net needs.",
+        "them make the first k steps exact. `bptt parallel` says how many a net needs, and after",
+        "how many EVALUATIONS of the step.",
     )
 
 
@@ -49,10 +54,13 @@ _SCANNED: Final = {
 }  # fmt: skip
 
 
-def at_once(header: Header, loop: str) -> str:
-    """`forward` and `backward` over all steps at once, in NumPy's words; `loop`: the iterations."""
+def at_once(header: Header, guess: str, loop: str) -> str:
+    """`forward` and `backward` over all steps at once, in NumPy's words but for these two.
+
+    `guess`: the evaluations before the first iteration; `loop`: the iterations.
+    """
     names = "{**STATES, **OUTPUTS}" if header.declared.get("OUTPUTS") else "STATES"
-    text = _DRIVER.replace("{returned}", names).replace("{loop}", loop)
+    text = _DRIVER.replace("{returned}", names).replace("{guess}", guess).replace("{loop}", loop)
     text = text.replace("{none}", header.sizes()).replace("{known}", header.sizes("T", "B"))
     text = text.replace("{shown}", "".join(f"\n    {line}" for line in shown_line(header.declared)))
     return text + (_WHOLE if header.at_once == DENSE else _BY_UNIT)
@@ -65,6 +73,9 @@ def renamed(passes: str) -> str:
 
 
 _DRIVER: Final = '''
+EVALUATIONS = 1  # of the step at all times at once, before the first iteration
+
+
 def forward(params, inputs, initial=None, constants=None):
     """The states of every step, found together, and the tape that `backward` needs."""
     sizes, kinds = {none}, {}
@@ -84,6 +95,11 @@ def forward(params, inputs, initial=None, constants=None):
         first[name] = initial.get(name, zeros[name][0])
     exact = like.dtype == object
     unit = 0 if exact else np.finfo(like.dtype).eps
+
+    def image(states):
+        """F_t(s_{t−1}) of every t, whatever the states of the steps are."""
+        found, _ = _all_steps(params, side, first, states)
+        return {name: found[name] for name in STATES}
 
     def going(now):
         return (now[1] < T) & ~now[2]
@@ -105,8 +121,8 @@ def forward(params, inputs, initial=None, constants=None):
         small = (length <= unit**0.5) & (length >= longest / 2)
         return moved, sweeps + 1, small | (length <= 4 * unit), length
 
-    states, _ = _all_steps(params, side, first, zeros)  # the first guess: F_t(0)
-    states = {name: states[name] for name in STATES}
+    states = zeros  # and the first guess F_t(0), and F_t of that, …
+    {guess}
     longest = np.inf if exact else np.zeros_like(np.abs(like), shape=()) + np.inf
     now = (states, np.asarray(0), np.asarray(False), longest)
     {loop}

@@ -15,7 +15,7 @@ from derive.network import Network
 from derive.typeset.layout import Layout
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.step_jacobians import run as run_along
-from numeric.bounds.parallel_in_time.newton import TOLERANCE, Iterate, Sweeps, sweeps
+from numeric.bounds.parallel_in_time.newton import SWEEPS, TOLERANCE, Iterate, Sweeps, sweeps
 from numeric.bounds.stack import draw_layers, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, usual_sizes
@@ -111,8 +111,7 @@ def _swept(
         exact = run_along(derivation, parameters, inputs, None, constants).states
     except StateOverflowError:
         exact = None
-    limit = {} if most is None else {"most": most}
-    return sweeps(derivation, parameters, inputs, {}, constants, exact=exact, **limit)
+    return sweeps(derivation, parameters, inputs, {}, constants, most=most or SWEEPS, exact=exact)
 
 
 def _data(cell: Cell, found: Sweeps, shape: str, seed: int) -> dict[str, Any]:
@@ -129,6 +128,8 @@ def _data(cell: Cell, found: Sweeps, shape: str, seed: int) -> dict[str, Any]:
             "iterates": found.foreseen[1],
             "within": found.iterates[found.foreseen[0]].within,
         },
+        "evaluations": found.evaluations,
+        "guess_within": found.start and found.start.within,
         "predicted": found.predicted,
         "predicted_within": found.within,
         "predicted_reason": found.unpredicted or None,

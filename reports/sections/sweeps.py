@@ -63,11 +63,17 @@ def sweep_section(pages: Pages) -> Section | None:
     say, curvature = pages.facts.say, step_curvature(run.derivation)
     declared = Paragraph(say.sentence("sweeps.declared"))
     fed = () if curvature.declared else curvature.fed
+    usual = found
+    if found.evaluations > 1:  # fast implementations begin after one
+        usual = sweeps(run.derivation, run.parameters, run.inputs, {}, run.constants,
+                       most=HABIT, exact=run.states, warm=False)  # fmt: skip
     return Section("sweeps", say.words("sweeps.title"), (
         Paragraph(say.sentence("sweeps.method", _Letters(pages.facts).step())),
         *((declared,) if curvature.declared else (_theorem(pages), *_from_the_next(pages))),
         *(Paragraph(_fed(pages, name)) for name in fed),
+        *_before_the_first(pages, found),
         *_numbers(pages, found, smooth=not (curvature.declared or curvature.kinks)),
+        Paragraph(say.together([*_habit(pages, usual)]), say.words("sweeps.lead_habit")),
     ))  # fmt: skip
 
 
@@ -95,6 +101,7 @@ _CHANGE, _RESIDUAL = ("d", "delta", "epsilon"), ("r", "rho", "chi")
 _WITHIN, _ERROR = ("E", "R", "Y"), ("e", "eta", "zeta")
 _REST, _LIPSCHITZ = ("q", "xi", "psi"), ("M", "K", "F")
 _WAY, _CARRIED, _LEFT = ("c", "b", "zeta"), ("w", "v", "omega"), ("G", "Z", "Q")
+_NORM, _GUESSED, _LAG, _NUMBER = ("kappa", "mu", "nu"), ("D", "H", "B"), ("l", "i"), ("j", "p")
 _BEFORE: Final = row("t", "−", "1")
 
 
@@ -158,6 +165,55 @@ def _fed(pages: Pages, name: str) -> Inlines:
                               letters.at(_WITHIN, _BEFORE))  # fmt: skip
 
 
+def _before_the_first(pages: Pages, found: Sweeps) -> Iterator[Block]:
+    """How many sweeps are enough, where a rate below 1 over a box says so; the theorem."""
+    start, say = found.start, pages.facts.say
+    if start is None or start.within is None:
+        return
+    yield _enough(pages)
+    parts = [say.sentence("sweeps.start_made", str(start.evaluations)),
+             say.sentence("sweeps.start_near", _figure(start.within))]  # fmt: skip
+    if found.predicted is not None:
+        parts.append(say.sentence("sweeps.start_enough", str(found.predicted),
+                                  _figure(found.within)))  # fmt: skip
+    yield Paragraph(say.together(parts), say.words("sweeps.lead_start"))
+
+
+def _enough(pages: Pages) -> Theorem:
+    """The bound sweep after sweep by the residual of the first guess, and its proof."""
+    facts = pages.facts
+    say, letters, k = facts.say, _Letters(facts), facts.earlier
+    J, residual, lag = sub(facts.jacobian, "t"), letters.at(_RESIDUAL), facts.letters(*_LAG)
+    number = spelled(facts.letters(*_NUMBER))
+
+    def bound(count: Box, time: Box | str = "t") -> Box:
+        return sup(letters.at(_GUESSED, time), count)
+
+    many = Large("∑", row(k, "≤", Symbol("t")))
+    norm = letters.at(_NORM, row("t", "−", k))
+    first, later = bound(Number("0")), bound(row(number, "+", "1"))
+    square = row(letters.at(_LIPSCHITZ, k),
+                 sup(Fenced(bound(number, row(k, "−", "1")), "(", ")"), Number("2")))  # fmt: skip
+    largest = row(sub("max", "t"), first)
+    return Theorem(
+        say.words("sweeps.start_name"), len(facts.claims) + 2,
+        (
+            Paragraph(say.sentence("sweeps.start_let", letters.at(_NORM, spelled(lag)),
+                                   spelled(lag), largest, letters.at(_LIPSCHITZ), residual)),
+            Equations((
+                EquationRow(first, row(many, norm, _length(letters.at(_RESIDUAL, k)))),
+                EquationRow(later, row(many, norm, Fraction(square, Number("2")))),
+            )),
+            Paragraph(say.sentence("sweeps.start_then", row(bound(number, "0"), "=", "0"),
+                                   bound(number), largest, number)),
+        ),
+        (
+            say.sentence("sweeps.start_first", J, first),
+            say.sentence("sweeps.start_later", J, letters.at(_LIPSCHITZ), largest, later),
+        ),
+    )  # fmt: skip
+
+
 # ---- in numbers --------------------------------------------------------------------------------
 
 
@@ -184,7 +240,6 @@ def _numbers(pages: Pages, found: Sweeps, *, smooth: bool) -> Iterator[Block]:
     parts += [say.sentence("sweeps.without", str(count), str(len(found.iterates)), say.phrase(why))
               for why, count in reasons.items()]  # fmt: skip
     yield Paragraph(say.together(parts), say.words("sweeps.lead_count"))
-    yield Paragraph(say.together([*_habit(pages, found)]), say.words("sweeps.lead_habit"))
 
 
 def _figure(value: float | None) -> Box:

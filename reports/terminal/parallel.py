@@ -39,6 +39,8 @@ def sweeps_text(
     at, steps, least = found.certified_at, len(found.iterates) - 1, f"{tolerance:g}"
     certified = words("parallel.none" if at is None else "parallel.first").format(at)
     ended = words("parallel.ended" if found.converged else "parallel.open").format(least, steps)
+    warm = found.evaluations > 1
+    begun = [words("parallel.start").format(found.evaluations)] if warm else []
     ahead = words("parallel.unpredicted").format(say.phrase(found.unpredicted))
     if found.predicted is not None:
         ahead = words("parallel.predicted").format(found.predicted, _bound(found.within))
@@ -49,7 +51,7 @@ def sweeps_text(
     return "\n".join([
         words("parallel.title").format(derivation.cell.name), "", *columns(rows, "  "), "",
         *fitted([
-            words("parallel.counts").format(certified, ended), ahead,
+            words("parallel.counts").format(certified, ended), *begun, ahead,
             words("parallel.structure").format(words(_SHAPES[shape])),
         ]), "",
         *fitted([words("parallel.errors").format(state), words("parallel.shares")]),

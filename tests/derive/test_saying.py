@@ -20,5 +20,6 @@ def test_a_text_is_said_by_another_template_with_its_slots():
 def test_one_has_no_plural():
     assert said("over {0} steps, {1} more methods", 1, "1") == "over 1 step, 1 more method"
     assert said("over {0} steps, {1} more methods", 11, 0) == "over 11 steps, 0 more methods"
+    assert said("after {0} evaluations of it", 1) == "after 1 evaluation of it"
     assert in_words(said("over {0} steps", 1), {"over {0} steps": "{0} 步"}) == "1 步"
     assert in_words(said("over {0} steps", 1), {}) == "over 1 step"

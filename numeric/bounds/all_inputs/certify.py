@@ -132,16 +132,45 @@ def certify(
                          f"steps whose constants are given, came {steps}")  # fmt: skip
     ranges = Ranges(setting)
     box = invariant_box(ranges)
-    maps = setting.derivation.has_matrices
-    rest = resting_rate(ranges) if not maps or setting.width <= _DENSE else None
+    if setting.derivation.cell.sequences and box is None:
+        made = tuple(_over_time(ranges, None, lags, partition, steps)) if steps <= _LONGEST else ()
+        return Certificate(None, made, steps, _rest(ranges))
+    found = everywhere(ranges, box, lags, partition, near, sharp=sharp, only=only)
     if setting.derivation.cell.sequences:
-        whole = min(given) if box is not None else steps  # repeated as a whole, or these steps
-        made = tuple(_over_time(ranges, box, lags, partition, whole)) if whole <= _LONGEST else ()
-        return Certificate(box, made, steps, rest)
-    values = ranges.values(box or _anything(setting))
+        return replace(found, steps=steps, rest_rate=_rest(ranges))
+    values = ranges.values(box or anything(setting))
+    finite: tuple[Method, ...] = ()
+    long = steps * setting.width > (_BRIEF if found.methods else _LONGEST * _FINEST)
+    asked = not long and (sharp or not (found.methods or only is not None))
+    if asked and found.rate >= 1:
+        finite = tuple(_over_time(ranges, None, lags, partition, steps))
+    methods, finite = (found.methods, finite) if found.methods else (finite, ())
+    return replace(
+        found, methods=methods, steps=steps, rest_rate=_rest(ranges), finite=finite,
+        carousel_rate=carousel(setting, values) if box is not None and only is None else None,
+        least_rate=least_rate(setting, values) if sharp and only is None else None,
+    )  # fmt: skip
+
+
+def everywhere(
+    ranges: Ranges, box: Box | None, lags: int, partition: Partition | None = None,
+    near: Certificate | None = None, *, sharp: bool = True, only: Collection[str] | None = None,
+) -> Certificate:  # fmt: skip
+    """What holds of products of any step Jacobians, each taken at a state of the box.
+
+    Where the box is None, at any state; but nothing is known there of constants that change with
+    time. These come one after the other and are repeated as a whole.
+    """
+    setting = ranges.setting
+    if setting.derivation.cell.sequences:
+        whole = min(len(setting.constants[name]) for name in setting.derivation.cell.sequences)
+        timed = box is not None and whole <= _LONGEST
+        made = _over_time(ranges, box, lags, partition, whole) if timed else ()
+        return Certificate(box, tuple(made), whole)
+    values = ranges.values(box or anything(setting))
     methods = [method for method in over_a_box(setting, values, lags, partition, only)
                if box is not None or math.isfinite(method.rate)]  # fmt: skip
-    if box is not None and not maps and asks(SPLIT, only):
+    if box is not None and not setting.derivation.has_matrices and asks(SPLIT, only):
         methods += split_rate(ranges, values, lags)
     form = scaled = None
     if asks(FRACTIONAL, only):
@@ -151,18 +180,14 @@ def certify(
     undecided = min((method.rate for method in methods), default=math.inf) >= 1
     pieces = box_pieces(ranges, box, form) if sharp and undecided and box is not None else None
     methods += [pieces.method(lags)] if pieces else []
-    finite: tuple[Method, ...] = ()
-    long = steps * setting.width > (_BRIEF if methods else _LONGEST * _FINEST)
-    asked = not long and (sharp or not (methods or only is not None))
-    if asked and min((method.rate for method in methods), default=math.inf) >= 1:
-        finite = tuple(_over_time(ranges, None, lags, partition, steps))
-    if not methods:
-        methods, finite = list(finite), ()
-    return Certificate(
-        box, tuple(methods), steps, rest,
-        carousel(setting, values) if box is not None and only is None else None,
-        least_rate(setting, values) if sharp and only is None else None, finite, scaled, pieces,
-    )  # fmt: skip
+    return Certificate(box, tuple(methods), lags, scaled=scaled, pieces=pieces)
+
+
+def _rest(ranges: Ranges) -> float | None:
+    """The growth at rest, where it is not too large to compute."""
+    setting = ranges.setting
+    small = not setting.derivation.has_matrices or setting.width <= _DENSE
+    return resting_rate(ranges) if small else None
 
 
 def asks(name: str, only: Collection[str] | None) -> bool:
@@ -170,7 +195,7 @@ def asks(name: str, only: Collection[str] | None) -> bool:
     return only is None or name in only
 
 
-def _anything(setting: Setting) -> Box:
+def anything(setting: Setting) -> Box:
     """Every state there is: invariant under any step; slopes may still be bounded."""
     return setting.box(setting.derivation.cell.states, (-math.inf, math.inf))
 

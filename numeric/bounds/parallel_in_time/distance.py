@@ -60,7 +60,7 @@ the bound a recursion, which is derived here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -68,11 +68,12 @@ import numpy as np
 
 from derive.calculus.curvature import StepCurvature
 from derive.calculus.fold import NoValueError
+from derive.calculus.through_time import Derivation
 from derive.saying import said
 from numeric.bounds.one_sequence.step_jacobians import Run, enclosed_values
 from numeric.bounds.parallel_in_time.inverse import WINDOW, Inverse, inverse_norms
 from numeric.bounds.parallel_in_time.lipschitz import lipschitz
-from numeric.numbers.intervals import gamma
+from numeric.numbers.intervals import Interval, gamma
 from numeric.numbers.matrices import raised
 
 Array = Any
@@ -371,11 +372,23 @@ def _speeds(run: Run, curvature: StepCurvature, radius: float) -> Speeds:
     radii = np.full(run.steps, radius)
     radii[0] = 0.0
     values = enclosed_values(run, 0, run.steps, radii)
-    others = [s.name for s in run.derivation.cell.states if s.name not in curvature.fed]
+    return speeds_over(run.derivation, curvature, values, run.sizes, run.steps)
+
+
+def speeds_over(
+    derivation: Derivation, curvature: StepCurvature, values: Mapping[str, Interval],
+    sizes: Mapping[str, int], steps: int,
+) -> Speeds:  # fmt: skip
+    """L_t where enclosures hold, side by side or one for all the steps; s_0 does not move.
+
+    Raises:
+        NoValueError: for a block that has no Lipschitz constant.
+    """
+    others = [s.name for s in derivation.cell.states if s.name not in curvature.fed]
 
     def found(moving: Sequence[str], columns: Sequence[str] | None) -> Array:
-        L = lipschitz(run.derivation, curvature, values, run.sizes, run.steps, moving, columns)
-        L[0] = 0.0
+        L = lipschitz(derivation, curvature, values, sizes, steps, moving, columns)
+        L[:1] = 0.0
         return L
 
     rest = found(others, None)

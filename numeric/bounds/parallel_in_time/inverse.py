@@ -44,6 +44,12 @@ class Inverse:
         return self._largest(weights, forward=False)
 
     @np.errstate(over="ignore", invalid="ignore", under="ignore")
+    def along(self, weights: Array) -> Array:
+        """At least Σ_{k ≤ t} ‖P_{t,k}‖ w_k at each t; ∞ where a product is not finite."""
+        found = self._sums(weights, forward=True) + _TINY
+        return np.where(np.isnan(found), np.inf, found)
+
+    @np.errstate(over="ignore", invalid="ignore", under="ignore")
     def majorant(self, direct: Array, off: Array, linear: Array, square: Array) -> Array:
         """E_t ≥ a_t + Σ_{k ≤ t} ‖P_{t,k}‖ (o_k + l_k E_{k−1} + c_k E_{k−1}²), one after the other.
 
@@ -129,6 +135,17 @@ def inverse_norms(
             )  # fmt: skip
             far.append(norms_above(made, missed))
     return Inverse(tuple(near), tuple(far), window)
+
+
+def constant_norms(norms: Array, steps: int) -> Inverse:
+    """The same bound at every t: of products of l factors norms[l], the last of them a stride.
+
+    Shapes: norms (w + 1,), the first 1.
+    """
+    window = min(len(norms) - 1, steps)
+    held = [np.broadcast_to(norms[lag], (max(steps - lag, 0),)) for lag in range(window + 1)]
+    far = held[window:] if steps > window else []
+    return Inverse(tuple(held[:window]), tuple(far), window)
 
 
 def _frobenius(matrices: Array) -> Array:

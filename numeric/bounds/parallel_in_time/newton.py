@@ -1,7 +1,9 @@
 """Newton's method on a whole trajectory, and how far each iterate is from it, certified.
 
 In: a cell with weights and one sequence. Out: `Sweeps`: for each iterate the residual, and a number
-that its distance from the exact trajectory does not exceed (`distance.py`), if that is close.
+that its distance from the exact trajectory does not exceed (`distance.py`), if that is close; and
+the first guess (`start.py`), with the number of iterates that is known to be enough before the
+first.
 
 An iterate's residual is r_t = F_t(s_{t−1}) − s_t; its step solves d_t = J_t d_{t−1} + r_t, which
 parallel machines do by a scan and which is a loop here. The residual of the next iterate is carried
@@ -22,7 +24,7 @@ from derive.calculus.curvature import StepCurvature, step_curvature
 from derive.calculus.through_time import Derivation
 from derive.saying import said
 from numeric.bounds.all_inputs.ranges import Setting
-from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
+from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
 from numeric.bounds.parallel_in_time.distance import (
     Chord,
     Errors,
@@ -31,7 +33,9 @@ from numeric.bounds.parallel_in_time.distance import (
     UnprovedError,
     prove,
 )
-from numeric.bounds.parallel_in_time.predicted import Guess, Promise, predicted
+from numeric.bounds.parallel_in_time.evaluated import above, evaluated
+from numeric.bounds.parallel_in_time.predicted import Promise, predicted
+from numeric.bounds.parallel_in_time.start import Start, begun, fed_places
 from numeric.meaning.sizes import extent_of
 from numeric.numbers.intervals import UNIT, gamma
 from numeric.numbers.lengths import length, lengths
@@ -80,6 +84,7 @@ class Iterate:
 class Sweeps:
     """The iterates in order, from the first guess on; `states` are the last one's, s_0 first.
 
+    `start` says how the first guess was made, and how near it is known to be.
     `predicted`: after so many steps every iterate is within the tolerance and what sweeps round,
     together `within`: known before the first but for the latter, which has been compared with what
     was granted. Where it is None, `unpredicted` says why.
@@ -92,6 +97,12 @@ class Sweeps:
     predicted: int | None = None
     unpredicted: str = ""
     within: float | None = None
+    start: Start | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def evaluations(self) -> int:
+        """Of the step at all times at once: so many made the first guess."""
+        return self.start.evaluations if self.start else 1
 
     @property
     def foreseen(self) -> tuple[int, int] | None:
@@ -109,8 +120,11 @@ class Sweeps:
 def sweeps(
     derivation: Derivation, parameters: Arrays, inputs: Arrays, initial: Arrays, constants: Arrays,
     *, most: int = SWEEPS, tolerance: float = TOLERANCE, exact: Arrays | None = None,
+    warm: bool = True,
 ) -> Sweeps:  # fmt: skip
-    """Newton's iterates from s_t = F_t(0) until a step is below the tolerance.
+    """Newton's iterates until a step is below the tolerance.
+
+    They begin at s_t = F_t(0), or if `warm` after as many evaluations as `start.py` says.
 
     Shapes: inputs (T, m), initial (n,), each state of `exact` (T + 1, n): where given, the distance
     from it is measured.
@@ -127,9 +141,11 @@ def sweeps(
         raise ValueError(f"parallel: {steps} steps of {width} state entries: expected at most "
                          f"{_LARGEST} entries of step Jacobians together")  # fmt: skip
     curvature = step_curvature(derivation)
+    setting = Setting(derivation, parameters, start.sizes, _box(inputs), _box(initial), constants)
+    guess = _guess(start)
+    begin = begun(setting, curvature, guess, tolerance) if warm else Start(guess)
     found: list[Iterate] = []
-    run = guess = _guess(start)
-    converged = False
+    run, converged = begin.run, False
     ways: list[float] = []
     for _ in range(most + 1):
         one, moved = _iterate(run, curvature, tolerance)
@@ -141,19 +157,25 @@ def sweeps(
             converged = one.step <= tolerance
             break
         run = replace(run, states=moved)
-    setting = Setting(derivation, parameters, run.sizes, _box(inputs), _box(initial), constants)
-    # what the sweep rounds holds what the residual as computed is off by
-    residual = raised(found[0].residual + float(found[0].rounded.max(initial=0.0)), 2 * _ENTRIES)
-    promise, why = predicted(setting, curvature, Guess(guess.states, residual,
-                           found[0].rounded, found[0].granted), tolerance)  # fmt: skip
+    promise, why = _promised(begin, found[0], tolerance)
     found = [_kept(found, place) for place in range(len(found))]
     if promise is not None and not _granted(found):
         promise, why = None, "a sweep rounds more than twice what the first one does"
-    alone = found[0].alone
-    if alone is not None and (promise is None or alone[0] < promise.steps):
-        promise, why = Promise(*alone), ""
+    if found[0].alone is not None:
+        alone = Promise(*found[0].alone)
+        promise, why = min(promise or alone, alone), ""
     count, within = (promise.steps, promise.within) if promise else (None, None)
-    return Sweeps(tuple(_nearer(found, ways)), run.states, converged, count, why, within)
+    return Sweeps(tuple(_nearer(found, ways)), run.states, converged, count, why, within,
+                  begin)  # fmt: skip
+
+
+def _promised(begin: Start, first: Iterate, tolerance: float) -> tuple[Promise | None, str]:
+    """The count by the first guess's residual, where its sweep grants what later ones round."""
+    if begin.known is None or begin.errors is None:
+        return None, begin.reason
+    if first.granted is None:
+        return None, said("the first step is not finite")
+    return predicted(begin.known, begin.errors, first.rounded, first.granted, tolerance)
 
 
 def _granted(found: list[Iterate]) -> bool:
@@ -209,14 +231,8 @@ def _zeros(
 
 def _guess(run: Run) -> Run:
     """S_t = F_t(0, x_t) for t ≥ 1."""
-    states = {}
-    values = enclosed_values(
-        replace(run, states={n: np.zeros_like(v) for n, v in run.states.items()}), 0, run.steps
-    )
-    for name, held in run.states.items():
-        after = np.broadcast_to(values[name].middle.T, (run.steps, held.shape[1]))
-        states[name] = np.concatenate([held[:1], after])
-    return replace(run, states=states)
+    still = {name: np.concatenate([held[:1], 0 * held[1:]]) for name, held in run.states.items()}
+    return replace(run, states=evaluated(replace(run, states=still)).image)
 
 
 def _iterate(
@@ -225,7 +241,8 @@ def _iterate(
     """What is known of the iterate, and the next one."""
     names = [state.name for state in run.derivation.cell.states]
     starts = np.cumsum([0, *(run.states[name].shape[1] for name in names)])
-    stored, residual, blurred = _residual(run)
+    now = evaluated(run)
+    stored, residual, blurred = now.stored, now.residual, now.blurred
     near = [*Jacobians(run).backwards()][::-1]
     matrices = np.stack([np.ldexp(one.matrix, one.exponent) for one in near])
     errors = np.array([float(np.ldexp(one.error, one.exponent)) for one in near])
@@ -238,21 +255,23 @@ def _iterate(
     following = {name: np.concatenate([run.states[name][:1], run.states[name][1:]
                                        + step[:, starts[k] : starts[k + 1]]])
                  for k, name in enumerate(names)}  # fmt: skip
-    stays = lengths(stored) * (UNIT * (1 + gamma(4 * int(starts[-1]))))
-    fixed = lengths(blurred) + stays
-    after = lengths(stored + step)  # states that a later sweep has to store
-    granted = Roundings(fixed * (1 + gamma(8)) + gamma(8) * after + _LEAST, share).allowed()
+    sizes, blurs = lengths(stored), lengths(blurred)
+    stays = sizes * (UNIT * (1 + gamma(4 * int(starts[-1]))))
+    after = lengths(stored + step)  # states that a later sweep rounds, larger ones by more
+    share_of_size = float(np.median(blurs / np.maximum(sizes, _LEAST))) + UNIT
+    fixed = np.maximum(blurs + stays + gamma(8) * after, share_of_size * after)
+    granted = Roundings(fixed * (1 + gamma(8)) + _LEAST, share).allowed()
     rounded = (off + stays + UNIT * moves) * (1 + gamma(4 * int(starts[-1]))) + _LEAST
     one = Iterate(largest, longest, rounded=rounded, granted=granted)
     if not math.isfinite(longest):
         return replace(one, reason=said("the step is not finite")), following
-    above = moves * (1 + gamma(2 * int(starts[-1]) + 64)) + _LEAST
-    apart = np.repeat([name in curvature.fed for name in names], np.diff(starts))
+    most = moves * (1 + gamma(2 * int(starts[-1]) + 64)) + _LEAST
+    apart = fed_places(run, curvature)
     inner, handed = matrices[:, ~apart][:, :, ~apart], matrices[:, ~apart][:, :, apart]
     proved = Step(
-        above, off, inner, errors, rounded, granted,
-        _above(lengths((np.abs(residual) + blurred)[:, apart]), apart),
-        _above(lengths(handed.reshape(run.steps, -1)) + errors, apart),
+        most, off, inner, errors, rounded, granted,
+        now.missed(apart).fed,
+        above(lengths(handed.reshape(run.steps, -1)) + errors, apart),
         None if curvature.kinks or curvature.declared
         else _chord(run, following, matrices, errors, apart),
     )  # fmt: skip
@@ -265,20 +284,6 @@ def _iterate(
         alone=proof.alone, remaining=proof.remaining, within=proof.within, inverse=proof.inverse,
         lipschitz=proof.lipschitz,
     ), following  # fmt: skip
-
-
-def _residual(run: Run) -> tuple[Array, Array, Array]:
-    """The stored states, r_t of them, and what its entries may be off by; (T, n) each."""
-    names = [state.name for state in run.derivation.cell.states]
-    values = enclosed_values(run, 0, run.steps)
-    stored = np.concatenate([run.states[name][1:] for name in names], axis=1)
-    low, high = (np.concatenate([np.broadcast_to(end, (end.shape[0], run.steps)).T
-                                 for end in ends], axis=1)
-                 for ends in ([values[name].lo for name in names],
-                              [values[name].hi for name in names]))  # fmt: skip
-    residual = (low - stored) + (high - low) / 2
-    blurred = (high - low) * (1 + gamma(4)) + gamma(4) * (np.abs(stored) + np.abs(low))
-    return stored, residual, blurred
 
 
 def _solved(matrices: Array, errors: Array, residual: Array, blurred: Array) -> tuple[Array, Array]:
@@ -302,20 +307,13 @@ def _chord(
     if not all(np.all(np.isfinite(state)) for state in following.values()):
         return None
     moved = np.concatenate([following[name] - run.states[name] for name in following], axis=1)[1:]
-    _, residual, blurred = _residual(replace(run, states=following))
-    step, off = _solved(matrices, errors, residual, blurred)
+    now = evaluated(replace(run, states=following))
+    step, off = _solved(matrices, errors, now.residual, now.blurred)
     every = np.ones_like(apart)
     return Chord(
-        Errors(_above(lengths(moved[:, apart]), apart), _above(lengths(moved), every)),
-        _above(lengths(step), every), off,
-        _above(lengths((np.abs(residual) + blurred)[:, apart]), apart),
+        Errors(above(lengths(moved[:, apart]), apart), above(lengths(moved), every)),
+        above(lengths(step), every), off, now.missed(apart).fed,
     )  # fmt: skip
-
-
-def _above(sizes: Array, apart: Array) -> Array:
-    """Lengths over some of the states, or of a block beside them, rounded up; 0 of none."""
-    raising = 1 + gamma(2 * apart.size**2 + 64)
-    return sizes * raising + _LEAST if apart.any() else np.zeros_like(sizes)
 
 
 def _distance(states: Arrays, others: Arrays) -> float:

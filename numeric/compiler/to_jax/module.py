@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 from numeric.compiler.argument_checks import checks_of, shown_line
-from numeric.compiler.at_once import JAX_LOOP, at_once, renamed
+from numeric.compiler.at_once import JAX_GUESS, JAX_LOOP, at_once, renamed
 from numeric.compiler.program import Block, Program, Statement, initial_name
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy.checks import EACH
@@ -56,7 +56,7 @@ def emit(program: Program, style: Style, header: Header) -> str:
     body = [*_forward(clear, first, header), *_backward(clear, second, header)]
     text = clear.named("\n".join(body))
     if header.at_once:
-        text = _np(at_once(header, JAX_LOOP)) + renamed(text)
+        text = _np(at_once(header, JAX_GUESS, JAX_LOOP)) + renamed(text)
     top = ['"""' + header.title, "", *header.lines, '"""', "",
            "import jax", "import jax.numpy as jnp", ""]  # fmt: skip
     functions = [_NP.sub("jnp.", helpers[name]) for name in sorted(helpers)]

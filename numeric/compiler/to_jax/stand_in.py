@@ -1,8 +1,8 @@
 """NumPy in JAX's place, so that an emitted file runs on arrays of any numbers, unmodified.
 
-In: source that imports JAX. Out: its functions, in which `jax.numpy` is NumPy, `jax.lax.scan` and
-`while_loop` loops. What the file computes is judged on them, over the prime field as well; what
-JAX makes of it is judged through JAX.
+In: source that imports JAX. Out: its functions, in which `jax.numpy` is NumPy, and `jax.lax.scan`,
+`while_loop` and `fori_loop` loop. What the file computes is judged on them, over the prime field as
+well; what JAX makes of it is judged through JAX.
 """
 
 from __future__ import annotations
@@ -45,6 +45,14 @@ def while_loop(going: Callable[[Any], Any], step: Callable[[Any], Any], first: A
     return carry
 
 
+def fori_loop(low: int, high: int, step: Callable[[int, Any], Any], first: Any) -> Any:
+    """So many steps, one after the other."""
+    carry = first
+    for place in range(low, high):
+        carry = step(place, carry)
+    return carry
+
+
 def _rows(value: Array, length: int) -> Array:
     return np.empty_like(value, shape=(length, *np.shape(value)))
 
@@ -73,7 +81,7 @@ class _Plain:
 
 JAX: Final = SimpleNamespace(
     numpy=_Numbers(),
-    lax=SimpleNamespace(scan=scan, while_loop=while_loop, **NOT_IN_NUMPY),
+    lax=SimpleNamespace(scan=scan, while_loop=while_loop, fori_loop=fori_loop, **NOT_IN_NUMPY),
     custom_vjp=_Plain,
     tree_util=SimpleNamespace(),
 )

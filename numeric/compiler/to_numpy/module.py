@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from numeric.compiler.argument_checks import WHOLE_NUMBERS, checks_of, shown_line
-from numeric.compiler.at_once import NUMPY_LOOP, at_once, renamed
+from numeric.compiler.at_once import NUMPY_GUESS, NUMPY_LOOP, at_once, renamed
 from numeric.compiler.final_states import FINAL_COTANGENTS
 from numeric.compiler.program import LENGTH, TEMPORARY, Block, Program, initial_name
 from numeric.compiler.target import Header, Style
@@ -44,7 +44,7 @@ def emit(program: Program, style: Style, header: Header) -> str:
     if header.segments is not None:
         text = segmented(text, header.segments, outputs=bool(header.declared.get("OUTPUTS")))
     if header.at_once:
-        text = at_once(header, NUMPY_LOOP) + renamed(text)
+        text = at_once(header, NUMPY_GUESS, NUMPY_LOOP) + renamed(text)
     return _module(header, use_of_cell(header), helpers, [text], checks_of(header.declared))
 
 

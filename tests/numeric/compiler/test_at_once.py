@@ -59,6 +59,23 @@ def test_a_tame_net_takes_far_fewer_iterations_than_steps(name: str) -> None:
     assert same(found, called(vars(compile_cell(name).module), catalogue[name], 0.5, steps))
 
 
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_evaluations_of_the_step_spare_iterations_and_change_no_result(target: str) -> None:
+    """As many as there are steps leave one iteration, which finds that nothing moves."""
+    cell, steps = catalogue["gru"], 40
+    source = compile_cell(cell, target=target, parallel=True).source
+    want, found = called(vars(compile_cell(cell).module), cell, 0.5, steps), {}
+    for count in (0, 1, 10, steps):
+        text = source.replace("EVALUATIONS = 1 ", f"EVALUATIONS = {count} ")
+        assert f"EVALUATIONS = {count} " in text
+        module = stand_in.load(text, "warm") if target == "jax" else vars(load(text, "warm"))
+        found[count] = called(module, cell, 0.5, steps)
+        assert same(found[count], want)
+    taken = [sweeps for _, sweeps, _ in found.values()]
+    assert taken == sorted(taken, reverse=True)
+    assert found[1][1] > found[10][1] > found[steps][1] == 1
+
+
 def test_with_wrong_jacobians_the_states_still_come_but_late_and_the_gradients_are_wrong() -> None:
     source = compile_cell("rnn", parallel=True).source
     text = "    return np.stack(rows, axis=-2)"

@@ -39,6 +39,22 @@ def test_text_says_the_first_certified_iterate(capsys) -> None:
     assert "predicted before the first: " in out
 
 
+def test_evaluations_before_the_first_iteration(capsys) -> None:
+    """Said where there is more than one; a bound of the guess where all inputs contract."""
+    words = "rnn", "--size", "4", "--steps", "60", "--gain", "0.3"
+    found = json.loads(spoken(capsys, *words, "--json")[1])
+    count, text = found["evaluations"], spoken(capsys, *words)[1]
+    assert count > 1
+    assert f"first guess: {count} evaluations of the step at all times at once" in text
+    first = found["iterations"][0]
+    assert first["measured"] <= found["guess_within"] < 1e-2
+    assert found["predicted"] == len(found["iterations"]) - 1
+    words = "rnn", "--size", "4", "--steps", "20", "--gain", "3"
+    found = json.loads(spoken(capsys, *words, "--json")[1])
+    assert (found["evaluations"], found["guess_within"]) == (1, None)
+    assert "evaluations" not in spoken(capsys, *words)[1]
+
+
 def test_the_whole_state_is_called_as_in_the_bounds(capsys, tmp_path) -> None:
     """Of a cell with a state s among others, s_t is not all of it."""
     mine = tmp_path / "mine.toml"
@@ -89,10 +105,11 @@ def test_code_for_it_is_for_numpy_and_jax(capsys) -> None:
     assert "expected target numpy or jax, came c" in err
 
 
-@pytest.mark.by_default("words0", "words2")
+@pytest.mark.by_default("words0", "words2", "words3")
 @pytest.mark.parametrize("words", [
     ("rnn", "--size", "4", "--steps", "20"), ("gru", "--size", "4", "--steps", "30", "--gain", "3"),
-    ("indrnn", "--size", "4", "--steps", "10"),
+    ("indrnn", "--size", "4", "--steps", "10"), ("scrn", "--size", "4", "--steps", "40"),
+    ("rnn", "--size", "4", "--steps", "60", "--gain", "0.3"),
 ])  # fmt: skip
 def test_every_word_is_of_the_language(capsys, words) -> None:
     status, out, _ = spoken(capsys, *words, "--language", "zh")

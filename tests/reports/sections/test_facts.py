@@ -19,11 +19,11 @@ from reports.document.model import Document, Paragraph
 from reports.sections.derivation import _functions, step_jacobian, through_time
 from reports.sections.facts import Facts
 from reports.sections.page_one import conventions, glance
-from reports.sections.sweeps import _Letters, _theorem
+from reports.sections.sweeps import _enough, _from_the_next, _Letters, _theorem
 
 
 def written(derivation):
-    """The letters of the conventions, of the functions and of the theorem on sweeps.
+    """The letters of the conventions, of the functions and of the theorems on sweeps.
 
     What tells a size from a symbol of its letter is said where there is one, and left out.
     """
@@ -34,7 +34,9 @@ def written(derivation):
     ]  # fmt: skip
     pages = {"conventions": (*items,), "functions": (*_functions(facts),)}
     if not derivation.has_matrices:
-        pages["sweeps"] = (_Letters(facts).step(), _theorem(SimpleNamespace(facts=facts)))
+        page = SimpleNamespace(facts=facts)
+        pages["sweeps"] = (_Letters(facts).step(), _theorem(page), *_from_the_next(page),
+                           _enough(page))  # fmt: skip
     return {name: [*symbols(page)] for name, page in pages.items()}
 
 

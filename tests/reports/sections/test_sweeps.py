@@ -50,6 +50,22 @@ def test_it_has_the_numbers_of_the_iterates() -> None:
     assert "No state before the step occurs in" not in text
 
 
+def test_the_first_guess_and_what_is_known_before_the_first_sweep() -> None:
+    """Of a net that contracts; what fast implementations do begins after one evaluation."""
+    text, kinds, run = swept(catalogue["rnn"], 60, gain=0.5)
+    given = run.derivation, run.parameters, run.inputs, {}, {}
+    found = sweeps(*given, exact=run.states)
+    assert found.evaluations > 1
+    assert kinds.count(Theorem) == 2
+    made = text.index("Evaluations of the step at all times at once")
+    assert f"the one before: {found.evaluations}." in text[made : made + 120]
+    assert f"roundings counted: {found.predicted}." in text
+    usual = sweeps(*given, exact=run.states, warm=False).iterates[chapter.HABIT]
+    off = text.index("here the states are then")
+    assert text[off + 25 : off + 28] == f"{usual.measured:.2e}"[:3]
+    assert swept(catalogue["rnn"], 25, gain=3.0)[1].count(Theorem) == 1
+
+
 def test_a_state_that_inputs_alone_make_is_said_to_err_by_its_residual() -> None:
     text, _, _ = swept(catalogue["qrnn"], 4)
     assert "No state before the step occurs in" in text

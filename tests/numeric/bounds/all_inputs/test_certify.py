@@ -13,12 +13,13 @@ from profiles import NIGHTLY, by_day
 from trajectories import CELLS
 
 from derive import Cell, catalogue, differentiate
-from numeric.bounds.all_inputs.certify import certify
+from numeric.bounds.all_inputs.certify import certify, everywhere
 from numeric.bounds.all_inputs.fractional_norm import NAME
 from numeric.bounds.all_inputs.from_below import cone_holds, cone_rate
 from numeric.bounds.all_inputs.ranges import Ranges, Setting, invariant_box
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.tracks import follow
+from numeric.numbers.intervals import Interval
 
 LAGS = 50 if NIGHTLY else 12
 
@@ -342,3 +343,18 @@ def test_methods_asked_for_by_name_are_those_that_come_with_all(name, gain):
     else:
         assert rates.get("row-stack, scaled") == whole.get("row-stack, scaled")
     assert not certify(found, 1, sharp=False, only=()).methods
+
+
+@pytest.mark.parametrize("name", ["rnn", "clockwork_rnn"])
+def test_products_of_any_steps_are_bounded_over_the_box_that_is_given(name: str) -> None:
+    """Of all states nothing holds where constants change with time: bounds from a start do not."""
+    cell = catalogue[name]
+    made = draw(cell, {"n": 4, "m": 2}, 0.3, 8, 0, 1.0)
+    asked = Setting(differentiate(cell), made["parameters"], {"n": 4, "m": 2}, (-1.0, 1.0),
+                      (0.0, 0.0), made["constants"])  # fmt: skip
+    whole, ranges = certify(asked, 5), Ranges(asked)
+    assert everywhere(ranges, whole.box, 5).log10_upper == whole.log10_upper
+    wide = {n: Interval(v.lo - 0.5, v.hi + 0.5) for n, v in whole.box.items()}
+    assert everywhere(ranges, wide, 5).box is wide
+    assert everywhere(ranges, wide, 5).holds_at({n: v.hi.T for n, v in wide.items()})
+    assert bool(everywhere(ranges, None, 5).methods) == (name == "rnn")

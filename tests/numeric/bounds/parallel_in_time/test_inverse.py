@@ -52,6 +52,16 @@ def test_longer_strides_hold_and_are_never_looser(strides: int) -> None:
         assert found.rows(weights) < 0.7 * loose.rows(weights)
 
 
+@pytest.mark.parametrize("strides", [1, 7])
+def test_sums_at_each_time_are_those_of_the_majorant_without_errors(strides: int) -> None:
+    rng = np.random.default_rng(0)
+    found = inverse_norms(rng.normal(size=(43, 2, 2)) / 2, np.zeros(43), 6, strides)
+    weights, none = rng.uniform(size=43), np.zeros(43)
+    want = found.majorant(none, weights, none, none)
+    np.testing.assert_allclose(found.along(weights), want, rtol=1e-12)
+    assert found.along(weights).max() == pytest.approx(found.rows(weights), rel=1e-12)
+
+
 def test_every_norm_is_that_of_its_own_product() -> None:
     matrices = np.random.default_rng(5).normal(size=(19, 3, 3)) / 2
     found = inverse_norms(matrices, np.zeros(19), 4, 9)
@@ -65,6 +75,22 @@ def test_every_norm_is_that_of_its_own_product() -> None:
                 product = factor @ product
             true = np.linalg.norm(product, 2)
             assert true * (1 - 1e-12) <= norm <= 1.3 * true
+
+
+@pytest.mark.parametrize(("steps", "lags"), [(1, 5), (5, 5), (6, 5), (23, 5), (23, 40), (11, 1)])
+def test_norms_that_no_time_changes_go_on_by_the_last_of_them(steps: int, lags: int) -> None:
+    """Of κ_0 … κ_w the sum at each time is that of κ_{aw+b} = κ_w^a κ_b."""
+    rng = np.random.default_rng(lags)
+    norms = np.append(1.0, rng.uniform(0.3, 1.2, lags))
+    weights = rng.uniform(size=steps)
+    found = inverse.constant_norms(norms, steps)
+    far = [norms[lags] ** (lag // lags) * norms[lag % lags] for lag in range(steps)]
+    want = np.array([sum(far[lag] * weights[t - lag] for lag in range(t + 1))
+                     for t in range(steps)])  # fmt: skip
+    np.testing.assert_allclose(found.along(weights), want, rtol=1e-12)
+    assert np.all(found.along(weights) >= want * (1 - 1e-15))
+    assert found.rows(weights) == pytest.approx(want.max(), rel=1e-12)
+    assert inverse.constant_norms(np.array([1.0, np.inf]), 3).along(np.zeros(3))[2] == np.inf
 
 
 def test_a_stride_that_is_one_off_is_shown_wrong(monkeypatch) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fifty_digit_states import exact
 from known_cells import VECTORS
 from profiles import by_day
 
@@ -21,29 +22,9 @@ from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
 from numeric.bounds.parallel_in_time import distance, newton
 from numeric.bounds.parallel_in_time.inverse import Inverse
 from numeric.bounds.parallel_in_time.newton import sweeps
-from numeric.meaning.run_cell import run_cell
 from numeric.meaning.sizes import usual_sizes
-from numeric.numbers.fifty_digits import MULTIPRECISION, Forward
 
 SMOOTH = [n for n in by_day(VECTORS, 9) if not step_curvature(derivation_of(catalogue[n])).kinks]
-LIFT = np.vectorize(Forward.lift, otypes=[object])
-
-
-def exact(cell, made):
-    """The states of the exact trajectory as pairs of floats, high and low."""
-    groups = [made["parameters"], {k: v[:, None] for k, v in made["inputs"].items()}]
-    lifted = [{k: LIFT(v) for k, v in group.items()} for group in groups]
-    start = {k: LIFT(np.zeros((1, *v.shape))) for k, v in made["initial"].items()}
-    states = run_cell(cell, *lifted, start, {k: LIFT(v) for k, v in made["constants"].items()},
-                      MULTIPRECISION)  # fmt: skip
-    found = {}
-    for state in cell.states:
-        rows = [[e.value if isinstance(e, Forward) else e for e in np.ravel(v)]
-                for v in states[state.name]]  # fmt: skip
-        high = np.array([[float(e) for e in row] for row in rows])
-        low = np.array([[float(e - type(e)(float(e))) for e in row] for row in rows])
-        found[state.name] = (high, low)
-    return found
 
 
 def errors(monkeypatch, cell, gain, steps=20, size=4, seed=1, **options):
@@ -140,7 +121,7 @@ def displaced(monkeypatch, by) -> None:
 def test_an_input_before_that_is_off_counts(monkeypatch, size: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     displaced(monkeypatch, lambda shape: size * rng.normal(size=shape))
-    found, pairs = errors(monkeypatch, LOOKING_BACK, 0.5, seed=seed)
+    found, pairs = errors(monkeypatch, LOOKING_BACK, 0.5, seed=seed, warm=False)
     assert found.converged
     assert sum(one.certified is not None for one, _ in pairs) > 1
     assert all(one.certified is None or gap <= one.certified for one, gap in pairs)
@@ -167,7 +148,7 @@ def test_either_part_of_the_form_is_needed(monkeypatch, part: str | None) -> Non
 
     monkeypatch.setattr(distance, "_speeds", less)
     displaced(monkeypatch, lambda shape: np.full(shape, 0.1 * (part != "own")))
-    _, pairs = compared(monkeypatch, cell, made)
+    _, pairs = compared(monkeypatch, cell, made, warm=False)
     wrong = [gap > one.certified for one, gap in pairs if one.certified is not None]
     assert wrong
     assert any(wrong) == (part is not None)
@@ -180,7 +161,7 @@ def swept(monkeypatch, gain: float, seed: int, *, chord: bool):
     with monkeypatch.context() as inner:
         if not chord:
             inner.setattr(newton, "_chord", lambda *_: None)
-        return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {})
+        return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {}, warm=False)
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
@@ -212,7 +193,7 @@ def test_what_the_next_residual_says_needs_both_parts(monkeypatch, part: str | N
             (found := chord(*given)), lengths=0 * found.lengths))  # fmt: skip
     elif part is not None:
         monkeypatch.setattr(distance.Speeds, "share", lambda self, one: 0 * one.whole)
-    _, pairs = compared(monkeypatch, cell, made)
+    _, pairs = compared(monkeypatch, cell, made, warm=False)
     wrong = [gap > one.certified for one, gap in pairs if one.certified is not None]
     assert len(wrong) > 2
     assert any(wrong) == (part is not None)
@@ -317,14 +298,29 @@ def test_a_promise_begins_with_no_less_than_the_exact_residual(monkeypatch):
     """Of h = p h_prev + x the guess is x_t, and r_t = p x_{t−1}, small beside x_t."""
     cell, given = Cell.parse(name="small", equations="h = p * h_prev + x"), []
 
-    def seen(setting, curvature, guess, tolerance):
-        given.append(guess.residual)
+    def seen(known, first, rounded, granted, tolerance):
+        given.append((known, first))
         return None, ""
 
     monkeypatch.setattr(newton, "predicted", seen)
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        p, x = 1e-9 * rng.uniform(size=1), rng.uniform(size=(6, 1))
+        p, x = 1e-9 * rng.uniform(size=1), rng.uniform(size=(2, 1))  # no second evaluation pays
         sweeps(derivation_of(cell), {"p": p}, {"x": x}, {}, {})
-        exact = max(Fraction(float(p[0])) * Fraction(float(value)) for value in x[:-1, 0])
-        assert exact <= Fraction(given[-1]) <= exact * Fraction(101, 100)
+        known, first = given[-1]
+        exact = [Fraction(float(p[0])) * Fraction(float(value)) for value in (0.0, *x[:-1, 0])]
+        for t, own in enumerate(exact):
+            assert own <= Fraction(float(first.whole[t])) <= max(exact) * Fraction(101, 100)
+        assert known.sums.rows() == pytest.approx(1.0, rel=1e-6)
+
+
+def test_the_guess_may_be_left_as_it_is() -> None:
+    """Not warm, it is of one evaluation; the count is that by the iterate's own step, if any."""
+    cell = catalogue["rnn"]
+    made = draw(cell, usual_sizes(cell, 4, 3), 0.5, 40, 0, 1.0)
+    given = derivation_of(cell), made["parameters"], made["inputs"], {}, {}
+    warm, cold = sweeps(*given), sweeps(*given, warm=False)
+    assert (warm.evaluations > 1, cold.evaluations, cold.start.within) == (True, 1, None)
+    assert warm.start.within < 0.01 * cold.iterates[0].step
+    assert warm.iterates[0].residual < 0.01 * cold.iterates[0].residual
+    np.testing.assert_allclose(warm.states["h"], cold.states["h"], atol=1e-13)

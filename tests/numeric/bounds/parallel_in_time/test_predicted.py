@@ -9,9 +9,12 @@ from derive import catalogue
 from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from numeric.bounds.drawn import draw
-from numeric.bounds.parallel_in_time import predicted as prediction
-from numeric.bounds.parallel_in_time.distance import Roundings
+from numeric.bounds.parallel_in_time import contraction
+from numeric.bounds.parallel_in_time.contraction import Contraction
+from numeric.bounds.parallel_in_time.distance import Errors, Roundings, Speeds
+from numeric.bounds.parallel_in_time.inverse import constant_norms
 from numeric.bounds.parallel_in_time.newton import sweeps
+from numeric.bounds.parallel_in_time.predicted import predicted
 from numeric.meaning.sizes import usual_sizes
 
 
@@ -28,6 +31,48 @@ def test_it_is_enough_and_close(gain: float, seed: int) -> None:
     taken = len(found.iterates) - 1
     assert found.predicted is not None
     assert taken <= found.predicted <= taken + 2
+
+
+def known(factor: float, speed: float, steps: int = 30) -> Contraction:
+    """Steps that a number multiplies, of step Jacobians that change so fast."""
+    flat, none = np.full(steps, speed), np.zeros(steps)
+    sums = constant_norms(factor ** np.arange(steps + 1.0), steps)
+    return Contraction(None, np.inf, sums, Speeds(none, flat, flat), None)
+
+
+@pytest.mark.parametrize(("start", "speed", "lost"), [
+    (1e-2, 1.0, 0.0), (0.4, 1.0, 0.0), (0.4, 1.0, 3e-14), (1e-7, 0.0, 0.0), (0.2, 4.0, 1e-15),
+    (1e-14, 1.0, 0.0), (8e-3, 1.0, 1e-9),
+])  # fmt: skip
+def test_the_count_is_that_of_the_recursion(start: float, speed: float, lost: float) -> None:
+    """Of errors E and sums of ½: E ← Σ ½^{t−k} (L E_{k−1}² / 2 + o), down to what o leaves."""
+    steps = 30
+    none, first = np.zeros(steps), start * np.random.default_rng(0).uniform(size=steps)
+    rounded = Roundings(np.full(steps, lost), none)
+    promise, why = predicted(known(0.5, speed), Errors(none, first), rounded.fixed, rounded, 1e-13)
+    here, count = first, 0
+    while here.max() > 1e-13 + 1.1 * 2 * lost:
+        before = np.append(0.0, here[:-1]) ** 2
+        here = np.array([sum(0.5 ** (t - k) * (speed * before[k] / 2 * (k > 0) + lost)
+                             for k in range(t + 1)) for t in range(steps)])  # fmt: skip
+        count += 1
+    assert (promise.steps, why) == (count, "")
+    assert 1e-13 + 2 * lost * (1 - 1e-6) <= promise.within <= (1e-13 + 2.2 * lost) * (1 + 1e-9)
+
+
+def test_no_count_where_errors_do_not_fall() -> None:
+    """From too far away, where roundings grow with the steps, or where they are not kept to."""
+    none, near = np.zeros(30), Errors(np.zeros(30), np.full(30, 1e-2))
+    exact, share = Roundings(none, none), Roundings(none, np.full(30, 0.6))
+    far = Errors(none, np.full(30, 2.0))
+    for first, granted, why in ((far, exact, "K L e₀ / 2 = 2"), (near, share, "what sweeps round")):
+        promise, said = predicted(known(0.5, 1.0), first, none, granted, 1e-13)
+        assert promise is None
+        assert said.startswith(why)
+    left = Roundings(np.full(30, 1e-13), np.full(30, 0.3))  # as near as that for one step only
+    promise, said = predicted(known(0.5, 1.0), Errors(none, np.full(30, 1e-13)), none, left, 1e-13)
+    assert promise is None
+    assert said.startswith("what sweeps round")
 
 
 def test_none_has_a_reason() -> None:
@@ -79,9 +124,21 @@ def test_a_sweep_that_rounds_more_than_was_granted_is_no_promise(monkeypatch) ->
 
 def test_a_constant_too_small_is_shown_wrong(monkeypatch) -> None:
     """With L a thousandth of what it is the count comes out too small."""
-    right = prediction.lipschitz
-    monkeypatch.setattr(prediction, "lipschitz", lambda *given: 1e-12 * right(*given))
-    found = swept(catalogue["rnn"], 0.2)
+    right = contraction.speeds_over
+
+    def slower(*given):
+        found = right(*given)
+        return Speeds(*(1e-12 * part for part in (found.fed, found.own, found.rest)))
+
+    monkeypatch.setattr(contraction, "speeds_over", slower)
+    found = swept(catalogue["rnn"], 0.2, steps=400)
     assert found.predicted is not None
     assert found.predicted < len(found.iterates) - 1
     assert np.isfinite(found.iterates[-1].step)
+
+
+def test_sweeps_are_granted_what_larger_states_round() -> None:
+    """What hgrn keeps grows over many steps: its first guess rounds a fraction of what is left."""
+    found = swept(catalogue["hgrn"], 1.0, steps=80, size=8)
+    assert found.unpredicted == ""
+    assert found.predicted == len(found.iterates) - 1 == 1
