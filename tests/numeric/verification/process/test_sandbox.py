@@ -158,7 +158,9 @@ def test_elements_arrive_as_they_were_sent(array, parts) -> None:
             assert all(getattr(one, part) == getattr(other, part) for part in parts)
 
 
-@pytest.mark.parametrize("element", [Dual(5, 7, 0.5), Double(1.5, 1e-17, 3.0), Degree(2.0, 3.0, 1.0)])
+@pytest.mark.parametrize(
+    "element", [Dual(5, 7, 0.5), Double(1.5, 1e-17, 3.0), Degree(2.0, 3.0, 1.0)]
+)
 def test_a_number_alone_arrives_as_an_array_of_no_axis(element) -> None:
     """What `loss = 0` and `loss = loss - picked.sum()` leave of an array."""
     back = through({"loss": element})["loss"]
