@@ -193,7 +193,7 @@ def _from_ours(
               if isinstance(value, Unread) and value.dtype == PACKED]  # fmt: skip
     if packed and not any(_known(cell, name) for name in arrays):
         raise ValueError(
-            f"{packed[0]}: no array, but an object into which PyTorch's quantisation packs weights, "
+            f"{packed[0]}: no array, but an object into which PyTorch's quantisation packs weights "
             "and which it alone unpacks; save the state_dict of the module before it is quantised"
         )
     for name, value in arrays.items():
