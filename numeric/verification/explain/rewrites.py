@@ -42,14 +42,10 @@ from derive.language.expr import (
 from derive.language.functions import FUNCTIONS, Y
 from derive.language.syntax import BAR, PREVIOUS
 from derive.saying import said
-from numeric.verification.explain.change import EARLIER, LATER, OF_LAST, OF_ONE, STARTED
+from numeric.verification.explain.change import EARLIER, LATER, STALE, STARTED
 from numeric.verification.explain.equation_names import EquationNames
 
 CONFUSED: Final = ("tanh", "sigmoid")
-STALE: Final = {
-    OF_LAST: "the {0} of the last step used at every step",
-    OF_ONE: "the {0} of the first sample used for every sample",
-}
 
 
 @dataclass(frozen=True)
