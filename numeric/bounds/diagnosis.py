@@ -190,10 +190,15 @@ def diagnose(
     kink = _kink(path, count)
     if kink is not None:
         told.append(_told_of(kink))
-    if apart:
+    if apart == {FINITE}:
         told.append(said(
-            "{0}: of exact sequences, and rounded states are not known to lie where those do, so "
-            "no bound on this trajectory uses it", ", ".join(sorted(apart)),
+            "the bounds for the first steps hold for exact sequences, and rounded states are not "
+            "known to lie where those do, so no bound on this trajectory uses them"
+        ))  # fmt: skip
+    elif apart:
+        told.append(said(
+            "all bounds for all inputs hold for exact sequences, and rounded states are not known "
+            "to lie where those do, so no bound on this trajectory uses them"
         ))  # fmt: skip
     if track is not None:
         upper |= track.log10_upper

@@ -107,7 +107,8 @@ def search(
         if unjudged:
             return Check(PARTIAL, unjudged[0])
         if not lost:
-            return Check(INCONCLUSIVE, "no example within the range of the oracle")
+            reason = "every example lies at a kink of a function, or beyond the range of the oracle"
+            return Check(INCONCLUSIVE, reason)
     if problem is None and failed is None and lost > count:
         place = [*session.undefined][known - len(session.undefined) or 0]
         reason = said("undefined in {0} of {1} examples: {2}", lost, lost + count, place)

@@ -17,7 +17,7 @@ import numpy as np
 from derive.cell import Cell, dimensions
 from derive.saying import said
 from numeric.weights.combined import combined
-from numeric.weights.formats.stored import Arrays
+from numeric.weights.formats.stored import Arrays, Unread
 from numeric.weights.layer_weights import LayerWeights, checked, is_floating
 from numeric.weights.layouts import TORCH, layer_prefix
 from numeric.weights.module import Module
@@ -27,6 +27,7 @@ from numeric.weights.pytorch_names import KINDS, from_pytorch
 Array = Any
 _OURS: Final = re.compile(r"(?P<prefix>(?:layer\d+\.(?:reverse\.)?)?)(?P<name>\w+)")
 _SHOWN: Final = 8
+PACKED: Final = "ScriptObject"  # the class of such objects in a file of PyTorch
 
 
 def map_weights(
@@ -188,6 +189,13 @@ def _from_ours(
     layers: dict[str, dict[str, Array]] = {}
     origin: dict[str, dict[str, str]] = {}
     strange = []
+    packed = [name for name, value in arrays.items()
+              if isinstance(value, Unread) and value.dtype == PACKED]  # fmt: skip
+    if packed and not any(_known(cell, name) for name in arrays):
+        raise ValueError(
+            f"{packed[0]}: no array, but an object into which PyTorch's quantisation packs weights "
+            "and which it alone unpacks; save the state_dict of the module before it is quantised"
+        )
     for name, value in arrays.items():
         if name.startswith(("readout.", "embedding.")):
             continue
@@ -195,7 +203,7 @@ def _from_ours(
         if found is None or found["name"] not in known:
             if not is_floating(value):
                 continue  # a counter or a mask of another module
-            near = get_close_matches(name.rsplit(".", 1)[-1], [*known, *theirs], n=1, cutoff=0.0)
+            near = get_close_matches(name.rsplit(".", 1)[-1], [*known, *theirs], n=1)
             strange.append(f"{name!r}" + (f" (nearest: {near[0]})" if near else ""))
             continue
         layers.setdefault(found["prefix"], {})[found["name"]] = np.asarray(value, np.float64)

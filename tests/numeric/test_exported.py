@@ -151,3 +151,12 @@ def test_a_node_that_nothing_here_runs_is_not_written(monkeypatch: pytest.Monkey
 def test_states_that_grow_without_end_make_no_right_model_wrong() -> None:
     cell = Cell.parse(name="explosive", equations="h = exp(exp(h_prev)) + U @ x")
     assert export(cell).runs[0].difference <= 1e-12
+
+
+def test_where_the_equations_have_no_number_the_model_needs_none() -> None:
+    """One unit less its own mean is 0, over its own norm 0/0."""
+    cell = Cell.parse(name="normed", equations="h = tanh(layer_norm(W @ x + U @ h_prev))")
+    assert export(cell).runs[0].difference <= 1e-12
+    alone = Cell.parse(name="alone", equations="h = x - x + (h_prev - h_prev) / (x - x)")
+    with pytest.raises(WrongModelError, match="no number at any call tried"):
+        export(alone)

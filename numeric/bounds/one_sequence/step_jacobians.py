@@ -8,7 +8,7 @@ the exact ∂F/∂s at the stored s_{t−1} and x_t differs from the matrix by a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Any, Final
@@ -211,17 +211,32 @@ class Jacobians:
     def backwards(self, steps: int | None = None) -> Iterator[Near]:
         """J_T, J_{T−1}, …: as many as asked for."""
         last, left = self.run.steps, self.run.steps if steps is None else steps
-        widest = max(max(self.sizes.values(), default=1), 1)
-        chunk = 1 if self.alone else max(1, min(512, _CHUNK // (widest * 8)))
         while left > 0:
-            first = max(0, last - min(chunk, left))
-            values = enclosed_values(self.run, first, last)
-            held = {column: _column(enclose(column, values, self.sizes), last - first)
-                    for column in self.columns}  # fmt: skip
+            first = max(0, last - min(self._chunk, left))
+            made = self._between(first, last)
             for t in range(last - first - 1, -1, -1):
-                yield self.assemble(t, values, held)
+                yield made(t)
             left -= last - first
             last = first
+
+    def forwards(self) -> Iterator[Near]:
+        """J_1, J_2, …, J_T."""
+        for first in range(0, self.run.steps, self._chunk):
+            last = min(first + self._chunk, self.run.steps)
+            yield from map(self._between(first, last), range(last - first))
+
+    @property
+    def _chunk(self) -> int:
+        """How many steps have their values enclosed at once."""
+        widest = max(max(self.sizes.values(), default=1), 1)
+        return 1 if self.alone else max(1, min(512, _CHUNK // (widest * 8)))
+
+    def _between(self, first: int, last: int) -> Callable[[int], Near]:
+        """The step Jacobians of these steps, by their place among them."""
+        values = enclosed_values(self.run, first, last)
+        held = {column: _column(enclose(column, values, self.sizes), last - first)
+                for column in self.columns}  # fmt: skip
+        return lambda t: self.assemble(t, values, held)
 
     def assemble(
         self, t: int, values: Mapping[str, Interval], held: Mapping[MatrixExpr, tuple[Array, Array]]

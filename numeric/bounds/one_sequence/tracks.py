@@ -10,6 +10,7 @@ built from longer windows, so that few factors meet and errors stay small (`prod
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -34,6 +35,8 @@ SEGMENTS: Final = 32
 _SMALL, _MANY, _WIDE = 100, 400, 1000
 _EACH, _POINTS = 32, 48
 _EACH_WIDE, _POINTS_WIDE = 8, 16
+_TOLD_APART: Final = 1e-8  # of the largest singular value
+_BESIDE: Final = 5  # columns carried along, so that the last one asked for is told from the next
 _SCALED: Final = 10
 _STEPS: Final = 4
 
@@ -216,19 +219,33 @@ def lyapunov_exponents(run: Run, count: int | None = None, every: int = 1) -> tu
     """The largest exponents, in natural logarithms a step: measured by QR along the sequence.
 
     Q_t R_t = J_tᵀ Q_{t+1} from the last step to the first: the singular values of a product and
-    of its transpose are equal. Re-orthonormalised every `every` steps.
+    of its transpose are equal. The Q that this begins with is what the steps make of a random one:
+    over few steps a random one would tell of itself. The product of the R has these singular
+    values too, as long as floats hold them all. Re-orthonormalised every `every` steps.
 
     Source: Engelken, Wolf and Abbott 2020, Lyapunov spectra of chaotic recurrent networks.
     """
     jacobians = Jacobians(run)
     size = sum(jacobians.widths)
     count = size if count is None else min(count, size)
-    Q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(size, count)))
-    sums = np.zeros(count)
+    wide = min(count + _BESIDE, size)
+    Q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(size, wide)))
+    for step, factor in enumerate(jacobians.forwards(), 1):
+        Q = factor.matrix @ Q
+        if step % every == 0 or step == run.steps:
+            Q, _ = np.linalg.qr(Q)
+    sums, total, scale = np.zeros(wide), np.eye(wide), 0.0
     for step, factor in enumerate(jacobians.backwards(), 1):
         Q = factor.matrix.T @ Q
         if step % every == 0 or step == run.steps:
             Q, R = np.linalg.qr(Q)
             with np.errstate(divide="ignore"):
                 sums += np.log(np.abs(np.diag(R)))
-    return tuple(float(value) for value in np.sort(sums / max(run.steps, 1))[::-1])
+            total = R @ total
+            if largest := float(np.max(np.abs(total), initial=0)):
+                total, scale = total / largest, scale + math.log(largest)
+    values = np.linalg.svd(total, compute_uv=False)
+    if count and values[count - 1] > _TOLD_APART * values[0]:  # else the diagonals are as good
+        with np.errstate(divide="ignore"):
+            sums = np.log(values) + scale
+    return tuple(float(value) for value in np.sort(sums / max(run.steps, 1))[::-1][:count])

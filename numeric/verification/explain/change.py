@@ -18,7 +18,22 @@ from derive.calculus.through_time import Derivation
 Array = Any
 Place = tuple[str, int]  # the target of an equation, and which of its terms
 EARLIER, LATER = "_one_step_earlier", "_one_step_later"  # round the end, as an index −1 goes
+OF_FIRST, OF_LAST = "_of_the_first_step", "_of_the_last_step"
+OF_ONE: Final = "_of_the_first_sample"
 STARTED: Final = "_before_from_zero"  # the state one step earlier, zero in the first
+# What may be read for a value: the name's ending → of the values of all steps, (T, B, …).
+READ: Final[Mapping[str, Callable[[Array], Array]]] = {
+    EARLIER: lambda values: np.roll(values, 1, axis=0),
+    LATER: lambda values: np.roll(values, -1, axis=0),
+    OF_FIRST: lambda values: np.broadcast_to(values[:1], values.shape),
+    OF_LAST: lambda values: np.broadcast_to(values[-1:], values.shape),
+    OF_ONE: lambda values: np.broadcast_to(values[:, :1], values.shape),
+}
+STALE: Final = {
+    OF_FIRST: "the {0} of the first step used at every step",
+    OF_LAST: "the {0} of the last step used at every step",
+    OF_ONE: "the {0} of the first sample used for every sample",
+}
 # What may stand for ∂L/∂s_t: the name's ending → the cotangents of all steps, and the step t.
 LOSSES: Final[Mapping[str, Callable[[Array, int], Array]]] = {
     "": lambda cotangents, t: cotangents[t],

@@ -25,10 +25,9 @@ from numeric.meaning.interpret import Step, compiled
 from numeric.meaning.sizes import extent_of
 from numeric.verification.cases import Case
 from numeric.verification.explain.change import (
-    EARLIER,
-    LATER,
     LIMITS,
     LOSSES,
+    READ,
     REDUCTIONS,
     SCALES,
     STARTED,
@@ -97,8 +96,7 @@ class ForwardPass:
                 made.setdefault(name, []).append(values[name])
         self.whole |= {name: np.stack(found) for name, found in made.items()}
         for name, value in tuple(self.whole.items()):
-            self.whole[name + EARLIER] = np.roll(value, 1, axis=0)
-            self.whole[name + LATER] = np.roll(value, -1, axis=0)
+            self.whole |= {name + ending: read(value) for ending, read in READ.items()}
         for state in cell.states:
             started = self.whole[state.name + STARTED] = self.whole[previous(state).name].copy()
             started[:1] = 0

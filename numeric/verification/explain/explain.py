@@ -33,6 +33,7 @@ from numeric.verification.explain.divided import divided_by_samples, undone
 from numeric.verification.explain.misplaced import (
     KEPT,
     UNSTEADY,
+    another_by_little,
     forgets,
     misplaced,
     nearly_right,
@@ -275,7 +276,8 @@ def _explained(
             found[label] = _of(label, words)
     found |= _beside(audit, wrong - {*found}, chosen)
     left = wrong - {*found}
-    parting = first_parting(audit, left) if left else ""
+    one_is_wrong = (counterexample or {}).get("T") == 1
+    parting = first_parting(audit, left, one_is_wrong=one_is_wrong) if left else ""
     for label in left:
         found[label] = Told(unexplained(label, steps[label], parting, counterexample))
     return found
@@ -329,7 +331,7 @@ def _of_another_forward(
         returned = returned_for(audit)
         name, step = min(audit.wrong_outputs.items(), key=lambda item: item[1])
         of_cell = audit.anatomy.by_step
-        what = returned or (
+        what = returned or another_by_little(audit) or (
             said("the forward pass computes another {0}, from t = {1} on", name, step) if of_cell
             else said("the forward pass computes another {0}", audit.problem.output_word(name))
         )  # fmt: skip

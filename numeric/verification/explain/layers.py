@@ -46,6 +46,8 @@ SLOPES: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
     "averaged over time and batch":
         lambda given, target: (given - target) / given.shape[0] / given.shape[1],
     "averaged over the outputs": lambda given, target: (given - target) / given.shape[2],
+    "multiplied by y ⊙ (1 − y) besides, as a sigmoid's slope is, y being what the readout gives":
+        lambda given, target: (given - target) * given * (1 - given),
 }  # fmt: skip
 
 

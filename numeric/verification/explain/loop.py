@@ -5,14 +5,14 @@ In: a derivation. Out: `Mistake`s, each of the whole loop or of the place of a t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Final
 
 from sympy import MatrixExpr, MatrixSymbol
 from sympy.matrices.expressions import HadamardProduct
 
-from derive.calculus.adjoint import bar, carry, from_loss
+from derive.calculus.adjoint import AdjointEquation, bar, carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.cell import previous
 from derive.language.expr import add, hadamard, symbols_of
@@ -59,6 +59,8 @@ def late(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     yield from _overwritten(derivation, naming)
     yield from _computed_again(derivation, naming)
     yield from _exchanged(derivation, naming)
+    yield from _exchanged_in_one(derivation, naming)
+    yield from _kept(derivation, naming)
     yield from _moved(derivation, naming)
     yield from _wrong_side(derivation, naming)
     for count in TRUNCATED:
@@ -179,19 +181,13 @@ def _substituted(expr: MatrixExpr, old: MatrixSymbol, new: MatrixExpr) -> Matrix
 
 def _exchanged(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
     """Two cotangents in each other's place in all products, as where gates are stacked."""
-    ends = (*derivation.carries, *derivation.inputs, *derivation.parameters)
+    sums = derivation.parameters
+    homes = ((*derivation.carries, *derivation.inputs, *sums), sums)
     used = {s for e in derivation.parameters for term in e.terms for s in symbols_of(term.value)}
     stacked = [e.target for e in derivation.adjoint if e.target in used]
     for one, two in combinations(stacked, 2):
-        aside = MatrixSymbol(f"{one.name}_aside", *one.shape)
-        terms: dict[Place, MatrixExpr | None] = {}
-        for equation in ends if one.shape == two.shape else ():
-            for place, term in enumerate(equation.terms):
-                if {one, two} & {*symbols_of(term.value)}:
-                    value = _substituted(term.value, one, aside)
-                    value = _substituted(_substituted(value, two, one), aside, two)
-                    terms[equation.target.name, place] = value
-        if terms:
+        for equations in homes if one.shape == two.shape else ():
+            terms = _with_each_other(equations, one, two)
             what = said(
                 "with {0} and {1} in each other's place, as where gates are stacked in two orders",
                 naming(one),
@@ -199,6 +195,60 @@ def _exchanged(derivation: Derivation, naming: EquationNames) -> Iterator[Mistak
             )
             targets = tuple(dict.fromkeys(name for name, _ in terms))
             yield Mistake(what, Change(terms), targets, "exchanged", False)
+
+
+def _with_each_other(
+    equations: Iterable[AdjointEquation], one: MatrixSymbol, two: MatrixSymbol
+) -> dict[Place, MatrixExpr | None]:
+    """The terms with two symbols exchanged, where they have one of them."""
+    aside = MatrixSymbol(f"{one.name}_aside", *one.shape)
+    terms: dict[Place, MatrixExpr | None] = {}
+    for equation in equations:
+        for place, term in enumerate(equation.terms):
+            if {one, two} & {*symbols_of(term.value)}:
+                value = _substituted(term.value, one, aside)
+                value = _substituted(_substituted(value, two, one), aside, two)
+                terms[equation.target.name, place] = value
+    return terms
+
+
+def _exchanged_in_one(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
+    """Two cotangents in each other's place in what is handed back, or in an input's gradient."""
+    for equation in (*derivation.carries, *derivation.inputs):
+        found = dict.fromkeys(
+            symbol for term in equation.terms for symbol in symbols_of(term.value)
+            if symbol.name.endswith(BAR)
+        )  # fmt: skip
+        for one, two in combinations(found, 2):
+            if one.shape == two.shape:
+                terms = _with_each_other([equation], one, two)
+                what = said("with {0} and {1} in each other's place", naming(one), naming(two))
+                name = equation.target.name
+                yield Mistake(what, Change(terms), (name,), "exchanged in one", False)
+
+
+def _kept(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
+    """What a state hands back added to the state's cotangent, or to its carry: d += back."""
+    for arrived in (bar, carry):
+        together = Change()
+        targets: list[str] = []
+        for state, equation in zip(derivation.cell.states, derivation.carries, strict=True):
+            if any(term.value == arrived(state) for term in equation.terms):
+                continue  # so it is in the cell: it would be counted twice
+            name = equation.target.name
+            change = Change({(name, len(equation.terms)): arrived(state)})
+            what = said(
+                "with {0} added to {1}, whose place it has to take",
+                naming(equation.target),
+                naming(arrived(state)),
+            )
+            yield Mistake(what, change, (name,), "kept")
+            together, targets = together | change, [*targets, name]
+        if len(targets) > 1:
+            what = said(
+                "with what every state hands back added to what it got, whose place it has to take"
+            )
+            yield Mistake(what, together, tuple(targets), "kept")
 
 
 def _moved(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:

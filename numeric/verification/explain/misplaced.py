@@ -48,6 +48,7 @@ ALL_STEPS: Final = (
     "in calls with lengths it is the gradient of all T steps: what stands after a sample's end "
     "counts as well"
 )
+LITTLE: Final = 1e-3  # of the largest entry: what a small number added somewhere does
 ROUNDING: Final = 1e-13  # of the largest entry, in a call of a few steps
 TABLE: Final = "embedding.E"
 KEPT: Final = (
@@ -90,7 +91,8 @@ def with_weights(audit: Audit, label: str) -> str:
         if not size:
             return ""
         share = float(np.sum(more * weights)) / size if share is None else share
-        if abs(share) < SMALLEST or share == 1 or not equal(more, share * weights):
+        own = min(abs(share), abs(share - 1)) < SMALLEST  # 1: summed on top of them, told elsewhere
+        if own or not equal(more, share * weights):
             return ""
     near = Fraction(share or 0.0).limit_denominator(NICE)
     known = f"{float(near) if abs(float(near) - (share or 0)) < SMALLEST else share:.6g}"
@@ -188,6 +190,8 @@ def in_the_table(audit: Audit, label: str) -> str:
     """How a table of embeddings was written to, if not by adding every row; else ""."""
     if label != f"params.{TABLE}":
         return ""
+    if rows := _rows_left_at_zero(audit, label):
+        return said("row {0} is left at zero, as where it stands for padding", rows)
     for words, write in WRITTEN.items():
         made = []
         for tape in audit.tapes:
@@ -198,6 +202,21 @@ def in_the_table(audit: Audit, label: str) -> str:
         if all(equal(got[label], table) for got, table in zip(audit.got, made, strict=True)):
             return said(words)
     return ""
+
+
+def _rows_left_at_zero(audit: Audit, label: str) -> str:
+    """The rows that are zero and should not be, if all the others are right; else ""."""
+    zero: set[int] = set()
+    found = zip(audit.got, audit.right(), strict=True)
+    pairs = [(got[label], right[label]) for got, right in found]
+    for got, want in pairs:
+        zero |= {row for row, own in enumerate(want) if np.any(own) and not np.any(got[row])}
+    for got, want in pairs:
+        kept = want.copy()
+        kept[[*zero]] = 0
+        if not equal(got, kept):
+            return ""
+    return ", ".join(map(str, sorted(zero)))
 
 
 def _by_step(table: Any, rows: Any, shares: Any) -> None:
@@ -250,7 +269,17 @@ def nearly_right(audit: Audit, failing: Iterable[str]) -> str:
     """How near wrong outputs come in usual calls, where that is no rounding; else ""."""
     found = {name: off for name, off in audit.output_errors.items()
              if f"states.{name}" in {*failing} and off > ROUNDING}  # fmt: skip
-    if not found or audit.wrong_outputs:
+    return "" if audit.wrong_outputs else _right_to(audit, found)
+
+
+def another_by_little(audit: Audit) -> str:
+    """How near the outputs of another forward pass come, where that is near; else ""."""
+    found = {name: audit.output_errors[name] for name in audit.wrong_outputs}
+    return _right_to(audit, found) if max(found.values()) <= LITTLE else ""
+
+
+def _right_to(audit: Audit, found: Mapping[str, float]) -> str:
+    if not found:
         return ""
     name, off = max(found.items(), key=lambda item: item[1])
     return said(

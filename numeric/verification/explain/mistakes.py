@@ -7,6 +7,7 @@ In: a derivation. Out: `Mistake`s: what each changes, in which equation, in word
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from sympy import MatrixExpr, Rational
@@ -16,7 +17,7 @@ from derive.calculus.through_time import Derivation
 from derive.language.expr import scale, transpose
 from derive.language.syntax import BAR
 from derive.saying import said
-from numeric.verification.explain.change import Change, Mistake, Place
+from numeric.verification.explain.change import EARLIER, LATER, Change, Mistake, Place
 from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.loop import late, over_time, reductions
 from numeric.verification.explain.other_order import other_order, reordered
@@ -40,9 +41,11 @@ def mistakes(derivation: Derivation, naming: EquationNames) -> list[Mistake]:
     loops = {e.target.name for e in loop}
     sums = [*reductions(derivation)]
     found = [*over_time(derivation, naming), *single, *sums]
-    found += _sweeps([m for m in single if {*m.targets} & loops], single)
+    parameters = {e.target.name for e in derivation.parameters}
+    found += _sweeps([m for m in single if {*m.targets} & loops], single, parameters)
     found += [m for group in _grouped(sums, _family) for m in _joined(group, set())]
     found += late(derivation, naming)
+    found += _at_first(found, {e.target.name for e in derivation.carries})
     found += reordered(derivation, naming)
     found += other_order(derivation, naming)
     return found
@@ -117,16 +120,45 @@ def _scaled(what: str, name: str, values: dict[Place, MatrixExpr]) -> Iterator[M
 # ---- the same in several places, and what is no change of a single term ----------------------
 
 
-def _sweeps(loop: list[Mistake], everywhere: list[Mistake]) -> Iterator[Mistake]:
-    """One change made in every term of an equation, in all of the loop, at its ends, everywhere."""
+def _sweeps(
+    loop: list[Mistake], everywhere: list[Mistake], parameters: set[str]
+) -> Iterator[Mistake]:
+    """One change made in every term of an equation, in all of the loop, at its ends, everywhere.
+
+    The ends are gradients of parameters, and then those of inputs as well.
+    """
     made: Made = set()
     by_equation = _grouped(everywhere, lambda m: (m.family, m.targets[0]))
     in_loop = _grouped(loop, _family)
-    for members in (*by_equation, *in_loop):
+    shifted = _grouped(everywhere, lambda m: (_shift(m), m.targets[0]))
+    shifts = [*shifted, *_grouped(loop, lambda m: (_shift(m),))]
+    for members in (*by_equation, *in_loop, *(group for group in shifts if _shift(group[0]))):
         yield from _joined(members, made)
     ends = [m for m in everywhere if m not in loop]
-    for members in (*_grouped(ends, _family), *_grouped(everywhere, _family)):
+    sums = [m for m in ends if {*m.targets} <= parameters]
+    everything = [m for m in everywhere if _shift(m)]
+    for members in (
+        *_grouped(sums, _family), *_grouped(ends, _family), *_grouped(everywhere, _family),
+        *_grouped([m for m in ends if _shift(m)], lambda m: (_shift(m),)),
+        *_grouped(everything, lambda m: (_shift(m),)),
+    ):  # fmt: skip
         yield from _joined(members, made)
+
+
+def _at_first(found: Iterable[Mistake], carries: set[str]) -> list[Mistake]:
+    """What may be wrong in what is handed back, wrong at the first step alone: in a dh_0."""
+    told = {"missing", "zero"}  # among what is handed on in part
+    return [
+        replace(
+            mistake,
+            what=said("{0}, at the first step alone", mistake.what),
+            change=Change(at_first=mistake.change.terms),
+            family="initial",
+        )
+        for mistake in found
+        if len({*mistake.targets}) == 1 and {*mistake.targets} <= carries
+        and mistake.change == Change(mistake.change.terms) and mistake.family not in told
+    ]  # fmt: skip
 
 
 def _joined(members: list[Mistake], made: Made) -> Iterator[Mistake]:
@@ -147,6 +179,11 @@ def _joined(members: list[Mistake], made: Made) -> Iterator[Mistake]:
             more = said("1 more place")
         what = first if same else said("{0}, and likewise in {1}", first, more)
         yield Mistake(what, change, targets, chosen[0].family)
+
+
+def _shift(mistake: Mistake) -> str:
+    """One step earlier, or one step later, whatever it is that is taken so."""
+    return next((ending for ending in (EARLIER, LATER) if mistake.family.endswith(ending)), "")
 
 
 def _family(mistake: Mistake) -> tuple[str, ...]:

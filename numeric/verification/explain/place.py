@@ -30,10 +30,11 @@ from numeric.verification.watch import Misbehaviour
 UNEXPLAINED: Final = "{0} equals no gradient that is tried, with one or two terms changed"
 
 
-def first_parting(audit: Audit, labels: set[str]) -> str:
+def first_parting(audit: Audit, labels: set[str], *, one_is_wrong: bool = False) -> str:
     """The shortest sequence on which one of the gradients is wrong, and the place that shows it.
 
-    What is wrong besides is explained already.
+    What is wrong besides is explained already. `one_is_wrong`: a call of one step is known to be,
+    so that one which is right acquits nothing.
     """
     silent: list[str] = []
     for length in _lengths(audit):
@@ -51,6 +52,8 @@ def first_parting(audit: Audit, labels: set[str]) -> str:
             silent = sorted({*got} - told) if length == 1 else silent
             continue
         own = wrong & labels
+        if one_is_wrong and length > 1:
+            return said("in {0}", listed(gradient_name(label) for label in sorted(own)))
         inputs = [label for label in got if label in own and label.startswith("inputs.")]
         steps = [
             t + 1 for t in range(length)

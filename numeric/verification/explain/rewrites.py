@@ -9,13 +9,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sympy import Add, Expr, MatAdd, MatrixExpr, MatrixSymbol, Mul, OneMatrix, Pow, Transpose
+from sympy import (
+    Add,
+    Expr,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    MatrixSymbol,
+    Mul,
+    OneMatrix,
+    Pow,
+    Transpose,
+)
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.calculus.through_time import Derivation
 from derive.cell import previous, timeless_symbols
 from derive.language.expr import (
     Elementwise,
+    Quotient,
     Slope,
     add,
     broadcast,
@@ -30,7 +42,7 @@ from derive.language.expr import (
 from derive.language.functions import FUNCTIONS, Y
 from derive.language.syntax import BAR, PREVIOUS
 from derive.saying import said
-from numeric.verification.explain.change import EARLIER, LATER, STARTED
+from numeric.verification.explain.change import EARLIER, LATER, STALE, STARTED
 from numeric.verification.explain.equation_names import EquationNames
 
 CONFUSED: Final = ("tanh", "sigmoid")
@@ -118,8 +130,19 @@ def rewrites(
     `known`: the cotangents computed so far, all of them if None.
     """
     yield from _alternatives(node, alphabet, naming, known)
-    if isinstance(node, MatrixSymbol) or _complement(node) is not None:
+    if isinstance(node, MatrixSymbol):
         return
+    if (gate := _complement(node)) is not None:
+        for moved in _at_other_places(gate, alphabet, naming):
+            value = add(OneMatrix(*node.shape), negate(moved.value))
+            yield Rewrite(value, said("{0} in {1}", moved.what, naming(node)), moved.family, False)
+        return
+    if isinstance(node, Quotient):
+        what = said("the division by {0} dropped", naming(node.args[1]))
+        yield Rewrite(node.args[0], what, "division dropped")
+    if (rest := _without_matrix(node, alphabet)) is not None:
+        what = said("the factor {0} dropped", naming(node.args[0]))
+        yield Rewrite(rest, what, "matrix dropped")
     if isinstance(node, HadamardProduct):
         if (apart := _entry_by_entry(node)) is not None:
             words = said("the slope of softmax taken entry by entry, {0} for {1}", naming(apart),
@@ -196,6 +219,10 @@ def _symbols(
             c for c in alphabet.cotangents if known is None or c.name in known
         ]
         major = False
+        for own in alphabet.columns:
+            if symbol.name == f"{own.name}{BAR}":  # e ⊙ y where y only tells what e is of
+                what = said("the factor {0} too many", naming(own))
+                yield Rewrite(hadamard(symbol, own), what, "own value", False)
     elif symbol in alphabet.fixed:
         others, major = alphabet.parameters, False
         if shape[0] == shape[1] != 1:
@@ -207,10 +234,7 @@ def _symbols(
         if symbol in alphabet.gates:
             flipped = add(OneMatrix(*shape), negate(symbol))
             yield _swap(symbol, flipped, naming, f"{symbol} and 1 − {symbol}")
-        for ending, taken in ((EARLIER, symbol not in alphabet.states), (LATER, True)):
-            if taken and not symbol.name.endswith(PREVIOUS):
-                moved = MatrixSymbol(symbol.name + ending, *shape)
-                yield _swap(symbol, moved, naming, f"all{ending}", False)
+        yield from _at_other_places(symbol, alphabet, naming)
         if symbol.name.endswith(PREVIOUS) and symbol in alphabet.states:
             now = alphabet.states[symbol]
             words = said(
@@ -226,6 +250,28 @@ def _symbols(
     for other in others:
         if other != symbol and other.shape == shape and other != alphabet.states.get(symbol):
             yield _swap(symbol, other, naming, f"{symbol} to {other}", major)
+
+
+def _at_other_places(
+    symbol: MatrixSymbol, alphabet: Alphabet, naming: EquationNames
+) -> Iterator[Rewrite]:
+    """The symbol of a neighbouring step, of the last at every step, of one sample for all."""
+    for ending, taken in ((EARLIER, symbol not in alphabet.states), (LATER, True)):
+        if taken and not symbol.name.endswith(PREVIOUS):
+            moved = MatrixSymbol(symbol.name + ending, *symbol.shape)
+            yield _swap(symbol, moved, naming, f"{symbol}{ending}", False)
+    for ending, words in STALE.items():
+        moved = MatrixSymbol(symbol.name + ending, *symbol.shape)
+        yield Rewrite(moved, said(words, naming(symbol)), f"{symbol}{ending}", False)
+
+
+def _without_matrix(node: MatrixExpr, alphabet: Alphabet) -> MatrixExpr | None:
+    """What a square matrix of parameters is multiplied with."""
+    match node:
+        case MatMul(args=(MatrixSymbol() | Transpose() as matrix, MatrixExpr() as rest)):
+            square = matrix.shape[0] == matrix.shape[1] != 1
+            return rest if square and {*symbols_of(matrix)} <= alphabet.fixed else None
+    return None
 
 
 def _with_another_state(

@@ -157,6 +157,7 @@ class Search:
         changed = {name for name, _ in (*change.terms, *change.at_first)}
         names = changed | {f"{name}{BAR}" for name in change.reductions}
         names |= {f"{name}{PREVIOUS}{BAR}" for name in change.handed}
+        changed = {name for name, _ in change.terms}  # at the first step nothing comes after
         throughout = any(change.of_time()) or mistake.derivation is not None
         touched = {*change.scaled}
         for part in self.anatomy.parts:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from numeric.numbers.degree import DegreeArray
-from numeric.numbers.elements import ElementArray
+from numeric.numbers.elements import Element, ElementArray
 from numeric.numbers.prime_field import Dual, DualArray
 from numeric.numbers.rounding import DoubleArray, SingleArray
 
@@ -83,6 +83,8 @@ def _down(item: Any, buffers: list[bytes]) -> Any:
             return {"plain": item}
         case np.ndarray() | np.generic():
             return _array_down(np.asanyarray(item), buffers)
+        case Element():  # as a sum is that began with a plain 0
+            return _array_down(np.array(item, dtype=object), buffers)
         case Mapping():
             return {"dict": [[str(key), _down(value, buffers)] for key, value in item.items()]}
         case list() | tuple():

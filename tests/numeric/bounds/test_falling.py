@@ -68,3 +68,7 @@ def test_bounds_of_exact_sequences_are_not_used_where_stored_states_leave_their_
     assert "a_priori" in apart.apart
     assert apart.winner not in apart.apart
     assert apart.to_dict()["exact_sequences_only"] == sorted(apart.apart)
+    told = [said for said in apart.assumptions if "for exact sequences" in said]
+    assert len(told) == 1
+    assert told[0].startswith("all bounds for all inputs hold for exact sequences")
+    assert not any(name in told[0] for name in apart.apart)

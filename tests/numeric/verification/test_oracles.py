@@ -245,3 +245,12 @@ def test_equations_are_kept_ready_for_few_arithmetics_of_one_problem(monkeypatch
     monkeypatch.setitem(interpret.NODES, Elementwise, lambda node, of: of(node.argument))
     wrong = CellProblem(catalogue["rnn"]).outputs(case, FLOATS)  # a mutant is not hidden
     assert not np.array_equal(first["h"], wrong["h"])
+
+
+@pytest.mark.long
+def test_a_cell_that_is_at_a_kink_everywhere_is_told_so() -> None:
+    """Both arguments are one number: rounding decides which slope is taken, but not of what."""
+    cell = Cell.parse(name="tie", equations="u = tanh(U @ h_prev + W @ x)\nh = maximum(u, u)")
+    check = verify(compile_cell(cell, "textbook")).checks["high_precision"]
+    assert check.status == "inconclusive"
+    assert "lies at a kink" in str(check.reason)

@@ -190,6 +190,18 @@ def test_lyapunov_exponents_sum_to_the_determinant_and_lead_the_norm():
     assert exponents[0] == pytest.approx(track.log10_measured[-1] * math.log(10) / 200, abs=0.05)
 
 
+@pytest.mark.parametrize("steps", [1, 3, 12])
+def test_over_few_steps_the_largest_exponent_is_the_norm_s(steps):
+    """They stand on one page, both measured."""
+    found = path("lstm", n=5, steps=steps, gain=0.7)
+    norm = follow(found, windows=(1,)).log10_measured[-1]
+    (largest, *_) = lyapunov_exponents(found, 3)
+    assert largest == pytest.approx(norm * math.log(10) / steps, abs=0.02)
+    every = [factor.matrix for factor in Jacobians(found).backwards()]
+    for one, other in zip(Jacobians(found).forwards(), reversed(every), strict=True):
+        np.testing.assert_array_equal(one.matrix, other)
+
+
 @pytest.mark.parametrize(("lags", "windows"), [(0, (1,)), (99, (1,)), (3, (0,))])
 def test_lags_and_windows_out_of_range_are_refused(lags, windows):
     with pytest.raises(ValueError, match=r"lag|window"):

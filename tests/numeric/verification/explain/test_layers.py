@@ -63,6 +63,7 @@ MEMORY = Network(
 )
 BOTH = Network(RNN, 2, True, embedding=True, dropout=True)
 SQUARED = Network(RNN, 1, False, "softmax", "squared_error")
+VALUES = Network(RNN, 1, False, "linear", "squared_error")
 SLOPE = "(1 - layer{0}_h[t] * layer{0}_h[t])"
 MUTANTS: dict[str, tuple[Network, dict[str, str], tuple[str, ...]]] = {
     "a term of the upper layer": (
@@ -94,6 +95,15 @@ MUTANTS: dict[str, tuple[Network, dict[str, str], tuple[str, ...]]] = {
     "the reverse direction": (
         BOTH, {"layer1_reverse_h_bar * ": "2 * layer1_reverse_h_bar * "},
         ("dW of layer1.reverse", "dE of embedding", "counted twice (layer1.reverse, adjoint")),
+    "a sigmoid's slope besides": (
+        TWO, {"return slope\n": "p = softmax(o)\n    return slope * p * (1 - p)\n"},
+        ("dV of readout", "the slope of the loss multiplied by y ⊙ (1 − y) besides")),
+    "an error times what it is of": (
+        VALUES, {"(error_inside.reshape": "((error_inside * logits).reshape"},
+        ("dW of layer0", "the factor o_t too many in Vᵀ ō_t (readout: h̄_t = Vᵀ ō_t)")),
+    "a carry added to itself": (
+        TWO, {"layer1_a_bar @ layer1_W)": "layer1_h_bar_carry + layer1_a_bar @ layer1_W)"},
+        ("dW of layer1", "h⃖_{t−1} added to h⃖_t, whose place it has to take (layer1")),
     "the mean in the slope of a softmax": (
         SQUARED, {"error_inside - tmp_mean": "error_inside"},
         ("dV of readout", "p_tᵀ p̄_t dropped in p_t ⊙ (p̄_t − p_tᵀ p̄_t) (readout: ō_t = ")),
@@ -267,3 +277,14 @@ def test_a_row_of_the_table_that_occurs_twice_is_told() -> None:
         "dE of embedding: a row that occurs twice is added once: table[rows] += … keeps the last, "
         "np.add.at adds all"
     )
+
+
+def test_rows_left_at_zero_as_padding_is_are_told() -> None:
+    """With one step of another row all is right: nothing passes wrongly between steps."""
+    network = Network(RNN, embedding=True)
+    source = changed(network, ("embedding_E_bar = scatter(", "embedding_E_bar = _kept("))
+    source += (
+        "\n\ndef _kept(*given):\n    table = scatter(*given)\n    table[0] = 0\n    return table\n"
+    )
+    (sentence,) = said_of(found_in(source, network))
+    assert sentence == "dE of embedding: row 0 is left at zero, as where it stands for padding"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from derive import Network, catalogue
+from derive import Cell, Network, catalogue
 from derive.cell import declared
-from numeric.compiler.kernel import compile_network
+from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.verification.compare import within
 from numeric.verification.explain.anatomy import anatomy_of
 from numeric.verification.explain.audit import Audit
@@ -178,6 +178,17 @@ def test_a_gradient_returned_under_another_name_is_told() -> None:
     assert audit.wrong == {"params.layer0.W"}
     said = misplaced(audit, "params.layer0.W", audit.right())
     assert said == "it is dW of layer1, returned in its place"
+
+
+def test_a_small_number_in_the_forward_pass_is_told_by_how_near_it_comes() -> None:
+    """PyTorch's ε under the root, which the cell does not have."""
+    cell, theirs = (
+        Cell.parse(name="own", equations=f"h = tanh(layer_norm(W @ x + U @ h_prev{number}))")
+        for number in ("", ", 0.00001")
+    )
+    verdict = verify(compile_cell(theirs, "textbook"), cell=cell)
+    said = verdict.gradients["params.W"].diagnosis or ""
+    assert "under a logarithm, a root or a fraction; the backward pass is the gradient" in said
 
 
 def test_gradients_that_forget_where_samples_end_are_told() -> None:

@@ -69,6 +69,16 @@ def test_one_step_of_zeros_does_not_say_that_steps_pass_something_wrong(from_zer
         assert told.endswith("first in one of adjoint equations 12, 13 and 14"), told
 
 
+def test_a_step_known_to_be_wrong_is_not_said_to_be_right() -> None:
+    """The call of one step that is tried shows nothing, and another has shown it."""
+    rare = ("dh_next += da_r", "dh_next += np.sin(h[max(t - 2, 0)]) * (t > 1) + da_r")
+    audit = audit_of(GRU, (rare,))
+    assert "one step alone is right" in first_parting(audit, audit.wrong)
+    told = first_parting(audit, audit.wrong, one_is_wrong=True)
+    assert told.startswith("in dh_0, dx, ")
+    assert "step" not in told
+
+
 def test_a_call_of_one_length_is_told_by_its_length() -> None:
     late = ("dh_next = dh * (1 - z[t])", "dh_next = (1 + (t == 6)) * dh * (1 - z[t])")
     audit = audit_of(GRU, (late,), {"T": 6})

@@ -158,6 +158,18 @@ def test_elements_arrive_as_they_were_sent(array, parts) -> None:
             assert all(getattr(one, part) == getattr(other, part) for part in parts)
 
 
+@pytest.mark.parametrize(
+    "element", [Dual(5, 7, 0.5), Double(1.5, 1e-17, 3.0), Degree(2.0, 3.0, 1.0)]
+)
+def test_a_number_alone_arrives_as_an_array_of_no_axis(element) -> None:
+    """What `loss = 0` and `loss = loss - picked.sum()` leave of an array."""
+    back = through({"loss": element})["loss"]
+    assert back.shape == ()
+    assert type(back[()]) is type(element)
+    parts = [part for kind in type(element).__mro__ for part in getattr(kind, "__slots__", ())]
+    assert all(getattr(back[()], part) == getattr(element, part) for part in parts)
+
+
 def test_what_has_no_plain_form_is_not_sent() -> None:
     for thing in (object(), np.array([object()]), np.array(["text"])):
         with pytest.raises(TypeError, match="cannot be sent"):

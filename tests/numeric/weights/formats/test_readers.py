@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from derive import catalogue
 from numeric.weights.formats.readers import read_arrays
+from numeric.weights.formats.stored import Unread
 from numeric.weights.mapping import map_weights, unused
 
 RNN = catalogue["rnn"]
@@ -54,6 +55,18 @@ def bfloat16(value: Any) -> tuple[str, list[int], bytes]:
     """The upper sixteen bits of each float32."""
     bits = np.ascontiguousarray(value, "<f4").view("<u4") >> 16
     return "BF16", list(np.shape(value)), bits.astype("<u2").tobytes()
+
+
+def test_weights_packed_by_quantisation_are_told_as_such() -> None:
+    """What quantize_dynamic leaves of a module with an LSTM and a readout."""
+    state = {
+        "rnn._all_weight_values.0.param": Unread("ScriptObject", ()),
+        "fc.scale": np.float32(1), "fc.zero_point": np.int64(0),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"quantisation packs weights.* before it is quantised"):
+        map_weights(catalogue["lstm"], state)
+    with pytest.raises(ValueError, match=r"cannot map 'fc\.scale'; lstm has"):
+        map_weights(catalogue["lstm"], {"fc.scale": np.float32(1)})
 
 
 def test_twelve_layers_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
