@@ -64,16 +64,18 @@ def sweep_section(pages: Pages) -> Section | None:
     declared = Paragraph(say.sentence("sweeps.declared"))
     fed = () if curvature.declared else curvature.fed
     usual = found
+    begun: list[Inlines] = []
     if found.evaluations > 1:  # fast implementations begin after one
         usual = sweeps(run.derivation, run.parameters, run.inputs, {}, run.constants,
                        most=HABIT, exact=run.states, warm=False)  # fmt: skip
+        begun.append(say.sentence("sweeps.habit_from"))
     return Section("sweeps", say.words("sweeps.title"), (
         Paragraph(say.sentence("sweeps.method", _Letters(pages.facts).step())),
         *((declared,) if curvature.declared else (_theorem(pages), *_from_the_next(pages))),
         *(Paragraph(_fed(pages, name)) for name in fed),
         *_before_the_first(pages, found),
         *_numbers(pages, found, smooth=not (curvature.declared or curvature.kinks)),
-        Paragraph(say.together([*_habit(pages, usual)]), say.words("sweeps.lead_habit")),
+        Paragraph(say.together([*begun, *_habit(pages, usual)]), say.words("sweeps.lead_habit")),
     ))  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def test_evaluations_before_the_first_iteration(capsys) -> None:
     count, text = found["evaluations"], spoken(capsys, *words)[1]
     assert count > 1
     assert f"first guess: {count} evaluations of the step at all times at once" in text
+    assert f"in emitted code set EVALUATIONS to {count}" in " ".join(text.split())
     first = found["iterations"][0]
     assert first["measured"] <= found["guess_within"] < 1e-2
     assert found["predicted"] == len(found["iterations"]) - 1

@@ -43,6 +43,7 @@ def test_it_has_the_numbers_of_the_iterates() -> None:
     assert f"all roundings counted: {whole}." in text[known : known + 140]
     assert len(found.iterates) > chapter.HABIT
     assert "take 3 sweeps whatever the net; here the states are then" in text
+    assert "They are counted here from" not in text
     assert f"without a certificate: {found.certified_at} of {len(found.iterates)}. Why: the" in text
     assert Theorem in kinds
     assert Figure in kinds
@@ -61,6 +62,7 @@ def test_the_first_guess_and_what_is_known_before_the_first_sweep() -> None:
     assert f"the one before: {found.evaluations}." in text[made : made + 120]
     assert f"roundings counted: {found.predicted}." in text
     usual = sweeps(*given, exact=run.states, warm=False).iterates[chapter.HABIT]
+    assert "Three sweeps. They are counted here from the guess that one evaluation" in text
     off = text.index("here the states are then")
     assert text[off + 25 : off + 28] == f"{usual.measured:.2e}"[:3]
     assert swept(catalogue["rnn"], 25, gain=3.0)[1].count(Theorem) == 1
