@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ _EACH, _POINTS = 32, 48
 _EACH_WIDE, _POINTS_WIDE = 8, 16
 _TOLD_APART: Final = 1e-8  # of the largest singular value
 _BESIDE: Final = 5  # columns carried along, so that the last one asked for is told from the next
+_FEW: Final = 32  # steps that a random Q goes over in each direction, at least
 _SCALED: Final = 10
 _STEPS: Final = 4
 
@@ -219,9 +221,10 @@ def lyapunov_exponents(run: Run, count: int | None = None, every: int = 1) -> tu
     """The largest exponents, in natural logarithms a step: measured by QR along the sequence.
 
     Q_t R_t = J_tᵀ Q_{t+1} from the last step to the first: the singular values of a product and
-    of its transpose are equal. The Q that this begins with is what the steps make of a random one:
-    over few steps a random one would tell of itself. The product of the R has these singular
-    values too, as long as floats hold them all. Re-orthonormalised every `every` steps.
+    of its transpose are equal. The Q that this begins with is what the steps make of a random one,
+    of few steps forwards and backwards in turn: a random one would tell of itself. The product of
+    the R has these singular values too, as long as floats hold them all. Re-orthonormalised every
+    `every` steps.
 
     Source: Engelken, Wolf and Abbott 2020, Lyapunov spectra of chaotic recurrent networks.
     """
@@ -230,10 +233,12 @@ def lyapunov_exponents(run: Run, count: int | None = None, every: int = 1) -> tu
     count = size if count is None else min(count, size)
     wide = min(count + _BESIDE, size)
     Q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(size, wide)))
-    for step, factor in enumerate(jacobians.forwards(), 1):
-        Q = factor.matrix @ Q
-        if step % every == 0 or step == run.steps:
-            Q, _ = np.linalg.qr(Q)
+    for again in range(math.ceil(_FEW / max(run.steps, 1))):
+        back = (factor.matrix.T for factor in jacobians.backwards()) if again else ()
+        for step, matrix in enumerate(chain(back, (one.matrix for one in jacobians.forwards())), 1):
+            Q = matrix @ Q
+            if step % every == 0 or step % run.steps == 0:
+                Q, _ = np.linalg.qr(Q)
     sums, total, scale = np.zeros(wide), np.eye(wide), 0.0
     for step, factor in enumerate(jacobians.backwards(), 1):
         Q = factor.matrix.T @ Q

@@ -75,7 +75,7 @@ def contraction(
     """What holds so far beyond the box for a trajectory of so many steps.
 
     Raises:
-        NoContractionError: where no rate below 1 is certified there, or a slope jumps.
+        NoContractionError: where no rate below 1 is certified there, or no Lipschitz constant.
     """
     if curvature.declared:
         raise NoContractionError(curvature.declared)
@@ -97,6 +97,8 @@ def contraction(
         speeds = speeds_over(setting.derivation, curvature, values, setting.sizes, steps)
     except (NoValueError, TypeError) as problem:
         raise NoContractionError(problem.args[0]) from None
+    if not math.isfinite(speeds.largest):
+        raise NoContractionError(said("no Lipschitz constant was found as far as iterates may lie"))
     beyond = beyond if box is not None else math.inf
     return Contraction(box, beyond, constant_norms(_norms(found, steps), steps), speeds, found)
 

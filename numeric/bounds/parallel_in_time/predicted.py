@@ -18,12 +18,14 @@ trajectory. A step leaves, as in `distance.py`, with β(e, e) = L ‖e‖² wher
 where o_k^j ≤ a_k + b_k ‖d^j‖, ‖d^j‖ ≤ max E^j + max E^{j+1}, is what the sweep rounds. Where
 max E^0 ≤ δ and the right side with 2 max E^j for ‖d^j‖ is at most max E^j at each step, the errors
 fall, so the iterates stay in B⁺, and the count follows: to τ + φ, φ a little more than what a_k add
-up to. They stay below it if the right side with E^j = τ + φ is at most that. No step Jacobian is
-needed for any of it.
+up to. They stay below it if the right side with E^j = τ + φ is at most that, and τ + φ ≤ δ: where
+the guess is nearer than τ + φ, later iterates need not be. No step Jacobian is needed for any of
+it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -59,6 +61,8 @@ def predicted(
     floor = _largest(known.squared(Errors(none, none), granted.at(0.0)))
 
     def stays(within: float) -> bool:
+        if not (math.isfinite(within) and raised(within) <= known.beyond):
+            return False
         # A errs by what the sweep to that iterate rounded, of a step that may have been longer
         passed = np.maximum(rounded, granted.at(raised(2 * max(within, largest))))
         held = Errors(np.maximum(first.fed, passed), np.full(len(none), within))
@@ -76,7 +80,7 @@ def predicted(
     if within is None or steps == _LONG:
         product = raised(known.product * largest)
         return None, _ROUNDS if product < 1 else said(
-            "K L e₀ / 2 = {0} over the box of the states, 1 or more", f"{product:.3g}"
+            "K L e₀ / 2 = {0} as far as iterates may lie, 1 or more", f"{product:.3g}"
         )  # fmt: skip
     return Promise(steps, within), ""
 

@@ -34,6 +34,7 @@ from numeric.bounds.parallel_in_time.contraction import (
 from numeric.bounds.parallel_in_time.distance import Errors, Roundings
 from numeric.bounds.parallel_in_time.evaluated import evaluated
 from numeric.bounds.parallel_in_time.predicted import predicted
+from numeric.numbers.lengths import lengths
 from numeric.numbers.matrices import raised
 
 Array = Any
@@ -41,6 +42,7 @@ MOST: Final = 256
 _TRIES: Final = 5
 _PACE: Final = 16
 _SPARE: Final = 1.05
+_ROOM: Final = 10
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def begun(setting: Setting, curvature: StepCurvature, guess: Run, tolerance: flo
         box = invariant_box(ranges)
         known = contraction(ranges, box, 0.0, curvature, guess.steps)
         evaluations, warm = _warmed(known, guess, apart, tolerance)
-        known, errors = _settled(ranges, box, curvature, warm, known, apart)
+        known, errors = _settled(ranges, box, curvature, warm, known, apart, tolerance)
     except NoContractionError as problem:
         return Start(guess, reason=problem.args[0])
     return Start(warm, evaluations, known, errors)
@@ -83,12 +85,13 @@ def fed_places(run: Run, curvature: StepCurvature) -> Array:
 def _warmed(known: Contraction, guess: Run, apart: Array, tolerance: float) -> tuple[int, Run]:
     """The number of evaluations that costs least, and the guess after it.
 
-    Nothing has to be proved of the choice: what holds of the guess is certified afterwards.
+    Nothing has to be proved of the choice: what holds of the guess is certified afterwards. Until
+    then what is known is taken to hold everywhere.
 
     Raises:
         NoContractionError: where there is a count after no number of them, or none that pays.
     """
-    none = np.zeros(guess.steps)
+    none, known = np.zeros(guess.steps), replace(known, beyond=math.inf)
     iteration = 1 + math.ceil(math.log2(guess.steps))
     least, dear, found, run, before = math.inf, 0, (1, guess), guess, math.inf
     most = max(1, min(guess.steps - 1, MOST))
@@ -129,14 +132,17 @@ def _left(product: float, pace: float) -> float:
 
 def _settled(
     ranges: Ranges, box: Box | None, curvature: StepCurvature, run: Run, known: Contraction,
-    apart: Array,
+    apart: Array, tolerance: float,
 ) -> tuple[Contraction, Errors]:  # fmt: skip
     """What holds as far as Newton's iterates may lie, and how far the guess errs by it.
+
+    They may lie as far as the guess, and as the tolerance and about what sweeps round add up to.
 
     Raises:
         NoContractionError: where the guess lies outside, or nothing holds so far.
     """
-    missed = evaluated(run).missed(apart)
+    now = evaluated(run)
+    missed, blurs = now.missed(apart), lengths(now.blurred)
     for _ in range(_TRIES):
         if not known.holds_at(run.states):
             raise NoContractionError(said("the first guess lies outside the box of the states"))
@@ -144,6 +150,7 @@ def _settled(
         error = float(errors.whole.max(initial=0.0))
         if error <= known.beyond:
             return known, errors
-        known = contraction(ranges, box, raised(_SPARE * error), curvature, run.steps,
+        room = _ROOM * (tolerance + known.sums.rows(blurs))
+        known = contraction(ranges, box, raised(_SPARE * error + room), curvature, run.steps,
                             known.certificate)  # fmt: skip
     raise NoContractionError(said("the box of the states and the error of the guess do not settle"))

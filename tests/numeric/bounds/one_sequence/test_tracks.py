@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -200,6 +201,16 @@ def test_over_few_steps_the_largest_exponent_is_the_norm_s(steps):
     every = [factor.matrix for factor in Jacobians(found).backwards()]
     for one, other in zip(Jacobians(found).forwards(), reversed(every), strict=True):
         np.testing.assert_array_equal(one.matrix, other)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_over_few_steps_exponents_are_singular_values_of_states_wider_than_is_asked(steps):
+    """Columns carried along are fewer than the states: the steps go over them several times."""
+    for seed in range(3):
+        found = path("irnn", n=24, steps=steps, seed=seed)
+        product = reduce(lambda P, J: J.matrix @ P, Jacobians(found).forwards(), np.eye(24))
+        want = np.log(np.linalg.svd(product, compute_uv=False)[:3]) / steps
+        np.testing.assert_allclose(lyapunov_exponents(found, 3), want, atol=2e-3)
 
 
 @pytest.mark.parametrize(("lags", "windows"), [(0, (1,)), (99, (1,)), (3, (0,))])

@@ -124,6 +124,18 @@ def test_it_says_why_there_is_none() -> None:
             over(cell, gain)
 
 
+def test_of_all_states_second_derivatives_may_have_no_bound() -> None:
+    """No box is found where the slopes of all states contract, and silu″ has no bound."""
+    cell = Cell.parse(name="s", equations="h = silu(W @ h_prev + U @ x)", inputs=("x",))
+    rng = np.random.default_rng(0)
+    weights = {"W": 0.7 * np.linalg.qr(rng.normal(size=(16, 16)))[0], "U": rng.normal(size=(16, 2))}
+    setting = Setting(derivation_of(cell), weights, {"n": 16, "m": 2}, (-1.0, 1.0), (0.0, 0.0))
+    ranges = Ranges(setting)
+    assert invariant_box(ranges) is None
+    with pytest.raises(NoContractionError, match="no Lipschitz constant was found"):
+        contraction(ranges, None, 0.0, step_curvature(setting.derivation), STEPS)
+
+
 def test_of_all_states_it_speaks_where_a_rate_needs_no_box() -> None:
     """What cornn keeps may grow for long, and its step Jacobians contract wherever they are."""
     found, _ = over(catalogue["cornn"], 0.3)

@@ -33,11 +33,11 @@ def test_it_is_enough_and_close(gain: float, seed: int) -> None:
     assert taken <= found.predicted <= taken + 2
 
 
-def known(factor: float, speed: float, steps: int = 30) -> Contraction:
+def known(factor: float, speed: float, steps: int = 30, beyond: float = np.inf) -> Contraction:
     """Steps that a number multiplies, of step Jacobians that change so fast."""
     flat, none = np.full(steps, speed), np.zeros(steps)
     sums = constant_norms(factor ** np.arange(steps + 1.0), steps)
-    return Contraction(None, np.inf, sums, Speeds(none, flat, flat), None)
+    return Contraction(None, beyond, sums, Speeds(none, flat, flat), None)
 
 
 @pytest.mark.parametrize(("start", "speed", "lost"), [
@@ -73,6 +73,15 @@ def test_no_count_where_errors_do_not_fall() -> None:
     promise, said = predicted(known(0.5, 1.0), Errors(none, np.full(30, 1e-13)), none, left, 1e-13)
     assert promise is None
     assert said.startswith("what sweeps round")
+
+
+def test_no_count_beyond_what_is_known() -> None:
+    """Later iterates may lie as far away as is promised, though the first one is nearer."""
+    none, near = np.zeros(30), Errors(np.zeros(30), np.full(30, 1e-14))
+    for beyond, lost, steps in ((2e-13, 0.0, 0), (2e-14, 0.0, None), (np.inf, np.inf, None)):
+        granted = Roundings(np.full(30, lost), none)
+        promise, _ = predicted(known(0.5, 1.0, beyond=beyond), near, none, granted, 1e-13)
+        assert (promise and promise.steps) == steps
 
 
 def test_none_has_a_reason() -> None:

@@ -105,6 +105,15 @@ def test_what_is_proved_holds_as_far_as_iterates_may_lie(monkeypatch) -> None:
     assert np.all(wide.hi >= narrow.hi + found.within)
 
 
+def test_what_is_proved_holds_as_far_as_is_promised() -> None:
+    """Where inputs are nearly all, the guess is nearer than the tolerance; iterates need not be."""
+    cell = Cell.parse(name="small", equations="h = tanh(w * h_prev + x)", sizes={"x": "n"})
+    x = np.random.default_rng(0).uniform(size=(20, 1))
+    found = newton.sweeps(derivation_of(cell), {"w": np.array([1e-15])}, {"x": x}, {}, {})
+    assert found.predicted == 0
+    assert found.start.within < 0.1 * found.within < found.start.known.beyond
+
+
 def test_a_guess_outside_the_box_is_not_spoken_of() -> None:
     """It may have step Jacobians that are larger than any in the box."""
     found, _, _ = begun(catalogue["rnn"], 0.5)
@@ -113,7 +122,7 @@ def test_a_guess_outside_the_box_is_not_spoken_of() -> None:
     ranges = start.Ranges(Setting(far.derivation, far.parameters, far.sizes))
     with pytest.raises(start.NoContractionError, match="outside the box"):
         start._settled(ranges, found.known.box, step_curvature(far.derivation), far, found.known,
-                       np.zeros(4, dtype=bool))  # fmt: skip
+                       np.zeros(4, dtype=bool), 1e-13)  # fmt: skip
 
 
 def test_without_a_rate_below_1_nothing_changes() -> None:
