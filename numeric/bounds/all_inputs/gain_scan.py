@@ -116,7 +116,7 @@ def scan(
 
     No method is asked again that proved no decay at a smaller factor: what it proves further on is
     no series from the first factor. `own` is the certificate of the setting as it is, where it has
-    been made without a partition.
+    been made without a partition: at factor 1 it tells of all its methods.
     """
     derivation, cell = setting.derivation, setting.derivation.cell
     if not recurrent(cell):

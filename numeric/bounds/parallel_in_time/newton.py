@@ -173,7 +173,7 @@ def _promised(begin: Start, first: Iterate, tolerance: float) -> tuple[Promise |
     """The count by the first guess's residual, where its sweep grants what later ones round."""
     if begin.known is None or begin.errors is None:
         return None, begin.reason
-    if first.granted is None:
+    if first.granted is None or not math.isfinite(first.step):
         return None, said("the first step is not finite")
     return predicted(begin.known, begin.errors, first.rounded, first.granted, tolerance)
 
