@@ -260,7 +260,6 @@ def _case(cell: Cell, shape: tuple[int, int, int], seed: int, fixed: Mapping[str
 
 
 @np.errstate(all="ignore")
-@np.errstate(all="ignore")
 def _largest(cell: Cell, case: Case) -> float:
     """The largest entry of any state; infinite where one is no number."""
     states = run_cell(cell, case.params, case.inputs, case.initial, case.constants)

@@ -28,6 +28,7 @@ from numeric.compiler.to_c.pools import Array, Layout, Results
 from numeric.compiler.to_c.segments import PLAN
 
 LEAST: Final = 5e7  # multiplications of one forward pass: below, threads cost what they save
+_MOST: Final = 4096  # threads in all: one is started where none is idle, so that few are
 _KEPT: Final = 3  # kinds of copies that a part remembers, beside the last
 FEWEST: Final = 4  # rows of a part: with fewer, the products are slower than a thread is worth
 _SIZE: Final = attrgetter("size")
@@ -96,7 +97,7 @@ def cut(arrays: Mapping[str, Array], group: str, along: Mapping[Any, int], part:
 @cache
 def _workers() -> ThreadPoolExecutor:
     """Threads that stay: to start one takes longer than some calls."""
-    return ThreadPoolExecutor(thread_name_prefix="bptt")
+    return ThreadPoolExecutor(_MOST, thread_name_prefix="bptt")
 
 
 if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
@@ -157,7 +158,6 @@ class SplitTape:
     """What the pass forward leaves for the pass back: the tapes of all parts."""
 
     known: Known
-    pointers: Any
     parts: tuple[slice, ...]
     tapes: tuple[NativeTape, ...]
 
@@ -203,8 +203,6 @@ class ThreadedCalls(Calls):
             return super().forward(params, inputs, initial, constants)
         known, pointers, groups, initial = self.asked(params, inputs, initial, constants)
         _, made = self.results(known, pointers, RETURNED)
-        for name, rows in made["states"].items():
-            rows[0] = initial.get(name, 0)
         returned = {name: rows[1:] for name, rows in made["states"].items()}
         returned |= made.get("outputs", {})
 
@@ -221,7 +219,7 @@ class ThreadedCalls(Calls):
             return tape
 
         jobs = [partial(job, self.worker(number), part) for number, part in enumerate(split)]
-        return returned, SplitTape(known, pointers, tuple(split), tuple(side_by_side(jobs)))
+        return returned, SplitTape(known, tuple(split), tuple(side_by_side(jobs)))
 
     def backward(self, params: Any, tape: Any, cotangents: Any) -> Gradients:
         """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step.
@@ -231,7 +229,7 @@ class ThreadedCalls(Calls):
         """
         if not isinstance(tape, SplitTape):
             return super().backward(params, tape, cotangents)
-        known, pointers = tape.known, self.pointers.from_buffer_copy(tape.pointers)
+        known, pointers = tape.known, self.pointers()
         groups = self.asked_back(known, pointers, params, cotangents)
         _, made = self.results(known, pointers, GRADIENTS)
         whole = {group.removeprefix("gradients."): made.get(group, {}) for group in GRADIENTS}

@@ -101,7 +101,7 @@ class _Native:
             run.restype, run.argtypes = None, [ctypes.c_void_p] * 4
         self.bytes, self.runs = found[:2], found[2:]
         self.together = getattr(opened, f"${prefix}_{kind}_together", None)
-        self.held = {}
+        self.held, self.process = {}, os.getpid()
 
     def memory(self, *use):
         """The memory of one use in one part."""
@@ -139,7 +139,8 @@ class _Native:
                 array = given[group][key][:, None]
                 given[group][key] = np.broadcast_to(array, _shape(dims, sizes))
         work = sizes["T"] * sizes["B"] * sum(a.size for a in params.values() if a.ndim == 2)
-        most = torch.get_num_threads() if self.together else 1
+        own = self.together and os.getpid() == self.process  # a fork has none of its threads
+        most = torch.get_num_threads() if own else 1
         tapes = [
             self.asked(number, part, {**sizes, "B": part.stop - part.start}, dtype, given, initial)
             for number, part in enumerate(shares(sizes["B"], work, most))

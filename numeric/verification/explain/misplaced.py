@@ -23,6 +23,7 @@ from numeric.verification.cases import LONG
 from numeric.verification.explain.anatomy import CellAnatomy, Labels, labelled
 from numeric.verification.explain.audit import Audit, agreement, equal, gradient_errors
 from numeric.verification.explain.change import SCALES
+from numeric.verification.explain.equation_names import listed
 from numeric.verification.explain.loop import truncated
 from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem
@@ -191,7 +192,9 @@ def in_the_table(audit: Audit, label: str) -> str:
     if label != f"params.{TABLE}":
         return ""
     if rows := _rows_left_at_zero(audit, label):
-        return said("row {0} is left at zero, as where it stands for padding", rows)
+        if len(rows) > 1:
+            return said("rows {0} are left at zero, as where they stand for padding", listed(rows))
+        return said("row {0} is left at zero, as where it stands for padding", *rows)
     for words, write in WRITTEN.items():
         made = []
         for tape in audit.tapes:
@@ -204,8 +207,8 @@ def in_the_table(audit: Audit, label: str) -> str:
     return ""
 
 
-def _rows_left_at_zero(audit: Audit, label: str) -> str:
-    """The rows that are zero and should not be, if all the others are right; else ""."""
+def _rows_left_at_zero(audit: Audit, label: str) -> list[str]:
+    """The rows that are zero and should not be, if all the others are right; else none."""
     zero: set[int] = set()
     found = zip(audit.got, audit.right(), strict=True)
     pairs = [(got[label], right[label]) for got, right in found]
@@ -215,8 +218,8 @@ def _rows_left_at_zero(audit: Audit, label: str) -> str:
         kept = want.copy()
         kept[[*zero]] = 0
         if not equal(got, kept):
-            return ""
-    return ", ".join(map(str, sorted(zero)))
+            return []
+    return [*map(str, sorted(zero))]
 
 
 def _by_step(table: Any, rows: Any, shares: Any) -> None:

@@ -14,7 +14,7 @@ from sympy import MatrixExpr, Rational
 
 from derive.calculus.adjoint import AdjointEquation, carry
 from derive.calculus.through_time import Derivation
-from derive.language.expr import scale, transpose
+from derive.language.expr import scale, symbols_of, transpose
 from derive.language.syntax import BAR
 from derive.saying import said
 from numeric.verification.explain.change import EARLIER, LATER, Change, Mistake, Place
@@ -80,7 +80,8 @@ def _in_terms(
             )
         yield from _scaled(said("the term {0}", text), name, {here: term.value})
         for rewrite in rewrites(term.value, alphabet, naming, known):
-            yield _rewritten(rewrite, here, text)
+            if term.each_step or _is_of_no_step(rewrite.value, alphabet):
+                yield _rewritten(rewrite, here, text)
         if name in parameters and term.value.shape[0] == term.value.shape[1] != 1:
             flipped = transpose(term.value)
             yield Mistake("transposed", Change({here: flipped}), (name,), "transposed")
@@ -91,6 +92,12 @@ def _in_terms(
     yield Mistake(
         said("with {0} left at zero", naming(equation.target)), Change(nothing), (name,), "zero"
     )
+
+
+def _is_of_no_step(value: MatrixExpr, alphabet: Alphabet) -> bool:
+    """Whether it is one number or array, whatever the step and sample: it can be added once."""
+    names = {s.name for s in alphabet.fixed}
+    return {s.name for s in symbols_of(value)} <= names | {f"{name}{BAR}" for name in names}
 
 
 def _rewritten(rewrite: Rewrite, here: Place, text: str) -> Mistake:

@@ -255,7 +255,12 @@ def _symbols(
 def _at_other_places(
     symbol: MatrixSymbol, alphabet: Alphabet, naming: EquationNames
 ) -> Iterator[Rewrite]:
-    """The symbol of a neighbouring step, of the last at every step, of one sample for all."""
+    """The symbol of a neighbouring step, of the first or last at every step, of one sample for all.
+
+    What no step changes has no other.
+    """
+    if symbol in alphabet.fixed:
+        return
     for ending, taken in ((EARLIER, symbol not in alphabet.states), (LATER, True)):
         if taken and not symbol.name.endswith(PREVIOUS):
             moved = MatrixSymbol(symbol.name + ending, *symbol.shape)

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -111,6 +112,12 @@ def test_callers_on_threads_of_their_own_share_a_kernel(several):
 
     with ThreadPoolExecutor(3) as pool:
         assert max(pool.map(errors, range(3))) <= 10 * TOLERANCES["float64"]
+
+
+def test_as_many_threads_work_at_once_as_there_are_jobs():
+    """More than a pool of Python's has by default, on any machine."""
+    meeting = Barrier(40, timeout=5)
+    assert sorted(threads.side_by_side([meeting.wait] * 40)) == [*range(40)]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that go on as copies")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -90,6 +92,23 @@ def test_a_batch_is_split_over_as_many_threads_as_pytorch_has(
     monkeypatch.setattr(module, "shares", lambda *_: [slice(0, 6), slice(6, 12)])
     with pytest.raises(AssertionError):
         assert_agrees(passes, module, case)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that go on as copies")
+def test_a_forked_process_goes_on_with_one_thread(
+    without_torch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module: Any = load(compile_cell("rnn", "fused", "torch").source, "rnn")
+    passes, case = module._passes(np.dtype("f8")), case_of(catalogue["rnn"], 13)
+    monkeypatch.setattr(module, "LEAST", 0)
+    monkeypatch.setattr(without_torch, "get_num_threads", lambda: 3)
+    everything(passes, case)  # the parent has its threads
+    child = multiprocessing.get_context("fork").Process(target=everything, args=(passes, case))
+    child.start()
+    child.join(60)
+    ended = child.exitcode
+    child.kill()
+    assert ended == 0
 
 
 @pytest.mark.usefixtures("without_torch")

@@ -288,3 +288,7 @@ def test_rows_left_at_zero_as_padding_is_are_told() -> None:
     )
     (sentence,) = said_of(found_in(source, network))
     assert sentence == "dE of embedding: row 0 is left at zero, as where it stands for padding"
+    source = source.replace("table[0] = 0", "table[:2] = 0")
+    (sentence,) = said_of(found_in(source, network))
+    said = "rows 0 and 1 are left at zero, as where they stand for padding"
+    assert sentence == f"dE of embedding: {said}"
