@@ -245,7 +245,7 @@ def _passes(dtype):
         try:
             built = library(_SOURCE + _TOGETHER, "$prefix", kind, (*FLAGS, "-fopenmp"))
             opened = ctypes.CDLL(str(built))
-        except (NoCompilerError, OSError):  # a compiler without OpenMP: one thread
+        except (NoCompilerError, OSError):  # a compiler without GCC's OpenMP: one thread
             opened = ctypes.CDLL(str(library(_SOURCE, "$prefix", kind)))
     except (NoCompilerError, OSError) as problem:
         said = f"$cell: {problem}; until then its gradients are computed in NumPy, more slowly"
@@ -257,6 +257,9 @@ def _passes(dtype):
 
 _SOURCE = $source
 _TOGETHER = """
+#ifdef __clang__
+#error "its OpenMP is another one than PyTorch's, and may not meet Intel's in one process"
+#endif
 /* One pass of several parts of a batch, each on a thread of its own. */
 void NAME(together)(int pass, int count, void *const *words)
 {

@@ -111,6 +111,19 @@ def test_a_forked_process_goes_on_with_one_thread(
     assert ended == 0
 
 
+@pytest.mark.skipif(shutil.which("clang") is None, reason="no clang")
+@pytest.mark.usefixtures("without_torch")
+def test_no_second_openmp_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clang's and Intel's in one process end it."""
+    monkeypatch.setenv("CC", "clang")
+    module: Any = load(compile_cell("rnn", "fused", "torch").source, "rnn")
+    with pytest.raises(module.NoCompilerError, match="OpenMP is another one"):
+        module.library(module._SOURCE + module._TOGETHER, "rnn", "f8", module.FLAGS)
+    passes = module._passes(np.dtype("f8"))
+    assert passes[0].__self__.together is None
+    assert_agrees(passes, module, case_of(catalogue["rnn"]))
+
+
 @pytest.mark.usefixtures("without_torch")
 def test_a_compiler_without_openmp_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     module: Any = load(compile_cell("rnn", "fused", "torch").source, "rnn")
