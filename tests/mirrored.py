@@ -59,8 +59,6 @@ THROUGH: Final = (
             ("derive/language/defaults.py",)),
     Through("numeric/meaning/test_interpret.py", "a cell's sizes are those of its evaluation",
             ("numeric/meaning/run_cell.py", "numeric/meaning/sizes.py")),
-    Through("numeric/numbers/test_intervals.py", "an expression over intervals encloses its values",
-            ("numeric/meaning/enclose.py",)),
     Through("derive/calculus/test_curvature.py", "second derivatives; wrong ones are found",
             ("numeric/verification/derivation/curvature_lines.py",)),
     Through("numeric/verification/derivation/test_check.py",

@@ -324,3 +324,11 @@ def test_the_guess_may_be_left_as_it_is() -> None:
     assert warm.start.within < 0.01 * cold.iterates[0].step
     assert warm.iterates[0].residual < 0.01 * cold.iterates[0].residual
     np.testing.assert_allclose(warm.states["h"], cold.states["h"], atol=1e-13)
+
+
+def test_a_first_step_that_is_not_finite_promises_nothing():
+    begin = SimpleNamespace(known=object(), errors=object(), reason="")
+    first = SimpleNamespace(granted=object(), step=math.inf)
+    promise, reason = newton._promised(begin, first, 1e-13)
+    assert promise is None
+    assert "not finite" in str(reason)
