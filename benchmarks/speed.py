@@ -38,8 +38,8 @@ from tasks import CLOCKS, SIZES, STEPS, Run, Task, copied, seconds_of
 
 LONGEST: Final = 200.0  # of all rounds, in the unit of `work`
 TURN: Final = 0.005  # seconds of one contender in a round, at least
-TURN_APART: Final = 0.03  # the same in processes, after one call that is not counted
-MOST_REPEATS: Final = 200
+TURN_APART: Final = 0.2  # the same in processes: their threads are moved now and then
+MOST_REPEATS: Final = 1000
 
 
 def scaled_error(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:

@@ -180,13 +180,18 @@ class ThreadedCalls(Calls):
             self.others.append(PartCalls(self.source, self.interface))
         return self.others[number]
 
-    def _of_part(
-        self, worker: PartCalls, dtype: Any, group: str, arrays: Mapping[str, Array], part: slice
-    ) -> dict[str, Array]:
-        """A group's arrays for the samples of a part, as C wants them; others as they are."""
-        pieces: dict[str, Array] = cut(arrays, group, self.along, part)
-        split = {name: piece for name, piece in pieces.items() if (group, name) in self.along}
-        return pieces | (worker.own(dtype, group, split) if split else {})
+    def _point(
+        self, worker: PartCalls, pointers: Any, dtype: Any, groups: Groups, part: slice
+    ) -> dict[str, Any]:
+        """Point to a part's samples, row by row as C wants them; the arrays, to be kept."""
+        kept: dict[str, Any] = {}
+        for group, arrays in groups.items():
+            own = {name: array for name, array in arrays.items() if (group, name) in self.along}
+            if own:
+                own = worker.own(dtype, group, cut(own, group, self.along, part))
+                worker.point(pointers, {group: own})
+            kept[group] = {**arrays, **own}
+        return kept
 
     def forward(
         self, params: Any, inputs: Any, initial: Any = None, constants: Any = None
@@ -207,13 +212,11 @@ class ThreadedCalls(Calls):
         returned |= made.get("outputs", {})
 
         def job(worker: PartCalls, part: slice) -> NativeTape:
-            own, given = worker.of(known, part.stop - part.start), {}
-            for group, arrays in groups.items():
-                given[group] = self._of_part(worker, known.dtype, group, arrays, part)
+            own = worker.of(known, part.stop - part.start)
+            there = self.pointers.from_buffer_copy(pointers)
+            given = self._point(worker, there, known.dtype, groups, part)
             start = cut(initial, "initial", self.along, part)
-            pointers = worker.pointers()
-            worker.point(pointers, given)
-            found, tape = worker.onward(own, pointers, given, start)
+            found, tape = worker.onward(own, there, given, start)
             for name, rows in found.items():
                 np.copyto(returned[name][:, part], rows)
             return tape
@@ -235,13 +238,12 @@ class ThreadedCalls(Calls):
         whole = {group.removeprefix("gradients."): made.get(group, {}) for group in GRADIENTS}
 
         def job(worker: PartCalls, part: slice, own: NativeTape) -> dict[str, Array]:
-            given = {
-                group: self._of_part(worker, known.dtype, group, arrays, part)
-                for group, arrays in groups.items()
-            }
-            pointers = worker.pointers.from_buffer_copy(own.pointers)
-            worker.point(pointers, given)
-            found = worker.back(own.known, pointers, own)
+            there = self.pointers.from_buffer_copy(own.pointers)
+            for place, _ in self.places.get("params", ()):  # whose arrays may be others by now
+                there[place] = pointers[place]
+            kept = self._point(worker, there, known.dtype, groups, part)
+            found = worker.back(own.known, there, own)
+            del kept
             for group in ("inputs", "initial"):
                 for name, rows in found[group].items():
                     axis = self.along[f"gradients.{group}", name]

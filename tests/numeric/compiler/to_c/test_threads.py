@@ -101,6 +101,19 @@ def test_two_tapes_of_one_kernel_keep_what_they_were_given(several):
         assert largest_error(states | got, right) <= 10 * TOLERANCES["float64"]
 
 
+def test_the_pass_back_reads_the_parameters_that_it_is_given(several):
+    case = case_of(catalogue["lstm"], 3, steps=4, batch=13)
+    kernel = compile_cell(catalogue["lstm"], "fused", "c")
+    several(2)
+    params = {name: array.copy() for name, array in case.params.items()}
+    _, tape = kernel.forward(params, case.inputs, case.initial, case.constants)
+    want = kernel.backward(case.params, tape, case.cotangents)["params"]["W_fh"].copy()
+    for array in params.values():
+        array.fill(np.nan)
+    got = kernel.backward(case.params, tape, case.cotangents)["params"]["W_fh"]
+    np.testing.assert_array_equal(got, want)
+
+
 def test_callers_on_threads_of_their_own_share_a_kernel(several):
     several(2)
     kernel = compile_cell("gru_reset_after", "fused", "c")
