@@ -24,7 +24,8 @@ from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.watch import Guard, Raised, Subject, subject_of
 
-elements = st.builds(Dual, st.integers(0, PRIME - 1), st.integers(0, PRIME - 1), st.floats(-9, 9))
+SHADOWS = st.floats(-9, 9, allow_subnormal=False)  # of the least subnormal the half is 0
+elements = st.builds(Dual, st.integers(0, PRIME - 1), st.integers(0, PRIME - 1), SHADOWS)
 
 
 def same(left: Dual, right: Dual) -> bool:
