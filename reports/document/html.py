@@ -287,7 +287,7 @@ class _Writer:
 
     def theorem(self, block: Theorem) -> Iterator[str]:
         yield f'<section class="theorem" id="theorem-{block.number}">'
-        named = f"<b>{self.say('words.reference').format(block.number)}</b>"
+        named = f"<b>{_escaped(self.say('words.reference').format(block.number))}</b>"
         yield f"<p>{self.say('page.named').format(named, escape(block.name))}</p>"
         yield from map(self, block.claim)
         yield "</section>"

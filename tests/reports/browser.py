@@ -36,7 +36,7 @@ for (const frame of document.querySelectorAll("iframe")) {
       box => box.scrollWidth > box.clientWidth + 1
     ).map(box => box.querySelector("[id]")?.id);
     // names in Chinese whose line ends within a word, that is, not after a mark or a space
-    const names = [...page.querySelectorAll(".data td:first-child:not(:has(math))")];
+    const names = [...page.querySelectorAll(".data td:first-child")];
     const parted = names.filter(cell => {
       const letters = page.createTreeWalker(cell, NodeFilter.SHOW_TEXT), place = page.createRange();
       let above = null;

@@ -74,6 +74,7 @@ def test_a_theorem_bears_the_number_that_sentences_call_it_by_wherever_it_stands
         r"\\setcounter\{theorem\}\{(\d+)\}\s*\\begin\{theorem\}\[(\w+)\]", tex(made)
     )
     assert set_to == [("7", "Far"), ("1", "Near")]  # one less: \begin{theorem} counts on
+    assert "\u00a0" not in html(replace(made, language="zh"))
     assert re.findall(r"<b>(.*?)</b> \((\w+)\)", html(made)) == [
         ("Theorem 8", "Far"), ("Theorem 2", "Near"),
     ]  # fmt: skip
