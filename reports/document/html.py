@@ -53,6 +53,8 @@ _MATH: Final = MathML("ct")
 _SOURCE: Final = Latex()
 _MARKS: Final = re.compile("(?:[ \u00a0]?%|[,.;:)，。；：、）”])+")
 _FIXED: Final = "\u00a0"
+_BLANK: Final = '<span class="whole"> </span>'
+"""A fixed space as wide as any other: Latin Modern has none, and that of other fonts is wider."""
 _OPENING: Final = re.compile("[(（“]$")
 _FLAG: Final = re.compile(r"(?<!\S)-\S{1,20}(?!\S)")
 _NORM: Final = re.compile("[0-9∞]-(?:norm|范数)|[0-9]+[ \u00a0]%")
@@ -80,12 +82,12 @@ def inline(part: Inline) -> str:
         case Math(box):
             return "<wbr>".join(_MATH.element(piece) for piece in pieces(box))
         case Reference(anchor, text):
-            return f'<a href="#{anchor}">{escape(text)}</a>'
+            return f'<a href="#{anchor}">{_escaped(text)}</a>'
         case Words(text, "code"):
             whole = ' class="whole"' * (" " in text and len(text) <= _SHORT_CODE)
             return f"<code{whole}>{escape(text) if whole else _unbroken(_FLAG, text)}</code>"
         case Words(text, "emphasis"):
-            return f"<em>{escape(text)}</em>"
+            return f"<em>{_escaped(text)}</em>"
     return _unbroken(_NORM, part.text)
 
 
@@ -93,9 +95,14 @@ def _unbroken(kind: re.Pattern[str], text: str) -> str:
     """The text, with what is of a kind kept on its line: a hyphen is a place to break one."""
     made, end = "", 0
     for found in kind.finditer(text):
-        made += f'{escape(text[end : found.start()])}<span class="whole">{escape(found[0])}</span>'
+        made += _escaped(text[end : found.start()])
+        made += f'<span class="whole">{escape(found[0].replace(_FIXED, " "))}</span>'
         end = found.end()
-    return made + escape(text[end:])
+    return made + _escaped(text[end:])
+
+
+def _escaped(text: str) -> str:
+    return escape(text).replace(_FIXED, _BLANK)
 
 
 def pieces(box: Box) -> tuple[Box, ...]:
@@ -125,8 +132,8 @@ def said(parts: Inlines) -> str:
         *before, last = first, *rest
         after = _plain(parts[place + 1]) if place + 1 < len(parts) else ""
         if mark := _MARKS.match(after):
-            last = f'<span class="whole">{last}{escape(mark[0])}</span>'
-            made[place + 1] = escape(after[mark.end() :])
+            last = f'<span class="whole">{last}{escape(mark[0].replace(_FIXED, " "))}</span>'
+            made[place + 1] = _escaped(after[mark.end() :])
         made[place] = "<wbr>".join((*before, last))
     for place, part in enumerate(parts):
         if _plain(part) == _FIXED:
@@ -280,7 +287,7 @@ class _Writer:
 
     def theorem(self, block: Theorem) -> Iterator[str]:
         yield f'<section class="theorem" id="theorem-{block.number}">'
-        named = f"<b>{self.say('words.reference').format(block.number)}</b>"
+        named = f"<b>{_escaped(self.say('words.reference').format(block.number))}</b>"
         yield f"<p>{self.say('page.named').format(named, escape(block.name))}</p>"
         yield from map(self, block.claim)
         yield "</section>"

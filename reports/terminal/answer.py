@@ -87,7 +87,7 @@ def first(
     one, layer = stack.found[stack.decisive], stack.layers[stack.decisive]
     name = f"{one.cell.name} {layer.prefix}".rstrip(". ")
     letters = Text(say, one.cell)
-    made = [f"{name}: {say.words(VERDICTS[one.verdict])}"]
+    made = [say.words("verify.named").format(name, say.words(VERDICTS[one.verdict]))]
     if batch is not None:
         line = batch_line(inputs, batch.log10_measured, batch.shown, str(one.lags[-1]), letters)
         made += wrapped(sentence(line, say), "  ")

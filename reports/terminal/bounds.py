@@ -140,7 +140,8 @@ def _at_length(
     everything: bool, say: Speaker, clip: float | None,
 ) -> list[str]:  # fmt: skip
     words = say.words
-    opening = f"{name}: {words(VERDICTS[one.verdict])}{words('words.pause')}{_because(one, say)}"
+    verdict = f"{words(VERDICTS[one.verdict])}{words('words.pause')}{_because(one, say)}"
+    opening = words("verify.named").format(name, verdict)
     lines = [opening, "", *_table(one, everything, words)]
     if one.rate is not None and one.certificate is not None:
         lines.append("  " + words("bounds.rate").format(

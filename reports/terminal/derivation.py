@@ -52,7 +52,7 @@ def show_text(cell: Cell | str, mark: tuple[str, str] = ("", ""), language: str 
     layout, text = Layout(derivation.notation), Text(mark)
     plain = Text()
     say = Speaker(layout, language=language)
-    lines = [f"{cell.name}: {say.phrase(cell.title)}"]
+    lines = [say.words("verify.named").format(cell.name, say.phrase(cell.title))]
     if cell.source:
         lines.append(say.phrase(cell.source))
     lines += ["", say.words("show.shapes")]
@@ -152,7 +152,8 @@ def show_latex(cell: Cell | str, language: str = "en") -> str:
     say = Speaker(layout, language=language)
     words = say.words
     counted = words("show.count_in_latex").format(f"${latex(count(cell.parameters))}$")
-    made = [f"% {cell.name}: {say.phrase(cell.title)}", f"% {counted}"]
+    named = words("verify.named").format(cell.name, say.phrase(cell.title))
+    made = [f"% {named}", f"% {counted}"]
     for part, title in PARTS.items():
         if steps := derivation.part(part):
             made += [f"% {words(title)}", r"\begin{align*}", *_latex_steps(layout, latex, steps),

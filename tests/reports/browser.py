@@ -17,7 +17,7 @@ BROWSER = next(
 ALLOWED_OVERFULL = 5.0
 
 
-MEASURE = """
+MEASURE = r"""
 <script>
 const found = {};
 let waiting = 0;
@@ -35,13 +35,29 @@ for (const frame of document.querySelectorAll("iframe")) {
     const formulas = [...page.querySelectorAll(".scroll:has(> .equations)")].filter(
       box => box.scrollWidth > box.clientWidth + 1
     ).map(box => box.querySelector("[id]")?.id);
+    // names in Chinese whose line ends within a word, that is, not after a mark or a space
+    const names = [...page.querySelectorAll(".data td:first-child")];
+    const parted = names.filter(cell => {
+      const letters = page.createTreeWalker(cell, NodeFilter.SHOW_TEXT), place = page.createRange();
+      let above = null;
+      for (let node; (node = letters.nextNode());)
+        for (let k = 0; k < node.length; k += 1) {
+          place.setStart(node, k);
+          place.setEnd(node, k + 1);
+          const han = /\p{Script=Han}/u.test(node.data[k]);
+          const top = han ? place.getBoundingClientRect().top : null;
+          if (above !== null && top !== null && top > above + 5) return true;
+          above = top;
+        }
+      return false;
+    }).map(cell => cell.textContent);
     const points = [...page.querySelectorAll("figure svg")].map(
       svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width);
     const root = page.documentElement;
     found[frame.width] = {
       scroll: root.scrollWidth, client: root.clientWidth,
       math: page.querySelectorAll("math").length, flat: flat.map(math => math.outerHTML),
-      wide, formulas, points,
+      wide, formulas, parted, points,
     };
     waiting -= 1;
     if (waiting === 0)

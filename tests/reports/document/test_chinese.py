@@ -333,6 +333,7 @@ def test_the_terminal_speaks_chinese(words, capsys):
     printed = printed.replace(catalogue["rnn"].source, "")
     assert [line for line in printed.split("\n") if ENGLISH.search(line)] == []
     assert re.search("[一-鿿]", printed)
+    assert re.findall(": ?[一-鿿]+", printed) == []  # marks are Chinese before Chinese
 
 
 @pytest.mark.by_default("gru")
@@ -379,7 +380,7 @@ def test_numbers_found_in_wrong_code_are_told_in_chinese():
 @pytest.mark.parametrize(
     ("equations", "check", "has"),
     [
-        ("h = softsign(U @ h_prev + W @ x)", "complex_step", "forward 对 params.U 不解析"),
+        ("h = softsign(U @ h_prev + W @ x)", "complex_step", "forward 关于 params.U 不解析"),
         ("h = h_prev / relu(x) + x", "exact", "不能在域的元素上运行"),
         (
             "h = h_prev / relu(x) + x",

@@ -37,6 +37,8 @@ from reports.sections.facts import Facts
 from reports.sections.growth import growth
 from reports.sections.verified import scientific
 
+BLANK = '<span class="whole"> </span>'
+
 
 @pytest.mark.parametrize("name", CELLS)
 def test_tex_is_the_golden_file(name, golden):
@@ -72,6 +74,7 @@ def test_a_theorem_bears_the_number_that_sentences_call_it_by_wherever_it_stands
         r"\\setcounter\{theorem\}\{(\d+)\}\s*\\begin\{theorem\}\[(\w+)\]", tex(made)
     )
     assert set_to == [("7", "Far"), ("1", "Near")]  # one less: \begin{theorem} counts on
+    assert "\u00a0" not in html(replace(made, language="zh"))
     assert re.findall(r"<b>(.*?)</b> \((\w+)\)", html(made)) == [
         ("Theorem 8", "Far"), ("Theorem 2", "Near"),
     ]  # fmt: skip
@@ -279,11 +282,19 @@ def test_a_number_and_its_percent_stay_on_one_line():
     for space in (" ", "\u00a0", ""):
         made = said((Words("is "), Math(Symbol("a")), Words(f"{space}% of")))
         short = re.sub("<math>.*?</math>", "M", made)
-        assert short == f'is <span class="whole">M{space}%</span> of'
+        assert short == f'is <span class="whole">M{space and " "}%</span> of'
     assert escape("to 100 %; a") == r"to 100~\%; a"
     a, fixed = Math(Symbol("a")), Words("\u00a0")
     short = re.sub("<math>.*?</math>", "M", said((a, fixed, a, Words("%、"), a)))
-    assert short == '<span class="whole">M\u00a0<span class="whole">M%、</span></span>M'
+    assert short == f'<span class="whole">M{BLANK}<span class="whole">M%、</span></span>M'
+
+
+def test_a_fixed_space_is_as_wide_as_any_other():
+    """Latin Modern has no such letter: a browser takes a wider one, of another font."""
+    assert inline(Words("由定理\u00a02 得")) == f"由定理{BLANK}2 得"
+    assert inline(Words("前\u00a01", "emphasis")) == f"<em>前{BLANK}1</em>"
+    assert inline(Reference("a", "Theorem\u00a01")) == f'<a href="#a">Theorem{BLANK}1</a>'
+    assert "\u00a0" not in page("rnn")
 
 
 def test_a_line_that_begins_in_a_bracket_stands_further_in():

@@ -92,6 +92,7 @@ def test_the_chapter_fits_a_phone_and_a_desk(language, tmp_path):
         assert seen[width]["scroll"] <= seen[width]["client"], width
         assert seen[width]["flat"] == []
         assert seen[width]["wide"] == []  # no table of numbers hides a column
+        assert seen[width]["parted"] == []
         assert min(seen[width]["points"]) * 6.5 >= 9  # the smallest letters of a figure, in pixels
 
 
