@@ -164,9 +164,13 @@ def equations(group: Equations, names: Iterator[int] | None = None) -> str:
 
 
 def _limit(group: Equations, most: float, free: float) -> float:
-    """Where right sides are broken: in the column if that takes no more lines than beside it."""
+    """Where right sides are broken: in the column if they part there as beside it, line for line.
+
+    No more lines, that is, and none that begins in a bracket where it need not.
+    """
     wide, column = min(most, free + BESIDE), min(most, free)
-    same = all(len(lines(r.right, column)) == len(lines(r.right, wide)) for r in group.rows)
+    same = all([*levels(lines(r.right, column))] == [*levels(lines(r.right, wide))]
+               for r in group.rows)  # fmt: skip
     return column if same else wide
 
 
