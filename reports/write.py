@@ -89,7 +89,8 @@ def write_report(
         )  # fmt: skip
     _require(cell, verdict)
     tell(f"{cell.name}: measure")
-    measurement = measurement or _measured(derivation, seed)
+    if measurement is None and not (bounds is not None and bounds.given):
+        measurement = _measured(derivation, seed)
     facts = Facts(derivation, kernel.source, verdict, measurement, language=language)
     document = (build_short if short else build)(
         derivation, kernel.source, verdict, measurement, language

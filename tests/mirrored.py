@@ -86,8 +86,6 @@ THROUGH: Final = (
             ("numeric/bounds/all_inputs/clock_modules.py",
              "numeric/bounds/all_inputs/gain_scan.py",
              "numeric/bounds/all_inputs/gate_region.py")),
-    Through("numeric/bounds/one_sequence/test_measured.py", "what is measured is drawn first",
-            ("numeric/bounds/drawn.py",)),
     Through("numeric/bounds/one_sequence/test_parameter_sums.py",
             "what one step sends to a parameter, in the sum over all steps",
             ("numeric/bounds/step_shares.py",)),

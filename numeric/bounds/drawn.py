@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sympy import MatrixSymbol, preorder_traversal
+from sympy import Expr, MatMul, MatrixSymbol, preorder_traversal
 from sympy.matrices.expressions import HadamardProduct
 
 from derive.cell import Cell
@@ -45,18 +45,50 @@ def of_states(cell: Cell) -> set[MatrixSymbol]:
     return found
 
 
+def multiplying_states(cell: Cell) -> set[MatrixSymbol]:
+    """The symbols of factors of matrix products with a state before, or what is made of one."""
+    made = {equation.target: equation.value for equation in cell.equations}
+    before, found = {*cell.previous_states}, set[MatrixSymbol]()
+
+    def behind(factor: Expr) -> set[MatrixSymbol]:
+        known, ahead = set[MatrixSymbol](), [*symbols_of(factor)]
+        while ahead:
+            symbol = ahead.pop()
+            if symbol not in known:
+                known.add(symbol)
+                ahead += symbols_of(made[symbol]) if symbol in made else ()
+        return known
+
+    for equation in cell.equations:
+        for node in preorder_traversal(equation.value):
+            if isinstance(node, MatMul):
+                factors = [behind(factor) for factor in node.args]
+                for place, own in enumerate(factors):
+                    others = factors[:place] + factors[place + 1 :]
+                    if any(before & other for other in others):
+                        found |= own
+    return found
+
+
+def drawn_at_gain(cell: Cell) -> list[MatrixSymbol]:
+    """The matrices whose variance is gain²/n: as many columns as a state has rows."""
+    own, factors = {state.shape[0] for state in cell.states}, multipliers(cell)
+    return [
+        p for p in cell.parameters if p.shape[1] != 1 and p.shape[1] in own and p not in factors
+    ]
+
+
 def draw(
     cell: Cell, sizes: Mapping[str, int], gain: float, steps: int, seed: int, input_scale: float
 ) -> dict[str, dict[str, Array]]:
-    """Recurrent matrices N(0, gain²/n), other matrices N(0, scale²/columns), biases 0.
+    """Matrices `drawn_at_gain` N(0, gain²/n), others N(0, scale²/columns), biases 0.
 
     What multiplies a state entry by entry is N(0, gain²), or gain itself if it is one number;
     other factors of ⊙ are 1. Inputs and initial states are N(0, 1); constants are the cell's
     defaults.
     """
     rng = np.random.default_rng(seed)
-    own = {s.shape[0] for s in cell.states}
-    factors = multipliers(cell)
+    factors, at_gain = multipliers(cell), {*drawn_at_gain(cell)}
 
     def parameter(symbol: MatrixSymbol) -> Array:
         shape = shape_of(symbol, sizes)
@@ -66,7 +98,7 @@ def draw(
             return values * gain if factors[symbol] and shape else np.full(shape, own_gain)
         if len(shape) < 2:
             return np.zeros(shape)
-        width = gain if symbol.shape[1] in own else input_scale
+        width = gain if symbol in at_gain else input_scale
         return values * width / math.sqrt(shape[1])
 
     return {

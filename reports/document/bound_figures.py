@@ -43,6 +43,10 @@ _SHADES: Final = LinearSegmentedColormap.from_list("shades", ("#666666", "#F4F4F
 _SOLID: Final[Dash] = ()
 _ROOM: Final = 0.06
 """Above and below what a frame shows, and around numbers on lines, as a share of the frame."""
+_LABEL: Final = 0.27
+"""The width of a label in a frame, as a share of the frame."""
+_HIGH: Final = 0.05
+"""Its height, so too."""
 _TICKS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -63,6 +67,7 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
         axes = figure.subplots()
         axes.axhline(0, color="#BBBBBB", linewidth=0.6)
         marks: list[Mark] = []
+        left: list[tuple[Sequence[float], str, str]] = []
         for name, label, values, shade, dash in curves:
             width = 1.8 if name == "measured" else 1.0
             axes.plot(list(one.lags), shown(values), color=shade, linewidth=width,
@@ -76,14 +81,42 @@ def bounds_over_lag(one: Diagnosis, norm: str, words: Labels) -> Picture:
                 arrow = r"$\uparrow$" if end > high else r"$\downarrow$"
                 way = DOWN if name in lower else NEAR if name == "measured" else UP
                 said = rf"{label} {arrow} ${number_label(end, 0, way)}$"
-                marks.append((high if end > high else low, said, shade))
+                left.append((values, said, shade))
         over_lags(axes, last, words)
         axes.set_ylim(low - room, high + room)
+        for values, said, shade in left:
+            label_where_it_leaves(axes, one.lags, values, said, shade)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         axes.set_ylabel(rf"$\log_{{10}}\,{norm}$")
         label_ends(axes, marks, last * 1.015, 8)
         figure.subplots_adjust(left=0.11, right=0.72, bottom=0.13, top=0.96)
         return drawn(figure)
+
+
+def label_where_it_leaves(
+    axes: Any, lags: Sequence[int], values: Sequence[float], said: str, shade: str
+) -> None:
+    """A label at the edge of the frame that a curve leaves by, after the curve.
+
+    No other curve comes so near the edge. Where there is no room after it, it stands before it, as
+    far off as the curve has come while it passes by the label.
+    """
+    low, high = axes.get_ylim()
+    up = values[-1] > high
+    edge, beyond = (high, [v > high for v in values]) if up else (low, [v < low for v in values])
+    place = len(values) - beyond[::-1].index(False) if False in beyond else 0
+    at, slant = float(lags[place]), 0.0
+    if place and math.isfinite(values[place - 1]):
+        slant = (lags[place] - lags[place - 1]) / (values[place] - values[place - 1])
+        at -= (values[place] - edge) * slant
+    start, end = axes.get_xlim()
+    after = at + _LABEL * (end - start) < end
+    passed = abs(_HIGH * (high - low) * slant)
+    axes.annotate(
+        said, (at if after else at - passed, edge), (4 if after else -4, 0),
+        textcoords="offset points", ha="left" if after else "right", va="top" if up else "bottom",
+        color=shade, fontsize=8,
+    )  # fmt: skip
 
 
 def leaves_the_frame(one: Diagnosis, words: Labels) -> bool:
@@ -254,6 +287,8 @@ def norms_over_times(times: Sequence[int], logs: Array, norm: str, words: Labels
         bar = figure.colorbar(image, cax=beside)
         bar.outline.set_linewidth(0.6)
         bar.set_label(rf"$\log_{{10}}\,{norm}$")
+        for axis in (axes.xaxis, axes.yaxis):  # steps are whole numbers
+            axis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
         axes.set_xlabel(words.dated("figures.earlier"))
         axes.set_ylabel(words("figures.later"))
         return drawn(figure)

@@ -47,6 +47,8 @@ COLUMN: Final = 41.0
 """The width of the text, less what the estimates of widths are off."""
 BESIDE: Final = 5.4
 """What a wide group of equations takes of the margin where the page has one."""
+INDENT: Final = 2.0
+"""How far in the further lines of a right side stand: report.css says so too."""
 NARROW: Final = 14.0
 """Up to this width in em a formula in the line stays in one piece: what a phone has room for."""
 _MATH: Final = MathML("ct")
@@ -156,16 +158,34 @@ def equations(group: Equations, names: Iterator[int] | None = None) -> str:
     space = any(row.space for row in group.rows)
     number = any(row.number for row in group.rows) or names is not None
     free = COLUMN - _other_columns(group, names is not None)
-    limit = min(NOTED if note else LINE, free + BESIDE)
+    limit = _limit(group, NOTED if note else LINE, free)
     made = [_row(row, limit, note, space, number, names) for row in group.rows]
     # no row stands alone on a page
     parts = (made[:2], made[2:-2], made[-2:]) if len(made) > _ALONE else (made,)
     body = "\n".join("<tbody>" + "\n".join(part) + "</tbody>" for part in parts if part)
-    longest = max(width(line) for row in group.rows for line in lines(row.right, limit))
+    longest = max(_reach(row, limit) for row in group.rows)
     kind = "scroll wide" if longest > free else "scroll"
     together = sum(row_height(row, limit) for row in group.rows) <= WHOLE
     table = "equations together" if together else "equations"
     return f'<div class="{kind}" tabindex="0"><table class="{table}">\n{body}\n</table></div>'
+
+
+def _limit(group: Equations, most: float, free: float) -> float:
+    """Where right sides are broken: in the column if they part there as beside it, line for line.
+
+    No more lines, that is, and none that begins in a bracket where it need not.
+    """
+    wide, column = min(most, free + BESIDE), min(most, free)
+    same = all([*levels(lines(r.right, column))] == [*levels(lines(r.right, wide))]
+               for r in group.rows)  # fmt: skip
+    return column if same else wide
+
+
+def _reach(row: EquationRow, limit: float) -> float:
+    """How far a right side reaches, the indents of its further lines counted."""
+    first, *rest = parts = lines(row.right, limit)
+    further = zip(rest, levels(parts), strict=True)
+    return max((width(first), *(INDENT + level + width(line) for line, level in further)))
 
 
 def _other_columns(group: Equations, sources: bool) -> float:

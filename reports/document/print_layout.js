@@ -37,6 +37,19 @@
     }
   };
 
+  const makeRoom = figure => { // drawn smaller where what follows it then stands on its page
+    const picture = figure.querySelector("svg"), after = next(figure);
+    if (!picture || !after) return;
+    const [page, foot] = place(figure, true);
+    if (height - foot < BLANK * height || place(after, false)[0] === page) return;
+    const whole = picture.getBoundingClientRect().width;
+    for (let share = 0.95; share >= SMALLEST; share -= 0.05) {
+      picture.style.width = `${share * whole}px`;
+      if (place(figure, true)[0] === page && place(after, false)[0] === page) return;
+    }
+    picture.style.width = "";
+  };
+
   const settle = figure => {
     const picture = figure.querySelector("svg"), before = figure.previousElementSibling;
     if (!picture || !before?.matches(":not(h2)")) return;
@@ -60,12 +73,16 @@
     best[1].after(figure);
   };
 
+  for (const code of document.querySelectorAll("pre code")) { // a line's further lines stand further in
+    code.innerHTML = code.innerHTML.split("\n").map(line =>
+      `<span class="line" style="--hang: ${line.search(/\S|$/) + 8}ch">${line}</span>`).join("");
+  }
   for (const rule of printed) rule.media.mediaText = "all";
   main.style.cssText = `width: ${width}px; margin: 0; height: ${height}px; columns: ${width}px; ` +
     `column-gap: ${GAP}px; column-fill: auto;`;
   document.body.style.margin = "0";
   try {
-    main.querySelectorAll("figure").forEach(settle);
+    main.querySelectorAll("figure").forEach(figure => { settle(figure); makeRoom(figure); });
   } finally {
     main.style.cssText = document.body.style.cssText = "";
     for (const rule of printed) rule.media.mediaText = "print";

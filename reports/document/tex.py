@@ -176,12 +176,13 @@ def table(block: Table, say: Say) -> str:
     last = (r" \tabularnewline[0.2em]", r"\hline")
     if _breaks(block):
         few = 3 if "p" in block.align else 5  # rows that stay together at either end
+        room = max(12.0, _high(Paragraph(block.caption)) + 1.3 * (few + 2))
         held = {*range(few - 1), *range(len(rows) - few, len(rows) - 1)}
         ends = (r" \tabularnewline" + "*" * (k in held) for k in range(len(rows) - 1))
         body = "\n".join(row + end for row, end in zip(rows, (*ends, last[0]), strict=True))
         lines = strut + body, last[1]
         return "\n".join((
-            rf"\need{{12em}}{{\centering {caption}\par}}\nopagebreak", r"{\small",
+            rf"\need{{{room:.3g}em}}{{\centering {caption}\par}}\nopagebreak", r"{\small",
             rf"\begin{{longtable}}[c]{{{align}}}", *top, r"\noalign{\vskip0.2em}\endhead", *lines,
             r"\end{longtable}}",
         ))  # fmt: skip
@@ -209,15 +210,22 @@ def listing(block: Listing) -> str:
 
 
 def _wrapped(line: str) -> Iterator[str]:
-    """A line of code on as many lines as it needs; a comment stays whole."""
+    """A line of code on as many lines as it needs; a comment is parted where it alone is longer."""
     indent = len(line) - len(line.lstrip())
     while len(line) > CODE_WIDTH:
         sign = line.find("#") % (len(line) + 1)
         cut = line.rfind(" ", indent + 20, min(sign, CODE_WIDTH - 2))
+        said = cut < 0 and not line[:sign].strip()
+        if said:
+            cut = line.rfind(" ", sign + 2, CODE_WIDTH)
         if cut < 0:
             break
         yield line[:cut].rstrip() + " \\" * bool(line[cut:sign].strip())
-        line = " " * (indent + 8) + line[cut:].lstrip()
+        line = (
+            " " * sign + "# " * said + line[cut:].lstrip()
+            if said
+            else (" " * (indent + 8) + line[cut:].lstrip())
+        )
     yield line
 
 

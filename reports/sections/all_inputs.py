@@ -23,7 +23,7 @@ from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.closed_condition import Condition, Worked
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED, Scan, recurrent
-from numeric.bounds.drawn import multipliers
+from numeric.bounds.drawn import drawn_at_gain, multipliers, multiplying_states
 from numeric.bounds.study import INPUT_SCALE
 from reports.document.bound_figures import certified_region, critical_gains, rates_by_module
 from reports.document.method_names import METHODS, method_name
@@ -39,7 +39,7 @@ from reports.document.model import (
 )
 from reports.document.numerals import DOWN, UP, below, figures, inside, label, rate
 from reports.sections.facts import Facts
-from reports.sections.growth import drawn_columns
+from reports.sections.growth import drawn_columns, drawn_matrices
 from reports.sections.numbering import Pages
 
 _LONG: Final = 12
@@ -84,10 +84,7 @@ def drawn_words(pages: Pages) -> Inlines:
     varied = bool(recurrent(cell))
     gain = pages.facts.gain if varied else Number("1")
     square, scale = sup(gain, "2") if varied else gain, sup(Number(f"{INPUT_SCALE:g}"), "2")
-    own = {state.shape[0] for state in cell.states}
-    words = [say.sentence("all_inputs.drawn", row(square, "/", "n"), scale)
-             if any(p.shape[1] in own and p not in multipliers(cell) for p in cell.parameters)
-             else say.sentence("all_inputs.drawn_alike", scale),
+    words = [drawn_matrices(pages.facts, square, scale),
              *drawn_columns(pages.facts, square, gain)]  # fmt: skip
     sizes = say.listed([say("{0}", row(size_box(size(name)), "=", Number(str(count))))
                     for name, count in study.sizes.items()], "words.pause")  # fmt: skip
@@ -182,7 +179,7 @@ def _quantities(pages: Pages) -> Table:
         head, align = head * 2, align * 2
     caption = [say.sentence("all_inputs.letters", study.worked[0][1].certificate.symbol)]
     if study.given:
-        caption.append(say.sentence("all_inputs.scaled", pages.facts.gain))
+        caption.append(what_is_scaled(pages))
     return pages.table(say.together(caption), head, cells, align)
 
 
@@ -262,7 +259,7 @@ def critical(pages: Pages) -> Iterator[Block]:
     if explodes is not None:
         words.append(say.sentence("all_inputs.hatched"))
     if given:
-        words.append(say.sentence("all_inputs.all_scaled", pages.facts.gain))
+        words.append(what_is_scaled(pages))
     words_of_figure = pages.labels
     yield pages.figure(
         "critical", critical_gains(
@@ -270,6 +267,15 @@ def critical(pages: Pages) -> Iterator[Block]:
             given, words_of_figure),
         say.together(words), say.words("all_inputs.critical_described"),
     )  # fmt: skip
+
+
+def what_is_scaled(pages: Pages) -> Inlines:
+    """What the gain multiplies: the recurrent weights, or by name where others are among them."""
+    facts, cell = pages.facts, pages.study.one.cell
+    if multiplying_states(cell).issuperset(drawn_at_gain(cell)):
+        return facts.say.sentence("all_inputs.scaled", facts.gain)
+    names = facts.say.listed([facts.say("{0}", facts.symbol(p)) for p in recurrent(cell)])
+    return facts.say.sentence("all_inputs.scaled_named", facts.gain, names)
 
 
 def _plain(label: str) -> str:

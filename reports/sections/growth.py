@@ -17,7 +17,7 @@ from derive.language.expr import size
 from derive.theorems.claims import Relation
 from derive.typeset.boxes import Box, Number, Operator, row, sup
 from derive.typeset.layout import size_box
-from numeric.bounds.drawn import multipliers
+from numeric.bounds.drawn import drawn_at_gain, multipliers, multiplying_states
 from numeric.bounds.memory import kept_state
 from numeric.bounds.one_sequence.measured import Curve, Measurement
 from reports.document.model import (
@@ -74,6 +74,15 @@ def _shown(facts: Facts, brief: bool) -> Iterator[Block]:
         yield from (block for block in _measured(facts) if not isinstance(block, Table))
 
 
+def drawn_matrices(facts: Facts, square: Box, scale: Box) -> Inlines:
+    """What the matrices are: which have the variance with the gain, and what others have."""
+    say, cell = facts.say, facts.derivation.cell
+    if not (at_gain := drawn_at_gain(cell)):
+        return say.sentence("growth.drawn_alike", scale)
+    key = "growth.drawn" if multiplying_states(cell).issuperset(at_gain) else "growth.drawn_wide"
+    return say.sentence(key, row(square, "/", "n"), scale, row("n"))
+
+
 def drawn_columns(facts: Facts, square: Box, gain: Box) -> Iterator[Inlines]:
     """What the parameters are that are no matrices: factors of ⊙, and biases if there are any."""
     say, cell = facts.say, facts.derivation.cell
@@ -95,9 +104,9 @@ def _measured(facts: Facts) -> Iterator[Block]:
     norm, first = claim.bound.quantity if claim.bound else S.One, measured.curves[0]
     gain, alone = facts.gain, len(measured.curves) == 1
     square = sup(gain, Number("2"))
-    others = row(sup(Number(f"{measured.input_scale:g}"), Number("2")), "/", "m")
-    words = [say.sentence("growth.drawn_inputs", others) if alone else
-             say.sentence("growth.drawn", row(square, "/", "n"), others),
+    scale = sup(Number(f"{measured.input_scale:g}"), Number("2"))
+    words = [say.sentence("growth.drawn_inputs", scale) if alone else
+             drawn_matrices(facts, square, scale),
              *drawn_columns(facts, square, gain), say.sentence("growth.normal")]  # fmt: skip
     cell = facts.derivation.cell
     if cell.constants:

@@ -14,7 +14,7 @@ from sympy import MatrixSymbol, Symbol
 
 from derive.calculus.joins import REVERSE, TURNED
 from derive.calculus.through_time import LENGTH, TIME
-from derive.language.expr import At
+from derive.language.expr import At, Columns, Quotient, Rows
 from derive.network import Network
 from derive.typeset.boxes import Box, Fenced, Fraction, Large, Number, Row, Sum, row, sub, sup
 from derive.typeset.boxes import Symbol as Letter
@@ -40,7 +40,7 @@ from reports.sections.growth import growth, more_theory
 from reports.sections.listing import network_loops, network_usage
 from reports.sections.literature import sources
 from reports.sections.network_facts import NetworkFacts, facts_of_layer, flags, network_table
-from reports.sections.page_one import conventions, given
+from reports.sections.page_one import conventions, given, part_of
 from reports.sections.verified import summary, verified
 
 READOUTS: Final = {"softmax": "network.softmax", "linear": "network.linear"}
@@ -135,6 +135,11 @@ def _letters(facts: NetworkFacts) -> Iterator[Inlines]:
         yield say.sentence("network.from_zero", Words("layer0", "code"), str(1))
     if network.bidirectional:
         yield say.sentence("network.prime", row(facts.cell.length), sup(h, row("′")))
+        if not facts.cell.uses(Rows, Columns):
+            column = spelled(facts.cell.letters("v", "z", "zeta", "w"))
+            yield say.sentence("conventions.rows", part_of(column), row("n"), column)
+    if network.loss == "cross_entropy" and not facts.cell.uses(Quotient):
+        yield say.sentence("conventions.quotient")
     if network.loss_at == "last":
         yield say.sentence(
             "network.last", row(loss, "=", sub(loss, facts.cell.length)), sub(loss, "t")

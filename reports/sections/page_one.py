@@ -306,7 +306,7 @@ def conventions(facts: Facts, *, stacked: bool = False, brief: bool = False) -> 
     if uses(Rows, Columns):
         whole = spelled(letters("M", "Y", "Phi"))
         items.append(say.sentence(
-            "conventions.parts", _part(v, ""), row("n"), v, _part(whole, ":")))  # fmt: skip
+            "conventions.parts", part_of(v), row("n"), v, part_of(whole, ":")))  # fmt: skip
     ones = [n for step in derivation.steps for n in lengths_of_ones(step.equation.value)]
     if ones:
         items.append(say.sentence("conventions.ones", sub(Number("1"), size_box(ones[0]))))
@@ -367,7 +367,8 @@ def _matrices(facts: Facts) -> tuple[Inlines, ...]:
     return (say.sentence("conventions.maps", listed(held), dot, facts.symbol(state.name), column),)
 
 
-def _part(letter: Box, lead: str) -> Box:
+def part_of(letter: Box, lead: str = "") -> Box:
+    """The rows 1 to n of a column, or the columns of a matrix."""
     head = (lead, ",") if lead else ()
     return sub(Fenced(row(letter), "[", "]"), *head, "1", ":", "n")
 

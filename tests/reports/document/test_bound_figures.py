@@ -42,6 +42,36 @@ def test_an_arrow_stands_for_what_leaves_the_frame_and_for_nothing_else(monkeypa
         assert ("uparrow" in said) == bound_figures.leaves_the_frame(one, words) == (far > 1)
 
 
+def test_the_label_of_a_curve_that_leaves_stands_at_it_where_it_does(monkeypatch):
+    """Beside the frame its leader would end at the curve that is highest there."""
+    drawings = []
+    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
+    lags = [*range(1, 61)]
+    for slope, side in ((3.0, "left"), (0.25, "right")):
+        upper = {"a_priori": [slope * lag for lag in lags], "product": [-0.1 * lag for lag in lags],
+                 "window_1": [0.2 * lag for lag in lags]}  # fmt: skip
+        one = diagnosis("rnn", lags=lags, log10_measured=[-0.1 * lag for lag in lags],
+                        log10_upper=upper, log10_lower={})  # fmt: skip
+        bound_figures.bounds_over_lag(one, "x", labels("en"))
+        axes = drawings[-1].axes[0]
+        (label,) = [text for text in axes.texts if "uparrow" in text.get_text()]
+        low, high = axes.get_ylim()
+        passed = 0.05 * (high - low) / slope if side == "right" else 0
+        assert label.xy == pytest.approx((high / slope - passed, high))
+        assert label.get_ha() == side
+
+
+def test_steps_are_counted_in_whole_numbers(monkeypatch):
+    drawings = []
+    monkeypatch.setattr(bound_figures, "drawn", drawings.append)
+    times = [*range(21)]
+    logs = np.where(np.tri(21, dtype=bool), -1.0 * np.subtract.outer(times, times), -np.inf)
+    bound_figures.norms_over_times(times, logs, "x", labels("en"))
+    axes = drawings[0].axes[0]
+    for ticks in (axes.get_xticks(), axes.get_yticks()):
+        assert all(tick == round(tick) for tick in ticks)
+
+
 def test_norms_that_hardly_change_fill_the_frame(monkeypatch):
     drawings = []
     monkeypatch.setattr(bound_figures, "drawn", drawings.append)

@@ -12,11 +12,21 @@ from reading import text_of
 from samples import CELLS, document, measurement, page, source, verdict
 
 from derive import Cell, catalogue, differentiate
-from derive.typeset.boxes import Fenced, Number, Operator, Row, Script, Sum, Symbol, width
+from derive.typeset.boxes import (
+    Fenced,
+    Number,
+    Operator,
+    Row,
+    Script,
+    Sum,
+    Symbol,
+    lines,
+    width,
+)
 from derive.typeset.text import Text
 from numeric.verification.verdict import Check, Gradient, Verdict
 from reports.document.figures import SHADES, gradient_norms, label_ends, labels, over_lags
-from reports.document.html import html, inline, pieces, said
+from reports.document.html import BESIDE, equations, html, inline, pieces, said
 from reports.document.model import (
     Document,
     EquationRow,
@@ -320,3 +330,23 @@ def test_a_long_line_of_code_is_broken_in_tex_where_python_may_break_it(length):
     assert "# (12)" in code
     assert not re.search(r"\\\n *#", code)
     assert max(map(len, code.split("\n"))) <= CODE_WIDTH
+
+
+def test_a_comment_longer_than_a_line_is_parted_in_tex():
+    said = "    # " + "word " * 40 + "end"
+    code = listing(Listing(said)).split(r"\begin{verbatim}")[1].split(r"\end{verbatim}")[0]
+    made = code.strip("\n").split("\n")
+    assert len(made) > 1
+    assert max(map(len, made)) <= CODE_WIDTH
+    assert all(line.startswith("    # ") for line in made)
+    assert " ".join(line.removeprefix("    # ") for line in made) == said.removeprefix("    # ")
+
+
+def test_equations_take_of_the_margin_only_where_that_spares_a_line():
+    """Their numbers stand below those of others then; indents of further lines count."""
+    for count in range(4, 40):
+        row = EquationRow(Symbol("b" * 12), Sum((("+", Symbol("a" * 4)),) * count), 1,
+                          space=Symbol("a" * 6))  # fmt: skip
+        made = equations(Equations((row,)))
+        column, wide = (len(lines(row.right, room)) for room in (28.3, 28.3 + BESIDE))
+        assert ('"scroll wide"' in made) == (wide < column)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -113,6 +114,26 @@ def test_the_number_of_an_equation_behind_code_is_not_cut_from_its_sign(tmp_path
     made = replace(document("rnn"), sections=(Section("a", "t", (Listing(lines),)),))
     print_pdf(html(made), tmp_path / "any.pdf")
     assert len(re.findall(r"# \(12\)", printed(tmp_path / "any.pdf"))) == 60
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_the_further_lines_of_a_line_of_code_stand_further_in(tmp_path):
+    """And the comment behind it stands clear of it."""
+    line = "    start = " + " + ".join(["middle"] * 20) + "  # (12)"
+    made = replace(document("rnn"), sections=(Section("a", "t", (Listing(f"for\n{line}"),)),))
+    print_pdf(html(made), tmp_path / "any.pdf")
+    found = subprocess.run(["pdftotext", "-bbox", tmp_path / "any.pdf", "-"], check=True,
+                           capture_output=True, text=True).stdout  # fmt: skip
+    words = [(*map(float, re.findall(r'="([\d.]+)"', place)), text) for place, text in
+             re.findall(r"<word ([^>]*)>([^<]*)</word>", found)]  # fmt: skip
+    (start,) = [word for word in words if word[4] == "start"]
+    further = [w for w in words if w[4] in {"middle", "+"} and w[1] > start[1] + 5]
+    assert min(word[0] for word in further) > start[0] + 10
+    (sign,) = [word for word in words if word[4] == "#"]
+    beside = [word for word in further if abs(word[1] - sign[1]) < 3]
+    assert all(word[2] < sign[0] for word in beside)
 
 
 def test_a_page_alone_has_no_script_of_printing():

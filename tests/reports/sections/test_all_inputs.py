@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 from drawn_settings import setting
+from studies import small_study
 
 from derive import catalogue, differentiate
 from derive.typeset.text import Text
 from numeric.bounds.all_inputs.certify import certify
 from reports.document.model import Math
-from reports.sections.all_inputs import _proof
+from reports.sections.all_inputs import _proof, drawn_words, what_is_scaled
 from reports.sections.facts import Facts
+from reports.sections.numbering import Pages
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -25,3 +27,18 @@ def test_a_rate_that_pieces_of_the_box_prove_says_how_many_there_are(language):
     assert ({"en": "its own S and with the P", "zh": "自己的 S 和各块共用的 P"})[language] in said
     assert "0.996" in said
     assert found.pieces.rate <= 0.996
+
+
+def test_the_gain_is_said_to_be_in_no_matrix_that_has_none():
+    """Of mut1 the matrices of the input have it too: they have n columns."""
+    said = {}
+    for name in ("rnn", "mut1"):
+        pages = Pages(Facts(differentiate(catalogue[name])), small_study(name), name)
+        said[name] = [
+            "".join(Text()(part.box) if isinstance(part, Math) else part.text for part in words)
+            for words in (drawn_words(pages), what_is_scaled(pages))
+        ]
+    assert said["rnn"][0].startswith("Matrices that multiply a state are drawn from a normal")
+    assert said["mut1"][0].startswith("Matrices of n columns are drawn from a normal distribution")
+    assert said["rnn"][1] == "The recurrent weights are multiplied with g."
+    assert said["mut1"][1] == "W_xz, W_xr, W_hr and W_hh are multiplied with g."

@@ -287,6 +287,7 @@ def test_without_a_sequence_one_is_drawn_as_bounds_draws_it(quick, tmp_path, cap
     weights = torch_rnn(tmp_path / "w.npz")
     text = reported(tmp_path, "--weights", weights)
     assert "The recurrent weights are multiplied with g." in text
+    assert "are drawn" not in text
     assert "Inputs are standard normal, seed 1; 60 steps" in text
     assert main(["bounds", "rnn", "--weights", str(weights), "--json"]) == 0
     exact = json.loads(capsys.readouterr().out)["log10_measured"][-1]

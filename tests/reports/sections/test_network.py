@@ -260,3 +260,10 @@ def test_the_names_of_the_readout_are_told_by_its_letters():
     assert "readout.V (V), readout.c (d) there: layers count from 0" in page
     assert "embedding.E (E), readout.V (V), readout.c (c) there" in text_of(
         html(document("table"), {}))  # fmt: skip
+
+
+def test_signs_of_a_network_alone_are_explained_where_it_has_them():
+    said = {name: text_of(html(document(name))) for name in ("bilstm", "deep", "linear")}
+    rows, fraction = "are the rows 1 to n of", "A fraction of two vectors divides entry by entry."
+    assert [rows in said[name] for name in said] == [True, False, True]
+    assert [fraction in said[name] for name in said] == [True, True, False]
