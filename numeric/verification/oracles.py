@@ -184,8 +184,7 @@ def _grouped(named: Named, gradients: Sequence[Any]) -> dict[str, dict[str, Any]
 def _collected(total: Any, named: Named) -> dict[str, dict[str, Any]]:
     """The derivatives of a number, each group's arrays by name, rounded once to float64."""
     count = sum(np.size(value) for value in named.values())
-    derivatives = getattr(total, "derivatives", None)
-    flat = np.zeros(count) if derivatives is None else derivatives.astype(float)
+    flat = total.along(count) if isinstance(total, Forward) else np.zeros(count)
     ends = np.cumsum([np.size(value) for value in named.values()])
     parts = np.split(flat, ends[:-1])
     shaped = [part.reshape(np.shape(v)) for part, v in zip(parts, named.values(), strict=True)]
