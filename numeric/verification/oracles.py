@@ -64,7 +64,7 @@ def _traced(row: Primitive) -> Callable[[Any], Any]:
 
 
 AUTOGRAD: Final = Arithmetic(
-    namespace=anp, decide=lambda array: array, constant=getval,
+    namespace=anp, decide=lambda array: array, constant=getval, reciprocal=anp.reciprocal,
     functions={name: _traced(PRIMITIVES[name]) for name in NOT_IN_NUMPY},
 )  # fmt: skip
 COMPLEX: Final = Arithmetic(decide=np.real)
