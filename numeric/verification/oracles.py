@@ -167,9 +167,10 @@ def _arrays(problem: Problem, case: Case, outputs: Outputs) -> dict[str, Any]:
     """Each output over time as one array of float64."""
     found = {}
     for name, shape in problem.output_shapes(case).items():
-        entries = [entry for value in outputs[name] for entry in np.ravel(value)]
-        numbers = [float(e.value) if isinstance(e, Forward) else float(e) for e in entries]
-        found[name] = np.array(numbers, dtype=float).reshape(shape)
+        entries = np.concatenate([np.zeros(0), *map(np.ravel, outputs[name])])
+        if entries.dtype == object:
+            entries = [float(e.value) if isinstance(e, Forward) else float(e) for e in entries]
+        found[name] = np.array(entries, dtype=float).reshape(shape)
     return found
 
 
