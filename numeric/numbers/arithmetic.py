@@ -24,10 +24,10 @@ class Arithmetic:
     """The operations that `+ − · / @` and slicing do not bring along.
 
     `number` reads an exact constant; `decide` gives what a comparison looks at; `constant` the
-    value of an array without what differentiates it; `reciprocal` is 1 / x. `shifted` says whether softmax subtracts the
-    largest entry first, `of_probabilities` whether a cross-entropy is the logarithm of what softmax
-    gives, which only random exponentials and logarithms can see. `functions` are those that the
-    namespace has not.
+    value of an array without what differentiates it; `reciprocal` is 1 / x. `shifted` says whether
+    softmax subtracts the largest entry first, `of_probabilities` whether a cross-entropy is the
+    logarithm of what softmax gives, which only random exponentials and logarithms can see.
+    `functions` are those that the namespace has not.
     """
 
     namespace: Any = np

@@ -167,7 +167,7 @@ def _arrays(problem: Problem, case: Case, outputs: Outputs) -> dict[str, Any]:
     """Each output over time as one array of float64."""
     found = {}
     for name, shape in problem.output_shapes(case).items():
-        entries = np.concatenate([np.zeros(0), *map(np.ravel, outputs[name])])
+        entries: Any = np.concatenate([np.zeros(0), *map(np.ravel, outputs[name])])
         if entries.dtype == object:
             entries = [float(e.value) if isinstance(e, Forward) else float(e) for e in entries]
         found[name] = np.array(entries, dtype=float).reshape(shape)

@@ -259,9 +259,7 @@ def _unmixed(value: MatrixExpr) -> tuple[MatrixExpr, tuple[tuple[str, tuple[floa
     return exchange(value, written), tuple(ranges.items())
 
 
-def _largest(
-    conditions: Sequence[Relation], several: Sequence[Mapping[Any, float]]
-) -> list[float]:
+def _largest(conditions: Sequence[Relation], several: Sequence[Mapping[Any, float]]) -> list[float]:
     """The largest g, about and from below, at which every condition holds exactly, for each.
 
     Halving by floats, of all at once, finds them first; halving by exact numbers only where these
