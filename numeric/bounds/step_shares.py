@@ -110,7 +110,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class Share:
-    """B and u of the share b uᵀ of one step, the sign and the orientation (turned: of θᵀ) with it."""
+    """B and u of the share b uᵀ of one step, the sign with it; turned: of θᵀ."""
 
     columns: Factor
     row: Factor
