@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from sympy import MatAdd, MatMul, MatrixExpr, MatrixSymbol, Number, Transpose
@@ -33,31 +33,56 @@ Array = Any
 
 
 @dataclass(frozen=True)
-class Share:
-    """B and u of the share b uᵀ of one step, the sign and the orientation with it.
+class Factor:
+    """B or u over its ranges, with middles and radii; what several shares ask of it is made once.
 
-    `diagonal` where B is [diag(d_1) … diag(d_S)], one for each state, and the columns are the d.
+    `starts` where B is [diag(d_1) … diag(d_S)], one for each state, which begins there, and the
+    columns are the d.
 
-    Shapes: columns (rows of θ, size of the state) or, if diagonal, (rows of θ, S), `starts` where
-    each state begins; row (1, columns of θ); turned: of θᵀ.
+    Shapes: B (rows of θ, size of the state) or, of diagonals, (rows of θ, S); u (1, columns of θ).
     """
 
-    columns: Interval
-    row: Interval
-    turned: bool = False
-    diagonal: bool = False
+    ranges: Interval
+    middle: Array
+    radius: Array
     starts: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, ranges: Interval) -> Factor:
+        """The factor of those ranges."""
+        return cls(ranges, *ranges.halves())
+
+    def part(self, columns: slice, starts: tuple[int, ...] = ()) -> Factor:
+        """Some of the columns."""
+        return Factor(self.ranges[:, columns], self.middle[:, columns], self.radius[:, columns],
+                      starts)  # fmt: skip
+
     @property
+    def T(self) -> Factor:
+        """The transpose."""
+        return Factor(self.ranges.T, self.middle.T, self.radius.T)
+
+    @cached_property
     def zero(self) -> bool:
         """Whether it is 0, exactly."""
-        return self.columns.exact and not self.columns.lo.any()
+        return self.ranges.exact and not self.ranges.lo.any()
 
+    @cached_property
+    def size(self) -> float:
+        """At least ‖·‖_F of the middle."""
+        return frobenius(self.middle)
+
+    @cached_property
+    def spread(self) -> float:
+        """At least ‖·‖_F of the radius."""
+        return frobenius(self.radius)
+
+    @cached_property
     def norm(self) -> float:
         """At least ‖B‖₂; of diagonal blocks it is the longest row."""
-        if not self.diagonal:
-            return min(norm_bound(self.columns), frobenius(self.columns.magnitude))
-        sizes = self.columns.magnitude
+        sizes = self.ranges.magnitude
+        if not self.starts:
+            return min(norm_bound(self.ranges), frobenius(sizes))
         largest = float(np.max(sizes, initial=0.0))
         if not 0 < largest < np.inf:
             return largest
@@ -69,12 +94,11 @@ class Share:
 
         Shapes: product (rows, width), or None for I.
         """
-        middle = self.columns.middle
-        if not self.diagonal:
-            return middle.T if product is None else product @ middle.T
-        count = len(middle)
+        if not self.starts:
+            return self.middle.T if product is None else product @ self.middle.T
+        count = len(self.middle)
         found = np.zeros((width if product is None else len(product), count))
-        for start, entries in zip(self.starts, middle.T, strict=True):
+        for start, entries in zip(self.starts, self.middle.T, strict=True):
             if not entries.any():
                 continue
             if product is None:
@@ -82,6 +106,15 @@ class Share:
             else:
                 found += product[:, start : start + count] * entries
         return found
+
+
+@dataclass(frozen=True)
+class Share:
+    """B and u of the share b uᵀ of one step, the sign with it; turned: of θᵀ."""
+
+    columns: Factor
+    row: Factor
+    turned: bool = False
 
 
 class NoShareError(TypeError):
@@ -122,8 +155,8 @@ class _Steps:
         still = {symbol.name for symbol in derivation.timeless}
         self.moving = {name for name, value in values.items()
                        if count > 1 and value.shape[1] == count and name not in still}  # fmt: skip
-        self.columns: dict[tuple[Number, MatrixExpr], Interval] = {}
-        self.rows: dict[MatrixExpr, Interval] = {}
+        self.columns: dict[tuple[Number, MatrixExpr], Factor] = {}
+        self.rows: dict[MatrixExpr, Factor] = {}
 
     def prepare(self, terms: Sequence[_Parts]) -> None:
         """All that can be said of all steps; of columns one for each state and step, in turn."""
@@ -138,9 +171,9 @@ class _Steps:
         for size, column, row, _ in terms:
             if is_entrywise(column, direct) and (size, column) not in self.columns:
                 found = enclose(column, held, self.sizes) * enclosed(size)
-                self.columns[size, column] = found
-            if isinstance(row, Transpose):  # else steps may not stand side by side in it
-                self.rows[row] = enclose(row.args[0], self.values, self.sizes)
+                self.columns[size, column] = Factor.of(found)
+            if isinstance(row, Transpose) and row not in self.rows:  # else steps may not stand so
+                self.rows[row] = Factor.of(enclose(row.args[0], self.values, self.sizes))
 
 
 class _Step:
@@ -148,7 +181,9 @@ class _Step:
 
     def __init__(self, steps: _Steps, t: int) -> None:
         self.steps, self.t = steps, t
-        self.columns = {key: held[:, t :: steps.count] for key, held in steps.columns.items()}
+        every = slice(t, None, steps.count)
+        self.columns = {k: held.part(every, steps.starts) for k, held in steps.columns.items()}
+        self.rows: dict[MatrixExpr | None, Factor] = {}
 
     @cached_property
     def now(self) -> dict[str, Interval]:
@@ -168,18 +203,24 @@ class _Step:
         self, size: Number, column: MatrixExpr, row: MatrixExpr | None, turned: bool
     ) -> Share:
         """That of one term."""
-        steps, key = self.steps, (size, column)
+        key = size, column
         if key not in self.columns:  # a gate's weights and its bias have the same ones
-            self.columns[key] = enclose(column, self.cotangents, steps.sizes) * enclosed(size)
-        return Share(self.columns[key], self.row(row), turned, key in steps.columns, steps.starts)
+            found = enclose(column, self.cotangents, self.steps.sizes) * enclosed(size)
+            self.columns[key] = Factor.of(found)
+        if row not in self.rows:  # and all gates the same rows
+            self.rows[row] = self.row(row)
+        return Share(self.columns[key], self.rows[row], turned)
 
-    def row(self, row: MatrixExpr | None) -> Interval:
+    def row(self, row: MatrixExpr | None) -> Factor:
         """Its u."""
         if row is None:
-            return interval(np.ones((1, 1)))
+            return _ONE
         if (found := self.steps.rows.get(row)) is None:
-            return enclose(row, self.now, self.steps.sizes)
-        return (found[:, self.t : self.t + 1] if found.shape[1] > 1 else found).T
+            return Factor.of(enclose(row, self.now, self.steps.sizes))
+        return (found.part(slice(self.t, self.t + 1)) if found.middle.shape[1] > 1 else found).T
+
+
+_ONE: Final = Factor.of(interval(np.ones((1, 1))))
 
 
 def _side_by_side(value: Interval, times: int) -> Interval:

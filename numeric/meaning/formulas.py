@@ -110,6 +110,15 @@ def _fold(join: Callable[[Array, Array], Array]) -> Callable[[Any, Arithmetic], 
     return rule
 
 
+def _product(formula: Mul, arithmetic: Arithmetic) -> Scalar:
+    """The operands one after the other; −1 is a sign, no factor."""
+    first, *rest = (formula_of(part, arithmetic) for part in _gather(formula))
+    if formula.args[0] != -1:
+        return joined(operator.mul, [first, *rest])
+    value = joined(operator.mul, rest)
+    return lambda x: -value(x)
+
+
 def _gather(formula: Expr) -> tuple[Expr, ...]:
     """The operands; the irrational constants of a product as one, the rational as another."""
     if not isinstance(formula, Mul):
@@ -127,12 +136,12 @@ def _power(formula: Pow, arithmetic: Arithmetic) -> Scalar:
     exponent, root = int(formula.exp * (1 if formula.exp.is_Integer else 2)), None
     if not formula.exp.is_Integer:
         root = arithmetic.namespace.sqrt
-    one, count = arithmetic.number(Integer(1)), abs(exponent)
+    reciprocal, count = arithmetic.reciprocal, abs(exponent)
 
     def value(x: Array) -> Array:
         factor = base(x) if root is None else root(base(x))
         raised = reduce(operator.mul, [factor] * count)
-        return raised if exponent > 0 else one / raised
+        return raised if exponent > 0 else reciprocal(raised)
 
     return value
 
@@ -231,7 +240,7 @@ def _heaviside(formula: Heaviside, arithmetic: Arithmetic) -> Scalar:
 
 
 SCALARS: Final[dict[type, Callable[[Any, Arithmetic], Scalar]]] = {
-    Add: _fold(operator.add), Mul: _fold(operator.mul), Pow: _power,
+    Add: _fold(operator.add), Mul: _product, Pow: _power,
     Max: _extreme(1), Min: _extreme(-1), Piecewise: _piecewise, Heaviside: _heaviside,
     StrictGreaterThan: _compare(operator.gt), StrictLessThan: _compare(operator.lt),
     GreaterThan: _compare(operator.ge), LessThan: _compare(operator.le),

@@ -24,16 +24,17 @@ class Arithmetic:
     """The operations that `+ − · / @` and slicing do not bring along.
 
     `number` reads an exact constant; `decide` gives what a comparison looks at; `constant` the
-    value of an array without what differentiates it. `shifted` says whether softmax subtracts the
-    largest entry first, `of_probabilities` whether a cross-entropy is the logarithm of what softmax
-    gives, which only random exponentials and logarithms can see. `functions` are those that the
-    namespace has not.
+    value of an array without what differentiates it; `reciprocal` is 1 / x. `shifted` says whether
+    softmax subtracts the largest entry first, `of_probabilities` whether a cross-entropy is the
+    logarithm of what softmax gives, which only random exponentials and logarithms can see.
+    `functions` are those that the namespace has not.
     """
 
     namespace: Any = np
     number: Callable[[Expr], Any] = float
     decide: Callable[[Array], Array] = np.asarray
     constant: Callable[[Array], Array] = np.asarray
+    reciprocal: Callable[[Array], Array] = lambda array: 1 / array
     shifted: bool = False
     of_probabilities: bool = False
     functions: Mapping[str, Callable[[Array], Array]] = field(default_factory=lambda: NOT_IN_NUMPY)

@@ -1,15 +1,18 @@
 # ruff: noqa: D102 (the methods are NumPy's functions under their own names)
 """Numbers of fifty digits that carry their derivatives forward.
 
-In: floats. Out: `Forward`, a value with its derivatives in all directions at once. The chain
-rule is applied forward, number by number: nothing here knows of adjoints. The digits are the
-standard library's decimals, in a context that is handed to every operation; its functions are
-exp, ln and the root, the others are mpmath's.
+In: floats. Out: `Forward`, a value with its derivatives in all directions at once: by direction,
+those that it depends on, for most numbers of a first step depend on few parameters and no number
+of a sample on another sample. The chain rule is applied forward, number by number: nothing here
+knows of adjoints. The digits are the standard library's decimals, in a context that is handed to
+every operation; its functions are exp, ln and the root, the others are mpmath's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero
+from itertools import repeat
 from typing import Any, Final, Self
 
 import mpmath
@@ -25,9 +28,10 @@ _CONTEXT: Final = Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Divi
 _WHOLE_LINE: Final = Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])  # 1/0 is ∞
 _MP: Final = mpmath.MPContext()
 _MP.dps = DIGITS + 10
-_ZERO, _ONE, _TWO = Decimal(0), Decimal(1), Decimal(2)
-_add: Final = np.frompyfunc(_CONTEXT.add, 2, 1)
-_multiply: Final = np.frompyfunc(_CONTEXT.multiply, 2, 1)
+_ONE, _TWO = Decimal(1), Decimal(2)
+_add, _multiply = _CONTEXT.add, _CONTEXT.multiply
+Slopes = Mapping[int, Decimal]
+_STILL: Final[Slopes] = {}
 
 
 def fifty(number: Any) -> Decimal:
@@ -48,11 +52,11 @@ def _of(function: str, point: Decimal) -> Decimal:
 
 
 class Forward(Element):
-    """A value and its derivatives, an object array over the directions; None where all are 0."""
+    """A value and its derivatives by direction; where none is said it is 0."""
 
     __slots__ = ("derivatives", "value")
 
-    def __init__(self, value: Any, derivatives: Any = None) -> None:
+    def __init__(self, value: Any, derivatives: Slopes = _STILL) -> None:
         self.value = value
         self.derivatives = derivatives
 
@@ -66,9 +70,19 @@ class Forward(Element):
     def _other(self, other: Any) -> Any:
         return other.value if isinstance(other, Forward) else other
 
-    def _chain(self, value: Any, slope: Any) -> Forward:
+    def along(self, count: int) -> Any:
+        """The derivatives in so many directions, each rounded once to float64."""
+        found = np.zeros(count)
+        for direction, slope in self.derivatives.items():
+            found[direction] = float(slope)
+        return found
+
+    def _times(self, slope: Decimal) -> dict[int, Decimal]:
         moved = self.derivatives
-        return Forward(value, None if moved is None else _multiply(moved, slope))
+        return dict(zip(moved, map(_multiply, moved.values(), repeat(slope)), strict=True))
+
+    def _chain(self, value: Any, slope: Any) -> Forward:
+        return Forward(value, self._times(slope))
 
     def __neg__(self) -> Forward:
         return self._chain(self.value.copy_negate(), -_ONE)  # a − a is 0, however long a is
@@ -77,8 +91,10 @@ class Forward(Element):
         if isinstance(other, np.ndarray):
             return NotImplemented
         other = other if isinstance(other, Forward) else Forward.lift(other)
-        value = _CONTEXT.add(self.value, other.value)
-        return Forward(value, _sum(self.derivatives, other.derivatives))
+        value = _add(self.value, other.value)
+        if not other.derivatives:
+            return Forward(value, self.derivatives)
+        return Forward(value, _sum(dict(self.derivatives), other.derivatives))
 
     __radd__ = __add__
 
@@ -92,9 +108,8 @@ class Forward(Element):
         if isinstance(other, np.ndarray):
             return NotImplemented
         other = other if isinstance(other, Forward) else Forward.lift(other)
-        left, right = self._chain(None, other.value), other._chain(None, self.value)
-        value = _CONTEXT.multiply(self.value, other.value)
-        return Forward(value, _sum(left.derivatives, right.derivatives))
+        moved = _sum(self._times(other.value), other._times(self.value))
+        return Forward(_multiply(self.value, other.value), moved)
 
     __rmul__ = __mul__
 
@@ -103,7 +118,9 @@ class Forward(Element):
             return NotImplemented
         other = other if isinstance(other, Forward) else Forward.lift(other)
         inverse = _CONTEXT.divide(_ONE, other.value)
-        return self * other._chain(inverse, _CONTEXT.minus(_CONTEXT.multiply(inverse, inverse)))
+        value = _multiply(self.value, inverse)
+        falls = other._times(_CONTEXT.minus(_multiply(value, inverse)))
+        return Forward(value, _sum(self._times(inverse), falls) if self.derivatives else falls)
 
     def __rtruediv__(self, other: Any) -> Any:
         return Forward.lift(other) / self
@@ -141,10 +158,12 @@ class Forward(Element):
 _C: Final = Forward(_CONTEXT.create_decimal(_MP.nstr(1 / _MP.sqrt(_MP.pi), DIGITS + 10)))
 
 
-def _sum(left: Any, right: Any) -> Any:
-    if left is None or right is None:
-        return right if left is None else left
-    return _add(left, right)
+def _sum(total: dict[int, Decimal], more: Slopes) -> dict[int, Decimal]:
+    """The sum by direction, in place."""
+    for direction, slope in more.items():
+        own = total.get(direction)
+        total[direction] = slope if own is None else _add(own, slope)
+    return total
 
 
 def number(constant: Expr) -> Forward:
@@ -162,15 +181,12 @@ MULTIPRECISION: Final = Arithmetic(number=number, constant=_constant)
 
 def independent(arrays: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
     """The arrays' entries as variables: each the unit derivative in a direction of its own."""
-    total = sum(np.size(array) for array in arrays.values())
     result: dict[tuple[str, str], Any] = {}
     place = 0
     for name, array in arrays.items():
         variables = np.empty(np.size(array), dtype=object)
         for index, entry in enumerate(np.ravel(array)):
-            unit = np.full(total, _ZERO, dtype=object)
-            unit[place] = _ONE
-            variables[index] = Forward(fifty(entry), unit)
+            variables[index] = Forward(fifty(entry), {place: _ONE})
             place += 1
         result[name] = variables.reshape(np.shape(array))
     return result

@@ -89,15 +89,15 @@ def _digits_draw(rng: np.random.Generator, shape: tuple[int, ...], deviation: fl
 
 def _digits_direction(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     def make() -> Forward:
-        return Forward(fifty(0), np.array([fifty(rng.normal())], dtype=object))
+        return Forward(fifty(0), {0: fifty(rng.normal())})
 
     return _filled(shape, make)
 
 
 def _digits_speed(array: Array) -> Array:
     def one(entry: Any) -> Forward:
-        found = getattr(entry, "derivatives", None)
-        return Forward(fifty(0) if found is None else found[0])
+        found = getattr(entry, "derivatives", {})
+        return Forward(found.get(0, fifty(0)))
 
     return np.vectorize(one, otypes=[object])(array) if np.size(array) else array
 

@@ -64,7 +64,7 @@ def _traced(row: Primitive) -> Callable[[Any], Any]:
 
 
 AUTOGRAD: Final = Arithmetic(
-    namespace=anp, decide=lambda array: array, constant=getval,
+    namespace=anp, decide=lambda array: array, constant=getval, reciprocal=anp.reciprocal,
     functions={name: _traced(PRIMITIVES[name]) for name in NOT_IN_NUMPY},
 )  # fmt: skip
 COMPLEX: Final = Arithmetic(decide=np.real)
@@ -167,9 +167,10 @@ def _arrays(problem: Problem, case: Case, outputs: Outputs) -> dict[str, Any]:
     """Each output over time as one array of float64."""
     found = {}
     for name, shape in problem.output_shapes(case).items():
-        entries = [entry for value in outputs[name] for entry in np.ravel(value)]
-        numbers = [float(e.value) if isinstance(e, Forward) else float(e) for e in entries]
-        found[name] = np.array(numbers, dtype=float).reshape(shape)
+        entries: Any = np.concatenate([np.zeros(0), *map(np.ravel, outputs[name])])
+        if entries.dtype == object:
+            entries = [float(e.value) if isinstance(e, Forward) else float(e) for e in entries]
+        found[name] = np.array(entries, dtype=float).reshape(shape)
     return found
 
 
@@ -184,8 +185,7 @@ def _grouped(named: Named, gradients: Sequence[Any]) -> dict[str, dict[str, Any]
 def _collected(total: Any, named: Named) -> dict[str, dict[str, Any]]:
     """The derivatives of a number, each group's arrays by name, rounded once to float64."""
     count = sum(np.size(value) for value in named.values())
-    derivatives = getattr(total, "derivatives", None)
-    flat = np.zeros(count) if derivatives is None else derivatives.astype(float)
+    flat = total.along(count) if isinstance(total, Forward) else np.zeros(count)
     ends = np.cumsum([np.size(value) for value in named.values()])
     parts = np.split(flat, ends[:-1])
     shaped = [part.reshape(np.shape(v)) for part, v in zip(parts, named.values(), strict=True)]

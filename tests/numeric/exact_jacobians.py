@@ -26,8 +26,8 @@ def exact_jacobian(found, step):
             {name: _lift(value) for name, value in timed.items()},
             MULTIPRECISION,
         )
-    zero = np.full(sum(map(np.size, before.values())), fifty(0), dtype=object)
-    return np.array([zero if entry.derivatives is None else entry.derivatives
+    count, zero = sum(map(np.size, before.values())), fifty(0)
+    return np.array([[entry.derivatives.get(k, zero) for k in range(count)]
                      for s in cell.states for entry in np.ravel(after[s.name][-1])])  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from numeric.meaning.enclose_functions import number
 from numeric.numbers.matrices import norm_bound
 from numeric.numbers.spectral_radius import above
 
+Array = Any
 Value = Fraction | None
 """An exact number; None where there is no finite one."""
 
@@ -114,38 +115,46 @@ def work(certificate: ClosedCondition, setting: Setting, values: Box) -> Worked:
 
 def value_of(expr: Basic, known: Callable[[Basic], Value]) -> Value:
     """The exact value of a sum of products of what is known; None where a part has none."""
-    return _formula(expr)(known)
+    found: Value = _formula(expr, exact=True)(known)
+    return found
+
+
+def floats_of(expr: Basic, known: Callable[[Basic], Array | None]) -> Array | None:
+    """About the same of arrays of floats, entry by entry."""
+    return _formula(expr, exact=False)(known)
 
 
 @lru_cache(maxsize=4096)
-def _formula(expr: Basic) -> Callable[[Callable[[Basic], Value]], Value]:
+def _formula(expr: Basic, exact: bool) -> Callable[[Callable[[Basic], Any]], Any]:
     """The expression as a function of what is known, made once."""
     match expr:
         case SympyNumber() if expr.is_Rational:
-            exact = Fraction(int(expr.p), int(expr.q))
-            return lambda known: exact
+            rational = Fraction(int(expr.p), int(expr.q))
+            held = rational if exact else float(rational)
+            return lambda known: held
         case Add() | Mul():
-            return _joined(_sum if isinstance(expr, Add) else math.prod, expr.args)
+            return _joined(_sum if isinstance(expr, Add) else math.prod, expr.args, exact)
         case Max(args=bodies):
-            return _joined(max, bodies)
+            return _joined(max if exact else np.maximum.reduce, bodies, exact)
         case Pow(args=(base, exponent)) if exponent.is_Integer and exponent > 0:
             power = int(exponent)
-            return _joined(lambda made: made[0] ** power, (base,))
+            return _joined(lambda made: made[0] ** power, (base,), exact)
         case Expr() if expr.is_number:
-            above_it = Fraction(float(number(expr).hi))
+            end = float(number(expr).hi)
+            above_it = Fraction(end) if exact else end
             return lambda known: above_it
     return lambda known: known(expr)
 
 
 def _joined(
-    join: Callable[[Sequence[Any]], Any], parts: Sequence[Basic]
-) -> Callable[[Callable[[Basic], Value]], Value]:
+    join: Callable[[Sequence[Any]], Any], parts: Sequence[Basic], exact: bool
+) -> Callable[[Callable[[Basic], Any]], Any]:
     """The values of the parts joined; None where one has none."""
-    formulas = [_formula(part) for part in parts]
+    formulas = [_formula(part, exact) for part in parts]
 
-    def value(known: Callable[[Basic], Value]) -> Value:
+    def value(known: Callable[[Basic], Any]) -> Any:
         made = [formula(known) for formula in formulas]
-        return None if None in made else join(made)
+        return None if any(part is None for part in made) else join(made)
 
     return value
 

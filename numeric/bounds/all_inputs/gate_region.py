@@ -31,7 +31,7 @@ from derive.language.norms import MaxAbs, Norm, Supremum
 from derive.theorems.carousel import Carousel, find_carousel
 from derive.theorems.claims import Relation
 from derive.theorems.domination import Domination, domination_matrix
-from numeric.bounds.all_inputs.closed_condition import Condition, value_of
+from numeric.bounds.all_inputs.closed_condition import Condition, floats_of, value_of
 from numeric.bounds.all_inputs.ranges import Box
 from numeric.meaning.enclose import enclose
 from numeric.numbers.intervals import Interval
@@ -80,10 +80,10 @@ def region(derivation: Derivation) -> Region | None:
     domination = domination_matrix(derivation, split=True)
     conditions = domination.conditions()
     gates = tuple(np.linspace(0.0, 1.0, POINTS)[:-1].tolist())
-    ours = []
-    for top in gates:
-        found = _quantities(derivation, domination, carousel, gate, top)
-        ours.append(0.0 if found is None else _largest(conditions, found))
+    found = [_quantities(derivation, domination, carousel, gate, top) for top in gates]
+    known = [quantities for quantities in found if quantities is not None]
+    largest = iter(_largest(conditions, known))
+    ours = [0.0 if quantities is None else next(largest) for quantities in found]
     if not any(ours):
         return None
     theirs = tuple(map(miller_hardt, gates)) if is_plain(derivation, carousel, gate) else None
@@ -259,36 +259,60 @@ def _unmixed(value: MatrixExpr) -> tuple[MatrixExpr, tuple[tuple[str, tuple[floa
     return exchange(value, written), tuple(ranges.items())
 
 
-def _largest(conditions: Sequence[Relation], quantities: Mapping[Any, float]) -> float:
-    """The largest g, about and from below, at which every condition holds exactly.
+def _largest(conditions: Sequence[Relation], several: Sequence[Mapping[Any, float]]) -> list[float]:
+    """The largest g, about and from below, at which every condition holds exactly, for each.
 
-    Halving by floats finds it first, halving by exact numbers only where these do not confirm it.
+    Halving by floats, of all at once, finds them first; halving by exact numbers only where these
+    do not confirm one.
     """
+    if not several:
+        return []
 
-    def holding(number: Callable[[float], Any]) -> Callable[[float], bool]:
+    def holding(quantities: Mapping[Any, float]) -> Callable[[float], bool]:
         def holds(g: float) -> bool:
-            known = {unit: number(g if math.isnan(v) else v) for unit, v in quantities.items()}
+            known = {unit: Fraction(g if math.isnan(v) else v) for unit, v in quantities.items()}
             return all(Condition(r, value_of(r.left, known.get), value_of(r.right, known.get)).holds
                        for r in conditions)  # fmt: skip
 
         return holds
 
-    holds = holding(Fraction)
-    if not holds(0.0):
-        return 0.0
-    low, high = _halved(holding(float))
-    if holds(low) and not (high < _LARGEST and holds(high)):
-        return low
-    return _halved(holds)[0]
+    found = []
+    for quantities, low, high in zip(several, *_about(conditions, several), strict=True):
+        holds = holding(quantities)
+        if not holds(0.0):
+            found.append(0.0)
+        elif holds(low) and not (high < _LARGEST and holds(high)):
+            found.append(low)
+        else:
+            found.append(_halved(holds))
+    return found
 
 
-def _halved(holds: Callable[[float], bool]) -> tuple[float, float]:
-    """Where it still holds, and where close above it does not, if anywhere below the largest."""
+def _halved(holds: Callable[[float], bool]) -> float:
+    """Where it still holds, and close above it does not, if anywhere below the largest."""
     low, high = 0.0, _LARGEST
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if holds(middle) else (low, middle)
-    return low, high
+    return low
+
+
+@np.errstate(all="ignore")
+def _about(
+    conditions: Sequence[Relation], several: Sequence[Mapping[Any, float]]
+) -> tuple[list[float], list[float]]:
+    """The same by floats: where the conditions still hold, and where close above they do not."""
+    every = {unit: np.array([quantities[unit] for quantities in several]) for unit in several[0]}
+    low, high = np.zeros(len(several)), np.full(len(several), _LARGEST)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        known = {unit: np.where(np.isnan(v), middle, v) for unit, v in every.items()}
+        holds = np.ones(len(several), dtype=bool)
+        for relation in conditions:
+            left, right = (floats_of(side, known.get) for side in (relation.left, relation.right))
+            holds &= False if left is None or right is None else left < right
+        low, high = np.where(holds, middle, low), np.where(holds, high, middle)
+    return low.tolist(), high.tolist()
 
 
 def is_plain(derivation: Derivation, carousel: Carousel, gate: MatrixSymbol) -> bool:

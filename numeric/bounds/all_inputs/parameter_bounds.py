@@ -36,7 +36,7 @@ def parameter_bounds(setting: Setting, found: Certificate) -> dict[str, float | 
     made: dict[str, float | None] = {}
     for symbol in parameters:
         held = shares.get(symbol)
-        if held is not None and all(share.zero for share in held):
+        if held is not None and all(share.columns.zero for share in held):
             made[symbol.name] = -math.inf  # every share is 0 in the whole box
             continue
         size = math.inf if held is None else raised(sum(map(largest, held)), len(held) + 4)
@@ -59,4 +59,4 @@ def memory(log10_upper: tuple[float, ...]) -> float:
 
 def largest(share: Share) -> float:
     """At least ‖b uᵀ‖ over the ranges."""
-    return raised(share.norm() * frobenius(share.row.magnitude))
+    return raised(share.columns.norm * frobenius(share.row.ranges.magnitude))

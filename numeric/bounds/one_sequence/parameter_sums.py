@@ -30,7 +30,7 @@ from derive.calculus.adjoint import AdjointEquation, bar
 from derive.language.expr import Quotient, split_coefficient, symbols_of
 from numeric.bounds.one_sequence.products import Products
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run, enclosed_values
-from numeric.bounds.step_shares import Share, moves, step_shares
+from numeric.bounds.step_shares import Factor, Share, moves, step_shares
 from numeric.meaning.enclose import enclose
 from numeric.meaning.enclose_functions import number as enclosed
 from numeric.meaning.sizes import shape_of
@@ -137,19 +137,19 @@ class _Later:
 
     def __init__(self, product: Near | None) -> None:
         self.matrix, self.error, self.size = None, 0.0, 1.0
-        self._moved: dict[int, tuple[Share, Array, float]] = {}
+        self._moved: dict[int, tuple[Factor, Array, float]] = {}
         if product is not None:
             P = np.ldexp(product.matrix, product.exponent) if product.exponent else product.matrix
             lost = math.sqrt(P.size) * _LOST
             self.error = float(np.ldexp(product.error, product.exponent)) + lost
             self.matrix, self.size = P, frobenius(P)
 
-    def moved(self, share: Share, width: int) -> tuple[Array, float]:
+    def moved(self, columns: Factor, width: int) -> tuple[Array, float]:
         """fl(P_k Bᵀ) and its ‖·‖_F."""
-        key = id(share.columns)  # the share is held, so that no other columns get this number
+        key = id(columns)  # they are held, so that no others get this number
         if key not in self._moved:
-            made = share.moved(self.matrix, width)
-            self._moved[key] = share, made, frobenius(made)
+            made = columns.moved(self.matrix, width)
+            self._moved[key] = columns, made, frobenius(made)
         return self._moved[key][1:]
 
 
@@ -172,20 +172,18 @@ class _Sum:
         """The shares of one step, P_k in front of them."""
         own = 0.0
         for share in shares:
-            if share.zero:
+            B, u = share.columns, share.row
+            if B.zero:
                 continue
-            b, u = frobenius(share.columns.radius), share.row.middle
-            size_b, size_u = frobenius(share.columns.middle), frobenius(u)
-            e = frobenius(share.row.radius)
-            own += raised(share.norm() * raised(size_u + e))
-            made, size = later.moved(share, self.width)
+            own += raised(B.norm * raised(u.size + u.spread))
+            made, size = later.moved(B, self.width)
             # (P + E)(B + F) ⊗ (u + G) − fl(PB) ⊗ u
-            error = later.error * (size_b + b) + later.size * b
-            error += gamma(self.width + 4) * later.size * size_b * (later.matrix is not None)
-            self.error += raised(error * (size_u + e) + size * e, 12)
-            self.size += raised(size * size_u)
+            error = later.error * (B.size + B.spread) + later.size * B.spread
+            error += gamma(self.width + 4) * later.size * B.size * (later.matrix is not None)
+            self.error += raised(error * (u.size + u.spread) + size * u.spread, 12)
+            self.size += raised(size * u.size)
             self.left.append(made)
-            self.right.append(u[0])
+            self.right.append(u.middle[0])
             self.turned.append(share.turned)
             if len(self.left) * made.size >= _HELD or len(self.left) >= _CHUNK:
                 self.flush()

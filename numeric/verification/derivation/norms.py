@@ -152,10 +152,7 @@ def _norms(path: Trajectory) -> Mapping[tuple[str, str], float]:
     ends = path.step(cell.equations, path.before(1, moved))
     count = sum(np.size(value) for value in moved.values())
     for of in cell.states:
-        rows = np.array([
-            np.zeros(count) if entry.derivatives is None else entry.derivatives.astype(float)
-            for entry in ends[of.name].ravel()
-        ])  # fmt: skip
+        rows = np.array([entry.along(count) for entry in ends[of.name].ravel()])
         first = 0
         for by, value in moved.items():
             found[of.name, by] = _spectral(rows[:, first : first + np.size(value)])

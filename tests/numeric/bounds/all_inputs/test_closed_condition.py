@@ -101,8 +101,11 @@ def test_where_floats_cannot_tell_a_condition_is_halved_by_exact_numbers():
     """1 + ε g < 1 + ε holds below g = 1; in floats both sides are 1."""
     g, e = Symbol("g"), Symbol("e")
     known = {g: math.nan, e: 2.0**-80}
-    assert _largest([Relation(1 + e * g, "<", 1 + e)], known) == 1 - 2.0**-22
-    assert _largest([Relation(1 + e * g, "<", 1 + 2 * e)], known) == 2 - 2.0**-22
-    assert _largest([Relation(e * g, "<", e)], known) == 1 - 2.0**-22
-    assert _largest([Relation(e * g, "<", 5 * e)], known) == 4 - 2.0**-22
-    assert _largest([Relation(1 + e * g, "<", S.One)], known) == 0.0
+    assert _largest([Relation(1 + e * g, "<", 1 + e)], [known]) == [1 - 2.0**-22]
+    assert _largest([Relation(1 + e * g, "<", 1 + 2 * e)], [known]) == [2 - 2.0**-22]
+    assert _largest([Relation(e * g, "<", e)], [known]) == [1 - 2.0**-22]
+    assert _largest([Relation(e * g, "<", 5 * e)], [known]) == [4 - 2.0**-22]
+    assert _largest([Relation(1 + e * g, "<", S.One)], [known]) == [0.0]
+    several = [known, {**known, e: 0.25}]
+    assert _largest([Relation(e * g, "<", e)], several) == [1 - 2.0**-22, 1 - 2.0**-22]
+    assert _largest([Relation(g, "<", 4 * e)], several) == [0.0, 1 - 2.0**-22]
