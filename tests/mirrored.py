@@ -117,7 +117,6 @@ THROUGH: Final = (
     Through("numeric/compiler/test_program.py", "a program before and after each step",
             ("numeric/compiler/lower.py", "numeric/compiler/operations.py",
              "numeric/compiler/passes.py", "numeric/compiler/products.py",
-             "numeric/compiler/reference.py",
              "numeric/compiler/stacking.py")),
     Through("numeric/compiler/test_kernel.py", "a kernel of each style and target",
             ("numeric/compiler/targets.py", "numeric/compiler/target.py")),
