@@ -276,15 +276,7 @@ class Spelled:
 SPELLED: Final = frozenset(
     op for op in OPERATIONS if op in EXPRESSIONS or hasattr(Spelled, f"_{op}")
 )
-_IDENTIFIER: Final = str.maketrans({
-    ".": "p",
-    "/": "_over_",
-    "-": "m",
-    "+": None,
-    "(": None,
-    ")": None,
-    " ": None,
-})
+_IDENTIFIER: Final = str.maketrans({".": "p", "/": "_over_", "-": "m", **dict.fromkeys("+() ")})
 
 
 def spell(template: str, name: str, parameters: tuple[Number, ...]) -> str:
