@@ -168,7 +168,7 @@ THROUGH: Final = (
     Through("numeric/verification/test_verify.py", "a verdict is made of all of these",
             ("numeric/verification/cases.py",
              "numeric/verification/directions.py",
-             "numeric/verification/problems/of_cell.py",
+             "numeric/verification/problems/extents.py", "numeric/verification/problems/of_cell.py",
              "numeric/verification/problems/problem.py", "numeric/verification/counterexample.py",
              "numeric/verification/wrong_calls.py",
              "numeric/verification/profiles.py", "numeric/verification/promises.py",
