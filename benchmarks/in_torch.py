@@ -27,8 +27,8 @@ from typing import Any, Final
 from derive import Cell, catalogue
 from numeric import compile_cell
 from numeric.compiler.target import MissingError
+from numeric.compiler.targets import TORCH
 from numeric.compiler.to_torch.module import class_name
-from numeric.compiler.to_torch.target import TORCH
 
 CELLS: Final = ("peephole_lstm", "mgu", "mut1")
 SIZES: Final = ("100,1,16,16", "100,8,32,64", "100,32,64,128")

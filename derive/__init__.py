@@ -17,12 +17,9 @@ __all__ = ["Cell", "CellError", "Derivation", "Equation", "Network", "catalogue"
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "Cell": "derive.cell",
-        "CellError": "derive.language.syntax",
-        "Derivation": "derive.calculus.through_time",
-        "Equation": "derive.cell",
-        "Network": "derive.network",
-        "catalogue": "derive.cell",
-        "differentiate": "derive.calculus.through_time",
+        "derive.calculus.through_time": ["Derivation", "differentiate"],
+        "derive.cell": ["Cell", "Equation", "catalogue"],
+        "derive.language.syntax": ["CellError"],
+        "derive.network": ["Network"],
     },
 )

@@ -1,21 +1,22 @@
 """Public names of a package that are imported when first used.
 
-In: a package's name, and for each of its public names the module that holds it. Out: the two
-functions that make it so, `__getattr__` and `__dir__` (PEP 562). Importing SymPy takes a second,
-which `bptt --help` and the start of pytest save.
+In: a package's name, and the modules that hold its public names. Out: the two functions that make
+it so, `__getattr__` and `__dir__` (PEP 562). Importing SymPy takes a second, which `bptt --help`
+and the start of pytest save.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 Lookup = Callable[[str], object]
 Listing = Callable[[], list[str]]
 
 
-def lazily(package: str, homes: Mapping[str, str]) -> tuple[Lookup, Listing]:
-    """`__getattr__` and `__dir__` of the package: its public names, and no other."""
+def lazily(package: str, held: Mapping[str, Sequence[str]]) -> tuple[Lookup, Listing]:
+    """`__getattr__` and `__dir__` of the package: the public names of each module, and no other."""
+    homes = {name: module for module, names in held.items() for name in names}
 
     def look_up(name: str) -> object:
         """The public name, from its home.

@@ -18,8 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Final, Generic, TypeVar
 
 from numeric.compiler.target import MissingError
-from numeric.numbers.garbage import collect_rarely
-from numeric.numbers.one_thread import one_thread
+from numeric.numbers.this_process import collect_rarely, one_thread
 
 try:
     import resource

@@ -15,9 +15,7 @@ __all__ = ["show_latex", "show_text", "write_network_report", "write_report"]
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "show_latex": "reports.terminal.derivation",
-        "show_text": "reports.terminal.derivation",
-        "write_network_report": "reports.write",
-        "write_report": "reports.write",
+        "reports.terminal.derivation": ["show_latex", "show_text"],
+        "reports.write": ["write_network_report", "write_report"],
     },
 )

@@ -17,8 +17,7 @@ from importlib import import_module
 from typing import Final, NoReturn
 
 from derive.language.syntax import CellError
-from numeric.numbers.garbage import collect_rarely, kept
-from numeric.numbers.one_thread import one_thread
+from numeric.numbers.this_process import collect_rarely, kept, one_thread
 from reports.arguments.command_list import COMMANDS
 from reports.terminal.console import (
     DISTRIBUTION,

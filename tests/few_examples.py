@@ -13,7 +13,7 @@ from profiles import NIGHTLY, PROFILE
 
 from numeric.bounds import study
 from numeric.compiler.to_c import build
-from numeric.numbers.garbage import collect_rarely
+from numeric.numbers.this_process import collect_rarely
 from numeric.verification.explain import search
 from numeric.verification.verify import NETWORK_PROFILES, PROFILES, Profile
 

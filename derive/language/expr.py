@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import ClassVar, Final, Self, cast
+from typing import ClassVar, Final, cast
 
 from sympy import (
     Basic,
@@ -44,7 +44,17 @@ def size(name: str) -> Symbol:
     return Symbol(name, integer=True, positive=True)
 
 
-class _Applied(MatrixExpr):  # type: ignore[misc]
+class Expression(MatrixExpr):  # type: ignore[misc]
+    """A node of arguments that are SymPy's; of the shape of the first, where no other is said."""
+
+    __new__ = Basic.__new__  # a matrix's own would ask again what each argument is
+
+    @property
+    def shape(self) -> Shape:
+        return cast("Shape", self.args[0].shape)
+
+
+class _Applied(Expression):
     """A function of the table, or its slope, at every entry of the argument."""
 
     def __new__(cls, function: Basic | str, argument: MatrixExpr, *parameters: Number) -> _Applied:
@@ -76,17 +86,10 @@ class Slope(_Applied):
     """φ′(a): the slope of the function at every entry of a."""
 
 
-class VectorFunction(MatrixExpr):  # type: ignore[misc]
+class VectorFunction(Expression):
     """A function of a column as a whole, of the column's size; `name` is how it is written."""
 
     name: ClassVar[str]
-
-    def __new__(cls, argument: MatrixExpr) -> Self:
-        return cast("Self", Basic.__new__(cls, argument))
-
-    @property
-    def shape(self) -> Shape:
-        return cast("Shape", self.args[0].shape)
 
 
 class Softmax(VectorFunction):
@@ -98,18 +101,11 @@ class Softmax(VectorFunction):
 VECTOR_FUNCTIONS: Final[dict[str, type[VectorFunction]]] = {node.name: node for node in (Softmax,)}
 
 
-class Quotient(MatrixExpr):  # type: ignore[misc]
+class Quotient(Expression):
     """a ⊘ b: entry by entry, the first over the second."""
 
-    def __new__(cls, numerator: MatrixExpr, denominator: MatrixExpr) -> Quotient:
-        return cast("Quotient", Basic.__new__(cls, numerator, denominator))
 
-    @property
-    def shape(self) -> Shape:
-        return cast("Shape", self.args[0].shape)
-
-
-class Broadcast(MatrixExpr):  # type: ignore[misc]
+class Broadcast(Expression):
     """s·𝟙: a 1×1 matrix repeated to the given shape."""
 
     def __new__(cls, scalar: MatrixExpr, rows: Expr, cols: Expr) -> Broadcast:
@@ -120,18 +116,15 @@ class Broadcast(MatrixExpr):  # type: ignore[misc]
         return cast("Shape", self.args[1:])
 
 
-class Concat(MatrixExpr):  # type: ignore[misc]
+class Concat(Expression):
     """[a; b; …]: the arguments one below the other."""
-
-    def __new__(cls, *parts: MatrixExpr) -> Concat:
-        return cast("Concat", Basic.__new__(cls, *parts))
 
     @property
     def shape(self) -> Shape:
         return sum((part.shape[0] for part in self.args), S.Zero), self.args[0].shape[1]
 
 
-class Rows(MatrixExpr):  # type: ignore[misc]
+class Rows(Expression):
     """The `size` rows of the argument from row `start` on."""
 
     def __new__(cls, argument: MatrixExpr, start: Expr, size: Expr) -> Rows:
@@ -142,7 +135,7 @@ class Rows(MatrixExpr):  # type: ignore[misc]
         return self.args[2], self.args[0].shape[1]
 
 
-class Columns(MatrixExpr):  # type: ignore[misc]
+class Columns(Expression):
     """The `size` columns of the argument from column `start` on."""
 
     def __new__(cls, argument: MatrixExpr, start: Expr, size: Expr) -> Columns:
@@ -153,29 +146,21 @@ class Columns(MatrixExpr):  # type: ignore[misc]
         return self.args[0].shape[0], self.args[2]
 
 
-class At(MatrixExpr):  # type: ignore[misc]
+class At(Expression):
     """A sequence's value at one time: h_t or h_{t−1}."""
 
     def __new__(cls, symbol: MatrixSymbol, time: Expr) -> At:
         return cast("At", Basic.__new__(cls, symbol, sympify(time)))
 
-    @property
-    def shape(self) -> Shape:
-        return cast("Shape", self.args[0].shape)
 
-
-class TimeSum(MatrixExpr):  # type: ignore[misc]
+class TimeSum(Expression):
     """Σ of the body for index = first, …, last."""
 
     def __new__(cls, body: MatrixExpr, index: Symbol, first: Expr, last: Expr) -> TimeSum:
         return cast("TimeSum", Basic.__new__(cls, body, index, sympify(first), sympify(last)))
 
-    @property
-    def shape(self) -> Shape:
-        return cast("Shape", self.args[0].shape)
 
-
-class TimeProduct(MatrixExpr):  # type: ignore[misc]
+class TimeProduct(Expression):
     """∏ of square factors, index from `latest` down to `earliest`, the latest on the left."""
 
     def __new__(cls, body: MatrixExpr, index: Symbol, latest: Expr, earliest: Expr) -> TimeProduct:
@@ -183,27 +168,17 @@ class TimeProduct(MatrixExpr):  # type: ignore[misc]
             "TimeProduct", Basic.__new__(cls, body, index, sympify(latest), sympify(earliest))
         )
 
-    @property
-    def shape(self) -> Shape:
-        return cast("Shape", self.args[0].shape)
 
-
-class Partial(MatrixExpr):  # type: ignore[misc]
+class Partial(Expression):
     """∂u/∂v by name: the block of a Jacobian that another line writes out; of matrices, of vec."""
-
-    def __new__(cls, of: MatrixExpr, by: MatrixExpr) -> Partial:
-        return cast("Partial", Basic.__new__(cls, of, by))
 
     @property
     def shape(self) -> Shape:
         return entries(self.args[0]), entries(self.args[1])
 
 
-class Blocks(MatrixExpr):  # type: ignore[misc]
+class Blocks(Expression):
     """A k×k block matrix of its entries, row by row."""
-
-    def __new__(cls, *entries: MatrixExpr) -> Blocks:
-        return cast("Blocks", Basic.__new__(cls, *entries))
 
     @property
     def order(self) -> int:

@@ -5,24 +5,15 @@ In: expressions of the language. Out: nodes beside those of `expr`.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Self, cast
+from typing import ClassVar, Final
 
-from sympy import Basic, MatrixExpr
-
-from derive.language.expr import Shape
+from derive.language.expr import Expression
 
 
-class _Pair(MatrixExpr):  # type: ignore[misc]
+class _Pair(Expression):
     """A function of two arguments of one shape, entry by entry; `name` is how it is written."""
 
     name: ClassVar[str]
-
-    def __new__(cls, left: MatrixExpr, right: MatrixExpr) -> Self:
-        return cast("Self", Basic.__new__(cls, left, right))
-
-    @property
-    def shape(self) -> Shape:
-        return cast("Shape", self.args[0].shape)
 
 
 class Maximum(_Pair):

@@ -40,18 +40,8 @@ _LATEX_SIGNS: Final = {
 }  # fmt: skip
 _LATEX_FENCES: Final = {"‖": r"\|", "{": r"\{", "}": r"\}"}
 _LATEX_FUNCTIONS: Final = frozenset((
-    "tanh",
-    "exp",
-    "sin",
-    "cos",
-    "log",
-    "max",
-    "min",
-    "sup",
-    "inf",
-    "det",
-    "lim",
-))
+    "tanh", "exp", "sin", "cos", "log", "max", "min", "sup", "inf", "det", "lim",
+))  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,24 @@ from numeric.compiler.stacking import stack
 from numeric.compiler.target import Style, Target, load
 from numeric.compiler.to_c import functions as c_functions
 from numeric.compiler.to_c.target import C
-from numeric.compiler.to_jax.target import JAX
+from numeric.compiler.to_jax import calls as jax_calls
+from numeric.compiler.to_jax import module as jax_module
 from numeric.compiler.to_numpy.expressions import SPELLED
 from numeric.compiler.to_numpy.formula import spelled
 from numeric.compiler.to_numpy.functions import EXACT, FAST, PLAIN
 from numeric.compiler.to_numpy.module import emit, emit_network
-from numeric.compiler.to_torch.target import TORCH
+from numeric.compiler.to_torch import calls as torch_calls
+from numeric.compiler.to_torch import module as torch_module
 
 NUMPY: Final = Target("numpy", ".py", emit, emit_network, load, spelled, SPELLED, at_once=True)
+JAX: Final = Target(
+    "jax", ".py", jax_module.emit, jax_module.emit_network, jax_calls.load, spelled, SPELLED,
+    ready=jax_calls.ready, at_once=True,
+)  # fmt: skip
+TORCH: Final = Target(
+    "torch", ".py", torch_module.emit, torch_module.emit_network, torch_calls.load, spelled,
+    SPELLED, ready=torch_calls.ready, carries="c",
+)  # fmt: skip
 
 _ROWS: Final = (
     Style("textbook", NUMPY, READABLE, "output", PLAIN),

@@ -33,7 +33,7 @@ from derive.language.maps import LinearMap, Vec
 from derive.language.pairs import AtLeast, Below, Maximum, Minimum
 from numeric.meaning.enclose_curvature import curvature_on
 from numeric.meaning.enclose_functions import number, slope_on, value_on
-from numeric.meaning.interpret import NODES, Meaning, Step, Valued, columns_of
+from numeric.meaning.interpret import NODES, Meaning, Step, Valued, columns_of, of_argument
 from numeric.numbers import intervals as iv
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.numbers.intervals import Interval, interval
@@ -58,17 +58,11 @@ BOXES: Final = _Boxes(
 )
 
 
-def _softmax(node: Softmax, of: Meaning) -> Valued:
-    inner = of(node.args[0])
-
-    def value(step: Step) -> Interval:
-        argument = inner(step)
-        shift = argument.hi.max(axis=0, keepdims=True)
-        powers = iv.exp(argument - shift)
-        found = powers / powers.sum(axis=0, keepdims=True)
-        return Interval(np.clip(found.lo, 0.0, 1.0), np.clip(found.hi, 0.0, 1.0))
-
-    return value
+def _softmax(argument: Interval) -> Interval:
+    shift = argument.hi.max(axis=0, keepdims=True)
+    powers = iv.exp(argument - shift)
+    found = powers / powers.sum(axis=0, keepdims=True)
+    return Interval(np.clip(found.lo, 0.0, 1.0), np.clip(found.hi, 0.0, 1.0))
 
 
 def _identity(node: Identity, of: Meaning) -> Valued:
@@ -134,14 +128,8 @@ def _linear_map(node: LinearMap, of: Meaning) -> Valued:
     return value
 
 
-def _vec(node: Vec, of: Meaning) -> Valued:
-    inner = of(node.args[0])
-
-    def value(step: Step) -> Interval:
-        found = inner(step)
-        return Interval(found.lo.reshape((-1, 1)), found.hi.reshape((-1, 1)))
-
-    return value
+def _vec(found: Interval) -> Interval:
+    return Interval(found.lo.reshape((-1, 1)), found.hi.reshape((-1, 1)))
 
 
 def _of_two(join: Callable[[Interval, Interval], Interval]) -> Callable[[Any, Meaning], Valued]:
@@ -169,8 +157,8 @@ _OWN: Final[dict[type, Callable[[Any, Meaning], Valued]]] = {
     Elementwise: _elementwise, Slope: _slope,
     Maximum: _of_two(_chosen(np.maximum)), Minimum: _of_two(_chosen(np.minimum)),
     AtLeast: _of_two(_at_least), Below: _of_two(_below),
-    Softmax: _softmax, Identity: _identity, DiagMatrix: _diagonal, HadamardProduct: _hadamard,
-    LinearMap: _linear_map, Vec: _vec,
+    Softmax: of_argument(_softmax), Identity: _identity, DiagMatrix: _diagonal,
+    HadamardProduct: _hadamard, LinearMap: _linear_map, Vec: of_argument(_vec),
 }  # fmt: skip
 
 

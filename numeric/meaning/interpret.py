@@ -181,14 +181,8 @@ def _product(node: MatMul, of: Meaning) -> Valued:
     return lambda step: held * value(step)
 
 
-def _transpose(node: Transpose, of: Meaning) -> Valued:
-    inner = of(node.arg)
-
-    def value(step: Step) -> Array:
-        array = inner(step)
-        return array.T if len(array.shape) == 2 else array.swapaxes(-1, -2)
-
-    return value
+def _transposed(array: Array) -> Array:
+    return array.T if len(array.shape) == 2 else array.swapaxes(-1, -2)
 
 
 def _constant(number: int) -> Callable[[MatrixExpr, Meaning], Valued]:
@@ -296,16 +290,6 @@ def _applied(function: Scalar, inner: Valued, of: Meaning) -> Valued:
     return value
 
 
-def _vec(node: Vec, of: Meaning) -> Valued:
-    inner = of(node.args[0])
-
-    def value(step: Step) -> Array:
-        found = inner(step)
-        return found.reshape((*found.shape[:-2], -1, 1))
-
-    return value
-
-
 def basis(change: MatrixExpr, step: Step, full: Callable[..., Array]) -> Array:
     """Every matrix of that shape with one entry 1 and the others 0, one behind the other.
 
@@ -363,13 +347,13 @@ def _pair(
 NODES: Final[dict[type, Callable[[Any, Meaning], Valued]]] = {
     MatrixSymbol: _symbol, MatAdd: _folded(operator.add), MatMul: _product,
     HadamardProduct: _folded(operator.mul), Quotient: _folded(operator.truediv),
-    Transpose: _transpose, OneMatrix: _constant(1), ZeroMatrix: _constant(0),
+    Transpose: of_argument(_transposed), OneMatrix: _constant(1), ZeroMatrix: _constant(0),
     Identity: _identity, DiagMatrix: _diagonal, Broadcast: _broadcast, Concat: _concat,
     Extent: _extent,
     Maximum: _pair(operator.ge, chooses=True), Minimum: _pair(operator.le, chooses=True),
     AtLeast: _pair(operator.ge, chooses=False), Below: _pair(operator.lt, chooses=False),
     Rows: _rows, Columns: _columns, Softmax: _softmax, Elementwise: _elementwise, Slope: _slope,
-    Vec: _vec, LinearMap: _linear_map,
+    Vec: of_argument(lambda a: a.reshape((*a.shape[:-2], -1, 1))), LinearMap: _linear_map,
 }  # fmt: skip
 
 

@@ -42,18 +42,12 @@ class Degree(Element):
     def key(self) -> float:
         return self.shadow
 
-    def _take(self, other: Any) -> Degree:
-        return other if isinstance(other, Degree) else self.lift(other)
-
     def _sum(self, other: Degree, shadow: float) -> Degree:
         top = max(self.top + other.bottom, other.top + self.bottom)
         return Degree(top, self.bottom + other.bottom, shadow)
 
     def __neg__(self) -> Degree:
         return Degree(self.top, self.bottom, -self.shadow)
-
-    def __pos__(self) -> Degree:
-        return self
 
     def __abs__(self) -> Degree:
         return Degree(self.top, self.bottom, abs(self.shadow))
@@ -72,9 +66,6 @@ class Degree(Element):
         other = self._take(other)
         return self._sum(other, self.shadow - other.shadow)
 
-    def __rsub__(self, other: Any) -> Any:
-        return (-self).__add__(other)
-
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, np.ndarray):
             return NotImplemented
@@ -83,14 +74,6 @@ class Degree(Element):
         return Degree(self.top + other.top, self.bottom + other.bottom, shadow)
 
     __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Any:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        return self * self._take(other).reciprocal()
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.reciprocal().__mul__(other)
 
     def __pow__(self, exponent: Any) -> Any:
         power = int(exponent)

@@ -62,8 +62,30 @@ class Element:
         """What a comparison looks at."""
         raise NotImplementedError
 
+    def reciprocal(self) -> Any:
+        """1 over the number."""
+        raise NotImplementedError
+
+    def _take(self, other: Any) -> Any:
+        return other if isinstance(other, Element) else self.lift(other)
+
     def _other(self, other: Any) -> float:
-        return (other if isinstance(other, Element) else type(self).lift(other)).key()
+        taken: Element = self._take(other)
+        return taken.key()
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other  # type: ignore[operator]
+
+    def __truediv__(self, other: Any) -> Any:
+        if isinstance(other, np.ndarray):
+            return NotImplemented
+        return self * self._take(other).reciprocal()
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.reciprocal() * other
 
     def __lt__(self, other: Any) -> bool:
         return self.key() < self._other(other)

@@ -101,9 +101,6 @@ class Forward(Element):
     def __sub__(self, other: Any) -> Any:
         return self.__add__(-other)
 
-    def __rsub__(self, other: Any) -> Any:
-        return (-self) + other
-
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, np.ndarray):
             return NotImplemented

@@ -55,7 +55,7 @@ class Dual(Element):
         return self.shadow
 
     def _other(self, other: Any) -> float:
-        taken = other if isinstance(other, Dual) else self.lift(other)
+        taken: Dual = self._take(other)
         if self.shadow == taken.shadow and self.value != taken.value:
             functions = CURRENT.get(None)
             if functions is not None:
@@ -67,9 +67,6 @@ class Dual(Element):
 
     def __neg__(self) -> Dual:
         return Dual(-self.value % PRIME, -self.tangent % PRIME, -self.shadow)
-
-    def __pos__(self) -> Dual:
-        return self
 
     def __abs__(self) -> Dual:
         return -self if self.shadow < 0 else self
@@ -98,9 +95,6 @@ class Dual(Element):
             self.shadow - other.shadow,
         )
 
-    def __rsub__(self, other: Any) -> Any:
-        return -self + other
-
     def __mul__(self, other: Any) -> Any:
         if other.__class__ is not Dual:
             if isinstance(other, np.ndarray):
@@ -120,9 +114,6 @@ class Dual(Element):
                 return NotImplemented
             other = Dual.lift(other)
         return self * other.reciprocal()
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.reciprocal() * other
 
     def __pow__(self, exponent: Any) -> Any:
         power = int(exponent.shadow if isinstance(exponent, Dual) else exponent)
@@ -162,7 +153,7 @@ class Dual(Element):
         return (self + 1).log()
 
     def logaddexp(self, other: Any) -> Any:
-        other = other if isinstance(other, Dual) else Dual.lift(other)
+        other = self._take(other)
         return (self.exp() + other.exp()).log()
 
     def tanh(self) -> Dual:

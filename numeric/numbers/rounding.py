@@ -65,14 +65,11 @@ class Bounded(Element):
         return self.value
 
     def _other(self, other: Any) -> float:
-        taken = self._take(other)
+        taken: Bounded = self._take(other)
         if abs(self.value - taken.value) < self.error + taken.error:
             for note in _CLOSE_CALLS.get():
                 note.append(self.value)
         return taken.value
-
-    def _take(self, other: Any) -> Bounded:
-        return other if isinstance(other, Bounded) else self.lift(other)
 
     def _made(self, value: float, error: float) -> Self:
         """The result of one operation: what came in, and its own rounding."""
@@ -85,9 +82,6 @@ class Bounded(Element):
 
     def __neg__(self) -> Self:
         return type(self)(-self.value, self.error, self.mass)
-
-    def __pos__(self) -> Self:
-        return self
 
     def __abs__(self) -> Self:
         return type(self)(abs(self.value), self.error, self.mass)
@@ -111,9 +105,6 @@ class Bounded(Element):
             return NotImplemented
         return self + (-self._take(other))
 
-    def __rsub__(self, other: Any) -> Any:
-        return (-self).__add__(other)
-
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, np.ndarray):
             return NotImplemented
@@ -125,14 +116,6 @@ class Bounded(Element):
         return self._made(self.value * other.value, error)
 
     __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Any:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        return self * self._take(other).reciprocal()
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.reciprocal().__mul__(other)
 
     def reciprocal(self) -> Self:
         size = abs(self.value)

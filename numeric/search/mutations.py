@@ -143,24 +143,23 @@ def _gated(draft: _Draft) -> Said | None:
     return said("a gate put in")
 
 
+def _halved(draft: _Draft, kind: str) -> bool:
+    """Whether there is an operation of two of that kind; one of its two is left."""
+    found = draft.chosen(draft.places(kind))
+    if found is not None:
+        line, node = found
+        draft.put(line, node, node.children[int(draft.rng.integers(2))])
+    return found is not None
+
+
 def _ungated(draft: _Draft) -> Said | None:
     """A product of vectors loses a factor."""
-    found = draft.chosen(draft.places("*"))
-    if found is None:
-        return None
-    line, node = found
-    draft.put(line, node, node.children[int(draft.rng.integers(2))])
-    return said("a factor taken out")
+    return said("a factor taken out") if _halved(draft, "*") else None
 
 
 def _shorter(draft: _Draft) -> Said | None:
     """A sum loses a term."""
-    found = draft.chosen(draft.places("+"))
-    if found is None:
-        return None
-    line, node = found
-    draft.put(line, node, node.children[int(draft.rng.integers(2))])
-    return said("a term taken out")
+    return said("a term taken out") if _halved(draft, "+") else None
 
 
 def _another_path(draft: _Draft) -> Said | None:

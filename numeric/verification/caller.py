@@ -18,16 +18,10 @@ GROUPS: Final = {
     "forward": ("params", "inputs", "initial", "constants"),
     "backward": ("params", "tape", "cotangents"),
     "loss_and_gradient": (
-        "params",
-        "inputs",
-        "targets",
-        "initial",
-        "constants",
-        "lengths",
-        "final_cotangents",
+        "params", "inputs", "targets", "initial", "constants", "lengths", "final_cotangents",
     ),
     "predict": ("params", "inputs", "initial", "constants", "lengths"),
-}
+}  # fmt: skip
 
 
 class Misbehaviour(Exception):  # noqa: N818 (it is the module's error, not ours)

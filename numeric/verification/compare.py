@@ -15,7 +15,8 @@ import numpy as np
 from numeric.numbers.rounding import BOUNDED, Kinds, close_calls, data, errors
 from numeric.verification.cases import Case
 from numeric.verification.oracles import Answer
-from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.problems.extents import Result
+from numeric.verification.problems.problem import Problem
 from numeric.verification.watch import Guard
 
 CANCELLED: Final = 1e-9

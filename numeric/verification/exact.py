@@ -26,7 +26,8 @@ from numeric.numbers.degree import error_probability, variables
 from numeric.numbers.prime_field import FIELD, Dual, DualArray, random_duals, with_tangents
 from numeric.numbers.random_functions import PRIME, RandomFunctions, random_functions
 from numeric.verification.cases import Case
-from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.problems.extents import Result
+from numeric.verification.problems.problem import Problem
 from numeric.verification.watch import Guard
 
 Name = tuple[str, str]

@@ -21,7 +21,8 @@ from numeric.verification.cases import Case
 from numeric.verification.explain.audit import Audit, Call, relative_error
 from numeric.verification.explain.treated import LARGE, SMALL, clipped, limits_of, said_of
 from numeric.verification.oracles import Answer, autograd_answer
-from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.problems.extents import Result
+from numeric.verification.problems.problem import Problem
 from numeric.verification.scope import DTYPES, WHOLE, Scope
 from numeric.verification.watch import Guard, Misbehaviour, Stopped
 

@@ -24,7 +24,8 @@ from numeric.numbers.arithmetic import FLOATS, Arithmetic
 from numeric.numbers.fifty_digits import MULTIPRECISION, Forward, independent
 from numeric.numbers.primitives import NOT_IN_NUMPY, PRIMITIVES, Primitive
 from numeric.verification.cases import GROUPS, Case
-from numeric.verification.problems.problem import Outputs, Problem
+from numeric.verification.problems.extents import Outputs
+from numeric.verification.problems.problem import Problem
 
 Arrays = Mapping[str, Any]
 Named = dict[tuple[str, str], Any]

@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from numeric.verification.cases import Case, whole
-from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.problems.extents import Result
+from numeric.verification.problems.problem import Problem
 from numeric.verification.watch import Guard, Misbehaviour, Raised, Stopped
 
 POWERS: Final = {"float64": (-600, 400), "float32": (-50, 40)}

@@ -23,7 +23,8 @@ from numeric.verification.compare import (
     unexplained,
 )
 from numeric.verification.oracles import Answer, autograd_answer, precise_answer
-from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.problems.extents import Result
+from numeric.verification.problems.problem import Problem
 from numeric.verification.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PARTIAL, PASS, Gradient
 from numeric.verification.watch import Guard, Misbehaviour, Stopped
 

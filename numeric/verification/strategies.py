@@ -17,9 +17,10 @@ from derive.cell import Cell, cell_of
 from derive.network import Network
 from numeric.meaning.sizes import size_names
 from numeric.verification.cases import DRAWN, REGIMES, Case
+from numeric.verification.problems.extents import Limits
 from numeric.verification.problems.of_cell import CellProblem, make_case
 from numeric.verification.problems.of_network import NetworkProblem
-from numeric.verification.problems.problem import Limits, Problem
+from numeric.verification.problems.problem import Problem
 from numeric.verification.random_cells import cell_text
 
 SEEDS: Final = st.integers(0, 2**32 - 1)

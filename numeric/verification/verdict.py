@@ -7,7 +7,7 @@ different kinds passed and none is undecided.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -204,7 +204,7 @@ def diagnoses(gradients: Mapping[str, Mapping[str, Any]]) -> list[str]:
         elif cause in sayings and every:
             lines.append(cause)
         else:
-            whose = said("all gradients") if every else _listed(names)
+            whose = said("all gradients") if every else listed(names)
             lines.append(said("{0}: {1}", whose, cause))
     lines += [alone_[0] if len(names) < 2 else _equal(names, rest)
               for rest, (names, alone_) in alone.items()]  # fmt: skip
@@ -221,12 +221,13 @@ def gradient_name(label: str) -> str:
 
 def _equal(names: list[str], rest: str) -> str:
     if len(names) > 1:
-        return said("{0} each equal {1}", _listed(names), rest)
+        return said("{0} each equal {1}", listed(names), rest)
     return said("{0} equals {1}", names[0], rest)
 
 
-def _listed(names: list[str]) -> str:
-    *others, last = names
+def listed(words: Iterable[str]) -> str:
+    """The words with commas, and "and" before the last."""
+    *others, last = words
     return said("{0} and {1}", ", ".join(others), last) if others else last
 
 

@@ -49,9 +49,10 @@ from numeric.verification.interface import (
     strict,
 )
 from numeric.verification.oracles import Answer
+from numeric.verification.problems.extents import Result
 from numeric.verification.problems.in_segments import SegmentedProblem
 from numeric.verification.problems.of_cell import CellProblem
-from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.problems.problem import Problem
 from numeric.verification.profiles import NETWORK_PROFILES, PROFILES, Profile, profile_of
 from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.session import Session

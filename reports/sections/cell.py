@@ -12,12 +12,12 @@ from derive.calculus.through_time import Derivation
 from numeric.bounds.one_sequence.measured import Measurement
 from numeric.verification.verdict import Verdict
 from reports.document.model import Document, counted
-from reports.sections.code import code
 from reports.sections.derivation import derived
 from reports.sections.dictionary import dictionary
 from reports.sections.facts import Facts
 from reports.sections.glossary import glossary
 from reports.sections.growth import growth, more_theory
+from reports.sections.listing import code
 from reports.sections.literature import sources
 from reports.sections.page_one import glance
 from reports.sections.verified import verified

@@ -1,6 +1,6 @@
 """Emitted modules → what a report shows of them: loops with the numbers of their equations.
 
-In: the source of a module. Out: text.
+In: the source of a module, or `Facts`. Out: text, or the section on the code of a cell.
 """
 
 from __future__ import annotations
@@ -11,12 +11,29 @@ from typing import Final
 
 from derive.cell import Cell, catalogue
 from derive.network import Network
+from derive.typeset.boxes import row
+from reports.document.model import Listing, Paragraph, Section, Words
+from reports.sections.facts import Facts
 
 _COMMENT: Final = re.compile(r"^\s*# \((\d+)\)")
 _LAYER: Final = re.compile(r"(layer\d+(?:_reverse)?)_")
 _ALLOCATED: Final = re.compile(r"= np\.(zeros|empty)(_like)?\(")
 WIDEST: Final = 84
 """Numbers of equations stand in this column at the latest."""
+
+
+def code(facts: Facts) -> Section | None:
+    """The two loops of the emitted module, each line with its equation; use in five lines."""
+    if not facts.listing:
+        return None
+    say = facts.say
+    command = Words(f"bptt emit {facts.derivation.cell.name} --style textbook", "code")
+    return Section("code", say.words("code.title"), (
+        Paragraph(say.sentence("code.opening", command, row("W", "x"))),
+        Listing(numbered_loops(facts.listing)),
+        Paragraph(say.sentence("code.use")),
+        Listing(usage(facts.derivation.cell, say.words)),
+    ))  # fmt: skip
 
 
 def numbered_loops(listing: str) -> str:

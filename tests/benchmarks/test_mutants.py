@@ -20,8 +20,8 @@ from numeric.compiler.kernel import compile_cell
 from numeric.numbers.rounding import COARSE
 from numeric.verification.compare import Difference, differences, rounding_bounds
 from numeric.verification.oracles import Answer
+from numeric.verification.problems.extents import Result
 from numeric.verification.problems.of_cell import CellProblem
-from numeric.verification.problems.problem import Result
 from numeric.verification.watch import Guard, subject_of
 
 ROOT = Path(__file__).parents[2]

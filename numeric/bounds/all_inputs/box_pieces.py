@@ -28,7 +28,7 @@ import numpy as np
 from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 from numeric.bounds.all_inputs.fractional_form import Fractional, fractional_form
-from numeric.bounds.all_inputs.fractional_norm import ScaledNorm, proved
+from numeric.bounds.all_inputs.fractional_norm import ScaledNorm, powers, proved
 from numeric.bounds.all_inputs.ranges import Box, Ranges, Setting
 from numeric.bounds.all_inputs.scaling_search import Blocks, Descent
 from numeric.bounds.growth import Method
@@ -87,25 +87,22 @@ class Pieces:
         The Δ are the same in every piece; their centres and radii follow from its box.
         """
         text, layout, form = Text(), Layout(), self.scaled[0].form
-        rows = _rows(form)
         return {
             "r": self.rate, "condition": self.condition, "T": self.metric.tolist(),
             "delta": [{"d": text(layout.of(u.column)), "unit": u.unit, "rows": own}
-                      for u, own in zip(form.unknowns, rows, strict=True)],
+                      for u, own in zip(form.unknowns, form.rows, strict=True)],
             "pieces": [
                 {"states": _ends(states), "inputs": _ends(inputs), "r": one.rate,
                  "norm": one.norm,
                  "S": [one.scaling[form.width :, form.width :][np.ix_(own, own)].tolist()
-                       for own in rows]}
+                       for own in form.rows]}
                 for (states, inputs), one in zip(self.boxes, self.scaled, strict=True)
             ],
         }  # fmt: skip
 
     def method(self, lags: int) -> Method:
         """The bounds condition · r^lag, rounded up."""
-        constant, log = math.log10(self.condition), math.log10(self.rate)
-        found = (constant + lag * log for lag in range(1, lags + 1))
-        return Method(NAME, self.rate, tuple(f + 1e-12 * (1 + abs(f) + constant) for f in found))
+        return powers(NAME, self.condition, self.rate, lags)
 
 
 def _metric(one: ScaledNorm) -> Array:
@@ -115,14 +112,6 @@ def _metric(one: ScaledNorm) -> Array:
 def _ends(box: Box) -> dict[str, list[list[float]]]:
     return {name: [held.lo.ravel().tolist(), held.hi.ravel().tolist()]
             for name, held in box.items()}  # fmt: skip
-
-
-def _rows(form: Fractional) -> list[list[int]]:
-    """The rows of q of each Δ."""
-    rows: list[list[int]] = [[] for _ in form.unknowns]
-    for row, owner in enumerate(form.owners):
-        rows[owner].append(row)
-    return rows
 
 
 @np.errstate(all="ignore")

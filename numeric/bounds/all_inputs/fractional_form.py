@@ -72,6 +72,14 @@ class Fractional:
         """About G."""
         return self.matrix.middle
 
+    @cached_property
+    def rows(self) -> list[list[int]]:
+        """The rows of q of each Δ."""
+        found: list[list[int]] = [[] for _ in self.unknowns]
+        for row, owner in enumerate(self.owners):
+            found[owner].append(row)
+        return found
+
     def closed(self, delta: Array) -> Array:
         """About A + B Δ (I − D Δ)⁻¹ C for one Δ, a number for each owner."""
         G, k = self.middle, self.width

@@ -66,9 +66,6 @@ class ScaledNorm:
     def to_dict(self) -> dict[str, Any]:
         """What the JSON holds; P as T, S as the rows of its blocks, `rows` of q that share a Δ."""
         k, text, layout = self.form.width, Text(), Layout()
-        rows: list[list[int]] = [[] for _ in self.form.unknowns]
-        for row, owner in enumerate(self.form.owners):
-            rows[owner].append(row)
         return {
             "r": self.rate, "norm": self.norm, "condition": self.condition,
             "T": self.scaling[:k, :k].tolist(),
@@ -76,15 +73,20 @@ class ScaledNorm:
                 {"d": text(layout.of(u.column)), "unit": u.unit, "centre": u.centre,
                  "radius": u.radius, "rows": own,
                  "S": self.scaling[k:, k:][np.ix_(own, own)].tolist()}
-                for u, own in zip(self.form.unknowns, rows, strict=True)
+                for u, own in zip(self.form.unknowns, self.form.rows, strict=True)
             ],
         }  # fmt: skip
 
     def method(self, lags: int) -> Method:
         """The bounds condition · r^lag, rounded up."""
-        constant, log = math.log10(self.condition), math.log10(self.rate)
-        found = (constant + lag * log for lag in range(1, lags + 1))
-        return Method(NAME, self.rate, tuple(f + 1e-12 * (1 + abs(f) + constant) for f in found))
+        return powers(NAME, self.condition, self.rate, lags)
+
+
+def powers(name: str, condition: float, rate: float, lags: int) -> Method:
+    """The bounds condition · r^lag, rounded up."""
+    constant, log = math.log10(condition), math.log10(rate)
+    found = (constant + lag * log for lag in range(1, lags + 1))
+    return Method(name, rate, tuple(f + 1e-12 * (1 + abs(f) + constant) for f in found))
 
 
 @np.errstate(all="ignore")

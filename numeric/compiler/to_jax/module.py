@@ -16,13 +16,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
-from numeric.compiler.argument_checks import checks_of, shown_line
+from numeric.compiler.argument_checks import checks_of
 from numeric.compiler.at_once import JAX_GUESS, JAX_LOOP, at_once, renamed
 from numeric.compiler.program import Block, Program, Statement, initial_name
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_numpy.checks import EACH
 from numeric.compiler.to_numpy.expressions import Spelled, shape_text
-from numeric.compiler.to_numpy.module import declarations, gradients
+from numeric.compiler.to_numpy.module import (
+    arguments_checked,
+    bars_checked,
+    declarations,
+    gradients,
+    sizes_read,
+)
 from numeric.compiler.to_numpy.own_names import Cleared, cleared
 
 _NP: Final = re.compile(r"\bnp\.")
@@ -114,17 +120,13 @@ def _forward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
              f"return {{{states}}}, tape"]  # fmt: skip
     check = [
         f"sizes, kinds = {header.sizes()}, {{}}",
-        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
-        'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
-        'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
-        'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
-        *shown_line(header.declared),
+        *arguments_checked(header),
         "like = jnp.zeros_like(next(iter((*inputs.values(), *params.values()))), shape=())",
     ]
     return [
         "def forward(params, inputs, initial=None, constants=None):",
         '    """The states of every step, and the tape that `backward` needs."""',
-        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
+        *(f"    {line}" for line in (*check, *sizes_read(clear, body), *body)),
     ]
 
 
@@ -147,33 +149,19 @@ def _backward(clear: Cleared, spelled: Written, header: Header) -> list[str]:
         spelled.there.add(name)
     body += _blocks(spelled, "backward", {r.name for r in program.results})
     body += ["return {", *(_np(line) for line in gradients(program)), "}"]
-    returned = {a.key for a in program.arguments if a.group == "cotangents"}
-    states = {a.key for a in program.arguments if a.group == "initial"}
-    names = "STATES" if returned == states else "{**STATES, **OUTPUTS}"
     check = [
         "try:",
         '    like = tape["like"]',
         '    sizes = {name: len(held) for name, held in tape["sizes"].items()}',
         "except (TypeError, KeyError):",
         '    raise ValueError("tape: expected what forward returned") from None',
-        'kinds = {like.dtype: "forward"}',
-        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
-        "cotangents = _take(",
-        f'    "cotangents", cotangents, {names}, ("T", "B"), sizes, kinds, optional=True',
-        ")",
+        *bars_checked(program),
     ]
     return [
         "def backward(params, tape, cotangents):",
         '    """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step."""',
-        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
+        *(f"    {line}" for line in (*check, *sizes_read(clear, body), *body)),
     ]
-
-
-def _sizes(clear: Cleared, body: list[str]) -> Iterator[str]:
-    words = set(re.findall(r"\w+", "\n".join(body)))
-    for name, size in sorted({**clear.sizes, "T": "T", "B": "B"}.items()):
-        if name in words:
-            yield f'{name} = sizes["{size}"]'
 
 
 # ---- blocks ----------------------------------------------------------------------------------

@@ -94,10 +94,10 @@ class Spelled:
         return text, SUM if len(statement.operands) > 1 else PRODUCT
 
     def _multiply(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        return " * ".join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
+        sign = {"multiply": " * ", "divide": " / ", "product": " @ "}[statement.op]
+        return sign.join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
 
-    def _divide(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        return " / ".join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
+    _divide = _product = _multiply
 
     def _maximum(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         one, two = (self.operand(o, in_loop)[0] for o in statement.operands)
@@ -124,9 +124,6 @@ class Spelled:
 
     def _pull(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         return self._apply(statement, in_loop, "")
-
-    def _product(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        return " @ ".join(self.bound(o, in_loop, ATOM) for o in statement.operands), PRODUCT
 
     def _outer(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         u, v = (self.bound(o, in_loop, ATOM) for o in statement.operands)
@@ -247,14 +244,12 @@ class Spelled:
     def _scatter(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         return self._emitted(statement, shape_text(statement.settings), "like")
 
-    def _from_end(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        return self._emitted(statement, shape_text(statement.settings), "like")
+    _from_end = _scatter
 
     def _cross_entropy(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
         return self._emitted(statement)
 
-    def _cross_entropy_slope(self, statement: Statement, in_loop: bool) -> tuple[str, int]:
-        return self._emitted(statement)
+    _cross_entropy_slope = _cross_entropy
 
     def _emitted(self, statement: Statement, *more: str) -> tuple[str, int]:
         """A call of a function that travels with the module."""
@@ -276,15 +271,7 @@ class Spelled:
 SPELLED: Final = frozenset(
     op for op in OPERATIONS if op in EXPRESSIONS or hasattr(Spelled, f"_{op}")
 )
-_IDENTIFIER: Final = str.maketrans({
-    ".": "p",
-    "/": "_over_",
-    "-": "m",
-    "+": None,
-    "(": None,
-    ")": None,
-    " ": None,
-})
+_IDENTIFIER: Final = str.maketrans({".": "p", "/": "_over_", "-": "m", **dict.fromkeys("+() ")})
 
 
 def spell(template: str, name: str, parameters: tuple[Number, ...]) -> str:

@@ -145,11 +145,7 @@ def _forward(clear: Cleared, spelled: Spelled, write: BlockWriter, header: Heade
     body += ["}", f"return {{{states}}}, tape"]
     check = [
         f"sizes, kinds = {header.sizes()}, {{}}",
-        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
-        'inputs = _take("inputs", inputs, INPUTS, ("T", "B"), sizes, kinds)',
-        'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
-        'constants = _take("constants", constants, CONSTANTS, (), sizes, kinds)',
-        *shown_line(header.declared),
+        *arguments_checked(header),
         "like = next(iter((*inputs.values(), *params.values())))",
     ]
     return [
@@ -158,7 +154,7 @@ def _forward(clear: Cleared, spelled: Spelled, write: BlockWriter, header: Heade
         "",
         *(f"    {line}" for line in shapes(header, "states")),
         '    """',
-        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
+        *(f"    {line}" for line in (*check, *sizes_read(clear, body), *body)),
     ]
 
 
@@ -180,19 +176,12 @@ def _backward(clear: Cleared, spelled: Spelled, write: BlockWriter, header: Head
     body += [f'{name} = tape["{name}"]' for name in program.tape()]
     body += _blocks(program, spelled, write, "backward")
     body += ["return {", *gradients(program), "}"]
-    returned = {a.key for a in program.arguments if a.group == "cotangents"}
-    states = {a.key for a in program.arguments if a.group == "initial"}
-    names = "STATES" if returned == states else "{**STATES, **OUTPUTS}"
     check = [
         "try:",
         '    sizes, like = dict(tape["sizes"]), tape["like"]',
         "except (TypeError, KeyError):",
         '    raise ValueError("tape: expected what forward returned") from None',
-        'kinds = {like.dtype: "forward"}',
-        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
-        "cotangents = _take(",
-        f'    "cotangents", cotangents, {names}, ("T", "B"), sizes, kinds, optional=True',
-        ")",
+        *bars_checked(program),
     ]
     return [
         "def backward(params, tape, cotangents):",
@@ -201,8 +190,31 @@ def _backward(clear: Cleared, spelled: Spelled, write: BlockWriter, header: Head
         *(f"    {line}" for line in shapes(header, "cotangents")),
         "    Each gradient has the shape of what it belongs to.",
         '    """',
-        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
+        *(f"    {line}" for line in (*check, *sizes_read(clear, body), *body)),
     ]
+
+
+def arguments_checked(
+    header: Header, inputs: str = "INPUTS", constants: str = "CONSTANTS"
+) -> Iterator[str]:
+    """The lines that check what a forward pass is given, by what is declared of it."""
+    yield 'params = _take("params", params, PARAMETERS, (), sizes, kinds)'
+    yield f'inputs = _take("inputs", inputs, {inputs}, ("T", "B"), sizes, kinds)'
+    yield 'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)'
+    yield f'constants = _take("constants", constants, {constants}, (), sizes, kinds)'
+    yield from shown_line(header.declared)
+
+
+def bars_checked(program: Program) -> Iterator[str]:
+    """The lines that check what a backward pass is given, once `like` is known."""
+    returned = {a.key for a in program.arguments if a.group == "cotangents"}
+    states = {a.key for a in program.arguments if a.group == "initial"}
+    names = "STATES" if returned == states else "{**STATES, **OUTPUTS}"
+    yield 'kinds = {like.dtype: "forward"}'
+    yield 'params = _take("params", params, PARAMETERS, (), sizes, kinds)'
+    yield "cotangents = _take("
+    yield f'    "cotangents", cotangents, {names}, ("T", "B"), sizes, kinds, optional=True'
+    yield ")"
 
 
 def gradients(program: Program) -> Iterator[str]:
@@ -242,7 +254,7 @@ def _network(
         f"    params, inputs, targets, initial=None, constants=None, lengths=None{taken(program)}",
         "):",
         *(f"    {line}" for line in said_of_loss(program)),
-        *(f"    {line}" for line in (*check, *_sizes(clear, body), *body)),
+        *(f"    {line}" for line in (*check, *sizes_read(clear, body), *body)),
     ]
 
 
@@ -260,7 +272,7 @@ def _prediction(clear: Cleared, spelled: Spelled, write: BlockWriter, header: He
     about = [*about[:-1], f'{about[-1]}"""'] if len(about) == 1 else [*about, '"""']
     return [
         "def predict(params, inputs, initial=None, constants=None, lengths=None):",
-        *(f"    {line}" for line in (*about, *check, *_sizes(clear, body), *body)),
+        *(f"    {line}" for line in (*about, *check, *sizes_read(clear, body), *body)),
         f"    return {made.name}",
     ]
 
@@ -284,11 +296,7 @@ def _network_arguments(program: Program, header: Header) -> tuple[list[str], lis
             f'inputs = {{k: v for k, v in inputs.items() if k != "{argument.key}"}}',
         ]
     check += [
-        'params = _take("params", params, PARAMETERS, (), sizes, kinds)',
-        f'inputs = _take("inputs", inputs, {declared}, ("T", "B"), sizes, kinds)',
-        'initial = _take("initial", initial, STATES, ("B",), sizes, kinds, optional=True)',
-        f'constants = _take("constants", constants, {constants}, (), sizes, kinds)',
-        *shown_line(header.declared),
+        *arguments_checked(header, declared, constants),
         "like = next(iter((*inputs.values(), *params.values())))",
     ]
     ragged = [
@@ -344,7 +352,7 @@ def _reads(program: Program, phase: str) -> set[str]:
     }
 
 
-def _sizes(clear: Cleared, body: list[str]) -> Iterator[str]:
+def sizes_read(clear: Cleared, body: list[str]) -> Iterator[str]:
     """The sizes that the text below needs, by their own names."""
     words = set(re.findall(r"\w+", "\n".join(body)))
     for name, size in sorted({**clear.sizes, "T": "T", "B": "B"}.items()):

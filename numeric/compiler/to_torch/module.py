@@ -59,12 +59,7 @@ def class_name(cell: str) -> str:
 
 def _bound(source: str) -> set[str]:
     """The names that a file binds at its top level, and Python's own."""
-    found = {name for name in dir(builtins)} | {
-        "_OnceMore",
-        "_ThroughTime",
-        "_through_time",
-        "states",
-    }
+    found = {*dir(builtins), "_OnceMore", "_ThroughTime", "_through_time", "states"}
     for node in ast.parse(source).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             found |= {alias.asname or alias.name for alias in node.names}

@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from numeric.search.tasks.adding import adding
 from numeric.search.tasks.arithmetic import arithmetic
 from numeric.search.tasks.brackets import brackets
-from numeric.search.tasks.copying import copying
-from numeric.search.tasks.parity import parity
 from numeric.search.tasks.reading import reading
+from numeric.search.tasks.remembering import adding, copying, parity
 from numeric.search.tasks.task import Task
 
 _KINDS: Final = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
@@ -111,50 +111,11 @@ class Part:
         return self.naming.where(targets)
 
 
-class Anatomy(Protocol):
-    """A problem in parts, the highest first.
+class CellAnatomy:
+    """A cell: one part, its adjoint equations.
 
     `by_step`: whether each step has outputs and a loss of its own.
     """
-
-    parts: tuple[Part, ...]
-    by_step: bool
-
-    @property
-    def mistakes(self) -> list[Mistake]:
-        """Every mistake that is tried, the likely ones first."""
-
-    def tape(self, case: Case) -> Any:
-        """The forward pass of the case."""
-
-    def made_by(self, tape: Any, *made: Mistake) -> Labels:
-        """The gradients that code with these mistakes computes, the right ones if there is none."""
-
-    def fed(self, part: Part, names: Iterable[str]) -> set[str]:
-        """The gradients that these cotangents of the part go into."""
-
-    def where(self, mistake: Mistake) -> str:
-        """The part and the equations that the mistake is in."""
-
-    @property
-    def homes(self) -> list[tuple[tuple[str, ...], Part]]:
-        """Where a mistake can be: a part, or all layers, as where one function serves them all."""
-
-    def holds(self, part: Part, places: list[Place]) -> bool:
-        """Whether there are such places in the part: a readout hands nothing on."""
-
-    def times(self, case: Case, number: float) -> Case:
-        """The case with gradients about so many times as large."""
-
-    def alone(self, case: Case) -> Iterator[tuple[int, Case]]:
-        """Each step k from 1, and the case with a loss at that step only; where it can be told."""
-
-    def loss(self, case: Case, outputs: Mapping[str, Any]) -> float:
-        """The number that is differentiated, of what the forward pass returned."""
-
-
-class CellAnatomy:
-    """A cell: one part, its adjoint equations."""
 
     by_step = True
 
@@ -181,7 +142,7 @@ class CellAnatomy:
         return tape.gradients(change, derivation)
 
     def fed(self, part: Part, names: Iterable[str]) -> set[str]:
-        """The gradients that these cotangents go into."""
+        """The gradients that these cotangents of the part go into."""
         return part.fed(names)
 
     def where(self, mistake: Mistake) -> str:
@@ -190,15 +151,15 @@ class CellAnatomy:
 
     @property
     def homes(self) -> list[tuple[tuple[str, ...], Part]]:
-        """The one part."""
+        """Where a mistake can be: in the one part."""
         return [(("",), self.part)]
 
     def holds(self, part: Part, places: list[Place]) -> bool:
-        """Every place is in it."""
+        """Whether there are such places in the part: all are."""
         return True
 
     def times(self, case: Case, number: float) -> Case:
-        """Gradients are linear in the cotangents."""
+        """The case with gradients so many times as large: they are linear in the cotangents."""
         return replace(case, cotangents={n: number * bar for n, bar in case.cotangents.items()})
 
     def alone(self, case: Case) -> Iterator[tuple[int, Case]]:
@@ -210,7 +171,7 @@ class CellAnatomy:
             yield k + 1, replace(case, cotangents=only)
 
     def loss(self, case: Case, outputs: Mapping[str, Any]) -> float:
-        """Σ_t Σ_s ⟨s̄_t, s_t⟩."""
+        """Σ_t Σ_s ⟨s̄_t, s_t⟩, which is differentiated, of what the forward pass returned."""
         return float(sum(np.sum(outputs[s] * bar) for s, bar in case.cotangents.items()))
 
 
@@ -314,6 +275,9 @@ class NetworkAnatomy:
     def loss(self, case: Case, outputs: Mapping[str, Any]) -> float:
         """The loss itself."""
         return float(outputs[LOSS])
+
+
+Anatomy = CellAnatomy | NetworkAnatomy  # a problem in parts, the highest first
 
 
 def _without_memory(readout: Derivation, mistake: Mistake) -> bool:

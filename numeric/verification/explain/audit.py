@@ -17,7 +17,8 @@ import numpy as np
 from numeric.verification.cases import Case
 from numeric.verification.explain.anatomy import Anatomy, Labels, Part, anatomy_of, labelled
 from numeric.verification.explain.change import Mistake
-from numeric.verification.problems.problem import Problem, Result
+from numeric.verification.problems.extents import Result
+from numeric.verification.problems.problem import Problem
 
 STEPS: Final = 4
 SEEDS: Final = 3

@@ -13,7 +13,7 @@ import numpy as np
 from numeric.verification.cases import Case
 from numeric.verification.explain.anatomy import labelled
 from numeric.verification.explain.audit import Audit, equal
-from numeric.verification.problems.problem import Result
+from numeric.verification.problems.extents import Result
 from numeric.verification.watch import Misbehaviour
 
 

@@ -20,6 +20,7 @@ from derive.typeset.layout import Layout
 from derive.typeset.text import Text
 from numeric.compiler.comments import numbered_equations
 from numeric.verification.explain.change import EARLIER, LATER
+from numeric.verification.verdict import listed
 
 FEW: Final = 6  # steps that are told one by one
 
@@ -79,9 +80,3 @@ def runs(steps: Iterable[int]) -> list[str]:
     if sum(map(len, found)) <= FEW:
         return [str(step) for run in found for step in run]
     return [f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in found]
-
-
-def listed(words: Iterable[str]) -> str:
-    """The words with commas, and "and" before the last."""
-    *others, last = words
-    return said("{0} and {1}", ", ".join(others), last) if others else last

@@ -23,12 +23,11 @@ from numeric.verification.cases import LONG
 from numeric.verification.explain.anatomy import CellAnatomy, Labels, labelled
 from numeric.verification.explain.audit import Audit, agreement, equal, gradient_errors
 from numeric.verification.explain.change import SCALES
-from numeric.verification.explain.equation_names import listed
 from numeric.verification.explain.loop import truncated
 from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.scope import Scope
-from numeric.verification.verdict import gradient_name
+from numeric.verification.verdict import gradient_name, listed
 from numeric.verification.watch import LOSS, Misbehaviour
 
 NICE: Final = 10_000  # a number is printed as a fraction up to this denominator

@@ -20,9 +20,10 @@ from derive.language.expr import Elementwise, add, hadamard, negate, symbols_of,
 from derive.language.expr import replace as exchange
 from derive.language.functions import FUNCTIONS
 from derive.saying import said
-from numeric.verification.explain.equation_names import EquationNames, listed
+from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.other_order import commuted
 from numeric.verification.explain.rewrites import complemented
+from numeric.verification.verdict import listed
 
 MOST_GATES: Final = 4  # whose parameters are tried in every order
 FUNCTIONS_TRIED: Final = ("tanh", "sigmoid", "relu", "identity")

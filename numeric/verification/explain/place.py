@@ -23,8 +23,8 @@ from numeric.verification.explain.audit import (
     gradient_errors,
     relative_error,
 )
-from numeric.verification.explain.equation_names import listed, runs
-from numeric.verification.verdict import gradient_name
+from numeric.verification.explain.equation_names import runs
+from numeric.verification.verdict import gradient_name, listed
 from numeric.verification.watch import Misbehaviour
 
 UNEXPLAINED: Final = "{0} equals no gradient that is tried, with one or two terms changed"

@@ -46,7 +46,7 @@ class Callee:
 class Framework(Protocol):
     """How arrays are made and joined in a framework, and how it pulls cotangents back."""
 
-    others: str  # what may be given instead of a function, in words
+    others: str = ""  # what may be given instead of a function, in words
 
     def prepare(self) -> None:
         """Settings of a process of its own: float64, one thread."""
@@ -78,13 +78,20 @@ class Framework(Protocol):
         """
 
     def makes_modules(self, thing: Any) -> bool:
-        """Whether it is a class of modules."""
+        """Whether it is a class of modules; without modules, code is functions of parameters."""
+        return False
 
     def is_module(self, thing: Any) -> bool:
         """Whether it is a module."""
+        return False
 
     def module(self, made: Any, dtype: Any) -> Callee:
-        """The module as what is called, in the dtype."""
+        """The module as what is called, in the dtype.
+
+        Raises:
+            TypeError: if the framework has none.
+        """
+        raise TypeError(f"{type(self).__name__} has no modules of its own")
 
     def function(self, thing: Any) -> Callee | None:
         """What is called of a function, or of an object with a backward pass of its own."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from numeric.verification.frameworks.framework import (
     Callee,
+    Framework,
     Function,
     Key,
     Pullback,
@@ -21,10 +22,8 @@ from numeric.verification.frameworks.framework import (
 Tensor = Any
 
 
-class Jax:
+class Jax(Framework):
     """JAX's arrays and its reverse accumulation, which calls a backward pass of one's own."""
-
-    others = ""
 
     def prepare(self) -> None:
         """Numbers of 64 bits, on the processor; each shape is compiled for a call or two alone."""
@@ -76,22 +75,6 @@ class Jax:
                 return {key: self.numbers(gradient) for key, gradient in found.items()}
 
         return {name: self.numbers(value) for name, value in outputs.items()}, pullback
-
-    def makes_modules(self, thing: Any) -> bool:
-        """False: a module here is a function of its parameters."""
-        return False
-
-    def is_module(self, thing: Any) -> bool:
-        """False likewise."""
-        return False
-
-    def module(self, made: Any, dtype: Any) -> Callee:
-        """Never asked for.
-
-        Raises:
-            TypeError: always.
-        """
-        raise TypeError("JAX has no modules of its own")
 
     def function(self, thing: Any) -> Callee | None:
         """A function, with a backward pass of its own or without."""

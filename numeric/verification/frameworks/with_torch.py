@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from numeric.verification.frameworks.framework import (
     Callee,
+    Framework,
     Function,
     Key,
     Pullback,
@@ -20,7 +21,7 @@ from numeric.verification.frameworks.framework import (
 Tensor = Any
 
 
-class Torch:
+class Torch(Framework):
     """PyTorch's arrays and its reverse accumulation, which calls a backward pass of one's own."""
 
     others = ", an autograd.Function or a class of modules"

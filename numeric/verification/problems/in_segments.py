@@ -13,8 +13,8 @@ from numeric.compiler.segments import Segments
 from numeric.meaning.run_cell import run_cell
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import Case
+from numeric.verification.problems.extents import Extents, Outputs
 from numeric.verification.problems.of_cell import CellProblem
-from numeric.verification.problems.problem import Extents, Outputs
 
 
 @dataclass(frozen=True)

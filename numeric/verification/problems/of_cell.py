@@ -24,7 +24,7 @@ from numeric.meaning.run_cell import Run, prepared
 from numeric.meaning.sizes import shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, pushed, regimes_at_zero
-from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
+from numeric.verification.problems.extents import Extents, Limits, Outputs, Result
 from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.watch import CELL_FUNCTIONS, Guard
 
@@ -41,7 +41,9 @@ _ARITHMETICS: Final = 4  # for which the cell's equations are kept ready
 class CellProblem:
     """The states of a cell, and the gradients of L for given cotangents of them.
 
-    `scope` says how much of that code is asked for.
+    `scope` says how much of that code is asked for, `functions` are those of the module; `checks`
+    and `promises` the names of those that apply. With `every_step` every step adds to the loss, or
+    the last alone.
     """
 
     cell: Cell
@@ -80,7 +82,7 @@ class CellProblem:
         return [(group, s.name) for group, symbols in groups.items() for s in symbols]
 
     def asked(self, case: Case) -> Case:
-        """The case as the code can be asked."""
+        """The case as the code can be asked: what it does not take is zero."""
         return self.scope.asked(case)
 
     def judged(self, group: str, name: str) -> bool:
@@ -114,7 +116,7 @@ class CellProblem:
         ))  # fmt: skip
 
     def undefined(self, case: Case) -> str:
-        """The first place where a function of the equations has no value."""
+        """The first place where the equations have no value, in words; empty if there is none."""
         case = case.widened()
         return undefined(self.cell, case.params, case.inputs, case.initial, case.constants)
 
@@ -177,22 +179,22 @@ class CellProblem:
         return ((0, 2), (3, 0), (0, 0))
 
     def without_steps(self, case: Case) -> Mapping[str, Any]:
-        """Nothing: without steps there are no states."""
+        """What is not zero of a call without steps, by word: nothing, there are no states."""
         return {}
 
     @property
     def without_later(self) -> bool:
-        """Its cotangents are all there is."""
+        """Whether its calls leave out what comes later: its cotangents are all there is."""
         return False
 
     @property
     def unasked(self) -> Mapping[str, str]:
-        """Nothing."""
+        """What is wanted of the code that it cannot be asked for, and why: nothing."""
         return {}
 
     @property
     def explained(self) -> CellProblem:
-        """The problem itself: its loss is linear in the states."""
+        """The problem as a diagnosis asks it: itself, its loss is linear in the states."""
         return self
 
     def call(self, guard: Guard, case: Case) -> Result:
@@ -227,7 +229,7 @@ class CellProblem:
         return total
 
     def ends(self, case: Case, outputs: Outputs) -> Iterator[tuple[Any, Any]]:
-        """Every state and output, and its cotangent."""
+        """Where reverse accumulation begins: what is returned, the loss's derivative by it."""
         for name, values in outputs.items():
             yield from zip(values, case.cotangents[name], strict=True)
 

@@ -19,13 +19,13 @@ from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, shape_of, size_names
 from numeric.numbers.arithmetic import Arithmetic
 from numeric.verification.cases import LONG, REGIMES, WIDE, Arrays, Case, pushed, regimes_at_zero
+from numeric.verification.problems.extents import Extents, Limits, Outputs, Result
 from numeric.verification.problems.network_loss import (
     final_states,
     loss_and_outputs,
     network_loss,
 )
 from numeric.verification.problems.of_cell import enough, least_size
-from numeric.verification.problems.problem import Extents, Limits, Outputs, Result
 from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.watch import LOSS, NETWORK_FUNCTIONS, OUTPUTS, PREDICT, Guard
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from profiles import by_day
 from programs import Sizes, arguments
+from run_program import run_program
 
 from derive import Cell, catalogue
 from derive.calculus.through_time import derivation_of
@@ -14,7 +15,6 @@ from numeric.compiler.kernel import compile_cell
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import share
 from numeric.compiler.program import BATCH, LENGTH, Program
-from numeric.compiler.reference import run_program
 from numeric.verification.verify import verify
 
 SIZES = Sizes(T=3, B=2, n=4, k=3, m=2)

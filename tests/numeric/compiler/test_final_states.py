@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from c_code import DTYPES, largest_error, needs_compiler, network_case, network_result
 from profiles import by_day
+from run_program import run_program
 
 from derive.cell import Cell, catalogue
 from derive.network import Network
@@ -15,7 +16,6 @@ from numeric.compiler.network import compose
 from numeric.compiler.padding import masked
 from numeric.compiler.passes import FUSED
 from numeric.compiler.program import FINAL, Carry, initial_name
-from numeric.compiler.reference import run_program
 from numeric.verification.cases import Case
 from numeric.verification.problems.of_network import NetworkProblem
 from numeric.verification.verify import TOLERANCES

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from run_program import run_program
 from sympy import S, Symbol
 
 from numeric.compiler.forwarding import forward
 from numeric.compiler.program import BATCH, Argument, Block, Carry, Program, Statement
-from numeric.compiler.reference import run_program
 
 N = Symbol("n", integer=True, positive=True)
 SIZES = {"T": 1, "B": 2, "n": 3}

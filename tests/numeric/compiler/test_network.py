@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from c_code import needs_compiler
 from profiles import by_day
+from run_program import run_program
 
 from derive.calculus.joins import joins
 from derive.cell import Cell, catalogue
@@ -16,7 +17,6 @@ from numeric.compiler.network import compose
 from numeric.compiler.padding import masked
 from numeric.compiler.passes import FUSED
 from numeric.compiler.program import initial_name
-from numeric.compiler.reference import run_program
 from numeric.verification.verify import verify
 
 SIZES = {"T": 4, "B": 3, "n": 3, "m": 2, "q": 4, "v": 5}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from profiles import NIGHTLY, by_day
 from programs import MIXED, SIZES, Sizes, arguments
+from run_program import run_program
 
 from derive.calculus.through_time import differentiate
 from derive.cell import Cell, catalogue
@@ -15,7 +16,6 @@ from numeric.compiler.kernel import compile_cell
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import FUSED, defer, hoist, optimise, share
 from numeric.compiler.program import Block, Carry, Program, Statement
-from numeric.compiler.reference import run_program
 from numeric.compiler.stacking import stack
 from numeric.compiler.targets import STYLES
 

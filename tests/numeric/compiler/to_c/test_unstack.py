@@ -5,13 +5,13 @@ import pytest
 from known_cells import VECTORS
 from profiles import by_day
 from programs import MIXED, SIZES, arguments
+from run_program import run_program
 from sympy import Symbol
 
 from derive.calculus.through_time import differentiate
 from derive.cell import catalogue
 from numeric.compiler.lower import lower
 from numeric.compiler.passes import optimise
-from numeric.compiler.reference import run_program
 from numeric.compiler.targets import find_style
 from numeric.compiler.to_c.schedule import Group, stages
 from numeric.compiler.to_c.unstack import ENTRYWISE, Parts, unstack

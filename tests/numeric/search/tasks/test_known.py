@@ -9,9 +9,8 @@ import pytest
 
 from numeric.search.tasks.arithmetic import arithmetic
 from numeric.search.tasks.brackets import written
-from numeric.search.tasks.copying import copying
 from numeric.search.tasks.known import TASKS
-from numeric.search.tasks.parity import parity
+from numeric.search.tasks.remembering import copying, parity
 
 EACH = pytest.mark.parametrize("name", [*TASKS])
 

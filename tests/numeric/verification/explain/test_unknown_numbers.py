@@ -29,9 +29,9 @@ from numeric.verification.explain.change import LIMITS, Change
 from numeric.verification.explain.changed_equations import ForwardPass
 from numeric.verification.explain.unknown_numbers import factor, limited
 from numeric.verification.fit import audited
+from numeric.verification.problems.extents import Result
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.problems.of_network import NetworkProblem
-from numeric.verification.problems.problem import Result
 from numeric.verification.verify import verify
 from numeric.verification.watch import Guard, subject_of
 

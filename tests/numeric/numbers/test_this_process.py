@@ -1,18 +1,20 @@
-"""How rarely a command looks for garbage."""
+"""How rarely a command looks for garbage; threads: what the user says comes before ours."""
 
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from numeric.numbers.garbage import collect_rarely, kept
+from numeric.numbers.this_process import collect_rarely, kept, one_thread
 from reports.cli import main
 
 OFTEN = (700, 10, 10)
+NAMES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 @pytest.fixture
@@ -71,3 +73,39 @@ def test_a_command_of_its_own_keeps_its_modules_and_a_caller_does_not() -> None:
     )
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 True"
+
+
+@pytest.fixture
+def nothing_said(monkeypatch):
+    for name in NAMES:
+        monkeypatch.setenv(name, "3")
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("nothing_said")
+def test_what_the_user_has_set_stands(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    one_thread()
+    assert [os.environ.get(name) for name in NAMES] == ["4", "1", None]
+    one_thread(loops=True)
+    assert os.environ["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.usefixtures("nothing_said")
+@pytest.mark.parametrize(
+    ("words", "threads"),
+    [(["list"], "1"), (["bounds", "rnn", "--size", "512", "--window", "x"], None),
+     (["bounds", "rnn", "--size", "511", "--window", "x"], "1"),
+     (["bounds", "rnn", "--weights", "none.npz"], "1"),
+     (["bounds", "rnn", "--weights", "small.npz"], "1"),
+     (["bounds", "rnn", "--weights", "large.npz"], None)],
+)  # fmt: skip
+def test_commands_that_may_have_large_matrices_keep_their_threads(
+    words, threads, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name, size in (("small", 1000), ("large", 4_000_000)):
+        (tmp_path / f"{name}.npz").write_bytes(bytes(size))
+    main(words)
+    capsys.readouterr()
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == threads

@@ -1,6 +1,6 @@
-"""A program run statement by statement, without emitting anything.
+"""The reference of passes: a program run statement by statement, without emitting anything.
 
-In: a `Program`, arrays and sizes. Out: its results. Passes are tested against it.
+In: a `Program`, arrays and sizes. Out: its results.
 """
 
 from __future__ import annotations
