@@ -86,7 +86,7 @@ def nodes() -> list[type]:
         kind for module in (expr, pairs, reductions) for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, MatrixExpr)
         and kind.__module__ == module.__name__ and kind.__name__[0] != "_"
-        and kind not in (expr.Expression, expr.VectorFunction)
+        and kind is not expr.VectorFunction
     }  # fmt: skip
     return [*dict.fromkeys([*(kind for kind in SAMPLES if kind not in own), *_ordered(own)])]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final, Self, cast
 
 from sympy import (
     Basic,
@@ -44,17 +44,7 @@ def size(name: str) -> Symbol:
     return Symbol(name, integer=True, positive=True)
 
 
-class Expression(MatrixExpr):  # type: ignore[misc]
-    """A node of arguments that are SymPy's; of the shape of the first, where no other is said."""
-
-    __new__ = Basic.__new__  # a matrix's own would ask again what each argument is
-
-    @property
-    def shape(self) -> Shape:
-        return cast("Shape", self.args[0].shape)
-
-
-class _Applied(Expression):
+class _Applied(MatrixExpr):  # type: ignore[misc]
     """A function of the table, or its slope, at every entry of the argument."""
 
     def __new__(cls, function: Basic | str, argument: MatrixExpr, *parameters: Number) -> _Applied:
@@ -86,10 +76,17 @@ class Slope(_Applied):
     """φ′(a): the slope of the function at every entry of a."""
 
 
-class VectorFunction(Expression):
+class VectorFunction(MatrixExpr):  # type: ignore[misc]
     """A function of a column as a whole, of the column's size; `name` is how it is written."""
 
     name: ClassVar[str]
+
+    def __new__(cls, argument: MatrixExpr) -> Self:
+        return cast("Self", Basic.__new__(cls, argument))
+
+    @property
+    def shape(self) -> Shape:
+        return cast("Shape", self.args[0].shape)
 
 
 class Softmax(VectorFunction):
@@ -101,11 +98,18 @@ class Softmax(VectorFunction):
 VECTOR_FUNCTIONS: Final[dict[str, type[VectorFunction]]] = {node.name: node for node in (Softmax,)}
 
 
-class Quotient(Expression):
+class Quotient(MatrixExpr):  # type: ignore[misc]
     """a ⊘ b: entry by entry, the first over the second."""
 
+    def __new__(cls, numerator: MatrixExpr, denominator: MatrixExpr) -> Quotient:
+        return cast("Quotient", Basic.__new__(cls, numerator, denominator))
 
-class Broadcast(Expression):
+    @property
+    def shape(self) -> Shape:
+        return cast("Shape", self.args[0].shape)
+
+
+class Broadcast(MatrixExpr):  # type: ignore[misc]
     """s·𝟙: a 1×1 matrix repeated to the given shape."""
 
     def __new__(cls, scalar: MatrixExpr, rows: Expr, cols: Expr) -> Broadcast:
@@ -116,15 +120,18 @@ class Broadcast(Expression):
         return cast("Shape", self.args[1:])
 
 
-class Concat(Expression):
+class Concat(MatrixExpr):  # type: ignore[misc]
     """[a; b; …]: the arguments one below the other."""
+
+    def __new__(cls, *parts: MatrixExpr) -> Concat:
+        return cast("Concat", Basic.__new__(cls, *parts))
 
     @property
     def shape(self) -> Shape:
         return sum((part.shape[0] for part in self.args), S.Zero), self.args[0].shape[1]
 
 
-class Rows(Expression):
+class Rows(MatrixExpr):  # type: ignore[misc]
     """The `size` rows of the argument from row `start` on."""
 
     def __new__(cls, argument: MatrixExpr, start: Expr, size: Expr) -> Rows:
@@ -135,7 +142,7 @@ class Rows(Expression):
         return self.args[2], self.args[0].shape[1]
 
 
-class Columns(Expression):
+class Columns(MatrixExpr):  # type: ignore[misc]
     """The `size` columns of the argument from column `start` on."""
 
     def __new__(cls, argument: MatrixExpr, start: Expr, size: Expr) -> Columns:
@@ -146,21 +153,29 @@ class Columns(Expression):
         return self.args[0].shape[0], self.args[2]
 
 
-class At(Expression):
+class At(MatrixExpr):  # type: ignore[misc]
     """A sequence's value at one time: h_t or h_{t−1}."""
 
     def __new__(cls, symbol: MatrixSymbol, time: Expr) -> At:
         return cast("At", Basic.__new__(cls, symbol, sympify(time)))
 
+    @property
+    def shape(self) -> Shape:
+        return cast("Shape", self.args[0].shape)
 
-class TimeSum(Expression):
+
+class TimeSum(MatrixExpr):  # type: ignore[misc]
     """Σ of the body for index = first, …, last."""
 
     def __new__(cls, body: MatrixExpr, index: Symbol, first: Expr, last: Expr) -> TimeSum:
         return cast("TimeSum", Basic.__new__(cls, body, index, sympify(first), sympify(last)))
 
+    @property
+    def shape(self) -> Shape:
+        return cast("Shape", self.args[0].shape)
 
-class TimeProduct(Expression):
+
+class TimeProduct(MatrixExpr):  # type: ignore[misc]
     """∏ of square factors, index from `latest` down to `earliest`, the latest on the left."""
 
     def __new__(cls, body: MatrixExpr, index: Symbol, latest: Expr, earliest: Expr) -> TimeProduct:
@@ -168,17 +183,27 @@ class TimeProduct(Expression):
             "TimeProduct", Basic.__new__(cls, body, index, sympify(latest), sympify(earliest))
         )
 
+    @property
+    def shape(self) -> Shape:
+        return cast("Shape", self.args[0].shape)
 
-class Partial(Expression):
+
+class Partial(MatrixExpr):  # type: ignore[misc]
     """∂u/∂v by name: the block of a Jacobian that another line writes out; of matrices, of vec."""
+
+    def __new__(cls, of: MatrixExpr, by: MatrixExpr) -> Partial:
+        return cast("Partial", Basic.__new__(cls, of, by))
 
     @property
     def shape(self) -> Shape:
         return entries(self.args[0]), entries(self.args[1])
 
 
-class Blocks(Expression):
+class Blocks(MatrixExpr):  # type: ignore[misc]
     """A k×k block matrix of its entries, row by row."""
+
+    def __new__(cls, *entries: MatrixExpr) -> Blocks:
+        return cast("Blocks", Basic.__new__(cls, *entries))
 
     @property
     def order(self) -> int:

@@ -7,25 +7,32 @@ matrix, or a row, at all.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
-from sympy import MatrixExpr, MatrixSymbol, S, preorder_traversal
+from sympy import Basic, MatrixExpr, MatrixSymbol, S, preorder_traversal
 
-from derive.language.expr import Expression, Shape, entries, symbols_of
+from derive.language.expr import Shape, entries, symbols_of
 
 
-class Vec(Expression):
+class Vec(MatrixExpr):  # type: ignore[misc]
     """vec(A): the entries of a matrix as one column, row after row; a column is itself."""
+
+    def __new__(cls, argument: MatrixExpr) -> Vec:
+        return cast("Vec", Basic.__new__(cls, argument))
 
     @property
     def shape(self) -> Shape:
         return entries(self.args[0]), S.One
 
 
-class LinearMap(Expression):
+class LinearMap(MatrixExpr):  # type: ignore[misc]
     """The map D ↦ body of a change D, which the body is linear in: a Jacobian by its action.
 
     As a matrix it takes vec(D) to vec(body).
     """
+
+    def __new__(cls, body: MatrixExpr, change: MatrixExpr) -> LinearMap:
+        return cast("LinearMap", Basic.__new__(cls, body, change))
 
     @property
     def shape(self) -> Shape:

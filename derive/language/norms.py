@@ -6,12 +6,12 @@ In: matrix expressions. Out: SymPy expressions that `scalars` writes and theorem
 from __future__ import annotations
 
 import math
-from typing import Self, cast
+from typing import cast
 
-from sympy import Basic, Expr, MatrixExpr, sympify
+from sympy import Basic, Expr, MatrixExpr, Symbol, sympify
 from sympy.core.symbol import Str
 
-from derive.language.expr import Broadcast, Expression, Shape
+from derive.language.expr import Broadcast
 
 
 class _Nonnegative(Expr):  # type: ignore[misc]
@@ -22,18 +22,11 @@ class _Nonnegative(Expr):  # type: ignore[misc]
     is_nonnegative = True
 
 
-class _Named(_Nonnegative):
-    """One with names, as text, or numbers among its arguments."""
-
-    def __new__(cls, *arguments: Basic | str | int) -> Self:
-        return cast("Self", Basic.__new__(cls, *(
-            a if isinstance(a, Basic) else Str(a) if isinstance(a, str) else sympify(a)
-            for a in arguments
-        )))  # fmt: skip
-
-
 class Norm(_Nonnegative):
     """‖M‖₂, the largest singular value; the Euclidean length of a column."""
+
+    def __new__(cls, matrix: MatrixExpr) -> Norm:
+        return cast("Norm", Basic.__new__(cls, matrix))
 
 
 class MaxAbs(_Nonnegative):
@@ -45,16 +38,27 @@ class MaxAbs(_Nonnegative):
         return cast("MaxAbs", Basic.__new__(cls, column))
 
 
-class BlockBound(_Named):
-    """N_ab at a step, of a, b and t: a number that ‖∂a/∂b‖₂ of that step does not exceed."""
+class BlockBound(_Nonnegative):
+    """N_ab at a step: a number that ‖∂a/∂b‖₂ of that step does not exceed."""
+
+    def __new__(cls, of: str | Str, by: str | Str, time: Expr) -> BlockBound:
+        names = (name if isinstance(name, Str) else Str(name) for name in (of, by))
+        return cast("BlockBound", Basic.__new__(cls, *names, sympify(time)))
 
 
-class Largest(_Named):
+class Largest(_Nonnegative):
     """The least upper bound of |φ′| over all real numbers, by the name of the function."""
+
+    def __new__(cls, function: str | Str) -> Largest:
+        name = function if isinstance(function, Str) else Str(function)
+        return cast("Largest", Basic.__new__(cls, name))
 
 
 class Radius(_Nonnegative):
     """ρ(M), the spectral radius: the largest absolute value of an eigenvalue."""
+
+    def __new__(cls, matrix: MatrixExpr) -> Radius:
+        return cast("Radius", Basic.__new__(cls, matrix))
 
 
 class Determinant(Expr):  # type: ignore[misc]
@@ -62,19 +66,31 @@ class Determinant(Expr):  # type: ignore[misc]
 
     is_commutative = True
 
+    def __new__(cls, matrix: MatrixExpr) -> Determinant:
+        return cast("Determinant", Basic.__new__(cls, matrix))
+
 
 class EntryProduct(Expr):  # type: ignore[misc]
     """∏_i v_i over the entries of a column, which is det diag(v)."""
 
     is_commutative = True
 
+    def __new__(cls, column: MatrixExpr) -> EntryProduct:
+        return cast("EntryProduct", Basic.__new__(cls, column))
+
 
 class Supremum(_Nonnegative):
     """The supremum of a number over all admissible steps t."""
 
+    def __new__(cls, body: Expr) -> Supremum:
+        return cast("Supremum", Basic.__new__(cls, body))
+
 
 class Infimum(_Nonnegative):
     """The infimum of a number over all admissible steps t."""
+
+    def __new__(cls, body: Expr) -> Infimum:
+        return cast("Infimum", Basic.__new__(cls, body))
 
 
 class Smallest(Expr):  # type: ignore[misc]
@@ -83,58 +99,100 @@ class Smallest(Expr):  # type: ignore[misc]
     is_commutative = True
     is_real = True
 
+    def __new__(cls, column: MatrixExpr) -> Smallest:
+        return cast("Smallest", Basic.__new__(cls, column))
+
 
 class MinAbs(_Nonnegative):
     """min_i |v_i| of a column v, which is σ_min(diag(v))."""
+
+    def __new__(cls, column: MatrixExpr) -> MinAbs:
+        return cast("MinAbs", Basic.__new__(cls, column))
 
 
 class SingularMin(_Nonnegative):
     """σ_min(M), the smallest singular value of a square matrix."""
 
+    def __new__(cls, matrix: MatrixExpr) -> SingularMin:
+        return cast("SingularMin", Basic.__new__(cls, matrix))
+
 
 class RowNorm(_Nonnegative):
     """‖M‖_∞ = max_i Σ_j |M_ij| of a matrix."""
 
-
-class Component(_Named):
-    """v_a, of v and a: the entry of a vector that belongs to the state a."""
-
-
-class BlockSup(_Named):
-    """N_ab, of a and b: a number that ‖∂a/∂b‖₂ exceeds at no admissible step."""
+    def __new__(cls, matrix: MatrixExpr) -> RowNorm:
+        return cast("RowNorm", Basic.__new__(cls, matrix))
 
 
-class Extreme(_Named):
-    """The largest ("max") or smallest ("min"), over an index, of a nonnegative number: in order."""
+class Component(_Nonnegative):
+    """v_a: the entry of a vector that belongs to the state a."""
+
+    def __new__(cls, vector: str | Str, state: str | Str) -> Component:
+        names = (name if isinstance(name, Str) else Str(name) for name in (vector, state))
+        return cast("Component", Basic.__new__(cls, *names))
 
 
-class StepProduct(_Named):
-    """∏ of nonnegative numbers over an index, its latest, its earliest step: in this order."""
+class BlockSup(_Nonnegative):
+    """N_ab: a number that ‖∂a/∂b‖₂ exceeds at no admissible step."""
+
+    def __new__(cls, of: str | Str, by: str | Str) -> BlockSup:
+        names = (name if isinstance(name, Str) else Str(name) for name in (of, by))
+        return cast("BlockSup", Basic.__new__(cls, *names))
 
 
-class Entries(Expression):
+class Extreme(_Nonnegative):
+    """The largest ("max") or smallest ("min") of a nonnegative number over an index."""
+
+    def __new__(cls, kind: str | Str, index: Symbol, body: Expr) -> Extreme:
+        name = kind if isinstance(kind, Str) else Str(kind)
+        return cast("Extreme", Basic.__new__(cls, name, index, body))
+
+
+class StepProduct(_Nonnegative):
+    """∏ of nonnegative numbers over steps, index from `latest` down to `earliest`."""
+
+    def __new__(cls, body: Expr, index: Symbol, latest: Expr, earliest: Expr) -> StepProduct:
+        return cast(
+            "StepProduct", Basic.__new__(cls, body, index, sympify(latest), sympify(earliest))
+        )
+
+
+class Entries(MatrixExpr):  # type: ignore[misc]
     """A k×k matrix of numbers, row by row."""
+
+    def __new__(cls, *entries: Expr) -> Entries:
+        return cast("Entries", Basic.__new__(cls, *entries))
 
     @property
     def order(self) -> int:
         return math.isqrt(len(self.args))
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> tuple[Expr, Expr]:
         return sympify(self.order), sympify(self.order)
 
 
-class EntrywiseAbs(Expression):
+class EntrywiseAbs(MatrixExpr):  # type: ignore[misc]
     """|M|: the absolute value of every entry."""
+
+    def __new__(cls, matrix: MatrixExpr) -> EntrywiseAbs:
+        return cast("EntrywiseAbs", Basic.__new__(cls, matrix))
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        return cast("tuple[Expr, Expr]", self.args[0].shape)
 
 
 class EntrywiseSup(EntrywiseAbs):
     """The supremum of |v| over all admissible steps, entry by entry."""
 
 
-class Immediate(Expression):
+class Immediate(MatrixExpr):  # type: ignore[misc]
     """∂⁺u/∂θ: the derivative within one step, the states before it held fixed."""
 
+    def __new__(cls, of: MatrixExpr, by: MatrixExpr) -> Immediate:
+        return cast("Immediate", Basic.__new__(cls, of, by))
+
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> tuple[Expr, Expr]:
         return self.args[0].shape[0], self.args[1].shape[0]

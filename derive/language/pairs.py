@@ -5,15 +5,24 @@ In: expressions of the language. Out: nodes beside those of `expr`.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self, cast
 
-from derive.language.expr import Expression
+from sympy import Basic, MatrixExpr
+
+from derive.language.expr import Shape
 
 
-class _Pair(Expression):
+class _Pair(MatrixExpr):  # type: ignore[misc]
     """A function of two arguments of one shape, entry by entry; `name` is how it is written."""
 
     name: ClassVar[str]
+
+    def __new__(cls, left: MatrixExpr, right: MatrixExpr) -> Self:
+        return cast("Self", Basic.__new__(cls, left, right))
+
+    @property
+    def shape(self) -> Shape:
+        return cast("Shape", self.args[0].shape)
 
 
 class Maximum(_Pair):
