@@ -8,8 +8,9 @@ An evaluation costs one round of a parallel machine; an iteration of Newton's on
 of its scan, with products of matrices in each. So p + (1 + ⌈log₂ T⌉) N rounds are the least that p
 evaluations and the N iterations known then to be enough can cost, and p is chosen where that is
 least, and below the T rounds of one step after the other. Where products cost more than
-evaluations, still more of these would pay. Where no rate below 1 is certified, or no p has a count
-that pays, Newton's method begins at F_t(0).
+evaluations, still more of these would pay. Where no p has a count that pays, products of the step
+Jacobians at the guess itself (`distance.py`) may tell one: of p = 256, 128, … as long as fewer cost
+less. Where no rate below 1 is certified, or that fails too, Newton's method begins at F_t(0).
 
 Source: Picard's iteration, 1890; k evaluations make the first k steps exact.
 """
@@ -48,7 +49,10 @@ _ROOM: Final = 10
 
 @dataclass(frozen=True)
 class Start:
-    """The first guess, and of how many evaluations; how far it errs, where that is known."""
+    """The first guess, and of how many evaluations; how far it errs, where that is known.
+
+    `alone` is a count and what it leaves, where step Jacobians at the guess tell it instead.
+    """
 
     run: Run
     evaluations: int = 1
