@@ -82,7 +82,7 @@ class Watched:
     def __init__(self, true: dict[str, Array]) -> None:
         self.true = true
         self.gaps: list[Array] = []
-        self.inner = newton._iterate
+        self.inner = newton.iterated
 
     def __call__(self, run: Any, *rest: Any) -> Any:
         """The iterate, as it is."""
@@ -95,12 +95,12 @@ def swept(name: str, made: dict[str, dict[str, Array]]) -> tuple[Sweeps, list[Ar
     """The iterates and their distances."""
     cell = catalogue[name]
     watched = Watched(exact(cell, made))
-    newton._iterate = watched
+    newton.iterated = watched
     try:
         found = sweeps(derivation_of(cell), made["parameters"], made["inputs"], {},
                        made["constants"])  # fmt: skip
     finally:
-        newton._iterate = watched.inner
+        newton.iterated = watched.inner
     return found, watched.gaps
 
 

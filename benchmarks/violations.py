@@ -262,12 +262,12 @@ def stored_states(
 def _visited(given: tuple[Any, ...]) -> tuple[Sweeps, list[Mapping[str, Array]]]:
     """The sweeps, and the states of each of their iterates."""
     held: list[Mapping[str, Array]] = []
-    iterate = newton._iterate
+    iterate = newton.iterated
     try:
-        newton._iterate = lambda run, *rest: held.append(run.states) or iterate(run, *rest)
+        newton.iterated = lambda run, *rest: held.append(run.states) or iterate(run, *rest)
         return newton.sweeps(*given), held
     finally:
-        newton._iterate = iterate
+        newton.iterated = iterate
 
 
 def newton_iterates(found: Setting, steps: int, seed: int, count: Counter[str]) -> Iterator[str]:

@@ -15,7 +15,8 @@ from derive.network import Network
 from derive.typeset.layout import Layout
 from numeric.bounds.one_sequence.step_jacobians import StateOverflowError
 from numeric.bounds.one_sequence.step_jacobians import run as run_along
-from numeric.bounds.parallel_in_time.newton import SWEEPS, TOLERANCE, Iterate, Sweeps, sweeps
+from numeric.bounds.parallel_in_time.iterates import Iterate
+from numeric.bounds.parallel_in_time.newton import SWEEPS, TOLERANCE, Sweeps, sweeps
 from numeric.bounds.stack import draw_layers, sizes_of_layer
 from numeric.meaning.default_constants import default_constants
 from numeric.meaning.sizes import extent_of, usual_sizes

@@ -168,13 +168,16 @@ def _fed(pages: Pages, name: str) -> Inlines:
 
 
 def _before_the_first(pages: Pages, found: Sweeps) -> Iterator[Block]:
-    """How many sweeps are enough, where a rate below 1 over a box says so; the theorem."""
+    """How many sweeps are enough, by a rate below 1 over a box or by the guess; the theorems."""
     start, say = found.start, pages.facts.say
-    if start is None or start.within is None:
+    if start is None or (start.within is None and not found.own):
         return
-    yield _enough(pages)
-    parts = [say.sentence("sweeps.start_made", str(start.evaluations)),
-             say.sentence("sweeps.start_near", _figure(start.within))]  # fmt: skip
+    parts = [say.sentence("sweeps.start_made", str(start.evaluations))]
+    if start.within is not None:
+        yield _enough(pages)
+        parts.append(say.sentence("sweeps.start_near", _figure(start.within)))
+    if found.own:
+        yield _by_its_own(pages, 2 + (start.within is not None))
     if found.predicted is not None:
         parts.append(say.sentence("sweeps.start_enough", str(found.predicted),
                                   _figure(found.within)))  # fmt: skip
@@ -212,6 +215,48 @@ def _enough(pages: Pages) -> Theorem:
         (
             say.sentence("sweeps.start_first", J, first),
             say.sentence("sweeps.start_later", J, letters.at(_LIPSCHITZ), largest, later),
+        ),
+    )  # fmt: skip
+
+
+def _by_its_own(pages: Pages, place: int) -> Theorem:
+    """The bound sweep after sweep by products of the step Jacobians at the first guess."""
+    facts = pages.facts
+    say, letters, k = facts.say, _Letters(facts), facts.earlier
+    J, most = sub(facts.jacobian, "t"), letters.at(_LIPSCHITZ)
+    number, within = spelled(facts.letters(*_NUMBER)), letters.at(_WITHIN)
+    chain = _length(row(J, "⋯", sub(facts.jacobian, row(k, "+", "1"))))
+    earlier, next_one = row(k, "−", "1"), row(number, "+", "1")
+
+    def bound(count: Box, time: Box | str = "t") -> Box:
+        return sup(letters.at(_GUESSED, time), count)
+
+    def squared(count: Box) -> Box:
+        square = sup(Fenced(bound(count, earlier), "(", ")"), Number("2"))
+        return Fraction(square, Number("2"))
+
+    def away(time: Box | str) -> Box:
+        return row(bound(Number("0"), time), "+", bound(number, time))
+
+    many = row(Large("∑", row(k, "≤", Symbol("t"))), chain, letters.at(_LIPSCHITZ, k))
+    moved = row(Fenced(away(earlier), "(", ")"), bound(next_one, earlier), "+", squared(number))
+    largest = row(sub("max", "t"), within)
+    return Theorem(
+        say.words("sweeps.own_name"), len(facts.claims) + place,
+        (
+            Paragraph(say.sentence("sweeps.own_let", within, J, most, row("2", largest),
+                                   str(len(facts.claims) + 1))),
+            Equations((
+                EquationRow(bound(Number("1")), row(many, squared(Number("0")))),
+                EquationRow(bound(next_one), row(many, Fenced(moved, "(", ")"))),
+            )),
+            Paragraph(say.sentence("sweeps.own_then", row(bound(Number("0")), "=", within),
+                                   row(bound(number, "0"), "=", "0"), bound(number), largest,
+                                   number)),
+        ),
+        (
+            say.sentence("sweeps.own_first", most),
+            say.sentence("sweeps.own_later", away("t"), J, most, bound(next_one)),
         ),
     )  # fmt: skip
 

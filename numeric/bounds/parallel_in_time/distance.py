@@ -222,8 +222,10 @@ class Proof:
     within: float
 
 
-def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> Proof:
-    """The certificate of the states of a run.
+def prove(
+    run: Run, curvature: StepCurvature, step: Step, tolerance: float, *, longest: bool = False
+) -> Proof:
+    """The certificate of the states of a run; if `longest`, by no shorter products than can be.
 
     Raises:
         UnprovedError: where there is none.
@@ -240,7 +242,8 @@ def prove(run: Run, curvature: StepCurvature, step: Step, tolerance: float) -> P
     except (NoValueError, TypeError) as problem:
         raise UnprovedError(problem.args[0]) from None
     far = _strides(step)
-    for window, strides in ((1, 0), (_FEW, 0), (WINDOW, 1), (WINDOW, far))[: 3 + (far > 1)]:
+    short = [(WINDOW, 1)] if far > 1 and not longest else []
+    for window, strides in ((1, 0), (_FEW, 0), *short, (WINDOW, far)):
         inverse = inverse_norms(step.matrices, step.errors, window, strides)
         few = _majorants(inverse.few(), speeds, step.unrounded(), least).smaller
         if not few.max(initial=0.0) <= least:  # longer products only add to it

@@ -24,6 +24,7 @@ from numeric.numbers.intervals import gamma
 Array = Any
 WINDOW: Final = 20
 _SQUARINGS: Final = 2
+_SHARPER: Final = 4  # where products are long: their norms are multiplied with each other
 _TINY: Final = 1e-290
 
 
@@ -116,24 +117,25 @@ def inverse_norms(
     """
     steps = len(matrices)
     near, far = [np.ones(steps)], list[Array]()
+    squarings = _SHARPER if strides > 1 else _SQUARINGS
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         product, error = matrices[1:], errors[1:]  # of one factor: J_2 … J_T, from k = 1 … T − 1
-        sizes = norms = norms_above(product, error) if steps > 1 else np.zeros(0)
+        sizes = norms = norms_above(product, error, squarings) if steps > 1 else np.zeros(0)
         for factors in range(1, min(window - (strides < 1), steps - 1) + 1):
             if factors > 1:
                 later = slice(factors - 1, None)
                 product, error = _multiplied(
                     matrices[1:][later], errors[1:][later], sizes[later], product[:-1], error[:-1]
                 )
-                norms = norms_above(product, error)
+                norms = norms_above(product, error, squarings)
             (near if factors < window else far).append(norms)
         whole, off, made, missed = product, error, product, error  # each of w factors
         for stride in range(2, min(strides, (steps - 1) // window) + 1):
+            later = slice((stride - 1) * window, None)  # by ‖J ⋯ J‖₂ of a window errors grow
             made, missed = _multiplied(
-                made[window:], missed[window:], far[-1][window:],
-                whole[: -(stride - 1) * window], off[: -(stride - 1) * window],
-            )  # fmt: skip
-            far.append(norms_above(made, missed))
+                whole[later], off[later], far[0][later], made[:-window], missed[:-window]
+            )
+            far.append(norms_above(made, missed, squarings))
     return Inverse(tuple(near), tuple(far), window)
 
 
@@ -162,7 +164,7 @@ def _scaled(matrices: Array) -> tuple[Array, Array]:
     return np.ldexp(matrices, -powers[:, None, None]), powers
 
 
-def norms_above(matrices: Array, errors: Array) -> Array:
+def norms_above(matrices: Array, errors: Array, squarings: int = _SQUARINGS) -> Array:
     """At least ‖A + E‖₂ for each A and all E with ‖E‖₂ at most its error.
 
     ‖A‖² = ‖AᵀA‖, and so on for the computed AᵀA, symmetric or not, a few times; the last norm is
@@ -175,7 +177,7 @@ def norms_above(matrices: Array, errors: Array) -> Array:
     size = _frobenius(scaled)
     square = np.swapaxes(scaled, 1, 2) @ scaled
     off = [gamma(n + 4) * size * size]
-    for _ in range(_SQUARINGS):
+    for _ in range(squarings):
         held = _frobenius(square)
         off.append(gamma(n + 4) * held * held)
         square = np.swapaxes(square, 1, 2) @ square

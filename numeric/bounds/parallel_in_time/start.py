@@ -8,8 +8,9 @@ An evaluation costs one round of a parallel machine; an iteration of Newton's on
 of its scan, with products of matrices in each. So p + (1 + ⌈log₂ T⌉) N rounds are the least that p
 evaluations and the N iterations known then to be enough can cost, and p is chosen where that is
 least, and below the T rounds of one step after the other. Where products cost more than
-evaluations, still more of these would pay. Where no rate below 1 is certified, or no p has a count
-that pays, Newton's method begins at F_t(0).
+evaluations, still more of these would pay. Where no p has a count that pays, products of the step
+Jacobians at the guess itself (`distance.py`) may tell one: of p = 256, 128, … as long as fewer cost
+less. Where no rate below 1 is certified, or that fails too, Newton's method begins at F_t(0).
 
 Source: Picard's iteration, 1890; k evaluations make the first k steps exact.
 """
@@ -33,6 +34,7 @@ from numeric.bounds.parallel_in_time.contraction import (
 )
 from numeric.bounds.parallel_in_time.distance import Errors, Roundings
 from numeric.bounds.parallel_in_time.evaluated import evaluated
+from numeric.bounds.parallel_in_time.iterates import fed_places, iterated
 from numeric.bounds.parallel_in_time.predicted import predicted
 from numeric.numbers.lengths import lengths
 from numeric.numbers.matrices import raised
@@ -47,13 +49,17 @@ _ROOM: Final = 10
 
 @dataclass(frozen=True)
 class Start:
-    """The first guess, and of how many evaluations; how far it errs, where that is known."""
+    """The first guess, and of how many evaluations; how far it errs, where that is known.
+
+    `alone` is a count and what it leaves, where step Jacobians at the guess tell it instead.
+    """
 
     run: Run
     evaluations: int = 1
     known: Contraction | None = None
     errors: Errors | None = None
     reason: str = ""
+    alone: tuple[int, float] | None = None
 
     @property
     def within(self) -> float | None:
@@ -68,18 +74,14 @@ def begun(setting: Setting, curvature: StepCurvature, guess: Run, tolerance: flo
     try:
         box = invariant_box(ranges)
         known = contraction(ranges, box, 0.0, curvature, guess.steps)
+    except NoContractionError as problem:
+        return Start(guess, reason=problem.args[0])
+    try:
         evaluations, warm = _warmed(known, guess, apart, tolerance)
         known, errors = _settled(ranges, box, curvature, warm, known, apart, tolerance)
     except NoContractionError as problem:
-        return Start(guess, reason=problem.args[0])
+        return _by_products(curvature, Start(guess, reason=problem.args[0]), tolerance)
     return Start(warm, evaluations, known, errors)
-
-
-def fed_places(run: Run, curvature: StepCurvature) -> Array:
-    """Which places of the whole state inputs alone make."""
-    names = [state.name for state in run.derivation.cell.states]
-    widths = [run.states[name].shape[1] for name in names]
-    return np.repeat([name in curvature.fed for name in names], widths)
 
 
 def _warmed(known: Contraction, guess: Run, apart: Array, tolerance: float) -> tuple[int, Run]:
@@ -121,6 +123,31 @@ def _warmed(known: Contraction, guess: Run, apart: Array, tolerance: float) -> t
             dear,
         ))  # fmt: skip
     raise NoContractionError(said("{0}, after {1} evaluations of the step", why, evaluations))
+
+
+def _by_products(curvature: StepCurvature, start: Start, tolerance: float) -> Start:
+    """The start whose own step Jacobians tell a count that costs least, if some do.
+
+    Of so many evaluations, half as many and so on, as long as fewer cost less.
+    """
+    runs, steps = [start.run], start.run.steps
+    iteration = 1 + math.ceil(math.log2(steps))
+    while 2 ** len(runs) <= min(MOST, steps - 1 - iteration):
+        run = runs[-1]
+        for _ in range(2 ** (len(runs) - 1)):
+            run = replace(run, states=evaluated(run).image)
+        runs.append(run)
+    least, found = float(steps), start
+    for place in reversed(range(len(runs))):
+        alone = iterated(runs[place], curvature, tolerance, beyond=False)[0].alone
+        if alone is None:
+            break
+        cost = 2**place + iteration * alone[0]
+        if cost < least:
+            least, found = cost, replace(start, run=runs[place], evaluations=2**place, alone=alone)
+        elif found is not start:
+            break
+    return found
 
 
 def _left(product: float, pace: float) -> float:

@@ -57,7 +57,8 @@ def test_the_first_guess_and_what_is_known_before_the_first_sweep() -> None:
     given = run.derivation, run.parameters, run.inputs, {}, {}
     found = sweeps(*given, exact=run.states)
     assert found.evaluations > 1
-    assert kinds.count(Theorem) == 2
+    assert found.own  # the guess's own step Jacobians tell fewer
+    assert kinds.count(Theorem) == 3
     made = text.index("Evaluations of the step at all times at once")
     assert f"the one before: {found.evaluations}." in text[made : made + 120]
     assert f"roundings counted: {found.predicted}." in text
@@ -66,6 +67,19 @@ def test_the_first_guess_and_what_is_known_before_the_first_sweep() -> None:
     off = text.index("here the states are then")
     assert text[off + 25 : off + 28] == f"{usual.measured:.2e}"[:3]
     assert swept(catalogue["rnn"], 25, gain=3.0)[1].count(Theorem) == 1
+
+
+def test_a_count_by_the_guess_alone_has_its_own_theorem() -> None:
+    """Of a net that falls too slowly for norms over a box to tell a count."""
+    text, kinds, run = swept(catalogue["cornn"], 150, gain=1.8)
+    found = sweeps(run.derivation, run.parameters, run.inputs, {}, {**run.constants})
+    assert (found.own, found.start.within) == (True, None)
+    assert kinds.count(Theorem) == 2
+    assert "Let the exact states lie in a box" not in text
+    assert "How many sweeps are enough, by the guess's own step Jacobians" in text
+    made = text.index("Evaluations of the step at all times at once")
+    assert f"the one before: {found.evaluations}. The sweeps then known" in text[made : made + 160]
+    assert f"roundings counted: {found.predicted}." in text
 
 
 def test_a_state_that_inputs_alone_make_is_said_to_err_by_its_residual() -> None:

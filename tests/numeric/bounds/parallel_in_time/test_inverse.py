@@ -93,6 +93,24 @@ def test_norms_that_no_time_changes_go_on_by_the_last_of_them(steps: int, lags: 
     assert inverse.constant_norms(np.array([1.0, np.inf]), 3).along(np.zeros(3))[2] == np.inf
 
 
+@pytest.mark.parametrize("size", [2, 6])
+def test_roundings_of_long_products_add_up_and_are_not_multiplied(size: int) -> None:
+    """A turn has a norm of 1 and Frobenius' of √n: 49 strides of that are more than 10¹⁶."""
+    turn = np.linalg.qr(np.random.default_rng(size).normal(size=(size, size)))[0]
+    found = inverse_norms(np.tile(turn, (200, 1, 1)), np.full(200, 1e-15), 4, 60)
+    assert len(found.far) == 49
+    assert all(1 <= norm.max() <= 1.1 for norm in found.far)
+
+
+def test_norms_are_sharper_where_products_are_long() -> None:
+    """Of a turn, whose singular values are all 1, which powers of ‖·‖_F tell the worst."""
+    turn = np.linalg.qr(np.random.default_rng(2).normal(size=(16, 16)))[0]
+    matrices = np.tile(turn, (30, 1, 1))
+    short, long = (inverse_norms(matrices, np.zeros(30), 5, strides) for strides in (1, 2))
+    for lag in range(1, 5):
+        assert 1 <= long.near[lag].max() < 1.05 < 1.15 < short.near[lag].min()
+
+
 def test_a_stride_that_is_one_off_is_shown_wrong(monkeypatch) -> None:
     """Products of windows that do not meet are no products of the sequence."""
     right = inverse._multiplied

@@ -19,7 +19,7 @@ from derive.calculus.through_time import derivation_of
 from derive.cell import Cell
 from numeric.bounds.drawn import draw
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, Run
-from numeric.bounds.parallel_in_time import distance, newton
+from numeric.bounds.parallel_in_time import distance, iterates, newton
 from numeric.bounds.parallel_in_time.inverse import Inverse
 from numeric.bounds.parallel_in_time.newton import sweeps
 from numeric.meaning.sizes import usual_sizes
@@ -37,13 +37,13 @@ def compared(monkeypatch, cell, made, **options):
     """The same, of these arrays."""
     true = exact(cell, made)
     seen = []
-    known = newton._iterate
+    known = newton.iterated
 
     def kept(run, *rest):
         seen.append(run.states)
         return known(run, *rest)
 
-    monkeypatch.setattr(newton, "_iterate", kept)
+    monkeypatch.setattr(newton, "iterated", kept)
     found = sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, made["constants"],
                    **options)  # fmt: skip
     gaps = [math.sqrt(max(sum((((s[n][1:] - high) - low) ** 2).sum(axis=1)
@@ -160,7 +160,7 @@ def swept(monkeypatch, gain: float, seed: int, *, chord: bool):
     made = draw(cell, usual_sizes(cell, 8, 3), gain, 60, seed, 1.0)
     with monkeypatch.context() as inner:
         if not chord:
-            inner.setattr(newton, "_chord", lambda *_: None)
+            inner.setattr(iterates, "_chord", lambda *_: None)
         return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {}, warm=False)
 
 
@@ -187,9 +187,9 @@ def test_what_the_next_residual_says_needs_both_parts(monkeypatch, part: str | N
                       equations="h = w * h_prev + 0.3 * h_prev * h_prev + x * x")  # fmt: skip
     made = {"parameters": {"w": np.full(2, 0.25)}, "inputs": {"x": np.full((12, 2), 0.6)},
             "initial": {"h": np.zeros(2)}, "constants": {}}  # fmt: skip
-    chord = newton._chord
+    chord = iterates._chord
     if part == "carried on":
-        monkeypatch.setattr(newton, "_chord", lambda *given: replace(
+        monkeypatch.setattr(iterates, "_chord", lambda *given: replace(
             (found := chord(*given)), lengths=0 * found.lengths))  # fmt: skip
     elif part is not None:
         monkeypatch.setattr(distance.Speeds, "share", lambda self, one: 0 * one.whole)
@@ -197,15 +197,6 @@ def test_what_the_next_residual_says_needs_both_parts(monkeypatch, part: str | N
     wrong = [gap > one.certified for one, gap in pairs if one.certified is not None]
     assert len(wrong) > 2
     assert any(wrong) == (part is not None)
-
-
-def test_a_next_iterate_that_overflows_says_nothing() -> None:
-    """A step may be finite and the state that it leads to not."""
-    run = SimpleNamespace(states={"h": np.zeros((3, 1))})
-    far = {"h": np.array([[0.0], [np.inf], [1.0]])}
-    assert (
-        newton._chord(run, far, np.zeros((2, 1, 1)), np.zeros(2), np.zeros(1, dtype=bool)) is None
-    )
 
 
 def test_an_explosion_ends_without_a_word_too_many() -> None:
@@ -324,6 +315,54 @@ def test_the_guess_may_be_left_as_it_is() -> None:
     assert warm.start.within < 0.01 * cold.iterates[0].step
     assert warm.iterates[0].residual < 0.01 * cold.iterates[0].residual
     np.testing.assert_allclose(warm.states["h"], cold.states["h"], atol=1e-13)
+
+
+# what decides nothing for all inputs soon enough, and what is then tried
+SLOW = [
+    ("cornn", 1.5, 150, 0),
+    ("cornn", 2.0, 200, 1),
+    ("scrn", 1.0, 60, 1),
+    ("cornn", 1.5, 120, 2),
+]
+
+
+def kept(pairs, found) -> list[bool]:
+    """Whether the iterates after as many steps as were promised are as near as that."""
+    return [gap <= found.within for _, gap in pairs[found.predicted :]]
+
+
+@pytest.mark.by_default("cornn-1.5-150-0")
+@pytest.mark.parametrize(("name", "gain", "steps", "seed"), SLOW)
+def test_what_products_at_a_warm_guess_promise_is_kept(
+    monkeypatch, name: str, gain: float, steps: int, seed: int
+) -> None:
+    found, pairs = errors(monkeypatch, catalogue[name], gain, steps, seed=seed, most=8)
+    taken = len(found.iterates) - 1
+    assert found.evaluations > 1
+    assert (found.start.within, found.unpredicted) == (None, "")
+    assert found.own
+    assert found.start.alone == (found.predicted, found.within)
+    assert taken <= found.predicted <= taken + 2
+    assert all(kept(pairs, found))
+
+
+@pytest.mark.parametrize("part", ["speeds", "products"])
+def test_a_promise_of_products_needs_each_of_its_parts(monkeypatch, part: str) -> None:
+    """Of a slope that hardly moves, or of hardly any products, it is broken."""
+    if part == "speeds":
+        right = distance.speeds_over
+
+        def slower(*given):
+            found = right(*given)
+            return distance.Speeds(1e-9 * found.fed, 1e-9 * found.own, 1e-9 * found.rest)
+
+        monkeypatch.setattr(distance, "speeds_over", slower)
+    else:
+        single = Inverse((np.full(150, 1e-9),), (), 1)
+        monkeypatch.setattr(distance, "inverse_norms", lambda *_: single)
+    found, pairs = errors(monkeypatch, catalogue["cornn"], 1.5, 150, seed=0, most=8)
+    assert found.predicted is not None
+    assert not all(kept(pairs, found))
 
 
 def test_a_first_step_that_is_not_finite_promises_nothing():

@@ -19,6 +19,7 @@ from numeric.bounds.parallel_in_time import contraction as norms
 from numeric.bounds.parallel_in_time import newton, start
 from numeric.bounds.parallel_in_time.distance import Roundings
 from numeric.bounds.parallel_in_time.evaluated import evaluated
+from numeric.bounds.parallel_in_time.iterates import iterated
 from numeric.bounds.parallel_in_time.predicted import predicted
 from numeric.meaning.sizes import usual_sizes
 
@@ -148,10 +149,32 @@ def test_a_slow_pace_ends_the_evaluations(monkeypatch) -> None:
     """At twice the pace of the last ones a count would come too late."""
     made, right = [], start.evaluated
     monkeypatch.setattr(start, "evaluated", lambda run: made.append(1) or right(run))
+    monkeypatch.setattr(start, "_by_products", lambda curvature, begin, tolerance: begin)
     found, _, _ = begun(catalogue["cornn"], 1.5, steps=300, size=16)
     assert found.evaluations == 1
     assert "after 32 evaluations" in found.reason or "after 48 evaluations" in found.reason
     assert len(made) <= 48
+
+
+@pytest.mark.parametrize(("gain", "steps"), [(1.5, 150), (2.0, 200)])
+def test_of_powers_of_two_none_costs_less(gain: float, steps: int) -> None:
+    """Where products at the guess tell the count, by all of them."""
+    found, run, _ = begun(catalogue["cornn"], gain, steps=steps, seed=0)
+    curvature = step_curvature(run.derivation)
+    iteration = 1 + math.ceil(math.log2(steps))
+    costs = {}
+    for evaluations in range(1, 257):
+        if evaluations & (evaluations - 1) == 0:
+            alone = iterated(run, curvature, 1e-13, beyond=False)[0].alone
+            costs[evaluations] = evaluations + iteration * alone[0] if alone else math.inf
+        if evaluations == found.evaluations:
+            np.testing.assert_array_equal(run.states["y"], found.run.states["y"])
+            assert alone == found.alone
+        run = newton.replace(run, states=evaluated(run).image)
+    assert found.alone is not None
+    assert found.evaluations + iteration * found.alone[0] == min(costs.values()) < steps
+    assert (found.known, found.within) == (None, None)
+    assert "after 32 evaluations" in found.reason
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
