@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 import numpy as np
@@ -39,15 +40,16 @@ DEFAULTS: Final = {
 CASES: Final = (
     ("RNN", "", {}), ("RNN", "activations Relu", {"activations": ["Relu"]}),
     ("RNN", "clip", {"clip": 0.5}), ("RNN", "sequence_lens", {"lengths": True}),
-    ("RNN", "layout 1", {"layout": 1}),
+    ("RNN", "direction reverse", {"direction": "reverse"}), ("RNN", "layout 1", {"layout": 1}),
     ("GRU", "", {}), ("GRU", "linear_before_reset 1", {"linear_before_reset": 1}),
     ("GRU", "activations Sigmoid, Relu", {"activations": ["Sigmoid", "Relu"]}),
     ("GRU", "clip", {"clip": 0.5}), ("GRU", "sequence_lens", {"lengths": True}),
-    ("GRU", "layout 1", {"layout": 1}),
+    ("GRU", "direction reverse", {"direction": "reverse"}), ("GRU", "layout 1", {"layout": 1}),
     ("LSTM", "", {}), ("LSTM", "peepholes P", {"P": True}),
     ("LSTM", "activations Sigmoid, Relu, Tanh", {"activations": ["Sigmoid", "Relu", "Tanh"]}),
     ("LSTM", "clip", {"clip": 0.5}), ("LSTM", "input_forget 1", {"input_forget": 1}),
-    ("LSTM", "sequence_lens", {"lengths": True}), ("LSTM", "layout 1", {"layout": 1}),
+    ("LSTM", "sequence_lens", {"lengths": True}),
+    ("LSTM", "direction reverse", {"direction": "reverse"}), ("LSTM", "layout 1", {"layout": 1}),
 )  # fmt: skip
 FUNCTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "Sigmoid": lambda a: 1 / (1 + np.exp(-a)), "Tanh": np.tanh, "Relu": lambda a: np.maximum(a, 0),
@@ -82,7 +84,7 @@ def specified(kind: str, said: Mapping[str, Any], given: Mapping[str, Any]) -> A
         return array[gate * N : (gate + 1) * N]
 
     H, C, Y = np.zeros((B, N)), np.zeros((B, N)), np.zeros((T, 1, B, N))
-    for t in range(T):
+    for t in range(T) if said.get("direction") != "reverse" else reversed(range(T)):
 
         def a(gate: int, x: Any = X[t], h_prev: Any = H) -> Any:
             return (x @ part(W[0], gate).T + h_prev @ part(R[0], gate).T
@@ -151,8 +153,17 @@ def _openvino(made: Any, X: Any) -> Any:
     return compiled({"X": X})[0]
 
 
+def _tract(made: Any, X: Any) -> Any:
+    with NamedTemporaryFile(suffix=".onnx") as file:
+        file.write(made.SerializeToString())
+        file.flush()
+        opened = import_module("tract").onnx().load(file.name)
+        return opened.into_model().into_runnable().run([X])[0].to_numpy()
+
+
 ENGINES: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "onnxruntime": _onnxruntime, "onnx": _reference, "openvino": _openvino,
+    "tract": _tract,
 }  # fmt: skip
 
 

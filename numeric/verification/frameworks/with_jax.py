@@ -85,7 +85,11 @@ class Jax(Framework):
 
 @lru_cache(maxsize=64)
 def _compiled(function: Function) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The function, and what takes its cotangents back, compiled once for each shape."""
+    """The function, and what takes its cotangents back, compiled once for each shape.
+
+    What is judged is what XLA makes of it: jax 0.10.2 simplifies log(exp(a)) to a, for one
+    (findings/jax_jit_rewrites_formulas.sh), whatever `prepare` says of optimisations.
+    """
 
     def backward(leaves: Any, fixed: Any, bars: Any) -> Any:
         _, transposed = jax.vjp(lambda given: function(given, fixed), leaves)
