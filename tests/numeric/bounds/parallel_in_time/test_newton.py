@@ -321,7 +321,7 @@ def test_the_guess_may_be_left_as_it_is() -> None:
 SLOW = [
     ("cornn", 1.5, 150, 0),
     ("cornn", 2.0, 200, 1),
-    ("scrn", 1.0, 60, 1),
+    ("scrn", 1.0, 60, 2),
     ("cornn", 1.5, 120, 2),
 ]
 
