@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 GREEK: Final = {
@@ -295,6 +296,7 @@ def _pieces(parts: list[tuple[Box, int]], limit: float, level: int = 1) -> Itera
         yield from _pieces(piece, limit, level + 1)
 
 
+@lru_cache(maxsize=4096)
 def lines(item: Box, limit: float) -> tuple[Box, ...]:
     """The box on as few lines as fit the limit in em, broken before + and −, else before ⊙."""
     if width(item) <= limit:

@@ -126,7 +126,7 @@ class Descent:
     @property
     def norm(self) -> float:
         """About ‖M‖₂."""
-        return float(np.linalg.norm(self.M, 2))
+        return math.sqrt(max(float(np.linalg.eigvalsh(self.M.T @ self.M)[-1]), 0.0))
 
     def moved(self, X: Sequence[Array]) -> tuple[Array, list[Array]]:
         """exp(X) M exp(−X), and the blocks of exp(X)."""
