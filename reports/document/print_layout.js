@@ -1,5 +1,6 @@
 // Before a page is printed: a figure with much of a page blank above it is drawn smaller, so that
-// it fits there, or stands after what follows it. The pages are measured as columns of their size,
+// it fits there, or stands after what follows it; one with much blank below it is drawn smaller if
+// what follows it then fits. The pages are measured as columns of their size,
 // which break as pages do; then the columns are taken away again.
 (() => {
   const BLANK = 0.12, SMALLEST = 0.75, FURTHEST = 9, GAP = 40; // shares; blocks; px

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,6 +63,8 @@ def test_the_first_guess_and_what_is_known_before_the_first_sweep() -> None:
     made = text.index("Evaluations of the step at all times at once")
     assert f"the one before: {found.evaluations}." in text[made : made + 120]
     assert f"roundings counted: {found.predicted}." in text
+    (box,) = re.findall(r"Theorem (\d+) \(How many sweeps are enough\)", text)
+    assert f"By theorem {box} that guess" in text  # not by the last one, which stands before it
     usual = sweeps(*given, exact=run.states, warm=False).iterates[chapter.HABIT]
     assert "Three sweeps. They are counted here from the guess that one evaluation" in text
     off = text.index("here the states are then")
