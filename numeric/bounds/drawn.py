@@ -1,4 +1,4 @@
-"""Weights drawn at a gain: the recurrent ones with the variance gain²/n.
+"""Weights drawn at a gain: the recurrent ones with the variance gain² over their columns.
 
 In: a cell, sizes, a gain, a seed. Out: parameters.
 """
@@ -71,17 +71,27 @@ def multiplying_states(cell: Cell) -> set[MatrixSymbol]:
 
 
 def drawn_at_gain(cell: Cell) -> list[MatrixSymbol]:
-    """The matrices whose variance is gain²/n: as many columns as a state has rows."""
+    """The matrices whose variance is gain²/columns: as many columns as a state has rows."""
     own, factors = {state.shape[0] for state in cell.states}, multipliers(cell)
     return [
         p for p in cell.parameters if p.shape[1] != 1 and p.shape[1] in own and p not in factors
     ]
 
 
+def drawn_by_states(cell: Cell) -> bool:
+    """Whether the matrices that are drawn at the gain are those that multiply a state."""
+    factors = multipliers(cell)
+    meeting = {
+        p for p in multiplying_states(cell).intersection(cell.parameters)
+        if p.shape[1] != 1 and p not in factors
+    }  # fmt: skip
+    return meeting == {*drawn_at_gain(cell)}
+
+
 def draw(
     cell: Cell, sizes: Mapping[str, int], gain: float, steps: int, seed: int, input_scale: float
 ) -> dict[str, dict[str, Array]]:
-    """Matrices `drawn_at_gain` N(0, gain²/n), others N(0, scale²/columns), biases 0.
+    """Matrices `drawn_at_gain` N(0, gain²/columns), others N(0, scale²/columns), biases 0.
 
     What multiplies a state entry by entry is N(0, gain²), or gain itself if it is one number;
     other factors of ⊙ are 1. Inputs and initial states are N(0, 1); constants are the cell's

@@ -148,12 +148,13 @@ def _weights(
         sizes = _default_sizes(cell, arguments.size)
         gain, seed = f"{arguments.gain:g}", arguments.seed
         how = said(
-            "recurrent weights drawn with the variance gain²/n, gain {0}, others with 1/columns, "
-            "what multiplies a state entry by entry with gain², a single number being gain, other "
-            "factors of ⊙ 1, other vectors 0, seed {1}", gain, seed,
+            "matrices of as many columns as a state has entries drawn with the variance "
+            "gain²/columns, gain {0}, others with 1/columns, what multiplies a state entry by "
+            "entry with gain², a single number being gain, other factors of ⊙ 1, other vectors 0, "
+            "seed {1}", gain, seed,
         ) if multipliers(cell) else said(
-            "recurrent weights drawn with the variance gain²/n, gain {0}, others with 1/columns, "
-            "vectors 0, seed {1}", gain, seed,
+            "matrices of as many columns as a state has entries drawn with the variance "
+            "gain²/columns, gain {0}, others with 1/columns, vectors 0, seed {1}", gain, seed,
         )  # fmt: skip
         return network, draw_layers(network, sizes, arguments.gain, arguments.seed), how, ()
     network, layers, left = given_layers(cell, arguments)

@@ -23,7 +23,7 @@ from numeric.bounds.all_inputs.certify import Certificate
 from numeric.bounds.all_inputs.closed_condition import Condition, Worked
 from numeric.bounds.all_inputs.fractional_norm import NAME as FRACTIONAL
 from numeric.bounds.all_inputs.gain_scan import CLOSED, Scan, recurrent
-from numeric.bounds.drawn import drawn_at_gain, multipliers, multiplying_states
+from numeric.bounds.drawn import drawn_at_gain, drawn_by_states, multipliers
 from numeric.bounds.study import INPUT_SCALE
 from reports.document.bound_figures import certified_region, critical_gains, rates_by_module
 from reports.document.method_names import METHODS, method_name
@@ -272,7 +272,7 @@ def critical(pages: Pages) -> Iterator[Block]:
 def what_is_scaled(pages: Pages) -> Inlines:
     """What the gain multiplies: the recurrent weights, or by name where others are among them."""
     facts, cell = pages.facts, pages.study.one.cell
-    if multiplying_states(cell).issuperset(drawn_at_gain(cell)):
+    if drawn_by_states(cell) or not drawn_at_gain(cell):
         return facts.say.sentence("all_inputs.scaled", facts.gain)
     names = facts.say.listed([facts.say("{0}", facts.symbol(p)) for p in recurrent(cell)])
     return facts.say.sentence("all_inputs.scaled_named", facts.gain, names)

@@ -17,7 +17,7 @@ from derive.language.expr import size
 from derive.theorems.claims import Relation
 from derive.typeset.boxes import Box, Number, Operator, row, sup
 from derive.typeset.layout import size_box
-from numeric.bounds.drawn import drawn_at_gain, multipliers, multiplying_states
+from numeric.bounds.drawn import drawn_at_gain, drawn_by_states, multipliers
 from numeric.bounds.memory import kept_state
 from numeric.bounds.one_sequence.measured import Curve, Measurement
 from reports.document.model import (
@@ -79,8 +79,11 @@ def drawn_matrices(facts: Facts, square: Box, scale: Box) -> Inlines:
     say, cell = facts.say, facts.derivation.cell
     if not (at_gain := drawn_at_gain(cell)):
         return say.sentence("growth.drawn_alike", scale)
-    key = "growth.drawn" if multiplying_states(cell).issuperset(at_gain) else "growth.drawn_wide"
-    return say.sentence(key, row(square, "/", "n"), scale, row("n"))
+    columns = {p.shape[1] for p in at_gain}
+    if drawn_by_states(cell) and len(columns) == 1:
+        return say.sentence("growth.drawn", row(square, "/", size_box(columns.pop())), scale)
+    names = say.listed([say("{0}", facts.symbol(p.name)) for p in at_gain])
+    return say.sentence("growth.drawn_named", square, scale, names)
 
 
 def drawn_columns(facts: Facts, square: Box, gain: Box) -> Iterator[Inlines]:

@@ -246,7 +246,7 @@ def _by_its_own(pages: Pages, place: int) -> Theorem:
         say.words("sweeps.own_name"), len(facts.claims) + place,
         (
             Paragraph(say.sentence("sweeps.own_let", within, J, most, row("2", largest),
-                                   str(len(facts.claims) + 1))),
+                                   str(len(facts.claims) + 1), row(number, "≥", "1"))),
             Equations((
                 EquationRow(bound(Number("1")), row(many, squared(Number("0")))),
                 EquationRow(bound(next_one), row(many, Fenced(moved, "(", ")"))),

@@ -30,15 +30,22 @@ def test_a_rate_that_pieces_of_the_box_prove_says_how_many_there_are(language):
 
 
 def test_the_gain_is_said_to_be_in_no_matrix_that_has_none():
-    """Of mut1 the matrices of the input have it too: they have n columns."""
+    """Of mut1 matrices of the input have it too, of qrnn all have, and m columns; of jordan one."""
     said = {}
-    for name in ("rnn", "mut1"):
+    for name in ("rnn", "mut1", "qrnn", "jordan"):
         pages = Pages(Facts(differentiate(catalogue[name])), small_study(name), name)
         said[name] = [
             "".join(Text()(part.box) if isinstance(part, Math) else part.text for part in words)
             for words in (drawn_words(pages), what_is_scaled(pages))
         ]
     assert said["rnn"][0].startswith("Matrices that multiply a state are drawn from a normal")
-    assert said["mut1"][0].startswith("Matrices of n columns are drawn from a normal distribution")
+    assert "of variance g²/n, other" in said["rnn"][0]
+    for name, named in {
+        "mut1": "W_xz, W_xr, W_hr and W_hh",
+        "jordan": "U",
+        "qrnn": "V_z, W_z, V_f, W_f, V_o and W_o",
+    }.items():
+        assert f"columns, g² for {named} and 0.3² for any others" in said[name][0]
+        assert "/n" not in said[name][0]
     assert said["rnn"][1] == "The recurrent weights are multiplied with g."
     assert said["mut1"][1] == "W_xz, W_xr, W_hr and W_hh are multiplied with g."
