@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,6 +62,8 @@ def test_the_first_guess_and_what_is_known_before_the_first_sweep() -> None:
     assert kinds.count(Theorem) == 3
     made = text.index("Evaluations of the step at all times at once")
     assert f"the one before: {found.evaluations}." in text[made : made + 120]
+    by = re.search(r"Theorem (\d+) \(How many sweeps are enough\)", text)
+    assert f"By theorem {by[1]} that guess is at most" in text[made:]
     assert f"roundings counted: {found.predicted}." in text
     usual = sweeps(*given, exact=run.states, warm=False).iterates[chapter.HABIT]
     assert "Three sweeps. They are counted here from the guess that one evaluation" in text
