@@ -64,6 +64,7 @@ def test_the_first_guess_and_what_is_known_before_the_first_sweep() -> None:
     assert f"the one before: {found.evaluations}." in text[made : made + 120]
     by = re.search(r"Theorem (\d+) \(How many sweeps are enough\)", text)
     assert f"By theorem {by[1]} that guess is at most" in text[made:]
+    assert f"Theorem {int(by[1]) + 1} (How many sweeps are enough, by the guess's" in text
     assert f"roundings counted: {found.predicted}." in text
     usual = sweeps(*given, exact=run.states, warm=False).iterates[chapter.HABIT]
     assert "Three sweeps. They are counted here from the guess that one evaluation" in text
