@@ -112,10 +112,10 @@ def _fold(join: Callable[[Array, Array], Array]) -> Callable[[Any, Arithmetic], 
 
 def _product(formula: Mul, arithmetic: Arithmetic) -> Scalar:
     """The operands one after the other; −1 is a sign, no factor."""
-    first, *rest = (formula_of(part, arithmetic) for part in _gather(formula))
-    if formula.args[0] != -1:
-        return joined(operator.mul, [first, *rest])
-    value = joined(operator.mul, rest)
+    sign, *rest = parts = _gather(formula)
+    if sign != -1:
+        return joined(operator.mul, [formula_of(part, arithmetic) for part in parts])
+    value = joined(operator.mul, [formula_of(part, arithmetic) for part in rest])
     return lambda x: -value(x)
 
 

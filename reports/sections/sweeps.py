@@ -175,8 +175,8 @@ def _before_the_first(pages: Pages, found: Sweeps) -> Iterator[Block]:
     parts = [say.sentence("sweeps.start_made", str(start.evaluations))]
     if start.within is not None:
         yield _enough(pages)
-        parts.append(say.sentence("sweeps.start_near", _figure(start.within),
-                                  str(len(pages.facts.claims) + 2)))  # fmt: skip
+        own = str(len(pages.facts.claims) + 2)
+        parts.append(say.sentence("sweeps.start_near", _figure(start.within), own))
     if found.own:
         yield _by_its_own(pages, 2 + (start.within is not None))
     if found.predicted is not None:

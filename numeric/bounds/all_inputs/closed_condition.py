@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -135,7 +135,7 @@ def _formula(expr: Basic, exact: bool) -> Callable[[Callable[[Basic], Any]], Any
         case Add() | Mul():
             return _joined(_sum if isinstance(expr, Add) else math.prod, expr.args, exact)
         case Max(args=bodies):
-            return _joined(max if exact else np.maximum.reduce, bodies, exact)
+            return _joined(max if exact else partial(reduce, np.maximum), bodies, exact)
         case Pow(args=(base, exponent)) if exponent.is_Integer and exponent > 0:
             power = int(exponent)
             return _joined(lambda made: made[0] ** power, (base,), exact)

@@ -246,7 +246,7 @@ def prove(
     for window, strides in ((1, 0), (_FEW, 0), *short, (WINDOW, far)):
         inverse = inverse_norms(step.matrices, step.errors, window, strides)
         few = _majorants(inverse.few(), speeds, step.unrounded(), least).smaller
-        if not few.max(initial=0.0) <= least:  # longer products only add to it
+        if not few.max(initial=0.0) <= least:  # longer ones add to it, but for sharper norms
             break
         found = _within(run, curvature, step, inverse, tolerance) if strides else None
         if found is not None:

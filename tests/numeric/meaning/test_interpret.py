@@ -9,6 +9,7 @@ from sympy import (
     Identity,
     Integer,
     MatrixSymbol,
+    Mul,
     OneMatrix,
     Rational,
     Symbol,
@@ -197,6 +198,13 @@ def test_formulas_agree_with_sympy_s_own_numbers() -> None:
         want = lambdify(X, row.bind(row.formula, ()), [NOT_IN_NUMPY, "numpy"])(at)
         got = evaluate(Elementwise(row.name, MatrixSymbol("p", 50, 1)), {"p": at[:, None]}, {})
         np.testing.assert_allclose(got[:, 0], want, rtol=1e-13, atol=1e-15)
+
+
+def test_a_sign_is_no_factor_and_numbers_beside_it_are_kept() -> None:
+    """A formula may be written with several numbers."""
+    for formula, value in ((-X, -3.0), (Mul(-1, 2, X, evaluate=False), -6.0),
+                           (Mul(-1, -1, X, evaluate=False), 3.0)):  # fmt: skip
+        assert formula_of(formula, FLOATS)(3.0) == value
 
 
 @pytest.mark.parametrize("arithmetic", [FLOATS, MULTIPRECISION, FIELD], ids=["f8", "50", "field"])

@@ -62,6 +62,9 @@ def test_the_first_guess_and_what_is_known_before_the_first_sweep() -> None:
     assert kinds.count(Theorem) == 3
     made = text.index("Evaluations of the step at all times at once")
     assert f"the one before: {found.evaluations}." in text[made : made + 120]
+    by = re.search(r"Theorem (\d+) \(How many sweeps are enough\)", text)
+    assert f"By theorem {by[1]} that guess is at most" in text[made:]
+    assert f"Theorem {int(by[1]) + 1} (How many sweeps are enough, by the guess's" in text
     assert f"roundings counted: {found.predicted}." in text
     (box,) = re.findall(r"Theorem (\d+) \(How many sweeps are enough\)", text)
     assert f"By theorem {box} that guess" in text  # not by the last one, which stands before it

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sympy import S, Symbol
+from sympy import Max, S, Symbol
 
 from derive import Cell, catalogue, differentiate
 from derive.language.norms import Norm
@@ -109,3 +109,14 @@ def test_where_floats_cannot_tell_a_condition_is_halved_by_exact_numbers():
     several = [known, {**known, e: 0.25}]
     assert _largest([Relation(e * g, "<", e)], several) == [1 - 2.0**-22, 1 - 2.0**-22]
     assert _largest([Relation(g, "<", 4 * e)], several) == [0.0, 1 - 2.0**-22]
+
+
+def test_a_largest_of_a_number_and_a_bound_is_halved_too():
+    g, e = Symbol("g"), Symbol("e")
+    several = [{g: math.nan, e: 1.0}, {g: math.nan, e: 0.25}]
+    largest = Relation(Max(S.One, g) * e, "<", 2 * e)
+    assert _largest([largest], several) == [2 - 2.0**-22, 2 - 2.0**-22]
+    assert _largest([Relation(Max(S.One, g), "<", 5 * e)], several) == [
+        4 - 2.0**-22,
+        1.25 - 2.0**-22,
+    ]

@@ -17,7 +17,9 @@ from numeric.bounds.one_sequence import parameter_sums as source
 from numeric.bounds.one_sequence.parameter_sums import ParameterNorm, parameter_norms
 from numeric.bounds.one_sequence.step_jacobians import Jacobians, run
 from numeric.bounds.sensitivity import Sensitivity, clipping
+from numeric.bounds.step_shares import Factor
 from numeric.compiler.kernel import compile_cell
+from numeric.numbers.intervals import Interval
 from numeric.numbers.matrices import Near
 from reports.document.words import spoken
 
@@ -265,3 +267,27 @@ def test_what_clipping_takes_is_not_known_without_every_norm() -> None:
     assert huge is not None
     assert math.isfinite(huge.least)
     assert huge.to_dict()["taken_at_most"] is None
+
+
+@pytest.mark.parametrize("part", ["columns", "row"])
+def test_errors_of_the_shares_are_carried(monkeypatch, part):
+    """Columns or rows that are off by as much as their ranges say: the truth stays within."""
+    found = path("rnn", n=3, m=2, steps=6)
+    true, known = parameter_norms(found), source.step_shares
+
+    def shaken(*given):
+        for shares in known(*given):
+            yield {symbol: [replace(share, **{part: off(getattr(share, part))}) for share in held]
+                   for symbol, held in shares.items()}  # fmt: skip
+
+    def off(factor):
+        lo, hi = factor.ranges.lo, factor.ranges.hi
+        return Factor.of(Interval(lo, hi + 2e-3)).part(slice(None), factor.starts)
+
+    monkeypatch.setattr(source, "step_shares", shaken)
+    for name, norm in parameter_norms(found).items():
+        assert norm.lower <= true[name].measured <= norm.upper
+        assert norm.measured != pytest.approx(true[name].measured, abs=1e-7)
+    monkeypatch.setattr(Factor, "spread", 0.0)
+    seen = parameter_norms(found)
+    assert not all(norm.lower <= true[name].measured <= norm.upper for name, norm in seen.items())

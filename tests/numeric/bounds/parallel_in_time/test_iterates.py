@@ -36,6 +36,7 @@ def test_without_the_next_residual_the_same_is_known_before_the_step(monkeypatch
     assert alone.alone[0] <= whole.alone[0]
     assert (alone.remaining, alone.within) == alone.alone
     assert alone.certified >= whole.certified
+    assert alone.inverse < whole.inverse  # by the longest products at once
     np.testing.assert_array_equal(following["h"], moved["h"])
 
 

@@ -365,6 +365,25 @@ def test_a_promise_of_products_needs_each_of_its_parts(monkeypatch, part: str) -
     assert not all(kept(pairs, found))
 
 
+def test_of_the_count_over_a_box_and_that_of_the_guess_the_smaller_is_taken(monkeypatch) -> None:
+    cell, known = catalogue["rnn"], newton.iterated
+    made = draw(cell, usual_sizes(cell, 4, 3), 0.3, 40, 0, 1.0)
+
+    def with_own(alone):
+        monkeypatch.setattr(newton, "iterated", lambda *given: (
+            replace((found := known(*given))[0], alone=alone), found[1]))  # fmt: skip
+        return sweeps(derivation_of(cell), made["parameters"], made["inputs"], {}, {})
+
+    box = with_own(None)
+    assert box.predicted
+    assert not box.own
+    for alone in ((box.predicted + 1, 0.0), (box.predicted, box.within)):
+        found = with_own(alone)
+        assert (found.own, found.predicted, found.within) == (False, box.predicted, box.within)
+    found = with_own((box.predicted - 1, 1.0))
+    assert (found.own, found.predicted, found.within) == (True, box.predicted - 1, 1.0)
+
+
 def test_a_first_step_that_is_not_finite_promises_nothing():
     begin = SimpleNamespace(known=object(), errors=object(), reason="")
     first = SimpleNamespace(granted=object(), step=math.inf)
