@@ -3,8 +3,8 @@
 # Good guess: a runtime computes an attribute or refuses the model. direction="reverse" is read without a
 # word, and the sequence is run forwards; with "bidirectional" the second direction does run backwards.
 # `clip`, `activations` and `input_forget` have no effect either: a rectified RNN is one of tanh. Each
-# result is bit for bit that of the node without the attribute; peepholes, linear_before_reset and initial
-# states are computed. A layer written as a node of its own for the way back is another function there.
+# result is bit for bit that of the node without the attribute. A layer written as a node of its own for
+# the way back is another function there.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

@@ -106,7 +106,7 @@ def label_where_it_leaves(
     edge, beyond = (high, [v > high for v in values]) if up else (low, [v < low for v in values])
     place = len(values) - beyond[::-1].index(False) if False in beyond else 0
     at, slant = float(lags[place]), 0.0
-    if place and math.isfinite(values[place - 1]):
+    if place and math.isfinite(values[place - 1]) and math.isfinite(values[place]):
         slant = (lags[place] - lags[place - 1]) / (values[place] - values[place - 1])
         at -= (values[place] - edge) * slant
     start, end = axes.get_xlim()

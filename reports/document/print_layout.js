@@ -43,12 +43,12 @@
     if (!picture || !after) return;
     const [page, foot] = place(figure, true);
     if (height - foot < BLANK * height || place(after, false)[0] === page) return;
-    const whole = picture.getBoundingClientRect().width;
+    const whole = picture.getBoundingClientRect().width, held = picture.style.width;
     for (let share = 0.95; share >= SMALLEST; share -= 0.05) {
       picture.style.width = `${share * whole}px`;
       if (place(figure, true)[0] === page && place(after, false)[0] === page) return;
     }
-    picture.style.width = "";
+    picture.style.width = held;
   };
 
   const settle = figure => {

@@ -124,7 +124,7 @@ def sweeps(
         run = replace(run, states=moved)
     promise, why = _promised(begin, found[0], tolerance)
     found = [_kept(found, place) for place in range(len(found))]
-    if promise is not None and not _granted(found):
+    if (promise is not None or begin.alone is not None) and not _granted(found):
         promise, why = None, "a sweep rounds more than twice what the first one does"
     alone = Promise(*found[0].alone) if found[0].alone is not None else None
     own = alone is not None and (promise is None or alone < promise)

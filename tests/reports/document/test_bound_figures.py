@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib import figure
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import ContourSet
 from studies import small_study
@@ -149,3 +151,14 @@ def test_long_numbers_at_an_axis_leave_its_words_in_the_figure(steep, monkeypatc
         labels("en"))  # fmt: skip
     drawings[0].draw_without_rendering()
     assert drawings[0].axes[0].yaxis.label.get_window_extent().x0 > 2
+
+
+def test_a_label_of_a_curve_that_ends_at_infinity_stands_at_its_step() -> None:
+    """From a finite bound to none: no line leads there, and the label has a place all the same."""
+    axes = figure.Figure().subplots()
+    axes.set(xlim=(1, 4), ylim=(-1, 1))
+    bound_figures.label_where_it_leaves(
+        axes, [1, 2, 3, 4], [0.0, 0.5, math.inf, math.inf], "a", "k"
+    )
+    (label,) = axes.texts
+    assert label.xy == (3.0, 1)
