@@ -83,6 +83,7 @@ def test_a_count_by_the_guess_alone_has_its_own_theorem() -> None:
     assert kinds.count(Theorem) == 2
     assert "Let the exact states lie in a box" not in text
     assert "How many sweeps are enough, by the guess's own step Jacobians" in text
+    assert "in the second line for j≥1" in text.replace(" ≥ ", "≥")
     made = text.index("Evaluations of the step at all times at once")
     assert f"the one before: {found.evaluations}. The sweeps then known" in text[made : made + 160]
     assert f"roundings counted: {found.predicted}." in text
