@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from tasks import GATES, Arrays, Run, Task
 
 from numeric.compiler.to_c.build import library
+from numeric.compiler.to_c.crew import crew
 from numeric.compiler.to_c.loading import load
-from numeric.compiler.to_c.threads import parts, side_by_side
+from numeric.compiler.to_c.threads import FEWEST, LEAST_IN_PLACE, most_threads
 
 
 def by_hand(task: Task) -> Run:
@@ -119,29 +118,15 @@ def without_entrywise(source: str) -> str:
     return source[:start] + _ENTRYWISE.sub("", source[start:])
 
 
-def in_parts(
-    task: Task, prepared: Callable[[Task], tuple[Callable[[], Any], Any]]
-) -> tuple[Callable[[], Any], list[Any]]:
-    """A call prepared for each thread's part of the batch, all at once; and what each leaves."""
-    whole = parts(task.params, {"x": task.x})
-    pieces = [task.part(part) for part in whole] if len(whole) > 1 else [task]
-    runs, found = zip(*map(prepared, pieces), strict=True)
-    return partial(side_by_side, runs) if len(runs) > 1 else runs[0], list(found)
-
-
 def floor_in_c(task: Task, source: str) -> Run:
     """The products of the C file itself, on zeros: the floor of its time."""
     module: Any = load(without_entrywise(source), task.cell)
     calls = module.forward.__self__
 
-    def prepared(part: Task) -> tuple[Callable[[], None], Any]:
-        again, found = calls.prepared(part.params, {"x": part.x}, {"h": part.h_bars})
-        tape, room, *_ = again.keep
-        for memory in (room, tape.memory[0], tape.states):
-            memory[:] = 0  # which nothing writes here: what was there may be subnormal
-        return again, found
-
-    again, _ = in_parts(task, prepared)
+    again, _ = calls.prepared(task.params, {"x": task.x}, {"h": task.h_bars})
+    tape, rooms, *_ = again.keep
+    for memory in (*rooms, tape.memory[0], tape.states):
+        memory[:] = 0  # which nothing writes here: what was there may be subnormal
 
     def run() -> None:
         again()
@@ -166,17 +151,18 @@ typedef real vec __attribute__((vector_size(32)));
 typedef real vec __attribute__((vector_size(16)));
 #endif
 /* At least so many multiplications with an addition each, in twelve sums that stay in registers. */
-real NAME(run)(ptrdiff_t count)
+void NAME(run)(const ptrdiff_t *count, ptrdiff_t none, const void *nothing, real *to)
 {
     vec sum[12], all = {0}, x = all + (real)0.5, y = all + (real)1;
     for (int i = 0; i < 12; i++)
         sum[i] = all + (real)i;
-    for (ptrdiff_t done = 0; done < count; done += 12 * (ptrdiff_t)(sizeof(vec) / sizeof(real)))
+    for (ptrdiff_t done = 0; done < *count; done += 12 * (ptrdiff_t)(sizeof(vec) / sizeof(real)))
         _Pragma("GCC unroll 12") for (int i = 0; i < 12; i++)
             sum[i] = sum[i] * x + y;
     for (int i = 0; i < 12; i++)
         all += sum[i];
-    return all[0];
+    (void)none, (void)nothing;
+    *to = all[0];
 }
 """
 
@@ -185,11 +171,16 @@ def peak_in_c(task: Task) -> Run:
     """As many multiply-adds as the products have, without memory: what the cores can do at most."""
     kind = {"float32": "f4", "float64": "f8"}[task.dtype]
     function = getattr(ctypes.CDLL(str(library(_PEAK, "peak", kind))), f"peak_{kind}_run")
-    function.restype = ctypes.c_double if kind == "f8" else ctypes.c_float
-    function.argtypes = [ctypes.c_ssize_t]
-    again, _ = in_parts(task, lambda part: (partial(function, int(1e9 * part.work)), None))
+    alone = task.work < 3e-9 * LEAST_IN_PLACE
+    parts = 1 if alone else max(1, min(most_threads(), task.batch // FEWEST))
+    count, found = ctypes.c_ssize_t(int(1e9 * task.work / parts)), np.zeros((parts, 8))
+    jobs = np.zeros((parts, 6), np.uintp)
+    jobs[:, 0] = ctypes.cast(function, ctypes.c_void_p).value
+    jobs[:, 1] = ctypes.addressof(count)
+    jobs[:, 4] = [row.ctypes.data for row in found]
+    at = jobs.ctypes.data
 
-    def run() -> None:
-        again()
+    def run(keep: object = (count, found, jobs)) -> None:
+        crew().crew_run(at, parts)
 
     return run

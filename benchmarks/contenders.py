@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from by_hand import by_hand, floor, floor_in_c, in_parts, peak_in_c
+from by_hand import by_hand, floor, floor_in_c, peak_in_c
 from required import (
     AUTOGRAD,
     C_CODE,
@@ -31,7 +31,6 @@ from derive import catalogue
 from numeric import compile_cell
 from numeric.compiler.target import MissingError
 from numeric.compiler.to_c.target import C
-from numeric.compiler.to_c.threads import merged
 
 STYLES: Final = (FUSED, "textbook", "stable")
 Runs = dict[str, Run | None]
@@ -79,13 +78,11 @@ def in_c(task: Task, target: str) -> Runs:
         return named(kernel.backward(task.params, tape, {"h": task.h_bars}))
 
     calls = kernel.module.forward.__self__  # type: ignore[attr-defined]
-    again, found = in_parts(
-        task, lambda part: calls.prepared(part.params, {"x": part.x}, {"h": part.h_bars})
-    )
+    again, found = calls.prepared(task.params, {"x": task.x}, {"h": task.h_bars})
 
     def prepared() -> Arrays:
         again()
-        return named(merged(found, calls.along) if len(found) > 1 else found[0])
+        return named(found)
 
     return {
         C_CODE: run, C_POINTERS: prepared, C_FLOOR: floor_in_c(task, kernel.source),

@@ -10,7 +10,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -97,8 +99,17 @@ class Calls:
             ]
             laid[groups] = Block(layout, Results(), tuple(pointers))
         first, second = passes
+        weights = [shape for shape in shapes.get("params", {}).values() if len(shape) == 2]
         return Known(
-            sizes, dtype, shapes, at, tape_bytes(at), workspace_bytes(at), (first, second), laid
+            sizes,
+            dtype,
+            shapes,
+            at,
+            tape_bytes(at),
+            workspace_bytes(at),
+            (first, second),
+            laid,
+            sizes["T"] * sizes["B"] * sum(map(prod, weights)),
         )
 
     # ---- pointers ---------------------------------------------------------------------------
@@ -154,11 +165,16 @@ class Calls:
             pointers[place] = address + start
         return (memory, address), made
 
-    def run(self, known: Known, number: int, pointers: Any, tape: int) -> None:
-        """One pass, on a workspace that is nobody else's meanwhile."""
+    def split(self, known: Known) -> Any:
+        """The parts that a batch is worked on in; None for one."""
+        return None
+
+    def ready(
+        self, known: Known, number: int, pointers: Any, tape: int, split: Any
+    ) -> partial[None]:
+        """One pass, to be called: on a workspace that is nobody else's as long as it is kept."""
         room, address = self.rooms.take(known.workspace_bytes)
-        known.passes[number](known.at, pointers, tape, address)
-        del room
+        return partial(_called, known.passes[number], known.at, pointers, tape, address, room)
 
     # ---- the interface ----------------------------------------------------------------------
 
@@ -205,10 +221,11 @@ class Calls:
         states, made = self.results(known, pointers, RETURNED)
         for name, rows in made["states"].items():
             rows[0] = initial.get(name, 0)
-        memory = self.tapes.take(known.tape_bytes)
-        self.run(known, 0, pointers, memory[1])
+        split = self.split(known)
+        memory = self.tapes.take((split or known).tape_bytes)
+        self.ready(known, 0, pointers, memory[1], split)()
         given = {group: dict(arrays) for group, arrays in groups.items()}  # whatever they become
-        tape = NativeTape(known, given, pointers, states[0], memory)
+        tape = NativeTape(known, given, pointers, states[0], memory, split)
         states_now = {name: array[1:] for name, array in made["states"].items()}
         return states_now | made.get("outputs", {}), tape
 
@@ -271,7 +288,7 @@ class Calls:
     def back(self, known: Known, pointers: Any, tape: NativeTape) -> dict[str, dict[str, Array]]:
         """The pass back on arrays that are as C wants them."""
         block, made = self.results(known, pointers, GRADIENTS)
-        self.run(known, 1, pointers, tape.memory[1])
+        self.ready(known, 1, pointers, tape.memory[1], tape.split)()
         del block
         return {name: made.get(group, {}) for name, group in zip(_OWN, GRADIENTS, strict=True)}
 
@@ -298,25 +315,31 @@ class Calls:
         Raises:
             ValueError: for a wrong name, shape or dtype, naming it.
         """
-        _, tape = Calls.forward(self, params, inputs, initial, constants)
+        _, tape = self.forward(params, inputs, initial, constants)
         known, pointers = tape.known, self.pointers.from_buffer_copy(tape.pointers)
-        Calls.backward(self, params, tape, cotangents)
+        self.backward(params, tape, cotangents)
         groups = {**tape.given, "params": params, "cotangents": cotangents}
         if not self.fill(known, pointers, groups):
             raise ValueError("prepared: expected arrays row by row without gaps")
         block, made = self.results(known, pointers, GRADIENTS)
-        room, address = self.rooms.take(known.workspace_bytes)
-        forward, backward = known.passes
-        words = (known.at, pointers, tape.memory[1], address)
-        keep = (tape, room, groups, block, made)
+        forward, backward = (
+            self.ready(known, number, pointers, tape.memory[1], tape.split) for number in (0, 1)
+        )
 
         def again() -> None:
-            forward(*words)
-            backward(*words)
+            forward()
+            backward()
 
-        again.keep = keep  # type: ignore[attr-defined]
+        rooms = (forward.args[-1], backward.args[-1])
+        again.keep = (tape, rooms, groups, block, made)  # type: ignore[attr-defined]
         found = {name: made.get(group, {}) for name, group in zip(_OWN, GRADIENTS, strict=True)}
         return again, found
+
+
+def _called(
+    function: Callable[..., None], sizes: Any, pointers: Any, tape: int, room: int, _: Array
+) -> None:
+    function(sizes, pointers, tape, room)
 
 
 _OWN: Final = tuple(group.removeprefix("gradients.") for group in GRADIENTS)

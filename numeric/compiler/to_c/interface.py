@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from numeric.compiler.final_states import FINAL_COTANGENTS
+from numeric.compiler.to_c.names import wrapped
 
 GIVEN: Final = frozenset({
     "params", "inputs", "constants", "targets", "lengths", "cotangents", FINAL_COTANGENTS,
 })  # fmt: skip
 IN, OUT, INTEGERS = "in", "out", "integers"  # only read, written, only read and integers
 _ALONE: Final = frozenset({"targets", "lengths", "loss"})  # groups of one array: no struct
+ACROSS: Final = "across"  # what a C file calls the samples of a step, of which a part is some
 _TITLE: Final = "Arrays, in the order of the struct: group, name, member, sizes."
 
 
@@ -41,13 +43,15 @@ class Slot:
 class Interface:
     """What the names begin with, the sizes (name → member), and the pointers in order.
 
-    `late` holds the states that run from T to 1: the initial one is their last row.
+    `late` holds the states that run from T to 1: the initial one is their last row. `in_parts`:
+    whether there are passes of some of the samples, where they stand among the others.
     """
 
     prefix: str
     sizes: tuple[tuple[str, str], ...]
     slots: tuple[Slot, ...]
     late: frozenset[str] = frozenset()
+    in_parts: bool = False
 
     @property
     def is_network(self) -> bool:
@@ -79,16 +83,35 @@ GROUPS: Final = (
 LOSS: Final = "loss"
 
 
-def titles(interface: Interface) -> dict[str, str]:
-    """What each pass does, as a comment above it."""
+def opening(
+    interface: Interface, phase: str, part: bool = False, name: str = "NAME({})"
+) -> list[str]:
+    """The first lines of a pass, of all samples or of a part of them, with what it does."""
     first = "L, the states" if interface.is_network else "The states"
-    given = "" if interface.is_network else ", from cotangents[s][t] = ∂L/∂s_t at each step"
+    last = "" if interface.is_network else ", from cotangents[s][t] = ∂L/∂s_t at each step"
     if interface.returns_final:
-        given = f" + Σ⟨c, final state⟩, the c in {FINAL_COTANGENTS}"
-    return {
+        last = f" + Σ⟨c, final state⟩, the c in {FINAL_COTANGENTS}"
+    title = {
         "forward": f"/* {first} of every step, and the tape that the backward pass needs. */",
-        "backward": f"/* The gradients of L{given}. */",
-    }
+        "backward": f"/* The gradients of L{last}. */",
+    }[phase]
+    const = "const " if phase == "backward" else ""
+    return [
+        f"/* `{phase}` for B of `{ACROSS}` samples; pointers are to the first of the B. */"
+        if part else title,
+        f"void {name.format(f'{phase}_part' if part else phase)}(",
+        f"    const {interface.prefix}_sizes *sizes, " + f"ptrdiff_t {ACROSS}, " * part
+        + f"const {name.format('arrays')} *given, {const}void *tape, void *workspace)",
+    ]  # fmt: skip
+
+
+def part_bytes(interface: Interface, name: str = "NAME({})") -> list[str]:
+    """The first lines of the function that tells what workspace a part of the samples needs."""
+    return [
+        "/* Bytes of workspace for a part of the samples. */",
+        f"ptrdiff_t {name.format('workspace_part')}(",
+        f"    const {interface.prefix}_sizes *sizes, ptrdiff_t {ACROSS})",
+    ]
 
 
 def _sizes(interface: Interface) -> Iterator[str]:
@@ -155,23 +178,26 @@ def header_text(source: str) -> str:
     lines += ["#ifdef __cplusplus", 'extern "C" {', "#endif", "", *_sizes(interface)]
     for kind, real in (("f4", "float"), ("f8", "double")):
         name = f"{prefix}_{kind}"
+        called = name + "_{}"
         lines += [
             "",
             *_arrays(interface, f"{name}_arrays", real),
             "/* Bytes to hand over; −1 where sizes are negative or too large. */",
             f"ptrdiff_t {name}_tape_bytes(const {prefix}_sizes *sizes);",
             f"ptrdiff_t {name}_workspace_bytes(const {prefix}_sizes *sizes);",
-            titles(interface)["forward"],
-            f"void {name}_forward(",
-            f"    const {prefix}_sizes *sizes, const {name}_arrays *given, void *tape, "
-            "void *workspace);",
-            titles(interface)["backward"],
-            f"void {name}_backward(",
-            f"    const {prefix}_sizes *sizes, const {name}_arrays *given, const void *tape, "
-            "void *workspace);",
+            *_declared(opening(interface, "forward", name=called)),
+            *_declared(opening(interface, "backward", name=called)),
         ]
+        if interface.in_parts:
+            lines += _declared(part_bytes(interface, called))
+            for phase in ("forward", "backward"):
+                lines += _declared(opening(interface, phase, part=True, name=called))
     lines += ["", "#ifdef __cplusplus", "}", "#endif", "", f"#endif /* {guard} */", ""]
     return "\n".join(lines)
+
+
+def _declared(lines: list[str]) -> list[str]:
+    return [part for line in (*lines[:-1], f"{lines[-1]};") for part in wrapped(line)]
 
 
 def read(source: str) -> Interface:
@@ -198,7 +224,8 @@ def read(source: str) -> Interface:
             parts = tuple(d for d in dims.split("; ") if d)
             slots.append(Slot(group, key, member, parts, mode))
             late |= {key} if turned else set()
-    return Interface(prefix.group(1), sizes, tuple(slots), frozenset(late))
+    in_parts = "NAME(forward_part)(" in source
+    return Interface(prefix.group(1), sizes, tuple(slots), frozenset(late), in_parts)
 
 
 _LISTED: Final = re.compile(r" \* (\S+) (\S+) (\w+) (in|out|integers) \((.*?)\)( from T to 1)?")

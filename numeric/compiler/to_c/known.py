@@ -39,6 +39,7 @@ class Known:
     workspace_bytes: int
     passes: tuple[Any, Any]
     blocks: Mapping[tuple[str, ...], Block]
+    work: int  # multiplications with weights of one pass forward
 
     def takes(self, array: Any, shape: tuple[int, ...] | None) -> bool:
         """Whether the array can be handed on as it is: right in shape, dtype and order."""
@@ -83,3 +84,4 @@ class NativeTape:
     pointers: Any
     states: Array
     memory: tuple[Array, int]
+    split: Any = None  # the parts of the batch, if there are several

@@ -19,7 +19,7 @@ from numeric.compiler.to_c.names import Sizes, sum_text
 from numeric.compiler.to_c.schedule import Group, Stage, Unit, shape
 from numeric.compiler.to_c.unstack import Parts
 
-STEP, CHUNK, ONCE = "step", "chunk", "once"
+STEP, CHUNK, SPAN, ONCE = "step", "chunk", "span", "once"
 FORWARD_ROWS: Final = 64  # of a chunk: its products stay in the first cache
 BACKWARD_ROWS: Final = 256  # of a chunk: its cotangents stay in the second
 OUTPUTS: Final = "outputs"  # the group of what a step returns that is no state
@@ -159,6 +159,10 @@ class Memory:
         whole = self.home(name)
         return whole in self.kept or whole in self.given or whole in self.results
 
+    def is_callers(self, name: str) -> bool:
+        """Whether the array has rows for each t in memory of the caller."""
+        return self.is_lead(name) and self.home(name) not in self.kept
+
     def is_lead(self, name: str) -> bool:
         """Whether the array has rows for each t, of all time or of a chunk."""
         whole = self.home(name)
@@ -199,4 +203,4 @@ class Memory:
         return sum_text(sizes.padded(width) for _, width in self.within(name))
 
 
-__all__ = ["CHUNK", "LENGTH", "ONCE", "STEP", "Memory", "statements_of", "units_of"]
+__all__ = ["CHUNK", "LENGTH", "ONCE", "SPAN", "STEP", "Memory", "statements_of", "units_of"]

@@ -16,6 +16,7 @@ from numeric.compiler.final_states import FINAL_COTANGENTS
 from numeric.compiler.program import BATCH, LENGTH, Program, initial_name
 from numeric.compiler.target import Header, Style
 from numeric.compiler.to_c.interface import (
+    ACROSS,
     GIVEN,
     IN,
     INTEGERS,
@@ -23,7 +24,7 @@ from numeric.compiler.to_c.interface import (
     Interface,
     Slot,
     declarations,
-    titles,
+    opening,
 )
 from numeric.compiler.to_c.matrices import settled
 from numeric.compiler.to_c.memory import (
@@ -35,7 +36,15 @@ from numeric.compiler.to_c.memory import (
 )
 from numeric.compiler.to_c.names import KEYWORDS, Sizes, identifiers, wrapped
 from numeric.compiler.to_c.plan import plan_lines, words_of
-from numeric.compiler.to_c.runtime import ABOUT, ALL_HELPERS, RESERVE, harmless, needed, told
+from numeric.compiler.to_c.runtime import (
+    ABOUT,
+    ALL_HELPERS,
+    IN_PARTS,
+    RESERVE,
+    harmless,
+    needed,
+    told,
+)
 from numeric.compiler.to_c.schedule import Stage, shape, stages
 from numeric.compiler.to_c.segments import segmented
 from numeric.compiler.to_c.skipping import skipping
@@ -45,8 +54,8 @@ from numeric.compiler.to_c.writing import Writer
 
 _OWN: Final = frozenset(
     """
-    t t0 t1 row line unit rows sizes given tape workspace places plan real word flag vec bits mask
-    loose whole least load store splat bits_of vec_of choose reserve forward_steps
+    t t0 t1 row line unit rows span across sizes given tape workspace places plan real word flag vec
+    bits mask loose whole least load store splat bits_of vec_of choose reserve forward_steps
     backward_steps tape_base base fraction two_to vabs vmax vmin log1p sin cos exp main at end
     """.split()  # noqa: SIM905
 )
@@ -92,8 +101,9 @@ class _File:
         self.members = identifiers(keys, taken - {"t"})
         self.names = identifiers(program.dims, taken | {*sizes.values()})
         self.interface = self._interface()
+        self.across = ACROSS if self.interface.in_parts else ""
         self.writers = {
-            phase: Writer(self.memory, self.sizes, self.names, style, phase)
+            phase: Writer(self.memory, self.sizes, self.names, style, phase, across=self.across)
             for phase in ("forward", "backward")
         }
 
@@ -139,7 +149,7 @@ class _File:
             if a.group == "initial" and a.name in map(initial_name, self.program.backwards)
         }
         sizes = tuple(self.sizes.names.items())
-        return Interface(prefix, sizes, tuple(slots), frozenset(late))
+        return Interface(prefix, sizes, tuple(slots), frozenset(late), not targets)
 
     # ---- the file ---------------------------------------------------------------------------
 
@@ -147,19 +157,21 @@ class _File:
         """All of it."""
         prefix = self.interface.prefix
         passes = {phase: self._pass(phase) for phase in ("forward", "backward")}
-        plan = plan_lines(prefix, self.memory, self.writers, passes)
+        plan = plan_lines(self.interface, self.memory, self.writers, passes)
         every = (line for lines in (plan, *passes.values()) for line in lines)
         functions = "\n".join(part for line in every for part in wrapped(line))
         if self.header.segments is not None:
             text = segmented(functions, self.interface, self.header.segments)
             functions = "\n".join(part for line in text.split("\n") for part in wrapped(line))
+        if self.across:
+            functions += "\n" + "\n".join(self._of_all())
         helpers = needed(functions)
         runtime = told(
             NUMBERS + RESERVE + "".join(ALL_HELPERS[name][0] for name in helpers), prefix
         )
         top = [
             "/* " + self.header.title, "", *self.header.lines, "",
-            *told(ABOUT, prefix).split("\n")[:-1],
+            *told(ABOUT + IN_PARTS * bool(self.across), prefix).split("\n")[:-1],
         ]  # fmt: skip
         about = "\n".join([top[0], *(f" * {harmless(line)}".rstrip() for line in top[1:]), " */"])
         includes = ["#include <stddef.h>", "#include <stdint.h>", "#include <string.h>"]
@@ -169,6 +181,20 @@ class _File:
             "\n".join([about, "", *includes])
             + "\n\n" + runtime + "\n" + declarations(self.interface) + "\n" + functions + "\n"
         )  # fmt: skip
+
+    def _of_all(self) -> Iterator[str]:
+        """The passes of all samples, as those of a part that is the whole."""
+        batch = self.sizes.names["B"]
+        yield "/* The bytes of the workspace; −1 where sizes are negative or too large. */"
+        yield f"ptrdiff_t NAME(workspace_bytes)(const {self.interface.prefix}_sizes *sizes)"
+        yield "{"
+        yield f"    return NAME(workspace_part)(sizes, sizes->{batch});"
+        yield "}"
+        for phase in ("forward", "backward"):
+            yield from opening(self.interface, phase)
+            yield "{"
+            yield f"    NAME({phase}_part)(sizes, sizes->{batch}, given, tape, workspace);"
+            yield "}"
 
     def _is_whole(self, group: str) -> bool:
         """Whether the group's one array holds integers."""
@@ -189,15 +215,9 @@ class _File:
                     f"{writer.at(r.name)}, {writer.step(r.name)}, {self.sizes.text(rows)}, "
                     f"{self.sizes.text(columns)}, 0);"
                 )
-        prefix = self.interface.prefix
-        const = "const " if phase == "backward" else ""
-        title = titles(self.interface)[phase]
         used = "\n".join(body)
         return [
-            title,
-            f"void NAME({phase})(",
-            f"    const {prefix}_sizes *sizes, const NAME(arrays) *given, {const}void *tape, "
-            "void *workspace)",
+            *opening(self.interface, phase, part=bool(self.across)),
             "{",
             *(f"    {line}" for line in self._prologue(writer, phase, used)),
             *(f"    {line}" for line in body),
@@ -243,8 +263,10 @@ class _File:
             yield f"for (ptrdiff_t t1 = {length}, t0; t1 > 0; t1 = t0) {{"
             yield f"    t0 = t1 > {phase}_steps ? t1 - {phase}_steps : 0;"
             loop = "for (ptrdiff_t t = t1 - 1; t >= t0; t--) {"
-        if re.search(r"\brows\b", "\n".join([*early, *late])):
+        if re.search(r"\brows\b", around := "\n".join([*early, *late])):
             yield f"    const ptrdiff_t rows = (t1 - t0) * {batch};"
+        if re.search(r"\bspan\b", around):
+            yield f"    const ptrdiff_t span = {self.across} == {batch} ? t1 - t0 : 1;"
         yield from (f"    {line}" for line in early)
         if steps:
             yield f"    {loop}"
@@ -334,7 +356,10 @@ class _File:
             for c in self.sizes.names.values()
             if c in words_of(whole_text)
         ]
-        top += ["struct places places;", "plan(sizes, &places);"]
+        top += [
+            "struct places places;",
+            f"plan(sizes, {f'{self.across}, ' * bool(self.across)}&places);",
+        ]
         if "tape_base" in words_of(whole_text):
             const = "const " if phase == "backward" else ""
             top.append(f"{const}real *const tape_base = aligned(tape);")

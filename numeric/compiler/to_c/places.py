@@ -1,7 +1,8 @@
 """Where the entries of an array are, as C text at the place where the text stands.
 
-In: a `Memory`, and whether the text is about all of time, a chunk's rows or a step. Out: addresses,
-row steps and row counts.
+In: a `Memory`, and whether the text is about all of time, a chunk's rows, a span of it or a step.
+Out: addresses, row steps and row counts. A caller's arrays may hold more samples than the pass is
+about; then a span is one step, else the chunk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sympy import Expr, S
 
 from numeric.compiler.program import BATCH
 from numeric.compiler.target import Style
-from numeric.compiler.to_c.memory import CHUNK, ONCE, STEP, Memory
+from numeric.compiler.to_c.memory import CHUNK, ONCE, SPAN, STEP, Memory
 from numeric.compiler.to_c.names import Sizes
 from numeric.compiler.to_c.schedule import lines, shape
 
@@ -23,6 +24,7 @@ class Places:
 
     `arrays`: what the pass needs besides the arrays of the program: name → rows and row step.
     `first` and `last`: lines before the loop and after it that the loop's units ask for.
+    `across`: how many samples a step has in the caller's arrays, if not B.
     """
 
     memory: Memory
@@ -35,6 +37,7 @@ class Places:
     first: list[str] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
     where: str = ONCE
+    across: str = ""
 
     def pointer(self, name: str) -> str:
         """The C name of the array that a name lives in."""
@@ -58,10 +61,11 @@ class Places:
         if not memory.is_lead(home):
             return row
         inner = lines(memory.program, home)
-        batch = self.sizes.text(BATCH) + (f" * {self.sizes.factor(inner)}" if inner else "")
-        t = {STEP: "t", CHUNK: "t0", ONCE: "0"}[self.where]
+        batch = (memory.is_callers(home) and self.across) or self.sizes.text(BATCH)
+        batch += f" * {self.sizes.factor(inner)}" if inner else ""
+        t = {STEP: "t", SPAN: "t", CHUNK: "t0", ONCE: "0"}[self.where]
         if memory.kept.get(home) == "chunk":
-            first = f"({t} - t0) * {batch}" if self.where == STEP else ""
+            first = f"({t} - t0) * {batch}" if t == "t" else ""
         elif self._is_late_row(home):
             first = f"({t} + 1) * {batch}"
         else:
@@ -87,19 +91,29 @@ class Places:
     def rows(self, name: str) -> str:
         """How many rows the place where the text stands is about."""
         rows, _ = shape(self.memory.program, name)
-        if self.where == CHUNK and rows.has(BATCH):
+        if self.in_chunk and rows.has(BATCH):
             inner = rows / BATCH
-            return "rows" if inner == 1 else f"rows * {self.sizes.factor(inner)}"
+            return self.together if inner == 1 else f"{self.together} * {self.sizes.factor(inner)}"
         return self.sizes.text(rows)
+
+    @property
+    def in_chunk(self) -> bool:
+        """Whether the text is about several steps of a chunk."""
+        return self.where in {CHUNK, SPAN}
+
+    @property
+    def together(self) -> str:
+        """The samples' rows of several steps."""
+        return f"span * {self.sizes.text(BATCH)}" if self.where == SPAN else "rows"
 
     def samples(self, rows: Expr) -> str:
         """The rows of a loop at the place where the text stands: of a chunk all its steps'."""
-        return "rows" if self.where == CHUNK and rows == BATCH else self.sizes.text(rows)
+        return self.together if self.in_chunk and rows == BATCH else self.sizes.text(rows)
 
     def many(self, name: str) -> str:
         """The largest number of rows at the place where the text stands."""
         rows, _ = shape(self.memory.program, name)
-        if self.where == CHUNK and rows.has(BATCH):
+        if self.in_chunk and rows.has(BATCH):
             return f"{self.phase}_steps * {self.sizes.count(rows)}"
         return self.sizes.count(rows)
 

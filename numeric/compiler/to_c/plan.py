@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from numeric.compiler.program import BATCH, LENGTH
+from numeric.compiler.to_c.interface import Interface, part_bytes
 from numeric.compiler.to_c.memory import BACKWARD_ROWS, FORWARD_ROWS, Memory
 from numeric.compiler.to_c.names import Sizes
 from numeric.compiler.to_c.places import Places
@@ -33,10 +34,13 @@ def _room(memory: Memory, sizes: Sizes, whole: str) -> tuple[str, str]:
 
 
 def plan_lines(
-    prefix: str, memory: Memory, writers: Mapping[str, Places], passes: Mapping[str, list[str]]
+    interface: Interface,
+    memory: Memory,
+    writers: Mapping[str, Places],
+    passes: Mapping[str, list[str]],
 ) -> list[str]:
     """Where each array of tape and workspace begins: one function, for sizes and for use."""
-    first = writers["forward"]
+    first, prefix = writers["forward"], interface.prefix
     sizes, names = first.sizes, first.names
     length, batch = sizes.text(LENGTH), sizes.text(BATCH)
     takes: dict[str, list[tuple[str, str, str, str]]] = {
@@ -61,6 +65,7 @@ def plan_lines(
             lead, _, rest = rows.partition(" * ") if "_steps" in rows else ("1", "", rows)
             lead = f"places->{lead}" if lead != "1" else lead
             takes[phase].append((f"{phase}_{name}", lead, rest, row))
+    across = f"ptrdiff_t {first.across}, " if first.across else ""
     members = [name for entries in takes.values() for name, *_ in entries]
     out = ["", "/* Where each array of tape and workspace begins, in numbers. */"]
     out += ["struct places {", "    ptrdiff_t forward_steps, backward_steps, tape, workspace;"]
@@ -95,21 +100,30 @@ def plan_lines(
         for c in sizes.names.values()
         if c in words_of(re.sub(r"->\w+", "", text))
     ]
+    if across and first.across not in words_of(text):
+        text = f"(void){first.across};\n{text}"
     out += [
         "};",
-        f"static int plan(const {prefix}_sizes *sizes, struct places *places)",
+        f"static int plan(const {prefix}_sizes *sizes, {across}struct places *places)",
         "{",
         "    ptrdiff_t end;",
         *(f"    {line}" for line in (*checks, *locals_, *body)),
         "}",
     ]
+    of_all = f"sizes->{batch}, " if across else ""
     for what, title in (("tape", "the tape"), ("workspace", "the workspace")):
-        out += [
+        head = [
             f"/* The bytes of {title}; −1 where sizes are negative or too large. */",
             f"ptrdiff_t NAME({what}_bytes)(const {prefix}_sizes *sizes)",
+        ]
+        given = of_all
+        if across and what == "workspace":
+            head, given = part_bytes(interface), f"{first.across}, "
+        out += [
+            *head,
             "{",
             "    struct places places;",
-            "    if (!plan(sizes, &places))",
+            f"    if (!plan(sizes, {given}&places))",
             "        return -1;",
             f"    return (places.{what} + LANES) * (ptrdiff_t)sizeof(real);",
             "}",

@@ -21,6 +21,17 @@ Made = dict[str, dict[str, Array]]
 _LINE: Final = 64  # bytes: no two results share a line of the cache
 
 
+def lines_of(size: int) -> int:
+    """So many bytes, or more that are whole lines of the cache.
+
+    Raises:
+        ValueError: if C says by a negative number that the sizes are too large.
+    """
+    if size < 0:
+        raise ValueError("sizes: expected arrays that fit in memory, came larger ones")
+    return -(-size // _LINE) * _LINE
+
+
 def address_of(array: Any) -> int:
     """Where the array's numbers begin."""
     try:
@@ -42,8 +53,7 @@ class Memory:
         Raises:
             ValueError: if the sizes are too large.
         """
-        if size < 0:
-            raise ValueError("sizes: expected arrays that fit in memory, came larger ones")
+        size = lines_of(size)
         with self.lock:
             for held in self.pieces:
                 if size <= held[0].size <= 4 * size and sys.getrefcount(held[0]) <= _UNSHARED:
@@ -71,7 +81,7 @@ class Layout:
         end = 0
         for key, shape in self.shapes.items():
             self.places[key] = end
-            end += -(-prod(shape) * self.dtype.itemsize // _LINE) * _LINE
+            end += lines_of(prod(shape) * self.dtype.itemsize)
         self.places["", ""] = end
 
     def made(self) -> tuple[Array, Made]:

@@ -208,6 +208,19 @@ static void outer(
 """,
         ("side",),
     ),
+    "together": (
+        """
+/* `runs` runs of `width` numbers that begin `step` apart, as one: where they stand, or copied. */
+static const real *together(
+    real *copied, const real *a, ptrdiff_t runs, ptrdiff_t width, ptrdiff_t step)
+{
+    for (ptrdiff_t i = 0; step != width && i < runs; i++)
+        memcpy(copied + i * width, a + i * step, (size_t)width * sizeof(real));
+    return step == width ? a : copied;
+}
+""",
+        (),
+    ),
     "transposed": (
         """
 /* c (+)= the transpose of a. */

@@ -66,3 +66,5 @@ With GCC or Clang it uses their vectors, unless {PREFIX}_PLAIN is defined. It is
 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast, never for -ffast-math.
 Arrays are row by row, without gaps. The pass back reads what the pass forward left in the states
 and on the tape, as often as asked. A cotangent that is NULL counts as zero."""
+IN_PARTS: Final = """
+The passes named _part work on some samples where they stand among those of the whole batch."""

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from numeric.compiler.segments import Segments
-from numeric.compiler.to_c.interface import Interface, Slot
+from numeric.compiler.to_c.interface import ACROSS, Interface, Slot, opening, part_bytes
 
 PLAN: Final = "static int segment_plan("  # a file that has it saves memory
-RENAMED: Final = ("tape_bytes", "workspace_bytes", "forward", "backward")
+RENAMED: Final = ("tape_bytes", "workspace_part", "forward_part", "backward_part")
 
 
 def segmented(functions: str, interface: Interface, segments: Segments) -> str:
@@ -37,12 +37,13 @@ class _Driver:
         self.params = groups.get("gradients.params", [])
         self.bars = {slot.key: slot for slot in groups["cotangents"]}
 
-    def count(self, dims: tuple[str, ...]) -> str:
-        """How many numbers an array of these sizes has."""
+    def count(self, dims: tuple[str, ...], batch: str = "") -> str:
+        """How many numbers an array of these sizes has; `batch`: what stands for B."""
         factors = []
         for size in dims:
             terms = [
-                "1" if part == "1" else f"sizes->{self.sizes[part]}" for part in size.split("+")
+                "1" if part == "1" else (part == "B" and batch) or f"sizes->{self.sizes[part]}"
+                for part in size.split("+")
             ]
             factors.append(terms[0] if len(terms) == 1 else f"({' + '.join(terms)})")
         return " * ".join(factors) or "1"
@@ -55,7 +56,7 @@ class _Driver:
         yield "/* Where in the workspace is what a segment of time needs. */"
         yield f"struct segment {{ {prefix}_sizes sizes; ptrdiff_t steps, tape, room, end;"
         yield f"    ptrdiff_t {', '.join(numbers)}; }};"
-        yield f"{PLAN}const {prefix}_sizes *sizes, struct segment *p)"
+        yield f"{PLAN}const {prefix}_sizes *sizes, ptrdiff_t {ACROSS}, struct segment *p)"
         yield "{"
         yield f"    if (sizes->{length} < 0 || sizes->{length} > PTRDIFF_MAX / 65536)"
         yield "        return 0;"
@@ -68,7 +69,7 @@ class _Driver:
         yield "    p->sizes = *sizes;"
         yield f"    p->sizes.{length} = least(p->steps, sizes->{length});"
         yield "    const ptrdiff_t tape = segment_tape_bytes(&p->sizes);"
-        yield "    const ptrdiff_t room = segment_workspace_bytes(&p->sizes);"
+        yield "    const ptrdiff_t room = segment_workspace_part(&p->sizes, across);"
         yield "    if (tape < 0 || room < 0)"
         yield "        return 0;"
         yield "    p->end = 0;"
@@ -77,29 +78,33 @@ class _Driver:
         for slot in self.states:
             row = self.count(slot.dims[1:])
             yield f"    p->carry_{slot.member} = reserve(&p->end, 1, 1, {row});"
-            yield (f"    p->bars_{slot.member} = reserve(&p->end, 1, p->sizes.{length}, {row});")
+            wide = self.count(slot.dims[1:], ACROSS)
+            yield f"    p->bars_{slot.member} = reserve(&p->end, 1, p->sizes.{length}, {wide});"
         for slot in self.params:
             yield f"    p->sum_{slot.member} = reserve(&p->end, 1, 1, {self.count(slot.dims)});"
         yield "    return p->end >= 0;"
         yield "}"
-        for name, answer in (
-            ("tape_bytes", "(ptrdiff_t)sizeof(real)"),
-            ("workspace_bytes", "(p.end + LANES) * (ptrdiff_t)sizeof(real)"),
-        ):
-            yield f"ptrdiff_t NAME({name})(const {prefix}_sizes *sizes)"
+        plan, all_of = "segment_plan(sizes, {}, &p) ? {} : -1;", f"sizes->{self.sizes['B']}"
+        room = "(p.end + LANES) * (ptrdiff_t)sizeof(real)"
+        for head, answer in (
+            ([f"ptrdiff_t NAME(tape_bytes)(const {prefix}_sizes *sizes)"],
+             plan.format(all_of, "(ptrdiff_t)sizeof(real)")),
+            (part_bytes(self.interface), plan.format(ACROSS, room)),
+        ):  # fmt: skip
+            yield from head
             yield "{"
             yield "    struct segment p;"
-            yield f"    return segment_plan(sizes, &p) ? {answer} : -1;"
+            yield f"    return {answer}"
             yield "}"
         yield "/* The arrays from step t on. */"
         yield (
-            f"static void segment_arrays(const {prefix}_sizes *sizes, const NAME(arrays) *given, "
-            "NAME(arrays) *part, ptrdiff_t t)"
+            f"static void segment_arrays(const {prefix}_sizes *sizes, ptrdiff_t {ACROSS}, "
+            "const NAME(arrays) *given, NAME(arrays) *part, ptrdiff_t t)"
         )
         yield "{"
         for slot in self.interface.slots:
             if slot.dims[:1] == ("T",):
-                moved = f"given->{slot.path} + t * {self.count(slot.dims[1:])}"
+                moved = f"given->{slot.path} + t * {self.count(slot.dims[1:], ACROSS)}"
                 moved = f"given->{slot.path} ? {moved} : NULL" if slot.group == "cotangents" else (
                     moved)  # fmt: skip
                 yield f"    part->{slot.path} = {moved};"
@@ -107,44 +112,36 @@ class _Driver:
         yield from self.forward()
         yield from self.backward()
 
-    def top(self, phase: str, const: str, title: str) -> Iterator[str]:
-        prefix = self.interface.prefix
-        yield title
-        yield f"void NAME({phase})("
-        yield (
-            f"    const {prefix}_sizes *sizes, const NAME(arrays) *given, {const}void *tape, "
-            "void *workspace)"
-        )
+    def top(self, phase: str) -> Iterator[str]:
+        yield from opening(self.interface, phase, part=True)
         yield "{"
         yield f"    const ptrdiff_t length = sizes->{self.sizes['T']};"
         yield "    real *const base = aligned(workspace);"
         yield "    NAME(arrays) part = *given;"
         yield "    struct segment p;"
         yield "    (void)tape;"
-        yield "    if (!segment_plan(sizes, &p))"
+        yield "    if (!segment_plan(sizes, across, &p))"
         yield "        return;"
 
     def forward(self) -> Iterator[str]:
         length = self.sizes["T"]
-        yield from self.top("forward", "", "/* The states of every step. */")
+        yield from self.top("forward")
         yield "    for (ptrdiff_t t = 0; t == 0 || t < length; t += p.steps) {"
         yield f"        p.sizes.{length} = least(p.steps, length - t);"
-        yield "        segment_arrays(sizes, given, &part, t);"
-        yield "        segment_forward(&p.sizes, &part, base + p.tape, base + p.room);"
+        yield "        segment_arrays(sizes, across, given, &part, t);"
+        yield "        segment_forward_part(&p.sizes, across, &part, base + p.tape, base + p.room);"
         yield "    }"
         yield "}"
 
     def backward(self) -> Iterator[str]:
         length = self.sizes["T"]
-        yield from self.top(
-            "backward", "const ",
-            "/* The gradients of L; a segment is computed again from the state it begins with. */",
-        )  # fmt: skip
+        yield "/* A segment is computed again from the state it begins with. */"
+        yield from self.top("backward")
         yield "    const ptrdiff_t first = length > 0 ? (length - 1) / p.steps * p.steps : 0;"
         yield "    for (ptrdiff_t t = first; t >= 0; t -= p.steps) {"
         yield f"        p.sizes.{length} = least(p.steps, length - t);"
-        yield "        segment_arrays(sizes, given, &part, t);"
-        yield "        segment_forward(&p.sizes, &part, base + p.tape, base + p.room);"
+        yield "        segment_arrays(sizes, across, given, &part, t);"
+        yield "        segment_forward_part(&p.sizes, across, &part, base + p.tape, base + p.room);"
         handed = "t < first"
         if self.segments.cut:
             cut = self.segments.cut
@@ -156,11 +153,14 @@ class _Driver:
             yield "            {"
             yield f"                const real *const from = part.{bar.path};"
             yield f"                real *const bars = base + p.bars_{slot.member};"
-            yield f"                const ptrdiff_t row = {row}, all = p.sizes.{length} * row;"
-            yield "                for (ptrdiff_t i = 0; i < all; i++)"
-            yield "                    bars[i] = from ? from[i] : R(0.0);"
-            yield "                for (ptrdiff_t i = 0; i < row; i++)"
-            yield (f"                    bars[all - row + i] += base[p.carry_{slot.member} + i];")
+            wide = self.count(slot.dims[1:], ACROSS)
+            yield f"                const ptrdiff_t row = {row}, next = {wide};"
+            yield f"                for (ptrdiff_t i = 0; i < p.sizes.{length}; i++)"
+            yield "                    for (ptrdiff_t j = 0; j < row; j++)"
+            yield "                        bars[i * next + j] = from ? from[i * next + j] : R(0.0);"
+            yield "                for (ptrdiff_t j = 0; j < row; j++)"
+            yield f"                    bars[(p.sizes.{length} - 1) * next + j]"
+            yield f"                        += base[p.carry_{slot.member} + j];"
             yield f"                part.{bar.path} = bars;"
             yield "            }"
         yield "        }"
@@ -171,7 +171,8 @@ class _Driver:
                 f"        part.{slot.path} = t < first ? base + p.sum_{slot.member} "
                 f": given->{slot.path};"
             )
-        yield "        segment_backward(&p.sizes, &part, base + p.tape, base + p.room);"
+        yield "        segment_backward_part("
+        yield "            &p.sizes, across, &part, base + p.tape, base + p.room);"
         yield "        if (t < first) {"
         for slot in self.params:
             yield f"            for (ptrdiff_t i = 0; i < {self.count(slot.dims)}; i++)"

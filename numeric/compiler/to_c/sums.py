@@ -42,24 +42,26 @@ class Sums(Networks):
             padded = memory.padded(u, sizes)
         self.arrays[sums] = (sizes.text(columns), padded)
         clear = f"clear({sums}_at, {sums}_row, {sizes.text(columns)}, {sums}_row);"
-        if self.where == CHUNK:
+        if self.in_chunk:
             self.first.append(clear)
         else:
             yield clear
         rows = f"some{each}" if masked else self.rows(u)
         beside = self._beside(self.many(u), f"side({padded}, {sizes.text(columns)})")
-        lines = []
+        copied, lines = self._together(s.target, v)
         for start, size in memory.within(v):
             place = f"{sums}_at" + (f" + {sizes.factor(start)} * {sums}_row" if start != 0 else "")
+            offset = memory.offset(v, sizes, start)
+            at_v = " + ".join([copied, *[offset] * bool(offset)])
             lines.append(
                 f"outer({place}, {sums}_row, {address}, {step}, {padded}, "
-                f"{self.at(v, row, start=start)}, {self.step(v)}, {sizes.text(size)}, {rows}, "
-                f"{beside}_at, {beside}_row);"
+                f"{at_v if copied else self.at(v, row, start=start)}, {self.step(v)}, "
+                f"{sizes.text(size)}, {rows}, {beside}_at, {beside}_row);"
             )
         yield from self.skipped(lines) if masked else lines
         if s.target in memory.lazy:
             return
-        where, self.where = self.where, ONCE if self.where == CHUNK else self.where
+        where, self.where = self.where, ONCE if self.in_chunk else self.where
         finish = [
             line
             for start, size in memory.within(u)
@@ -68,10 +70,22 @@ class Sums(Networks):
             )
         ]
         self.where = where
-        if where == CHUNK:
+        if self.in_chunk:
             self.last += finish
         else:
             yield from finish
+
+    def _together(self, target: str, v: str) -> tuple[str, list[str]]:
+        """Rows of a chunk without those of other parts between: their name, and how it is made."""
+        if self.where != CHUNK or not self.across or not self.memory.is_callers(v):
+            return "", []
+        copied, batch, row = self._own(target, "rows"), self.sizes.text(BATCH), self.step(v)
+        self.arrays[copied] = (self.many(v), f"({self.across} == {batch} ? 0 : {row})")
+        each = self._each(v)
+        return copied, [
+            f"const real *const {copied} = together({copied}_at, {self.at(self.memory.home(v))}, "
+            f"t1 - t0, {batch}{each} * {row}, {self.across}{each} * {row});"
+        ]
 
     def _own(self, target: str, what: str) -> str:
         """A name that no other sum into the same target has."""
@@ -161,7 +175,7 @@ class Sums(Networks):
         if not kept:
             self.arrays[sums] = ("1", width if s.settings else "LANES")
         clear = f"clear({place}, 0, 1, {width if s.settings else '1'});"
-        if self.where == CHUNK:
+        if self.in_chunk:
             self.first.append(clear)
         else:
             yield clear
@@ -171,7 +185,7 @@ class Sums(Networks):
         yield from self.skipped([call]) if masked else [call]
         if kept:
             return
-        where, self.where = self.where, ONCE if self.where == CHUNK else self.where
+        where, self.where = self.where, ONCE if self.in_chunk else self.where
         grow = int(s.accumulate)
         finish = []
         offset: list[str] = []
@@ -189,7 +203,7 @@ class Sums(Networks):
             finish.append(f"copy({to}, 0, {from_}, 0, 1, {sizes.text(size)}, {grow});")
             offset.append(sizes.padded(size))
         self.where = where
-        if where == CHUNK:
+        if self.in_chunk:
             self.last += finish
         else:
             yield from finish

@@ -1,37 +1,43 @@
 """Calls of a C file on several threads: the batch is split, each part has memory of its own.
 
 In: the source of a C file. Out: its interface as before. One thread works below `LEAST`
-multiplications, else as many as $BPTT_THREADS, or $OMP_NUM_THREADS, or the cores. What belongs to
-a sample comes from one part; the parameters' gradients and the loss are sums over the parts, so
-that they agree with those of one thread to rounding.
+multiplications, else as many as $BPTT_THREADS, or $OMP_NUM_THREADS, or the cores. A cell's arrays
+of samples stay where they are, a network's are copied. What belongs to a sample comes from one
+part; the parameters' gradients and the loss are sums over the parts, so that they agree with those
+of one thread to rounding.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import pairwise
+from math import prod
 from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 
 from numeric.compiler.final_states import FINAL_COTANGENTS
-from numeric.compiler.to_c.calls import GRADIENTS, RETURNED, Calls
+from numeric.compiler.to_c.build import library
+from numeric.compiler.to_c.calls import GRADIENTS, KINDS, Calls
+from numeric.compiler.to_c.crew import MOST, crew
 from numeric.compiler.to_c.interface import Interface
-from numeric.compiler.to_c.known import Known, NativeTape
+from numeric.compiler.to_c.known import Known
 from numeric.compiler.to_c.network_calls import Answer, NetworkCalls
-from numeric.compiler.to_c.pools import Array, Layout, Results
+from numeric.compiler.to_c.pools import Array, address_of, lines_of
 from numeric.compiler.to_c.segments import PLAN
 
 LEAST: Final = 5e7  # multiplications of one forward pass: below, threads cost what they save
-_MOST: Final = 4096  # threads in all: one is started where none is idle, so that few are
-_KEPT: Final = 3  # kinds of copies that a part remembers, beside the last
+LEAST_IN_PLACE: Final = 1e7  # the same where nothing is copied
 FEWEST: Final = 4  # rows of a part: with fewer, the products are slower than a thread is worth
 _SIZE: Final = attrgetter("size")
+_SIZES: Final = [ctypes.c_void_p, ctypes.c_ssize_t]
+_WORD: Final = 2 ** (8 * ctypes.sizeof(ctypes.c_void_p)) - 1  # addresses are counted modulo it + 1
 _VARIABLES: Final = ("BPTT_THREADS", "OMP_NUM_THREADS")
 Groups = Mapping[str, Mapping[str, Array]]
 Gradients = dict[str, dict[str, Array]]
@@ -48,9 +54,9 @@ def most_threads() -> int:
             first = given.split(",")[0]
             if not first.isdecimal() or int(first) < 1:
                 raise ValueError(f"${name}: expected a number of threads, came {given!r}")
-            return int(first)
+            return min(int(first), MOST)
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(len(affinity(0)) if affinity else os.cpu_count() or 1, MOST)
 
 
 def parts(params: Any, inputs: Any) -> list[slice]:
@@ -97,7 +103,7 @@ def cut(arrays: Mapping[str, Array], group: str, along: Mapping[Any, int], part:
 @cache
 def _workers() -> ThreadPoolExecutor:
     """Threads that stay: to start one takes longer than some calls."""
-    return ThreadPoolExecutor(_MOST, thread_name_prefix="bptt")
+    return ThreadPoolExecutor(MOST, thread_name_prefix="bptt")
 
 
 if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
@@ -126,140 +132,117 @@ def merged(found: Sequence[Gradients], along: Mapping[Any, int]) -> Gradients:
     return whole
 
 
-class PartCalls(Calls):
-    """The passes of one part of a batch, on memory of its own."""
-
-    def __post_init__(self) -> None:
-        """The interface, and memory for copies."""
-        super().__post_init__()
-        self.copies: dict[tuple[Any, ...], tuple[Layout, Results]] = {}
-
-    def of(self, known: Known, samples: int) -> Known:
-        """What is known of a part, from what is known of the whole batch."""
-        sizes, found = {**known.sizes, "B": samples}, self.recent
-        if found is None or (found.sizes, found.dtype) != (sizes, known.dtype):
-            found = self.recent = self.know(sizes, known.dtype, RETURNED, GRADIENTS)
-        return found
-
-    def own(self, dtype: Any, group: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """Copies row by row, in memory that is used again once nobody holds them."""
-        shapes = {(group, name): array.shape for name, array in arrays.items()}
-        key = (dtype, *shapes.items())
-        layout, held = self.copies.get(key) or (Layout(shapes, dtype), Results())
-        self.copies = {key: (layout, held), **dict([*self.copies.items()][:_KEPT])}
-        made = held.take(layout)[2].get(group, {})
-        for name, array in arrays.items():
-            np.copyto(made[name], array)
-        return made
-
-
 @dataclass(frozen=True)
-class SplitTape:
-    """What the pass forward leaves for the pass back: the tapes of all parts."""
+class Split:
+    """The parts of the batches of one set of sizes, and what their passes need.
 
-    known: Known
-    parts: tuple[slice, ...]
-    tapes: tuple[NativeTape, ...]
+    `jobs`: a table of the crew's for each pass, with places in the memory of the pointers, of the
+    tapes and of the rooms. `moved`: how far each pointer of a part stands from the whole batch's,
+    in bytes.
+    """
+
+    sizes: tuple[Any, ...]  # of each part: the jobs point to them
+    jobs: Array
+    moved: Array
+    tape_bytes: int
+    room_bytes: int
+    own: slice  # the pointers to parameters' gradients
+    sums: tuple[int, ...]  # where in the rooms those of a part begin, but for the first's
+    numbers: int  # of all of them
 
 
 @dataclass
 class ThreadedCalls(Calls):
     """The two passes of one file, on one thread or several."""
 
-    others: list[PartCalls] = field(default_factory=list)
+    last_split: tuple[Known, int, Split | None] | None = None
 
     def __post_init__(self) -> None:
-        """The interface, and which arrays have samples."""
+        """The interface, and whether the file is one that saves memory."""
         super().__post_init__()
-        self.along = axes(self.interface)
         self.saves_memory = PLAN in self.source
 
-    def worker(self, number: int) -> PartCalls:
-        """The calls of a thread, which have memory of their own."""
-        while len(self.others) <= number:
-            self.others.append(PartCalls(self.source, self.interface))
-        return self.others[number]
+    def split(self, known: Known) -> Split | None:
+        """The parts that a batch is worked on in; None for one."""
+        if not self.interface.in_parts or known.work < LEAST_IN_PLACE:
+            return None
+        # each part has a workspace of its own: what saves memory is told to, or one thread's
+        if self.saves_memory and not os.environ.get(_VARIABLES[0]):
+            return None
+        most, last = most_threads(), self.last_split
+        if last is None or last[0] is not known or last[1] != most:
+            count = min(most, known.sizes["B"] // FEWEST)
+            last = (known, most, self._in_parts(known, count) if count > 1 else None)
+            self.last_split = last
+        return last[2]
 
-    def _point(
-        self, worker: PartCalls, pointers: Any, dtype: Any, groups: Groups, part: slice
-    ) -> dict[str, Any]:
-        """Point to a part's samples, row by row as C wants them; the arrays, to be kept."""
-        kept: dict[str, Any] = {}
-        for group, arrays in groups.items():
-            own = {name: array for name, array in arrays.items() if (group, name) in self.along}
-            if own:
-                own = worker.own(dtype, group, cut(own, group, self.along, part))
-                worker.point(pointers, {group: own})
-            kept[group] = {**arrays, **own}
-        return kept
+    def _in_parts(self, known: Known, count: int) -> Split:
+        prefix, kind, batch = self.interface.prefix, KINDS[known.dtype], known.sizes["B"]
+        opened = ctypes.CDLL(str(library(self.source, prefix, kind)))
+        forward, backward, room_bytes = (
+            getattr(opened, f"{prefix}_{kind}_{name}_part")
+            for name in ("forward", "backward", "workspace")
+        )
+        room_bytes.restype, room_bytes.argtypes = ctypes.c_ssize_t, _SIZES
+        tape_bytes = self.functions(known.dtype)[0]
+        edges = [batch * k // count for k in range(count + 1)]
+        sizes, begins, tape, room = [], [], 0, 0
+        row = ctypes.sizeof(self.pointers)
+        for number, (start, stop) in enumerate(pairwise(edges)):
+            there = {**known.sizes, "B": stop - start}
+            sizes.append(self.size_type(*(there.get(n, 0) for n, _ in self.interface.sizes)))
+            at = ctypes.addressof(sizes[-1])
+            begins.append((at, batch, number * row, tape, room))
+            tape += lines_of(tape_bytes(at))
+            room += lines_of(room_bytes(at, batch))
+        jobs = np.zeros((2, count, 6), np.uintp)
+        jobs[:, :, 1:] = begins
+        for table, function in zip(jobs, (forward, backward), strict=True):
+            table[:, 0] = int(ctypes.cast(function, ctypes.c_void_p).value or 0)
+        moved = np.zeros((count, len(self.interface.slots)), np.uintp)
+        for place, slot in enumerate(self.interface.slots):
+            if "B" in slot.dims:
+                shape = known.shapes[slot.group][slot.key]
+                width = prod(shape[slot.dims.index("B") + 1 :]) * known.dtype.itemsize
+                moved[:, place] = np.multiply(edges[:-1], width)
+        starts = known.blocks[GRADIENTS].layout.places.items()
+        total = min(start for (group, _), start in starts if group != "gradients.params")
+        own = [place for place, _ in self.places.get("gradients.params", ())] or [0, -1]
+        sums = tuple(room + k * total for k in range(count - 1))
+        return Split(
+            tuple(sizes), jobs, moved, tape, room + (count - 1) * total,
+            slice(own[0], own[-1] + 1), sums, total // known.dtype.itemsize,
+        )  # fmt: skip
 
-    def forward(
-        self, params: Any, inputs: Any, initial: Any = None, constants: Any = None
-    ) -> tuple[dict[str, Array], Any]:
-        """The states of every step, and the tape that `backward` needs.
+    def ready(
+        self, known: Known, number: int, pointers: Any, tape: int, split: Split | None
+    ) -> partial[None]:
+        """One pass, to be called, of the batch or of its parts side by side."""
+        if split is None:
+            return super().ready(known, number, pointers, tape, None)
+        room, address = self.rooms.take(split.room_bytes)
+        whole = np.frombuffer(pointers, np.uintp)
+        table = whole + split.moved
+        if not whole.all():
+            table[:, whole == 0] = 0  # what is not given
+        bases = np.array([0, 0, 0, address_of(table), tape, address], np.uintp)
+        jobs = split.jobs[number] + bases
+        run = partial(crew().crew_run, address_of(jobs), len(jobs))
+        if number == 0:
+            return partial(_done, run, (), table, jobs, room)
+        first, sums = int(whole[split.own.start]), [address + at for at in split.sums]
+        for line, at in zip(table[1:], sums, strict=True):
+            line[split.own] += np.uintp(at - first & _WORD)
+        add = getattr(crew(), f"crew_add_{KINDS[known.dtype]}")
+        return partial(_done, run, [partial(add, first, at, split.numbers) for at in sums],
+                       table, jobs, room)  # fmt: skip
 
-        Raises:
-            ValueError: for a wrong name, shape or dtype, naming it.
-        """
-        # parts need copies: what keeps few states takes them only where it is told to
-        alone = self.saves_memory and not os.environ.get(_VARIABLES[0])
-        split = [slice(None)] if alone else parts(params, inputs)
-        if len(split) < 2:
-            return super().forward(params, inputs, initial, constants)
-        known, pointers, groups, initial = self.asked(params, inputs, initial, constants)
-        _, made = self.results(known, pointers, RETURNED)
-        returned = {name: rows[1:] for name, rows in made["states"].items()}
-        returned |= made.get("outputs", {})
 
-        def job(worker: PartCalls, part: slice) -> NativeTape:
-            own = worker.of(known, part.stop - part.start)
-            there = self.pointers.from_buffer_copy(pointers)
-            given = self._point(worker, there, known.dtype, groups, part)
-            start = cut(initial, "initial", self.along, part)
-            found, tape = worker.onward(own, there, given, start)
-            for name, rows in found.items():
-                np.copyto(returned[name][:, part], rows)
-            return tape
-
-        jobs = [partial(job, self.worker(number), part) for number, part in enumerate(split)]
-        return returned, SplitTape(known, tuple(split), tuple(side_by_side(jobs)))
-
-    def backward(self, params: Any, tape: Any, cotangents: Any) -> Gradients:
-        """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step.
-
-        Raises:
-            ValueError: for a wrong name, shape or dtype, naming it.
-        """
-        if not isinstance(tape, SplitTape):
-            return super().backward(params, tape, cotangents)
-        known, pointers = tape.known, self.pointers()
-        groups = self.asked_back(known, pointers, params, cotangents)
-        _, made = self.results(known, pointers, GRADIENTS)
-        whole = {group.removeprefix("gradients."): made.get(group, {}) for group in GRADIENTS}
-
-        def job(worker: PartCalls, part: slice, own: NativeTape) -> dict[str, Array]:
-            there = self.pointers.from_buffer_copy(own.pointers)
-            for place, _ in self.places.get("params", ()):  # whose arrays may be others by now
-                there[place] = pointers[place]
-            kept = self._point(worker, there, known.dtype, groups, part)
-            found = worker.back(own.known, there, own)
-            del kept
-            for group in ("inputs", "initial"):
-                for name, rows in found[group].items():
-                    axis = self.along[f"gradients.{group}", name]
-                    np.copyto(whole[group][name][(slice(None),) * axis + (part,)], rows)
-            return found["params"]
-
-        jobs = [
-            partial(job, self.worker(number), part, own)
-            for number, (part, own) in enumerate(zip(tape.parts, tape.tapes, strict=True))
-        ]
-        first, second, *others = side_by_side(jobs)
-        for name, total in whole["params"].items():
-            np.add(first[name], second[name], out=total)
-            for other in others:
-                total += other[name]
-        return whole
+def _done(run: Callable[[], None], adding: Iterable[Callable[[], None]], *_: Any) -> None:
+    """Call them; what they point to is kept as long as this is."""
+    run()
+    for add in adding:
+        add()
 
 
 @dataclass

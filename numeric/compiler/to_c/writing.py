@@ -16,6 +16,7 @@ from numeric.compiler.padding import OUTSIDE
 from numeric.compiler.program import BATCH, Statement
 from numeric.compiler.to_c.expressions import expression
 from numeric.compiler.to_c.matrices import GONE, SUMMING, WIDENING
+from numeric.compiler.to_c.memory import CHUNK, SPAN
 from numeric.compiler.to_c.per_sample import PerSample
 from numeric.compiler.to_c.runtime import ALL_HELPERS
 from numeric.compiler.to_c.schedule import Group, Unit, shape
@@ -28,7 +29,28 @@ class Writer(Weights, Sums, PerSample):
     """The lines of one pass."""
 
     def unit(self, unit: Unit) -> Iterator[str]:
-        """The lines of a unit."""
+        """The lines of a unit, span by span where it meets more samples than its own."""
+        if not self._is_apart(unit):
+            yield from self._lines(unit)
+            return
+        self.where = SPAN
+        lines = list(self._lines(unit))
+        self.where = CHUNK
+        yield "for (ptrdiff_t t = t0; t < t1; t += span) {"
+        yield from (f"    {line}" for line in lines)
+        yield "}"
+
+    def _is_apart(self, unit: Unit) -> bool:
+        """Whether the rows that a unit of a chunk is about may have others between them."""
+        if self.where != CHUNK or not self.across:
+            return False
+        statements = unit.statements if isinstance(unit, Group) else (unit,)
+        names = {name for s in statements for name in (s.target, *s.reads)}
+        if isinstance(unit, Statement) and unit.op == "outer":
+            names = {str(unit.operands[0])}  # the other operand's rows are taken run by run
+        return any(self.memory.has_memory(n) and self.memory.is_callers(n) for n in names)
+
+    def _lines(self, unit: Unit) -> Iterator[str]:
         if isinstance(unit, Group):
             yield from self.group(unit)
             return

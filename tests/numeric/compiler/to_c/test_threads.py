@@ -22,7 +22,6 @@ from profiles import by_day
 from derive.cell import catalogue
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.to_c import threads
-from numeric.compiler.to_c.known import NativeTape
 from numeric.verification.verify import TOLERANCES
 
 pytestmark = needs_compiler
@@ -34,6 +33,7 @@ def several(monkeypatch):
 
     def ask(count):
         monkeypatch.setattr(threads, "LEAST", 0)
+        monkeypatch.setattr(threads, "LEAST_IN_PLACE", 0)
         monkeypatch.setenv("BPTT_THREADS", str(count))
 
     return ask
@@ -49,14 +49,30 @@ def test_a_cell_on_several_threads_is_the_cell(name, dtype, count, several, monk
     want = result(kernel, case)
     several(count)
     states, tape = kernel.forward(case.params, case.inputs, case.initial, case.constants)
-    assert len(tape.parts) == count
+    assert len(tape.split.sizes) == count
     for _ in range(2):  # a tape may be read again
         gradients = kernel.backward(case.params, tape, case.cotangents)
         got = {"states": states, **gradients}
         assert largest_error(got, want) <= 10 * TOLERANCES[dtype]
-    monkeypatch.setattr(threads, "side_by_side", lambda jobs: [jobs[0]() for _ in jobs])
-    wrong = kernel.backward(case.params, tape, case.cotangents)
+    lazy = _Lazy(threads.crew())
+    monkeypatch.setattr(threads, "crew", lambda: lazy)
+    twice = {key: 2 * bars for key, bars in case.cotangents.items()}
+    found = kernel.backward(case.params, tape, twice)
+    wrong = {group: {k: a / 2 for k, a in arrays.items()} for group, arrays in found.items()}
     assert largest_error({"states": states, **wrong}, want) > 10 * TOLERANCES[dtype]
+
+
+class _Lazy:
+    """A crew of whom only the caller works."""
+
+    def __init__(self, crew):
+        self.crew = crew
+
+    def crew_run(self, jobs, _):
+        self.crew.crew_run(jobs, 1)
+
+    def __getattr__(self, name):
+        return getattr(self.crew, name)
 
 
 @pytest.mark.by_default("deep", "squared", "a clock")
@@ -81,12 +97,12 @@ def test_segments_of_time_on_two_threads_where_told(several, monkeypatch):
     several(2)
     kernel = compile_cell(cell, "fused", "c", checkpoint=3)
     assert largest_error(result(kernel, case), want) <= 10 * TOLERANCES["float64"]
-    assert isinstance(kernel.forward(case.params, case.inputs)[1], threads.SplitTape)
+    assert kernel.forward(case.params, case.inputs)[1].split
     monkeypatch.delenv("BPTT_THREADS")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # nobody asked this code for threads
-    assert isinstance(kernel.forward(case.params, case.inputs)[1], NativeTape)
+    assert kernel.forward(case.params, case.inputs)[1].split is None
     whole = compile_cell(cell, "fused", "c")
-    assert isinstance(whole.forward(case.params, case.inputs)[1], threads.SplitTape)
+    assert whole.forward(case.params, case.inputs)[1].split
 
 
 def test_two_tapes_of_one_kernel_keep_what_they_were_given(several):
@@ -163,7 +179,7 @@ def test_little_work_is_one_threads(monkeypatch):
     monkeypatch.setenv("BPTT_THREADS", "2")
     case = case_of(catalogue["rnn"], 9, batch=9)
     _, tape = compile_cell("rnn", "fused", "c").forward(case.params, case.inputs)
-    assert isinstance(tape, NativeTape)
+    assert tape.split is None
     params, x = {"W": np.empty((512, 512))}, {"x": np.empty((100, 8, 1))}
     assert threads.parts(params, x) == [slice(0, 4), slice(4, 8)]
     assert len(threads.parts(params, {"x": np.empty((100, 7, 1))})) == 1
