@@ -112,15 +112,41 @@ _ENTRYWISE: Final = re.compile(
 )
 
 
-def without_entrywise(source: str) -> str:
-    """A C file of ours without its loops over units: its products, sums and packing alone."""
-    start = source.index("void NAME(forward)(")
-    return source[:start] + _ENTRYWISE.sub("", source[start:])
+_PRODUCTS: Final = re.compile(
+    r"^ *(?:const real \*const \w+ = together|product|outer|sum_rows|transposed|pack)\([^;]*;\n",
+    re.M,
+)
+
+
+def without(what: re.Pattern[str], source: str) -> str:
+    """The passes of a C file of ours without some of what they do."""
+    start = source.index("void NAME(forward")
+    left, count = what.subn("", source[start:])
+    assert count, what.pattern
+    return source[:start] + left
 
 
 def floor_in_c(task: Task, source: str) -> Run:
     """The products of the C file itself, on zeros: the floor of its time."""
-    module: Any = load(without_entrywise(source), task.cell)
+    return _on_zeros(task, without(_ENTRYWISE, source))
+
+
+def limit_in_c(task: Task, source: str) -> Run:
+    """The multiplications at the cores' peak, then the C file's functions of every unit.
+
+    Both keep the same units of the processor busy, so that no code with these functions takes less.
+    """
+    peak, functions = peak_in_c(task), _on_zeros(task, without(_PRODUCTS, source))
+
+    def run() -> None:
+        peak()
+        functions()
+
+    return run
+
+
+def _on_zeros(task: Task, source: str) -> Run:
+    module: Any = load(source, task.cell)
     calls = module.forward.__self__
 
     again, _ = calls.prepared(task.params, {"x": task.x}, {"h": task.h_bars})

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from by_hand import by_hand, floor, floor_in_c, peak_in_c
+from by_hand import by_hand, floor, floor_in_c, limit_in_c, peak_in_c
 from required import (
     AUTOGRAD,
     C_CODE,
     C_FLOOR,
+    C_LIMIT,
     C_PEAK,
     C_POINTERS,
     FLOOR,
@@ -62,8 +63,8 @@ def in_numpy(task: Task, target: str) -> Runs:
 def in_c(task: Task, target: str) -> Runs:
     """The same in C: called as a module is, through pointers prepared once, its products alone.
 
-    And as many multiply-adds as those have, as fast as the cores do them. All on as many threads
-    as a call takes.
+    And as many multiply-adds as those have, as fast as the cores do them, without the functions of
+    every unit and with them. All on as many threads as a call takes.
     """
     if target not in {"c", "all"}:
         return {}
@@ -71,7 +72,7 @@ def in_c(task: Task, target: str) -> Runs:
     try:
         C.ready()
     except MissingError:
-        return dict.fromkeys((C_CODE, C_POINTERS, C_FLOOR, C_PEAK))
+        return dict.fromkeys((C_CODE, C_POINTERS, C_FLOOR, C_PEAK, C_LIMIT))
 
     def run() -> Arrays:
         _, tape = kernel.forward(task.params, {"x": task.x})
@@ -86,7 +87,7 @@ def in_c(task: Task, target: str) -> Runs:
 
     return {
         C_CODE: run, C_POINTERS: prepared, C_FLOOR: floor_in_c(task, kernel.source),
-        C_PEAK: peak_in_c(task),
+        C_PEAK: peak_in_c(task), C_LIMIT: limit_in_c(task, kernel.source),
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Final
 FUSED, HAND, FLOOR, AUTOGRAD = "fused", "hand-written", "products alone", "autograd"
 C_CODE, C_POINTERS, C_FLOOR = "C", "C, prepared", "C, products alone"
 C_PEAK = "the cores' peak"  # the products' multiplications as fast as the cores do any
+C_LIMIT = "the peak and functions"  # the same, and what the file computes of every unit
 LAYER, JAX = "PyTorch", "JAX"
 LOOP, LOOP_COMPILED = "PyTorch, a loop", "PyTorch, a loop, compiled"
 LEAST_GAIN_ON_AUTOGRAD: Final = 3.0
@@ -78,10 +79,10 @@ def _most(ours: str, other: str, most: float, ratio: Ratio, called: str) -> Requ
 
 
 def _at_most(found: Requirement, other: str, ratio: Ratio, ran: Container[str]) -> Requirement:
-    """What is missed, with what nothing can exceed that does these products on these cores."""
-    if found.met or C_PEAK not in ran:
+    """What is missed, with what nothing can exceed that does the same on these cores."""
+    if found.met or C_LIMIT not in ran:
         return found
-    limit = f"; {C_PEAK} would be {ratio(other, C_PEAK):.2f}"
+    limit = f"; {C_LIMIT} would be {ratio(other, C_LIMIT):.2f}"
     return Requirement(found.text + limit, found.value, found.met)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from required import C_FLOOR, C_PEAK, C_POINTERS, FUSED, JAX, LAYER, LOOP, LOOP_COMPILED
+from required import C_FLOOR, C_LIMIT, C_PEAK, C_POINTERS, FUSED, JAX, LAYER, LOOP, LOOP_COMPILED
 
 TOLERANCES: Final = {"float32": 1e-5, "float64": 1e-12}
 THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS")
@@ -76,9 +76,12 @@ def table(cell: str, result: Result) -> str:
     return "\n".join(lines)
 
 
-COLUMNS: Final = (FUSED, C_POINTERS, C_FLOOR, C_PEAK, LAYER, JAX, LOOP, LOOP_COMPILED)
+COLUMNS: Final = (
+    FUSED, C_POINTERS, C_FLOOR, C_PEAK, C_LIMIT, LAYER, JAX, LOOP, LOOP_COMPILED,
+)  # fmt: skip
 TITLES: Final = {
     FUSED: "NumPy", C_POINTERS: "prepared", C_FLOOR: "products alone", C_PEAK: "at peak",
+    C_LIMIT: "peak, functions",
     LAYER: "PyTorch layer",
     JAX: "JAX jit", LOOP: "PyTorch loop", LOOP_COMPILED: "loop, compiled cell",
 }  # fmt: skip

@@ -8,6 +8,7 @@ about; then a span is one step, else the chunk.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from sympy import Expr, S
 
@@ -16,6 +17,8 @@ from numeric.compiler.target import Style
 from numeric.compiler.to_c.memory import CHUNK, ONCE, SPAN, STEP, Memory
 from numeric.compiler.to_c.names import Sizes
 from numeric.compiler.to_c.schedule import lines, shape
+
+GATHERED: Final = {"apply": 0, "pull": 0, "outer": 1}  # the operand that is, by operation
 
 
 @dataclass
@@ -79,13 +82,18 @@ class Places:
             return program.shifted[home] in program.backwards
         return home in program.shifted.values() and home not in program.backwards
 
-    def at(self, name: str, row: str = "", column: str = "", start: Expr = S.Zero) -> str:
-        """The address of an entry: of a row, and a column counted from the name's own first."""
+    def at(
+        self, name: str, row: str = "", column: str = "", start: Expr = S.Zero, copied: str = ""
+    ) -> str:
+        """The address of an entry: of a row, and a column counted from the name's own first.
+
+        `copied`: where the rows that the place is about stand, if not where they stood.
+        """
         step = self.step(name)
         index = "" if step == "0" else self.index(name, row)
         rows = f"({index}) * {step}" if "+" in index else f"{index} * {step}" if index else ""
         offset = self.memory.offset(name, self.sizes, start)
-        parts = [self.pointer(name), rows, offset, column]
+        parts = [copied, offset] if copied else [self.pointer(name), rows, offset, column]
         return " + ".join(part for part in parts if part)
 
     def rows(self, name: str) -> str:
@@ -93,7 +101,7 @@ class Places:
         rows, _ = shape(self.memory.program, name)
         if self.in_chunk and rows.has(BATCH):
             inner = rows / BATCH
-            return self.together if inner == 1 else f"{self.together} * {self.sizes.factor(inner)}"
+            return self.several if inner == 1 else f"{self.several} * {self.sizes.factor(inner)}"
         return self.sizes.text(rows)
 
     @property
@@ -102,13 +110,13 @@ class Places:
         return self.where in {CHUNK, SPAN}
 
     @property
-    def together(self) -> str:
+    def several(self) -> str:
         """The samples' rows of several steps."""
         return f"span * {self.sizes.text(BATCH)}" if self.where == SPAN else "rows"
 
     def samples(self, rows: Expr) -> str:
         """The rows of a loop at the place where the text stands: of a chunk all its steps'."""
-        return self.together if self.in_chunk and rows == BATCH else self.sizes.text(rows)
+        return self.several if self.in_chunk and rows == BATCH else self.sizes.text(rows)
 
     def many(self, name: str) -> str:
         """The largest number of rows at the place where the text stands."""
@@ -120,3 +128,27 @@ class Places:
     def fixed(self, name: str) -> bool:
         """Whether an array has the same entries in each row."""
         return self.step(name) == "0"
+
+    def gathered(self, target: str, name: str) -> tuple[str, list[str]]:
+        """Rows of a chunk without those of other parts between: their name, and how it is made."""
+        if self.where != CHUNK or not self.across or not self.memory.is_callers(name):
+            return "", []
+        copied, batch, row = self.own_array(target, "rows"), self.sizes.text(BATCH), self.step(name)
+        self.arrays[copied] = (self.many(name), f"({self.across} == {batch} ? 0 : {row})")
+        each, first = self.each(name), self.at(self.memory.home(name))
+        return copied, [
+            f"const real *const {copied} = together({copied}_at, {first}, t1 - t0, "
+            f"{batch}{each} * {row}, {self.across}{each} * {row});"
+        ]
+
+    def own_array(self, target: str, what: str) -> str:
+        """A name that nothing else made for the same target has."""
+        name = f"{self.names[target]}_{what}"
+        while name in self.arrays:
+            name += "_"
+        return name
+
+    def each(self, name: str) -> str:
+        """How many rows each sample has, as a factor."""
+        inner = lines(self.memory.program, name)
+        return f" * {self.sizes.factor(inner)}" if inner is not None else ""

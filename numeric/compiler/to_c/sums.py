@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from sympy import Expr, S
 
 from numeric.compiler.program import BATCH, Statement
-from numeric.compiler.to_c.memory import CHUNK, ONCE
+from numeric.compiler.to_c.memory import ONCE
 from numeric.compiler.to_c.names import sum_text
 from numeric.compiler.to_c.networks import Networks
-from numeric.compiler.to_c.schedule import lines, shape
+from numeric.compiler.to_c.schedule import shape
 
 
 class Sums(Networks):
@@ -23,12 +23,12 @@ class Sums(Networks):
     def _outer(self, s: Statement) -> Iterator[str]:
         u, v, *masked = map(str, s.operands)
         memory, sizes = self.memory, self.sizes
-        each = self._each(u)
+        each = self.each(u)
         row = f"row{each}" if masked else ""
-        sums = self._own(s.target, "sums")
+        sums = self.own_array(s.target, "sums")
         _, columns = shape(memory.program, v)
         if not memory.is_kept(u):
-            copied = self._own(s.target, "copy")
+            copied = self.own_array(s.target, "copy")
             _, width = shape(memory.program, u)
             self.arrays[copied] = (self.many(u), sizes.padded(width))
             yield (
@@ -48,14 +48,12 @@ class Sums(Networks):
             yield clear
         rows = f"some{each}" if masked else self.rows(u)
         beside = self._beside(self.many(u), f"side({padded}, {sizes.text(columns)})")
-        copied, lines = self._together(s.target, v)
+        copied, lines = self.gathered(s.target, v)
         for start, size in memory.within(v):
             place = f"{sums}_at" + (f" + {sizes.factor(start)} * {sums}_row" if start != 0 else "")
-            offset = memory.offset(v, sizes, start)
-            at_v = " + ".join([copied, *[offset] * bool(offset)])
             lines.append(
                 f"outer({place}, {sums}_row, {address}, {step}, {padded}, "
-                f"{at_v if copied else self.at(v, row, start=start)}, {self.step(v)}, "
+                f"{self.at(v, row, start=start, copied=copied)}, {self.step(v)}, "
                 f"{sizes.text(size)}, {rows}, {beside}_at, {beside}_row);"
             )
         yield from self.skipped(lines) if masked else lines
@@ -74,30 +72,6 @@ class Sums(Networks):
             self.last += finish
         else:
             yield from finish
-
-    def _together(self, target: str, v: str) -> tuple[str, list[str]]:
-        """Rows of a chunk without those of other parts between: their name, and how it is made."""
-        if self.where != CHUNK or not self.across or not self.memory.is_callers(v):
-            return "", []
-        copied, batch, row = self._own(target, "rows"), self.sizes.text(BATCH), self.step(v)
-        self.arrays[copied] = (self.many(v), f"({self.across} == {batch} ? 0 : {row})")
-        each = self._each(v)
-        return copied, [
-            f"const real *const {copied} = together({copied}_at, {self.at(self.memory.home(v))}, "
-            f"t1 - t0, {batch}{each} * {row}, {self.across}{each} * {row});"
-        ]
-
-    def _own(self, target: str, what: str) -> str:
-        """A name that no other sum into the same target has."""
-        name = f"{self.names[target]}_{what}"
-        while name in self.arrays:
-            name += "_"
-        return name
-
-    def _each(self, name: str) -> str:
-        """How many rows each sample has, as a factor."""
-        inner = lines(self.memory.program, name)
-        return f" * {self.sizes.factor(inner)}" if inner is not None else ""
 
     def _beside(self, rows: str, width: str) -> str:
         """The name of an array of copied columns, one for all sums that need the same."""
@@ -164,13 +138,13 @@ class Sums(Networks):
         memory, sizes = self.memory, self.sizes
         width = memory.padded(source, sizes)
         step = self.step(source)
-        if matrix := self._each(source):  # each sample's matrix as one row
+        if matrix := self.each(source):  # each sample's matrix as one row
             width, step = f"({width}){matrix}", f"{step}{matrix}"
             row += matrix * bool(row)
             if not masked:
                 rows = self.samples(BATCH)
         kept = memory.is_kept(s.target) and s.settings and not s.accumulate
-        sums = self._own(s.target, "sums")
+        sums = self.own_array(s.target, "sums")
         place = self.at(s.target) if kept else f"{sums}_at"
         if not kept:
             self.arrays[sums] = ("1", width if s.settings else "LANES")

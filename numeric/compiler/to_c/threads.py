@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -149,6 +149,7 @@ class Split:
     own: slice  # the pointers to parameters' gradients
     sums: tuple[int, ...]  # where in the rooms those of a part begin, but for the first's
     numbers: int  # of all of them
+    last: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # what was asked of each pass
 
 
 @dataclass
@@ -221,28 +222,37 @@ class ThreadedCalls(Calls):
         if split is None:
             return super().ready(known, number, pointers, tape, None)
         room, address = self.rooms.take(split.room_bytes)
+        asked, found = (tape, address, bytes(pointers)), split.last.get(number)
+        if found is None or found[0] != asked:
+            made = self._pointed(known, number, pointers, tape, address, split)
+            found = split.last[number] = (asked, made)
+        jobs, at, adding, table = found[1]
+        return partial(_done, jobs, at, adding, table, room)
+
+    def _pointed(
+        self, known: Known, number: int, pointers: Any, tape: int, room: int, split: Split
+    ) -> tuple[Array, int, list[tuple[Any, ...]], Array]:
+        """A pass's jobs and their address, the sums to be called after them, all pointers."""
         whole = np.frombuffer(pointers, np.uintp)
         table = whole + split.moved
         if not whole.all():
             table[:, whole == 0] = 0  # what is not given
-        bases = np.array([0, 0, 0, address_of(table), tape, address], np.uintp)
-        jobs = split.jobs[number] + bases
-        run = partial(crew().crew_run, address_of(jobs), len(jobs))
-        if number == 0:
-            return partial(_done, run, (), table, jobs, room)
-        first, sums = int(whole[split.own.start]), [address + at for at in split.sums]
-        for line, at in zip(table[1:], sums, strict=True):
-            line[split.own] += np.uintp(at - first & _WORD)
-        add = getattr(crew(), f"crew_add_{KINDS[known.dtype]}")
-        return partial(_done, run, [partial(add, first, at, split.numbers) for at in sums],
-                       table, jobs, room)  # fmt: skip
+        bases = np.array([0, 0, 0, address_of(table), tape, room], np.uintp)
+        jobs, adding = split.jobs[number] + bases, []
+        if number == 1:
+            add = getattr(crew(), f"crew_add_{KINDS[known.dtype]}")
+            first = int(whole[split.own.start])
+            for line, at in zip(table[1:], split.sums, strict=True):
+                line[split.own] += np.uintp(room + at - first & _WORD)
+                adding.append((add, first, room + at, split.numbers))
+        return jobs, address_of(jobs), adding, table
 
 
-def _done(run: Callable[[], None], adding: Iterable[Callable[[], None]], *_: Any) -> None:
-    """Call them; what they point to is kept as long as this is."""
-    run()
-    for add in adding:
-        add()
+def _done(jobs: Array, at: int, adding: Sequence[tuple[Any, ...]], _: Array, room: Array) -> None:
+    """Do the jobs, then add up; what they point to is kept as long as this is."""
+    crew().crew_run(at, len(jobs))
+    for add, *words in adding:
+        add(*words)
 
 
 @dataclass

@@ -36,12 +36,15 @@ class Weights(Places):
         kept = self.memory.is_kept(a)
         total = self.sizes.text(shape(self.memory.program, a)[1])
         grow = "1" if s.accumulate else "0"
+        copied, before = self.gathered(s.target, a)
+        yield from before
         for start, size, count in runs:
             depth = self.sizes.text(size)
             gap = self.sizes.padded(size) if kept else depth
+            first = self.at(a, start=start, copied=copied)
             yield (
                 f"product({self.at(s.target)}, {self.step(s.target)}, {width}, {grow}, "
-                f"{self.at(a, start=start)}, {self.step(a)}, {count}, {depth}, {gap}, "
+                f"{first}, {self.step(a)}, {count}, {depth}, {gap}, "
                 f"{packed}_at, {total}, {self.sizes.text(start)}, {self.rows(s.target)});"
             )
             grow = "1"

@@ -18,6 +18,7 @@ from numeric.compiler.to_c.expressions import expression
 from numeric.compiler.to_c.matrices import GONE, SUMMING, WIDENING
 from numeric.compiler.to_c.memory import CHUNK, SPAN
 from numeric.compiler.to_c.per_sample import PerSample
+from numeric.compiler.to_c.places import GATHERED
 from numeric.compiler.to_c.runtime import ALL_HELPERS
 from numeric.compiler.to_c.schedule import Group, Unit, shape
 from numeric.compiler.to_c.sums import Sums
@@ -45,9 +46,12 @@ class Writer(Weights, Sums, PerSample):
         if self.where != CHUNK or not self.across:
             return False
         statements = unit.statements if isinstance(unit, Group) else (unit,)
-        names = {name for s in statements for name in (s.target, *s.reads)}
-        if isinstance(unit, Statement) and unit.op == "outer":
-            names = {str(unit.operands[0])}  # the other operand's rows are taken run by run
+        names = {
+            str(name)
+            for s in statements
+            for place, name in enumerate((*s.operands, s.target))
+            if isinstance(name, str) and place != GATHERED.get(s.op)
+        }
         return any(self.memory.has_memory(n) and self.memory.is_callers(n) for n in names)
 
     def _lines(self, unit: Unit) -> Iterator[str]:

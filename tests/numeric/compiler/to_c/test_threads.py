@@ -17,7 +17,7 @@ from c_code import (
     network_result,
     result,
 )
-from profiles import by_day
+from profiles import NIGHTLY, by_day
 
 from derive.cell import catalogue
 from numeric.compiler.kernel import compile_cell, compile_network
@@ -40,7 +40,9 @@ def several(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", by_day(["lstm", "clockwork_rnn", "gru_reset_after"], 2))
+@pytest.mark.parametrize(
+    "name", sorted(catalogue) if NIGHTLY else ["lstm", "delta_net", "gru_reset_after"]
+)
 @pytest.mark.parametrize("count", [2, 3])
 def test_a_cell_on_several_threads_is_the_cell(name, dtype, count, several, monkeypatch):
     cell = catalogue[name]
