@@ -173,7 +173,7 @@ def test_the_floor_of_c_keeps_the_products(speed):
     text = at_hand(speed).compile_cell("mgu", "fused", "c").source
     hand = at_hand(speed).floor_in_c.__globals__
     bare = hand["without"](hand["_ENTRYWISE"], text)
-    bare = bare.split("void NAME(forward)(")[1]
-    assert "vtanh(" in text.split("void NAME(forward)(")[1]
+    whole, bare = (text.split("void NAME(forward_part)(")[1] for text in (text, bare))
+    assert "vtanh(" in whole
     assert "vtanh(" not in bare
-    assert bare.count("product(") == text.split("void NAME(forward)(")[1].count("product(")
+    assert bare.count("product(") == whole.count("product(") > 0
