@@ -35,8 +35,10 @@ from numeric.compiler.to_c import (
     runtime,
     schedule,
     sums,
+    threads,
     unstack,
     weights,
+    writing,
 )
 from numeric.verification.compare import differences
 from numeric.verification.oracles import Answer, autograd_answer
@@ -149,10 +151,17 @@ C_MUTANTS: Final = (
            lambda right: lambda self, name: right(self, name).replace("row *", "0 *")),
     Mutant("c", "every line is the first", per_sample.PerSample, "_place",
            lambda right: lambda *of: right(*of).replace("+ line", "")),
-    Mutant("c", "matrices of each sample are summed line by line", sums.Sums, "_each",
+    Mutant("c", "matrices of each sample are summed line by line", places.Places, "each",
            instead(lambda self, name: "")),
     Mutant("c", "a step further is a row further, whatever a sample's rows", places, "lines",
            instead(lambda program, name: None)),
+    shared("rows of the other samples are gathered", "together", "a + i * step", "a + i * width"),
+    Mutant("c", "a step of a part is one of the whole batch", memory.Memory, "is_callers",
+           instead(lambda self, name: False)),
+    Mutant("c", "what a chunk writes lies over other samples", writing.Writer, "_is_apart",
+           instead(lambda self, unit: False)),
+    Mutant("c", "sums read the rows of other samples", places.Places, "gathered",
+           instead(lambda self, target, name: ("", []))),
     Mutant("c", "a part is the whole", unstack._Unstacker, "part",
            lambda right: lambda self, name, start, size: right(self, name, S.Zero, size)),
 )  # fmt: skip
@@ -162,7 +171,7 @@ C_MUTANTS: Final = (
 def expected(cell: Cell) -> tuple[tuple[Any, Answer], ...]:
     """Cases of the cell, and autograd's answers: around vectors, over several chunks."""
     found = []
-    for n, steps, batch in ((9, 3, 2), (20, 40, 7), (130, 3, 5), (5, 300, 1)):
+    for n, steps, batch in ((9, 3, 2), (20, 40, 7), (130, 3, 5), (5, 300, 1), (9, 40, 9)):
         sizes = {name: max(1, n - place) for place, name in enumerate(ordinary_sizes(cell))}
         case = make_case(cell, sizes, steps=steps, batch=batch, seed=1, regime="contracting")
         case.inputs["x"][0] *= 20  # into saturation and back
@@ -174,7 +183,8 @@ def noticed_in_c(mutant: Mutant, broken: Callable[[Mutant], Any]) -> str | None:
     """On which cell and case the mutant is noticed; None if nowhere."""
     style = find_style("fused", "c")
     right = {cell: expected(cell) for cell in CELLS}
-    library = calls.library
+    library, least, most = calls.library, threads.LEAST_IN_PLACE, threads.most_threads
+    threads.LEAST_IN_PLACE, threads.most_threads = 0, lambda: 2  # batches of 8 and more
     calls.library = partial(build.library, flags=FLAGS)  # type: ignore[assignment]
     try:
         for cell in CELLS:
@@ -192,4 +202,5 @@ def noticed_in_c(mutant: Mutant, broken: Callable[[Mutant], Any]) -> str | None:
                 return f"{cell.name}: {type(problem).__name__}"
     finally:
         calls.library = library
+        threads.LEAST_IN_PLACE, threads.most_threads = least, most
     return None

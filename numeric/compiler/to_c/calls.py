@@ -23,6 +23,13 @@ from numeric.compiler.to_c.interface import Interface, Slot
 from numeric.compiler.to_c.known import Block, Known, NativeTape, Seen, told
 from numeric.compiler.to_c.pools import Array, Layout, Made, Memory, Results, address_of
 
+_POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ssize_t
+_PASS: Final = (None, [_POINTER] * 4)
+_TYPES: Final = {  # what the functions of a file return and take, but for the passes
+    "tape_bytes": (_COUNT, [_POINTER]),
+    "workspace_bytes": (_COUNT, [_POINTER]),
+    "workspace_part": (_COUNT, [_POINTER, _COUNT]),
+}
 KINDS: Final = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
 RETURNED: Final = ("states", "outputs")
 GRADIENTS: Final = ("gradients.params", "gradients.inputs", "gradients.initial")
@@ -35,7 +42,7 @@ class Calls:
     source: str
     interface: Interface
     declared: dict[str, dict[str, tuple[str, ...]]] = field(init=False)
-    loaded: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    loaded: dict[str, Callable[[str], Any]] = field(default_factory=dict)
     recent: Known | None = None
     last: dict[tuple[str, ...], Seen] = field(default_factory=dict)
 
@@ -59,21 +66,18 @@ class Calls:
         self.tapes, self.rooms = Memory(), Memory()
         self.pointers = ctypes.c_void_p * len(self.interface.slots)
 
-    def functions(self, dtype: Any) -> tuple[Any, ...]:
-        """tape_bytes, workspace_bytes, forward and backward for a dtype."""
-        kind = KINDS[dtype]
+    def functions(self, dtype: Any) -> Callable[[str], Any]:
+        """The functions of the file for a dtype, by name."""
+        kind, prefix = KINDS[dtype], self.interface.prefix
         if kind not in self.loaded:
-            prefix = self.interface.prefix
             opened = ctypes.CDLL(str(library(self.source, prefix, kind)))
-            found = [
-                getattr(opened, f"{prefix}_{kind}_{name}")
-                for name in ("tape_bytes", "workspace_bytes", "forward", "backward")
-            ]
-            for size in found[:2]:
-                size.restype, size.argtypes = ctypes.c_ssize_t, [ctypes.c_void_p]
-            for run in found[2:]:
-                run.restype, run.argtypes = None, [ctypes.c_void_p] * 4
-            self.loaded[kind] = tuple(found)
+
+            def named(name: str) -> Any:
+                found = opened[f"{prefix}_{kind}_{name}"]
+                found.restype, found.argtypes = _TYPES.get(name, _PASS)
+                return found
+
+            self.loaded[kind] = named
         return self.loaded[kind]
 
     def know(self, sizes: Mapping[str, int], dtype: Any, *blocks: tuple[str, ...]) -> Known:
@@ -86,7 +90,8 @@ class Calls:
                 shape = (shape[0] + 1, *shape[1:])
             shapes.setdefault(slot.group, {})[slot.key] = shape
         at = ctypes.byref(self.size_type(*(sizes.get(n, 0) for n, _ in self.interface.sizes)))
-        tape_bytes, workspace_bytes, *passes = self.functions(dtype)
+        names = ("tape_bytes", "workspace_bytes", "forward", "backward")
+        tape_bytes, workspace_bytes, first, second = map(self.functions(dtype), names)
         laid = {}
         for groups in blocks:
             layout = Layout(
@@ -98,7 +103,6 @@ class Calls:
                 for place, key in self.places.get(group, ())
             ]
             laid[groups] = Block(layout, Results(), tuple(pointers))
-        first, second = passes
         weights = [shape for shape in shapes.get("params", {}).values() if len(shape) == 2]
         return Known(
             sizes,

@@ -23,7 +23,6 @@ from typing import Any, Final
 import numpy as np
 
 from numeric.compiler.final_states import FINAL_COTANGENTS
-from numeric.compiler.to_c.build import library
 from numeric.compiler.to_c.calls import GRADIENTS, KINDS, Calls
 from numeric.compiler.to_c.crew import MOST, crew
 from numeric.compiler.to_c.interface import Interface
@@ -36,7 +35,6 @@ LEAST: Final = 5e7  # multiplications of one forward pass: below, threads cost w
 LEAST_IN_PLACE: Final = 1e7  # the same where nothing is copied
 FEWEST: Final = 4  # rows of a part: with fewer, the products are slower than a thread is worth
 _SIZE: Final = attrgetter("size")
-_SIZES: Final = [ctypes.c_void_p, ctypes.c_ssize_t]
 _WORD: Final = 2 ** (8 * ctypes.sizeof(ctypes.c_void_p)) - 1  # addresses are counted modulo it + 1
 _VARIABLES: Final = ("BPTT_THREADS", "OMP_NUM_THREADS")
 Groups = Mapping[str, Mapping[str, Array]]
@@ -178,14 +176,9 @@ class ThreadedCalls(Calls):
         return last[2]
 
     def _in_parts(self, known: Known, count: int) -> Split:
-        prefix, kind, batch = self.interface.prefix, KINDS[known.dtype], known.sizes["B"]
-        opened = ctypes.CDLL(str(library(self.source, prefix, kind)))
-        forward, backward, room_bytes = (
-            getattr(opened, f"{prefix}_{kind}_{name}_part")
-            for name in ("forward", "backward", "workspace")
-        )
-        room_bytes.restype, room_bytes.argtypes = ctypes.c_ssize_t, _SIZES
-        tape_bytes = self.functions(known.dtype)[0]
+        names = ("forward_part", "backward_part", "workspace_part", "tape_bytes")
+        forward, backward, room_bytes, tape_bytes = map(self.functions(known.dtype), names)
+        batch = known.sizes["B"]
         edges = [batch * k // count for k in range(count + 1)]
         sizes, begins, tape, room = [], [], 0, 0
         row = ctypes.sizeof(self.pointers)

@@ -151,7 +151,8 @@ def test_a_wrong_argument_is_refused_in_numpys_words():
 def test_sizes_that_overflow_are_refused():
     module = compile_cell(catalogue["lstm"], "fused", "c").module
     calls = module.forward.__self__
-    tape_bytes, workspace_bytes, *_ = calls.functions(np.dtype(np.float64))
+    names = ("tape_bytes", "workspace_bytes")
+    tape_bytes, workspace_bytes = map(calls.functions(np.dtype(np.float64)), names)
 
     def size_of(sizes):
         return ctypes.byref(calls.size_type(*(sizes[name] for name, _ in calls.interface.sizes)))
