@@ -24,8 +24,10 @@ from numeric.compiler.to_c.known import Block, Known, NativeTape, Seen, told
 from numeric.compiler.to_c.pools import Array, Layout, Made, Memory, Results, address_of
 
 _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ssize_t
-_PASS: Final = (None, [_POINTER] * 4)
-_TYPES: Final = {  # what the functions of a file return and take, but for the passes
+_PASS: Final[tuple[Any, list[Any]]] = (None, [_POINTER] * 4)
+_TYPES: Final[
+    dict[str, tuple[Any, list[Any]]]
+] = {  # what the functions of a file return and take, but for the passes
     "tape_bytes": (_COUNT, [_POINTER]),
     "workspace_bytes": (_COUNT, [_POINTER]),
     "workspace_part": (_COUNT, [_POINTER, _COUNT]),
