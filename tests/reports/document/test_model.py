@@ -216,8 +216,8 @@ def test_figures_are_the_same_each_time_and_undated():
     assert "<dc:date>" not in once.svg
 
 
-@pytest.mark.parametrize(("heights", "lines"), [((0.0, 5.0), 0), ((0.0, 0.01, 0.02), 2)])
-def test_a_label_that_is_moved_has_a_leader_line(heights, lines):
+@pytest.mark.parametrize(("heights", "lines"), [((0.0, 5.0), 0), ((0.0, 0.01, 0.02, 5.0), 3)])
+def test_a_label_that_is_moved_or_would_be_crossed_has_a_leader_line(heights, lines):
     axes = Drawing().subplots()
     axes.set_xlim(0, 10)
     axes.set_ylim(-1, 10)
