@@ -31,6 +31,7 @@ from reports.document.model import (
     Document,
     EquationRow,
     Equations,
+    Figure,
     Listing,
     Math,
     Paragraph,
@@ -253,6 +254,20 @@ def test_sizes_are_written_as_in_the_shapes():
                    if getattr(block, "lead", "") == "Numbers.")  # fmt: skip
     size = Script(Symbol("n"), sub=Symbol("n"))
     assert Math(Row((size, Operator("="), Number("4")))) in numbers.content
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.5])
+def test_two_curves_that_look_like_one_are_said_to_coincide(gap):
+    cell = catalogue["mlstm"]
+    given = measurement(cell)
+    above = tuple(value + gap for value in given.curves[0].log10_measured)
+    made = replace(given, curves=(replace(given.curves[0], log10_upper=above),))
+    (caption,) = (
+        str(block.caption)
+        for block in growth(Facts(differentiate(cell), measurement=made)).blocks
+        if isinstance(block, Figure)
+    )
+    assert ("coincide" in caption) is (gap == 0)
 
 
 @pytest.mark.parametrize("last", [1, 2, 5, 22, 60])
