@@ -146,8 +146,8 @@ def _label(
 def label_ends(axes: Any, marks: list[Mark], x: float, size: float = 9) -> None:
     """Labels beside the frame at x, pushed apart where they would overlap.
 
-    `marks` are the heights, words and shades of the labels; a label that is moved has a line that
-    leads from its curve to it.
+    `marks` are the heights, words and shades of the labels; a label that is moved, or that the
+    line of such a one would cross, has a line that leads from its curve to it.
     """
     axes.set_autoscale_on(False)
     low, high = axes.get_ylim()
@@ -163,11 +163,14 @@ def label_ends(axes: Any, marks: list[Mark], x: float, size: float = 9) -> None:
     for k, place in enumerate(places):
         places[k] = max(place, low if k == 0 else places[k - 1] + apart)
     edge = axes.get_xlim()[1]
+    lines = [sorted((place, end)) for place, (end, _, _) in zip(places, marks, strict=True)
+             if abs(place - end) > apart / 2]  # fmt: skip
     for place, (end, text, shade) in zip(places, marks, strict=True):
-        moved = abs(place - end) > apart / 2
-        left = edge + 4 * (x - edge) if moved else x
-        if moved:
-            axes.plot([edge, left], [end, place], color=shade, linewidth=0.5, clip_on=False)
+        led = any(lower - apart / 2 < place < upper + apart / 2 for lower, upper in lines)
+        left = edge + 4.4 * (x - edge) if led else x
+        if led:
+            axes.plot([edge, edge + 4 * (x - edge)], [end, place], color=shade, linewidth=0.5,
+                      clip_on=False)  # fmt: skip
         axes.text(left, place, text, color=shade, va="center", fontsize=size)
 
 

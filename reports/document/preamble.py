@@ -32,7 +32,10 @@ _OTHERS: Final = re.compile(
     f"[^\\x00-\\u017f\\u2010-\\u2026{CHINESE}{''.join(map(re.escape, SIGNS))}]+"
 )
 _CLASS: Final = r"\documentclass[10pt,a4paper]{article}"
-COMPACT: Final = (("hmargin=22mm,vmargin=20mm", "hmargin=20mm,vmargin=17mm"),)
+COMPACT: Final = (
+    ("hmargin=22mm,vmargin=20mm", "hmargin=20mm,vmargin=17mm"),
+    (r"[width=0.92\textwidth]", r"[width=0.75\textwidth]"),
+)
 """What a short report has smaller."""
 _COMMON: Final = r"""\usepackage[hmargin=22mm,vmargin=20mm,footskip=9mm]{geometry}
 \usepackage{amsmath,amssymb,amsthm}
@@ -72,7 +75,7 @@ THEOREMSTYLE
   \ifvoid\framed\par\else % else all of it did
     \vfil\penalty-10000\expandafter\expandafter\expandafter\frames\fi\fi}
 \makeatletter
-\newcommand{\placed}{\par\if@nobreak\else\need{\dimexpr\ht\whole+\dp\whole+2em\relax}\fi
+\newcommand{\placed}{\par\if@nobreak\else\need{\dimexpr\ht\whole+\dp\whole+1.2em\relax}\fi
   \begin{center}\usebox{\whole}\end{center}} % a table on the page that has room for it
 \let\startlong\longtable % forgets figures above it, and puts none on the next page
 \let\stoplong\endlongtable

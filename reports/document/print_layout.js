@@ -1,7 +1,7 @@
 // Before a page is printed: a figure with much of a page blank above it is drawn smaller, so that
-// it fits there, or stands after what follows it; one with much blank below it is drawn smaller if
-// what follows it then fits. The pages are measured as columns of their size,
-// which break as pages do; then the columns are taken away again.
+// it fits there, or stands after what follows it, a table there in narrower rows if it then fits;
+// one with much blank below it is drawn smaller if what follows it then fits. The pages are measured
+// as columns of their size, which break as pages do; then the columns are taken away again.
 (() => {
   const BLANK = 0.12, SMALLEST = 0.75, FURTHEST = 9, GAP = 40; // shares; blocks; px
   const main = document.querySelector("main");
@@ -63,15 +63,21 @@
       if (blank(before, figure) === 0) return;
       picture.style.width = "";
     }
-    const whole = ended();
-    let best = [left - BLANK * height / 2, before];
-    for (const block of [...later(figure)]) {
-      block.after(figure);
-      const most = blank(before, figure);
-      if (most < best[0] && ended() <= whole + 1) best = [most, block];
+    const whole = ended(), figures = [figure]; // with those that follow it directly
+    while (next(figures.at(-1))?.matches("figure")) figures.push(next(figures.at(-1)));
+    let best = [left - BLANK * height / 2, before, false];
+    for (const block of [...later(figures.at(-1))]) {
+      block.after(...figures);
+      for (const tight of block.querySelector(".data") ? [false, true] : [false]) {
+        block.classList.toggle("tight", tight);
+        const most = blank(before, figure);
+        if (most < best[0] && ended() <= whole + 1) best = [most, block, tight];
+      }
+      block.classList.remove("tight");
       if (best[0] < BLANK * height) break;
     }
-    best[1].after(figure);
+    best[1].after(...figures);
+    best[1].classList.toggle("tight", best[2]);
   };
 
   for (const code of document.querySelectorAll("pre code")) { // a line's further lines stand further in

@@ -41,6 +41,8 @@ from reports.document.words import spoken
 
 TEXT_WIDTH: Final = 46.5
 """The line, in em."""
+SENTENCES: Final = 29.0
+"""The column of sentences of a table, in em of its letters."""
 LONG, TALL = 6, 10  # rows of sentences, or of numbers, from which on a table may go over a page
 """A table of sentences with more rows breaks over pages."""
 FIRST: Final = 24.0
@@ -175,14 +177,13 @@ def table(block: Table, say: Say) -> str:
     top = (r"\hline", strut + head + r" \tabularnewline", r"\hline")
     last = (r" \tabularnewline[0.2em]", r"\hline")
     if _breaks(block):
-        few = 3 if "p" in block.align else 5  # rows that stay together at either end
-        room = max(12.0, _high(Paragraph(block.caption)) + 1.3 * (few + 2))
+        few = _few(block)
         held = {*range(few - 1), *range(len(rows) - few, len(rows) - 1)}
         ends = (r" \tabularnewline" + "*" * (k in held) for k in range(len(rows) - 1))
         body = "\n".join(row + end for row, end in zip(rows, (*ends, last[0]), strict=True))
         lines = strut + body, last[1]
         return "\n".join((
-            rf"\need{{{room:.3g}em}}{{\centering {caption}\par}}\nopagebreak", r"{\small",
+            rf"\need{{{_start(block):.3g}em}}{{\centering {caption}\par}}\nopagebreak", r"{\small",
             rf"\begin{{longtable}}[c]{{{align}}}", *top, r"\noalign{\vskip0.2em}\endhead", *lines,
             r"\end{longtable}}",
         ))  # fmt: skip
@@ -191,6 +192,19 @@ def table(block: Table, say: Say) -> str:
         _TOGETHER, rf"{caption}\\[0.4em]", rf"\begin{{tabular}}{{{align}}}",
         *top, *lines, r"\end{tabular}", _APART,
     ))  # fmt: skip
+
+
+def _few(block: Table) -> int:
+    """How many rows of a table stay together at either end."""
+    return 3 if "p" in block.align else 5
+
+
+def _start(block: Table) -> float:
+    """How high of a table is what stays together with its caption, in em."""
+    rows = (max(ceil(0.47 * _length(cell) / SENTENCES) if kind == "p" else 1
+                for cell, kind in zip(cells, block.align, strict=True))
+            for cells in block.rows[: _few(block) if _breaks(block) else None])  # fmt: skip
+    return _high(Paragraph(block.caption)) + 2.8 + 1.1 * sum(rows)
 
 
 def _breaks(block: Table) -> bool:
@@ -341,9 +355,7 @@ def section(part: Section, say: Say) -> str:
     first = part.blocks[0]
     room = {Theorem: 14.0, Figure: 26.0}.get(type(first), max(8.0, 4 + _opening(part.blocks)))
     if isinstance(first, Table):
-        room = 17.5
-        if not _breaks(first):
-            room = 10 + 1.4 * len(first.rows) * (2.5 if "p" in first.align else 1)
+        room = 5.2 + _start(first)
     head = rf"\section{{{escape(part.title)}}}\hypertarget{{{part.anchor}}}{{}}"
     text = f"{{\\small\n{blocks}\n\n}}" if part.small else blocks
     return f"\\need{{{room:g}em}}\n{head}\n\n{text}\n"
@@ -366,8 +378,7 @@ def tex(document: Document) -> str:
         r"\end{center}", "",
         "\n".join(section(part, say) for part in document.sections), r"\end{document}", "",
     ))  # fmt: skip
-    head, body = headed(body, document.language, say)
-    if document.compact:
-        for whole, small in COMPACT:
-            head = head.replace(whole, small)
-    return f"{head}\n{body}"
+    text = "\n".join(headed(body, document.language, say))
+    for whole, small in COMPACT if document.compact else ():
+        text = text.replace(whole, small)
+    return text

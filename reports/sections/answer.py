@@ -16,7 +16,7 @@ from numeric.bounds.diagnosis import EXPLODES, UNDECIDED, VANISHES
 from numeric.bounds.remedy import MULTIPLY
 from reports.document.model import Block, Bullets, Inlines, Paragraph, Section, Words
 from reports.document.numerals import NEAR, figures, places, power_of_ten
-from reports.sections.answer_lines import Line, batch_line, lines
+from reports.sections.answer_lines import PATHS, Line, batch_line, lines
 from reports.sections.facts import Facts
 from reports.sections.numbering import Pages
 from reports.sections.one_sequence import path_words, times_figure
@@ -125,8 +125,16 @@ def _said(pages: Pages) -> Iterator[Block]:
     first, *rest = lines(study.answer, Boxes(facts))
     yield Paragraph(_sentence(facts, first), say.words("answer.lead"))
     if rest:
-        yield Bullets(tuple(_sentence(facts, line) for line in rest))
+        yield Bullets(tuple(explained(facts, line, study.answer) for line in rest))
     yield from _tried(pages, study.answer)
+
+
+def explained(facts: Facts, line: Line, found: Answer) -> Inlines:
+    """A sentence; that on the path says what stands after × in it."""
+    said, path = _sentence(facts, line), found.path
+    if path is None or not path.route.factors or line[0] not in PATHS:
+        return said
+    return facts.say.together([said, facts.say.sentence("one_sequence.factors")])
 
 
 def _sentence(facts: Facts, line: Line) -> Inlines:

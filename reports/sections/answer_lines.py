@@ -23,6 +23,8 @@ _EVEN: Final = 0.35
 """A half of the decades that takes more than this share of the steps is spread evenly."""
 _SAID: Final = 0.1
 """Fewer decades than this, 0.0 as they are printed, are not counted out."""
+PATHS: Final = "answer.path", "answer.path_among"
+"""The sentences on the path that carries most, whether that is most of the norm or not."""
 _ADD: Final = "answer.add", "answer.add_measured"
 _TAKE: Final = "answer.take", "answer.take_measured"
 _MULTIPLY: Final = "answer.multiply", "answer.multiply_measured"
@@ -62,7 +64,7 @@ def lines(found: Answer, letters: Letters) -> Iterator[Line]:
         yield key, (kink.function, letters.symbol(kink.target), str(kink.step), str(kink.count),
                     str(kink.of), kink.slope)  # fmt: skip
     if found.path is not None:
-        yield "answer.path" if found.most else "answer.path_among", (letters.path(found.path.route),
+        yield PATHS[not found.most], (letters.path(found.path.route),
                               letters.decimal(100 * found.path.share, 0, NEAR),
                               letters.figures(found.path.growth))  # fmt: skip
     if found.unit is not None:

@@ -211,9 +211,7 @@ def through_time(facts: Facts) -> Section:
         Paragraph(say.sentence("through_time.gradients", Symbol("t")) if derivation.cell.parameters
                   else say.sentence("through_time.no_parameters")),
         *gathered(facts, gradients),
-        Paragraph(say.sentence(
-            "through_time.inputs_of_outputs" if derivation.cell.outputs else "through_time.inputs",
-            _loss_symbol(facts), Symbol("t"))),
+        Paragraph(say.sentence("through_time.inputs", _loss_symbol(facts), Symbol("t"))),
     ))  # fmt: skip
 
 

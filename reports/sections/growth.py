@@ -79,6 +79,9 @@ def drawn_matrices(facts: Facts, square: Box, scale: Box) -> Inlines:
     say, cell = facts.say, facts.derivation.cell
     if not (at_gain := drawn_at_gain(cell)):
         return say.sentence("growth.drawn_alike", scale)
+    factors = multipliers(cell)
+    if all(p in at_gain for p in cell.parameters if p.shape[1] != 1 and p not in factors):
+        return say.sentence("growth.drawn_alike", square)
     columns = {p.shape[1] for p in at_gain}
     if drawn_by_states(cell) and len(columns) == 1:
         return say.sentence("growth.drawn", row(square, "/", size_box(columns.pop())), scale)
@@ -127,11 +130,19 @@ def _measured(facts: Facts) -> Iterator[Block]:
     if first.constants:
         yield Equations(tuple(_rate_row(facts, curve) for curve in measured.curves))
     caption = say.sentence("growth.caption", norm, say.reference(claim.name))
+    same = alone and all(map(_alike, first.log10_measured, first.log10_upper))
     yield Figure(
         1, f"{facts.derivation.cell.name}-{FIGURE}",
-        say.together([_message(facts, measured), caption]), say.words("growth.described"),
+        say.together([_message(facts, measured), caption,
+                      *([say.sentence("growth.coincide")] if same else ())]),
+        say.words("growth.described"),
     )  # fmt: skip
     yield _table(facts, measured)
+
+
+def _alike(one: float, other: float) -> bool:
+    """Whether two decimal logarithms look the same on a figure."""
+    return math.isclose(one, other, abs_tol=0.01)
 
 
 def _message(facts: Facts, measured: Measurement) -> Inlines:

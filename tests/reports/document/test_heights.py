@@ -9,7 +9,7 @@ import pytest
 from derive.typeset.boxes import Fraction, Grid, Large, Row, Sum, Symbol
 from reports.document.heights import WHOLE, depth, row_height
 from reports.document.html import equations
-from reports.document.model import EquationRow, Equations, Paragraph, Section, Words
+from reports.document.model import EquationRow, Equations, Paragraph, Section, Table, Words
 from reports.document.tex import section
 from reports.document.words import spoken
 
@@ -46,3 +46,14 @@ def test_words_stay_with_three_equations_however_high():
     (room,) = re.findall(r"\\need\{([\d.]+)em\}\nLEAD", made)
     assert "tabularnewline\n" not in made.removesuffix("\n\\end{longtable}\n")
     assert float(room) > 3 * row_height(group.rows[0], 30.0) > WHOLE
+
+
+@pytest.mark.parametrize(("align", "count", "low", "high"), [
+    ("ll", 9, 16, 20), ("ll", 40, 12, 16), ("lp", 5, 18, 24), ("lp", 40, 13, 17),
+])  # fmt: skip
+def test_a_heading_asks_for_the_rows_of_the_table_that_stay_on_its_page(align, count, low, high):
+    """All of a short one, the first of a long one; sentences by the lines that they take."""
+    cells = (Words("a"),), (Words("word " * (20 if "p" in align else 1)),)
+    table = Table(1, (Words("c"),), cells, (cells,) * count, align)
+    made = section(Section("a", "A", (table,)), spoken("en").texts.__getitem__)
+    assert low < float(re.findall(r"\\need\{([\d.]+)em\}", made)[0]) < high

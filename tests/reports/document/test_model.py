@@ -31,6 +31,7 @@ from reports.document.model import (
     Document,
     EquationRow,
     Equations,
+    Figure,
     Listing,
     Math,
     Paragraph,
@@ -216,8 +217,8 @@ def test_figures_are_the_same_each_time_and_undated():
     assert "<dc:date>" not in once.svg
 
 
-@pytest.mark.parametrize(("heights", "lines"), [((0.0, 5.0), 0), ((0.0, 0.01, 0.02), 2)])
-def test_a_label_that_is_moved_has_a_leader_line(heights, lines):
+@pytest.mark.parametrize(("heights", "lines"), [((0.0, 5.0), 0), ((0.0, 0.01, 0.02, 5.0), 3)])
+def test_a_label_that_is_moved_or_would_be_crossed_has_a_leader_line(heights, lines):
     axes = Drawing().subplots()
     axes.set_xlim(0, 10)
     axes.set_ylim(-1, 10)
@@ -253,6 +254,20 @@ def test_sizes_are_written_as_in_the_shapes():
                    if getattr(block, "lead", "") == "Numbers.")  # fmt: skip
     size = Script(Symbol("n"), sub=Symbol("n"))
     assert Math(Row((size, Operator("="), Number("4")))) in numbers.content
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.5])
+def test_two_curves_that_look_like_one_are_said_to_coincide(gap):
+    cell = catalogue["mlstm"]
+    given = measurement(cell)
+    above = tuple(value + gap for value in given.curves[0].log10_measured)
+    made = replace(given, curves=(replace(given.curves[0], log10_upper=above),))
+    (caption,) = (
+        str(block.caption)
+        for block in growth(Facts(differentiate(cell), measurement=made)).blocks
+        if isinstance(block, Figure)
+    )
+    assert ("coincide" in caption) is (gap == 0)
 
 
 @pytest.mark.parametrize("last", [1, 2, 5, 22, 60])

@@ -17,6 +17,7 @@ from reports.document import printed_pdf
 from reports.document.figures import gradient_norms, labels
 from reports.document.html import html
 from reports.document.model import (
+    Bullets,
     EquationRow,
     Equations,
     Figure,
@@ -24,6 +25,7 @@ from reports.document.model import (
     Paragraph,
     Section,
     Table,
+    Theorem,
     Words,
 )
 from reports.document.pdf import EngineError
@@ -134,6 +136,39 @@ def test_the_further_lines_of_a_line_of_code_stand_further_in(tmp_path):
     (sign,) = [word for word in words if word[4] == "#"]
     beside = [word for word in further if abs(word[1] - sign[1]) < 3]
     assert all(word[2] < sign[0] for word in beside)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_a_table_that_nearly_fits_stands_in_narrower_rows_before_a_figure(tmp_path):
+    picture = gradient_norms(measurement(CELLS["rnn"]), "x", labels("en"))
+    cells = (Words("row"),), (Words("1"),)
+    blocks = Table(1, (Words("c"),), cells, (cells,) * 9, "lr"), Paragraph((Words("after"),))
+    shown = Figure(1, "any", (Words("seen"),), "any")
+    made = replace(document("rnn"), sections=(
+        Section("a", "t", (*(Paragraph((Words("text"),)),) * 21, shown, *blocks)),))  # fmt: skip
+    print_pdf(html(made, {"any": picture.svg}), tmp_path / "any.pdf")
+    pages = {word: {page for page, _ in places(tmp_path / "any.pdf", word)}
+             for word in ("row", "seen")}  # fmt: skip
+    assert pages == {"row": {0}, "seen": {1}}
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_no_head_of_a_theorem_and_no_assumption_stands_alone(tmp_path):
+    said = Bullets(((Words("point"),),) * 4)
+    parts = tuple(part for k in range(60) for part in (
+        *(Paragraph((Words("text"),)),) * (k % 7),
+        Theorem("t", 2 * k + 1, (Paragraph((Words("claim"),)),), ()),
+        Theorem("t", 2 * k + 2, (said,), ())))  # fmt: skip
+    made = replace(document("rnn"), sections=(Section("a", "t", parts),))
+    print_pdf(html(made), tmp_path / "any.pdf")
+    last = feet(tmp_path / "any.pdf", numbered=True)
+    assert len(last) > 10
+    assert [text for text in last if "Theorem" in text] == []
+    assert {*row_counts(tmp_path / "any.pdf", "• point")} <= {2, 4}
 
 
 def test_a_page_alone_has_no_script_of_printing():

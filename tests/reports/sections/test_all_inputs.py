@@ -40,12 +40,9 @@ def test_the_gain_is_said_to_be_in_no_matrix_that_has_none():
         ]
     assert said["rnn"][0].startswith("Matrices that multiply a state are drawn from a normal")
     assert "of variance g²/n, other" in said["rnn"][0]
-    for name, named in {
-        "mut1": "W_xz, W_xr, W_hr and W_hh",
-        "jordan": "U",
-        "qrnn": "V_z, W_z, V_f, W_f, V_o and W_o",
-    }.items():
-        assert f"columns, g² for {named} and 0.3² for any others" in said[name][0]
-        assert "/n" not in said[name][0]
+    assert "columns, g² for U and 0.3² for any others" in said["jordan"][0]
+    for name in ("mut1", "qrnn"):  # and of others nothing is said
+        assert "a normal distribution of variance g² over the number of columns" in said[name][0]
+    assert not any("/n" in said[name][0] for name in ("mut1", "qrnn", "jordan"))
     assert said["rnn"][1] == "The recurrent weights are multiplied with g."
     assert said["mut1"][1] == "W_xz, W_xr, W_hr and W_hh are multiplied with g."

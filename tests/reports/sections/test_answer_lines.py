@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from derive import Cell, catalogue, differentiate
-from numeric.bounds.answer import answer
+from numeric.bounds.answer import Answer, answer
 from numeric.bounds.diagnosis import diagnose
 from numeric.meaning.sizes import shape_of, usual_sizes
 from reports.cli import main
+from reports.sections.answer import Boxes, explained
 from reports.sections.answer_lines import batch_line, lines
 from reports.sections.facts import Facts
 from reports.terminal.answer import Text, sentence
@@ -21,16 +22,22 @@ z = sigmoid(W_z @ x + b_z)
 h = 0.01 * z * h_prev + U @ x"""
 
 
-def said(equations: str, language: str = "en", **given: np.ndarray) -> str:
-    """The sentences on a small net along twelve steps, as a terminal has them."""
+def answered(equations: str, given: dict[str, np.ndarray]) -> tuple[Cell, Answer]:
+    """A small net, and what is found of it along twelve steps."""
     cell = Cell.parse(name="made", equations=equations)
     rng, sizes = np.random.default_rng(0), usual_sizes(cell, 3, 2)
     parameters = {s.name: given.get(s.name, 0.3 * rng.normal(size=shape_of(s, sizes)))
                   for s in cell.parameters}  # fmt: skip
     one = diagnose(cell, parameters, sizes, inputs={"x": rng.normal(size=(12, 2))}, windows=(1,))
-    say = Facts(differentiate(cell), language=language).say
     found = answer(one)
     assert found is not None
+    return cell, found
+
+
+def said(equations: str, language: str = "en", **given: np.ndarray) -> str:
+    """The sentences on it, as a terminal has them."""
+    cell, found = answered(equations, given)
+    say = Facts(differentiate(cell), language=language).say
     return " ".join(" ".join(sentence(line, say).split()) for line in lines(found, Text(say, cell)))
 
 
@@ -78,6 +85,17 @@ def test_a_path_is_not_most_of_it_where_other_vectors_take_another():
     assert "Most of it" not in said("a = a_prev + U @ x\nb = b_prev + V @ x")
     text = said("a = p * a_prev + U @ x\nb = 0.5 * b_prev + V @ x", p=np.array([0.2, 0.9, 0.5]))
     assert "Most of it goes along a → a" in text
+
+
+@pytest.mark.parametrize(("equations", "times"), [
+    ("f = sigmoid(V @ x)\nh = f * h_prev + tanh(W @ h_prev)", 1),
+    ("h = tanh(W @ h_prev + U @ x)", 0),
+])  # fmt: skip
+def test_a_page_says_what_stands_after_a_cross_where_the_path_first_has_one(equations, times):
+    cell, found = answered(equations, {})
+    facts = Facts(differentiate(cell))
+    told = [str(explained(facts, line, found)) for line in lines(found, Boxes(facts))]
+    assert sum("After ×" in text for text in told) == times
 
 
 @pytest.mark.parametrize(("equations", "named"), [

@@ -38,6 +38,7 @@ def test_it_keeps_the_story_and_no_proof(name):
     assert "Proof" not in tex(document)
     assert 'class="proof"' not in html(document, {f"{name}-gradient_norms": "<svg></svg>"})
     assert "10pt" in tex(document)
+    assert "[width=0.92" not in tex(document)
     for made_, refers in ((document, False), (whole(name), True)):
         assert ("section has the details" in tex(made_)) is refers
 
