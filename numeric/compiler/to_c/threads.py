@@ -13,6 +13,7 @@ import ctypes
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import pairwise
@@ -23,6 +24,7 @@ from typing import Any, Final
 import numpy as np
 
 from numeric.compiler.final_states import FINAL_COTANGENTS
+from numeric.compiler.to_c.build import NoCompilerError
 from numeric.compiler.to_c.calls import GRADIENTS, KINDS, Calls
 from numeric.compiler.to_c.crew import MOST, crew
 from numeric.compiler.to_c.interface import Interface
@@ -170,9 +172,12 @@ class ThreadedCalls(Calls):
             return None
         most, last = most_threads(), self.last_split
         if last is None or last[0] is not known or last[1] != most:
-            count = min(most, known.sizes["B"] // FEWEST)
-            last = (known, most, self._in_parts(known, count) if count > 1 else None)
-            self.last_split = last
+            count, found = min(most, known.sizes["B"] // FEWEST), None
+            if count > 1:
+                with suppress(NoCompilerError):  # one that has no threads
+                    crew()
+                    found = self._in_parts(known, count)
+            last = self.last_split = (known, most, found)
         return last[2]
 
     def _in_parts(self, known: Known, count: int) -> Split:

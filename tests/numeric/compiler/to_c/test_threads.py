@@ -22,6 +22,7 @@ from profiles import NIGHTLY, by_day
 from derive.cell import catalogue
 from numeric.compiler.kernel import compile_cell, compile_network
 from numeric.compiler.to_c import threads
+from numeric.compiler.to_c.build import NoCompilerError
 from numeric.verification.verify import TOLERANCES
 
 pytestmark = needs_compiler
@@ -130,6 +131,21 @@ def test_the_pass_back_reads_the_parameters_that_it_is_given(several):
         array.fill(np.nan)
     got = kernel.backward(case.params, tape, case.cotangents)["params"]["W_fh"]
     np.testing.assert_array_equal(got, want)
+
+
+def test_a_compiler_without_threads_makes_one_work(several, monkeypatch):
+    def refused():
+        raise NoCompilerError("no pthread.h")
+
+    several(2)
+    case = case_of(catalogue["rnn"], 5, batch=9)
+    want = result(compile_cell("rnn"), case)
+    monkeypatch.setattr(threads, "crew", refused)
+    kernel = compile_cell("rnn", "fused", "c")
+    kernel.module.forward.__self__.last_split = None
+    assert kernel.forward(case.params, case.inputs, case.initial)[1].split is None
+    assert largest_error(result(kernel, case), want) <= 10 * TOLERANCES["float64"]
+    kernel.module.forward.__self__.last_split = None
 
 
 def test_callers_on_threads_of_their_own_share_a_kernel(several):
