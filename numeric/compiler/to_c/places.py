@@ -134,7 +134,8 @@ class Places:
         if self.where != CHUNK or not self.across or not self.memory.is_callers(name):
             return "", []
         copied, batch, row = self.own_array(target, "rows"), self.sizes.text(BATCH), self.step(name)
-        self.arrays[copied] = (self.many(name), f"({self.across} == {batch} ? 0 : {row})")
+        width = self.memory.row(name, self.sizes)
+        self.arrays[copied] = (self.many(name), f"({self.across} == {batch} ? 0 : {width})")
         each, first = self.each(name), self.at(self.memory.home(name))
         return copied, [
             f"const real *const {copied} = together({copied}_at, {first}, t1 - t0, "

@@ -42,7 +42,7 @@ def several(monkeypatch):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    "name", sorted(catalogue) if NIGHTLY else ["lstm", "delta_net", "gru_reset_after"]
+    "name", sorted(catalogue) if NIGHTLY else ["lstm", "d_linoss", "delta_net"]
 )
 @pytest.mark.parametrize("count", [2, 3])
 def test_a_cell_on_several_threads_is_the_cell(name, dtype, count, several, monkeypatch):
