@@ -177,7 +177,10 @@ CORPUS = (
           at=("params.W_hh", 26), says="u_{h̃,t} summed over the batch by itself"),
     wrong("lstm", "the mean over units for the sum in what a gate gets",
           ("dc = dc_out[t - 1] + dh * o[t]", "dc = dc_out[t - 1] + dh / dh.size * o[t]"),
-          at=("params.W_fh", 17), says="divided by B n"),
+          at=("params.W_fh", 12), says="divided by B n"),
+    wrong("lstm", "cell state reads the cotangent before the loss is added to it",
+          ("dc = dc_out[t - 1] + dh * o[t]", "dc = dc_out[t - 1] + dh_next * o[t]"),
+          at=("params.W_ih", 12), says="h⃖_t for h̄_t in h̄_t ⊙ o_t ⊙ tanh′(c_t)"),
     wrong("lstm", "gradients scaled by a learning rate on the way",
           ("dh_next += da_c", "dh_next = 0.9 * dh_next + da_c"), at=("params.W_fh", None)),
 )  # fmt: skip

@@ -27,7 +27,8 @@ OF_ONE: Final = "_of_the_first_sample"
 HELD_EARLIER, HELD_LATER = "_one_step_earlier_held", "_one_step_later_held"  # at the end, as by min
 OVER_TIME, OVER_SAMPLES = "_summed_over_time", "_summed_over_samples"
 MEAN_OF_SAMPLES, MEANS = "_averaged_over_samples", "_averaged_over_samples_twice"
-OVER_ALL: Final = "_summed_over_both"
+OVER_ALL, OVER_UNITS = "_summed_over_both", "_summed_over_units"
+OVER_ROWS: Final = "_summed_over_units_and_samples"
 STARTED: Final = "_before_from_zero"  # the state one step earlier, zero in the first
 # What may be read for a value: the name's ending → of the values of all steps, (T, B, …).
 READ: Final[Mapping[str, Callable[[Array], Array]]] = {
@@ -45,6 +46,8 @@ READ: Final[Mapping[str, Callable[[Array], Array]]] = {
         np.broadcast_to(values.mean(1, keepdims=True), values.shape) / values.shape[1]
     ),
     OVER_ALL: lambda values: np.broadcast_to(values.sum((0, 1)), values.shape),
+    OVER_UNITS: lambda values: np.broadcast_to(values.sum(2, keepdims=True), values.shape),
+    OVER_ROWS: lambda values: np.broadcast_to(values.sum((1, 2), keepdims=True), values.shape),
 }
 STALE: Final = {
     OF_FIRST: "the {0} of the first step used at every step",
@@ -69,6 +72,9 @@ SUMMED: Final = {
     MEAN_OF_SAMPLES: "{0} averaged over the batch by itself",
     MEANS: "{0}, and what it is multiplied by, averaged over the batch each by itself",
     OVER_ALL: "{0} summed over time and batch by itself, a product of sums for the sum of products",
+    OVER_UNITS: "{0} summed over units by itself, a product of sums for the sum of products",
+    OVER_ROWS: "{0} summed over units and batch by itself, a product of sums for the sum of "
+    "products",
 }
 # What may stand for ∂L/∂s_t: the name's ending → the cotangents of all steps, and the step t.
 LOSSES: Final[Mapping[str, Callable[[Array, int], Array]]] = {

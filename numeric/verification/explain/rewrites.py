@@ -23,6 +23,7 @@ from sympy import (
 )
 from sympy.matrices.expressions import HadamardProduct
 
+from derive.calculus.adjoint import carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.cell import previous, timeless_symbols
 from derive.language.expr import (
@@ -219,6 +220,10 @@ def _symbols(
             c for c in alphabet.cotangents if known is None or c.name in known
         ]
         major = False
+        for state in alphabet.states if known is not None else ():  # read before all of it is there
+            if symbol.name == f"{state.name}{BAR}":
+                for part in (carry(state), from_loss(state)):
+                    yield _swap(symbol, part, naming, f"{symbol} in part", False)
         for own in alphabet.columns:
             if symbol.name == f"{own.name}{BAR}":  # e ⊙ y where y only tells what e is of
                 what = said("the factor {0} too many", naming(own))
@@ -254,10 +259,7 @@ def _at_other_places(
     naming: EquationNames,
     others: Mapping[str, str] = STALE,
 ) -> Iterator[Rewrite]:
-    """The symbol of a neighbouring step, and what `others` have in its place.
-
-    What no step changes has no other.
-    """
+    """The symbol of a neighbouring step, and `others`; what no step changes has none."""
     if symbol in alphabet.fixed:
         return
     for ending, taken in ((EARLIER, symbol not in alphabet.states), (LATER, True)):

@@ -174,16 +174,15 @@ Found = tuple[list[str], list[Limit]]  # the gradients that are cut, and the lim
 
 
 def _below_and_above(audit: Audit) -> Found:
-    """By calls in which a limit is far away, and far passed."""
-    case, right = audit.tapes[0].case, audit.gradients(audit.tapes[0])
+    """By calls in which a limit is far away, and far passed: it is one and the same in all."""
     pairs: list[Pair] = []
-    for factor in (SMALL, LARGE):
-        cotangents = {name: factor * value for name, value in case.cotangents.items()}
-        got = _answer(audit, replace(case, cotangents=cotangents))
+    for tape, factor in [(audit.tapes[0], SMALL), *((tape, LARGE) for tape in audit.tapes)]:
+        right = audit.gradients(tape)
+        got = _answer(audit, audit.anatomy.times(tape.case, factor))
         if got is None:
             return [], []
         pairs.append((got, {label: factor * right[label] for label in got}))
-    (low, low_want), (high, high_want) = pairs
+    (low, low_want), (high, high_want), *_ = pairs
     cut = [k for k in low if equal(low[k], low_want[k]) and not equal(high[k], high_want[k])]
     return cut, [*_limits(cut, pairs)]
 
