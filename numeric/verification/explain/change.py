@@ -83,6 +83,10 @@ LOSSES: Final[Mapping[str, Callable[[Array, int], Array]]] = {
     "_of_the_first_step": lambda cotangents, t: cotangents[0],
     "_of_the_step_before": lambda cotangents, t: cotangents[t - 1],
     "_of_the_step_after": lambda cotangents, t: cotangents[(t + 1) % len(cotangents)],
+    "_of_the_step_before_if_any": lambda cotangents, t: cotangents[t - 1] * (t > 0),
+    "_of_the_step_after_if_any": lambda cotangents, t: (
+        cotangents[(t + 1) % len(cotangents)] * (t + 1 < len(cotangents))
+    ),
     "_of_the_step_before_held": lambda cotangents, t: cotangents[max(t - 1, 0)],
     "_of_the_step_after_held": lambda cotangents, t: cotangents[min(t + 1, len(cotangents) - 1)],
     "_in_reverse": lambda cotangents, t: cotangents[-1 - t],

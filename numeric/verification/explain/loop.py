@@ -54,6 +54,10 @@ LOSS_TAKEN: Final = {
     "_of_the_first_step": "∂L/∂{0}_1, the cotangent of the first step, used at every step",
     "_of_the_step_before": "∂L/∂{0}_{{t−1}}, the cotangent of the step before, used at step t",
     "_of_the_step_after": "∂L/∂{0}_{{t+1}}, the cotangent of the step after, used at step t",
+    "_of_the_step_before_if_any": "∂L/∂{0}_{{t−1}}, the cotangent of the step before, used at step "
+    "t, and none at the first",
+    "_of_the_step_after_if_any": "∂L/∂{0}_{{t+1}}, the cotangent of the step after, used at step "
+    "t, and none at the last",
     "_of_the_step_before_held": "∂L/∂{0}_{{t−1}}, the cotangent of the step before, used at step "
     "t, in the first step its own, as by an index held at the start",
     "_of_the_step_after_held": "∂L/∂{0}_{{t+1}}, the cotangent of the step after, used at step t, "
