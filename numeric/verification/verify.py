@@ -238,8 +238,9 @@ def verify(
             initial state shows a size of the cell.
         MissingError: if what our code needs to run is not there: a C compiler.
     """
-    network = network or getattr(module, "network", None)
-    given = network.cell if network else cell or getattr(module, "cell", None)
+    own = _told_by(module)
+    network = network or (own if isinstance(own, Network) else None)
+    given = network.cell if network else cell or (own if isinstance(own, Cell) else None)
     if given is None:
         raise ValueError("cell: which cell the module should compute is not said; pass cell=…")
     cell = cell_of(given)
@@ -247,7 +248,7 @@ def verify(
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, came {profile!r}")
     require_shown_sizes(cell)
     checks: dict[str, Check] = {}
-    ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
+    ours = own is not None
     if ours:
         _target(module).ready()
     tell = progress or (lambda name: None)
@@ -292,6 +293,12 @@ def verify(
     )  # fmt: skip
 
 
+def _told_by(module: Any) -> Cell | Network | None:
+    """What code of ours says that it is of; somebody's function may have the same name."""
+    named = (getattr(module, name, None) for name in ("network", "cell"))
+    return next((one for one in named if isinstance(one, Cell | Network)), None)
+
+
 def _asked(
     cell: Cell, network: Network | None, plain: Any, module: Any, scope: Scope
 ) -> tuple[Problem, Any]:
@@ -299,7 +306,7 @@ def _asked(
 
     Code of ours that runs on any numbers needs none: it accounts for its own rounding.
     """
-    ours = any(getattr(module, name, None) is not None for name in ("cell", "network"))
+    ours = _told_by(module) is not None
     through: Segments | None = getattr(module, "segments", None) if ours else None
     if plain is None and not (ours and _target(module).any_numbers):
         asked = {} if through is None else {"checkpoint": through.steps, "truncate": through.cut}

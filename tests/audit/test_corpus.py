@@ -75,6 +75,12 @@ def test_the_right_file_passes(cell: str) -> None:
         assert gradient.steps == dict.fromkeys(range(1, 5), True)
 
 
+def test_functions_with_the_names_of_what_our_code_tells_are_somebodys() -> None:
+    source = right("rnn") + "\n\ndef cell(x):\n    return x\n\n\nnetwork = cell\n"
+    verdict = verify(load(source, "named"), cell=catalogue["rnn"])
+    assert verdict.status == "pass", verdict.summary()
+
+
 @pytest.mark.by_default("0")
 @pytest.mark.parametrize("number", VARIANTS)
 def test_right_code_in_other_words_passes(number: int) -> None:

@@ -27,7 +27,18 @@ from numeric.verification.cases import Case
 from numeric.verification.explain.change import Change, Mistake, Place
 from numeric.verification.explain.changed_equations import ForwardPass
 from numeric.verification.explain.equation_names import EquationNames
-from numeric.verification.explain.layers import READOUT, SLOPES, WHOLE, NetworkTape, readout_of
+from numeric.verification.explain.layers import (
+    ARRANGED,
+    AVERAGED,
+    DOWN,
+    READ,
+    READOUT,
+    SLOPES,
+    UNTURNED,
+    WHOLE,
+    NetworkTape,
+    readout_of,
+)
 from numeric.verification.explain.loop import scaled_whole
 from numeric.verification.explain.mistakes import mistakes
 from numeric.verification.problems.of_network import NetworkProblem
@@ -200,6 +211,7 @@ class NetworkAnatomy:
             *(replace(m, parts=(READOUT,)) for m in found
               if not m.change.scaled and _without_memory(top.derivation, m)),
             *_slopes(),
+            *(_arranged(top.derivation, layer, names) if self.network.bidirectional else ()),
             *_in_layers(
                 [m for m in mistakes(layer.derivation, layer.naming) if not m.change.scaled],
                 names,
@@ -293,7 +305,22 @@ def _slopes() -> Iterator[Mistake]:
     """The slope of the loss, of which all gradients are made, is another."""
     for how in SLOPES:
         what = said("with the slope of the loss {0}", how)
-        yield Mistake(what, Change(), (), how, parts=(READOUT,), slope=how)
+        yield Mistake(
+            what, Change(), (), how, parts=(READOUT,), slope=how, factor=AVERAGED.get(how)
+        )
+
+
+def _arranged(readout: Derivation, layer: Part, names: list[str]) -> Iterator[Mistake]:
+    """What both directions hand up, or get, in another order; the readout's, then the input's."""
+    (x,), (V, _) = readout.inputs, readout.parameters
+    for where, target in ((READ, V.target.name), (DOWN, x.target.name)):
+        for how in ARRANGED:
+            what = said("where {0}", said(where, said(how)))
+            yield Mistake(what, Change(), (target,), where, parts=(READOUT,), arranged={where: how})
+    lowest = tuple(name for name in names if name.endswith("reverse"))[:1]
+    target = layer.derivation.inputs[0].target.name
+    what = said("where {0}", said(UNTURNED))
+    yield Mistake(what, Change(), (target,), UNTURNED, parts=lowest, arranged={UNTURNED: ""})
 
 
 def _in_layers(found: list[Mistake], names: list[str]) -> Iterator[Mistake]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +18,17 @@ import numpy as np
 from numeric.verification.cases import Case
 from numeric.verification.explain.anatomy import Anatomy, Labels, Part, anatomy_of, labelled
 from numeric.verification.explain.change import Mistake
+from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.extents import Result
 from numeric.verification.problems.problem import Problem
+from numeric.verification.watch import Misbehaviour
 
 STEPS: Final = 4
-SEEDS: Final = 3
+# The calls of an audit: their steps, and how much larger than usual batch and sizes are. What holds
+# of all three is no accident of a short call, and no size taken for a number.
+CALLS: Final = ((STEPS, 0), (STEPS - 1, 0), (STEPS + 1, 1))
+SEEDS: Final = len(CALLS)
+LENGTHS: Final = (4, 2, 1)  # of a call of one step more than the longest sample
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,8 @@ class Audit:
         Raises:
             Misbehaviour: if it misbehaves.
         """
-        for number in range(SEEDS):
-            case = self.case(self.shape.get("T", STEPS - number % 2), self.seed + number)
+        for number, (steps, more) in enumerate(CALLS):
+            case = self.case(self.shape.get("T", steps), self.seed + number, more)
             tape = self.tape(case)
             outputs, gradients = self.call(case)
             for name, want in tape.outputs.items():
@@ -121,11 +128,14 @@ class Audit:
             found |= dict.fromkeys(found.keys() & {*self.excuse(case, got)}, 0.0)
         return found
 
-    def case(self, steps: int, seed: int) -> Case:
-        """A call of that many steps, of two samples or three, each as long as the call."""
-        problem = self.problem
-        sizes = {name: self.shape.get(name, n) for name, n in problem.ordinary_sizes().items()}
-        batch = self.shape.get("B", 3 - seed % 2)
+    def case(self, steps: int, seed: int, more: int = 0) -> Case:
+        """A call of that many steps, of two samples or three, each as long as the call.
+
+        Of `more` samples, and of sizes larger by as much.
+        """
+        problem, usual = self.problem, self.problem.ordinary_sizes()
+        sizes = {name: self.shape.get(name, n + more) for name, n in usual.items()}
+        batch = self.shape.get("B", 3 - seed % 2 + more)
         case = problem.case(sizes, steps=steps, batch=batch, seed=seed)
         return problem.asked(replace(case.widened(), dtype="float64", lengths=None))
 
@@ -139,6 +149,28 @@ class Audit:
     def gradients(self, tape: Any) -> Labels:
         """The right gradients by label."""
         return self.anatomy.made_by(tape)
+
+    @cached_property
+    def ragged(self) -> tuple[Case, dict[str, Any], list[Labels]] | None:
+        """A call with lengths, what the code makes of it, and what is right of each sample alone.
+
+        Outputs and gradients. None where the code takes no lengths, or misbehaves.
+        """
+        problem = self.problem
+        sizes, count = problem.ordinary_sizes(), len(LENGTHS)
+        case = problem.case(sizes, steps=max(LENGTHS) + 1, batch=count, seed=self.seed)
+        if case.targets is None:
+            return None
+        case = problem.asked(replace(case.widened(), dtype="float64", lengths=np.array(LENGTHS)))
+        if case.lengths is None:
+            return None
+        try:
+            outputs, gradients = self.call(case)
+        except Misbehaviour:
+            return None
+        right = [autograd_answer(problem, case.sample(place)) for place in range(count)]
+        alone = [{**one.states, **labelled(one.gradients)} for one in right]
+        return case, {**outputs, **labelled(gradients)}, alone
 
     @property
     def anatomy(self) -> Anatomy:

@@ -6,20 +6,29 @@ what a change makes of the gradients.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
 from sympy import MatrixExpr
 
 from derive.calculus.through_time import Derivation
+from derive.saying import said
+from numeric.verification.cases import Case
 
 Array = Any
 Place = tuple[str, int]  # the target of an equation, and which of its terms
 EARLIER, LATER = "_one_step_earlier", "_one_step_later"  # round the end, as an index −1 goes
 OF_FIRST, OF_LAST = "_of_the_first_step", "_of_the_last_step"
 OF_ONE: Final = "_of_the_first_sample"
+HELD_EARLIER, HELD_LATER = "_one_step_earlier_held", "_one_step_later_held"  # at the end, as by min
+OVER_TIME, OVER_SAMPLES = "_summed_over_time", "_summed_over_samples"
+MEAN_OF_SAMPLES, MEANS = "_averaged_over_samples", "_averaged_over_samples_twice"
+OVER_ALL, OVER_UNITS = "_summed_over_both", "_summed_over_units"
+OVER_ROWS: Final = "_summed_over_units_and_samples"
 STARTED: Final = "_before_from_zero"  # the state one step earlier, zero in the first
 # What may be read for a value: the name's ending → of the values of all steps, (T, B, …).
 READ: Final[Mapping[str, Callable[[Array], Array]]] = {
@@ -28,11 +37,44 @@ READ: Final[Mapping[str, Callable[[Array], Array]]] = {
     OF_FIRST: lambda values: np.broadcast_to(values[:1], values.shape),
     OF_LAST: lambda values: np.broadcast_to(values[-1:], values.shape),
     OF_ONE: lambda values: np.broadcast_to(values[:, :1], values.shape),
+    HELD_EARLIER: lambda values: np.concatenate((values[:1], values[:-1])),
+    HELD_LATER: lambda values: np.concatenate((values[1:], values[-1:])),
+    OVER_TIME: lambda values: np.broadcast_to(values.sum(0), values.shape),
+    OVER_SAMPLES: lambda values: np.broadcast_to(values.sum(1, keepdims=True), values.shape),
+    MEAN_OF_SAMPLES: lambda values: np.broadcast_to(values.mean(1, keepdims=True), values.shape),
+    MEANS: lambda values: (
+        np.broadcast_to(values.mean(1, keepdims=True), values.shape) / values.shape[1]
+    ),
+    OVER_ALL: lambda values: np.broadcast_to(values.sum((0, 1)), values.shape),
+    OVER_UNITS: lambda values: np.broadcast_to(values.sum(2, keepdims=True), values.shape),
+    OVER_ROWS: lambda values: np.broadcast_to(values.sum((1, 2), keepdims=True), values.shape),
 }
 STALE: Final = {
     OF_FIRST: "the {0} of the first step used at every step",
     OF_LAST: "the {0} of the last step used at every step",
     OF_ONE: "the {0} of the first sample used for every sample",
+    HELD_EARLIER: "the {0} of the step before used, in the first step its own, as by an index held "
+    "at the start",
+    HELD_LATER: "the {0} of the step after used, in the last step its own, as by an index held at "
+    "the end",
+}
+# What stands for the state one step earlier, whose first is the initial one.
+BEFORE_FIRST: Final = {
+    EARLIER: "{0}_T read for {0}_0 in the first step, as the index −1 does, where {1} belongs",
+    HELD_EARLIER: "{0}_1 read for {0}_0 in the first step, as an index held at the start does, "
+    "where {1} belongs",
+    STARTED: "{0}_0 taken as zero where {1} belongs",
+}
+# In what is summed over time and samples: one factor summed by itself.
+SUMMED: Final = {
+    OVER_TIME: "{0} summed over time by itself, a product of sums for the sum of products",
+    OVER_SAMPLES: "{0} summed over the batch by itself, a product of sums for the sum of products",
+    MEAN_OF_SAMPLES: "{0} averaged over the batch by itself",
+    MEANS: "{0}, and what it is multiplied by, averaged over the batch each by itself",
+    OVER_ALL: "{0} summed over time and batch by itself, a product of sums for the sum of products",
+    OVER_UNITS: "{0} summed over units by itself, a product of sums for the sum of products",
+    OVER_ROWS: "{0} summed over units and batch by itself, a product of sums for the sum of "
+    "products",
 }
 # What may stand for ∂L/∂s_t: the name's ending → the cotangents of all steps, and the step t.
 LOSSES: Final[Mapping[str, Callable[[Array, int], Array]]] = {
@@ -41,6 +83,12 @@ LOSSES: Final[Mapping[str, Callable[[Array, int], Array]]] = {
     "_of_the_first_step": lambda cotangents, t: cotangents[0],
     "_of_the_step_before": lambda cotangents, t: cotangents[t - 1],
     "_of_the_step_after": lambda cotangents, t: cotangents[(t + 1) % len(cotangents)],
+    "_of_the_step_before_if_any": lambda cotangents, t: cotangents[t - 1] * (t > 0),
+    "_of_the_step_after_if_any": lambda cotangents, t: (
+        cotangents[(t + 1) % len(cotangents)] * (t + 1 < len(cotangents))
+    ),
+    "_of_the_step_before_held": lambda cotangents, t: cotangents[max(t - 1, 0)],
+    "_of_the_step_after_held": lambda cotangents, t: cotangents[min(t + 1, len(cotangents) - 1)],
     "_in_reverse": lambda cotangents, t: cotangents[-1 - t],
     "_at_the_last_step_alone": lambda cotangents, t: cotangents[t] * (t == len(cotangents) - 1),
     "_of_all_steps": lambda cotangents, t: cotangents.sum(axis=0),
@@ -69,14 +117,47 @@ LIMITS: Final[Mapping[str, tuple[str, Callable[[Array, float], Array]]]] = {
     "sample": ("each sample's norm of {0}", lambda bar, limit: _shorter(bar, limit, (1, 2))),
 }
 
-# What a whole gradient is multiplied by, of T and B.
-SCALES: Final[Mapping[str, Callable[[int, int], float]]] = {
-    "divided by T": lambda steps, batch: 1 / steps,
-    "divided by B": lambda steps, batch: 1 / batch,
-    "divided by T B": lambda steps, batch: 1 / (steps * batch),
-    "multiplied by T": lambda steps, batch: float(steps),
-    "multiplied by B": lambda steps, batch: float(batch),
-    "of the wrong sign": lambda steps, batch: -1.0,
+
+@dataclass(frozen=True)
+class Factor:
+    """A number over extents of the call, or times them: T, B, and its sizes by name."""
+
+    extents: tuple[str, ...] = ()
+    number: Fraction | float = Fraction(1)
+    over: bool = True
+
+    def of(self, case: Case, **counted: Any) -> Any:
+        """The number that it is in a call; T and B may be counted otherwise."""
+        known = {**extents_of(case), **counted}
+        product = math.prod(known[name] for name in self.extents)
+        return float(self.number) / product if self.over else float(self.number) * product
+
+    @property
+    def words(self) -> str:
+        """What is done to the array."""
+        names, number = " ".join(self.extents), self.number
+        if not names:
+            shown = number if isinstance(number, Fraction) else f"{number:.6g}"
+            return said("of the wrong sign") if number == -1 else said("multiplied by {0}", shown)
+        if not self.over:
+            return said("multiplied by {0}", f"{number} {names}".removeprefix("1 "))
+        if 0 < number < 1:
+            return said("divided by {0}", f"{1 / number} {names}")
+        words = said("divided by {0}", names)
+        return words if number == 1 else said("{0} and multiplied by {1}", words, f"{number}")
+
+
+def extents_of(case: Case) -> dict[str, int]:
+    """T, B and the sizes of a call."""
+    return {"T": case.steps, "B": case.batch, **case.sizes}
+
+
+OVER_T, OVER_B, OVER_BOTH = (Factor(names) for names in (("T",), ("B",), ("T", "B")))
+TIMES: Final = tuple(Factor(names, over=False) for names in (("T",), ("B",)))
+# What a whole gradient is multiplied by.
+SCALES: Final[Mapping[str, Factor]] = {
+    factor.words: factor
+    for factor in (OVER_T, OVER_B, OVER_BOTH, *TIMES, Factor(number=Fraction(-1)))
 }
 
 
@@ -146,7 +227,9 @@ class Mistake:
 
     `family` is the same for the same change elsewhere; `major` mistakes are tried in pairs.
     `derivation`: of another cell, where it is that cell's backward pass that is computed. Of a
-    network: the `parts` that it is in, and what becomes of the `slope` of the loss.
+    network: the `parts` that it is in, and what becomes of the `slope` of the loss. `factor`: what
+    it multiplies gradients by, where it does nothing else; `arranged`: what is done to what both
+    directions hand up or get, and where.
     """
 
     what: str
@@ -157,9 +240,13 @@ class Mistake:
     derivation: Derivation | None = None
     parts: tuple[str, ...] = ("",)
     slope: str | None = None
+    factor: Factor | None = None
+    arranged: Mapping[str, str] = field(default_factory=dict)
 
     def meets(self, other: Mistake) -> bool:
         """Whether both exchange one and the same thing."""
+        if {*self.arranged} & {*other.arranged}:
+            return True
         if self.slope is not None and other.slope is not None:
             return True
         return bool({*self.parts} & {*other.parts}) and self.change.meets(other.change)

@@ -281,7 +281,7 @@ class Gradients:
         group, name = label.split(".", 1)
         found = self._of(group, name)
         if (how := self.change.scaled.get(label)) is not None:
-            found = found * SCALES[how](self.tape.case.steps, self.tape.case.batch)
+            found = found * SCALES[how].of(self.tape.case)
         return found
 
     def _of(self, group: str, name: str) -> Array:

@@ -28,7 +28,7 @@ def divided_by_samples(audit: Audit, wrong: set[str]) -> set[str]:
             alone = [labelled(audit.call(case.sample(b))[1]) for b in range(case.batch)]
         except Misbehaviour:
             return set()
-        whole = {label: _together(label, [one[label] for one in alone]) for label in labels}
+        whole = {label: together(label, [one[label] for one in alone]) for label in labels}
         labels = {
             label for label in labels
             if np.any(whole[label]) and equal(case.batch * got[label], whole[label])
@@ -36,11 +36,11 @@ def divided_by_samples(audit: Audit, wrong: set[str]) -> set[str]:
     return labels
 
 
-def _together(label: str, shares: list[Any]) -> Any:
-    """Of a parameter the sum of the shares, else the arrays of all samples side by side."""
-    if label.startswith("params."):
-        return np.sum(shares, axis=0)
-    return np.concatenate(shares, axis=1 if label.startswith("inputs.") else 0)
+def together(label: str, shares: list[Any]) -> Any:
+    """Of a parameter, or the loss, the sum of the shares, else the arrays of all samples."""
+    if label.startswith(("inputs.", "initial.")):
+        return np.concatenate(shares, axis=1 if label.startswith("inputs.") else 0)
+    return np.sum(shares, axis=0)
 
 
 def undone(audit: Audit, labels: set[str]) -> Audit:

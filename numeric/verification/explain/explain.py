@@ -28,8 +28,9 @@ from numeric.verification.explain.audit import (
     no_excuse,
     relative_error,
 )
-from numeric.verification.explain.change import Mistake
+from numeric.verification.explain.change import OVER_B, Mistake
 from numeric.verification.explain.divided import divided_by_samples, undone
+from numeric.verification.explain.factors import with_lengths
 from numeric.verification.explain.misplaced import (
     KEPT,
     UNSTEADY,
@@ -39,6 +40,7 @@ from numeric.verification.explain.misplaced import (
     nearly_right,
     of_all_steps,
     other_at_each_call,
+    read_otherwise,
     returned_for,
     truncated_later,
     turned_axes,
@@ -204,7 +206,7 @@ def _of_divided(others: Audit, divided: set[str], left: set[str]) -> dict[str, T
     for label in left & divided:
         more = known.get(label)
         if more is None or (more.causes and more == _equals(label, more.causes)):
-            causes = (said("divided by B"), *(more.causes if more else ()))
+            causes = (OVER_B.words, *(more.causes if more else ()))
             found[label] = _equals(label, causes)
         else:  # what does not complete "equals the gradient …" is not true of it as it is
             found[label] = Told(said(DIVIDED, more.sentence))
@@ -301,7 +303,7 @@ def _beside(
 
 
 def _sentence(audit: Audit, label: str, chosen: tuple[Mistake, ...]) -> Told:
-    return _equals(label, tuple(_cause(audit, mistake) for mistake in chosen))
+    return _equals(label, tuple(_cause(audit, mistake, label) for mistake in chosen))
 
 
 def _equals(label: str, causes: tuple[str, ...]) -> Told:
@@ -309,10 +311,11 @@ def _equals(label: str, causes: tuple[str, ...]) -> Told:
     return Told(said("{0} equals the gradient {1}", gradient_name(label), whole), causes)
 
 
-def _cause(audit: Audit, mistake: Mistake) -> str:
-    """The mistake and its place."""
+def _cause(audit: Audit, mistake: Mistake, label: str = "") -> str:
+    """The mistake, as it is of the gradient, and its place."""
     where = audit.anatomy.where(mistake)
-    return said("{0} ({1})", mistake.what, where) if where else mistake.what
+    what = with_lengths(audit, mistake.what, mistake.factor if label else None, label)
+    return said("{0} ({1})", what, where) if where else what
 
 
 # ---- the forward pass is another --------------------------------------------------------
@@ -331,7 +334,7 @@ def _of_another_forward(
         returned = returned_for(audit)
         name, step = min(audit.wrong_outputs.items(), key=lambda item: item[1])
         of_cell = audit.anatomy.by_step
-        what = returned or another_by_little(audit) or (
+        what = returned or read_otherwise(audit) or another_by_little(audit) or (
             said("the forward pass computes another {0}, from t = {1} on", name, step) if of_cell
             else said("the forward pass computes another {0}", audit.problem.output_word(name))
         )  # fmt: skip

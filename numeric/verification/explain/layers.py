@@ -19,9 +19,17 @@ from derive.calculus.through_time import Derivation
 from derive.cell import Cell, Equation
 from derive.language.expr import Softmax, add, product
 from derive.network import Layer, Network
+from derive.saying import said
 from numeric.meaning.sizes import extent_of
 from numeric.verification.cases import Case
-from numeric.verification.explain.change import SCALES, Change, Mistake
+from numeric.verification.explain.change import (
+    OVER_B,
+    OVER_BOTH,
+    OVER_T,
+    SCALES,
+    Change,
+    Mistake,
+)
 from numeric.verification.explain.changed_equations import ForwardPass, Gradients
 from numeric.verification.problems.network_loss import passed
 from numeric.verification.problems.of_network import layer_sizes
@@ -46,8 +54,39 @@ SLOPES: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
     "averaged over time and batch":
         lambda given, target: (given - target) / given.shape[0] / given.shape[1],
     "averaged over the outputs": lambda given, target: (given - target) / given.shape[2],
+    "of ½ (Σ e)² of each step's errors, the square of a sum for the sum of squares":
+        lambda given, target: 0 * given + np.sum(given - target, axis=-1, keepdims=True),
+    "of ½ (Σ e)² of all errors, the square of a sum for the sum of squares":
+        lambda given, target: 0 * given + np.sum(given - target),
     "multiplied by y ⊙ (1 − y) besides, as a sigmoid's slope is, y being what the readout gives":
         lambda given, target: (given - target) * given * (1 - given),
+}  # fmt: skip
+# What else may be returned for the loss, of the same.
+LOSSES_MADE: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
+    "½ (Σ e)² of each step's errors, the square of a sum for the sum of squares":
+        lambda given, target: np.sum(np.sum(given - target, axis=-1) ** 2) / 2,
+    "½ (Σ e)² of all errors, the square of a sum for the sum of squares":
+        lambda given, target: np.sum(given - target) ** 2 / 2,
+    "the root of Σ e² of all errors": lambda given, target: np.sum((given - target) ** 2) ** 0.5,
+    "Σ |e|, the sum of the errors' sizes": lambda given, target: np.sum(np.abs(given - target)),
+}  # fmt: skip
+# What may become of what both directions hand up, (T, B, 2n); each is its own inverse.
+ARRANGED: Final[Mapping[str, Callable[[Array], Array]]] = {
+    "with its two halves exchanged":
+        lambda both: np.concatenate(np.split(both, 2, axis=-1)[::-1], axis=-1),
+    "with its reverse half not turned back in time":
+        lambda both: np.concatenate(
+            [half[::step] for half, step in zip(np.split(both, 2, axis=-1), (1, -1), strict=True)],
+            axis=-1,
+        ),
+}  # fmt: skip
+# Where it is wrong in a backward pass: what is multiplied into V̄, or what is handed down.
+READ: Final = "what the readout reads is taken {0}"
+DOWN: Final = "what the readout hands down is taken {0}"
+UNTURNED: Final = "what the reverse direction hands to the input is not turned back in time"
+AVERAGED: Final = {
+    "averaged over time": OVER_T, "averaged over the batch": OVER_B,
+    "averaged over time and batch": OVER_BOTH,
 }  # fmt: skip
 
 
@@ -72,13 +111,18 @@ class NetworkTape:
     """The forward pass of one case, a tape for each part."""
 
     def __init__(
-        self, network: Network, derivation: Derivation, readout: Derivation, case: Case
+        self,
+        network: Network,
+        derivation: Derivation,
+        readout: Derivation,
+        case: Case,
+        arranged: str = "",
     ) -> None:
-        """Run the parts, the lowest first.
+        """Run the parts, the lowest first; the readout reads what is `ARRANGED` so.
 
         Assumes: a case without lengths.
         """
-        self.network, self.case = network, case
+        self.network, self.case, self.arranged = network, case, arranged
         self.derivation, self.readout = derivation, readout
         self.parts: dict[str, ForwardPass] = {}
         self._right: dict[str, ForwardPass] = {}
@@ -107,6 +151,8 @@ class NetworkTape:
                 made[layer.reverse] = {n: turned(layer, s) for n, s in tape.states.items()}
             outputs = [made[reverse][network.output.name] for reverse in sorted(made)]
             whole = np.concatenate(outputs, axis=-1)
+            if depth == network.layers - 1 and self.arranged:
+                whole = ARRANGED[self.arranged](whole)
             received, below = passed(network, case, depth, whole), made
         self.parts[READOUT] = ForwardPass(self.readout, self._readout_case(received))
         (given,) = self.parts[READOUT].states.values()
@@ -167,6 +213,22 @@ class NetworkTape:
             losses = (self.given - self.targets) ** 2 / 2
         return {LOSS: np.sum(self._counted * losses)}
 
+    def losses_made(self) -> dict[str, Array]:
+        """What else may be returned for the loss, in words and in numbers."""
+        if self.network.loss != "squared_error":
+            return {}
+        given, targets = self._counted * self.given, self._counted * self.targets
+        return {said("the loss is {0}", said(words)): make(given, targets)
+                for words, make in LOSSES_MADE.items()}  # fmt: skip
+
+    def losses_read(self) -> dict[str, Array]:
+        """The loss of a readout that reads both directions otherwise."""
+        network, own = self.network, (self.derivation, self.readout, self.case)
+        return {
+            said(READ, said(how)): NetworkTape(network, *own, how).outputs[LOSS]
+            for how in (ARRANGED if network.bidirectional else ())
+        }
+
     def gradients(self, *made: Mistake) -> NetworkGradients:
         """The gradients with these mistakes by label, each computed when it is asked for."""
         return NetworkGradients(self, made)
@@ -174,7 +236,15 @@ class NetworkTape:
     def slope(self, how: str | None) -> Array:
         """∂L/∂(what the slope is taken by), right or as `SLOPES` has it."""
         make = SLOPES[how] if how else np.subtract
-        return self._counted * make(self.given, self.targets)
+        return self._counted * make(self._counted * self.given, self._counted * self.targets)
+
+    def reading(self, how: str) -> ForwardPass:
+        """The readout's tape, of what is `ARRANGED` so."""
+        if how not in self._right:
+            (x,) = self.readout.cell.inputs
+            received = ARRANGED[how](self.parts[READOUT].case.inputs[x.name])
+            self._right[how] = ForwardPass(self.readout, self._readout_case(received))
+        return self._right[how]
 
     def right(self, part: str) -> ForwardPass:
         """The part's tape with the cotangents that the parts above rightly hand down."""
@@ -201,8 +271,10 @@ class NetworkGradients:
         self.changes: dict[str, Change] = {}
         self.derivations: dict[str, Derivation] = {}
         self.slope: str | None = None
+        self.arranged: dict[str, str] = {}
         for mistake in made:
             self.slope = self.slope or mistake.slope
+            self.arranged |= mistake.arranged
             for name in mistake.parts:
                 self.changes[name] = self.changes.get(name, _NOTHING) | mistake.change
                 if mistake.derivation is not None:
@@ -217,6 +289,8 @@ class NetworkGradients:
             tape = self.tape.right(name)
             if self.tape.depth(name) < self.highest or self.slope is not None:
                 tape = self.tape.parts[name].under(self.arriving(name))
+            if name == READOUT and READ in self.arranged:
+                tape = self.tape.reading(self.arranged[READ]).under(self.arriving(name))
             derivation = self.derivations.get(name)
             if derivation is not None:
                 tape.learn(derivation.forward)
@@ -246,7 +320,8 @@ class NetworkGradients:
         """The cotangent of what the layer of that depth hands up, both directions of it."""
         if depth == self.tape.network.layers - 1:
             (x,) = self.tape.readout.cell.inputs
-            return self.part(READOUT)[f"inputs.{x.name}"]
+            handed = self.part(READOUT)[f"inputs.{x.name}"]
+            return ARRANGED[self.arranged[DOWN]](handed) if DOWN in self.arranged else handed
         first = self.tape.network.cell.inputs[0].name
         return passed(self.tape.network, self.tape.case, depth, self._input(first, [depth + 1]))
 
@@ -257,13 +332,15 @@ class NetworkGradients:
     def _input(self, name: str, depths: Any) -> Array:
         """The cotangent of an input of these layers, all directions added, in order of time."""
         layers = [layer for depth in depths for layer in self.tape.layers(depth)]
-        return sum(turned(layer, self.part(layer.name)[f"inputs.{name}"]) for layer in layers)
+        shares = [(layer, self.part(layer.name)[f"inputs.{name}"]) for layer in layers]
+        return sum(share if UNTURNED in self.arranged else turned(layer, share)
+                   for layer, share in shares)  # fmt: skip
 
     def __getitem__(self, label: str) -> Array:
         """The gradient with that label: "params.layer0.W", "inputs.x", "initial.layer0.h"."""
-        found, case = self._of(label), self.tape.case
+        found = self._of(label)
         how = self.changes.get(WHOLE, _NOTHING).scaled.get(label)
-        return found if how is None else found * SCALES[how](case.steps, case.batch)
+        return found if how is None else found * SCALES[how].of(self.tape.case)
 
     def _of(self, label: str) -> Array:
         group, name = label.split(".", 1)

@@ -19,7 +19,16 @@ from derive.language.expr import add, hadamard, symbols_of
 from derive.language.syntax import BAR
 from derive.saying import said
 from numeric.verification.cases import GROUPS
-from numeric.verification.explain.change import LOSSES, SCALES, Change, Mistake, Place
+from numeric.verification.explain.change import (
+    LOSSES,
+    OVER_B,
+    OVER_BOTH,
+    OVER_T,
+    SCALES,
+    Change,
+    Mistake,
+    Place,
+)
 from numeric.verification.explain.equation_names import EquationNames
 
 READERS: Final = 4  # of an overwritten cotangent: beyond, too many orders of the lines to try
@@ -36,12 +45,23 @@ REDUCED: Final = {
     "from the weights": "accumulated on top of the weights instead of zero",
     "from ones": "accumulated on top of ones instead of zero",
 }
-TRUNCATED: Final = (2, 3)  # steps: of one, the carry is missing
+AVERAGED: Final = {
+    "mean over time": OVER_T, "mean over the batch": OVER_B, "mean over both": OVER_BOTH,
+}  # fmt: skip
+TRUNCATED: Final = (2, 3, 4)  # steps: of one, the carry is missing
 LOSS_TAKEN: Final = {
     "_of_the_last_step": "∂L/∂{0}_T, the cotangent of the last step, used at every step",
     "_of_the_first_step": "∂L/∂{0}_1, the cotangent of the first step, used at every step",
     "_of_the_step_before": "∂L/∂{0}_{{t−1}}, the cotangent of the step before, used at step t",
     "_of_the_step_after": "∂L/∂{0}_{{t+1}}, the cotangent of the step after, used at step t",
+    "_of_the_step_before_if_any": "∂L/∂{0}_{{t−1}}, the cotangent of the step before, used at step "
+    "t, and none at the first",
+    "_of_the_step_after_if_any": "∂L/∂{0}_{{t+1}}, the cotangent of the step after, used at step "
+    "t, and none at the last",
+    "_of_the_step_before_held": "∂L/∂{0}_{{t−1}}, the cotangent of the step before, used at step "
+    "t, in the first step its own, as by an index held at the start",
+    "_of_the_step_after_held": "∂L/∂{0}_{{t+1}}, the cotangent of the step after, used at step t, "
+    "in the last step its own, as by an index held at the end",
     "_in_reverse": "∂L/∂{0}_{{T+1−t}}, the cotangents in reverse order, used at step t",
     "_at_the_last_step_alone": "∂L/∂{0}_t taken at the last step alone, at no other",
     "_of_all_steps": "the sum of ∂L/∂{0}_t over all steps used at every step",
@@ -110,7 +130,8 @@ def reductions(derivation: Derivation) -> Iterator[Mistake]:
         if any(term.each_step for term in equation.terms):
             for how, words in REDUCED.items():
                 change = Change(reductions={equation.of.name: how})
-                yield Mistake(words, change, (equation.target.name,), how)
+                factor = AVERAGED.get(how) if all(t.each_step for t in equation.terms) else None
+                yield Mistake(words, change, (equation.target.name,), how, factor=factor)
 
 
 def _overwritten(derivation: Derivation, naming: EquationNames) -> Iterator[Mistake]:
@@ -350,7 +371,7 @@ def scaled_whole(every: list[str]) -> Iterator[Mistake]:
     kinds: dict[str, list[str]] = {group: [] for group in GROUPS}
     for label in every:
         kinds[label.split(".", 1)[0]].append(label)
-    for how in SCALES:
+    for how, factor in SCALES.items():
         for chosen in (every, *kinds.values(), *([label] for label in every)):
             change = Change(scaled=dict.fromkeys(chosen, how))
-            yield Mistake(how, change, (), f"scaled, {how}")
+            yield Mistake(how, change, (), f"scaled, {how}", factor=factor)

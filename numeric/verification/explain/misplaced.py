@@ -6,7 +6,6 @@ blame: a name, an order, or what was in the array before.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -22,7 +21,8 @@ from numeric.verification.batch_first import turned
 from numeric.verification.cases import LONG
 from numeric.verification.explain.anatomy import CellAnatomy, Labels, labelled
 from numeric.verification.explain.audit import Audit, agreement, equal, gradient_errors
-from numeric.verification.explain.change import SCALES
+from numeric.verification.explain.change import Factor
+from numeric.verification.explain.factors import factor_between, with_lengths
 from numeric.verification.explain.loop import truncated
 from numeric.verification.oracles import autograd_answer
 from numeric.verification.problems.of_cell import CellProblem
@@ -48,7 +48,7 @@ ALL_STEPS: Final = (
     "in calls with lengths it is the gradient of all T steps: what stands after a sample's end "
     "counts as well"
 )
-LITTLE: Final = 1e-3  # of the largest entry: what a small number added somewhere does
+LITTLE: Final = 1e-3  # of the largest entry: less is told with its size
 ROUNDING: Final = 1e-13  # of the largest entry, in a call of a few steps
 TABLE: Final = "embedding.E"
 KEPT: Final = (
@@ -120,17 +120,11 @@ def misplaced(audit: Audit, label: str, made: Sequence[Labels]) -> str:
 
 def of_all_steps(audit: Audit, labels: set[str]) -> dict[str, str]:
     """The gradients of a network that are those of a loss at every step, where samples end."""
-    problem = audit.problem
-    case = problem.case(problem.ordinary_sizes(), steps=4, batch=3, seed=audit.seed)
-    case = replace(case.widened(), dtype="float64", lengths=np.array([4, 2, 1]))
-    if problem.asked(case).lengths is None:
-        return {}  # the code takes none
-    try:
-        got = labelled(audit.call(case)[1])
-    except Misbehaviour:
+    if audit.ragged is None:
         return {}
+    case, got, _ = audit.ragged
     right, whole = (
-        labelled(autograd_answer(problem, one).gradients)
+        labelled(autograd_answer(audit.problem, one).gradients)
         for one in (case, replace(case, lengths=None))
     )
     return {
@@ -253,18 +247,28 @@ WRITTEN: Final[Mapping[str, Callable[[Any, Any, Any], None]]] = {
 
 def other_loss(audit: Audit) -> str:
     """The right loss of a network times a number, if the code's loss is that; else ""."""
-    pairs = [(tape, float(outputs[LOSS]), float(tape.outputs[LOSS]))
+    pairs = [(outputs[LOSS], tape.outputs[LOSS], tape.case)
              for tape, outputs in zip(audit.tapes, audit.outputs, strict=True)]  # fmt: skip
-    for how, factor in SCALES.items():
-        made = [want * factor(t.case.steps, t.case.batch) for t, _, want in pairs]
-        if all(equal(got, right) for (_, got, _), right in zip(pairs, made, strict=True)):
-            return said("the loss is the right one {0}", said(how))
-    _, got, want = pairs[0]
-    ratio = got / want if want else 0.0
-    number = Fraction(ratio).limit_denominator(12) if math.isfinite(ratio) else Fraction(0)
-    if number and all(equal(got, float(number) * want) for _, got, want in pairs):
-        return said("the loss is the right one multiplied by {0}", str(number))
+    if (factor := factor_between(pairs)) is not None:
+        return with_lengths(audit, said("the loss is the right one {0}", factor.words), factor)
+    made = [tape.losses_made() for tape in audit.tapes]
+    for words in made[0]:
+        factor = factor_between(
+            (got, one[words], case) for (got, _, case), one in zip(pairs, made, strict=True)
+        )
+        if factor is not None:
+            return words if factor == Factor() else said("{0}, {1}", words, factor.words)
     return ""
+
+
+def read_otherwise(audit: Audit) -> str:
+    """How the readout reads both directions, where the loss is another for it; else ""."""
+    if isinstance(audit.anatomy, CellAnatomy) or {*audit.wrong_outputs} != {LOSS}:
+        return ""
+    made = [tape.losses_read() for tape in audit.tapes]
+    pairs = [*zip(audit.outputs, made, strict=True)]
+    return next((words for words in made[0]
+                 if all(equal(got[LOSS], one[words]) for got, one in pairs)), "")  # fmt: skip
 
 
 def nearly_right(audit: Audit, failing: Iterable[str]) -> str:
@@ -284,12 +288,7 @@ def _right_to(audit: Audit, found: Mapping[str, float]) -> str:
     if not found:
         return ""
     name, off = max(found.items(), key=lambda item: item[1])
-    return said(
-        "{0} is right to {1} only, as where a small number is added under a logarithm, a root or "
-        "a fraction",
-        audit.problem.output_word(name),
-        f"{off:.0e}",
-    )
+    return said("{0} is right to {1} only", audit.problem.output_word(name), f"{off:.0e}")
 
 
 def returned_for(audit: Audit) -> str:

@@ -17,7 +17,15 @@ from derive.calculus.through_time import Derivation
 from derive.language.expr import scale, symbols_of, transpose
 from derive.language.syntax import BAR
 from derive.saying import said
-from numeric.verification.explain.change import EARLIER, LATER, OF_FIRST, Change, Mistake, Place
+from numeric.verification.explain.change import (
+    EARLIER,
+    HELD_EARLIER,
+    LATER,
+    OF_FIRST,
+    Change,
+    Mistake,
+    Place,
+)
 from numeric.verification.explain.equation_names import EquationNames
 from numeric.verification.explain.loop import late, over_time, reductions
 from numeric.verification.explain.other_order import other_order, reordered
@@ -165,7 +173,7 @@ def _at_first(found: Iterable[Mistake], carries: set[str]) -> list[Mistake]:
         for mistake in found
         if len({*mistake.targets}) == 1 and {*mistake.targets} <= carries
         and mistake.change == Change(mistake.change.terms) and mistake.family not in told
-        and not mistake.family.endswith(OF_FIRST)  # which is right at the first step
+        and not mistake.family.endswith((OF_FIRST, HELD_EARLIER))  # right at the first step
     ]  # fmt: skip
 
 

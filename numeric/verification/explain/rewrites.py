@@ -5,7 +5,7 @@ In: the term, and the symbols that could stand in it. Out: `Rewrite`s, with word
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from sympy import (
 )
 from sympy.matrices.expressions import HadamardProduct
 
+from derive.calculus.adjoint import carry, from_loss
 from derive.calculus.through_time import Derivation
 from derive.cell import previous, timeless_symbols
 from derive.language.expr import (
@@ -42,7 +43,7 @@ from derive.language.expr import (
 from derive.language.functions import FUNCTIONS, Y
 from derive.language.syntax import BAR, PREVIOUS
 from derive.saying import said
-from numeric.verification.explain.change import EARLIER, LATER, STALE, STARTED
+from numeric.verification.explain.change import BEFORE_FIRST, EARLIER, LATER, STALE, SUMMED
 from numeric.verification.explain.equation_names import EquationNames
 
 CONFUSED: Final = ("tanh", "sigmoid")
@@ -219,6 +220,10 @@ def _symbols(
             c for c in alphabet.cotangents if known is None or c.name in known
         ]
         major = False
+        for state in alphabet.states if known is not None else ():  # read before all of it is there
+            if symbol.name == f"{state.name}{BAR}":
+                for part in (carry(state), from_loss(state)):
+                    yield _swap(symbol, part, naming, f"{symbol} in part", False)
         for own in alphabet.columns:
             if symbol.name == f"{own.name}{BAR}":  # e ⊙ y where y only tells what e is of
                 what = said("the factor {0} too many", naming(own))
@@ -234,17 +239,13 @@ def _symbols(
         if symbol in alphabet.gates:
             flipped = add(OneMatrix(*shape), negate(symbol))
             yield _swap(symbol, flipped, naming, f"{symbol} and 1 − {symbol}")
-        yield from _at_other_places(symbol, alphabet, naming)
+        words_for = STALE if known is not None else {**STALE, **SUMMED}
+        yield from _at_other_places(symbol, alphabet, naming, words_for)
         if symbol.name.endswith(PREVIOUS) and symbol in alphabet.states:
             now = alphabet.states[symbol]
-            words = said(
-                "{0}_T read for {1}_0 in the first step, as the index −1 does, where", now, now
-            )
-            last = MatrixSymbol(now.name + EARLIER, *shape)
-            yield Rewrite(last, said("{0} {1} belongs", words, naming(symbol)), "index −1")
-            words = said("{0}_0 taken as zero where {1} belongs", now, naming(symbol))
-            started = MatrixSymbol(now.name + STARTED, *shape)
-            yield Rewrite(started, words, "initial state as zero")
+            for ending, words in BEFORE_FIRST.items():
+                other = MatrixSymbol(now.name + ending, *shape)
+                yield Rewrite(other, said(words, now, naming(symbol)), f"before first: {ending}.")
     if (value := alphabet.gated.get(symbol)) is not None:
         yield from _with_another_state(value, alphabet, naming)
     for other in others:
@@ -253,19 +254,19 @@ def _symbols(
 
 
 def _at_other_places(
-    symbol: MatrixSymbol, alphabet: Alphabet, naming: EquationNames
+    symbol: MatrixSymbol,
+    alphabet: Alphabet,
+    naming: EquationNames,
+    others: Mapping[str, str] = STALE,
 ) -> Iterator[Rewrite]:
-    """The symbol of a neighbouring step, of the first or last at every step, of one sample for all.
-
-    What no step changes has no other.
-    """
+    """The symbol of a neighbouring step, and `others`; what no step changes has none."""
     if symbol in alphabet.fixed:
         return
     for ending, taken in ((EARLIER, symbol not in alphabet.states), (LATER, True)):
         if taken and not symbol.name.endswith(PREVIOUS):
             moved = MatrixSymbol(symbol.name + ending, *symbol.shape)
             yield _swap(symbol, moved, naming, f"{symbol}{ending}", False)
-    for ending, words in STALE.items():
+    for ending, words in others.items():
         moved = MatrixSymbol(symbol.name + ending, *symbol.shape)
         yield Rewrite(moved, said(words, naming(symbol)), f"{symbol}{ending}", False)
 
@@ -287,7 +288,8 @@ def _with_another_state(
         if isinstance(factor, MatrixSymbol) and factor.name.endswith(PREVIOUS):
             rest = hadamard(*value.args[:place], *value.args[place + 1 :])
             for rewrite in _symbols(factor, alphabet, naming, None):
-                if rewrite.family in ("index −1", f"{factor} to {alphabet.states[factor]}"):
+                own = f"{factor} to {alphabet.states[factor]}"
+                if rewrite.family == own or rewrite.family.startswith("before first"):
                     what = said("{0} in {1}", rewrite.what, naming(value))
                     yield Rewrite(hadamard(rest, rewrite.value), what, rewrite.family)
 

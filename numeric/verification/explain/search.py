@@ -152,7 +152,7 @@ class Search:
     def _touched(self, mistake: Mistake) -> set[str]:
         """The gradients that the mistake may change."""
         change = mistake.change
-        if mistake.slope is not None:
+        if mistake.slope is not None or mistake.arranged:
             return {*self.labels}
         changed = {name for name, _ in (*change.terms, *change.at_first)}
         names = changed | {f"{name}{BAR}" for name in change.reductions}

@@ -17,6 +17,7 @@ from derive.saying import said
 from numeric.verification.cases import Case
 from numeric.verification.explain.anatomy import labelled
 from numeric.verification.explain.audit import AGREEMENTS, Audit, agreement, equal
+from numeric.verification.explain.factors import NICE, between, with_lengths
 from numeric.verification.explain.unknown_numbers import limited
 from numeric.verification.scope import Limit, norm_of
 from numeric.verification.watch import Misbehaviour
@@ -32,7 +33,6 @@ CALLS: Final = (*[(1, 1, 1.0), (1, 1, 2.0**-4), (1, 1, 2.0**3)] * 4, (4, 24, 1.0
                 (4, 300, 1.0), (4, 300, 2.0**4), (4, 300, 2.0**8))  # fmt: skip
 BY_SAMPLE: Final = (2.0**-4, 2.0**3, 2.0**6, 2.0**10, 2.0**15, LARGE)  # larger and larger gradients
 SEVERAL: Final = 2
-NICE: Final = 1000  # a factor is printed as a fraction up to this denominator
 Sentences = dict[str, str]
 
 
@@ -113,21 +113,9 @@ def _is_smooth(audit: Audit) -> bool:
 
 def scaled(audit: Audit, label: str) -> str:
     """The factor between the gradient and the right one, if it is one number; else ""."""
-    factors = []
-    for got, want in zip(audit.got, audit.right(), strict=True):
-        right = want[label]
-        size = float(np.sum(right * right))
-        factor = float(np.sum(got[label] * right)) / size if size else 0.0
-        if not factor or not equal(got[label], factor * right):
-            return ""
-        factors.append(factor)
-    first = factors[0]
-    if any(abs(factor - first) > agreement().equal * abs(first) for factor in factors):
+    if (factor := between(audit, label)) is None:
         return ""
-    near = Fraction(first).limit_denominator(NICE)
-    close = abs(float(near) - first) <= agreement().equal * abs(first)
-    known = str(near) if close else f"{first:.6g}"
-    return said("it is the right gradient multiplied by {0}", known)
+    return with_lengths(audit, said("it is the right gradient {0}", factor.words), factor, label)
 
 
 def clipped(audit: Audit) -> Sentences:
@@ -186,16 +174,15 @@ Found = tuple[list[str], list[Limit]]  # the gradients that are cut, and the lim
 
 
 def _below_and_above(audit: Audit) -> Found:
-    """By calls in which a limit is far away, and far passed."""
-    case, right = audit.tapes[0].case, audit.gradients(audit.tapes[0])
+    """By calls in which a limit is far away, and far passed: it is one and the same in all."""
     pairs: list[Pair] = []
-    for factor in (SMALL, LARGE):
-        cotangents = {name: factor * value for name, value in case.cotangents.items()}
-        got = _answer(audit, replace(case, cotangents=cotangents))
+    for tape, factor in [(audit.tapes[0], SMALL), *((tape, LARGE) for tape in audit.tapes)]:
+        right = audit.gradients(tape)
+        got = _answer(audit, audit.anatomy.times(tape.case, factor))
         if got is None:
             return [], []
         pairs.append((got, {label: factor * right[label] for label in got}))
-    (low, low_want), (high, high_want) = pairs
+    (low, low_want), (high, high_want), *_ = pairs
     cut = [k for k in low if equal(low[k], low_want[k]) and not equal(high[k], high_want[k])]
     return cut, [*_limits(cut, pairs)]
 

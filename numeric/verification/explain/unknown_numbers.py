@@ -22,6 +22,7 @@ from derive.saying import said
 from numeric.verification.explain.anatomy import Part, labelled
 from numeric.verification.explain.audit import SEEDS, Audit, agreement, equal
 from numeric.verification.explain.change import LIMITS, Change, Mistake, Place
+from numeric.verification.explain.factors import between, factors
 from numeric.verification.watch import Misbehaviour
 
 NICE: Final = 100  # a number is printed as a fraction up to this denominator
@@ -32,7 +33,13 @@ Labels = Mapping[str, Any]
 
 
 def factor(audit: Audit, wrong: set[str]) -> Mistake | None:
-    """One term, or all carries, multiplied by a number, if that makes every gradient."""
+    """One term, or all carries, multiplied by a number, if that makes every gradient.
+
+    All gradients may be so, by one number over extents of the call.
+    """
+    whole = {between(audit, label) for label in audit.labels}
+    if len(whole) == 1 and (one := whole.pop()) is not None and one.extents:
+        return Mistake(one.words, Change(), (), "factor", factor=one)
     shown = _shown(audit)
     for parts, part in audit.anatomy.homes:
         whole = {e.target.name for e in part.derivation.parameters if len(e.terms) == 1}
@@ -42,15 +49,22 @@ def factor(audit: Audit, wrong: set[str]) -> Mistake | None:
             if not audit.anatomy.holds(part, places):
                 continue
             gone = _nothing(Change(dict.fromkeys(places)), parts)
-            number = next(filter(None, (_factor(audit, *pair, gone) for pair in shown)), None)
-            if number is None or abs(number - 1) <= agreement().equal:
+            found = next(
+                ((number, tape.case) for got, tape in shown
+                 if (number := _factor(audit, got, tape, gone))), None,
+            )  # fmt: skip
+            if found is None or abs(found[0] - 1) <= agreement().equal:
                 continue
-            made = _multiplied(part.derivation, places, number)
             targets = tuple(dict.fromkeys(name for name, _ in places))
-            words = said("with {0} multiplied by {1}", what, _text(number))
-            mistake = Mistake(words, made, targets, "factor", parts=parts)
-            if _is_made_by(audit, mistake):
-                return mistake
+            for own in factors(*found):
+                numbers = [own.of(tape.case) for tape in audit.tapes]
+                made = [_multiplied(part.derivation, places, number) for number in numbers]
+                words = said("with {0} {1}", what, own.words)
+                if not own.extents:
+                    words = said("with {0} multiplied by {1}", what, _text(found[0]))
+                mistakes = [Mistake(words, one, targets, "factor", parts=parts) for one in made]
+                if _is_made_by(audit, *mistakes):
+                    return mistakes[0]
     return None
 
 
@@ -147,10 +161,10 @@ def _nothing(change: Change, parts: tuple[str, ...]) -> Mistake:
     return Mistake("", change, (), "", parts=parts)
 
 
-def _is_made_by(audit: Audit, mistake: Mistake) -> bool:
-    """Whether every gradient is, at every seed, that of the mistake."""
+def _is_made_by(audit: Audit, *mistakes: Mistake) -> bool:
+    """Whether every gradient is, at every seed, that of the mistake, or of its own for each."""
     for number in range(SEEDS):
-        found = audit.anatomy.made_by(audit.tapes[number], mistake)
+        found = audit.anatomy.made_by(audit.tapes[number], mistakes[number % len(mistakes)])
         if not all(equal(array, found[label]) for label, array in audit.got[number].items()):
             return False
     return True

@@ -63,6 +63,7 @@ MEMORY = Network(
 )
 BOTH = Network(RNN, 2, True, embedding=True, dropout=True)
 SQUARED = Network(RNN, 1, False, "softmax", "squared_error")
+PAIR = Network(RNN, 1, True)
 VALUES = Network(RNN, 1, False, "linear", "squared_error")
 SLOPE = "(1 - layer{0}_h[t] * layer{0}_h[t])"
 MUTANTS: dict[str, tuple[Network, dict[str, str], tuple[str, ...]]] = {
@@ -104,6 +105,19 @@ MUTANTS: dict[str, tuple[Network, dict[str, str], tuple[str, ...]]] = {
     "a carry added to itself": (
         TWO, {"layer1_a_bar @ layer1_W)": "layer1_h_bar_carry + layer1_a_bar @ layer1_W)"},
         ("dW of layer1", "h⃖_{t−1} added to h⃖_t, whose place it has to take (layer1")),
+    "both halves exchanged on the way down": (
+        PAIR, {"h_bars = top_bar[..., :n]": "h_bars = top_bar[..., n:2 * n]",
+               "reverse_h_bars = top_bar[..., n:2 * n]": "reverse_h_bars = top_bar[..., :n]"},
+        ("dW of layer0, ", "what the readout hands down is taken with its two halves exchanged "
+         "(readout: h̄_t = Vᵀ ō_t)")),
+    "the reverse half not turned back in a gradient": (
+        PAIR, {"inside(layer0_both,":
+               "inside(np.concatenate((layer0_h, layer0_reverse_h[::-1]), -1),"},
+        ("dV of readout equals", "what the readout reads is taken with its reverse half not turned "
+         "back in time (readout: V̄ = ")),
+    "the reverse half of an input's gradient not turned back": (
+        PAIR, {"layer0_x_bar + layer0_reverse_x_bar": "layer0_x_bar + layer0_reverse_x_bar[::-1]"},
+        ("dx equals", "what the reverse direction hands to the input is not turned back in time")),
     "the mean in the slope of a softmax": (
         SQUARED, {"error_inside - tmp_mean": "error_inside"},
         ("dV of readout", "p_tᵀ p̄_t dropped in p_t ⊙ (p̄_t − p_tᵀ p̄_t) (readout: ō_t = ")),
@@ -259,6 +273,19 @@ def test_another_loss_that_is_no_multiple_is_told_so() -> None:
     assert found["params.layer0.W"].sentence == (
         "the forward pass computes another loss: dW of layer0 is not a gradient of this network"
     )
+
+
+def test_a_readout_that_reads_both_directions_otherwise_is_told() -> None:
+    for other, how in (
+        ("layer0_reverse_h, layer0_h", "its two halves exchanged"),
+        ("layer0_h, layer0_reverse_h[::-1]", "its reverse half not turned back in time"),
+    ):
+        found = found_in(changed(PAIR, ("layer0_h, layer0_reverse_h)", f"{other})")), PAIR)
+        what = f"what the readout reads is taken with {how}"
+        assert found["params.readout.c"].causes == (what,)
+        assert found["params.layer0.W"].sentence == (
+            f"{what}: dW of layer0 is not a gradient of this network"
+        )
 
 
 def test_a_loss_that_alone_is_wrong_makes_no_gradient_wrong() -> None:

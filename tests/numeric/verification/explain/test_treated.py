@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from corpus import right
 
 from derive import catalogue
 from derive.cell import declared
+from numeric.compiler.target import load
 from numeric.verification.explain.audit import Audit
-from numeric.verification.explain.treated import in_single_precision
+from numeric.verification.explain.treated import clipped, in_single_precision
 from numeric.verification.fit import audited
 from numeric.verification.problems.of_cell import CellProblem
 from numeric.verification.watch import Guard, Subject
@@ -37,6 +39,10 @@ def with_product(product: Callable[[Any, Any], Any]) -> Audit:
             "initial": {"h": np.zeros_like(cotangents["h"][0])},
         }
 
+    return audit_of(forward, backward)
+
+
+def audit_of(forward: Callable[..., Any], backward: Callable[..., Any]) -> Audit:
     problem = CellProblem(RNN)
     subject = Subject(declared(RNN), {"forward": forward, "backward": backward})
     return Audit(problem, audited(problem, Guard(subject, forgiving=True, lacks=frozenset())), 0)
@@ -56,3 +62,18 @@ def test_another_formula_is_not_taken_for_rounding(
 ) -> None:
     said = in_single_precision(with_product(product))
     assert ("float32" in said) is single
+
+
+@pytest.mark.parametrize(
+    ("norm", "kept"),
+    [("np.sqrt(sum(np.sum(g * g) for g in (dW, dU, db)))", True),
+     ("abs(sum(np.sum(g) for g in (dW, dU, db)))", False)],
+)  # fmt: skip
+def test_a_limit_that_one_call_alone_shows_is_none(norm: str, kept: bool) -> None:
+    """The square of the sum for the sum of squares cuts each call at a norm of its own."""
+    shorter = f"    k = min(1, 5 / max({norm}, 1e-30))\n    dW, dU, db = k * dW, k * dU, k * db\n"
+    end = '    return {\n        "params": {'
+    module = load(right("rnn").replace(end, shorter + end), "edited")
+    told = clipped(audit_of(module.forward, module.backward))
+    assert bool(told) is kept
+    assert all("the norm of these gradients together is at most 5;" in one for one in told.values())
