@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
-from autograd.tracer import getval
 
 from derive.cell import Cell, previous, timeless_symbols
 from derive.language.maps import has_moving_matrix
@@ -98,7 +97,7 @@ def _of_case(
         own = value[..., place, :, :]
         own = own if group == "params" else own.swapaxes(-1, -2)
         gradients[group][name] = own.reshape(np.shape(getattr(case, group)[name]))
-    states = {name: np.stack([getval(value)[place].T for value in values])
+    states = {name: np.stack([AUTOGRAD.constant(value)[place].T for value in values])
               for name, values in outputs.items()}  # fmt: skip
     return Answer(states, gradients)
 
