@@ -83,6 +83,8 @@ class Engine:
                 hint = "--scheduler needs dask: pip install 'bptt-toolkit[cluster]'"
                 raise MissingError(hint) from None
             self._client = distributed.Client(self.scheduler)
+        elif self.workers and _can_be_copied():  # now: soon a thread may draw how far the work is
+            self._pool().submit(int)
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -194,8 +196,21 @@ class Engine:
 
 
 def _processes(count: int) -> ProcessPoolExecutor:
-    """Processes of this machine; one that asks for too much memory is told so."""
-    return ProcessPoolExecutor(count, get_context("spawn"), initializer=_begun)
+    """Processes of this machine; one that asks for too much memory is told so.
+
+    Copies of this one where that is safe: they need not load again what is loaded here, for which
+    each would take as long as for a cell.
+    """
+    how = get_context("fork" if _can_be_copied() else "spawn")
+    return ProcessPoolExecutor(count, how, initializer=_begun)
+
+
+def _can_be_copied() -> bool:
+    """Whether this process has one thread alone: no other can hold a lock while it is copied."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:  # no Linux
+        return False
 
 
 def _begun() -> None:

@@ -81,7 +81,7 @@ def write_report(
     tell(f"{cell.name}: derive")
     derivation = derivation_of(cell)
     tell(f"{cell.name}: emit")
-    kernel = compile_cell(cell, style="textbook")
+    kernel = compile_cell(cell, "textbook")
     if verdict is None:
         verdict = verify(
             kernel, profile=profile, seed=seed,

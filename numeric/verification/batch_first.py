@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from numeric.verification.caller import taken
+from numeric.verification.caller import parameters_of, taken
 from numeric.verification.watch import Subject
 
 
@@ -25,7 +25,7 @@ def batch_first(subject: Subject, *, every_step: bool = True) -> Subject:
     def call(name: str, *arguments: Any) -> Any:
         """The function with what it takes of the arguments, as whoever calls it else does."""
         function = subject.functions[name]
-        chosen, by_name, unusual = taken(function, name, arguments)
+        chosen, by_name, unusual = taken(parameters_of(function), name, arguments)
         if unusual and unusual not in subject.noticed:
             subject.noticed.append(unusual)
         return function(*chosen, **by_name)

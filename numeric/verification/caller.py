@@ -48,6 +48,7 @@ class Caller:
         self.functions = functions
         self.tell = tell
         self.copies = copies
+        self._parameters = {name: parameters_of(call) for name, call in functions.items()}
         self._given: dict[str, Any] = {}
         self._returned: list[tuple[str, Any, Any]] = []
 
@@ -66,7 +67,7 @@ class Caller:
             before, after = {label: array.copy() for label, array in before.items()}, before
         self._given = after
         function = self.functions[name]
-        arguments, by_name, unusual = taken(function, name, arguments)
+        arguments, by_name, unusual = taken(self._parameters[name], name, arguments)
         if unusual:
             self.tell(unusual)
         try:
@@ -96,19 +97,24 @@ class Caller:
         self._returned += [(n, array, np.array(array, copy=True)) for n, array in returned.items()]
 
 
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    """What the function says that it takes, where it says all of it."""
+    try:
+        parameters = [*inspect.signature(function).parameters.values()]
+    except (TypeError, ValueError):
+        return None
+    return None if any(p.kind is p.VAR_POSITIONAL for p in parameters) else parameters
+
+
 def taken(
-    function: Callable[..., Any], name: str, arguments: tuple[Any, ...]
+    parameters: list[inspect.Parameter] | None, name: str, arguments: tuple[Any, ...]
 ) -> tuple[tuple[Any, ...], dict[str, Any], str]:
-    """The arguments that the function takes: by place, by name alone, and what is unusual in that.
+    """The arguments that a function takes: by place, by name alone, and what is unusual in that.
 
     One that has no last ones is not given any; one that has them by their names in another order
     is given them in that order.
     """
-    try:
-        parameters = [*inspect.signature(function).parameters.values()]
-    except (TypeError, ValueError):
-        return arguments, {}, ""
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+    if parameters is None:
         return arguments, {}, ""
     expected = GROUPS.get(name, ())
     given = dict(zip(expected, arguments, strict=False))

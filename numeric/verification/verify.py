@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -56,6 +55,7 @@ from numeric.verification.problems.problem import Problem
 from numeric.verification.profiles import NETWORK_PROFILES, PROFILES, Profile, profile_of
 from numeric.verification.scope import WHOLE, Scope
 from numeric.verification.session import Session
+from numeric.verification.several_cases import answer_together
 from numeric.verification.strategies import RELATIVE, calls
 from numeric.verification.verdict import (
     FAIL,
@@ -109,7 +109,8 @@ def _autograd(session: Session, examples: int) -> Check:
 
     of, seed = session.problem, session.seed
     strategy = calls(of, regimes=RELATIVE, limits=of.limits())
-    battery = chain(of.ordinary_cases(RELATIVE, seed=seed), of.unusual_cases(seed=seed))
+    battery = [*of.ordinary_cases(RELATIVE, seed=seed), *of.unusual_cases(seed=seed)]
+    answer_together(of, battery)
     test = partial(_each, session, one)
     check = search(session, "autograd", battery, strategy, examples, test)
     if check.status == PASS and doubles > MIN_EXAMPLES and granted > doubles / 2:
@@ -184,7 +185,8 @@ def _high_precision(session: Session, examples: int) -> Check:
 
     of = session.problem
     strategy = calls(of, limits=of.limits(small=True))
-    battery = of.ordinary_cases(SATURATED, seed=session.seed, small=True)
+    battery = [*of.ordinary_cases(SATURATED, seed=session.seed, small=True)]
+    answer_together(of, battery)
     test = partial(_each, session, one)
     check = search(session, "high_precision", battery, strategy, examples, test)
     figures = {

@@ -90,6 +90,29 @@ def test_in_this_process_what_is_raised_is_raised() -> None:
             next(found)
 
 
+COPIED = """
+import sys, threading
+from numeric.engine import Engine
+def known(place):
+    return getattr(sys, "set_by_the_parent", None)
+if __name__ == "__main__":
+    sys.set_by_the_parent = True
+    with Engine(workers=1) as engine:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+        copied = [*engine.results(known, [0])]
+    with Engine(workers=1) as engine:
+        print(*copied, *engine.results(known, [0]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are not copied")
+def test_workers_are_copies_of_a_process_with_one_thread(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(COPIED)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "None"]
+
+
 PARENT = """
 import os, sys, time
 from numeric.engine import Engine

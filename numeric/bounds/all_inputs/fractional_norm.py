@@ -103,8 +103,8 @@ def scaled_norm(
     try:
         if not form.owners:
             return _of_one_matrix(form)
-        scaling = _searched(form, start, sharp=sharp)
-        return None if scaling is None else proved(form, scaling)
+        found = _searched(form, start, sharp=sharp)
+        return None if found is None else proved(form, *found)
     except np.linalg.LinAlgError:  # nothing was found; nothing is claimed
         return None
 
@@ -141,9 +141,10 @@ def lyapunov(A: Array, above: float) -> Array | None:
         return None
 
 
-def proved(form: Fractional, scaling: Array) -> ScaledNorm | None:
-    """The certificate with that scaling, and about the smallest rate it is right with."""
-    least = _least_rate(scaling @ form.middle @ np.linalg.inv(scaling), form.width)
+def proved(form: Fractional, scaling: Array, least: float | None = None) -> ScaledNorm | None:
+    """The certificate with that scaling; `least` is about the smallest rate it is right with."""
+    if least is None:
+        least = _least_rate(scaling @ form.middle @ np.linalg.inv(scaling), form.width)
     if not math.isfinite(least):
         return None
     scaled = _scaled_matrix(form, scaling)
@@ -228,8 +229,13 @@ def some_corner_grows(form: Fractional) -> bool:
     return False
 
 
-def _searched(form: Fractional, start: Array | None, *, sharp: bool) -> Array | None:
-    """L with ‖L G L⁻¹‖ below 1, and then with a small rate; None where the norm stays above 1."""
+def _searched(
+    form: Fractional, start: Array | None, *, sharp: bool
+) -> tuple[Array, float | None] | None:
+    """L with ‖L G L⁻¹‖ below 1, and then with a small rate; None where the norm stays above 1.
+
+    The rate where L is the start: where it moved, rounding has moved M too.
+    """
     width = form.width
     near = start is not None and _scales(form, start)
     descent = Descent(form.middle.copy(), Blocks.of(width, form.owners), start if near else None)
@@ -261,7 +267,7 @@ def _searched(form: Fractional, start: Array | None, *, sharp: bool) -> Array | 
         best, settled, rate = descent.L, found > 0.999 * rate, found
         if settled:
             break
-    return best
+    return best, rate if best is start else None
 
 
 def _least_rate(M: Array, width: int) -> float:
