@@ -118,6 +118,13 @@ class Calls:
             sizes["T"] * sizes["B"] * sum(map(prod, weights)),
         )
 
+    def of_sizes(self, sizes: Mapping[str, int], dtype: Any, *blocks: tuple[str, ...]) -> Known:
+        """What is known of them from the last call, or made; other threads may ask for others."""
+        found = self.recent
+        if found is None or (found.sizes, found.dtype) != (sizes, dtype):
+            found = self.recent = self.know(sizes, dtype, *blocks)
+        return found
+
     # ---- pointers ---------------------------------------------------------------------------
 
     def fill(self, known: Known | None, pointers: Any, groups: Mapping[str, Any]) -> bool:
@@ -260,9 +267,7 @@ class Calls:
             group: {name: in_order(array) for name, array in arrays.items()}
             for group, arrays in taken.items()
         }
-        if self.recent is None or (self.recent.sizes, self.recent.dtype) != (sizes, dtype):
-            self.recent = self.know(sizes, dtype, RETURNED, GRADIENTS)
-        return self.recent, groups, initial
+        return self.of_sizes(sizes, dtype, RETURNED, GRADIENTS), groups, initial
 
     def backward(self, params: Any, tape: Any, cotangents: Any) -> dict[str, dict[str, Array]]:
         """The gradients of L, from cotangents[s][t] = ∂L/∂s_t at each step.
@@ -273,8 +278,10 @@ class Calls:
         if not isinstance(tape, NativeTape):
             raise ValueError("tape: expected what forward returned")
         known, pointers = tape.known, self.pointers.from_buffer_copy(tape.pointers)
-        self.asked_back(known, pointers, params, cotangents)
-        return self.back(known, pointers, tape)
+        held = self.asked_back(known, pointers, params, cotangents)  # copies among them
+        found = self.back(known, pointers, tape)
+        del held
+        return found
 
     def asked_back(
         self, known: Known, pointers: Any, params: Any, cotangents: Any

@@ -46,6 +46,7 @@ from numeric.compiler.to_c.runtime import (
     told,
 )
 from numeric.compiler.to_c.schedule import Stage, shape, stages
+from numeric.compiler.to_c.schedule import lines as step_lines
 from numeric.compiler.to_c.segments import segmented
 from numeric.compiler.to_c.skipping import skipping
 from numeric.compiler.to_c.unstack import unstack
@@ -324,7 +325,9 @@ class _File:
                 if f"{name}_at" not in words_of(used):
                     continue
                 _, columns = shape(self.program, argument.name)
-                writer.arrays[f"{name}_zeros"] = ("1", self.sizes.padded(columns))
+                inner = step_lines(self.program, argument.name)  # a matrix is read as one row too
+                many = "1" if inner is None else self.sizes.text(inner)
+                writer.arrays[f"{name}_zeros"] = (many, self.sizes.padded(columns))
                 empty = f"(base + places.{phase}_{name}_zeros)"
                 lines += [
                     (f"{name}_at", f"const real *const {name}_at = {member} ? {member} : {empty};"),
@@ -349,8 +352,12 @@ class _File:
                 name = names[result.name]
                 lines.append((f"{name}_at", f"real *const {name}_at = {member};"))
         wanted = [line for name, line in lines if name in words_of(used)]
-        zeros: list[str] = []
-        whole_text = re.sub(r"->[\w.]+", "", "\n".join([used, *wanted]))
+        zeros = [
+            f"clear(base + places.{phase}_{name}, {width}, {many}, {width});"
+            for name, (many, width) in writer.arrays.items()
+            if name.endswith("_zeros")
+        ]
+        whole_text = re.sub(r"->[\w.]+", "", "\n".join([used, *wanted, *zeros]))
         top = [
             f"const ptrdiff_t {c} = sizes->{c};"
             for c in self.sizes.names.values()
@@ -369,7 +376,4 @@ class _File:
                    else "(void)workspace;")  # fmt: skip
         if f"{phase}_steps" in words_of(whole_text):
             top.append(f"const ptrdiff_t {phase}_steps = places.{phase}_steps;")
-        for name, (_, width) in writer.arrays.items():
-            if name.endswith("_zeros"):
-                zeros.append(f"clear(base + places.{phase}_{name}, 0, 1, {width});")
         return iter([*top, *wanted, *zeros])

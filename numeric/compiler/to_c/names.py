@@ -29,10 +29,12 @@ _MACROS: Final = re.compile(  # of the standard headers, limits.h among them
     r"[A-Z]\w*_(MAX|MIN)|U?INT\w*_C|FP_[A-Z0-9]+|SEEK_[A-Z]+"
     r"|M_(E|LOG2E|LOG10E|LN2|LN10|PI|PI_2|PI_4|1_PI|2_PI|2_SQRTPI|SQRT2|SQRT1_2)"
 )
+_NUMBERED: Final = re.compile(r"(packed|beside)_\d+")  # arrays of the file's own
 
 OURS: Final = (
     "_at",
     "_row",
+    "_rows",
     "_sums",
     "_copy",
     "_zeros",
@@ -53,7 +55,7 @@ def identifiers(names: Iterable[str], taken: Container[str]) -> dict[str, str]:
         plain = "".join(c if re.match(r"\w", c, re.ASCII) else f"u{ord(c):x}" for c in dotted)
         while (
             plain in used or plain in KEYWORDS or plain in taken or plain.endswith(OURS)
-            or _MACROS.fullmatch(plain)
+            or _MACROS.fullmatch(plain) or _NUMBERED.fullmatch(plain)
         ):  # fmt: skip
             plain += "_"
         made[name] = plain

@@ -134,6 +134,4 @@ class NetworkCalls(Calls):
             }
             for group, arrays in groups.items()
         }
-        if self.recent is None or (self.recent.sizes, self.recent.dtype) != (sizes, dtype):
-            self.recent = self.know(sizes, dtype, _RESULTS)
-        return self.recent, groups, initial
+        return self.of_sizes(sizes, dtype, _RESULTS), groups, initial

@@ -3,6 +3,7 @@
 import ctypes
 import re
 import subprocess
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_nan_and_infinities_go_where_numpy_sends_them(cell, group, value, dtype)
 
 def test_strided_and_fortran_ordered_arrays_are_taken_as_they_are_meant():
     cell = catalogue["lstm"]
-    case = case_of(cell, 5)
+    case = case_of(cell, 9, steps=30, batch=13)  # copies whose memory would soon be another's
     kernel = compile_cell(cell, "fused", "c")
     want = result(kernel, case)
     for group in ("params", "inputs", "initial", "cotangents"):
@@ -164,7 +165,8 @@ def test_sizes_that_overflow_are_refused():
 
 
 def test_macros_of_the_file_and_of_compilers_are_names_like_others():
-    text = "h = tanh(LEAST + LN2_HIGH + TILE_ROWS + BIAS + unix + U @ h_prev + x)"
+    text = "a = W @ x\nh = tanh(a + LEAST + LN2_HIGH + TILE_ROWS + BIAS + unix + U @ h_prev"
+    text += " + a_rows + beside_1 + packed_1)"
     cell = Cell.parse(name="macros", equations=text)
     kernel, case = compile_cell(cell, "fused", "c"), case_of(cell, 3)
     assert largest_error(result(kernel, case), result(compile_cell(cell), case)) < 1e-12
@@ -261,6 +263,15 @@ s = tanh(W @ s_prev + sigmoid(W @ x) + b * b * b + u / norm(u + p))
     case = case_of(cell, 9)
     got = result(compile_cell(cell, "fused", "c"), case)
     assert largest_error(got, result(compile_cell(cell, "textbook"), case)) < 1e-12
+
+
+@pytest.mark.usefixtures("built_quickly")
+def test_a_cotangent_of_matrices_that_is_not_given_is_zero():
+    text = "S = S_prev + outer(V @ x, tanh(K @ x))\nY = S + L"
+    cell = Cell.parse(name="shifted", equations=text, outputs=["Y"], matrices=["L"])
+    case = replace(case_of(cell, 20, batch=5), cotangents={})
+    got = result(compile_cell(cell, "fused", "c"), case)
+    assert largest_error(got, result(compile_cell(cell), case)) < 1e-12
 
 
 def test_a_function_without_a_better_spelling_is_spelled_by_its_formula():

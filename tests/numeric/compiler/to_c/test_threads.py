@@ -161,6 +161,21 @@ def test_callers_on_threads_of_their_own_share_a_kernel(several):
         assert max(pool.map(errors, range(3))) <= 10 * TOLERANCES["float64"]
 
 
+def test_a_call_keeps_its_sizes_when_another_asks_for_others_meanwhile(monkeypatch):
+    case, other = (case_of(catalogue["rnn"], n) for n in (3, 4))
+    kernel = compile_cell("rnn", "fused", "c")
+    kernel.forward(other.params, other.inputs)
+    calls = kernel.module.forward.__self__
+    others = calls.recent
+
+    def meddled(self, name, value):
+        object.__setattr__(self, name, others if name == "recent" else value)
+
+    monkeypatch.setattr(type(calls), "__setattr__", meddled, raising=False)
+    states, _ = kernel.forward(case.params, case.inputs)
+    assert states["h"].shape == (3, 2, 3)
+
+
 def test_as_many_threads_work_at_once_as_there_are_jobs():
     """More than a pool of Python's has by default, on any machine."""
     meeting = Barrier(40, timeout=5)
