@@ -28,7 +28,7 @@ typedef int32_t flag;
 #endif
 
 #if defined(__GNUC__) && !defined({PREFIX}_PLAIN)
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static inline __attribute__((always_inline, unused))
 #define COLD __attribute__((noinline))
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
@@ -56,7 +56,11 @@ INLINE vec choose(mask m, vec a, vec b)
     return (vec)(((bits)m & (bits)a) | (~(bits)m & (bits)b));
 }
 #else
+#ifdef __GNUC__
+#define INLINE static inline __attribute__((unused))
+#else
 #define INLINE static inline
+#endif
 #define COLD
 #define TILE_ROWS 3
 #define LANES ((ptrdiff_t)1)
