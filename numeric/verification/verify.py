@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -250,7 +251,7 @@ def verify(
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, came {profile!r}")
     require_shown_sizes(cell)
     checks: dict[str, Check] = {}
-    ours = own is not None
+    ours = _is_ours(module)
     if ours:
         _target(module).ready()
     tell = progress or (lambda name: None)
@@ -296,9 +297,14 @@ def verify(
 
 
 def _told_by(module: Any) -> Cell | Network | None:
-    """What code of ours says that it is of; somebody's function may have the same name."""
+    """What the code says that it is of; somebody's function may have the same name."""
     named = (getattr(module, name, None) for name in ("network", "cell"))
     return next((one for one in named if isinstance(one, Cell | Network)), None)
+
+
+def _is_ours(module: Any) -> bool:
+    """Whether it is a kernel of ours; somebody's file may hold the cell that it is of."""
+    return _told_by(module) is not None and not isinstance(module, ModuleType)
 
 
 def _asked(
@@ -308,7 +314,7 @@ def _asked(
 
     Code of ours that runs on any numbers needs none: it accounts for its own rounding.
     """
-    ours = _told_by(module) is not None
+    ours = _is_ours(module)
     through: Segments | None = getattr(module, "segments", None) if ours else None
     if plain is None and not (ours and _target(module).any_numbers):
         asked = {} if through is None else {"checkpoint": through.steps, "truncate": through.cut}

@@ -81,6 +81,12 @@ def test_functions_with_the_names_of_what_our_code_tells_are_somebodys() -> None
     assert verdict.status == "pass", verdict.summary()
 
 
+def test_a_file_that_holds_its_cell_is_somebodys() -> None:
+    source = right("rnn") + '\n\nfrom derive import catalogue\n\ncell = catalogue["rnn"]\n'
+    verdict = verify(load(source, "named"))
+    assert verdict.status == "pass", verdict.summary()
+
+
 @pytest.mark.by_default("0")
 @pytest.mark.parametrize("number", VARIANTS)
 def test_right_code_in_other_words_passes(number: int) -> None:

@@ -7,7 +7,7 @@ parts of the problem and the mistakes that each may hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,10 +24,13 @@ from numeric.verification.problems.problem import Problem
 from numeric.verification.watch import Misbehaviour
 
 STEPS: Final = 4
-# The calls of an audit: their steps, and how much larger than usual batch and sizes are. What holds
+# The calls of an audit: their steps, and whether batch and sizes are larger than usual. What holds
 # of all three is no accident of a short call, and no size taken for a number.
-CALLS: Final = ((STEPS, 0), (STEPS - 1, 0), (STEPS + 1, 1))
+CALLS: Final = ((STEPS, False), (STEPS - 1, False), (STEPS + 1, True))
 SEEDS: Final = len(CALLS)
+WIDER: Final = 2  # samples more
+GROWN: Final = (3, 2, 1, 2)  # units more: in no two extents, nor one less or more of them, alike
+SHORTER: Final = STEPS - 2  # of usual sizes, for a larger call that tells nothing
 LENGTHS: Final = (4, 2, 1)  # of a call of one step more than the longest sample
 
 
@@ -104,22 +107,46 @@ class Audit:
         Raises:
             Misbehaviour: if it misbehaves.
         """
-        for number, (steps, more) in enumerate(CALLS):
-            case = self.case(self.shape.get("T", steps), self.seed + number, more)
-            tape = self.tape(case)
-            outputs, gradients = self.call(case)
-            for name, want in tape.outputs.items():
-                off = relative_error(outputs[name], want)
-                self.output_errors[name] = max(off, self.output_errors.get(name, 0.0))
-                over_time = zip(np.atleast_1d(outputs[name]), np.atleast_1d(want), strict=True)
-                for t, (one, other) in enumerate(over_time, 1):
-                    if relative_error(one, other) > agreement().wrong:
-                        self.wrong_outputs.setdefault(name, t)
-            self.tapes.append(tape)
-            self.outputs.append({**outputs})
-            self.got.append(labelled(gradients))
-            for label, off in self.errors_of(case, (outputs, gradients), tape).items():
-                self.errors[label] = max(off, self.errors.get(label, 0.0))
+        for number, (steps, large) in enumerate(CALLS):
+            seed = self.seed + number
+            if not large:
+                self._learn(self.case(self.shape.get("T", steps), seed))
+            elif not self._learn_large(self.case(self.shape.get("T", steps), seed, large=True)):
+                self._learn(self.case(self.shape.get("T", SHORTER), seed))
+
+    def _learn_large(self, case: Case) -> bool:
+        """Learn from a large call, unless the code fails at it, or what was right is wrong there.
+
+        What is wrong in large calls alone is told of the call that shows it.
+        """
+        before, wrong, outputs = len(self.tapes), self.wrong, {*self.wrong_outputs}
+        errors, output_errors = {**self.errors}, {**self.output_errors}
+        with suppress(Misbehaviour):
+            self._learn(case)
+            if self.wrong <= wrong and {*self.wrong_outputs} <= outputs:
+                return True
+            for kept in (self.tapes, self.outputs, self.got):
+                del kept[before:]
+            self.errors, self.output_errors = errors, output_errors
+            self.wrong_outputs = {name: self.wrong_outputs[name] for name in outputs}
+        return False
+
+    def _learn(self, case: Case) -> None:
+        """Call the code, and compare what it makes."""
+        outputs, gradients = self.call(case)
+        tape = self.tape(case)
+        for name, want in tape.outputs.items():
+            off = relative_error(outputs[name], want)
+            self.output_errors[name] = max(off, self.output_errors.get(name, 0.0))
+            over_time = zip(np.atleast_1d(outputs[name]), np.atleast_1d(want), strict=True)
+            for t, (one, other) in enumerate(over_time, 1):
+                if relative_error(one, other) > agreement().wrong:
+                    self.wrong_outputs.setdefault(name, t)
+        self.tapes.append(tape)
+        self.outputs.append({**outputs})
+        self.got.append(labelled(gradients))
+        for label, off in self.errors_of(case, (outputs, gradients), tape).items():
+            self.errors[label] = max(off, self.errors.get(label, 0.0))
 
     def errors_of(self, case: Case, got: Result, tape: Any) -> dict[str, float]:
         """How far each gradient of a call is off; not at all where rounding explains it."""
@@ -128,14 +155,16 @@ class Audit:
             found |= dict.fromkeys(found.keys() & {*self.excuse(case, got)}, 0.0)
         return found
 
-    def case(self, steps: int, seed: int, more: int = 0) -> Case:
+    def case(self, steps: int, seed: int, *, large: bool = False) -> Case:
         """A call of that many steps, of two samples or three, each as long as the call.
 
-        Of `more` samples, and of sizes larger by as much.
+        A large one has more samples, and larger sizes.
         """
         problem, usual = self.problem, self.problem.ordinary_sizes()
-        sizes = {name: self.shape.get(name, n + more) for name, n in usual.items()}
-        batch = self.shape.get("B", 3 - seed % 2 + more)
+        grown = [more * large for more in GROWN]
+        sizes = {name: self.shape.get(name, n + grown[place % len(grown)])
+                 for place, (name, n) in enumerate(usual.items())}  # fmt: skip
+        batch = self.shape.get("B", 3 - seed % 2 + WIDER * large)
         case = problem.case(sizes, steps=steps, batch=batch, seed=seed)
         return problem.asked(replace(case.widened(), dtype="float64", lengths=None))
 

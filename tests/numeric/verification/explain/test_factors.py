@@ -105,6 +105,37 @@ def test_a_size_is_not_taken_for_a_number() -> None:
     assert "with the term ā_t h_{t−1}ᵀ divided by n (adjoint equation 8" in said
 
 
+@pytest.mark.parametrize("by", ["T - 1", "B + 1", "m + 1", "n - 1"])
+def test_an_extent_is_not_told_for_one_less_or_more_of_another(by: str) -> None:
+    """Of the calls of an audit the steps are not all one more than the samples, and so on."""
+    source = right("rnn").replace("T = len(x)\n", "T, B, m = x.shape; n = len(b)\n")
+    source = source.replace("db += da.sum(axis=0)", f"db += da.sum(axis=0) / max(1, {by})")
+    verdict = verify(load(source, "edited"), cell=RNN)
+    said = verdict.gradients["params.b"].diagnosis or ""
+    assert said.startswith("db equals no gradient that is tried"), said
+
+
+SIZES = "    T, B, _ = x.shape\n"
+
+
+@pytest.mark.parametrize("only", ["len(b) == 3", "B <= 3", "T <= 4"])
+def test_code_that_takes_no_larger_call_is_told_its_mistake(only: str) -> None:
+    source = right("rnn").replace(SIZES, f"{SIZES}    assert {only}\n")
+    source = source.replace("dh_next = da @ W", "dh_next = da @ W.T")
+    verdict = verify(load(source, "edited"), cell=RNN)
+    said = verdict.gradients["params.W"].diagnosis or ""
+    assert "with W for Wᵀ in Wᵀ ā_t (adjoint equation 6" in said
+
+
+def test_what_is_wrong_in_large_calls_alone_is_told_of_those() -> None:
+    wrong = "dW += (da.T @ h[t - 1]) * (T <= 4)"
+    source = right("rnn").replace("dW += da.T @ h[t - 1]", wrong)
+    verdict = verify(load(source, "edited"), cell=RNN)
+    said = verdict.gradients["params.W"].diagnosis or ""
+    assert "W̄ left at zero" in said
+    assert said.endswith("in calls of T = 5")
+
+
 def test_a_factor_has_to_hold_in_every_call() -> None:
     problem = CellProblem(RNN)
     cases = [problem.case({"n": n, "m": m}, steps=steps, batch=batch)
@@ -115,3 +146,5 @@ def test_a_factor_has_to_hold_in_every_call() -> None:
         assert factor_between(pairs) in (factor, Factor((), Fraction(37, 100)))
     assert Factor(("n",)) in [*factors(1 / 3, cases[0])]
     assert factor_between(zip(arrays, (2 * arrays[0], arrays[1]), cases, strict=True)) is None
+    fixed = [(array / 3, array, cases[0]) for array in arrays[:1]]  # 1/n as well
+    assert factor_between(fixed) == Factor((), Fraction(1, 3))
