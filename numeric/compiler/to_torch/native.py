@@ -52,14 +52,14 @@ def carried(source: str, cell: str, declared: Declared) -> str:
     slots = [(s.group, s.key, s.dims) for s in interface.slots]
     own = [
         *(f"{name} = {getattr(build, name)!r}" for name in ("FLAGS", "DEFINES", "_COMPILERS")),
-        f"_UNSHARED = {pools._UNSHARED!r}",
+        *(f"{name} = {getattr(pools, name)!r}" for name in ("_UNSHARED", "_LINE")),
         *(f"{name} = {getattr(threads, name)!r}" for name in ("LEAST", "FEWEST")),
         "Array = np.ndarray",
         "\n\nclass NoCompilerError(RuntimeError):",
         '    """There is no C compiler, or it refuses the code."""',
     ]
     taken = (build.compiler, build._version, build.cache_folder, build.library,
-             pools.address_of, pools.Memory, threads.shares)  # fmt: skip
+             pools.address_of, pools.lines_of, pools.Memory, threads.shares)  # fmt: skip
     parts = [*own, *(f"\n\n{getsource(function).rstrip()}" for function in taken)]
     text = Template(_CALLS).substitute(
         cell=cell, prefix=interface.prefix, source=_quoted(source),

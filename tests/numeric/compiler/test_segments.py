@@ -75,8 +75,8 @@ WRONG = {
     ),
     "c": (
         ("nothing is cut", " && (t + p.steps) % 4 != 0", ""),
-        ("what comes back is lost", "+= base[p.carry_h + i]", "+= R(0.0)"),
-        ("a segment's own part is lost", "bars[i] = from ? from[i] : R(0.0)", "bars[i] = R(0.0)"),
+        ("what comes back is lost", "+= base[p.carry_h + j]", "+= R(0.0)"),
+        ("a segment's own part is lost", "= from ? from[i * next + j] : R(0.0)", "= R(0.0)"),
         ("only the last segment's parameters", "[i] += base[p.sum_W + i]", "[i] += R(0.0)"),
         ("a segment reads the first inputs", "given->inputs.x + t * ", "given->inputs.x + 0 * "),
     ),
