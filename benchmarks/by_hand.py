@@ -134,7 +134,7 @@ def floor_in_c(task: Task, source: str) -> Run:
 def limit_in_c(task: Task, source: str) -> Run:
     """The multiplications at the cores' peak, then the C file's functions of every unit.
 
-    Both keep the same units of the processor busy, so that no code with these functions takes less.
+    Code that does both at once may take less, as far as they keep other units of a core busy.
     """
     peak, functions = peak_in_c(task), _on_zeros(task, without(_PRODUCTS, source))
 

@@ -13,7 +13,7 @@ from typing import Final
 FUSED, HAND, FLOOR, AUTOGRAD = "fused", "hand-written", "products alone", "autograd"
 C_CODE, C_POINTERS, C_FLOOR = "C", "C, prepared", "C, products alone"
 C_PEAK = "the cores' peak"  # the products' multiplications as fast as the cores do any
-C_LIMIT = "the peak and functions"  # the same, and what the file computes of every unit
+C_LIMIT = "the peak, then functions"  # the same, then what the file computes of every unit
 LAYER, JAX = "PyTorch", "JAX"
 LOOP, LOOP_COMPILED = "PyTorch, a loop", "PyTorch, a loop, compiled"
 LEAST_GAIN_ON_AUTOGRAD: Final = 3.0
@@ -79,10 +79,15 @@ def _most(ours: str, other: str, most: float, ratio: Ratio, called: str) -> Requ
 
 
 def _at_most(found: Requirement, other: str, ratio: Ratio, ran: Container[str]) -> Requirement:
-    """What is missed, with what nothing can exceed that does the same on these cores."""
-    if found.met or C_LIMIT not in ran:
+    """What is missed, with what nothing can exceed that does these products on these cores.
+
+    And with the functions done after them: code that overlaps the two may exceed that.
+    """
+    if found.met or C_PEAK not in ran:
         return found
-    limit = f"; {C_LIMIT} would be {ratio(other, C_LIMIT):.2f}"
+    limit = f"; {C_PEAK} would be {ratio(other, C_PEAK):.2f}"
+    if C_LIMIT in ran:
+        limit += f", {C_LIMIT} {ratio(other, C_LIMIT):.2f}"
     return Requirement(found.text + limit, found.value, found.met)
 
 

@@ -81,7 +81,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 TITLES: Final = {
     FUSED: "NumPy", C_POINTERS: "prepared", C_FLOOR: "products alone", C_PEAK: "at peak",
-    C_LIMIT: "peak, functions",
+    C_LIMIT: "peak, then functions",
     LAYER: "PyTorch layer",
     JAX: "JAX jit", LOOP: "PyTorch loop", LOOP_COMPILED: "loop, compiled cell",
 }  # fmt: skip

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -137,14 +136,6 @@ class Task:
         """Multiplications of all products, forward and backward, in units of 1e9."""
         entries = sum(array.size for array in self.params.values() if array.ndim == 2)
         return 3e-9 * self.steps * self.batch * entries
-
-    def part(self, samples: slice) -> Task:
-        """The same of some of the samples."""
-        found = copy(self)
-        for name in ("x", "h_bars"):
-            object.__setattr__(found, name, np.ascontiguousarray(getattr(self, name)[:, samples]))
-        object.__setattr__(found, "batch", found.x.shape[1])
-        return found
 
     def zeros(self) -> Array:
         """An initial state, (B, n)."""

@@ -25,9 +25,8 @@ from numeric.compiler.to_c.pools import Array, Layout, Made, Memory, Results, ad
 
 _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ssize_t
 _PASS: Final[tuple[Any, list[Any]]] = (None, [_POINTER] * 4)
-_TYPES: Final[
-    dict[str, tuple[Any, list[Any]]]
-] = {  # what the functions of a file return and take, but for the passes
+# what the functions of a file return and take, but for the passes
+_TYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "tape_bytes": (_COUNT, [_POINTER]),
     "workspace_bytes": (_COUNT, [_POINTER]),
     "workspace_part": (_COUNT, [_POINTER, _COUNT]),
