@@ -148,6 +148,17 @@ def test_a_compiler_without_threads_makes_one_work(several, monkeypatch):
     kernel.module.forward.__self__.last_split = None
 
 
+def test_a_cotangent_left_out_is_zero_for_every_part(several):
+    case = case_of(catalogue["lstm"], 5, steps=4, batch=9)
+    several(2)
+    kernel = compile_cell("lstm", "fused", "c")
+    _, tape = kernel.forward(case.params, case.inputs, case.initial)
+    assert tape.split is not None
+    bars = case.cotangents["h"]
+    want = kernel.backward(case.params, tape, {"h": bars, "c": np.zeros_like(bars)})
+    assert largest_error(kernel.backward(case.params, tape, {"h": bars}), want) == 0
+
+
 def test_callers_on_threads_of_their_own_share_a_kernel(several):
     several(2)
     kernel = compile_cell("gru_reset_after", "fused", "c")
